@@ -1,0 +1,218 @@
+"""The embedded AWS emulator as a context manager: up on a free loopback port, down on every way out."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+from pydantic import BaseModel, ConfigDict
+
+from infra.local.environments import BUILD, emulator_interpreter, lambda_interpreter
+
+LOCAL = BUILD / "local"
+START_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 10.0
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_STATE_FILE = "emulator.json"
+
+
+class EmulatorStartError(RuntimeError):
+    """The emulator did not answer in time, or ended."""
+
+    def __init__(self, log: Path, reason: str) -> None:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else "(no log)"
+        super().__init__(f"The emulator did not start: {reason}. The end of {log}:\n{tail}")
+
+
+class Endpoint(BaseModel):
+    """Where a running emulator answers, and the credentials of its account's root user."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    region: str = "us-east-1"
+    account_id: str = "000000000000"
+    access_key_id: str = "test"
+    secret_access_key: str = "test"  # noqa: S105 - the emulator's fixed root credentials, not a secret
+    pid: int
+
+    def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+        """A boto3 client of this emulator."""
+        session = boto3.session.Session(
+            aws_access_key_id=self.access_key_id, aws_secret_access_key=self.secret_access_key, region_name=self.region
+        )
+        config = Config(
+            retries={"mode": "standard", "max_attempts": 2}, s3={"addressing_style": "path"}, max_pool_connections=32, inject_host_prefix=False
+        )
+        return session.client(service, endpoint_url=self.url, config=config.merge(Config(**options)))
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point the AWS CLI and any SDK at this emulator."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+        }
+
+
+class Emulator:
+    """Start the emulator on entry and stop it on exit, unless ``keep``.
+
+    ``folder`` takes its log (``emulator.log``), its temporary files and, while it runs, ``emulator.json`` (an Endpoint).
+    An emulator that an earlier run left up in the same folder is stopped first. IAM is enforced unless ``enforce_iam`` is
+    false. Raises EmulatorStartError.
+    """
+
+    def __init__(self, folder: Path = LOCAL, *, keep: bool = False, enforce_iam: bool = True) -> None:
+        self.folder, self.keep, self.enforce_iam = folder, keep, enforce_iam
+        self.log = folder / "emulator.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._endpoint: Endpoint | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it answers."""
+        if self._endpoint is None:
+            raise EmulatorStartError(self.log, "it has not been entered")
+        return self._endpoint
+
+    def __enter__(self) -> Self:
+        stop(self.folder)
+        temporary = self.folder / "tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        port = free_port()
+        command = [str(emulator_interpreter()), "-I", str(_LAUNCHER), str(lambda_interpreter())]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own launcher
+                command,
+                env=self._environment(port, temporary),
+                cwd=temporary,
+                # The pipe closes when this process ends, however it ends, and the launcher stops with it.
+                stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches this process, which then stops the emulator in order
+            )
+        self._endpoint = Endpoint(url=f"http://127.0.0.1:{port}", pid=self._process.pid)
+        (self.folder / _STATE_FILE).write_text(self._endpoint.model_dump_json(indent=2) + "\n")
+        try:
+            self._wait_until_healthy()
+        except BaseException:
+            stop(self.folder, self._process)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.keep:
+            stop(self.folder, self._process)
+
+    def _environment(self, port: int, temporary: Path) -> dict[str, str]:
+        # Nothing of the caller's: no credentials, no proxy, no PYTHONPATH.
+        return {
+            "PATH": os.defpath,
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "TMPDIR": str(temporary),
+            "STATE_DIR": str(temporary / "state"),
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "AUTH": "true" if self.enforce_iam else "false",
+            "USE_SSL": "0",
+            "MINISTACK_REGION": "us-east-1",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "STOP_WITH_PARENT": "false" if self.keep else "true",
+        }
+
+    def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            if self._process is not None and self._process.poll() is not None:
+                raise EmulatorStartError(self.log, f"its process ended with status {self._process.returncode}")
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                with urllib.request.urlopen(f"{self.endpoint.url}/_ministack/health", timeout=2):  # noqa: S310 - loopback
+                    return
+            time.sleep(0.05)
+        raise EmulatorStartError(self.log, f"no answer on {self.endpoint.url} within {START_TIMEOUT_SECONDS:.0f} s")
+
+
+def running(folder: Path = LOCAL) -> Endpoint | None:
+    """The emulator that a run left up in ``folder``, where it still answers."""
+    state = folder / _STATE_FILE
+    if not state.exists():
+        return None
+    endpoint = Endpoint.model_validate(json.loads(state.read_text()))
+    try:
+        with urllib.request.urlopen(f"{endpoint.url}/_ministack/health", timeout=2):  # noqa: S310 - loopback
+            return endpoint
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+
+
+def stop(folder: Path = LOCAL, process: subprocess.Popen[bytes] | None = None) -> bool:
+    """Stop the emulator of ``folder`` and remove its temporary files; false where none runs.
+
+    ``process`` is given by the process that started it; otherwise the one recorded in the folder is stopped, and only
+    where it still answers there, so that a reused process id is never signalled.
+    """
+    state = folder / _STATE_FILE
+    if process is not None:
+        stopped = process.poll() is None
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    else:
+        endpoint = running(folder)
+        stopped = endpoint is not None
+        if endpoint is not None:
+            os.kill(endpoint.pid, signal.SIGTERM)
+            _wait_until_gone(folder)
+    state.unlink(missing_ok=True)
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    return stopped
+
+
+def _wait_until_gone(folder: Path) -> None:
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    while running(folder) is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A TCP port that is free on loopback now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def signals_raise() -> Generator[None]:
+    """Turn SIGTERM and SIGHUP into SystemExit, so that ``finally`` and ``with`` clean up on them as on Ctrl-C."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    earlier = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)

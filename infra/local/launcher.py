@@ -1,0 +1,181 @@
+"""Start the emulator with what a laptop run needs and the stock release lacks.
+
+Runs inside the emulator's own environment, so it imports the standard library and the emulator only:
+
+    python launcher.py LAMBDA_PYTHON
+
+1. Lambda workers run on ``LAMBDA_PYTHON`` instead of the emulator's own interpreter, whose packages hide packaging mistakes.
+2. The scheduler looks for due schedules every second instead of every ten.
+3. An event source mapping has its real batch size and batching window instead of 10 messages at once.
+4. A failed function reports its exception's class as ``errorType``, as Lambda does, so that Step Functions can catch it by name.
+5. A layer is unpacked once and shared by its workers (read only, as under ``/opt``), not once for each of them.
+
+Each patched name is asserted to exist first: another release of the emulator fails here, not quietly later.
+It stops when its standard input closes, so that it never outlives the process that started it.
+"""
+
+import hashlib
+import importlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+SCHEDULER_TICK_SECONDS = 1
+LAMBDA_EVENT_BYTES = 6 * 1024 * 1024
+MESSAGE_OVERHEAD_BYTES = 1024  # what an SQS record adds to its body in a Lambda event
+HANDLER_ERROR = "Runtime.HandlerError"
+
+
+class EmulatorChangedError(RuntimeError):
+    """The installed emulator no longer has something that a patch relies on."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The emulator has no {what}: keep the pinned release, or adapt infra/local/launcher.py to this one.")
+
+
+def require(module: ModuleType, name: str) -> Any:  # noqa: ANN401 - whatever the emulator holds under that name
+    """The attribute of that name; raises EmulatorChangedError where it is gone."""
+    if not hasattr(module, name):
+        raise EmulatorChangedError(f"{module.__name__}.{name}")
+    return getattr(module, name)
+
+
+def run_workers_on(runtime: ModuleType, interpreter: str) -> None:
+    """Give Python functions ``interpreter`` and a worker script that reports the class of an exception."""
+    detect = require(runtime, "_detect_runtime_binary")
+    script: str = require(runtime, "_PYTHON_WORKER_SCRIPT")
+    told = '"status": "error", "error": str(e), "trace"'
+    if script.count(told) != 1:
+        raise EmulatorChangedError(f"_PYTHON_WORKER_SCRIPT with one {told!r}")
+    script = script.replace(told, '"error_type": type(e).__name__, ' + told)
+
+    def detect_runtime_binary(name: str) -> tuple[str, str]:
+        return (interpreter, script) if name.startswith("python") else detect(name)
+
+    runtime._detect_runtime_binary = detect_runtime_binary  # noqa: SLF001
+
+
+def report_error_types(runtime: ModuleType, functions: ModuleType) -> None:
+    """Put the exception's class, which the worker now sends, where Lambda puts it: in the error's ``errorType``."""
+    invoke: Callable[..., dict[str, Any]] = require(require(runtime, "Worker"), "invoke")
+    execute: Callable[..., dict[str, Any]] = require(functions, "_execute_function_warm")
+    last = threading.local()  # a worker is invoked on the thread that executes the function
+
+    def invoke_and_note(worker: object, *arguments: object, **options: object) -> dict[str, Any]:
+        result = invoke(worker, *arguments, **options)
+        last.error_type = result.get("error_type")
+        return result
+
+    def execute_and_name(*arguments: object) -> dict[str, Any]:
+        last.error_type = None
+        result = execute(*arguments)
+        if result.get("error") and last.error_type and result["body"].get("errorType") == HANDLER_ERROR:
+            result["body"]["errorType"] = last.error_type
+        return result
+
+    runtime.Worker.invoke = invoke_and_note
+    functions._execute_function_warm = execute_and_name  # noqa: SLF001
+
+
+def batch_as_configured(queues: ModuleType, functions: ModuleType) -> None:
+    """Wait for a full batch or the mapping's window, then take up to the mapping's batch size and 6 MB."""
+    for name in ("_queues_lock", "_get_q", "_expire_retained", "_dlq_sweep", "_collect_msgs", "_receive_messages_for_esm"):
+        require(queues, name)
+    mappings = require(functions, "_iter_all_esms")
+
+    def window_of(queue_arn: str) -> float:
+        return max((esm.get("MaximumBatchingWindowInSeconds") or 0 for *_, esm in mappings() if esm.get("EventSourceArn") == queue_arn), default=0)
+
+    def receive(queue_url: str, max_number: int) -> list[dict[str, Any]]:
+        with queues._queues_lock:  # noqa: SLF001
+            queue = queues._get_q(queue_url)  # noqa: SLF001
+            queues._expire_retained(queue)  # noqa: SLF001
+            queues._dlq_sweep(queue)  # noqa: SLF001
+            now = time.time()
+            visible = [message for message in queue["messages"] if message.get("visible_at", 0) <= now]
+            batch = within_event_size(visible[:max_number])
+            if not batch:
+                return []
+            waited = now - min(message["visible_at"] for message in batch)
+            if len(batch) == len(visible) < max_number and waited < window_of(queue["attributes"]["QueueArn"]):
+                return []
+            return queues._collect_msgs(queue, len(batch), int(queue["attributes"].get("VisibilityTimeout", "30")))  # noqa: SLF001
+
+    queues._receive_messages_for_esm = receive  # noqa: SLF001
+
+
+def within_event_size(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The longest head of ``messages`` that fits one Lambda event; at least one message."""
+    size = 0
+    for count, message in enumerate(messages):
+        size += len(message["body"]) + MESSAGE_OVERHEAD_BYTES
+        if size > LAMBDA_EVENT_BYTES and count:
+            return messages[:count]
+    return messages
+
+
+def share_layers(runtime: ModuleType, folder: Path) -> None:
+    """Unpack each distinct layer once under ``folder`` and link it into the workers that use it."""
+    require(runtime, "zipfile")
+    guard = threading.Lock()
+
+    class SharedZipFile(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:  # noqa: ANN401
+            archive, target = Path(str(self.filename)), Path(str(path))
+            if not archive.name.startswith("layer_"):
+                super().extractall(path, members, pwd)
+                return
+            shared = folder / hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
+            with guard:
+                if not shared.exists():
+                    unfinished = shared.with_suffix(".part")
+                    super().extractall(unfinished, members, pwd)
+                    unfinished.rename(shared)
+            target.rmdir()
+            target.symlink_to(shared, target_is_directory=True)
+
+    stand_in = ModuleType("zipfile")
+    stand_in.__dict__.update(vars(zipfile), ZipFile=SharedZipFile)
+    runtime.zipfile = stand_in  # type: ignore[attr-defined]
+
+
+def stop_with_parent() -> None:
+    """End this process, as SIGTERM would, once standard input reaches its end."""
+
+    def wait() -> None:
+        while os.read(0, 4096):  # not sys.stdin, whose lock would be held at interpreter shutdown
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(lambda_python: str) -> None:
+    """Patch the emulator, then run it in the foreground."""
+    runtime = importlib.import_module("ministack.core.lambda_runtime")
+    functions = importlib.import_module("ministack.services.lambda_svc")
+    queues = importlib.import_module("ministack.services.sqs")
+    scheduler = importlib.import_module("ministack.services.scheduler")
+    app = importlib.import_module("ministack.app")
+    run_workers_on(runtime, lambda_python)
+    report_error_types(runtime, functions)
+    batch_as_configured(queues, functions)
+    require(scheduler, "_SCHEDULE_TICK_INTERVAL")
+    scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULER_TICK_SECONDS  # noqa: SLF001
+    share_layers(runtime, Path(tempfile.gettempdir()) / "layers")
+    sys.argv = ["ministack"]
+    require(app, "main")()
+
+
+if __name__ == "__main__":
+    if os.environ.get("STOP_WITH_PARENT") == "true":
+        stop_with_parent()
+    main(sys.argv[1])
