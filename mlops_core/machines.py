@@ -1,0 +1,95 @@
+"""What a machine may be called, and what is measured on it.
+
+A channel is data, not code: who measures oil pressure registers one more `Channel` and changes nothing else.
+"""
+
+import re
+from collections.abc import Mapping
+from math import isfinite
+from types import MappingProxyType
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from mlops_core.errors import InvalidArgumentError
+
+__all__ = [
+    "CHANNELS",
+    "MACHINE_ID_PATTERN",
+    "Channel",
+    "MachineId",
+    "channel_registry",
+    "check_machine_id",
+    "is_machine_id",
+]
+
+MACHINE_ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+
+_MACHINE_ID: Final = re.compile(MACHINE_ID_PATTERN, re.ASCII)
+
+# Fields that every payload has; a channel's value cannot stand under one of them.
+_PAYLOAD_FIELDS: Final = frozenset({"machine_id", "timestamp_utc", "replayed"})
+
+
+def is_machine_id(text: str) -> bool:
+    """Tell whether `text` may name a machine: 1 to 64 of `A-Z a-z 0-9 _ -`, the first a letter or digit."""
+    return _MACHINE_ID.fullmatch(text) is not None
+
+
+def check_machine_id(machine_id: str) -> str:
+    """Return `machine_id`, or raise InvalidArgumentError where it may not name a machine."""
+    if not is_machine_id(machine_id):
+        raise InvalidArgumentError(
+            "machine_id", machine_id, f"does not match {MACHINE_ID_PATTERN}", "Use letters, digits, '-' and '_' only"
+        )
+    return machine_id
+
+
+MachineId = Annotated[str, AfterValidator(check_machine_id)]
+
+
+class Channel(BaseModel):
+    """One measured quantity of a machine.
+
+    `name` stands in topics, readings and feature names; `payload_field` holds the value in a message's JSON;
+    `minimum` and `maximum`, in `unit`, bound what a working sensor can report (both inclusive).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    payload_field: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
+    unit: str
+    minimum: float
+    maximum: float
+
+    @model_validator(mode="after")
+    def _accepts_something(self) -> Self:
+        if not (isfinite(self.minimum) and isfinite(self.maximum) and self.minimum < self.maximum):
+            raise ValueError("minimum and maximum must be two finite numbers, the smaller first")
+        if self.payload_field in _PAYLOAD_FIELDS:
+            raise ValueError(f"payload_field {self.payload_field!r} is taken by every message")
+        return self
+
+
+def channel_registry(*channels: Channel) -> Mapping[str, Channel]:
+    """Return the channels by name, read only.
+
+    Raises InvalidArgumentError where two share a name, or one is called `event`, which topics reserve for failures.
+    """
+    registry: dict[str, Channel] = {}
+    for channel in channels:
+        if channel.name in registry:
+            raise InvalidArgumentError("channels", channel.name, "is registered twice")
+        if channel.name == "event":
+            raise InvalidArgumentError("channels", channel.name, "is reserved: failures are published under event/")
+        registry[channel.name] = channel
+    return MappingProxyType(registry)
+
+
+CHANNELS: Final = channel_registry(
+    # A broken thermocouple reads outside of what surfaces of rotating machines reach.
+    Channel(name="temperature", payload_field="temperature_celsius", unit="degC", minimum=-50.0, maximum=500.0),
+    # Velocity r.m.s. of a housing; ISO 20816 calls 11 mm/s damaging, so 1000 is a fault of the sensor.
+    Channel(name="vibration", payload_field="vibration_rms", unit="mm/s", minimum=0.0, maximum=1000.0),
+)

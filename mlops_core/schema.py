@@ -1,0 +1,156 @@
+"""The frames that cross the library's door: their columns and types, and the check of a frame that a user brings.
+
+`READINGS` is one row per measurement. Its identity is (machine_id, channel, event_timestamp); of two values for one
+identity the larger wins. `FAILURES` is one row per functional failure: `event_timestamp` is the moment of failure,
+`returned_to_service_at` the moment the machine ran again, null where unknown.
+
+All timestamps are instants in UTC with microseconds.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError
+
+__all__ = ["FAILURES", "READINGS", "TIMESTAMP", "normalise_failures", "normalise_readings"]
+
+TIMESTAMP: Final = pl.Datetime("us", "UTC")
+
+READINGS: Final = pl.Schema(
+    {"machine_id": pl.String(), "channel": pl.String(), "event_timestamp": TIMESTAMP, "value": pl.Float64()}
+)
+
+FAILURES: Final = pl.Schema(
+    {
+        "machine_id": pl.String(),
+        "event_timestamp": TIMESTAMP,
+        "event_code": pl.String(),
+        "measured_value": pl.Float64(),
+        "threshold": pl.Float64(),
+        "returned_to_service_at": TIMESTAMP,
+    }
+)
+
+_OPTIONAL_FAILURE_COLUMNS: Final = ("event_code", "measured_value", "threshold", "returned_to_service_at")
+
+
+def normalise_readings(readings: pl.DataFrame) -> pl.DataFrame:
+    """Return a user's readings with exactly the columns and types of `READINGS`.
+
+    Lossless conversions are made (other time zones, time units, integer or decimal values, categorical ids); columns
+    beyond the schema are left out, and a frame that fits already is returned as it is. A null `value` stands for a
+    measurement that was not made and is kept; NaN and infinity are refused. Rows keep their order; duplicates stay.
+
+    Raises:
+        FrameTypeError: not a polars DataFrame.
+        MissingColumnError: a column is absent.
+        ColumnTypeError: a type that could only be converted by guessing, such as a timestamp without time zone.
+        ColumnValueError: null ids or timestamps, NaN or infinite values.
+
+    """
+    fitted = _fit(readings, READINGS, name="readings", optional=())
+    _refuse_nulls(fitted, ("machine_id", "channel", "event_timestamp"), name="readings")
+    _refuse_not_finite(fitted, ("value",), name="readings")
+    return fitted
+
+
+def normalise_failures(failures: pl.DataFrame) -> pl.DataFrame:
+    """Return a user's failure log with exactly the columns and types of `FAILURES`.
+
+    Only `machine_id` and `event_timestamp` are required; the other columns are null where absent. Conversions and
+    errors are those of `normalise_readings`; in addition a return to service before its failure is refused.
+    """
+    fitted = _fit(failures, FAILURES, name="failures", optional=_OPTIONAL_FAILURE_COLUMNS)
+    _refuse_nulls(fitted, ("machine_id", "event_timestamp"), name="failures")
+    _refuse_not_finite(fitted, ("measured_value", "threshold"), name="failures")
+    early = fitted.filter(pl.col("returned_to_service_at") < pl.col("event_timestamp")).height
+    if early:
+        raise ColumnValueError(
+            "failures",
+            "returned_to_service_at",
+            "is earlier than event_timestamp",
+            early,
+            "Check that the two columns are not swapped and share one time zone",
+        )
+    return fitted
+
+
+def _fit(frame: pl.DataFrame, schema: pl.Schema, *, name: str, optional: tuple[str, ...]) -> pl.DataFrame:
+    _refuse_other_types(frame, name)
+    if frame.schema == schema:
+        return frame
+    columns: list[pl.Expr] = []
+    for column, expected in schema.items():
+        if column in frame.columns:
+            columns.append(_converted(column, frame.schema[column], expected, name))
+        elif column in optional:
+            columns.append(pl.lit(None, dtype=expected).alias(column))
+        else:
+            raise MissingColumnError(name, column, frame.columns)
+    return frame.select(columns)
+
+
+def _refuse_other_types(frame: object, name: str) -> None:
+    if isinstance(frame, pl.DataFrame):
+        return
+    if isinstance(frame, pl.LazyFrame):
+        raise FrameTypeError(name, type(frame), f"Collect it: {name}.collect()")
+    raise FrameTypeError(name, type(frame), f"Convert it: polars.DataFrame({name}), or polars.from_pandas({name})")
+
+
+def _converted(column: str, found: pl.DataType, expected: pl.DataType, name: str) -> pl.Expr:
+    """Return the lossless conversion of one column, or raise with the one that its owner has to choose."""
+    expression = pl.col(column)
+    if found == expected:
+        return expression
+    if found == pl.Null():
+        return expression.cast(expected)
+    if isinstance(expected, pl.Datetime):
+        return _instant(column, found, name)
+    if isinstance(expected, pl.Float64) and found.is_numeric():
+        return expression.cast(pl.Float64)
+    if isinstance(expected, pl.String) and isinstance(found, pl.Categorical | pl.Enum):
+        return expression.cast(pl.String)
+    raise ColumnTypeError(
+        name, column, str(found), str(expected), f'Cast it: pl.col("{column}").cast(pl.{expected.base_type()})'
+    )
+
+
+def _instant(column: str, found: pl.DataType, name: str) -> pl.Expr:
+    if isinstance(found, pl.Datetime):
+        if found.time_zone is not None:
+            return pl.col(column).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+        problem = "a timestamp without time zone"
+        hint = f'Say which one it is in: pl.col("{column}").dt.replace_time_zone("UTC")'
+    elif isinstance(found, pl.String):
+        problem = "String"
+        hint = f'Parse it: pl.col("{column}").str.to_datetime(time_unit="us", time_zone="UTC")'
+    elif isinstance(found, pl.Date):
+        problem = "Date"
+        hint = f'Say which moment of the day: pl.col("{column}").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")'
+    else:
+        problem = str(found)
+        hint = f'If it counts seconds: pl.from_epoch("{column}", time_unit="s").dt.replace_time_zone("UTC")'
+    raise ColumnTypeError(name, column, problem, "a timestamp in UTC", hint)
+
+
+def _refuse_nulls(frame: pl.DataFrame, columns: tuple[str, ...], *, name: str) -> None:
+    for column in columns:
+        if rows := frame.get_column(column).null_count():
+            raise ColumnValueError(
+                name, column, "is null", rows, f'Fill or drop those rows: {name}.drop_nulls("{column}")'
+            )
+
+
+def _refuse_not_finite(frame: pl.DataFrame, columns: tuple[str, ...], *, name: str) -> None:
+    for column in columns:
+        finite = frame.get_column(column).is_finite()
+        if not finite.all():
+            raise ColumnValueError(
+                name,
+                column,
+                "is NaN or infinite",
+                finite.len() - finite.null_count() - int(finite.sum()),
+                f'Keep what was measured: {name}.filter(pl.col("{column}").is_finite())',
+            )
