@@ -1,0 +1,46 @@
+"""The boto3 clients, made once per process at first use: making one costs more than most invocations take."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_iot_data import IoTDataPlaneClient
+    from types_boto3_s3 import S3Client
+
+THREADS = 16
+"""Calls in flight at once, and so the connections that a client keeps."""
+
+# The stubs of services that are not used here are not installed, hence the ignored overloads below.
+
+# "standard" retries throttling, 5xx and dropped connections with full jitter. The timeouts are short enough that a
+# call which hangs is tried again within a function's time: a worker never waits on one dead connection until killed.
+CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    max_pool_connections=THREADS,
+)
+
+
+@cache
+def s3() -> "S3Client":
+    """Make the S3 client."""
+    return boto3.client("s3", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """Make the DynamoDB client."""
+    return boto3.client("dynamodb", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]
+
+
+@cache
+def iot_data(endpoint: str | None = None) -> "IoTDataPlaneClient":
+    """Make the MQTT publishing client, at `endpoint` (a URL) or else at the region's own."""
+    return boto3.client(  # pyright: ignore[reportUnknownMemberType]
+        "iot-data", endpoint_url=endpoint, config=CONFIG
+    )
