@@ -1,0 +1,65 @@
+"""The arrows of import: `__main__` -> infra; ops -> handlers.stores -> mlops_core; handlers -> mlops_core; never back."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = {"infra", "handlers", "ops", "mlops_core", "benchmarks", "tests"}
+MAY_IMPORT = {
+    "mlops_core": {"mlops_core"},
+    "handlers": {"handlers", "mlops_core"},
+    "infra": {"infra", "mlops_core"},
+    "ops": {"ops", "handlers.stores", "handlers.settings", "mlops_core"},
+}
+# The laptop run is a user of the platform: it seeds through the handlers' stores and drives what `infra` defined.
+LAPTOP_RUN = {"infra", "ops", "handlers.stores", "handlers.settings", "mlops_core"}
+
+
+def imported_modules(path: Path) -> set[str]:
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            modules.add(node.module)
+    return modules
+
+
+def allowed(path: Path) -> set[str]:
+    relative = path.relative_to(ROOT)
+    return LAPTOP_RUN if relative.parts[:2] == ("infra", "local") else MAY_IMPORT[relative.parts[0]]
+
+
+@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
+def test_imports_point_one_way(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for module in sorted(imported_modules(path))
+        if module.split(".")[0] in OURS and not any(f"{module}.".startswith(f"{prefix}.") for prefix in allowed(path))
+    ]
+    assert wrong == []
+
+
+def test_the_core_knows_nothing_of_aws_pulumi_the_environment_or_the_clock() -> None:
+    forbidden_modules = {"boto3", "botocore", "pulumi", "pulumi_aws", "os", "time", "aws_lambda_powertools"}
+    forbidden_calls = ("datetime.now(", "utcnow(", "date.today(", "np.random.seed(", "np.random.rand")
+    wrong = [
+        f"{path.name}: {what}"
+        for path in sorted((ROOT / "mlops_core").rglob("*.py"))
+        for what in [
+            *sorted({module.split(".")[0] for module in imported_modules(path)} & forbidden_modules),
+            *(call for call in forbidden_calls if call in path.read_text()),
+        ]
+    ]
+    assert wrong == []
+
+
+def test_importing_the_core_loads_neither_boto3_nor_pulumi_nor_lightgbm() -> None:
+    probe = "import sys, mlops_core; print(sorted({'boto3', 'pulumi', 'lightgbm'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
