@@ -28,6 +28,7 @@ from mlops_core.lake_keys import (
     QUARANTINE_PREFIX,
     RAW_PREFIX,
     Partition,
+    RawObject,
     buckets_key,
     events_key,
     features_key,
@@ -37,6 +38,7 @@ from mlops_core.lake_keys import (
     raw_key,
     shard_of,
 )
+from mlops_core.quarantine import QuarantineRecord, decode_quarantine, encode_quarantine
 from mlops_core.telemetry import FailureEvent, Reading, utc_text
 
 if TYPE_CHECKING:
@@ -50,12 +52,14 @@ __all__ = [
     "RAW_PREFIX",
     "MalformedLine",
     "Partition",
+    "QuarantineRecord",
     "RawObject",
     "buckets_key",
-    "compressed",
     "decode_failures",
+    "decode_quarantine",
     "decode_readings",
     "encode_failures",
+    "encode_quarantine",
     "encode_readings",
     "events_key",
     "features_key",
@@ -81,13 +85,6 @@ class MalformedLine(NamedTuple):
 
 
 OnMalformed = Callable[[MalformedLine], None]
-
-
-class RawObject(NamedTuple):
-    """An object to put: if `key` exists already, its content is the same."""
-
-    key: str
-    body: bytes
 
 
 def encode_readings(readings: Iterable[Reading], *, shards: int = 1) -> list[RawObject]:
@@ -177,11 +174,6 @@ def decode_failures(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None
     return pl.DataFrame(lines, schema=FAILURES)
 
 
-def compressed(content: bytes) -> bytes:
-    """Return gzip bytes that depend on the content alone."""
-    return gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)
-
-
 class _ReadingLine(BaseModel):
     machine_id: str
     channel: str
@@ -255,4 +247,4 @@ _json: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 def _content_addressed(lines: set[str]) -> tuple[str, bytes]:
     content = "".join(sorted(lines)).encode()
-    return sha256(content).hexdigest(), compressed(content)
+    return sha256(content).hexdigest(), gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)

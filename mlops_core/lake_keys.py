@@ -27,6 +27,7 @@ __all__ = [
     "QUARANTINE_PREFIX",
     "RAW_PREFIX",
     "Partition",
+    "RawObject",
     "buckets_key",
     "events_key",
     "features_key",
@@ -58,6 +59,13 @@ class Partition(NamedTuple):
     def text(self) -> str:
         """The partition as `2026-11-21T10/00`."""
         return f"{self.hour.astimezone(UTC):%Y-%m-%dT%H}/{self.shard:02d}"
+
+
+class RawObject(NamedTuple):
+    """An object to put: if `key` exists already, its content is the same."""
+
+    key: str
+    body: bytes
 
 
 def hour_path(hour: datetime) -> str:

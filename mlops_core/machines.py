@@ -5,7 +5,6 @@ A channel is data, not code: who measures oil pressure registers one more `Chann
 
 import re
 from collections.abc import Mapping
-from math import isfinite
 from types import MappingProxyType
 from typing import Annotated, Final, Self
 
@@ -65,8 +64,9 @@ class Channel(BaseModel):
 
     @model_validator(mode="after")
     def _accepts_something(self) -> Self:
-        if not (isfinite(self.minimum) and isfinite(self.maximum) and self.minimum < self.maximum):
-            raise ValueError("minimum and maximum must be two finite numbers, the smaller first")
+        # Fourth powers, which kurtosis sums, must stay within a double.
+        if not -1e70 <= self.minimum < self.maximum <= 1e70:
+            raise ValueError("minimum and maximum must be two numbers within 1e70 of zero, the smaller first")
         if self.payload_field in _PAYLOAD_FIELDS:
             raise ValueError(f"payload_field {self.payload_field!r} is taken by every message")
         return self

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from mlops_core.errors import MalformedObjectError, QuarantineReason
-from mlops_core.lake import RawObject, compressed, quarantine_key
+from mlops_core.lake_keys import RawObject, quarantine_key
 from mlops_core.telemetry import utc_text
 
 __all__ = ["QuarantineRecord", "decode_quarantine", "encode_quarantine"]
@@ -40,7 +40,7 @@ def encode_quarantine(record: QuarantineRecord) -> RawObject:
     }
     content = f"{json.dumps(fields, separators=(',', ':'))}\n".encode()
     day = record.received_at.astimezone(UTC).date()
-    return RawObject(quarantine_key(day, sha256(content).hexdigest()), compressed(content))
+    return RawObject(quarantine_key(day, sha256(content).hexdigest()), gzip.compress(content, mtime=0))
 
 
 def decode_quarantine(body: bytes) -> QuarantineRecord:
