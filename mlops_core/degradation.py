@@ -1,0 +1,232 @@
+"""One machine, step by step: its state, and what it says between two moments.
+
+    state = new_machine("PUMP-A01", seed=7, at=datetime(2026, 1, 1, tzinfo=UTC))
+    state, readings, failures = advance(state, datetime(2026, 1, 2, tzinfo=UTC), interval="1m")
+
+Plain Python, for a process without numpy; `simulator.simulate_fleet` gives the same readings for whole histories. State
+and readings at a moment depend on (law, seed, machine, commissioning) alone: any partition of time gives the same ones,
+so a retried or overlapping step repeats itself exactly.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from mlops_core.degradation_law import (
+    DegradationLaw,
+    Nameplate,
+    Run,
+    damage_rate,
+    draw_run,
+    load_at,
+    nameplate_of,
+    temperature_level,
+    vibration_level,
+)
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.machine_state import (
+    HOUR,
+    MachineState,
+    MachineStatus,
+    Stop,
+    at_moment,
+    failure_moment,
+    microseconds,
+    planned_stop,
+    state_at,
+    stop_of,
+)
+from mlops_core.operating_conditions import ambient_temperature
+from mlops_core.random_streams import lane, random_word, standard_normal
+from mlops_core.windows import MICROSECOND, parse_duration
+
+__all__ = ["Advance", "Failure", "MachineState", "MachineStatus", "Sample", "advance", "new_machine"]
+
+TEMPERATURE_STEPS = 100.0  # readings are whole hundredths of a degree Celsius
+VIBRATION_STEPS = 1000.0  # and whole thousandths of a mm/s
+TEMPERATURE_LANE, VIBRATION_LANE = 3, 2
+
+
+class Sample(NamedTuple):
+    """One reading, by a machine known from context."""
+
+    channel: str
+    event_timestamp: datetime
+    value: float
+
+
+class Failure(NamedTuple):
+    """One functional failure: the moment, the limit that tripped and the value that passed it."""
+
+    machine_id: str
+    event_timestamp: datetime
+    event_code: str
+    measured_value: float
+    threshold: float
+
+
+class Advance(NamedTuple):
+    """What happened in `[state.event_timestamp, until)`."""
+
+    state: MachineState
+    readings: list[Sample]
+    failures: list[Failure]
+
+
+def new_machine(machine_id: str, *, seed: int, at: datetime, law: DegradationLaw | None = None) -> MachineState:
+    """Return a new machine, commissioned at `at`.
+
+    Raises:
+        NaiveTimeError: `at` has no time zone.
+        pydantic.ValidationError: `machine_id` is not one.
+
+    """
+    moment = at_moment(microseconds(at))
+    return MachineState(
+        machine_id=machine_id,
+        seed=seed,
+        event_timestamp=moment,
+        status=MachineStatus.HEALTHY,
+        health_index=1.0,
+        run_number=0,
+        run_started_at=moment,
+        damage_at_hour=0.0,
+        law=law or DegradationLaw(),
+    )
+
+
+def advance(state: MachineState, until: datetime, *, interval: timedelta | str) -> Advance:
+    """Live from `state.event_timestamp` (inclusive) to `until` (exclusive).
+
+    Readings stand at the multiples of `interval` since the epoch, in order of time, temperature before vibration; a
+    machine that is being repaired gives none. A failure is told once, by the step that contains its moment.
+
+    Raises:
+        InvalidArgumentError: `until` lies before the state.
+        DurationError, NaiveTimeError: `interval` or `until` is not usable.
+
+    """
+    end, step = microseconds(until), parse_duration(interval) // MICROSECOND
+    if end < microseconds(state.event_timestamp):
+        raise InvalidArgumentError("until", until, f"lies before the state, at {state.event_timestamp.isoformat()}")
+    machine = _Machine(state.law, state.seed, state.machine_id, nameplate_of(state.seed, state.machine_id))
+    progress = _progress_of(machine, state)
+    readings: list[Sample] = []
+    failures: list[Failure] = []
+    while progress.moment < end:
+        if progress.stop is not None:
+            progress = _rest(machine, progress, progress.stop, end)
+            continue
+        worked = _work(machine, progress, end)
+        readings.extend(_readings(machine, progress, worked.moment, step))
+        if worked.stop is not None and worked.stop.is_failure:
+            failures.append(failure_of(machine.machine_id, progress.run, worked.moment))
+        progress = worked
+    return Advance(_state_of(machine, progress), readings, failures)
+
+
+def failure_of(machine_id: str, run: Run, at: int) -> Failure:
+    """Return the failure that ends a run at moment `at`."""
+    mode = run.mode
+    return Failure(machine_id, at_moment(at), mode.event_code, run.measured_at_failure, mode.threshold)
+
+
+class _Machine(NamedTuple):
+    law: DegradationLaw
+    seed: int
+    machine_id: str
+    nameplate: Nameplate
+
+
+class _Progress(NamedTuple):
+    moment: int
+    run: Run
+    run_started: int
+    damage: float  # at the start of the moment's hour, or of the run
+    stop: Stop | None = None  # what keeps the machine from working
+
+
+def _progress_of(machine: _Machine, state: MachineState) -> _Progress:
+    stop = None
+    if state.returned_to_service_at is not None:
+        returns_at = microseconds(state.returned_to_service_at)
+        stop = Stop(microseconds(state.event_timestamp), returns_at, state.status is MachineStatus.FAILED)
+    return _Progress(
+        microseconds(state.event_timestamp),
+        draw_run(machine.law, machine.seed, machine.machine_id, machine.nameplate, state.run_number),
+        microseconds(state.run_started_at),
+        state.damage_at_hour,
+        stop,
+    )
+
+
+def _rest(machine: _Machine, progress: _Progress, stop: Stop, end: int) -> _Progress:
+    """Pass a repair as far as `end` allows, and begin the next run where it is over."""
+    if end < stop.returns_at:
+        return progress._replace(moment=end)
+    run = draw_run(machine.law, machine.seed, machine.machine_id, machine.nameplate, progress.run.number + 1)
+    return _Progress(stop.returns_at, run, stop.returns_at, run.initial_damage)
+
+
+def _work(machine: _Machine, progress: _Progress, end: int) -> _Progress:
+    """Work to the end of this hour, or to `end` or the end of the run where they come first."""
+    hour = progress.moment // HOUR
+    base, hour_end = max(hour * HOUR, progress.run_started), (hour + 1) * HOUR
+    rate = damage_rate(machine.law, progress.run, load_at(machine.law, machine.nameplate, hour))
+    grown = progress.damage + rate * ((hour_end - base) / HOUR)
+    stop = planned_stop(machine.law, progress.run_started)
+    if grown >= 1.0:
+        failed_at = failure_moment(base, progress.damage, rate)
+        stop = stop_of(machine.law, progress.run, progress.run_started, failed_at)
+    if stop is not None and stop.at < min(end, hour_end):
+        damage = 1.0 if stop.is_failure else progress.damage + rate * ((stop.at - base) / HOUR)
+        return progress._replace(moment=stop.at, damage=damage, stop=stop)
+    if end < hour_end:
+        return progress._replace(moment=end)
+    return progress._replace(moment=hour_end, damage=grown)
+
+
+def _readings(machine: _Machine, progress: _Progress, until: int, step: int) -> list[Sample]:
+    """Return the readings from `progress.moment` to `until`, which lie in one hour."""
+    hour = progress.moment // HOUR
+    ticks = range(-(-progress.moment // step) * step, until, step)
+    if not ticks:
+        return []
+    law, nameplate, run = machine.law, machine.nameplate, progress.run
+    load = load_at(law, nameplate, hour)
+    span = ((hour + 1) * HOUR - max(hour * HOUR, progress.run_started)) / HOUR
+    grown = progress.damage + damage_rate(law, run, load) * span
+    vibration, temperature = _levels(machine, run, hour, progress.damage)
+    next_vibration, next_temperature = _levels(machine, run, hour + 1, grown)
+    samples: list[Sample] = []
+    for tick in ticks:
+        passed = (tick - hour * HOUR) / HOUR
+        word = random_word(nameplate.noise_key, tick)
+        warmth = temperature + (next_temperature - temperature) * passed
+        warmth = warmth + law.temperature_noise_celsius * standard_normal(lane(word, TEMPERATURE_LANE))
+        shaking = vibration + (next_vibration - vibration) * passed
+        shaking = shaking * (1.0 + law.vibration_noise * standard_normal(lane(word, VIBRATION_LANE)))
+        at = at_moment(tick)
+        samples.append(Sample("temperature", at, round(warmth * TEMPERATURE_STEPS) / TEMPERATURE_STEPS))
+        samples.append(Sample("vibration", at, round(shaking * VIBRATION_STEPS) / VIBRATION_STEPS))
+    return samples
+
+
+def _levels(machine: _Machine, run: Run, hour: int, damage: float) -> tuple[float, float]:
+    law, nameplate = machine.law, machine.nameplate
+    load = load_at(law, nameplate, hour)
+    vibration = vibration_level(law, nameplate, run, hour, load, damage)
+    ambient = ambient_temperature(law.conditions, machine.seed, hour)
+    return vibration, temperature_level(law, nameplate, run, ambient, load, damage, vibration)
+
+
+def _state_of(machine: _Machine, progress: _Progress) -> MachineState:
+    return state_at(
+        machine.law,
+        machine.seed,
+        machine.machine_id,
+        progress.moment,
+        progress.run,
+        progress.run_started,
+        progress.damage,
+        progress.stop,
+    )

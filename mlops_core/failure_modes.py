@@ -1,0 +1,86 @@
+"""How machines fail: one signature per failure mode, as data.
+
+A mode says which channel trips the machine and at what limit, how early its symptom appears, how the symptom grows with
+damage, and what the other channel shows of it. Ranges are drawn from uniformly, once per run to failure, so two runs of
+one mode do not look alike.
+
+The vibration limit is the boundary of evaluation zone D of the original system (11.2 mm/s; ISO 20816-3 for large
+machines on flexible foundations has 11.0). The shapes follow the P-F curve of reliability-centred maintenance (Moubray,
+"RCM II", 1997, chapter 7): no symptom before the onset P, growth from there to functional failure F.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlops_core.random_streams import Quantity
+
+Range = tuple[float, float]
+
+VIBRATION_LIMIT_MM_S = 11.2
+TEMPERATURE_LIMIT_CELSIUS = 95.0
+
+
+class FailureMode(BaseModel):
+    """One way to fail. Ranges are (lowest, highest)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    event_code: str
+    share: float = Field(ge=0, description="relative frequency among failures")
+    trip_channel: str = Field(pattern="^(vibration|temperature)$")
+    threshold: float = Field(gt=0, description="trip limit of that channel, in its unit")
+    end_excess: Range = Field(description="level at functional failure over the threshold, as a fraction of it")
+    onset: Range = Field(description="damage at which the symptom begins, in [0, 1)")
+    linear_share: Range = Field(description="part of the growth that is linear in damage; the rest is its sixth power")
+    side_gain: Range = Field(description="what the other channel shows at failure: mm/s or degrees Celsius")
+    load_sensitivity: float = Field(description="how much of the symptom scales with load")
+
+
+BEARING_WEAR = FailureMode(
+    name="bearing_wear",
+    event_code="BEARING_WEAR",
+    share=0.5,
+    trip_channel="vibration",
+    threshold=VIBRATION_LIMIT_MM_S,
+    end_excess=(0.02, 0.7),
+    onset=(0.1, 0.65),
+    linear_share=(0.05, 0.5),
+    side_gain=(1.0, 14.0),
+    load_sensitivity=0.6,
+)
+IMBALANCE = FailureMode(
+    name="imbalance",
+    event_code="IMBALANCE",
+    share=0.25,
+    trip_channel="vibration",
+    threshold=VIBRATION_LIMIT_MM_S,
+    end_excess=(0.02, 0.4),
+    onset=(0.0, 0.4),
+    linear_share=(0.3, 0.9),
+    side_gain=(0.0, 3.0),
+    load_sensitivity=1.5,
+)
+OVERHEATING = FailureMode(
+    name="overheating",
+    event_code="OVERHEATING",
+    share=0.25,
+    trip_channel="temperature",
+    threshold=TEMPERATURE_LIMIT_CELSIUS,
+    end_excess=(0.01, 0.2),
+    onset=(0.05, 0.5),
+    linear_share=(0.2, 0.8),
+    side_gain=(0.2, 2.0),
+    load_sensitivity=0.8,
+)
+FAILURE_MODES = (BEARING_WEAR, IMBALANCE, OVERHEATING)
+
+
+def symptom(damage: Quantity, onset: float, linear_share: float) -> Quantity:
+    """Return how far the symptom has grown: 0 up to `onset`, 1 at damage 1, non-decreasing in `damage`.
+
+    s * x + (1 - s) * x**6 with x = max(damage - onset, 0) / (1 - onset) and s = `linear_share`.
+    """
+    beyond = damage - onset
+    x = (beyond + abs(beyond)) / (2.0 * (1.0 - onset))  # max() of numbers and of arrays are different functions
+    cube = x * x * x
+    return linear_share * x + (1.0 - linear_share) * (cube * cube)

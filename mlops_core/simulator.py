@@ -1,0 +1,147 @@
+"""Whole histories of a fleet, vectorised over time: the bulk twin of `degradation.advance`.
+
+    history = simulate_fleet(["PUMP-A01", "FAN-B01"], start=..., end=..., interval="1m", seed=7)
+    history.readings, history.failures, history.truth
+
+Readings, failures and final states equal those of `advance` to the last bit, and a machine's history depends neither on
+the other machines nor on where the period begins and ends, given its commissioning.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+import numpy as np
+import polars as pl
+
+from mlops_core.degradation import failure_of
+from mlops_core.degradation_law import DegradationLaw, nameplate_of
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.machine_state import MachineState, at_moment, microseconds
+from mlops_core.machines import check_machine_id
+from mlops_core.run_path import MachinePath, RunPath, final_state, machine_path
+from mlops_core.sampling import Noise, Scratch, Ticks, sample_run
+from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
+from mlops_core.simulated_truth import RUNS, TRUTH, run_rows, truth_rows
+from mlops_core.windows import MICROSECOND, parse_duration
+
+__all__ = ["RUNS", "TRUTH", "SimulatedHistory", "simulate_fleet"]
+
+
+@dataclass(frozen=True)
+class SimulatedHistory:
+    """What a fleet said, what happened to it, and what was true all along.
+
+    Attributes:
+        readings: READINGS, sorted by machine (in the order given), channel and time.
+        failures: FAILURES, sorted by machine and time; the return to service is null where it lies beyond the end.
+        truth: one row per machine and full hour; see `TRUTH`. For judging models, never for training them.
+        runs: one row per run; see `RUNS`.
+        states: each machine at the end, from which `advance` carries on.
+
+    """
+
+    readings: pl.DataFrame
+    failures: pl.DataFrame
+    truth: pl.DataFrame
+    runs: pl.DataFrame
+    states: Mapping[str, MachineState]
+
+
+def simulate_fleet(
+    machine_ids: Sequence[str],
+    *,
+    start: datetime,
+    end: datetime,
+    interval: timedelta | str = "1m",
+    seed: int,
+    law: DegradationLaw | None = None,
+    commissioned_at: datetime | None = None,
+) -> SimulatedHistory:
+    """Return the history of a fleet in `[start, end)`.
+
+    Readings stand at the multiples of `interval` since the epoch. All machines are new at `commissioned_at` (default:
+    `start`); an earlier commissioning gives machines of mixed age at `start`.
+
+    Raises:
+        InvalidArgumentError: a duplicate or illegal machine id, an end before the start, a commissioning after the end.
+        DurationError, NaiveTimeError: an interval or time that is not usable.
+
+    """
+    law = law or DegradationLaw()
+    begin, finish = microseconds(start), microseconds(end)
+    commissioned = begin if commissioned_at is None else microseconds(commissioned_at)
+    _check_period(machine_ids, begin, finish, commissioned)
+    paths = [
+        machine_path(law, seed, machine_id, nameplate_of(seed, machine_id), commissioned, finish)
+        for machine_id in machine_ids
+    ]
+    ticks = Ticks.between(begin, finish, parse_duration(interval) // MICROSECOND)
+    return SimulatedHistory(
+        readings=_readings(law, seed, paths, ticks),
+        failures=_failures(paths, begin, finish),
+        truth=truth_rows(law, paths, begin, finish),
+        runs=run_rows(paths, finish),
+        states=MappingProxyType({path.machine_id: final_state(law, seed, path, finish) for path in paths}),
+    )
+
+
+def _check_period(machine_ids: Sequence[str], start: int, end: int, commissioned: int) -> None:
+    seen: set[str] = set()
+    for machine_id in machine_ids:
+        if check_machine_id(machine_id) in seen:
+            raise InvalidArgumentError("machine_ids", machine_id, "appears twice")
+        seen.add(machine_id)
+    if end < start:
+        raise InvalidArgumentError("end", at_moment(end).isoformat(), "lies before the start")
+    if commissioned > end:
+        raise InvalidArgumentError("commissioned_at", at_moment(commissioned).isoformat(), "lies after the end")
+
+
+def _readings(law: DegradationLaw, seed: int, paths: Sequence[MachinePath], ticks: Ticks) -> pl.DataFrame:
+    spans = [[ticks.span(run.started, run.stop.at) for run in path.runs] for path in paths]
+    counts = [sum(span.stop - span.start for span in machine) for machine in spans]
+    values = np.empty(2 * sum(counts))
+    moments = np.empty(len(values), np.int64)
+    noise, scratch = Noise.of(law), Scratch()
+    offset = 0
+    for path, machine_spans, count in zip(paths, spans, counts, strict=True):
+        temperatures, vibrations = values[offset : offset + count], values[offset + count : offset + 2 * count]
+        done = 0
+        for run, span in zip(path.runs, machine_spans, strict=True):
+            out = slice(done, done + span.stop - span.start)
+            sample_run(law, seed, path.nameplate, run, ticks, span, noise, scratch, temperatures[out], vibrations[out])
+            moments[offset + out.start : offset + out.stop] = ticks.moments[span]
+            done = out.stop
+        moments[offset + count : offset + 2 * count] = moments[offset : offset + count]
+        offset += 2 * count
+    ids = [path.machine_id for path in paths]
+    return pl.DataFrame(
+        {
+            "machine_id": _repeated((machine_id, 2 * count) for machine_id, count in zip(ids, counts, strict=True)),
+            "channel": _repeated((name, count) for count in counts for name in ("temperature", "vibration")),
+            "event_timestamp": pl.Series(moments).cast(TIMESTAMP),
+            "value": values,
+        },
+        schema=READINGS,
+    )
+
+
+def _repeated(texts: Iterable[tuple[str, int]]) -> pl.Series:
+    parts = [pl.repeat(text, count, dtype=pl.String, eager=True) for text, count in texts]
+    return pl.concat(parts, rechunk=True) if parts else pl.Series(dtype=pl.String)
+
+
+def _failures(paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFrame:
+    rows = [
+        (*failure_of(path.machine_id, run.run, run.stop.at), _return(run, end))
+        for path in paths
+        for run in path.runs
+        if run.stop.is_failure and start <= run.stop.at < end
+    ]
+    return pl.DataFrame(rows, schema=FAILURES, orient="row")
+
+
+def _return(run: RunPath, end: int) -> datetime | None:
+    return at_moment(run.stop.returns_at) if run.stop.returns_at < end else None

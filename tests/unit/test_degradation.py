@@ -1,0 +1,61 @@
+"""One machine, step by step."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mlops_core.degradation import MachineState, MachineStatus, advance, new_machine
+from mlops_core.degradation_law import DegradationLaw, MaintenancePolicy
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.windows import DurationError, NaiveTimeError
+
+AT = datetime(2026, 1, 1, 0, 17, 3, tzinfo=UTC)
+
+
+def test_a_new_machine_is_healthy_and_has_said_nothing():
+    state = new_machine("PUMP-A01", seed=1, at=AT)
+    assert (state.status, state.health_index, state.run_number) == (MachineStatus.HEALTHY, 1.0, 0)
+    assert state.event_timestamp == state.run_started_at == AT
+
+
+def test_readings_stand_on_the_grid_counted_from_the_epoch():
+    step = advance(new_machine("PUMP-A01", seed=1, at=AT), AT + timedelta(minutes=20), interval="10m")
+    assert [(sample.channel, sample.event_timestamp.minute) for sample in step.readings] == [
+        ("temperature", 20), ("vibration", 20), ("temperature", 30), ("vibration", 30),
+    ]  # fmt: skip
+
+
+def test_a_tick_at_the_end_belongs_to_the_next_step():
+    at = AT.replace(minute=20, second=0)
+    first = advance(new_machine("PUMP-A01", seed=1, at=at), at + timedelta(minutes=10), interval="10m")
+    second = advance(first.state, at + timedelta(minutes=20), interval="10m")
+    assert [sample.event_timestamp for sample in first.readings[::2]] == [at]
+    assert [sample.event_timestamp for sample in second.readings[::2]] == [at + timedelta(minutes=10)]
+
+
+def test_a_state_survives_json_and_only_what_differs_of_the_law_is_written():
+    law = DegradationLaw(characteristic_life_hours=50, maintenance=MaintenancePolicy(preventive_interval_hours=100))
+    state = advance(new_machine("PUMP-A01", seed=1, at=AT, law=law), AT + timedelta(days=9), interval="1h").state
+    text = state.model_dump_json()
+    assert MachineState.model_validate_json(text) == state
+    assert '"law":{"characteristic_life_hours":50.0,"maintenance":{"preventive_interval_hours":100.0}}' in text
+
+
+def test_a_machine_passes_through_every_status():
+    state, seen = new_machine("PUMP-A01", seed=7, at=AT), set[MachineStatus]()
+    for hour in range(1, 24 * 40):
+        state = advance(state, AT + timedelta(hours=hour), interval="1h").state
+        seen.add(state.status)
+    assert seen == set(MachineStatus)
+
+
+def test_going_back_in_time_is_refused():
+    with pytest.raises(InvalidArgumentError, match="lies before the state"):
+        advance(new_machine("PUMP-A01", seed=1, at=AT), AT - timedelta(seconds=1), interval="1m")
+
+
+def test_naive_times_and_impossible_intervals_are_refused():
+    with pytest.raises(NaiveTimeError):
+        new_machine("PUMP-A01", seed=1, at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(DurationError):
+        advance(new_machine("PUMP-A01", seed=1, at=AT), AT, interval="0m")
