@@ -1,0 +1,49 @@
+"""What a frame of buckets is: columns, types, and the check of one that comes from storage."""
+
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+from mlops_core.errors import ColumnTypeError, ColumnValueError, MissingColumnError
+from mlops_core.moments import MOMENTS
+from mlops_core.schema import TIMESTAMP
+
+IDENTITY: Final = ("machine_id", "channel", "bucket_start")
+
+BUCKETS: Final = pl.Schema(
+    {"machine_id": pl.String(), "channel": pl.String(), "bucket_start": TIMESTAMP, "bucket_end": TIMESTAMP}
+    | {name: kind() for name, (kind, _) in MOMENTS.items()}
+    | {"last_timestamp": TIMESTAMP}
+)
+
+
+class BucketError(ColumnValueError):
+    """Buckets that do not fit the hop asked for, or each other."""
+
+
+def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.DataFrame:
+    """The columns of BUCKETS, checked; with `hop`, all of that width.
+
+    Raises:
+        SchemaError: a column is missing or has another type.
+        BucketError: a bucket of another width.
+
+    """
+    for column, kind in BUCKETS.items():
+        if column not in buckets.columns:
+            raise MissingColumnError("buckets", column, buckets.columns)
+        if buckets.schema[column] != kind:
+            hint = "Make buckets with bucket_readings, and store them as Parquet"
+            raise ColumnTypeError("buckets", column, str(buckets.schema[column]), str(kind), hint)
+    if hop is not None:
+        other = buckets.filter(pl.col("bucket_end") - pl.col("bucket_start") != hop)
+        if other.height:
+            raise BucketError(
+                "buckets",
+                "bucket_end",
+                f"is {other['bucket_end'][0] - other['bucket_start'][0]} after bucket_start, where the hop is {hop},",
+                other.height,
+                "Use the hop that the buckets were made with, or make them again with this one",
+            )
+    return buckets.select(*BUCKETS)

@@ -1,0 +1,169 @@
+"""From readings to buckets: one pass over the rows, a slice at a time, so that memory does not grow with the history.
+
+Readings whose series (machine, channel) each stand in one piece, in time order, are read as they are; others are sorted
+first. Within a bucket, moments are taken about the bucket's own mean, in time order: a bucket's numbers depend on the
+set of its readings alone, to the last bit, and not on how far the series has moved since it began.
+"""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from mlops_core.moments import MOMENTS
+
+ROWS_AT_A_TIME = 1 << 20
+
+_MACHINE, _CHANNEL = pl.col("machine_id"), pl.col("channel")
+_TIME, _VALUE, _BUCKET, _NUMBER = pl.col("time"), pl.col("value"), pl.col("bucket"), pl.col("number")
+
+
+def reduce_readings(
+    readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int = ROWS_AT_A_TIME
+) -> pl.DataFrame:
+    """One row per machine, channel and hop that has readings, ordered by these, with the columns of `moments.MOMENTS`.
+
+    readings: schema READINGS without nulls, in any order. Of two values for one timestamp the larger counts.
+    Returns machine_id, channel, bucket (whole hops since the epoch, Int64), then the moments. Times count from the
+    start of the bucket, but `last_timestamp` from the epoch, all in microseconds.
+    """
+    buckets = _reduce_pieces(readings, hop_microseconds, rows_at_a_time)
+    if buckets is None:
+        in_order = readings.sort("machine_id", "channel", "event_timestamp")
+        buckets = pl.concat(
+            [_reduce(rows, hop_microseconds) for rows in _slices(in_order, hop_microseconds, rows_at_a_time)]
+        )
+    return buckets.sort("machine_id", "channel", "bucket")
+
+
+def _reduce_pieces(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> pl.DataFrame | None:
+    """The buckets of readings whose series stand in one piece each, in time order; None of others."""
+    parts: list[pl.DataFrame] = []
+    for rows in _slices(readings, hop_microseconds, rows_at_a_time):
+        if _goes_back(rows) or _repeats_a_series(rows):
+            return None
+        parts.append(_reduce(rows, hop_microseconds))
+    buckets = pl.concat(parts)
+    heads = buckets.with_columns(continues=_same_series())
+    return None if _repeats_a_series(heads) else buckets
+
+
+def _same_series() -> pl.Expr:
+    return ((_MACHINE.shift() == _MACHINE) & (_CHANNEL.shift() == _CHANNEL)).fill_null(value=False)
+
+
+def _goes_back(rows: pl.DataFrame) -> bool:
+    return bool((rows["step"] < 0).any())
+
+
+def _repeats_a_series(rows: pl.DataFrame) -> bool:
+    return rows.filter(~pl.col("continues")).select("machine_id", "channel").is_duplicated().any()
+
+
+def _slices(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> Iterator[pl.DataFrame]:
+    """The rows in order, cut where a bucket begins, so that no bucket is in two slices."""
+    start, wanted = 0, rows_at_a_time
+    while True:
+        rows = _annotated(readings.slice(start, wanted), hop_microseconds)
+        if start + wanted >= readings.height:
+            yield rows
+            return
+        cut = rows["begins"].arg_true()[-1]
+        if cut == 0:  # the bucket is larger than the slice
+            wanted *= 2
+            continue
+        yield rows.head(cut)
+        start, wanted = start + cut, rows_at_a_time
+
+
+def _annotated(readings: pl.DataFrame, hop_microseconds: int) -> pl.DataFrame:
+    """Rows with integer time, bucket, the step in time from the row before and whether a bucket begins here."""
+    time = pl.col("event_timestamp").to_physical()
+    rows = readings.rechunk().select(
+        _MACHINE,
+        _CHANNEL,
+        _VALUE + 0.0,  # makes -0.0 and 0.0 one value
+        time=time,
+        bucket=time // hop_microseconds,
+        continues=_same_series(),
+    )
+    return rows.with_columns(
+        step=pl.when("continues").then(_TIME.diff()),
+        begins=~(pl.col("continues") & (_BUCKET.shift() == _BUCKET)),
+    )
+
+
+def _reduce(rows: pl.DataFrame, hop_microseconds: int) -> pl.DataFrame:
+    heads = rows.filter("begins").select("machine_id", "channel", "bucket")
+    numbered = rows.select(
+        "value", time=_TIME - _BUCKET * hop_microseconds, number=pl.col("begins").cum_sum() - 1
+    ).with_columns(_NUMBER.set_sorted())
+    if (rows["step"] == 0).any():
+        numbered, revision = _without_duplicates(numbered)
+    else:
+        revision = None
+    moments = _moments(numbered)
+    if revision is not None:
+        moments = moments.with_columns(revision)
+    return heads.hstack(moments).with_columns(pl.col("last_timestamp") + _BUCKET * hop_microseconds)
+
+
+def _without_duplicates(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """One row per timestamp, its largest value; and the number of distinct rows in each bucket before that."""
+    ordered = rows.sort("number", "time", "value").with_columns(_NUMBER.set_sorted())
+    same_time = (_NUMBER.shift(-1) == _NUMBER) & (_TIME.shift(-1) == _TIME)
+    distinct = ordered.filter(~(same_time & (_VALUE.shift(-1) == _VALUE)).fill_null(value=False))
+    revision = distinct.lazy().group_by("number", maintain_order=True).agg(revision=pl.len().cast(pl.Int64))
+    return (
+        distinct.filter(~same_time.fill_null(value=False)),
+        revision.collect(engine="in-memory")["revision"],
+    )
+
+
+def _moments(rows: pl.DataFrame) -> pl.DataFrame:
+    """The moments of each bucket; rows hold value, time since the bucket's start, and the bucket's sorted number."""
+    extent = (
+        rows.lazy()
+        .group_by("number", maintain_order=True)
+        .agg(
+            count=pl.len().cast(pl.Int64),
+            mean=_VALUE.mean(),
+            minimum=_VALUE.min(),
+            maximum=_VALUE.max(),
+            time_reference=_TIME.mean().round().cast(pl.Int64),
+            last_value=_VALUE.last(),
+            last_timestamp=_TIME.last(),
+        )
+        .with_columns(
+            # The mean of equal numbers may be an ulp beside them; a constant bucket has no deviation at all.
+            reference=pl.when(pl.col("minimum") == pl.col("maximum")).then("minimum").otherwise("mean")
+        )
+        .collect(engine="in-memory")
+    )
+    d, u = pl.col("d"), pl.col("u")
+    sums = (
+        rows.lazy()
+        .select(
+            "number",
+            d=_VALUE - extent["reference"].gather(rows["number"]),
+            u=(_TIME - extent["time_reference"].gather(rows["number"])).cast(pl.Float64),
+        )
+        .with_columns(d2=d * d, u2=u * u, ud=u * d)
+        .with_columns(d3=pl.col("d2") * d, d4=pl.col("d2") * pl.col("d2"))
+        .group_by("number", maintain_order=True)
+        .agg(pl.col("d", "d2", "d3", "d4", "u", "u2", "ud").sum())
+        .drop("number")
+        .collect(engine="in-memory")
+    )
+    # The reference is the mean but for rounding: move the moments by what is left.
+    n, left, left_time = pl.col("count"), pl.col("d") / pl.col("count"), pl.col("u") / pl.col("count")
+    moved = extent.hstack(sums).with_columns(
+        revision=n,
+        mean_offset=left,
+        moment_2=(pl.col("d2") - d * left).clip(0.0),
+        moment_3=pl.col("d3") - left * (3.0 * pl.col("d2") - 2.0 * left * d),
+        moment_4=pl.col("d4") - left * (4.0 * pl.col("d3") - left * (6.0 * pl.col("d2") - 3.0 * left * d)),
+        time_offset=pl.col("time_reference") + left_time,
+        time_moment_2=pl.col("u2") - u * left_time,
+        time_value_moment=pl.col("ud") - u * left,
+    )
+    return moved.select(*MOMENTS)

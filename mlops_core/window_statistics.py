@@ -1,0 +1,86 @@
+"""The statistics of a window: what each one is, and its value from the window's moments.
+
+Every statistic is null where it is not defined, and never NaN or infinite:
+
+| name | value | null where |
+| --- | --- | --- |
+| count | number of readings | never (0 in an empty window) |
+| mean, min, max | in the channel's unit | the window is empty |
+| std | sample standard deviation, divisor n - 1 | fewer than 2 readings |
+| rms | root of the mean of squares | empty |
+| peak_to_peak | max - min | empty |
+| slope | least squares against time, unit per hour | fewer than 2 distinct times |
+| kurtosis | Fisher's excess, biased: n M4 / M2^2 - 3 | all readings equal, one alone, or a spread below 1e-75 |
+| last | value at the greatest timestamp | empty |
+| crest_factor | greatest absolute value / rms | empty, or rms 0 |
+| hours_since_last | window end minus greatest timestamp, hours | empty |
+
+A constant window has std 0, slope 0 and peak_to_peak 0.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from mlops_core.errors import InvalidArgumentError
+
+STATISTICS = ("count", "mean", "std", "min", "max", "rms", "peak_to_peak", "slope", "kurtosis", "last")
+EXTRA_STATISTICS = ("crest_factor", "hours_since_last")
+
+_MICROSECONDS_PER_HOUR = 3_600_000_000.0
+_SMALLEST_SQUARED_MOMENT = 1e-300  # below it a double loses digits, and a ratio of two such numbers means nothing
+
+
+class StatisticError(InvalidArgumentError):
+    """A statistic that does not exist, or is asked for twice."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            "statistics",
+            tuple(names),
+            "holds a name that is unknown or repeated",
+            f"Choose distinct names out of {', '.join(STATISTICS + EXTRA_STATISTICS)}",
+        )
+
+
+def check_statistics(statistics: Sequence[str]) -> tuple[str, ...]:
+    """The statistics as a tuple.
+
+    Raises:
+        StatisticError: one does not exist or is named twice.
+
+    """
+    if len(set(statistics)) < len(statistics) or not set(statistics) <= set(STATISTICS + EXTRA_STATISTICS):
+        raise StatisticError(statistics)
+    return tuple(statistics)
+
+
+_N = pl.col("count")
+_MINIMUM, _MAXIMUM = pl.col("minimum"), pl.col("maximum")
+_M2, _M4 = pl.col("moment_2"), pl.col("moment_4")
+_MEAN = (pl.col("reference") + pl.col("mean_offset")).clip(_MINIMUM, _MAXIMUM)  # rounding may leave it an ulp outside
+_RMS = pl.max_horizontal((_M2 / _N + _MEAN * _MEAN).sqrt(), _MEAN.abs())  # the square of a tiny mean is lost
+
+
+_VALUES: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
+    "mean": lambda _: _MEAN,
+    "std": lambda _: pl.when(_N > 1).then((_M2 / (_N - 1)).sqrt()),
+    "min": lambda _: _MINIMUM,
+    "max": lambda _: _MAXIMUM,
+    "rms": lambda _: _RMS,
+    "peak_to_peak": lambda _: _MAXIMUM - _MINIMUM,
+    "slope": lambda _: pl.when(pl.col("time_moment_2") > 0).then(
+        pl.col("time_value_moment") / pl.col("time_moment_2") * _MICROSECONDS_PER_HOUR
+    ),
+    "kurtosis": lambda _: pl.when(_M2 * _M2 > _SMALLEST_SQUARED_MOMENT).then(_N * _M4 / (_M2 * _M2) - 3.0),
+    "last": lambda _: pl.col("last_value"),
+    "crest_factor": lambda _: pl.when(_RMS > 0).then(pl.max_horizontal(-_MINIMUM, _MAXIMUM) / _RMS),
+    "hours_since_last": lambda end: (end - pl.col("last_timestamp")) / _MICROSECONDS_PER_HOUR,
+}
+
+
+def statistic(name: str, window_end: pl.Series) -> pl.Expr:
+    """One statistic from the columns of `moments.MOMENTS`; `window_end` in microseconds since the epoch."""
+    if name == "count":
+        return _N
+    return pl.when(_N > 0).then(_VALUES[name](pl.lit(window_end)))

@@ -1,0 +1,126 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from mlops_core.windows import (
+    DurationError,
+    NaiveTimeError,
+    WindowError,
+    Windows,
+    affected_window_ends,
+    bucket_start,
+    first_window_end,
+    length_name,
+    parse_duration,
+    window_ends,
+)
+
+
+def at(hour, minute=0, *, day=1):
+    return datetime(2026, 1, day, hour, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30m", timedelta(minutes=30)),
+        ("1h", timedelta(hours=1)),
+        ("1d", timedelta(days=1)),
+        ("2w", timedelta(weeks=2)),
+        ("90s", timedelta(seconds=90)),
+        ("1d12h", timedelta(hours=36)),
+        ("1h1h", timedelta(hours=2)),
+        (timedelta(hours=6), timedelta(hours=6)),
+    ],
+)
+def test_durations_are_read_in_both_forms(text, expected):
+    assert parse_duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "h", "1", "1.5h", "-1h", "1h ", "0h", "1y", timedelta(0), timedelta(hours=-1)])
+def test_what_is_no_positive_duration_is_refused(text):
+    with pytest.raises(DurationError, match="positive duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("length", "name"),
+    [("1h", "1h"), ("60m", "1h"), ("1d", "24h"), ("7d", "168h"), ("30m", "30m"), ("90m", "90m"), ("3600s", "1h")],
+)
+def test_a_length_is_named_in_whole_hours_or_else_in_minutes(length, name):
+    assert length_name(length) == name
+
+
+def test_a_length_of_odd_seconds_has_no_name():
+    with pytest.raises(WindowError, match="whole minutes"):
+        length_name("90s")
+
+
+def test_lengths_are_counted_in_hops():
+    windows = Windows.of(("1h", "6h", "1d"), "30m")
+    assert windows.hops == (2, 12, 48)
+    assert windows.names == ("1h", "6h", "24h")
+    assert windows.longest == timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "hop", "remedy"),
+    [
+        (("90m",), "1h", "divides every length"),
+        (("30m",), "1h", "divides every length"),
+        (("1h", "60m"), "1h", "once"),
+        ((), "1h", "at least one"),
+    ],
+)
+def test_lengths_and_hop_that_do_not_fit_are_refused_with_the_remedy(lengths, hop, remedy):
+    with pytest.raises(WindowError, match=remedy):
+        Windows.of(lengths, hop)
+
+
+# 00:00     01:00     02:00
+#   [---------[---------[
+#   a    b    c              a, b -> first window that holds them ends at 01:00; c, on the edge, at 02:00
+@pytest.mark.parametrize(
+    ("moment", "start", "end"),
+    [(at(0), at(0), at(1)), (at(0, 59), at(0), at(1)), (at(1), at(1), at(2))],
+)
+def test_a_moment_on_an_edge_belongs_to_what_begins_there(moment, start, end):
+    assert bucket_start(moment, "1h") == start
+    assert first_window_end(moment, "1h") == end
+
+
+def test_other_offsets_mean_the_same_instant():
+    moment = datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    assert bucket_start(moment, "1h") == datetime(2025, 12, 31, 19, tzinfo=UTC)
+
+
+def test_times_before_the_epoch_lie_on_the_same_grid():
+    assert bucket_start(datetime(1969, 12, 31, 23, 30, tzinfo=UTC), "1h") == datetime(1969, 12, 31, 23, tzinfo=UTC)
+
+
+#  start                 end
+#  00:10   01:00  02:00  02:59   03:00      ends inside: 01:00, 02:00
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (at(0, 10), at(2, 59), [at(1), at(2)]),
+        (at(1), at(3), [at(2), at(3)]),
+        (at(1), at(1), []),
+        (at(2), at(1), []),
+    ],
+)
+def test_window_ends_exclude_the_start_and_include_the_end(start, end, expected):
+    assert window_ends(start, end, "1h") == expected
+
+
+# reading at 01:00      [00:00, 02:00)  no: window ends are whole hours, length 2 h
+#   |----r----|         ends 02:00
+#        |r--------|    ends 03:00, begins at 01:00 and holds it
+def test_a_late_reading_changes_every_window_that_holds_it():
+    assert affected_window_ends(at(1), "2h", "1h") == [at(2), at(3)]
+    assert affected_window_ends(at(0, 59), "2h", "1h") == [at(1), at(2)]
+
+
+def test_a_naive_time_is_refused():
+    with pytest.raises(NaiveTimeError, match="time zone"):
+        bucket_start(datetime(2026, 1, 1), "1h")  # noqa: DTZ001
