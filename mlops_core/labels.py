@@ -79,7 +79,7 @@ def label_features(
 
     Returns:
         The rows that belong to a run, in order of machine and time, with
-        `run_id` (`{machine_id}/{n}`, n = 1 for the machine's first run in these records),
+        `run_id` (`{machine_id}#{n}`, n = 0 for the machine's first run in these records),
         `rul_hours` (hours to the run's failure, >= 0; null where that was not observed),
         `fails_within_horizon` (`rul_hours <= horizon`; null where observation ended before the answer was known),
         `is_censored` (whether the run's failure was not observed).
@@ -134,7 +134,7 @@ def _labelled(in_runs: pl.DataFrame, horizon: timedelta) -> pl.DataFrame:
     # Without a failure, the machine is known to have run until it was taken out of service, or to its last row.
     seen_running = pl.col("ends_at").fill_null(pl.col("last_row_at")) - pl.col("window_end")
     return in_runs.with_columns(
-        run_id=pl.format("{}/{}", "machine_id", pl.col("number").fill_null(0) + 1),
+        run_id=pl.format("{}#{}", "machine_id", pl.col("number").fill_null(0)),
         rul_hours=remaining / _HOUR,
         fails_within_horizon=pl.when(failed)
         .then(remaining <= horizon)

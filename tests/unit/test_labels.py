@@ -72,7 +72,7 @@ class TestOneFailure:
         assert self.labelled["fails_within_horizon"].to_list()[:5] == [False, False, False, True, True]
 
     def test_the_run_after_the_return_is_censored_and_a_run_of_its_own(self):
-        assert self.labelled["run_id"].to_list() == ["PUMP-1/1"] * 5 + ["PUMP-1/2"] * 2
+        assert self.labelled["run_id"].to_list() == ["PUMP-1#0"] * 5 + ["PUMP-1#1"] * 2
         assert self.labelled["is_censored"].to_list() == [False] * 5 + [True] * 2
 
     def test_columns_are_those_of_the_features_and_then_the_labels(self):
@@ -108,13 +108,13 @@ def test_several_runs_of_several_machines_are_numbered_for_each_machine():
     failures = pl.concat([failure_log((2, 3), (5, 6), machine_id="B"), failure_log((9, 10), machine_id="C")])
     labelled = label_features(features, failures, horizon="1h")
     runs = labelled.group_by("run_id", maintain_order=True).agg(pl.col("load"))
-    assert dict(runs.iter_rows()) == {"A/1": [1, 2, 3, 4], "B/1": [1, 2], "B/2": [4, 5], "B/3": [7, 8]}
-    assert labelled.filter(pl.col("run_id") == "B/2")["rul_hours"].to_list() == [1.0, 0.0]
+    assert dict(runs.iter_rows()) == {"A#0": [1, 2, 3, 4], "B#0": [1, 2], "B#1": [4, 5], "B#2": [7, 8]}
+    assert labelled.filter(pl.col("run_id") == "B#1")["rul_hours"].to_list() == [1.0, 0.0]
 
 
 def test_a_second_failure_report_during_an_outage_belongs_to_it():
     labelled = label_features(feature_rows(range(1, 9)), failure_log((3, 5), (4, 6)))
-    assert labelled["run_id"].to_list() == ["PUMP-1/1"] * 3 + ["PUMP-1/2"] * 2
+    assert labelled["run_id"].to_list() == ["PUMP-1#0"] * 3 + ["PUMP-1#1"] * 2
     assert hours_kept(labelled) == [1, 2, 3, 7, 8]
 
 
@@ -134,18 +134,18 @@ def test_a_replacement_before_failure_ends_the_run_censored():
     labelled = label_features(
         feature_rows(range(1, 9)), failure_log((9, None)), horizon="2h", maintenance=work((4, 5, True))
     )
-    first = labelled.filter(pl.col("run_id") == "PUMP-1/1")
+    first = labelled.filter(pl.col("run_id") == "PUMP-1#0")
     assert hours_kept(first) == [1, 2, 3, 4]
     assert first["is_censored"].all()
     assert first["rul_hours"].null_count() == 4
     assert first["fails_within_horizon"].to_list() == [False, None, None, None]
-    assert labelled.filter(pl.col("run_id") == "PUMP-1/2")["rul_hours"].to_list() == [3.0, 2.0, 1.0]
+    assert labelled.filter(pl.col("run_id") == "PUMP-1#1")["rul_hours"].to_list() == [3.0, 2.0, 1.0]
 
 
 def test_work_without_a_return_time_took_no_time_and_an_inspection_changes_nothing():
     rows, log = feature_rows(range(1, 9)), failure_log((7, None))
     replaced = label_features(rows, log, maintenance=work((4, None, True)))
-    assert replaced["run_id"].to_list() == ["PUMP-1/1"] * 4 + ["PUMP-1/2"] * 3
+    assert replaced["run_id"].to_list() == ["PUMP-1#0"] * 4 + ["PUMP-1#1"] * 3
     inspected = label_features(rows, log, maintenance=work((4, 5, False)))
     assert inspected.equals(label_features(rows, log))
 
