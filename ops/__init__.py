@@ -1,0 +1,1 @@
+"""The ``mlops`` command: what a person does to a running stack, local or deployed."""

@@ -1,0 +1,45 @@
+"""``mlops backfill``: compute the features of a range of time again."""
+
+from typing import Annotated
+
+import typer
+
+from ops.options import AsJson, OutputsFile, StackName
+
+
+def backfill(
+    start: Annotated[
+        str, typer.Option("--start", help="First moment of the range, ISO 8601 with an offset: 2024-01-01T00:00:00Z")
+    ],
+    end: Annotated[str, typer.Option("--end", help="The moment behind its last; both are widened to whole hours.")],
+    chunk: Annotated[
+        str, typer.Option("--chunk", help="How much one invocation takes; halved where the function runs out of time.")
+    ] = "1d",
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the features of a range from its readings: both stores, the checkpoint untouched.
+
+    The range names hours of event time. A window ends up to the longest length after a reading: let --end lie that
+    much behind new data. Running it twice gives what once gives.
+    """
+    from dataclasses import asdict
+
+    from ops.console import print_json, print_line
+    from ops.errors import OptionError
+    from ops.mapping import parse_moment
+    from ops.ranges import parse_chunk, process_range, whole_hours
+    from ops.stack import load_stack
+
+    first, last = whole_hours(parse_moment(start, "--start"), parse_moment(end, "--end"))
+    if first >= last:
+        raise OptionError(f"The range from {start} to {end} holds nothing.", "--start comes before --end.")
+    done = process_range(load_stack(stack, outputs), first, last, parse_chunk(chunk), quiet=as_json)
+    if as_json:
+        print_json({"start": first, "end": last, **asdict(done)})
+    else:
+        print_line(
+            f"{done.feature_rows:,} feature rows of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC written,"
+            f" {done.online_written:,} of them newest online."
+        )

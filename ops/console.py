@@ -1,0 +1,95 @@
+"""What a verb prints: a table or one JSON document on standard output, progress on standard error."""
+
+import json
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+
+class Advance(Protocol):
+    """Moves a progress bar by a number of items."""
+
+    def __call__(self, items: int) -> None: ...  # noqa: D102 - the class says it
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """Print ``document`` as indented JSON, times as ISO 8601, keys as given."""
+    print(json.dumps(document, indent=2, default=_plain, allow_nan=False))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under their column names; None shows as a dash, times to the second in UTC."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    numeric: dict[int, bool] = {}
+    cells = [list(row) for row in rows]
+    for index, _ in enumerate(columns):
+        numeric[index] = any(isinstance(row[index], int | float) for row in cells)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if numeric[index] else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(_cell(value) for value in row))
+    Console().print(table)
+
+
+def print_line(line: str) -> None:
+    """Print one line of the report, without markup."""
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(description: str, total: int, *, unit: str, quiet: bool = False) -> Generator[Advance]:
+    """A bar with the rate in ``unit`` a second and the time left, on standard error where that is a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda items: progress.advance(task, items)
+
+
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f} {self._unit}/s")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    message = f"{type(value).__name__} is not part of a report"
+    raise TypeError(message)

@@ -1,0 +1,157 @@
+"""Sending readings in batches, each acknowledged as a whole before the journal moves."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import polars as pl
+
+from handlers.stores.lake import DataLake
+from handlers.stores.publisher import Publisher
+from mlops_core.lake import encode_readings
+from mlops_core.telemetry import Reading, reading_message
+from ops.console import Advance
+from ops.journal import Journal
+
+THREADS = 16
+LIVE_BATCH = 1_000
+BULK_BATCH = 20_000
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Way(Protocol):
+    """A way into the lake."""
+
+    def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
+        """Ranges [start, stop) of rows, in order and without gaps; the same readings give the same ranges."""
+        ...
+
+    def send(self, readings: pl.DataFrame, advance: Advance) -> None:
+        """Send every row; return only when all are acknowledged, raise where one is not."""
+        ...
+
+
+def deliver(readings: pl.DataFrame, journal: Journal, way: Way, advance: Advance) -> int:
+    """Send what the journal does not yet hold as acknowledged; returns how many readings were sent.
+
+    Whatever stops it, a second call goes on behind the last batch that the journal holds. Only a batch that was
+    under way is sent again: in bulk as the very same objects, live as messages whose readings are in the lake once
+    for every reader.
+    """
+    sent = 0
+    for start, stop in way.batches(readings):
+        if stop <= journal.acknowledged:
+            continue
+        way.send(readings[start:stop], advance)
+        journal.acknowledge(stop)
+        sent += stop - start
+    return sent
+
+
+class LivePublishing:
+    """The way of every machine: MQTT messages through rules, queue and ingestion, marked as replayed.
+
+    ``rate`` bounds the messages a second (none where None). Raises the SDK's errors after its retries.
+    """
+
+    def __init__(self, publisher: Publisher, *, topic_prefix: str, rate: float | None = None) -> None:
+        self._publisher = publisher
+        self._topic_prefix = topic_prefix
+        self._pace = Pace(rate) if rate is not None else None
+
+    def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
+        """Ranges of a fixed size."""
+        for start in range(0, readings.height, LIVE_BATCH):
+            yield start, min(start + LIVE_BATCH, readings.height)
+
+    def send(self, readings: pl.DataFrame, advance: Advance) -> None:
+        """Publish each reading with quality of service 1."""
+        _in_parallel(
+            self._publish,
+            list(readings.select("machine_id", "channel", "event_timestamp", "value").iter_rows()),
+            lambda _: advance(1),
+        )
+
+    def _publish(self, row: tuple[str, str, datetime, float]) -> None:
+        if self._pace is not None:
+            self._pace.wait()
+        machine_id, channel, event_timestamp, value = row
+        self._publisher.publish(
+            reading_message(machine_id, channel, event_timestamp, value, topic_prefix=self._topic_prefix, replayed=True)
+        )
+
+
+class BulkWriting:
+    """Straight into the lake, by the writer that ingestion uses: one object an hour and shard, created once."""
+
+    def __init__(self, lake: DataLake, *, received_at: datetime, shards: int) -> None:
+        self._lake = lake
+        self._received_at = received_at
+        self._shards = shards
+
+    def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
+        """Ranges of whole hours of up to BULK_BATCH rows; an hour that holds more is divided at fixed places."""
+        hours = readings.select(pl.col("event_timestamp").dt.truncate("1h").rle().struct.field("len")).to_series()
+        start = stop = 0
+        for rows in hours:
+            if stop > start and stop + rows - start > BULK_BATCH:
+                yield start, stop
+                start = stop
+            stop += rows
+            while stop - start > BULK_BATCH:
+                yield start, start + BULK_BATCH
+                start += BULK_BATCH
+        if stop > start:
+            yield start, stop
+
+    def send(self, readings: pl.DataFrame, advance: Advance) -> None:
+        """Write the objects of these readings; one that is there already is durable, and so acknowledged."""
+        marked = [
+            Reading(
+                machine_id=machine_id,
+                channel=channel,
+                event_timestamp=event_timestamp,
+                value=value,
+                received_at=self._received_at,
+                replayed=True,
+            )
+            for machine_id, channel, event_timestamp, value in readings.iter_rows()
+        ]
+        objects = encode_readings(marked, shards=self._shards)
+        _in_parallel(lambda raw: self._lake.create(raw.key, raw.body), objects, lambda _: None)
+        advance(readings.height)
+
+
+class Pace:
+    """Lets callers of any number of threads through at no more than ``rate`` a second, evenly."""
+
+    def __init__(
+        self, rate: float, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._interval = 1 / rate
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._next = clock()
+
+    def wait(self) -> None:
+        """Return at this caller's turn."""
+        with self._lock:
+            turn = max(self._next, self._clock())
+            self._next = turn + self._interval
+        if (pause := turn - self._clock()) > 0:
+            self._sleep(pause)
+
+
+def _in_parallel(call: Callable[[Item], Result], items: list[Item], done: Callable[[Result], None]) -> None:
+    """Call for every item; the first error, or Ctrl-C, stops what has not begun and is raised."""
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        for finished in as_completed([pool.submit(call, item) for item in items]):
+            done(finished.result())
+    finally:
+        pool.shutdown(cancel_futures=True)

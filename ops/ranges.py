@@ -1,0 +1,154 @@
+"""Having the processing function compute the features of a range of time, chunk by chunk."""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from mlops_core.telemetry import utc_text
+from mlops_core.windows import DurationError, parse_duration
+from ops.console import progress_bar
+from ops.errors import FunctionFailedError, OptionError
+from ops.stack import Stack
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+HOUR = timedelta(hours=1)
+_BUSY = frozenset(
+    {
+        "TooManyRequestsException",
+        "ThrottlingException",
+        "ServiceException",
+        "EC2ThrottledException",
+        "ResourceConflictException",
+    }
+)
+_LONGEST_PAUSE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Processed:
+    """What processing a range wrote: feature rows, and how many of them the online store took as its newest."""
+
+    chunks: int = 0
+    feature_rows: int = 0
+    online_written: int = 0
+
+    def plus(self, other: "Processed") -> "Processed":
+        """Both together."""
+        return Processed(
+            self.chunks + other.chunks,
+            self.feature_rows + other.feature_rows,
+            self.online_written + other.online_written,
+        )
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of the hour that a moment is in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def whole_hours(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The smallest range of whole UTC hours that holds [start, end)."""
+    last = hour_of(end)
+    return hour_of(start), last if last == end else last + HOUR
+
+
+def reach(first: datetime, last: datetime, longest: timedelta, *, now: datetime) -> tuple[datetime, datetime]:
+    """The hours whose windows hold a reading at ``first``, at ``last`` or between.
+
+    The hour that ``now`` is in has not ended: it is left to the schedule.
+    """
+    return hour_of(first), min(hour_of(last) + longest, hour_of(now))
+
+
+def parse_chunk(option: str) -> timedelta:
+    """The length that ``--chunk`` asks for: whole hours, or an OptionError."""
+    try:
+        length = parse_duration(option)
+    except DurationError as error:
+        raise OptionError(f"--chunk: {error}", "Write --chunk 1d, say.") from None
+    if length % HOUR:
+        raise OptionError(f"A chunk of {option} is not a whole number of hours.", "Write --chunk 12h, say.")
+    return length
+
+
+def chunks(start: datetime, end: datetime, length: timedelta) -> list[tuple[datetime, datetime]]:
+    """[start, end) cut into consecutive pieces of ``length``, the last one shorter where it must be."""
+    count = max(0, -((start - end) // length))
+    return [(start + number * length, min(start + (number + 1) * length, end)) for number in range(count)]
+
+
+def process_range(stack: Stack, start: datetime, end: datetime, length: timedelta, *, quiet: bool) -> Processed:
+    """Compute the features of the whole hours [start, end) on a stack, oldest chunk first, with a progress bar."""
+    processor = RangeProcessor(stack.functions, stack.output("processing_function_name"))
+    pieces = chunks(start, end, length)
+    done = Processed()
+    with progress_bar("Computing features", len(pieces), unit="chunks", quiet=quiet) as advance:
+        for first, last in pieces:
+            done = done.plus(processor.process(first, last))
+            advance(1)
+    return done
+
+
+class RangeProcessor:
+    """Invokes one processing function and waits for it, as often as a range has chunks, one at a time.
+
+    A function that is busy (a scheduled run holds its concurrency) is asked again for ``patience_seconds``. A chunk
+    that takes it longer than its timeout is divided. Any other failure is raised as FunctionFailedError; the chunks
+    before it stand.
+    """
+
+    def __init__(
+        self,
+        client: "LambdaClient",
+        function: str,
+        *,
+        patience_seconds: float = 600,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._function = function
+        self._patience_seconds = patience_seconds
+        self._clock, self._sleep = clock, sleep
+
+    def process(self, start: datetime, end: datetime) -> Processed:
+        """Compute the features of [start, end), whole hours."""
+        try:
+            answer = self._invoke({"start": utc_text(start), "end": utc_text(end)})
+        except FunctionFailedError as error:
+            if not _ran_out_of_time(error) or end - start <= HOUR:
+                raise
+            middle = start + max(HOUR, (end - start) // 2 // HOUR * HOUR)
+            return self.process(start, middle).plus(self.process(middle, end))
+        return Processed(1, int(answer["feature_rows"]), int(answer["online_written"]))
+
+    def _invoke(self, event: dict[str, str]) -> dict[str, int]:
+        give_up = self._clock() + self._patience_seconds
+        pause = 0.5
+        while True:
+            try:
+                response = self._client.invoke(FunctionName=self._function, Payload=json.dumps(event).encode())
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in _BUSY or self._clock() + pause > give_up:
+                    raise
+                self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                continue
+            answer = json.loads(response["Payload"].read() or b"null")
+            if "FunctionError" in response:
+                raise FunctionFailedError(
+                    self._function, str(answer.get("errorType", "an error")), str(answer.get("errorMessage", answer))
+                )
+            return answer
+
+
+def _ran_out_of_time(error: FunctionFailedError) -> bool:
+    return "timed out" in error.message.lower() or error.kind == "Sandbox.Timedout"

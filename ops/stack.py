@@ -1,0 +1,164 @@
+"""A running stack as the commands see it: its outputs and the AWS clients that reach it."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from botocore.config import Config
+
+from handlers.stores.lake import DataLake
+from ops.errors import (
+    LocalStackAbsentError,
+    OutputAbsentError,
+    OutputsUnreadableError,
+    PulumiAbsentError,
+    PulumiFailedError,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_iot_data import IoTDataPlaneClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = "local"
+LOCAL_STACK_FILE = ROOT / "build" / "local" / "stack.json"
+CONNECTIONS = 32  # the most threads that any verb uses at once
+LONGEST_FUNCTION_SECONDS = 900  # Lambda's limit: an invocation is waited for, never given up and started twice
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Outputs of a deployment and the session that reaches it; ``endpoint_url`` only on the local stack."""
+
+    name: str
+    outputs: Mapping[str, object]
+    session: boto3.Session
+    endpoint_url: str | None = None
+
+    def output(self, name: str) -> Any:  # noqa: ANN401 - an output is any JSON value
+        """One output by name; OutputAbsentError where the stack has none of that name."""
+        if self.outputs.get(name) is None:
+            raise OutputAbsentError(self.name, name, self.outputs)
+        return self.outputs[name]
+
+    @property
+    def topic_prefix(self) -> str:
+        """What the topics of every machine begin with."""
+        return str(self.output("mqtt_topic_prefix"))
+
+    @cached_property
+    def lake(self) -> DataLake:
+        """The data lake."""
+        return DataLake(self.s3, self.output("data_lake_bucket"))
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """The data lake's client."""
+        return self._client("s3")
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """The queues' client."""
+        return self._client("sqs")
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """The tables' client."""
+        return self._client("dynamodb")
+
+    @cached_property
+    def iot_data(self) -> "IoTDataPlaneClient":
+        """The client that publishes."""
+        return self._client("iot-data")
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        """The client that invokes functions: it waits as long as a function may run, and asks once."""
+        return self._client("lambda", read_timeout=LONGEST_FUNCTION_SECONDS + 30, retries={"total_max_attempts": 1})
+
+    def _client(self, service: str, **options: object) -> Any:  # noqa: ANN401 - typed by each caller
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 8},
+            max_pool_connections=CONNECTIONS,
+            connect_timeout=10,
+        )
+        if self.endpoint_url is not None:
+            config = config.merge(Config(s3={"addressing_style": "path"}, inject_host_prefix=False))
+        session: Any = self.session  # its overloads name the stubs of services that are not installed
+        return session.client(
+            service, endpoint_url=self.endpoint_url, config=config.merge(Config(**cast("Any", options)))
+        )
+
+
+def load_stack(name: str, outputs_file: Path | None = None, *, local_file: Path = LOCAL_STACK_FILE) -> Stack:
+    """The stack called ``name``.
+
+    The local one is described by the file that ``make local KEEP=1`` leaves; a deployed one by ``outputs_file``
+    where given, otherwise by the Pulumi CLI. Credentials of a deployed stack come from the SDK's usual chain, its
+    region from its ARNs.
+    """
+    if outputs_file is not None:
+        document = _document(outputs_file)
+        return _local(name, document) if "endpoint_url" in document else _deployed(name, document)
+    if name == LOCAL:
+        if not local_file.exists():
+            raise LocalStackAbsentError(local_file, "no such file")
+        return _local(name, _document(local_file))
+    return _deployed(name, _pulumi_outputs(name))
+
+
+def _local(name: str, document: Mapping[str, Any]) -> Stack:
+    session = boto3.Session(
+        aws_access_key_id=document["access_key_id"],
+        aws_secret_access_key=document["secret_access_key"],
+        region_name=document["region"],
+    )
+    return Stack(name, document["outputs"], session, document["endpoint_url"])
+
+
+def _deployed(name: str, outputs: Mapping[str, object]) -> Stack:
+    return Stack(name, outputs, boto3.Session(region_name=_region(outputs)))
+
+
+def _region(outputs: Mapping[str, object]) -> str | None:
+    """The region that a function's, table's or queue's ARN names (a bucket's names none); None leaves it to the SDK."""
+    for value in outputs.values():
+        match str(value).split(":", 5):
+            case ["arn", _, "lambda" | "dynamodb" | "sqs", region, *_]:
+                return region
+            case _:
+                pass
+    return None
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        document: object = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OutputsUnreadableError(file, "no such file") from None
+    except (ValueError, OSError) as error:
+        raise OutputsUnreadableError(file, str(error)) from None
+    if not isinstance(document, dict):
+        raise OutputsUnreadableError(file, "it is no JSON object")
+    return cast("dict[str, Any]", document)
+
+
+def _pulumi_outputs(name: str) -> dict[str, Any]:
+    pulumi = shutil.which("pulumi")
+    if pulumi is None:
+        raise PulumiAbsentError(name)
+    command = [pulumi, "stack", "output", "--json", "--non-interactive", "--stack", name]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    if ran.returncode != 0:
+        reason = next((line for line in ran.stderr.splitlines() if line.strip()), f"exit status {ran.returncode}")
+        raise PulumiFailedError(name, reason.removeprefix("error: ").rstrip("."))
+    return cast("dict[str, Any]", json.loads(ran.stdout))

@@ -1,0 +1,229 @@
+"""What a file's rows become: each a reading, or refused for the reason that ingestion would name."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops_core.errors import MessageRejectedError
+from mlops_core.machines import CHANNELS
+from mlops_core.schema import READINGS
+from mlops_core.telemetry import parse_message, reading_message
+from ops.errors import OptionError
+from ops.history import FUTURE_TOLERANCE, History, HistoryUnreadableError, read_history
+from ops.mapping import HistoryMapping, parse_channel, parse_moment
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NAB = HistoryMapping(time_column="timestamp", machine="PRESS-1", channels=(("value", "temperature"),), time_zone="UTC")
+LONG = HistoryMapping(time_column="at", machine_column="machine", channel_column="sensor", value_column="reading")
+
+
+def read(folder: Path, text: str, mapping: HistoryMapping) -> History:
+    file = folder / "history.csv"
+    file.write_text(text, encoding="utf-8")
+    return read_history(file, mapping, now=NOW)
+
+
+def test_a_file_of_one_machine_and_channel_becomes_readings_in_order_of_time(tmp_path: Path) -> None:
+    history = read(tmp_path, "timestamp,value\n2025-01-01 00:05:00,2.5\n2025-01-01 00:00:00,-1\n", NAB)
+    assert history.readings.schema == READINGS
+    assert history.readings.rows() == [
+        ("PRESS-1", "temperature", datetime(2025, 1, 1, tzinfo=UTC), -1.0),
+        ("PRESS-1", "temperature", datetime(2025, 1, 1, 0, 5, tzinfo=UTC), 2.5),
+    ]
+    assert (history.values, history.repeated, history.reasons()) == (2, 0, {})
+
+
+def test_gzip_and_plain_text_give_the_same(tmp_path: Path) -> None:
+    text = "timestamp,value\n2025-01-01 00:05:00,2.5\n"
+    packed = tmp_path / "history.csv.gz"
+    packed.write_bytes(gzip.compress(text.encode()))
+    assert read_history(packed, NAB, now=NOW).readings.equals(read(tmp_path, text, NAB).readings)
+
+
+def test_rows_that_say_the_same_count_once_and_two_values_for_one_moment_are_both_kept(tmp_path: Path) -> None:
+    text = "timestamp,value\n2025-01-01 00:00:00,1\n2025-01-01 00:00:00,1\n2025-01-01 00:00:00,2\n"
+    history = read(tmp_path, text, NAB)
+    assert history.readings["value"].to_list() == [1.0, 2.0]
+    assert history.repeated == 1
+
+
+def test_wide_data_gives_a_reading_for_each_cell_that_holds_one(tmp_path: Path) -> None:
+    mapping = HistoryMapping(
+        time_column="t", machine_column="m", channels=(("T", "temperature"), ("V", "vibration")), time_zone="UTC"
+    )
+    history = read(tmp_path, "m,t,T,V\nA,2025-01-01T00:00:00,20,\nB,2025-01-01T00:00:00,21,1.5\n", mapping)
+    assert [row[:2] + row[3:] for row in history.readings.sort("machine_id", "channel").rows()] == [
+        ("A", "temperature", 20.0),
+        ("B", "temperature", 21.0),
+        ("B", "vibration", 1.5),
+    ]
+    assert (history.values, history.empty, history.reasons()) == (3, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("../x,temperature,2025-01-01T00:00:00Z,1", "BAD_MACHINE_ID"),
+        (",temperature,2025-01-01T00:00:00Z,1", "BAD_MACHINE_ID"),
+        ("A,pressure,2025-01-01T00:00:00Z,1", "UNKNOWN_SENSOR"),
+        (",,2025-01-01T00:00:00Z,1", "BAD_MACHINE_ID"),
+        ("A,temperature,2025-01-01T00:00:00Z,", "MISSING_FIELD"),
+        ("A,temperature,2025-01-01T00:00:00Z,warm", "BAD_TYPE"),
+        ("A,temperature,2025-01-01T00:00:00Z,nan", "NOT_FINITE"),
+        ("A,temperature,2025-01-01T00:00:00Z,1e999", "NOT_FINITE"),
+        ("A,temperature,2025-01-01T00:00:00Z,501", "OUT_OF_RANGE"),
+        ("A,vibration,2025-01-01T00:00:00Z,-0.1", "OUT_OF_RANGE"),
+        ("A,temperature,2025-02-30T00:00:00Z,1", "BAD_TIMESTAMP"),
+        ("A,temperature,,1", "BAD_TIMESTAMP"),
+        ("A,temperature,2026-01-01T00:05:01Z,1", "FUTURE"),
+    ],
+)
+def test_what_is_no_reading_is_refused_with_its_row_and_reason(tmp_path: Path, row: str, reason: str) -> None:
+    history = read(tmp_path, f"machine,sensor,at,reading\nA,temperature,2025-01-01T00:00:00Z,1\n{row}\n", LONG)
+    assert history.readings.height == 1
+    assert history.reasons() == {reason: 1}
+    assert history.rejects.select("row", "reason").row(0) == (2, reason)
+    assert history.rejects.select("time", "value").row(0) == tuple(cell or None for cell in row.split(",")[2:])
+
+
+@given(
+    value=st.floats() | st.sampled_from([-50.0, 500.0, 0.0, 1000.0]),
+    channel=st.sampled_from(sorted(CHANNELS)),
+    machine=st.text(st.characters(codec="utf-8"), max_size=70)
+    | st.sampled_from(["A", "a_b-c", "A\n", "x" * 64, "x" * 65]),
+    ahead=st.timedeltas(-timedelta(days=5000), timedelta(minutes=10)),
+)
+def test_a_row_is_accepted_exactly_where_ingestion_accepts_its_message(
+    tmp_path_factory: pytest.TempPathFactory, value: float, channel: str, machine: str, ahead: timedelta
+) -> None:
+    at = NOW + ahead
+    file = tmp_path_factory.mktemp("history") / "one.parquet"
+    pl.DataFrame(
+        [(machine, channel, at, value)], schema=["machine", "sensor", "at", "reading"], orient="row"
+    ).write_parquet(file)
+    readings = read_history(file, LONG, now=NOW).readings.rows()
+    field = CHANNELS[channel].payload_field
+    body = {"machine_id": machine.strip(), "timestamp_utc": at.isoformat(), field: value, "replayed": True}
+    try:
+        parsed = parse_message(f"industrial/machine/{machine.strip()}/{channel}", json.dumps(body).encode(), NOW)
+    except MessageRejectedError:
+        assert readings == []
+    else:
+        assert readings == [(parsed.machine_id, channel, parsed.event_timestamp, value)]
+
+
+def test_what_is_accepted_survives_its_message_unchanged(tmp_path: Path) -> None:
+    """So that a reading sent live is found in the lake by its very value."""
+    values = [0.1 + 0.2, 1e-300, 73.96732207, 499.99999999999994]
+    lines = "".join(f"2025-01-01 00:00:0{second}.000001,{value!r}\n" for second, value in enumerate(values))
+    for machine, channel, at, value in read(tmp_path, f"timestamp,value\n{lines}", NAB).readings.rows():
+        message = reading_message(machine, channel, at, value, replayed=True)
+        parsed = parse_message(*message, NOW)
+        assert (parsed.event_timestamp, parsed.value, parsed.replayed) == (at, value, True)
+
+
+def test_the_tolerance_of_the_future_is_the_one_of_ingestion() -> None:
+    message = reading_message("A", "temperature", NOW + FUTURE_TOLERANCE, 1.0)
+    assert parse_message(*message, NOW).event_timestamp == NOW + FUTURE_TOLERANCE
+    with pytest.raises(MessageRejectedError, match="FUTURE"):
+        parse_message(*reading_message("A", "temperature", NOW + FUTURE_TOLERANCE + timedelta.resolution, 1.0), NOW)
+
+
+def test_european_csv_is_read_with_its_separator_and_decimal_comma(tmp_path: Path) -> None:
+    mapping = HistoryMapping(
+        time_column="Zeit",
+        machine="M",
+        channels=(("Temperatur", "temperature"),),
+        time_format="%d.%m.%Y %H:%M",
+        time_zone="Europe/Berlin",
+        separator=";",
+        decimal_comma=True,
+    )
+    history = read(tmp_path, "Zeit;Temperatur\n01.07.2025 12:00;21,5\n", mapping)
+    assert history.readings.row(0)[2:] == (datetime(2025, 7, 1, 10, tzinfo=UTC), 21.5)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "told"),
+    [
+        (b"time,value\n1,2\n", "a.csv", r"lacks one of the columns timestamp, value.*It has: time, value"),
+        (b"", "a.csv", "empty"),
+        (b"timestamp,value\n1,2,3\n", "a.csv", "more fields"),
+        (b"timestamp,value\n1,2\n", "a.parquet", "[Pp]arquet"),
+        (b"\x1f\x8b\x08\x00broken", "a.csv.gz", "cannot be read"),
+        (None, "absent.csv", "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, name: str, told: str) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(HistoryUnreadableError, match=told):
+        read_history(file, NAB, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "--machine"),
+        ({"machine": "A", "machine_column": "m"}, "--machine"),
+        ({"machine": "A/B"}, "cannot name a machine"),
+        ({"machine": "A"}, "--channel"),
+        ({"machine": "A", "channel_column": "c"}, "--value-column"),
+        ({"machine": "A", "channels": (("v", "temperature"),), "value_column": "v"}, "--channel"),
+        ({"machine": "A", "channels": (("v", "temperature"),), "time_origin": NOW}, "--time-unit"),
+        ({"machine": "A", "channels": (("v", "temperature"),), "time_unit": "1h"}, "--time-origin"),
+        ({"machine": "A", "channels": (("v", "temperature"),), "time_origin": NOW, "time_unit": "0h"}, "0h"),
+        (
+            {"machine": "A", "channels": (("v", "temperature"),), "time_origin": NOW, "time_unit": "fortnight"},
+            "fortnight",
+        ),
+        (
+            {
+                "machine": "A",
+                "channels": (("v", "temperature"),),
+                "time_origin": NOW,
+                "time_unit": "1h",
+                "time_zone": "UTC",
+            },
+            "--time-zone",
+        ),
+        ({"machine": "A", "channels": (("v", "temperature"),), "separator": ";;"}, "separator"),
+    ],
+)
+def test_a_mapping_that_cannot_work_is_refused_with_the_option_to_pass(options: dict[str, object], told: str) -> None:
+    with pytest.raises(OptionError, match=told):
+        HistoryMapping(time_column="t", **options)
+
+
+def test_a_column_mapped_to_no_channel_names_the_channels(tmp_path: Path) -> None:
+    mapping = HistoryMapping(time_column="t", machine="A", channels=(("v", "pressure"),), time_zone="UTC")
+    with pytest.raises(OptionError, match=r"pressure.*temperature, vibration"):
+        read(tmp_path, "t,v\n2025-01-01 00:00:00,1\n", mapping)
+
+
+def test_the_digest_of_a_mapping_changes_with_each_of_its_parts_and_with_the_content() -> None:
+    other = HistoryMapping(time_column="timestamp", machine="PRESS-2", channels=NAB.channels, time_zone="UTC")
+    digests = {NAB.digest("a"), NAB.digest("b"), other.digest("a")}
+    assert len(digests) == 3
+    assert NAB.digest("a") == HistoryMapping(**vars(NAB)).digest("a")
+
+
+def test_a_channel_option_divides_at_its_last_equals_sign() -> None:
+    assert parse_channel("a=b=vibration") == ("a=b", "vibration")
+    for wrong in ("vibration", "=vibration", "rms="):
+        with pytest.raises(OptionError, match="COLUMN=CHANNEL"):
+            parse_channel(wrong)
+
+
+def test_a_moment_needs_an_offset() -> None:
+    assert parse_moment("2025-01-01T02:00:00+02:00", "--start") == datetime(2025, 1, 1, tzinfo=UTC)
+    for wrong in ("2025-01-01T00:00:00", "yesterday"):
+        with pytest.raises(OptionError, match="--start"):
+            parse_moment(wrong, "--start")
