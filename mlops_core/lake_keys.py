@@ -12,10 +12,10 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.telemetry import utc_text
@@ -49,6 +49,9 @@ MAXIMUM_SHARDS: Final = 100
 _RAW_KEY: Final = re.compile(r"raw/date=(\d{4}-\d\d-\d\d)/hour=(\d\d)/shard=(\d\d)/[0-9a-f]{64}\.jsonl\.gz", re.ASCII)
 
 
+_PARTITION_TEXT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)/(\d\d)", re.ASCII)
+
+
 class Partition(NamedTuple):
     """One hour of event time of one shard: the unit in which raw data is listed, read and found changed."""
 
@@ -58,7 +61,18 @@ class Partition(NamedTuple):
     @property
     def text(self) -> str:
         """The partition as `2026-11-21T10/00`."""
-        return f"{self.hour.astimezone(UTC):%Y-%m-%dT%H}/{self.shard:02d}"
+        return f"{utc_text(self.hour)[:13]}/{self.shard:02d}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Return the partition that `text` names. Raises MalformedObjectError where it names none."""
+        match = _PARTITION_TEXT.fullmatch(text)
+        try:
+            if match is not None:
+                return cls(datetime.fromisoformat(f"{match[1]}:00:00+00:00"), int(match[2]))
+        except ValueError:
+            pass  # an impossible date or hour
+        raise MalformedObjectError(text[:80], "names no partition, as 2026-11-21T10/00 does")
 
 
 class RawObject(NamedTuple):
@@ -102,12 +116,9 @@ def buckets_key(hour: datetime, shard: int) -> str:
 def partition_of(key: str) -> Partition:
     """Return the partition of a raw object's key. Raises MalformedObjectError for any other key."""
     match = _RAW_KEY.fullmatch(key)
-    try:
-        if match is not None:
-            return Partition(datetime.fromisoformat(f"{match[1]}T{match[2]}:00:00+00:00"), int(match[3]))
-    except ValueError:
-        pass  # an impossible date or hour: not a key of ours either
-    raise MalformedObjectError(key[:200], "is not the key of a raw object", "Move it out of raw/")
+    if match is None:
+        raise MalformedObjectError(key[:200], "is not the key of a raw object", "Move it out of raw/")
+    return Partition.from_text(f"{match[1]}T{match[2]}/{match[3]}")
 
 
 @lru_cache(maxsize=65_536)

@@ -1,0 +1,276 @@
+"""What a processing run has to do: which hours of raw data changed, which feature rows follow, in which bounded steps.
+
+Pure planning. The caller lists the names of raw objects and keeps the checkpoint; from these two a run is a sequence
+of chunks, oldest first. A chunk is done in this order: rebuild the buckets of its partitions from exactly the objects
+that it names, recompute its window ranges from buckets, write the outputs, and only then store its checkpoint. A run
+that stops anywhere, or a reading that arrives late, costs work and never a gap.
+
+    while chunk := next_chunk(listing, checkpoint, rules, closed_until):
+        ...                              # buckets, feature rows, online store
+        checkpoint = chunk.checkpoint    # stored by compare and swap
+
+The watermark `processed_until` follows the clock that the caller passes, whole hours only, and never the timestamps of
+readings: no clock on a machine can move it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from mlops_core.checkpoint import Checkpoint
+from mlops_core.errors import InvalidArgumentError, MalformedObjectError
+from mlops_core.lake_keys import Partition, partition_of
+
+__all__ = [
+    "Checkpoint",
+    "Chunk",
+    "Listing",
+    "ProcessingRules",
+    "WindowRange",
+    "closed_hour",
+    "first_checkpoint",
+    "first_listed_hour",
+    "next_chunk",
+    "partition_keys",
+    "range_chunks",
+]
+
+HOUR: Final = timedelta(hours=1)
+
+Listing = Mapping[Partition, Collection[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingRules:
+    """How features are windowed and how much is taken at once.
+
+    hop and longest_length are those of the feature windows; the hop divides one hour, because raw data is partitioned
+    by hours. `chunk` is the most event time that one chunk takes, in whole hours. Changes are noticed in hours up to
+    `allowed_lateness + longest_length` before the watermark: the second term covers what waited in a queue.
+    """
+
+    hop: timedelta
+    longest_length: timedelta
+    chunk: timedelta
+    allowed_lateness: timedelta
+
+    def __post_init__(self) -> None:
+        if self.hop <= timedelta(0) or HOUR % self.hop:
+            raise InvalidArgumentError("hop", str(self.hop), "does not divide one hour", "Choose 1h, 30m, 20m, 15m ...")
+        if self.longest_length <= timedelta(0) or self.longest_length % self.hop:
+            raise InvalidArgumentError("longest_length", str(self.longest_length), "is not a multiple of the hop")
+        if self.chunk < HOUR or self.chunk % HOUR:
+            raise InvalidArgumentError("chunk", str(self.chunk), "is not a whole number of hours, at least one")
+        if self.allowed_lateness < timedelta(0):
+            raise InvalidArgumentError("allowed_lateness", str(self.allowed_lateness), "is negative")
+
+    @property
+    def lookback(self) -> timedelta:
+        """How far before a window end readings matter, in whole hours."""
+        return _whole_hours(self.longest_length)
+
+    @property
+    def memory(self) -> timedelta:
+        """How far before the watermark hours are watched for changes."""
+        return _whole_hours(self.allowed_lateness) + self.lookback
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRange:
+    """Feature rows of one shard to compute: all whose window end lies in (`start`, `end`].
+
+    They fill the feature partitions of `hours` and need the buckets of `[data_start, end)`.
+    """
+
+    shard: int
+    hours: tuple[datetime, ...]
+    start: datetime
+    end: datetime
+    data_start: datetime
+
+    @property
+    def bucket_hours(self) -> tuple[datetime, ...]:
+        """The hours whose buckets the rows are computed from."""
+        return tuple(_hours(closed_hour(self.data_start), self.end - timedelta(microseconds=1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One bounded step of a run.
+
+    `rebuild`: the partitions whose buckets are to be built, each from exactly these objects. `ranges`: the feature
+    rows that follow. `checkpoint`: to be stored after all outputs are, and not before.
+    """
+
+    rebuild: Mapping[Partition, tuple[str, ...]]
+    ranges: tuple[WindowRange, ...]
+    checkpoint: Checkpoint
+
+
+def closed_hour(moment: datetime) -> datetime:
+    """Return the end of the last whole hour at a moment: what lies before it is closed and may be processed."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def partition_keys(keys: Iterable[str]) -> tuple[dict[Partition, list[str]], list[str]]:
+    """Return the listed keys by partition, and apart from them those that are no raw objects of ours."""
+    listing: dict[Partition, list[str]] = {}
+    foreign: list[str] = []
+    for key in keys:
+        try:
+            listing.setdefault(partition_of(key), []).append(key)
+        except MalformedObjectError:
+            foreign.append(key)
+    return listing, foreign
+
+
+def first_checkpoint(closed_until: datetime, rules: ProcessingRules) -> Checkpoint:
+    """Return the checkpoint to begin with where there is none: one chunk before the last closed hour."""
+    start = closed_until - rules.chunk
+    return Checkpoint(version=0, processed_from=start, processed_until=start, hours={})
+
+
+def first_listed_hour(checkpoint: Checkpoint, rules: ProcessingRules) -> datetime:
+    """Return the first hour whose raw objects a run must list; the last is the one before the last closed hour."""
+    return max(checkpoint.processed_from - rules.lookback, checkpoint.processed_until - rules.memory)
+
+
+def next_chunk(
+    listing: Listing, checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime
+) -> Chunk | None:
+    """Return the oldest work that remains, at most `rules.chunk` of event time; None where there is none.
+
+    listing: the object names of every partition from `first_listed_hour` on; others do no harm.
+    closed_until: `closed_hour` of the present. Later hours are left alone, whatever they hold.
+
+    Every window end in (processed_from, processed_until] of the returned checkpoint that is not due has then been
+    computed from all objects that the listing names.
+    """
+    chunk = _one_chunk(listing, checkpoint, rules, closed_until)
+    while chunk and not chunk.rebuild and not chunk.ranges:
+        following = _one_chunk(listing, chunk.checkpoint, rules, closed_until)
+        if following is None:
+            break
+        chunk = following
+    return chunk
+
+
+def range_chunks(
+    listing: Listing, start: datetime, end: datetime, rules: ProcessingRules, closed_until: datetime
+) -> Iterator[Chunk]:
+    """Yield the chunks that compute every window end in (start, end], widened to whole hours, whatever was done before.
+
+    The listing must reach from `rules.lookback` before the start. The chunks' checkpoints are not for storing.
+    """
+    begins = closed_hour(start)
+    ends = min(begins + _whole_hours(end - begins), closed_until)
+    checkpoint = Checkpoint(version=0, processed_from=begins, processed_until=begins, hours={})
+    while chunk := next_chunk(listing, checkpoint, rules, ends):
+        yield chunk
+        checkpoint = chunk.checkpoint
+
+
+def _one_chunk(
+    listing: Listing, checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime
+) -> Chunk | None:
+    until = checkpoint.processed_until
+    changed = _changed(listing, checkpoint, rules, closed_until)
+    due = {Partition.from_text(text) for text in checkpoint.due}
+    begins = [partition.hour for partition in changed]
+    begins += [at - HOUR for partition in due if (at := _ready_at(partition, rules, until)) <= closed_until]
+    if until < closed_until:
+        begins.append(until)
+    if not begins:
+        return None
+    limit = min(min(begins) + rules.chunk, closed_until)
+
+    rebuild = {partition: tuple(sorted(listing[partition])) for partition in changed if partition.hour < limit}
+    due |= {late for partition in rebuild for late in _affected(partition, checkpoint, rules)}
+    ready = {partition for partition in due if _ready_at(partition, rules, until) <= limit}
+    advanced = checkpoint.model_copy(
+        update={
+            "version": checkpoint.version + 1,
+            "processed_until": max(until, limit),
+            "due": tuple(sorted(partition.text for partition in due - ready)),
+        }
+    )
+    watched_from = first_listed_hour(advanced, rules)
+    hours = checkpoint.hours | {partition.text: changed[partition] for partition in rebuild}
+    kept = {text: hours[text] for text in sorted(hours) if Partition.from_text(text).hour >= watched_from}
+    return Chunk(
+        rebuild=rebuild,
+        ranges=tuple(_ranges(ready | _new(listing, until, limit, rules), limit, rules)),
+        checkpoint=advanced.model_copy(update={"hours": kept}),
+    )
+
+
+def _changed(
+    listing: Listing, checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime
+) -> dict[Partition, str]:
+    """Return the watched, closed partitions that hold other objects than their buckets were built from, in order."""
+    watched_from = first_listed_hour(checkpoint, rules)
+    changed: dict[Partition, str] = {}
+    for partition in sorted(listing):
+        if watched_from <= partition.hour < closed_until and listing[partition]:
+            digest = _digest(listing[partition])
+            if checkpoint.hours.get(partition.text) != digest:
+                changed[partition] = digest
+    return changed
+
+
+def _affected(changed: Partition, checkpoint: Checkpoint, rules: ProcessingRules) -> Iterator[Partition]:
+    """Yield the feature partitions with computed window ends that see readings of a raw partition."""
+    first = max(changed.hour + rules.hop, checkpoint.processed_from + rules.hop)
+    last = min(changed.hour + HOUR + rules.longest_length - rules.hop, checkpoint.processed_until)
+    if first <= last:
+        for hour in _hours(closed_hour(first), last):
+            yield Partition(hour, changed.shard)
+
+
+def _new(listing: Listing, until: datetime, limit: datetime, rules: ProcessingRules) -> set[Partition]:
+    """Return the feature partitions with window ends in (until, limit], of the shards that hold readings for them."""
+    if limit <= until:
+        return set()
+    shards = {partition.shard for partition in listing if until - rules.lookback <= partition.hour < limit}
+    return {Partition(hour, shard) for hour in _hours(closed_hour(until + rules.hop), limit) for shard in shards}
+
+
+def _ready_at(feature_partition: Partition, rules: ProcessingRules, until: datetime) -> datetime:
+    """Return up to when raw data must be closed to recompute those window ends of a partition that are computed yet."""
+    last_window_end = feature_partition.hour + HOUR - rules.hop
+    return min(feature_partition.hour + _whole_hours(last_window_end - feature_partition.hour), until)
+
+
+def _ranges(partitions: Iterable[Partition], limit: datetime, rules: ProcessingRules) -> Iterator[WindowRange]:
+    """Yield the window ranges of feature partitions, consecutive hours of a shard in one."""
+    by_shard: dict[int, list[datetime]] = {}
+    for partition in sorted(partitions):
+        by_shard.setdefault(partition.shard, []).append(partition.hour)
+    for shard, hours in sorted(by_shard.items()):
+        first = 0
+        for index in range(1, len(hours) + 1):
+            if index == len(hours) or hours[index] - hours[index - 1] > HOUR:
+                yield WindowRange(
+                    shard=shard,
+                    hours=tuple(hours[first:index]),
+                    start=hours[first] - rules.hop,
+                    end=min(hours[index - 1] + HOUR - rules.hop, limit),
+                    data_start=hours[first] - rules.longest_length,
+                )
+                first = index
+
+
+def _digest(keys: Iterable[str]) -> str:
+    return sha256("\n".join(sorted(keys)).encode()).hexdigest()[:32]
+
+
+def _hours(first: datetime, last: datetime) -> Iterator[datetime]:
+    while first <= last:
+        yield first
+        first += HOUR
+
+
+def _whole_hours(span: timedelta) -> timedelta:
+    return -(-span // HOUR) * HOUR
