@@ -6,12 +6,13 @@ set of its readings alone, to the last bit, and not on how far the series has mo
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 import polars as pl
 
 from mlops_core.moments import MOMENTS
 
-ROWS_AT_A_TIME = 1 << 20
+ROWS_AT_A_TIME = 1 << 19  # columns of 4 MB: large enough to hide the cost of a query, small enough for little memory
 
 _MACHINE, _CHANNEL = pl.col("machine_id"), pl.col("channel")
 _TIME, _VALUE, _BUCKET, _NUMBER = pl.col("time"), pl.col("value"), pl.col("bucket"), pl.col("number")
@@ -26,37 +27,46 @@ def reduce_readings(
     Returns machine_id, channel, bucket (whole hops since the epoch, Int64), then the moments. Times count from the
     start of the bucket, but `last_timestamp` from the epoch, all in microseconds.
     """
-    buckets = _reduce_pieces(readings, hop_microseconds, rows_at_a_time)
+    buckets = _reduce_in_order(readings, hop_microseconds, rows_at_a_time)
     if buckets is None:
-        in_order = readings.sort("machine_id", "channel", "event_timestamp")
-        buckets = pl.concat(
-            [_reduce(rows, hop_microseconds) for rows in _slices(in_order, hop_microseconds, rows_at_a_time)]
+        slices = (
+            _slices(batch, hop_microseconds, rows_at_a_time) for batch in _sorted_series(readings, rows_at_a_time)
         )
+        buckets = pl.concat([_reduce(rows, hop_microseconds) for rows in chain.from_iterable(slices)])
     return buckets.sort("machine_id", "channel", "bucket")
 
 
-def _reduce_pieces(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> pl.DataFrame | None:
+def _reduce_in_order(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> pl.DataFrame | None:
     """The buckets of readings whose series stand in one piece each, in time order; None of others."""
     parts: list[pl.DataFrame] = []
     for rows in _slices(readings, hop_microseconds, rows_at_a_time):
-        if _goes_back(rows) or _repeats_a_series(rows):
+        if (rows["step"] < 0).any() or _repeats_a_series(rows):
             return None
         parts.append(_reduce(rows, hop_microseconds))
-    buckets = pl.concat(parts)
-    heads = buckets.with_columns(continues=_same_series())
-    return None if _repeats_a_series(heads) else buckets
+    buckets = pl.concat(parts).with_columns(continues=_same_series())
+    goes_back = buckets.select((pl.col("continues") & (_BUCKET.diff() <= 0)).any()).item()
+    return None if goes_back or _repeats_a_series(buckets) else buckets.drop("continues")
 
 
 def _same_series() -> pl.Expr:
     return ((_MACHINE.shift() == _MACHINE) & (_CHANNEL.shift() == _CHANNEL)).fill_null(value=False)
 
 
-def _goes_back(rows: pl.DataFrame) -> bool:
-    return bool((rows["step"] < 0).any())
-
-
 def _repeats_a_series(rows: pl.DataFrame) -> bool:
     return rows.filter(~pl.col("continues")).select("machine_id", "channel").is_duplicated().any()
+
+
+def _sorted_series(readings: pl.DataFrame, rows_at_a_time: int) -> Iterator[pl.DataFrame]:
+    """The readings with each series in one piece and in time order, some series at a time."""
+    series = (
+        readings.lazy()
+        .group_by("machine_id", "channel")
+        .agg(pl.col("event_timestamp", "value").sort_by("event_timestamp"))
+        .with_columns(batch=pl.col("value").list.len().cum_sum() // rows_at_a_time)
+        .collect(engine="in-memory")
+    )
+    for batch in series.partition_by("batch", maintain_order=True, include_key=False):
+        yield batch.explode("event_timestamp", "value")
 
 
 def _slices(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> Iterator[pl.DataFrame]:
@@ -129,13 +139,14 @@ def _moments(rows: pl.DataFrame) -> pl.DataFrame:
             mean=_VALUE.mean(),
             minimum=_VALUE.min(),
             maximum=_VALUE.max(),
-            time_reference=_TIME.mean().round().cast(pl.Int64),
+            mean_time=_TIME.mean(),
             last_value=_VALUE.last(),
             last_timestamp=_TIME.last(),
         )
         .with_columns(
+            time_reference=pl.col("mean_time").round().cast(pl.Int64),
             # The mean of equal numbers may be an ulp beside them; a constant bucket has no deviation at all.
-            reference=pl.when(pl.col("minimum") == pl.col("maximum")).then("minimum").otherwise("mean")
+            reference=pl.when(pl.col("minimum") == pl.col("maximum")).then("minimum").otherwise("mean"),
         )
         .collect(engine="in-memory")
     )
@@ -150,20 +161,21 @@ def _moments(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(d2=d * d, u2=u * u, ud=u * d)
         .with_columns(d3=pl.col("d2") * d, d4=pl.col("d2") * pl.col("d2"))
         .group_by("number", maintain_order=True)
-        .agg(pl.col("d", "d2", "d3", "d4", "u", "u2", "ud").sum())
+        .agg(pl.col("d", "d2", "d3", "d4", "u2", "ud").sum())
         .drop("number")
         .collect(engine="in-memory")
     )
-    # The reference is the mean but for rounding: move the moments by what is left.
-    n, left, left_time = pl.col("count"), pl.col("d") / pl.col("count"), pl.col("u") / pl.col("count")
+    # The references are the means but for rounding: move the moments by what is left.
+    n, left = pl.col("count"), pl.col("d") / pl.col("count")
+    left_time = pl.col("mean_time") - pl.col("time_reference")
     moved = extent.hstack(sums).with_columns(
         revision=n,
         mean_offset=left,
         moment_2=(pl.col("d2") - d * left).clip(0.0),
         moment_3=pl.col("d3") - left * (3.0 * pl.col("d2") - 2.0 * left * d),
         moment_4=pl.col("d4") - left * (4.0 * pl.col("d3") - left * (6.0 * pl.col("d2") - 3.0 * left * d)),
-        time_offset=pl.col("time_reference") + left_time,
-        time_moment_2=pl.col("u2") - u * left_time,
-        time_value_moment=pl.col("ud") - u * left,
+        time_offset=pl.col("mean_time"),
+        time_moment_2=pl.col("u2") - n * left_time * left_time,
+        time_value_moment=pl.col("ud") - d * left_time,
     )
     return moved.select(*MOMENTS)

@@ -40,7 +40,7 @@ def merge(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
     a = {name: pl.col(f"{name}_older") for name in MOMENTS}
     b = {name: pl.col(name) for name in MOMENTS}
     both = (a["count"] > 0) & (b["count"] > 0)
-    total = pl.max_horizontal(a["count"] + b["count"], pl.lit(1))
+    total = (a["count"] + b["count"]).clip(1)
     apart = (b["reference"] - a["reference"]) + (b["mean_offset"] - a["mean_offset"])
     pairs = newer.hstack(older.rename(lambda name: f"{name}_older")).with_columns(
         share_older=a["count"] / total,
@@ -74,8 +74,8 @@ def merge(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
         newest("time_offset", a["time_offset"], b["time_offset"] - p * dt),
         b["time_moment_2"] + a["time_moment_2"] + dt * dt * weight,
         b["time_value_moment"] + a["time_value_moment"] + d * dt * weight,
-        pl.min_horizontal(b["minimum"], a["minimum"]),
-        pl.max_horizontal(b["maximum"], a["maximum"]),
+        pl.when(a["minimum"] < b["minimum"]).then(a["minimum"]).otherwise(b["minimum"]).alias("minimum"),
+        pl.when(a["maximum"] > b["maximum"]).then(a["maximum"]).otherwise(b["maximum"]).alias("maximum"),
         newest("last_value", a["last_value"]),
         newest("last_timestamp", a["last_timestamp"]),
     )

@@ -59,7 +59,7 @@ _N = pl.col("count")
 _MINIMUM, _MAXIMUM = pl.col("minimum"), pl.col("maximum")
 _M2, _M4 = pl.col("moment_2"), pl.col("moment_4")
 _MEAN = (pl.col("reference") + pl.col("mean_offset")).clip(_MINIMUM, _MAXIMUM)  # rounding may leave it an ulp outside
-_RMS = pl.max_horizontal((_M2 / _N + _MEAN * _MEAN).sqrt(), _MEAN.abs())  # the square of a tiny mean is lost
+_RMS = (_M2 / _N + _MEAN * _MEAN).sqrt().clip(_MEAN.abs())  # the square of a tiny mean is lost
 
 
 _VALUES: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
@@ -74,7 +74,7 @@ _VALUES: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
     ),
     "kurtosis": lambda _: pl.when(_M2 * _M2 > _SMALLEST_SQUARED_MOMENT).then(_N * _M4 / (_M2 * _M2) - 3.0),
     "last": lambda _: pl.col("last_value"),
-    "crest_factor": lambda _: pl.when(_RMS > 0).then(pl.max_horizontal(-_MINIMUM, _MAXIMUM) / _RMS),
+    "crest_factor": lambda _: pl.when(_RMS > 0).then(_MAXIMUM.clip(-_MINIMUM) / _RMS),
     "hours_since_last": lambda end: (end - pl.col("last_timestamp")) / _MICROSECONDS_PER_HOUR,
 }
 
