@@ -1,4 +1,4 @@
-"""The arrows of import: `__main__` -> infra; ops -> handlers.stores -> mlops_core; handlers -> mlops_core; never back."""
+"""The arrows of import: `__main__` -> infra; ops -> handlers.stores -> mlops_core. Never back."""
 
 import ast
 import subprocess
