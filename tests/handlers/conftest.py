@@ -1,8 +1,12 @@
 """AWS in this process (moto), a clean environment for each function, and faults injected into the SDK."""
 
-import importlib
+import base64
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +14,13 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from handlers.stores import clients
+# Powertools reads these when a handler is imported, as Lambda sets them before it starts.
+os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}
 
-BUCKET = "lake"
+from handlers.stores import clients
+from tests.handlers.aws_in_process import BUCKET, Aws, Faults
+
 EVENTS = Path(__file__).parent / "events"
-HANDLERS = ("simulator", "ingestion", "labels", "processing")
 COMMON = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -60,6 +66,23 @@ def environments() -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture
+def aws() -> Iterator[Aws]:
+    """A stack's storage, empty."""
+    with mock_aws():
+        for make in (clients.s3, clients.dynamodb, clients.iot_data):
+            make.cache_clear()
+        yield Aws()
+    for make in (clients.s3, clients.dynamodb, clients.iot_data):
+        make.cache_clear()
+
+
+@pytest.fixture
+def faults(aws: Aws) -> Faults:
+    """Faults of the SDK."""
+    return Faults()
+
+
+@pytest.fixture
 def context() -> SimpleNamespace:
     """What Lambda passes as the second argument."""
     return SimpleNamespace(
@@ -73,24 +96,69 @@ def context() -> SimpleNamespace:
 
 
 @pytest.fixture
-def aws() -> Iterator[SimpleNamespace]:
-    """The bucket and the tables of a stack, and the clients that the handlers use."""
-    for make in (clients.s3, clients.dynamodb, clients.iot_data):
-        make.cache_clear()
-    with mock_aws():
-        aws = SimpleNamespace(s3=clients.s3(), dynamodb=clients.dynamodb(), iot_data=clients.iot_data(None))
-        aws.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        for table, keys in {
-            "machine-state": ("machine_id",),
-            "label-history": ("machine_id", "event_timestamp"),
-            "realtime-features": ("machine_id",),
-        }.items():
-            aws.dynamodb.create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
+def deploy(aws: Aws, context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch):
+    """Start a function afresh: `deploy(name, VARIABLE=value, ...)` gives `invoke(event)`."""
+
+    def start(name: str, **changes: str) -> Callable[[dict[str, Any]], Any]:
+        for variable, value in (ENVIRONMENTS[name] | changes).items():
+            monkeypatch.setenv(variable, value)
+        module = import_module(f"handlers.{name}")
+        for function in vars(module).values():
+            if hasattr(function, "cache_clear") and function.__module__ == module.__name__:
+                function.cache_clear()
+        monkeypatch.setattr(module.logger.registered_handler, "stream", sys.stdout)  # the one that this test captures
+        return lambda event: module.handler(event, context)
+
+    return start
+
+
+@pytest.fixture
+def document() -> Callable[[str], dict[str, Any]]:
+    """Read an event document, as AWS sends it."""
+    return lambda name: json.loads((EVENTS / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def deliver(document) -> Callable[..., dict[str, Any]]:
+    """Make the event that delivers messages (topic, payload) as a topic rule wraps them, or bodies (None, body)."""
+    template = document("sqs_ingestion_batch")["Records"][0]
+
+    def make(*messages: tuple[str | None, bytes], received_at_ms: int = 1_795_256_100_250) -> dict[str, Any]:
+        records: list[dict[str, Any]] = []
+        for number, (topic, payload) in enumerate(messages):
+            record = deepcopy(template) | {"messageId": f"00000000-0000-4000-8000-{number:012}"}
+            record["body"] = (
+                payload.decode(errors="surrogatepass")
+                if topic is None
+                else json.dumps(
+                    {
+                        "payload_base64": base64.b64encode(payload).decode(),
+                        "topic": topic,
+                        "received_at_ms": received_at_ms,
+                    }
+                )
             )
-        yield aws
+            records.append(record)
+        return {"Records": records}
+
+    return make
+
+
+@pytest.fixture
+def counters(capsys: pytest.CaptureFixture[str]) -> Callable[[], dict[str, float]]:
+    """Add up the metrics that were published since the last call; a dimension `reason` is part of the name."""
+
+    def read() -> dict[str, float]:
+        totals: dict[str, float] = {}
+        for line in capsys.readouterr().out.splitlines():
+            blob = json.loads(line)
+            for directive in blob.get("_aws", {}).get("CloudWatchMetrics", []):
+                assert directive["Namespace"] == "tests"
+                assert blob["service"] == "tests"
+                for name in (metric["Name"] for metric in directive["Metrics"]):
+                    value = blob[name]
+                    key = f"{name}.{blob['reason']}" if "reason" in blob else name
+                    totals[key] = totals.get(key, 0) + (sum(value) if isinstance(value, list) else value)
+        return totals
+
+    return read

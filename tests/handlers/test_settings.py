@@ -100,7 +100,7 @@ def test_a_value_that_cannot_work_is_refused_by_its_name(environment, function, 
 
 def test_a_step_shorter_than_the_sampling_interval_is_refused(environment):
     environment("simulator", SAMPLING_INTERVAL_SECONDS="600", MAX_CATCH_UP_MINUTES="5")
-    with pytest.raises(InvalidEnvironmentError, match="MAX_CATCH_UP_MINUTES.*SAMPLING_INTERVAL_SECONDS"):
+    with pytest.raises(InvalidEnvironmentError, match=r"MAX_CATCH_UP_MINUTES.*SAMPLING_INTERVAL_SECONDS"):
         settings.read(SimulatorSettings)
 
 

@@ -1,0 +1,168 @@
+"""Messages as a queue delivers them: opened one by one, kept in the lake, acknowledged when they are durable there."""
+
+import binascii
+from base64 import b64decode
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from handlers.stores.clients import THREADS
+from handlers.stores.lake import DataLake
+from mlops_core.errors import MessageRejectedError, QuarantineReason
+from mlops_core.lake import QuarantineRecord, RawObject, encode_quarantine
+
+Message = TypeVar("Message")
+Kept = TypeVar("Kept")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END_OF_TIME_MS = 253_402_300_799_999  # the last millisecond that a datetime holds
+_REASONS = {"json_invalid": QuarantineReason.BAD_JSON, "missing": QuarantineReason.MISSING_FIELD}
+
+
+class Delivered(NamedTuple, Generic[Message]):
+    """A message and the record that brought it."""
+
+    record: SQSRecord
+    message: Message
+
+
+Groups: TypeAlias = Iterable[Sequence[Delivered[Kept]]]
+Done: TypeAlias = list[tuple[Sequence[Delivered[Kept]], bool]]
+
+
+class Envelope(BaseModel):
+    """What a topic rule puts around a payload, as JSON."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    payload_base64: str
+    topic: str
+    received_at_ms: int = Field(ge=0, le=_END_OF_TIME_MS)
+
+
+class DurableBatch(BatchProcessor, Generic[Message]):
+    """A batch that is opened record by record and kept object by object; a failed put fails exactly its records.
+
+        with batch(records, batch.open):
+            batch.process()
+            ...
+
+    leaves each message in `accepted` or in `refused`, or, where `parse` failed in any other way, its record as failed.
+    Leaving the block raises BatchProcessingError where every record has failed; otherwise `response` names those.
+    """
+
+    def __init__(self, lake: DataLake, parse: Callable[[str, bytes, datetime], Message]) -> None:
+        super().__init__(EventType.SQS)  # pyright: ignore[reportUnknownMemberType]
+        self._lake = lake
+        self._parse = parse
+        self.accepted: list[Delivered[Message]] = []
+        self.refused: list[Delivered[QuarantineRecord]] = []
+
+    def open(self, record: SQSRecord) -> None:
+        """Sort one record's message: what `parse` (topic, payload, received_at) makes of it, or what it refused."""
+        opened = open_record(record, self._parse)
+        if isinstance(opened, QuarantineRecord):
+            self.refused.append(Delivered(record, opened))
+        else:
+            self.accepted.append(Delivered(record, opened))
+
+    def quarantine(self) -> None:
+        """Put what was refused into quarantine, one object a message, and count it by reason."""
+        kept = self.keep([[refused] for refused in self.refused], lambda refused: list(map(encode_quarantine, refused)))
+        for reason, count in Counter(refused.message.reason for (refused,), _ in kept).items():
+            with single_metric(name="MessagesQuarantined", unit=MetricUnit.Count, value=count) as metric:
+                metric.add_dimension(name="reason", value=reason)
+
+    def keep(self, groups: "Groups[Kept]", encode: Callable[[list[Kept]], list[RawObject]]) -> "Done[Kept]":
+        """Create the objects that hold each group; returns the groups that are durable and whether they are new."""
+
+        def create(messages: list[Kept]) -> bool:
+            created = [self._lake.create(*content) for content in encode(messages)]
+            return any(created)
+
+        return self.attempt(groups, create)
+
+    def attempt(self, groups: "Groups[Kept]", action: Callable[[list[Kept]], bool]) -> "Done[Kept]":
+        """Do `action` for all groups in parallel; where it fails, for whatever reason, the group's records have failed.
+
+        Returns the other groups, each with what `action` gave.
+        """
+        with ThreadPoolExecutor(THREADS) as pool:
+            attempts = [(group, pool.submit(action, [message for _, message in group])) for group in groups]
+        done: Done[Kept] = []
+        for group, attempt in attempts:
+            error = attempt.exception()
+            if error is None:
+                done.append((group, attempt.result()))
+            else:
+                self._fail(group, error)
+        return done
+
+    def _fail(self, group: "Sequence[Delivered[Kept]]", error: BaseException) -> None:
+        for record, _ in group:
+            self.failure_handler(record, (type(error), error, error.__traceback__))  # pyright: ignore[reportUnknownMemberType]
+
+    def log_failures(self, logger: Logger) -> None:
+        """Log each error once, however many records it failed."""
+        for error in {id(error): error for _, error, _ in self.exceptions if error}.values():
+            logger.error("Messages not kept, to be delivered again", exc_info=error)
+
+
+def grouped(delivered: Iterable[Delivered[Kept]], key: Callable[[Kept], Hashable]) -> list[list[Delivered[Kept]]]:
+    """Group messages by what `key` gives for each, in the order in which groups begin."""
+    groups: defaultdict[Hashable, list[Delivered[Kept]]] = defaultdict(list)
+    for one in delivered:
+        groups[key(one.message)].append(one)
+    return list(groups.values())
+
+
+def open_record(record: SQSRecord, parse: Callable[[str, bytes, datetime], Message]) -> Message | QuarantineRecord:
+    """Return what `parse` (topic, payload, received_at) makes of a record's message, or its record for quarantine.
+
+    A body that is not an envelope is refused too, whole, as of the time when it was sent to the queue.
+    """
+    body = record.body.encode(errors="surrogatepass")
+    topic, payload, received_at = "", body, _from_milliseconds(int(record.attributes.sent_timestamp))
+    try:
+        envelope = _envelope(body)
+        payload, topic = _decoded(envelope), envelope.topic
+        received_at = _from_milliseconds(envelope.received_at_ms)
+        return parse(topic, payload, received_at)
+    except MessageRejectedError as refusal:
+        return QuarantineRecord(
+            reason=refusal.reason,
+            detail=refusal.detail,
+            topic=topic,
+            payload=payload,
+            received_at=received_at,
+            message_id=record.message_id,
+        )
+
+
+def _envelope(body: bytes) -> Envelope:
+    try:
+        return Envelope.model_validate_json(body)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "body"
+        reason = _REASONS.get(fault["type"], QuarantineReason.BAD_TYPE)
+        raise MessageRejectedError(reason, f"not an envelope: {where}: {fault['msg']}") from None
+
+
+def _decoded(envelope: Envelope) -> bytes:
+    try:
+        return b64decode(envelope.payload_base64, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MessageRejectedError(QuarantineReason.BAD_ENCODING, f"not an envelope: payload_base64: {error}") from None
+
+
+def _from_milliseconds(since_epoch: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=since_epoch)

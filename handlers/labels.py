@@ -1,0 +1,80 @@
+"""Labels: failure events from the queue become objects of the lake and rows of the label history.
+
+The lake comes first: the history can be made again from it. A record is acknowledged when both hold its event.
+"""
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from handlers import settings
+from handlers.deliveries import DurableBatch, grouped
+from handlers.settings import LabelSettings
+from handlers.stores import clients
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.lake import DataLake
+from mlops_core.errors import MessageRejectedError, QuarantineReason
+from mlops_core.lake import encode_failures, hour_path
+from mlops_core.telemetry import FailureEvent, Reading, parse_message
+
+logger = Logger()
+metrics = Metrics()
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Keep a batch of failure events; returns the records that are to be delivered again."""
+    batch = DurableBatch(_lake(), _failure)
+    with batch(event["Records"], batch.open, context):
+        batch.process()  # pyright: ignore[reportUnknownMemberType]  untyped in Powertools
+        batch.quarantine()
+        kept = batch.keep(grouped(batch.accepted, _hour), encode_failures)
+        durable = [[delivered] for group, _ in kept for delivered in group]
+        recorded = batch.attempt(durable, _record)
+        metrics.add_metric("FailuresAccepted", MetricUnit.Count, len(recorded))
+        metrics.add_metric("FailuresDuplicate", MetricUnit.Count, sum(not is_new for _, is_new in recorded))
+        batch.log_failures(logger)
+    return batch.response()
+
+
+@cache
+def _settings() -> LabelSettings:
+    return settings.read(LabelSettings)
+
+
+@cache
+def _lake() -> DataLake:
+    return DataLake(clients.s3(), _settings().data_lake_bucket)
+
+
+@cache
+def _history() -> LabelHistory:
+    return LabelHistory(clients.dynamodb(), _settings().label_history_table)
+
+
+def _failure(topic: str, payload: bytes, received_at: datetime) -> FailureEvent:
+    accepted = parse_message(
+        topic,
+        payload,
+        received_at,
+        topic_prefix=_settings().mqtt_topic_prefix,
+        allowed_lateness=_settings().allowed_lateness,
+    )
+    if isinstance(accepted, Reading):
+        raise MessageRejectedError(QuarantineReason.BAD_TOPIC, "a reading, which belongs in the ingestion queue")
+    return accepted
+
+
+def _hour(failure: FailureEvent) -> str:
+    return hour_path(failure.event_timestamp)
+
+
+def _record(failures: list[FailureEvent]) -> bool:
+    recorded = [_history().record(failure) for failure in failures]
+    return any(recorded)

@@ -1,0 +1,45 @@
+"""The history of functional failures, which labels training rows: one item per machine and moment of failure."""
+
+from typing import TYPE_CHECKING
+
+from handlers.stores.numbers import number
+from mlops_core.telemetry import FailureEvent, utc_text
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+# Of two events for one machine and moment the larger (measured_value, event_code) stays, whichever came first.
+_NEW_OR_LARGER = (
+    "attribute_not_exists(machine_id) OR measured_value < :measured_value"
+    " OR (measured_value = :measured_value AND event_code < :event_code)"
+)
+_ASSIGN = "SET event_code = :event_code, measured_value = :measured_value, threshold = :threshold"
+
+
+class LabelHistory:
+    """The table of failures (keys `machine_id`, `event_timestamp`)."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def record(self, event: FailureEvent) -> bool:
+        """Record a failure; False where it is there already. Other attributes, such as its return to service, stay."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={
+                    "machine_id": {"S": event.machine_id},
+                    "event_timestamp": {"S": utc_text(event.event_timestamp)},
+                },
+                UpdateExpression=_ASSIGN,
+                ConditionExpression=_NEW_OR_LARGER,
+                ExpressionAttributeValues={
+                    ":event_code": {"S": event.event_code},
+                    ":measured_value": {"N": number(event.measured_value)},
+                    ":threshold": {"N": number(event.threshold)},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
