@@ -1,0 +1,114 @@
+"""Vibration severity: evaluation zones A to D of ISO 20816, from velocity r.m.s. in mm/s.
+
+Zone boundaries depend on a machine's size and on how it stands, so they are data. A velocity on a boundary belongs to
+the worse zone.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import isfinite
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mlops_core.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "DEFAULT_BOUNDARIES",
+    "ZONE_BOUNDARIES",
+    "EvaluationZone",
+    "ZoneBoundaries",
+    "evaluation_zone",
+    "evaluation_zone_expression",
+]
+
+
+class EvaluationZone(StrEnum):
+    """How severe a vibration is (ISO 20816-1:2016, 6.3.2)."""
+
+    A = "A"  # newly commissioned machines
+    B = "B"  # acceptable for unrestricted long-term operation
+    C = "C"  # unsatisfactory for long-term operation: remedy at the next opportunity
+    D = "D"  # severe enough to damage the machine
+
+
+class ZoneBoundaries(BaseModel):
+    """The velocities r.m.s., in mm/s, at which zones B, C and D begin, and where these numbers come from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    b_begins: float = Field(gt=0, allow_inf_nan=False)
+    c_begins: float = Field(gt=0, allow_inf_nan=False)
+    d_begins: float = Field(gt=0, allow_inf_nan=False)
+    source: str
+
+    @model_validator(mode="after")
+    def _ascend(self) -> Self:
+        if not self.b_begins < self.c_begins < self.d_begins:
+            raise ValueError("zone boundaries must ascend: b_begins < c_begins < d_begins")
+        return self
+
+
+def _boundaries(b_begins: float, c_begins: float, d_begins: float, source: str) -> ZoneBoundaries:
+    return ZoneBoundaries(b_begins=b_begins, c_begins=c_begins, d_begins=d_begins, source=source)
+
+
+_GENERAL: Final = "ISO 10816-1:1995, table B.1"
+_LARGE: Final = "ISO 20816-3:2022, annex A, group 1 (as ISO 10816-3:2009, table A.1)"
+_MEDIUM: Final = "ISO 20816-3:2022, annex A, group 2 (as ISO 10816-3:2009, table A.2)"
+
+# Three steps of the scale of ISO 10816-1 (... 2.8, 4.5, 7.1, 11.2, 18 ...); C to D is that of its class III.
+DEFAULT_BOUNDARIES: Final = _boundaries(4.5, 7.1, 11.2, "the original system's alarm levels")
+
+# Groups: 1 is above 300 kW (shaft height from 315 mm), 2 is 15 to 300 kW. Classes: I up to 15 kW, II up to 75 kW, III
+# larger on rigid foundations, IV larger on flexible ones.
+ZONE_BOUNDARIES: Final = MappingProxyType(
+    {
+        "default": DEFAULT_BOUNDARIES,
+        "group 1 rigid": _boundaries(2.3, 4.5, 7.1, _LARGE),
+        "group 1 flexible": _boundaries(3.5, 7.1, 11.0, _LARGE),
+        "group 2 rigid": _boundaries(1.4, 2.8, 4.5, _MEDIUM),
+        "group 2 flexible": _boundaries(2.3, 4.5, 7.1, _MEDIUM),
+        "class I": _boundaries(0.71, 1.8, 4.5, _GENERAL),
+        "class II": _boundaries(1.12, 2.8, 7.1, _GENERAL),
+        "class III": _boundaries(1.8, 4.5, 11.2, _GENERAL),
+        "class IV": _boundaries(2.8, 7.1, 18.0, _GENERAL),
+    }
+)
+
+
+def evaluation_zone(velocity_rms: float, boundaries: ZoneBoundaries = DEFAULT_BOUNDARIES) -> EvaluationZone:
+    """Return the zone of a broadband vibration velocity r.m.s. in mm/s.
+
+    Raises InvalidArgumentError where the velocity is negative or not finite, which no r.m.s. value is.
+    """
+    if not isfinite(velocity_rms) or velocity_rms < 0:
+        raise InvalidArgumentError("velocity_rms", velocity_rms, "is no r.m.s. value", "Give mm/s, from 0 on")
+    if velocity_rms < boundaries.b_begins:
+        return EvaluationZone.A
+    if velocity_rms < boundaries.c_begins:
+        return EvaluationZone.B
+    return EvaluationZone.C if velocity_rms < boundaries.d_begins else EvaluationZone.D
+
+
+def evaluation_zone_expression(velocity_rms: str | pl.Expr, boundaries: ZoneBoundaries = DEFAULT_BOUNDARIES) -> pl.Expr:
+    """Return the expression of `evaluation_zone` for a column: String A to D, null where there is no r.m.s. value."""
+    import polars as pl
+
+    velocity = pl.col(velocity_rms) if isinstance(velocity_rms, str) else velocity_rms
+    return (
+        pl.when(velocity.is_null() | ~velocity.is_finite() | (velocity < 0))
+        .then(None)
+        .when(velocity < boundaries.b_begins)
+        .then(pl.lit("A"))
+        .when(velocity < boundaries.c_begins)
+        .then(pl.lit("B"))
+        .when(velocity < boundaries.d_begins)
+        .then(pl.lit("C"))
+        .otherwise(pl.lit("D"))
+    )
