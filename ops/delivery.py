@@ -3,9 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import polars as pl
 
@@ -13,15 +12,12 @@ from handlers.stores.lake import DataLake
 from handlers.stores.publisher import Publisher
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading, reading_message
+from ops.concurrency import in_parallel
 from ops.console import Advance
 from ops.journal import Journal
 
-THREADS = 16
 LIVE_BATCH = 1_000
 BULK_BATCH = 20_000
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Way(Protocol):
@@ -71,7 +67,7 @@ class LivePublishing:
 
     def send(self, readings: pl.DataFrame, advance: Advance) -> None:
         """Publish each reading with quality of service 1."""
-        _in_parallel(
+        in_parallel(
             self._publish,
             list(readings.select("machine_id", "channel", "event_timestamp", "value").iter_rows()),
             lambda _: advance(1),
@@ -123,7 +119,7 @@ class BulkWriting:
             for machine_id, channel, event_timestamp, value in readings.iter_rows()
         ]
         objects = encode_readings(marked, shards=self._shards)
-        _in_parallel(lambda raw: self._lake.create(raw.key, raw.body), objects, lambda _: None)
+        in_parallel(lambda raw: self._lake.create(raw.key, raw.body), objects, lambda _: None)
         advance(readings.height)
 
 
@@ -145,13 +141,3 @@ class Pace:
             self._next = turn + self._interval
         if (pause := turn - self._clock()) > 0:
             self._sleep(pause)
-
-
-def _in_parallel(call: Callable[[Item], Result], items: list[Item], done: Callable[[Result], None]) -> None:
-    """Call for every item; the first error, or Ctrl-C, stops what has not begun and is raised."""
-    pool = ThreadPoolExecutor(THREADS)
-    try:
-        for finished in as_completed([pool.submit(call, item) for item in items]):
-            done(finished.result())
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -65,7 +65,7 @@ class Journal:
 
 
 def open_journal(folder: Path, *, source: str, lake: str, via: Literal["live", "bulk"], now: datetime) -> Journal:
-    """The journal of this replay in ``folder``: as an earlier run left it, or a new one that begins ``now`` and is kept.
+    """The journal of this replay in ``folder``: as an earlier run left it, or a new one that begins ``now``.
 
     ``source`` is whatever decides which readings are sent and in which order, ``lake`` names one deployment of a
     lake and no later one of the same name.

@@ -1,9 +1,12 @@
 """The options that every verb takes, declared once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 StackName = Annotated[
     str,
@@ -20,3 +23,14 @@ OutputsFile = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")
 ]
+
+
+def parse_length(option: str, name: str) -> "timedelta":
+    """A duration such as 15m, 6h or 1d; OptionError, naming the option, for anything else."""
+    from mlops_core.windows import DurationError, parse_duration
+    from ops.errors import OptionError
+
+    try:
+        return parse_duration(option)
+    except DurationError as error:
+        raise OptionError(f"{name}: {error}", f"Write {name} 1d, say.") from None

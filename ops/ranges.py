@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from mlops_core.telemetry import utc_text
-from mlops_core.windows import DurationError, parse_duration
 from ops.console import progress_bar
 from ops.errors import FunctionFailedError, OptionError
+from ops.options import parse_length
 from ops.stack import Stack
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ def reach(first: datetime, last: datetime, longest: timedelta, *, now: datetime)
 
 def parse_chunk(option: str) -> timedelta:
     """The length that ``--chunk`` asks for: whole hours, or an OptionError."""
-    try:
-        length = parse_duration(option)
-    except DurationError as error:
-        raise OptionError(f"--chunk: {error}", "Write --chunk 1d, say.") from None
+    length = parse_length(option, "--chunk")
     if length % HOUR:
         raise OptionError(f"A chunk of {option} is not a whole number of hours.", "Write --chunk 12h, say.")
     return length

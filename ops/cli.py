@@ -1,0 +1,81 @@
+"""The ``mlops`` command: one verb a module, every failure one readable line.
+
+A verb's module is imported to list its options, so it imports nothing heavy at its top: polars, boto3 and pydantic are
+imported where the verb runs.
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from ops import backfill, machines, quarantine, replay, status
+from ops.errors import OpsError
+
+
+class ReadableErrors(TyperGroup):
+    """Turns the errors that a person can act on into one line on standard error and a non-zero exit status."""
+
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - typer keeps this class to itself
+        """Run the verb; exit 1 after an error, 130 after Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except OpsError as error:
+            _say(str(error))
+        except _domain_and_sdk_errors() as error:  # evaluated only once something was raised: `--help` imports no SDK
+            _say(_explained(error))
+        except KeyboardInterrupt:
+            _say("Interrupted. What was acknowledged stays; run the same command again to go on.")
+            raise typer.Exit(130) from None
+        raise typer.Exit(1)
+
+
+app = typer.Typer(
+    name="mlops",
+    cls=ReadableErrors,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Work with a running stack of the predictive-maintenance platform, local or deployed.",
+)
+app.command("replay")(replay.replay)
+app.command("backfill")(backfill.backfill)
+app.command("status")(status.status)
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(machines.app, name="machines")
+
+
+def main() -> None:
+    """Entry point of the ``mlops`` command."""
+    app()
+
+
+def _say(line: str) -> None:
+    typer.echo(f"error: {line}", err=True)
+
+
+def _domain_and_sdk_errors() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from mlops_core.errors import MlopsError
+
+    return (BotoCoreError, ClientError, MlopsError)
+
+
+_REMEDIES = {
+    "AccessDenied": "The credentials in use lack this permission: `aws sts get-caller-identity` says whose they are.",
+    "ExpiredToken": "The credentials have expired: sign in again (aws sso login).",
+    "ExpiredTokenException": "The credentials have expired: sign in again (aws sso login).",
+    "NoSuchBucket": "The data lake is gone, or the outputs are out of date: deploy, or read the outputs again.",
+    "ResourceNotFoundException": "The outputs name something that is gone: deploy, or read the outputs again.",
+    "NoCredentialsError": "Sign in first: aws configure, aws sso login, or AWS_PROFILE=NAME.",
+    "EndpointConnectionError": "Nothing answers there: for the local stack, make local KEEP=1.",
+    "ConnectTimeoutError": "Nothing answers there: check the network, or for the local stack, make local KEEP=1.",
+}
+_REMEDIES["AccessDeniedException"] = _REMEDIES["UnauthorizedOperation"] = _REMEDIES["AccessDenied"]
+
+
+def _explained(error: Exception) -> str:
+    response: dict[str, Any] | None = getattr(error, "response", None)
+    code = type(error).__name__ if response is None else str(response["Error"]["Code"])
+    sentence = " ".join(str(error).split())
+    return f"{sentence.rstrip('.')}. {_REMEDIES[code]}" if code in _REMEDIES else sentence

@@ -1,0 +1,167 @@
+"""The machines of a stack: what the tables and the newest readings say of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import polars as pl
+
+from handlers.stores.lake import DataLake
+from mlops_core.lake import RAW_PREFIX, decode_readings, hour_path
+from mlops_core.machine_state import MachineState
+from mlops_core.machines import CHANNELS
+from mlops_core.severity import evaluation_zone
+from ops.stack import Stack
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+HOUR = timedelta(hours=1)
+SILENT_AFTER = timedelta(minutes=15)
+Seen = Mapping[tuple[str, str], datetime]
+"""The newest event time of each machine and channel."""
+
+
+@dataclass(frozen=True)
+class OnlineRow:
+    """A machine's newest features."""
+
+    machine_id: str
+    window_end: datetime
+    revision: int
+    features: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """When a machine's channel was last heard of.
+
+    ``last_seen`` is the event time of its newest reading, None where no reading of the last hours shows it; then the
+    features bound it: it was ``not_after`` that moment. Both are None for a channel that was never heard of.
+    """
+
+    channel: str
+    last_seen: datetime | None
+    not_after: datetime | None
+
+    def is_silent(self, now: datetime, after: timedelta) -> bool:
+        """Whether nothing has been heard for longer than ``after``."""
+        return self.not_after is None or now - self.not_after > after
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is known of one machine: ``status`` of a simulated one, ``vibration`` (mm/s) of its newest features."""
+
+    machine_id: str
+    status: str | None
+    window_end: datetime | None
+    vibration: float | None
+    channels: tuple[Freshness, ...]
+
+    @property
+    def zone(self) -> str | None:
+        """The ISO 20816 zone of its vibration; None where the newest windows hold none."""
+        return None if self.vibration is None else str(evaluation_zone(self.vibration))
+
+    @property
+    def last_seen(self) -> datetime | None:
+        """When any of its channels was last heard of, among the newest readings."""
+        return max((channel.last_seen for channel in self.channels if channel.last_seen is not None), default=None)
+
+    def as_report(self, now: datetime, silent_after: timedelta) -> dict[str, object]:
+        """As part of a report."""
+        return {
+            "machine_id": self.machine_id,
+            "status": self.status,
+            "zone": self.zone,
+            "vibration": self.vibration,
+            "window_end": self.window_end,
+            "channels": [
+                {
+                    "channel": channel.channel,
+                    "last_seen": channel.last_seen,
+                    "not_after": channel.not_after,
+                    "silent": channel.is_silent(now, silent_after),
+                }
+                for channel in self.channels
+            ],
+        }
+
+
+def read_fleet(stack: Stack, now: datetime) -> list[Machine]:
+    """Every machine that any table or the newest readings name, in order of name."""
+    states = machine_states(stack.dynamodb, stack.output("machine_state_table_name"))
+    rows = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))
+    seen = newest_readings(stack.lake, now)
+    lengths = sorted(timedelta(hours=hours) for hours in stack.output("feature_lengths_hours"))
+    return [
+        Machine(
+            machine_id,
+            str(states[machine_id].status) if machine_id in states else None,
+            rows[machine_id].window_end if machine_id in rows else None,
+            newest_vibration(rows[machine_id], lengths) if machine_id in rows else None,
+            tuple(freshness(machine_id, rows.get(machine_id), seen, lengths)),
+        )
+        for machine_id in sorted({*states, *rows, *(machine_id for machine_id, _ in seen)})
+    ]
+
+
+def newest_vibration(row: OnlineRow, lengths: Sequence[timedelta]) -> float | None:
+    """The root mean square of the vibration in the shortest window that holds any: velocities add up as energies."""
+    values = (row.features.get(f"vibration_rms_{length // HOUR}h") for length in lengths)
+    return next((value for value in values if value is not None), None)
+
+
+def machine_states(client: "DynamoDBClient", table: str) -> dict[str, MachineState]:
+    """The states of the simulated machines, by machine."""
+    states = [MachineState.model_validate_json(item["state"]["S"]) for item in _items(client, table)]
+    return {state.machine_id: state for state in states}
+
+
+def online_rows(client: "DynamoDBClient", table: str) -> dict[str, OnlineRow]:
+    """The newest feature row of each machine, by machine."""
+    rows = [
+        OnlineRow(
+            item["machine_id"]["S"],
+            datetime.fromisoformat(item["window_end"]["S"]),
+            int(item["revision"]["N"]),
+            {name: float(value["N"]) for name, value in item["features"]["M"].items()},
+        )
+        for item in _items(client, table)
+    ]
+    return {row.machine_id: row for row in rows}
+
+
+def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], datetime]:
+    """The newest event time of each machine and channel in this hour and the one before."""
+    keys = [key for back in (HOUR, 0 * HOUR) for key in lake.keys(f"{RAW_PREFIX}{hour_path(now - back)}/")]
+    if not keys:
+        return {}
+    newest = decode_readings(lake.read_all(keys)).group_by("machine_id", "channel").agg(pl.col("event_timestamp").max())
+    return {(machine_id, channel): at for machine_id, channel, at in newest.iter_rows()}
+
+
+def freshness(machine_id: str, row: OnlineRow | None, seen: Seen, lengths: Sequence[timedelta]) -> list[Freshness]:
+    """How fresh each channel of a machine is; ``lengths`` of the feature windows, shortest first."""
+    last = {channel: seen.get((machine_id, channel)) for channel in sorted(CHANNELS)}
+    return [
+        Freshness(channel, at, at or (_latest_possible(row, channel, lengths) if row is not None else None))
+        for channel, at in last.items()
+    ]
+
+
+def _latest_possible(row: OnlineRow, channel: str, lengths: Sequence[timedelta]) -> datetime:
+    """The end of what the features leave open: windows that hold nothing say that the last reading came before them."""
+    silent = timedelta()
+    for length in lengths:
+        if row.features.get(f"{channel}_count_{length // HOUR}h", 0) > 0:
+            return row.window_end - silent
+        silent = length
+    return row.window_end - silent
+
+
+def _items(client: "DynamoDBClient", table: str) -> list[dict[str, Any]]:
+    pages = client.get_paginator("scan").paginate(TableName=table)
+    return [cast("dict[str, Any]", item) for page in pages for item in page["Items"]]

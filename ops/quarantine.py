@@ -1,0 +1,198 @@
+"""``mlops quarantine``: refused messages and dead letters, from what there is to getting them in."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.options import AsJson, OutputsFile, StackName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from ops.quarantined import Refused
+    from ops.stack import Stack
+
+app = typer.Typer(
+    no_args_is_help=True, help="Refused messages and dead letters: see them, and let them in after a fix."
+)
+
+Date = Annotated[str | None, typer.Option("--date", help="Only what was received on this UTC day, YYYY-MM-DD.")]
+Days = Annotated[
+    int, typer.Option("--days", min=1, max=3660, help="What was received today and on the days before, so many.")
+]
+Reason = Annotated[str | None, typer.Option("--reason", help="Only what was refused for this reason: TOO_LATE, say.")]
+
+
+@app.command("list")
+def list_reasons(
+    date: Date = None, days: Days = 7, stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False
+) -> None:
+    """Count what was refused, by day and reason, and the dead letters."""
+    from ops.console import print_json, print_line, print_table
+    from ops.quarantined import Quarantine
+    from ops.stack import load_stack
+
+    loaded = load_stack(stack, outputs)
+    quarantine = Quarantine(loaded.lake)
+    counts = {day.isoformat(): quarantine.reasons([day]) for day in _chosen(date, days)}
+    letters = int(
+        loaded.sqs.get_queue_attributes(
+            QueueUrl=loaded.output("dead_letter_queue_url"), AttributeNames=["ApproximateNumberOfMessages"]
+        )["Attributes"]["ApproximateNumberOfMessages"]
+    )
+    if as_json:
+        print_json({"stack": stack, "quarantined": counts, "dead_letters": letters})
+        return
+    rows = [[day, reason, count] for day, reasons in counts.items() for reason, count in reasons.items()]
+    print_table(f"Quarantine of {stack}", ["received on", "reason", "messages"], rows)
+    print_line(f"{letters:,} dead letters.")
+
+
+@app.command("show")
+def show(
+    reason: Reason = None,
+    date: Date = None,
+    days: Days = 7,
+    count: Annotated[int, typer.Option("--count", min=1, help="How many examples.")] = 1,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the newest refused messages: why, when, topic and payload."""
+    from itertools import islice
+
+    from ops.console import print_json, print_line
+    from ops.quarantined import payload_text
+    from ops.stack import load_stack
+
+    matching = _matching(load_stack(stack, outputs), reason, _chosen(date, days), newest_first=True)
+    reports = [
+        {
+            "key": key,
+            "reason": str(record.reason),
+            "detail": record.detail,
+            "topic": record.topic,
+            "received_at": record.received_at,
+            "message_id": record.message_id,
+            "payload_bytes": len(record.payload),
+            **payload_text(record.payload),
+        }
+        for key, record in islice(matching, count)
+    ]
+    if as_json:
+        print_json({"stack": stack, "examples": reports})
+        return
+    if not reports:
+        print_line("Nothing like that is in quarantine.")
+    for report in reports:
+        for name, value in report.items():
+            print_line(f"{name:>13}  {value}")
+        print_line("")
+
+
+@app.command("replay")
+def replay(
+    reason: Reason = None,
+    date: Date = None,
+    days: Days = 7,
+    accept_late: Annotated[
+        bool,
+        typer.Option(
+            "--accept-late", help="Let in what came too late: mark it as replayed, as history sent on purpose."
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be let in, and change nothing.")] = False,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge refused messages again, by the code of today, and let in those that are valid now.
+
+    Each is written into the lake first and then removed from quarantine: stop it and start it as you like, nothing
+    is lost or doubled.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from ops.console import print_json, print_line
+    from ops.quarantined import release_of, retry, second_chance
+    from ops.ranges import reach
+    from ops.stack import load_stack
+
+    loaded = load_stack(stack, outputs)
+    refused = _matching(loaded, reason, _chosen(date, days))
+    chance = second_chance(loaded, accept_late=accept_late)
+    retried = retry(refused, chance, None if dry_run else release_of(loaded))
+    if as_json:
+        print_json({"stack": stack, "dry_run": dry_run, **retried.as_report()})
+        return
+    print_line(f"{retried.accepted:,} messages {'would be' if dry_run else 'were'} let in.")
+    for still, number in retried.still_refused.most_common():
+        print_line(f"Still refused, {still}: {number:,}")
+    if retried.first is not None and retried.last is not None and not dry_run:
+        longest = timedelta(hours=max(loaded.output("feature_lengths_hours")))
+        start, end = reach(retried.first, retried.last, longest, now=datetime.now(UTC))
+        command = f"mlops backfill --stack {stack} --start {start:%Y-%m-%dT%HZ} --end {end:%Y-%m-%dT%HZ}"
+        print_line(f"To have their features computed now: {command}")
+
+
+@app.command("redrive")
+def redrive(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many messages.")] = 100_000,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put dead letters back into the queues that they were meant for; first mend what made them die.
+
+    A message that is handled twice is kept once. What is no message of a machine (a refused start of a function) stays.
+    """
+    from ops.console import print_json, print_line
+    from ops.dead_letters import DeadLetters
+    from ops.stack import load_stack
+
+    loaded = load_stack(stack, outputs)
+    letters = DeadLetters(
+        loaded.sqs,
+        loaded.output("dead_letter_queue_url"),
+        readings=loaded.output("ingestion_queue_url"),
+        failures=loaded.output("label_queue_url"),
+    )
+    redriven = letters.redrive(limit)
+    if as_json:
+        print_json({"stack": stack, "sent": dict(redriven.sent), "left": redriven.left})
+        return
+    print_line(f"{redriven.sent.total():,} dead letters were sent back.")
+    if redriven.left:
+        print_line(
+            f"{redriven.left:,} are no messages of machines and stay: they name a function that could not be started."
+        )
+
+
+def _chosen(date: str | None, days: int) -> "list[date]":
+    from datetime import UTC, datetime
+
+    from ops.errors import OptionError
+    from ops.quarantined import days_until
+
+    if date is None:
+        return days_until(datetime.now(UTC), days)
+    try:
+        return [datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC).date()]
+    except ValueError:
+        raise OptionError(f"{date!r} is not a day.", "Write --date 2026-01-31, say.") from None
+
+
+def _matching(
+    loaded: "Stack", reason: str | None, days: "list[date]", *, newest_first: bool = False
+) -> "Iterator[Refused]":
+    from mlops_core.errors import QuarantineReason
+    from ops.errors import OptionError
+    from ops.quarantined import Quarantine
+
+    if reason is not None and reason not in set(QuarantineReason):
+        raise OptionError(f"{reason!r} is no reason of a refusal.", f"The reasons are: {', '.join(QuarantineReason)}")
+    quarantine = Quarantine(loaded.lake)
+    keys = quarantine.keys(days)
+    records = quarantine.records(keys[::-1] if newest_first else keys)
+    return (one for one in records if reason is None or one.record.reason == reason)

@@ -1,0 +1,124 @@
+"""``mlops status``: what waits, what was refused, what is late and who is silent."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.options import AsJson, OutputsFile, StackName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from ops.stack import Stack
+
+_QUEUES = {"readings": "ingestion_queue_url", "failures": "label_queue_url", "dead letters": "dead_letter_queue_url"}
+
+
+def status(
+    silent_after: Annotated[
+        str, typer.Option("--silent-after", help="How long a channel may say nothing before it counts as silent.")
+    ] = "15m",
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the queues, the dead letters, how far processing has come, and each machine's zone and silence."""
+    from datetime import UTC, datetime
+
+    from ops.console import print_json
+    from ops.options import parse_length
+    from ops.stack import load_stack
+
+    after = parse_length(silent_after, "--silent-after")
+    report = _report(load_stack(stack, outputs), datetime.now(UTC), after)
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+
+
+def _report(stack: "Stack", now: "datetime", silent_after: "timedelta") -> dict[str, object]:
+    from ops.fleet import read_fleet
+    from ops.quarantined import Quarantine, days_until
+
+    quarantine = Quarantine(stack.lake)
+    return {
+        "stack": stack.name,
+        "at": now,
+        "queues": {name: _depth(stack, output) for name, output in _QUEUES.items()},
+        "processing": _processing(stack, now),
+        "quarantined_today": quarantine.reasons(days_until(now, 1)),
+        "machines": [machine.as_report(now, silent_after) for machine in read_fleet(stack, now)],
+    }
+
+
+def _depth(stack: "Stack", output: str) -> dict[str, int]:
+    """About how many messages wait in a queue, and how many are being handled."""
+    attributes = stack.sqs.get_queue_attributes(
+        QueueUrl=stack.output(output),
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return {
+        "waiting": int(attributes["ApproximateNumberOfMessages"]),
+        "in_flight": int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+    }
+
+
+def _processing(stack: "Stack", now: "datetime") -> dict[str, object] | None:
+    """How far processing has come; None where no scheduled run has ended yet."""
+    from handlers.stores.checkpoint import CheckpointFile
+    from mlops_core.checkpoint import Checkpoint
+
+    stored = CheckpointFile(stack.s3, stack.output("data_lake_bucket")).load()
+    if stored is None:
+        return None
+    checkpoint = Checkpoint.decode(stored.body)
+    lag = now - checkpoint.processed_until
+    return {
+        "processed_until": checkpoint.processed_until,
+        "lag_hours": round(lag.total_seconds() / 3600, 3),
+        "partitions_due": len(checkpoint.due),
+    }
+
+
+def _print(report: "Mapping[str, Any]") -> None:
+    from ops.console import print_line, print_table
+
+    print_table(
+        f"Queues of {report['stack']}",
+        ["queue", "waiting", "in flight"],
+        [[name, depth["waiting"], depth["in_flight"]] for name, depth in report["queues"].items()],
+    )
+    processing = report["processing"]
+    if processing is None:
+        print_line("Processing: no scheduled run has ended yet.")
+    else:
+        print_line(
+            f"Processing: until {processing['processed_until']:%Y-%m-%d %H:%M} UTC,"
+            f" {processing['lag_hours']:,.1f} h ago;"
+            f" {processing['partitions_due']:,} partitions due again because of late data."
+        )
+    refused = report["quarantined_today"]
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in refused.items())
+    print_line(f"Quarantined today: {sum(refused.values()):,}{f' ({reasons})' if reasons else ''}.")
+    print_table(
+        "Machines",
+        ["machine", "zone", "features until (UTC)", "channel", "last reading (UTC)", "silent"],
+        [
+            [
+                machine["machine_id"],
+                machine["zone"],
+                machine["window_end"],
+                channel["channel"],
+                channel["last_seen"] or _bound(channel["not_after"]),
+                "yes" if channel["silent"] else "no",
+            ]
+            for machine in report["machines"]
+            for channel in machine["channels"]
+        ],
+    )
+
+
+def _bound(not_after: "datetime | None") -> str | None:
+    return None if not_after is None else f"before {not_after:%Y-%m-%d %H:%M:%S}"
