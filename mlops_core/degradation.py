@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mlops_core.degradation_law import (
+    TEMPERATURE_STEPS,
+    VIBRATION_STEPS,
     DegradationLaw,
     Nameplate,
     Run,
@@ -19,8 +21,9 @@ from mlops_core.degradation_law import (
     draw_run,
     load_at,
     nameplate_of,
-    temperature_level,
-    vibration_level,
+    sensor_levels,
+    temperature_added,
+    vibration_factor,
 )
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.machine_state import (
@@ -41,9 +44,7 @@ from mlops_core.windows import MICROSECOND, parse_duration
 
 __all__ = ["Advance", "Failure", "MachineState", "MachineStatus", "Sample", "advance", "new_machine"]
 
-TEMPERATURE_STEPS = 100.0  # readings are whole hundredths of a degree Celsius
-VIBRATION_STEPS = 1000.0  # and whole thousandths of a mm/s
-TEMPERATURE_LANE, VIBRATION_LANE = 3, 2
+TEMPERATURE_LANE, VIBRATION_LANE = 0, 1  # the bulk simulator relies on their place in the upper half of a word
 
 
 class Sample(NamedTuple):
@@ -195,28 +196,26 @@ def _readings(machine: _Machine, progress: _Progress, until: int, step: int) -> 
     load = load_at(law, nameplate, hour)
     span = ((hour + 1) * HOUR - max(hour * HOUR, progress.run_started)) / HOUR
     grown = progress.damage + damage_rate(law, run, load) * span
-    vibration, temperature = _levels(machine, run, hour, progress.damage)
-    next_vibration, next_temperature = _levels(machine, run, hour + 1, grown)
+    temperature, vibration = _levels(machine, run, hour, progress.damage)
+    next_temperature, next_vibration = _levels(machine, run, hour + 1, grown)
     samples: list[Sample] = []
     for tick in ticks:
         passed = (tick - hour * HOUR) / HOUR
         word = random_word(nameplate.noise_key, tick)
         warmth = temperature + (next_temperature - temperature) * passed
-        warmth = warmth + law.temperature_noise_celsius * standard_normal(lane(word, TEMPERATURE_LANE))
+        warmth = warmth + temperature_added(law, standard_normal(lane(word, TEMPERATURE_LANE)))
         shaking = vibration + (next_vibration - vibration) * passed
-        shaking = shaking * (1.0 + law.vibration_noise * standard_normal(lane(word, VIBRATION_LANE)))
+        shaking = shaking * vibration_factor(law, standard_normal(lane(word, VIBRATION_LANE)))
         at = at_moment(tick)
-        samples.append(Sample("temperature", at, round(warmth * TEMPERATURE_STEPS) / TEMPERATURE_STEPS))
-        samples.append(Sample("vibration", at, round(shaking * VIBRATION_STEPS) / VIBRATION_STEPS))
+        samples.append(Sample("temperature", at, round(warmth) / TEMPERATURE_STEPS))
+        samples.append(Sample("vibration", at, round(shaking) / VIBRATION_STEPS))
     return samples
 
 
 def _levels(machine: _Machine, run: Run, hour: int, damage: float) -> tuple[float, float]:
-    law, nameplate = machine.law, machine.nameplate
-    load = load_at(law, nameplate, hour)
-    vibration = vibration_level(law, nameplate, run, hour, load, damage)
-    ambient = ambient_temperature(law.conditions, machine.seed, hour)
-    return vibration, temperature_level(law, nameplate, run, ambient, load, damage, vibration)
+    load = load_at(machine.law, machine.nameplate, hour)
+    ambient = ambient_temperature(machine.law.conditions, machine.seed, hour)
+    return sensor_levels(machine.law, machine.nameplate, run, hour, load, ambient, damage)
 
 
 def _state_of(machine: _Machine, progress: _Progress) -> MachineState:

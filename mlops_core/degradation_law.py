@@ -32,6 +32,8 @@ from mlops_core.random_streams import Counter, Quantity, smooth_noise, stream_ke
 __all__ = ["DegradationLaw", "MaintenancePolicy"]
 
 WANDER_HOURS = 30
+TEMPERATURE_STEPS = 100.0  # readings are whole hundredths of a degree Celsius
+VIBRATION_STEPS = 1000.0  # and whole thousandths of a mm/s
 REST_VIBRATION_MM_S: Range = (1.2, 3.0)
 RISE_CELSIUS: Range = (18.0, 30.0)
 
@@ -159,30 +161,35 @@ def load_at(law: DegradationLaw, nameplate: Nameplate, hour: Counter) -> Quantit
     return relative_load(law.conditions, nameplate.load_key, hour)
 
 
-def vibration_level(
-    law: DegradationLaw, nameplate: Nameplate, run: Run, hour: Counter, load: Quantity, damage: Quantity
-) -> Quantity:
-    """Return the velocity r.m.s. in mm/s, without noise, at the beginning of an hour."""
-    rest = nameplate.rest_vibration * (0.6 + 0.4 * load)
-    grown = run.vibration_gain * symptom(damage, run.onset, run.linear_share)
-    level = rest + grown * (1.0 + run.mode.load_sensitivity * (load - 1.0))
-    return level * (1.0 + law.wander * smooth_noise(nameplate.wander_key, hour, WANDER_HOURS, 0))
-
-
-def temperature_level(
+def sensor_levels(
     law: DegradationLaw,
     nameplate: Nameplate,
     run: Run,
-    ambient: Quantity,
+    hour: Counter,
     load: Quantity,
+    ambient: Quantity,
     damage: Quantity,
-    vibration: Quantity,
-) -> Quantity:
-    """Return the temperature in degrees Celsius, without noise, at the beginning of an hour."""
-    grown = run.temperature_gain * symptom(damage, run.onset, run.linear_share)
-    grown = grown * (1.0 + run.mode.load_sensitivity * (load - 1.0))
-    following = law.celsius_per_mm_s * (vibration - nameplate.rest_vibration)
-    return ambient + nameplate.rise * (0.4 + 0.6 * load) + grown + following
+) -> tuple[Quantity, Quantity]:
+    """Return temperature and vibration without noise at the beginning of an hour, in steps of the sensors' resolution.
+
+    `ambient` in degrees Celsius.
+    """
+    grown = symptom(damage, run.onset, run.linear_share) * (1.0 + run.mode.load_sensitivity * (load - 1.0))
+    vibration = nameplate.rest_vibration * (0.6 + 0.4 * load) + run.vibration_gain * grown
+    vibration = vibration * (1.0 + law.wander * smooth_noise(nameplate.wander_key, hour, WANDER_HOURS, 0))
+    temperature = ambient + nameplate.rise * (0.4 + 0.6 * load) + run.temperature_gain * grown
+    temperature = temperature + law.celsius_per_mm_s * (vibration - nameplate.rest_vibration)
+    return temperature * TEMPERATURE_STEPS, vibration * VIBRATION_STEPS
+
+
+def temperature_added(law: DegradationLaw, standard_normal: Quantity) -> Quantity:
+    """Return the noise that is added to a temperature, in steps of its sensor's resolution."""
+    return law.temperature_noise_celsius * TEMPERATURE_STEPS * standard_normal
+
+
+def vibration_factor(law: DegradationLaw, standard_normal: Quantity) -> Quantity:
+    """Return the noise that multiplies a vibration: r.m.s. of a short sample scatters in proportion to its level."""
+    return 1.0 + law.vibration_noise * standard_normal
 
 
 def _within(bounds: Range, fraction: float) -> float:

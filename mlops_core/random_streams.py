@@ -15,7 +15,8 @@ GAMMA = 0x9E3779B97F4A7C15
 FIRST_FACTOR = 0xBF58476D1CE4E5B9
 SECOND_FACTOR = 0x94D049BB133111EB
 WORD_MASK = 0xFFFFFFFFFFFFFFFF
-LANE_LEVELS = 65536
+LANE_BITS = 12
+LANE_LEVELS = 1 << LANE_BITS
 
 # One formula serves a number and an array of numbers, and gives back what it was given; the type system cannot say so
 # for Python's and numpy's operators at once.
@@ -40,8 +41,8 @@ def random_word(key: int, counter: Counter) -> Counter:
 
 
 def lane(word: Counter, number: int) -> Counter:
-    """Return the `number`th (0-3) group of 16 bits of a word, counted from the lowest."""
-    return (word >> (16 * number)) & (LANE_LEVELS - 1)
+    """Return the `number`th (0-4) group of 12 bits of a word, counted from the highest."""
+    return (word >> (64 - LANE_BITS * (number + 1))) & (LANE_LEVELS - 1)
 
 
 def uniform(key: int, counter: int) -> float:
@@ -55,9 +56,10 @@ def centred(word: Counter, number: int) -> Quantity:
 
 
 def standard_normal(level: int) -> float:
-    """Return the standard normal quantile at the middle of 16-bit `level`: within +-4.33, standard deviation 0.99996.
+    """Return the standard normal quantile at the middle of lane value `level` (0-4095).
 
-    Rounded to 1e-9, so that the last bit of a platform's logarithm does not reach the readings.
+    Standard deviation 0.9996, none beyond 3.67. Rounded to 1e-9: the last bit of a platform's logarithm must not
+    reach the readings.
     """
     return round(_STANDARD_NORMAL.inv_cdf((level + 0.5) / LANE_LEVELS), 9)
 

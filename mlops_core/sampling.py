@@ -4,23 +4,36 @@ The arithmetic is that of `degradation.advance`, operation by operation, so the 
 Ticks are taken in blocks that stay in the processor's cache; all intermediate results live in one set of arrays.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.degradation import TEMPERATURE_LANE, TEMPERATURE_STEPS, VIBRATION_LANE, VIBRATION_STEPS
-from mlops_core.degradation_law import DegradationLaw, Nameplate, temperature_level, vibration_level
+from mlops_core.degradation import TEMPERATURE_LANE, VIBRATION_LANE
+from mlops_core.degradation_law import (
+    TEMPERATURE_STEPS,
+    VIBRATION_STEPS,
+    DegradationLaw,
+    Nameplate,
+    sensor_levels,
+    temperature_added,
+    vibration_factor,
+)
 from mlops_core.machine_state import HOUR
 from mlops_core.operating_conditions import ambient_temperature
-from mlops_core.random_streams import FIRST_FACTOR, GAMMA, LANE_LEVELS, SECOND_FACTOR, standard_normal
+from mlops_core.random_streams import (
+    FIRST_FACTOR,
+    GAMMA,
+    LANE_BITS,
+    LANE_LEVELS,
+    SECOND_FACTOR,
+    standard_normal,
+)
 from mlops_core.run_path import FloatArray, RunPath
 
 BLOCK = 16_384
-_SHIFTS = tuple(np.uint64(bits) for bits in (30, 27, 31))
-_FIRST_FACTOR, _SECOND_FACTOR = np.uint64(FIRST_FACTOR), np.uint64(SECOND_FACTOR)
-_LANE_SHIFTS = {number: np.uint64(16 * number) for number in range(4)}
 _LANE_MASK = np.uint64(LANE_LEVELS - 1)
 
 
@@ -45,97 +58,110 @@ class Ticks(NamedTuple):
         return slice(int(first), int(last))
 
 
-class Scratch:
-    """The arrays that one block of ticks needs on its way."""
+@dataclass(frozen=True)
+class Sampler:
+    """What the readings of all machines of a fleet have in common.
 
-    def __init__(self) -> None:
-        self.words = np.empty(BLOCK, np.uint64)
-        self.shifted = np.empty(BLOCK, np.uint64)
-        self.indices = np.empty(BLOCK, np.intp)
-        self.terms = np.empty(BLOCK)
+    `temperature_added` and `vibration_factor` say what each of the 4,096 levels of a random lane does to a reading;
+    `ambient` is by hour, from that of the first tick to the one after the last; `words` to `terms` are scratch space
+    for one block of ticks.
+    """
 
-
-class Noise(NamedTuple):
-    """What each of the 65,536 levels of a random lane does to a reading."""
-
-    celsius_added: FloatArray
+    law: DegradationLaw
+    ticks: Ticks
+    temperature_added: FloatArray
     vibration_factor: FloatArray
+    ambient: FloatArray
+    words: NDArray[np.uint64]
+    shifted: NDArray[np.uint64]
+    indices: NDArray[np.intp]
+    terms: FloatArray
 
     @classmethod
-    def of(cls, law: DegradationLaw) -> "Noise":
-        """Return the noise of a law."""
+    def of(cls, law: DegradationLaw, seed: int, ticks: Ticks) -> "Sampler":
+        """Return the sampler of a fleet that is read at `ticks`."""
         normal = _standard_normals()
-        return cls(law.temperature_noise_celsius * normal, 1.0 + law.vibration_noise * normal)
+        first, past = (int(ticks.hours[0]), int(ticks.hours[-1]) + 2) if len(ticks.hours) else (0, 0)
+        return cls(
+            law=law,
+            ticks=ticks,
+            temperature_added=temperature_added(law, normal),
+            vibration_factor=vibration_factor(law, normal),
+            ambient=ambient_temperature(law.conditions, seed, np.arange(first, past, dtype=np.uint64)),
+            words=np.empty(BLOCK, np.uint64),
+            shifted=np.empty(BLOCK, np.uint64),
+            indices=np.empty(BLOCK, np.intp),
+            terms=np.empty(BLOCK),
+        )
+
+    def sample_run(
+        self, nameplate: Nameplate, path: RunPath, span: slice, temperatures: FloatArray, vibrations: FloatArray
+    ) -> None:
+        """Write the readings of the ticks in `span`, which lie in one run, into two arrays of that length."""
+        if span.start == span.stop:
+            return
+        hours = self.ticks.hours
+        first, past = int(hours[span.start]), int(hours[span.stop - 1]) + 2
+        temperature, vibration = self._levels(nameplate, path, first, past)
+        for begin in range(span.start, span.stop, BLOCK):
+            block = slice(begin, min(begin + BLOCK, span.stop))
+            size, passed = block.stop - begin, self.ticks.passed[block]
+            out = slice(begin - span.start, block.stop - span.start)
+            shifted = self.shifted[:size]
+            words = _upper_words(nameplate.noise_key, self.ticks.counters[block], self.words[:size], shifted)
+            indices, terms = np.subtract(hours[block], first, out=self.indices[:size]), self.terms[:size]
+            warmth, shaking = temperatures[out], vibrations[out]
+            _join_levels(temperature, indices, passed, terms, warmth)
+            _join_levels(vibration, indices, passed, terms, shaking)
+            np.add(warmth, _drawn(self.temperature_added, words, TEMPERATURE_LANE, shifted, terms), out=warmth)
+            np.multiply(shaking, _drawn(self.vibration_factor, words, VIBRATION_LANE, shifted, terms), out=shaking)
+            _round_to_steps(warmth, TEMPERATURE_STEPS)
+            _round_to_steps(shaking, VIBRATION_STEPS)
+
+    def _levels(self, nameplate: Nameplate, path: RunPath, first: int, past: int) -> tuple[FloatArray, FloatArray]:
+        known = slice(first - path.first_hour, past - path.first_hour)
+        ambient = self.ambient[first - int(self.ticks.hours[0]) :][: past - first]
+        return sensor_levels(
+            self.law, nameplate, path.run, path.hours[known], path.load[known], ambient, path.damage[known]
+        )
 
 
-def sample_run(
-    law: DegradationLaw,
-    seed: int,
-    nameplate: Nameplate,
-    path: RunPath,
-    ticks: Ticks,
-    span: slice,
-    noise: Noise,
-    scratch: Scratch,
-    temperatures: FloatArray,
-    vibrations: FloatArray,
-) -> None:
-    """Write the readings of the ticks in `span`, which lie in one run, into two arrays of that length."""
-    if span.start == span.stop:
-        return
-    first, last = int(ticks.hours[span.start]), int(ticks.hours[span.stop - 1]) + 1
-    known = slice(first - path.first_hour, last - path.first_hour + 1)
-    hours, load, damage = path.hours[known], path.load[known], path.damage[known]
-    vibration = vibration_level(law, nameplate, path.run, hours, load, damage)
-    ambient = ambient_temperature(law.conditions, seed, hours)
-    temperature = temperature_level(law, nameplate, path.run, ambient, load, damage, vibration)
-    for begin in range(span.start, span.stop, BLOCK):
-        block = slice(begin, min(begin + BLOCK, span.stop))
-        out = slice(begin - span.start, block.stop - span.start)
-        size = block.stop - begin
-        indices, words = scratch.indices[:size], _random_words(nameplate.noise_key, ticks.counters[block], scratch)
-        np.subtract(ticks.hours[block], first, out=indices)
-        _join_levels(temperature, indices, ticks.passed[block], scratch.terms[:size], temperatures[out])
-        _join_levels(vibration, indices, ticks.passed[block], scratch.terms[:size], vibrations[out])
-        drawn = _noise(noise.celsius_added, words, TEMPERATURE_LANE, scratch)
-        np.add(temperatures[out], drawn, out=temperatures[out])
-        drawn = _noise(noise.vibration_factor, words, VIBRATION_LANE, scratch)
-        np.multiply(vibrations[out], drawn, out=vibrations[out])
-        _round_to_steps(temperatures[out], TEMPERATURE_STEPS)
-        _round_to_steps(vibrations[out], VIBRATION_STEPS)
+def _upper_words(
+    key: int, counters: NDArray[np.uint64], words: NDArray[np.uint64], shifted: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    """Write `random_streams.random_word` of counters already multiplied by GAMMA to `words`.
 
-
-def _random_words(key: int, counters: NDArray[np.uint64], scratch: Scratch) -> NDArray[np.uint64]:
-    """Return `random_streams.random_word` of counters already multiplied by GAMMA, without new arrays."""
-    words, shifted = scratch.words[: len(counters)], scratch.shifted[: len(counters)]
+    Right in the upper 31 bits only: the last step of the finaliser does not touch them, and is left out.
+    """
     np.add(counters, np.uint64(key), out=words)
-    for shift, factor in zip(_SHIFTS, (_FIRST_FACTOR, _SECOND_FACTOR, None), strict=True):
-        np.right_shift(words, shift, out=shifted)
+    for shift, factor in ((30, FIRST_FACTOR), (27, SECOND_FACTOR)):
+        np.right_shift(words, np.uint64(shift), out=shifted)
         np.bitwise_xor(words, shifted, out=words)
-        if factor is not None:
-            np.multiply(words, factor, out=words)
+        np.multiply(words, np.uint64(factor), out=words)
     return words
 
 
 def _join_levels(
     levels: FloatArray, indices: NDArray[np.intp], passed: FloatArray, terms: FloatArray, out: FloatArray
 ) -> None:
+    """Write the straight lines between hourly levels to `out`."""
     np.take(np.diff(levels), indices, out=terms, mode="clip")  # "clip" writes to `out` without a buffer
     np.multiply(terms, passed, out=terms)
     np.take(levels, indices, out=out, mode="clip")
     np.add(out, terms, out=out)
 
 
-def _noise(table: FloatArray, words: NDArray[np.uint64], number: int, scratch: Scratch) -> FloatArray:
-    shifted, terms = scratch.shifted[: len(words)], scratch.terms[: len(words)]
-    np.right_shift(words, _LANE_SHIFTS[number], out=shifted)
-    np.bitwise_and(shifted, _LANE_MASK, out=shifted)
-    np.take(table, shifted.view(np.int64), out=terms, mode="clip")
-    return terms
+def _drawn(
+    table: FloatArray, words: NDArray[np.uint64], number: int, shifted: NDArray[np.uint64], out: FloatArray
+) -> FloatArray:
+    """Write the table's entry for lane `number` of each word to `out`."""
+    np.right_shift(words, np.uint64(64 - LANE_BITS * (number + 1)), out=shifted)
+    if number:
+        np.bitwise_and(shifted, _LANE_MASK, out=shifted)
+    return np.take(table, shifted.view(np.int64), out=out, mode="clip")
 
 
 def _round_to_steps(values: FloatArray, steps: float) -> None:
-    np.multiply(values, steps, out=values)
     np.rint(values, out=values)
     np.divide(values, steps, out=values)
 

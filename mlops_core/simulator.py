@@ -7,7 +7,7 @@ Readings, failures and final states equal those of `advance` to the last bit, an
 the other machines nor on where the period begins and ends, given its commissioning.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -20,13 +20,15 @@ from mlops_core.degradation_law import DegradationLaw, nameplate_of
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.machine_state import MachineState, at_moment, microseconds
 from mlops_core.machines import check_machine_id
-from mlops_core.run_path import MachinePath, RunPath, final_state, machine_path
-from mlops_core.sampling import Noise, Scratch, Ticks, sample_run
+from mlops_core.run_path import FloatArray, MachinePath, RunPath, final_state, machine_path
+from mlops_core.sampling import Sampler, Ticks
 from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
 from mlops_core.simulated_truth import RUNS, TRUTH, run_rows, truth_rows
 from mlops_core.windows import MICROSECOND, parse_duration
 
 __all__ = ["RUNS", "TRUTH", "SimulatedHistory", "simulate_fleet"]
+
+SMALL_PART = 4096  # rows
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ def simulate_fleet(
         machine_path(law, seed, machine_id, nameplate_of(seed, machine_id), commissioned, finish)
         for machine_id in machine_ids
     ]
-    ticks = Ticks.between(begin, finish, parse_duration(interval) // MICROSECOND)
+    sampler = Sampler.of(law, seed, Ticks.between(begin, finish, parse_duration(interval) // MICROSECOND))
     return SimulatedHistory(
-        readings=_readings(law, seed, paths, ticks),
+        readings=_readings(sampler, paths),
         failures=_failures(paths, begin, finish),
         truth=truth_rows(law, paths, begin, finish),
         runs=run_rows(paths, finish),
@@ -99,38 +101,42 @@ def _check_period(machine_ids: Sequence[str], start: int, end: int, commissioned
         raise InvalidArgumentError("commissioned_at", at_moment(commissioned).isoformat(), "lies after the end")
 
 
-def _readings(law: DegradationLaw, seed: int, paths: Sequence[MachinePath], ticks: Ticks) -> pl.DataFrame:
-    spans = [[ticks.span(run.started, run.stop.at) for run in path.runs] for path in paths]
+def _readings(sampler: Sampler, paths: Sequence[MachinePath]) -> pl.DataFrame:
+    spans = [[sampler.ticks.span(run.started, run.stop.at) for run in path.runs] for path in paths]
     counts = [sum(span.stop - span.start for span in machine) for machine in spans]
-    values = np.empty(2 * sum(counts))
-    moments = np.empty(len(values), np.int64)
-    noise, scratch = Noise.of(law), Scratch()
-    offset = 0
+    if not sum(counts):
+        return pl.DataFrame(schema=READINGS)
+    values = np.empty(2 * sum(counts))  # one large array, for which the system has large pages
+    timestamps = pl.Series(sampler.ticks.moments).cast(TIMESTAMP)
+    channels = [_repeated(name, max(counts)) for name in ("temperature", "vibration")]
+    parts: list[pl.DataFrame] = []
+    first = 0
     for path, machine_spans, count in zip(paths, spans, counts, strict=True):
-        temperatures, vibrations = values[offset : offset + count], values[offset + count : offset + 2 * count]
-        done = 0
-        for run, span in zip(path.runs, machine_spans, strict=True):
-            out = slice(done, done + span.stop - span.start)
-            sample_run(law, seed, path.nameplate, run, ticks, span, noise, scratch, temperatures[out], vibrations[out])
-            moments[offset + out.start : offset + out.stop] = ticks.moments[span]
-            done = out.stop
-        moments[offset + count : offset + 2 * count] = moments[offset : offset + count]
-        offset += 2 * count
-    ids = [path.machine_id for path in paths]
-    return pl.DataFrame(
-        {
-            "machine_id": _repeated((machine_id, 2 * count) for machine_id, count in zip(ids, counts, strict=True)),
-            "channel": _repeated((name, count) for count in counts for name in ("temperature", "vibration")),
-            "event_timestamp": pl.Series(moments).cast(TIMESTAMP),
-            "value": values,
-        },
-        schema=READINGS,
-    )
+        machine_values = values[first : first + 2 * count].reshape(2, count)
+        _sample_machine(sampler, path, machine_spans, machine_values)
+        machine_ids = _repeated(path.machine_id, count)
+        for names, channel_values in zip(channels, machine_values, strict=True):
+            column, done = pl.Series(channel_values), 0
+            for span in machine_spans:
+                rows = slice(done, done + span.stop - span.start)
+                columns = (machine_ids[rows], names[rows], timestamps[span], column[rows])
+                parts.append(pl.DataFrame(dict(zip(READINGS, columns, strict=True))))
+                done = rows.stop
+        first += 2 * count
+    # Large parts stay apart, a chunk each: they share what is equal, and copying costs as much time as making them.
+    return pl.concat(parts, rechunk=len(values) < SMALL_PART * len(parts))
 
 
-def _repeated(texts: Iterable[tuple[str, int]]) -> pl.Series:
-    parts = [pl.repeat(text, count, dtype=pl.String, eager=True) for text, count in texts]
-    return pl.concat(parts, rechunk=True) if parts else pl.Series(dtype=pl.String)
+def _repeated(text: str, count: int) -> pl.Series:
+    return pl.Series([text]).new_from_index(0, count)  # a third of the cost of polars.repeat
+
+
+def _sample_machine(sampler: Sampler, path: MachinePath, spans: Sequence[slice], values: FloatArray) -> None:
+    done = 0
+    for run, span in zip(path.runs, spans, strict=True):
+        temperatures, vibrations = values[:, done : done + span.stop - span.start]
+        sampler.sample_run(path.nameplate, run, span, temperatures, vibrations)
+        done += span.stop - span.start
 
 
 def _failures(paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFrame:
