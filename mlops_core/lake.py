@@ -74,6 +74,9 @@ __all__ = [
 # quarter more bytes.
 _COMPRESSION_LEVEL: Final = 1
 
+# The first bytes of every gzip stream (RFC 1952, 2.3.1).
+_GZIP: Final = b"\x1f\x8b"
+
 
 class MalformedLine(NamedTuple):
     """A line that is not what this library writes: in which of the objects, where (from 1), its bytes and the fault."""
@@ -200,6 +203,8 @@ def _columnar(bodies: Sequence[bytes]) -> pl.DataFrame | None:
     """
     import polars as pl
 
+    if any(not body.startswith(_GZIP) for body in bodies):
+        return None
     schema = {"machine_id": pl.String, "channel": pl.String, "event_timestamp": pl.String, "value": pl.Float64}
     timestamps = pl.col("event_timestamp").str.to_datetime(
         "%Y-%m-%dT%H:%M:%S%.6fZ", time_unit="us", time_zone="UTC", strict=False
@@ -213,6 +218,8 @@ def _columnar(bodies: Sequence[bytes]) -> pl.DataFrame | None:
 
 
 def _valid_lines(index: int, body: bytes, line_type: type[_Line], on_malformed: OnMalformed | None) -> Iterator[_Line]:
+    if not body:  # which gzip takes for an empty file
+        raise MalformedObjectError(f"object {index}", "no bytes")
     try:
         lines = gzip.decompress(body).splitlines()
     except (OSError, EOFError, zlib.error) as error:

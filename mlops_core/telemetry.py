@@ -86,7 +86,7 @@ class FailureEvent(_Accepted):
 
 def utc_text(moment: datetime) -> str:
     """Return an aware timestamp as `YYYY-MM-DDTHH:MM:SS.ffffffZ`: of fixed width, so that text sorts as time does."""
-    return f"{_in_utc('moment', moment).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{_in_utc('moment', moment).isoformat(timespec='microseconds')[:26]}Z"
 
 
 def reading_message(
