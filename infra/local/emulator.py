@@ -1,7 +1,6 @@
 """The embedded AWS emulator as a context manager: up on a free loopback port, down on every way out."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -49,17 +48,20 @@ class Endpoint(BaseModel):
     pid: int
 
     def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
-        """A boto3 client of this emulator."""
-        session = boto3.session.Session(
+        """Return a boto3 client of this emulator."""
+        session: Any = boto3.session.Session(
             aws_access_key_id=self.access_key_id, aws_secret_access_key=self.secret_access_key, region_name=self.region
         )
         config = Config(
-            retries={"mode": "standard", "max_attempts": 2}, s3={"addressing_style": "path"}, max_pool_connections=32, inject_host_prefix=False
+            retries={"mode": "standard", "max_attempts": 2},
+            s3={"addressing_style": "path"},
+            max_pool_connections=32,
+            inject_host_prefix=False,
         )
         return session.client(service, endpoint_url=self.url, config=config.merge(Config(**options)))
 
     def environment(self) -> dict[str, str]:
-        """The variables that point the AWS CLI and any SDK at this emulator."""
+        """Return the variables that point the AWS CLI and any SDK at this emulator."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": self.region,
@@ -72,9 +74,9 @@ class Endpoint(BaseModel):
 class Emulator:
     """Start the emulator on entry and stop it on exit, unless ``keep``.
 
-    ``folder`` takes its log (``emulator.log``), its temporary files and, while it runs, ``emulator.json`` (an Endpoint).
-    An emulator that an earlier run left up in the same folder is stopped first. IAM is enforced unless ``enforce_iam`` is
-    false. Raises EmulatorStartError.
+    ``folder`` takes its log (``emulator.log``), its temporary files and, while it runs, ``emulator.json`` (an
+    Endpoint). An emulator that an earlier run left up in the same folder is stopped first. IAM is enforced unless
+    ``enforce_iam`` is false. Raises EmulatorStartError.
     """
 
     def __init__(self, folder: Path = LOCAL, *, keep: bool = False, enforce_iam: bool = True) -> None:
@@ -144,24 +146,28 @@ class Emulator:
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 raise EmulatorStartError(self.log, f"its process ended with status {self._process.returncode}")
-            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                with urllib.request.urlopen(f"{self.endpoint.url}/_ministack/health", timeout=2):  # noqa: S310 - loopback
-                    return
+            if answers(self.endpoint):
+                return
             time.sleep(0.05)
         raise EmulatorStartError(self.log, f"no answer on {self.endpoint.url} within {START_TIMEOUT_SECONDS:.0f} s")
 
 
 def running(folder: Path = LOCAL) -> Endpoint | None:
-    """The emulator that a run left up in ``folder``, where it still answers."""
+    """Return the emulator that a run left up in ``folder``, where it still answers."""
     state = folder / _STATE_FILE
     if not state.exists():
         return None
-    endpoint = Endpoint.model_validate(json.loads(state.read_text()))
+    endpoint = Endpoint.model_validate_json(state.read_text())
+    return endpoint if answers(endpoint) else None
+
+
+def answers(endpoint: Endpoint) -> bool:
+    """Tell whether an emulator answers there."""
     try:
         with urllib.request.urlopen(f"{endpoint.url}/_ministack/health", timeout=2):  # noqa: S310 - loopback
-            return endpoint
+            return True
     except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return None
+        return False
 
 
 def stop(folder: Path = LOCAL, process: subprocess.Popen[bytes] | None = None) -> bool:
@@ -174,6 +180,8 @@ def stop(folder: Path = LOCAL, process: subprocess.Popen[bytes] | None = None) -
     if process is not None:
         stopped = process.poll() is None
         process.terminate()
+        if process.stdin is not None:
+            process.stdin.close()
         try:
             process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -197,7 +205,7 @@ def _wait_until_gone(folder: Path) -> None:
 
 
 def free_port() -> int:
-    """A TCP port that is free on loopback now."""
+    """Return a TCP port that is free on loopback now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,7 +1,7 @@
 """Virtual environments of the local run, each made from one hashed lock and kept until that lock changes.
 
-The emulator lives apart from ``.venv`` so that nothing of ours leaks into it, and its Lambda workers run on an interpreter
-that holds only what Lambda itself provides, so that a dependency missing from a layer fails here as it would in AWS.
+The emulator lives apart from ``.venv`` so that nothing of ours leaks into it, and its Lambda workers run on an
+interpreter that holds only what Lambda itself provides, so that a dependency missing from a layer fails here as in AWS.
 """
 
 import fcntl
@@ -29,14 +29,14 @@ class EnvironmentBuildError(RuntimeError):
 
 
 def lock_key(lock: Path) -> str:
-    """Hash of what an environment is made of: the lock's bytes and the Python that runs this."""
+    """Return a hash of what an environment is made of: the lock's bytes and the Python that runs this."""
     digest = hashlib.sha256(lock.read_bytes())
     digest.update(repr((sys.version_info[:3], sys.base_prefix)).encode())
     return digest.hexdigest()[:16]
 
 
 def interpreter(name: str, lock: Path | None = None, *, build: Path = BUILD) -> Path:
-    """The Python of ``build/envs/<name>``, made from ``lock`` first where it is absent or the lock has changed.
+    """Return the Python of ``build/envs/<name>``, made from ``lock`` first where absent or the lock has changed.
 
     ``lock`` defaults to ``locks/<name>.txt``. Concurrent callers wait for one another.
     Raises EnvironmentBuildError.
@@ -57,12 +57,12 @@ def interpreter(name: str, lock: Path | None = None, *, build: Path = BUILD) -> 
 
 
 def emulator_interpreter() -> Path:
-    """The Python that runs the emulator."""
+    """Return the Python that runs the emulator."""
     return interpreter("emulator")
 
 
 def lambda_interpreter() -> Path:
-    """The Python of the Lambda workers: boto3 as Lambda provides it, nothing else."""
+    """Return the Python of the Lambda workers: boto3 as Lambda provides it, nothing else."""
     return interpreter("lambda", PROJECT_ROOT / "locks" / "lambda-runtime.txt")
 
 

@@ -4,11 +4,11 @@ Runs inside the emulator's own environment, so it imports the standard library a
 
     python launcher.py LAMBDA_PYTHON
 
-1. Lambda workers run on ``LAMBDA_PYTHON`` instead of the emulator's own interpreter, whose packages hide packaging mistakes.
+1. Lambda workers run on ``LAMBDA_PYTHON``, not on the emulator's own interpreter, whose packages hide mistakes.
 2. The scheduler looks for due schedules every second instead of every ten.
 3. An event source mapping has its real batch size and batching window instead of 10 messages at once.
-4. A failed function reports its exception's class as ``errorType``, as Lambda does, so that Step Functions can catch it by name.
-5. A layer is unpacked once and shared by its workers (read only, as under ``/opt``), not once for each of them.
+4. A failed function reports its exception's class as ``errorType``, as Lambda does: Step Functions catches by it.
+5. A layer is unpacked once and shared by its workers (as under ``/opt``), not once for each of them.
 
 Each patched name is asserted to exist first: another release of the emulator fails here, not quietly later.
 It stops when its standard input closes, so that it never outlives the process that started it.
@@ -38,14 +38,22 @@ class EmulatorChangedError(RuntimeError):
     """The installed emulator no longer has something that a patch relies on."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"The emulator has no {what}: keep the pinned release, or adapt infra/local/launcher.py to this one.")
+        super().__init__(
+            f"The emulator has no {what}: keep the pinned release, or adapt infra/local/launcher.py to this one."
+        )
 
 
-def require(module: ModuleType, name: str) -> Any:  # noqa: ANN401 - whatever the emulator holds under that name
-    """The attribute of that name; raises EmulatorChangedError where it is gone."""
-    if not hasattr(module, name):
-        raise EmulatorChangedError(f"{module.__name__}.{name}")
-    return getattr(module, name)
+def require(holder: ModuleType | type, name: str) -> Any:  # noqa: ANN401 - whatever the emulator holds under that name
+    """Return the attribute of that name; raises EmulatorChangedError where it is gone."""
+    if not hasattr(holder, name):
+        raise EmulatorChangedError(f"{holder.__name__}.{name}")
+    return getattr(holder, name)
+
+
+def patch(holder: ModuleType | type, name: str, replacement: object) -> None:
+    """Replace an attribute that exists."""
+    require(holder, name)
+    setattr(holder, name, replacement)
 
 
 def run_workers_on(runtime: ModuleType, interpreter: str) -> None:
@@ -60,7 +68,7 @@ def run_workers_on(runtime: ModuleType, interpreter: str) -> None:
     def detect_runtime_binary(name: str) -> tuple[str, str]:
         return (interpreter, script) if name.startswith("python") else detect(name)
 
-    runtime._detect_runtime_binary = detect_runtime_binary  # noqa: SLF001
+    patch(runtime, "_detect_runtime_binary", detect_runtime_binary)
 
 
 def report_error_types(runtime: ModuleType, functions: ModuleType) -> None:
@@ -81,18 +89,32 @@ def report_error_types(runtime: ModuleType, functions: ModuleType) -> None:
             result["body"]["errorType"] = last.error_type
         return result
 
-    runtime.Worker.invoke = invoke_and_note
-    functions._execute_function_warm = execute_and_name  # noqa: SLF001
+    patch(require(runtime, "Worker"), "invoke", invoke_and_note)
+    patch(functions, "_execute_function_warm", execute_and_name)
 
 
 def batch_as_configured(queues: ModuleType, functions: ModuleType) -> None:
     """Wait for a full batch or the mapping's window, then take up to the mapping's batch size and 6 MB."""
-    for name in ("_queues_lock", "_get_q", "_expire_retained", "_dlq_sweep", "_collect_msgs", "_receive_messages_for_esm"):
+    for name in (
+        "_queues_lock",
+        "_get_q",
+        "_expire_retained",
+        "_dlq_sweep",
+        "_collect_msgs",
+        "_receive_messages_for_esm",
+    ):
         require(queues, name)
     mappings = require(functions, "_iter_all_esms")
 
     def window_of(queue_arn: str) -> float:
-        return max((esm.get("MaximumBatchingWindowInSeconds") or 0 for *_, esm in mappings() if esm.get("EventSourceArn") == queue_arn), default=0)
+        return max(
+            (
+                esm.get("MaximumBatchingWindowInSeconds") or 0
+                for *_, esm in mappings()
+                if esm.get("EventSourceArn") == queue_arn
+            ),
+            default=0,
+        )
 
     def receive(queue_url: str, max_number: int) -> list[dict[str, Any]]:
         with queues._queues_lock:  # noqa: SLF001
@@ -109,11 +131,11 @@ def batch_as_configured(queues: ModuleType, functions: ModuleType) -> None:
                 return []
             return queues._collect_msgs(queue, len(batch), int(queue["attributes"].get("VisibilityTimeout", "30")))  # noqa: SLF001
 
-    queues._receive_messages_for_esm = receive  # noqa: SLF001
+    patch(queues, "_receive_messages_for_esm", receive)
 
 
 def within_event_size(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The longest head of ``messages`` that fits one Lambda event; at least one message."""
+    """Return the longest head of ``messages`` that fits one Lambda event; at least one message."""
     size = 0
     for count, message in enumerate(messages):
         size += len(message["body"]) + MESSAGE_OVERHEAD_BYTES
@@ -124,7 +146,6 @@ def within_event_size(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def share_layers(runtime: ModuleType, folder: Path) -> None:
     """Unpack each distinct layer once under ``folder`` and link it into the workers that use it."""
-    require(runtime, "zipfile")
     guard = threading.Lock()
 
     class SharedZipFile(zipfile.ZipFile):
@@ -144,7 +165,7 @@ def share_layers(runtime: ModuleType, folder: Path) -> None:
 
     stand_in = ModuleType("zipfile")
     stand_in.__dict__.update(vars(zipfile), ZipFile=SharedZipFile)
-    runtime.zipfile = stand_in  # type: ignore[attr-defined]
+    patch(runtime, "zipfile", stand_in)
 
 
 def stop_with_parent() -> None:
@@ -168,8 +189,7 @@ def main(lambda_python: str) -> None:
     run_workers_on(runtime, lambda_python)
     report_error_types(runtime, functions)
     batch_as_configured(queues, functions)
-    require(scheduler, "_SCHEDULE_TICK_INTERVAL")
-    scheduler._SCHEDULE_TICK_INTERVAL = SCHEDULER_TICK_SECONDS  # noqa: SLF001
+    patch(scheduler, "_SCHEDULE_TICK_INTERVAL", SCHEDULER_TICK_SECONDS)
     share_layers(runtime, Path(tempfile.gettempdir()) / "layers")
     sys.argv = ["ministack"]
     require(app, "main")()

@@ -1,0 +1,108 @@
+"""Pulumi's mock monitor, made to record what the stock one drops: resource options and stack outputs."""
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import pulumi
+from pulumi.runtime import rpc
+from pulumi.runtime.mocks import MockMonitor, Mocks
+
+_STACK = "pulumi:pulumi:Stack"
+_SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the key that marks Pulumi's special objects
+
+
+class Registration(NamedTuple):
+    """One resource as the program registered it."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    custom: bool
+    inputs: Mapping[str, Any]
+    protect: bool
+    retain_on_delete: bool
+    dependencies: tuple[str, ...]
+    id: str
+
+
+class RecordingMonitor(MockMonitor):
+    """Keeps every registration in order, and the outputs of components and of the stack."""
+
+    def __init__(self, mocks: Mocks) -> None:
+        super().__init__(mocks)
+        self.registrations: list[Registration] = []
+        self.component_outputs: dict[str, dict[str, Any]] = {}
+        self.stack_outputs: dict[str, Any] = {}
+        self._guard = threading.Lock()
+        self._home = threading.get_ident()
+        self._loops: dict[int, asyncio.AbstractEventLoop] = {}
+
+    def close(self) -> None:
+        """Close the event loops of Pulumi's threads, which nobody else does."""
+        for loop in self._loops.values():
+            loop.close()
+        self._loops.clear()
+
+    def Invoke(self, request: Any) -> Any:  # noqa: ANN401, N802 - Pulumi's RPCs have these names and no types
+        """Answer as the stock monitor does."""
+        self._lend_loop()
+        return cast("Any", super().Invoke(request))  # pyright: ignore[reportUnknownMemberType]
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: ANN401, N802
+        """Read as the stock monitor does."""
+        self._lend_loop()
+        return cast("Any", super().ReadResource(request))  # pyright: ignore[reportUnknownMemberType]
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802
+        """Register as the stock monitor does, and keep what was asked for."""
+        self._lend_loop()
+        response = cast("Any", super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType]
+        if request.type != _STACK:
+            registration = Registration(
+                urn=response.urn,
+                type=request.type,
+                name=request.name,
+                parent=request.parent,
+                custom=request.custom,
+                inputs=plain(rpc.deserialize_properties(request.object)),
+                protect=request.protect,
+                retain_on_delete=request.retainOnDelete,
+                dependencies=tuple(request.dependencies),
+                id=response.id,
+            )
+            with self._guard:
+                self.registrations.append(registration)
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802
+        """Keep the outputs of a component, or of the stack."""
+        outputs = plain(rpc.deserialize_properties(request.outputs))
+        with self._guard:
+            if request.urn.split("::")[2] == _STACK:
+                self.stack_outputs = outputs
+            else:
+                self.component_outputs[request.urn] = outputs
+        return cast("Any", super().RegisterResourceOutputs(request))  # pyright: ignore[reportUnknownMemberType]
+
+    def _lend_loop(self) -> None:
+        """Give a thread of Pulumi's pool the event loop that it would otherwise make and leave open."""
+        thread = threading.get_ident()
+        with self._guard:
+            if thread != self._home and thread not in self._loops:
+                self._loops[thread] = asyncio.new_event_loop()
+                asyncio.set_event_loop(self._loops[thread])
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value, or an asset
+    """Return the value without Pulumi's secret wrappers, whole floats as integers, assets as they are."""
+    if isinstance(value, pulumi.Asset | pulumi.Archive):
+        return value
+    if isinstance(value, Mapping):
+        items = cast("Mapping[str, Any]", value)
+        return plain(items["value"]) if _SECRET_SIGNATURE in items else {key: plain(items[key]) for key in items}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in cast("list[Any]", value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

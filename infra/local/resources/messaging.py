@@ -1,0 +1,94 @@
+"""Queues, topics, topic rules and schedules."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.local.resources.kind import Created, Kind, Values, arn, named_outputs
+
+_QUEUE_ATTRIBUTES = {
+    "visibilityTimeoutSeconds": "VisibilityTimeout",
+    "messageRetentionSeconds": "MessageRetentionPeriod",
+    "receiveWaitTimeSeconds": "ReceiveMessageWaitTimeSeconds",
+    "maxMessageSize": "MaximumMessageSize",
+}
+_QUEUE_OWN = {"name", "tags"}
+_ACTIONS = {"sqs": "sqs", "sns": "sns", "lambdas": "lambda", "republishes": "republish", "dynamodbv2s": "dynamoDBv2"}
+_RULE_PAYLOAD = ("sql", "description", "errorAction", "actions", "ruleDisabled")
+
+
+def _queue_inputs(inputs: Values) -> dict[str, Any]:
+    """SQS takes every setting but the name and the tags as an entry of one map of strings."""
+    own = {key: value for key, value in inputs.items() if key in _QUEUE_OWN}
+    settings = {key: value for key, value in inputs.items() if key not in _QUEUE_OWN}
+    attributes = {_QUEUE_ATTRIBUTES.get(key, key[0].upper() + key[1:]): value for key, value in settings.items()}
+    return {**own, "attributes": attributes}
+
+
+def _queue(created: Created) -> dict[str, Any]:
+    url = created.response["QueueUrl"]
+    return {"id": url, "url": url, "arn": arn("sqs", created.inputs["name"])}
+
+
+def _queue_setting(key: str) -> Kind:
+    return Kind(
+        "sqs",
+        "set_queue_attributes",
+        lambda created: {"id": created.inputs["queueUrl"]},
+        rename={key: f"Attributes.{key[0].upper()}{key[1:]}"},
+    )
+
+
+def _rule_inputs(inputs: Values) -> dict[str, Any]:
+    """Pulumi has a list for each kind of action, the API one list of actions."""
+    actions: list[dict[str, Any]] = [{name: action} for key, name in _ACTIONS.items() for action in inputs.get(key, ())]
+    rest = {key: value for key, value in inputs.items() if key not in {*_ACTIONS, "enabled"}}
+    return {**rest, "actions": actions, "ruleDisabled": not inputs["enabled"]}
+
+
+def _schedule(created: Created) -> dict[str, Any]:
+    group, name = created.inputs.get("groupName", "default"), created.inputs["name"]
+    return {"id": f"{group}/{name}", "arn": created.response["ScheduleArn"]}
+
+
+def _topic(created: Created) -> dict[str, Any]:
+    return {"id": created.response["TopicArn"], "arn": created.response["TopicArn"]}
+
+
+def _subscription(created: Created) -> dict[str, Any]:
+    return {"id": created.response["SubscriptionArn"], "arn": created.response["SubscriptionArn"]}
+
+
+KINDS: Mapping[str, Kind] = {
+    "aws:sqs/queue:Queue": Kind(
+        "sqs", "create_queue", _queue, named="name", rename={"name": "QueueName"}, reshape=_queue_inputs
+    ),
+    "aws:sqs/queuePolicy:QueuePolicy": _queue_setting("policy"),
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _queue_setting("redriveAllowPolicy"),
+    "aws:iot/topicRule:TopicRule": Kind(
+        "iot",
+        "create_topic_rule",
+        named_outputs("iot", "rule/"),
+        named="name",
+        rename={
+            "name": "ruleName",
+            "sqlVersion": "topicRulePayload.awsIotSqlVersion",
+            **{key: f"topicRulePayload.{key}" for key in _RULE_PAYLOAD},
+        },
+        ignore=frozenset({"tags"}),  # this API wants them as one header; the tests of the program see them
+        reshape=_rule_inputs,
+    ),
+    "aws:scheduler/scheduleGroup:ScheduleGroup": Kind(
+        "scheduler", "create_schedule_group", named_outputs("scheduler", "schedule-group/"), named="name"
+    ),
+    "aws:scheduler/schedule:Schedule": Kind("scheduler", "create_schedule", _schedule, named="name"),
+    "aws:sns/topic:Topic": Kind(
+        "sns",
+        "create_topic",
+        _topic,
+        named="name",
+        rename={"kmsMasterKeyId": "Attributes.KmsMasterKeyId", "policy": "Attributes.Policy"},
+    ),
+    "aws:sns/topicSubscription:TopicSubscription": Kind(
+        "sns", "subscribe", _subscription, rename={"topic": "TopicArn"}
+    ),
+}

@@ -1,0 +1,146 @@
+"""Buckets, objects, tables and the data catalogue."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.local.archives import content_bytes
+from infra.local.resources.kind import ACCOUNT_ID, REGION, Created, FollowUp, Kind, Values, arn, inside
+
+
+def _bucket(created: Created) -> dict[str, Any]:
+    bucket = created.inputs["bucket"]
+    return {
+        "id": bucket,
+        "arn": f"arn:aws:s3:::{bucket}",
+        "region": REGION,
+        "bucketDomainName": f"{bucket}.s3.amazonaws.com",
+        "bucketRegionalDomainName": f"{bucket}.s3.{REGION}.amazonaws.com",
+    }
+
+
+def _bucket_setting(operation: str, rename: Mapping[str, str] | None = None) -> Kind:
+    return Kind("s3", operation, lambda created: {"id": created.inputs["bucket"]}, rename=rename or {})
+
+
+def _tag_bucket(tags: Mapping[str, str], created: Created) -> dict[str, Any]:
+    return {
+        "Bucket": created.inputs["bucket"],
+        "Tagging": {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]},
+    }
+
+
+def _object_inputs(inputs: Values) -> dict[str, Any]:
+    body = content_bytes(inputs["source"]) if "source" in inputs else str(inputs.get("content", "")).encode()
+    return {**{key: value for key, value in inputs.items() if key not in {"source", "content"}}, "body": body}
+
+
+def _object(created: Created) -> dict[str, Any]:
+    bucket, key = created.inputs["bucket"], created.inputs["key"]
+    return {
+        "id": key,
+        "arn": f"arn:aws:s3:::{bucket}/{key}",
+        "etag": created.response["ETag"].strip('"'),
+        "versionId": created.response.get("VersionId", ""),
+    }
+
+
+def _table_inputs(inputs: Values) -> dict[str, Any]:
+    keys = [{"attributeName": inputs["hashKey"], "keyType": "HASH"}]
+    if inputs.get("rangeKey"):
+        keys.append({"attributeName": inputs["rangeKey"], "keyType": "RANGE"})
+    return {**{key: value for key, value in inputs.items() if key not in {"hashKey", "rangeKey"}}, "keySchema": keys}
+
+
+def _table(created: Created) -> dict[str, Any]:
+    name = created.inputs["name"]
+    return {"id": name, "arn": arn("dynamodb", f"table/{name}")}
+
+
+def _recovery(value: Values, created: Created) -> dict[str, Any]:
+    return {
+        "TableName": created.inputs["name"],
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": bool(value["enabled"])},
+    }
+
+
+def _time_to_live(value: Values, created: Created) -> dict[str, Any]:
+    return {
+        "TableName": created.inputs["name"],
+        "TimeToLiveSpecification": {"AttributeName": value["attributeName"], "Enabled": bool(value["enabled"])},
+    }
+
+
+def _database(created: Created) -> dict[str, Any]:
+    name = created.inputs["name"]
+    return {"id": f"{ACCOUNT_ID}:{name}", "arn": arn("glue", f"database/{name}"), "catalogId": ACCOUNT_ID}
+
+
+def _catalogue_table(created: Created) -> dict[str, Any]:
+    database, name = created.inputs["databaseName"], created.inputs["name"]
+    return {
+        "id": f"{ACCOUNT_ID}:{database}:{name}",
+        "arn": arn("glue", f"table/{database}/{name}"),
+        "catalogId": ACCOUNT_ID,
+    }
+
+
+_BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+_DATABASE_INPUTS = ("name", "description", "locationUri", "parameters")
+_TABLE_INPUTS = ("name", "description", "owner", "tableType", "parameters", "partitionKeys", "storageDescriptor")
+
+KINDS: Mapping[str, Kind] = {
+    "aws:s3/bucket:Bucket": Kind(
+        "s3",
+        "create_bucket",
+        _bucket,
+        named="bucket",
+        ignore=frozenset({"forceDestroy"}),
+        then={"tags": FollowUp("put_bucket_tagging", _tag_bucket)},
+    ),
+    "aws:s3/bucketVersioning:BucketVersioning": _bucket_setting("put_bucket_versioning"),
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _bucket_setting(
+        "put_public_access_block", inside("PublicAccessBlockConfiguration", _BLOCKS)
+    ),
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _bucket_setting(
+        "put_bucket_ownership_controls", {"rule": "OwnershipControls.Rules"}
+    ),
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _bucket_setting(
+        "put_bucket_encryption", {"rules": "ServerSideEncryptionConfiguration.Rules"}
+    ),
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _bucket_setting(
+        "put_bucket_lifecycle_configuration", {"rules": "LifecycleConfiguration.Rules"}
+    ),
+    "aws:s3/bucketPolicy:BucketPolicy": _bucket_setting("put_bucket_policy"),
+    "aws:s3/bucketObjectv2:BucketObjectv2": Kind(
+        "s3",
+        "put_object",
+        _object,
+        ignore=frozenset({"sourceHash", "etag", "forceDestroy", "tags"}),
+        reshape=_object_inputs,
+    ),
+    "aws:dynamodb/table:Table": Kind(
+        "dynamodb",
+        "create_table",
+        _table,
+        named="name",
+        rename={
+            "name": "TableName",
+            "attributes": "AttributeDefinitions",
+            "attributes.name": "AttributeName",
+            "attributes.type": "AttributeType",
+            "serverSideEncryption": "SSESpecification",
+            "serverSideEncryption.kmsKeyArn": "KMSMasterKeyId",
+        },
+        reshape=_table_inputs,
+        then={
+            "pointInTimeRecovery": FollowUp("update_continuous_backups", _recovery),
+            "ttl": FollowUp("update_time_to_live", _time_to_live),
+        },
+    ),
+    "aws:glue/catalogDatabase:CatalogDatabase": Kind(
+        "glue", "create_database", _database, named="name", rename=inside("DatabaseInput", _DATABASE_INPUTS)
+    ),
+    "aws:glue/catalogTable:CatalogTable": Kind(
+        "glue", "create_table", _catalogue_table, named="name", rename=inside("TableInput", _TABLE_INPUTS)
+    ),
+}

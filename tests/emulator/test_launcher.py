@@ -1,0 +1,130 @@
+"""What the launcher changes in the emulator is there, does what AWS does, and cannot go missing unnoticed."""
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from infra.local import launcher
+from infra.local.deploy import Deployment
+from infra.local.emulator import Emulator, Endpoint, answers, running
+from infra.local.environments import lambda_interpreter, lock_key
+from tests.emulator.waiting import eventually, invoke
+
+
+def test_a_patched_name_that_is_gone_is_an_error_that_names_it():
+    with pytest.raises(launcher.EmulatorChangedError, match=r"some_module\._missing"):
+        launcher.patch(ModuleType("some_module"), "_missing", 1)
+
+
+def test_lambda_workers_have_only_what_lambda_has(endpoint: Endpoint, sample: Deployment):
+    answer = invoke(endpoint, sample.outputs["function"], {})
+    assert Path(answer["prefix"]) == lambda_interpreter().parents[1]
+    code = "import importlib.util as u; print([n for n in ('polars', 'pydantic', 'ministack') if u.find_spec(n)])"
+    found = subprocess.run([lambda_interpreter(), "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_an_event_source_mapping_waits_for_its_window_and_takes_its_batch_size(endpoint: Endpoint, sample: Deployment):
+    iot, s3 = endpoint.client("iot-data"), endpoint.client("s3")
+    for number in range(120):
+        iot.publish(topic="sample/A/temperature", payload=str(number).encode())
+
+    def sizes() -> list[int]:
+        objects = s3.list_objects_v2(Bucket=sample.outputs["bucket"], Prefix="raw/").get("Contents", [])
+        counts = [int(each["Key"].removeprefix("raw/").split("-")[0]) for each in objects]
+        return sorted(counts) if sum(counts) == 120 else []
+
+    assert eventually(sizes, within=20, what="120 messages in the lake") == [20, 50, 50]
+
+
+def test_an_exception_keeps_its_class_where_step_functions_looks(endpoint: Endpoint, sample: Deployment):
+    assert invoke(endpoint, sample.outputs["function"], {"fail": True})["errorType"] == "TooWarmError"
+    machines = endpoint.client("stepfunctions")
+    role = endpoint.client("iam").get_role(RoleName=sample.outputs["role"])["Role"]["Arn"]
+    call = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": sample.outputs["function"], "Payload": {"fail": True}},
+        "Catch": [{"ErrorEquals": ["TooWarmError"], "Next": "Cool"}],
+        "End": True,
+    }
+    definition = {
+        "StartAt": "Call",
+        "States": {"Call": call, "Cool": {"Type": "Pass", "Result": "cooled", "End": True}},
+    }
+    arn = machines.create_state_machine(name="catching", definition=json.dumps(definition), roleArn=role)[
+        "stateMachineArn"
+    ]
+    execution = machines.start_execution(stateMachineArn=arn)["executionArn"]
+
+    def ended() -> dict[str, str] | None:
+        told = machines.describe_execution(executionArn=execution)
+        return None if told["status"] == "RUNNING" else told
+
+    assert eventually(ended, within=20, what="the state machine's end")["output"] == '"cooled"'
+
+
+def test_the_scheduler_fires_within_seconds_of_the_time_it_was_given(endpoint: Endpoint, sample: Deployment):
+    sqs = endpoint.client("sqs")
+    queue = sqs.create_queue(QueueName="fired")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    role = endpoint.client("iam").get_role(RoleName=sample.outputs["role"])["Role"]["Arn"]
+    endpoint.client("scheduler").create_schedule(
+        Name="once",
+        ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": role, "Input": '{"fired": true}'},
+    )
+    body = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), within=6, what="the firing")[0][
+        "Body"
+    ]
+    assert json.loads(body) == {"fired": True}
+
+
+def test_a_lock_key_changes_with_the_lock(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("boto3==1")
+    (tmp_path / "b.txt").write_text("boto3==2")
+    assert lock_key(tmp_path / "a.txt") != lock_key(tmp_path / "b.txt")
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from infra.local.emulator import Emulator, signals_raise
+with signals_raise(), Emulator(Path(sys.argv[1])) as emulator:
+    print("up", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_emulator_outlives_what_started_it(tmp_path: Path, ending: signal.Signals):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"up\n"
+        held = running(tmp_path)
+        assert held is not None
+        holder.send_signal(ending)
+        holder.wait(20)
+    eventually(lambda: not answers(held), within=10, what="the end of the emulator")
+
+
+def test_a_kept_emulator_stays_until_the_next_run_in_its_folder(tmp_path: Path):
+    with Emulator(tmp_path, keep=True) as first:
+        pass
+    kept = running(tmp_path)
+    assert kept == first.endpoint
+    with Emulator(tmp_path) as second:
+        assert running(tmp_path) == second.endpoint != kept
+        assert not answers(kept)
+        assert first._process is not None
+        first._process.wait(5)
+    assert running(tmp_path) is None
