@@ -72,7 +72,7 @@ __all__ = [
 
 # The fastest level that still folds the repeated names of JSON lines: about a tenth of the time of level 9, at most a
 # quarter more bytes.
-_COMPRESSION_LEVEL: Final = 1
+COMPRESSION_LEVEL: Final = 1
 
 # The first bytes of every gzip stream (RFC 1952, 2.3.1).
 _GZIP: Final = b"\x1f\x8b"
@@ -254,4 +254,4 @@ _json: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 def _content_addressed(lines: set[str]) -> tuple[str, bytes]:
     content = "".join(sorted(lines)).encode()
-    return sha256(content).hexdigest(), gzip.compress(content, _COMPRESSION_LEVEL, mtime=0)
+    return sha256(content).hexdigest(), gzip.compress(content, COMPRESSION_LEVEL, mtime=0)
