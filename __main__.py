@@ -1,0 +1,49 @@
+"""The platform: settings, components, outputs.
+
+What a stack is made of is decided in infra/, and how, in Pulumi.yaml and Pulumi.<stack>.yaml.
+"""
+
+import pulumi
+
+from infra.account import tagging_provider
+from infra.data_lake import DataLake
+from infra.encryption import EncryptionKey
+from infra.ingestion import Ingestion
+from infra.layer import PythonLayer
+from infra.monitoring import AlarmTopic, QueueAlarms
+from infra.naming import default_tags
+from infra.packaging import Layer
+from infra.processing import Processing
+from infra.settings import read_provider_settings, read_settings
+from infra.stack import data_lake_args, function_defaults, ingestion_args, processing_args, stack_outputs, target
+
+settings = read_settings()
+provider = tagging_provider(read_provider_settings(), default_tags(settings.owner, settings.tags))
+options = pulumi.ResourceOptions(providers=[provider])
+
+key = EncryptionKey("key", {"protect": settings.protect_data}, options) if settings.customer_managed_key else None
+alarms = (
+    AlarmTopic("alarms", {"emails": settings.alarm_emails, "kms_key_arn": key and key.arn}, options)
+    if settings.alarms_enabled
+    else None
+)
+lake = DataLake("data-lake", data_lake_args(settings, key), options)
+layer = PythonLayer(
+    "data-layer", {"layer": Layer.of("data", target(settings)), "bucket_name": lake.bucket_name}, options
+)
+functions = function_defaults(settings, layer, key, alarms)
+ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions), options)
+processing = Processing("processing", processing_args(settings, lake, functions, ingestion), options)
+if alarms:
+    QueueAlarms(
+        "queue-alarms",
+        {
+            "topic_arn": alarms.arn,
+            "buffers": {"readings": ingestion.readings_queue, "labels": ingestion.label_queue},
+            "dead_letter_queue": ingestion.dead_letter_queue,
+        },
+        options,
+    )
+
+for name, value in stack_outputs(settings, lake, layer, ingestion, processing).items():
+    pulumi.export(name, value)

@@ -1,0 +1,50 @@
+"""The AWS account and region that a stack lives in, and the provider that speaks to them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, cast
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.settings import ProviderSettings
+
+
+class Account(NamedTuple):
+    """Where resources are created; what ARNs that cannot be asked of a resource are made of."""
+
+    id: pulumi.Output[str]
+    region: pulumi.Output[str]
+    partition: pulumi.Output[str]
+
+    def arn(self, service: str, resource: pulumi.Input[str]) -> pulumi.Output[str]:
+        """`arn:{partition}:{service}:{region}:{id}:{resource}`."""
+        return pulumi.Output.concat("arn:", self.partition, f":{service}:", self.region, ":", self.id, ":", resource)
+
+
+def current_account(parent: pulumi.Resource) -> Account:
+    """The account and region of the provider that `parent` uses."""
+    options = pulumi.InvokeOutputOptions(parent=parent)
+    identity = aws.get_caller_identity_output(opts=options)
+    return Account(
+        id=identity.account_id,
+        region=aws.get_region_output(opts=options).region,
+        partition=identity.arn.apply(lambda arn: arn.split(":")[1]),
+    )
+
+
+def tagging_provider(settings: ProviderSettings, tags: Mapping[str, str]) -> aws.Provider:
+    """The provider of the whole stack: it puts `tags` on every resource that can carry any."""
+    return aws.Provider(
+        "aws",
+        region=settings.region,
+        profile=settings.profile,
+        access_key=settings.access_key,
+        secret_key=settings.secret_key,
+        allowed_account_ids=list(settings.allowed_account_ids) or None,
+        assume_roles=cast("list[aws.ProviderAssumeRoleArgsDict]", list(settings.assume_roles)) or None,
+        endpoints=cast("list[aws.ProviderEndpointArgsDict]", list(settings.endpoints)) or None,
+        s3_use_path_style=settings.s3_use_path_style or None,
+        skip_credentials_validation=settings.skip_credentials_validation or None,
+        skip_metadata_api_check=settings.skip_metadata_api_check or None,
+        default_tags={"tags": dict(tags)},
+    )

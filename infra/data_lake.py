@@ -1,0 +1,131 @@
+"""The bucket that holds all data: raw readings, failure events, quarantine, features, and later models."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import current_account
+from infra.bucket import PrivateBucket
+from infra.policies import Statement
+
+Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
+
+_ABANDONED_UPLOAD_DAYS = 7
+_NONCURRENT_DAYS = 30
+_INFREQUENT_ACCESS_DAYS = 90
+_ACCESS_LOG_DAYS = 400
+
+
+class DataLakeArgs(TypedDict):
+    """What a data lake is made of; everything has a safe default."""
+
+    bucket_name: NotRequired[str | None]
+    """Name of the bucket; without it Pulumi makes a unique one."""
+    raw_retention_days: NotRequired[int]
+    """Days after which raw/ and events/ expire; 0 (the default) keeps them."""
+    quarantine_retention_days: NotRequired[int]
+    """Days after which quarantine/ expires; 0 (the default) keeps it."""
+    kms_key_arn: NotRequired[pulumi.Input[str] | None]
+    """Key that encrypts the objects; without it S3's own keys do."""
+    access_logging: NotRequired[bool]
+    """Keep server access logs in a bucket of their own (default: no)."""
+    protect: NotRequired[bool]
+    """Refuse to delete the bucket, and keep it when the stack is destroyed (default: no, and it is emptied)."""
+
+
+class DataLake(pulumi.ComponentResource):
+    """A private, encrypted, versioned bucket that expires what has served its time.
+
+    Example:
+        >>> lake = DataLake("data-lake", {"raw_retention_days": 365, "quarantine_retention_days": 90})
+        >>> pulumi.export("data_lake_bucket", lake.bucket_name)
+
+    """
+
+    bucket_name: pulumi.Output[str]
+    bucket_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: DataLakeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:lake:DataLake", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        bucket = PrivateBucket(
+            name,
+            {
+                "bucket_name": args.get("bucket_name"),
+                "kms_key_arn": args.get("kms_key_arn"),
+                "protect": args.get("protect", False),
+            },
+            child,
+        )
+        self.bucket_name = bucket.bucket_name
+        self.bucket_arn = bucket.bucket_arn
+        _lifecycle(f"{name}-lifecycle", bucket, _lake_rules(args), child)
+        # Whoever wants to react to new objects needs a rule of EventBridge and no change here.
+        aws.s3.BucketNotification(f"{name}-notification", bucket=bucket.bucket_name, eventbridge=True, opts=child)
+        if args.get("access_logging", False):
+            self._log_access(name, protect=args.get("protect", False))
+        self.register_outputs({"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn})
+
+    def _log_access(self, name: str, *, protect: bool) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        account = current_account(self)
+
+        def delivery(log_bucket_arn: pulumi.Output[str]) -> list[Statement]:
+            return [
+                Statement(
+                    Sid="DeliverAccessLogs",
+                    Effect="Allow",
+                    Principal={"Service": "logging.s3.amazonaws.com"},
+                    Action=["s3:PutObject"],
+                    Resource=[pulumi.Output.concat(log_bucket_arn, "/*")],
+                    Condition={
+                        "ArnEquals": {"aws:SourceArn": self.bucket_arn},
+                        "StringEquals": {"aws:SourceAccount": account.id},
+                    },
+                )
+            ]
+
+        logs = PrivateBucket(f"{name}-access-logs", {"protect": protect, "statements": delivery}, child)
+        _lifecycle(f"{name}-access-logs-lifecycle", logs, [_expiration("logs", "", _ACCESS_LOG_DAYS)], child)
+        aws.s3.BucketLogging(
+            f"{name}-logging",
+            bucket=self.bucket_name,
+            target_bucket=logs.bucket_name,
+            target_prefix="data-lake/",
+            opts=child,
+        )
+
+
+def _lake_rules(args: DataLakeArgs) -> list[Rule]:
+    raw_days, quarantine_days = args.get("raw_retention_days", 0), args.get("quarantine_retention_days", 0)
+    rules: list[Rule] = [
+        # Failure events are the labels of the readings: the two are kept for as long as each other.
+        *(_expiration(prefix, f"{prefix}/", raw_days) for prefix in ("raw", "events") if raw_days),
+        *([_expiration("quarantine", "quarantine/", quarantine_days)] if quarantine_days else []),
+    ]
+    if raw_days == 0 or raw_days > _INFREQUENT_ACCESS_DAYS:
+        rules.append(
+            {
+                "id": "raw-seldom-read",
+                "status": "Enabled",
+                "filter": {"prefix": "raw/"},
+                "transitions": [{"days": _INFREQUENT_ACCESS_DAYS, "storage_class": "STANDARD_IA"}],
+            }
+        )
+    return rules
+
+
+def _expiration(rule: str, prefix: str, days: int) -> Rule:
+    return {"id": f"{rule}-expires", "status": "Enabled", "filter": {"prefix": prefix}, "expiration": {"days": days}}
+
+
+def _lifecycle(name: str, bucket: PrivateBucket, rules: list[Rule], opts: pulumi.ResourceOptions) -> None:
+    leftovers: Rule = {
+        "id": "leftovers",
+        "status": "Enabled",
+        "filter": {"prefix": ""},
+        "abort_incomplete_multipart_upload": {"days_after_initiation": _ABANDONED_UPLOAD_DAYS},
+        "noncurrent_version_expiration": {"noncurrent_days": _NONCURRENT_DAYS},
+    }
+    aws.s3.BucketLifecycleConfiguration(name, bucket=bucket.bucket_name, rules=[leftovers, *rules], opts=opts)

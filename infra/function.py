@@ -1,0 +1,180 @@
+"""A Lambda function in Python with all that is its own: code, role, log group and alarm."""
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.naming import log_group_name
+from infra.packaging import Target
+from infra.policies import Statement, allow, document, trust, use_key
+from infra.settings import LogLevel
+from infra.sources import function_archive
+
+
+class FunctionDefaults(TypedDict, total=False):
+    """What the functions of a stack have in common."""
+
+    target: Target
+    """Python and processor (default: 3.13 on arm64)."""
+    layers: Sequence[pulumi.Input[str]]
+    """ARNs of the layers that hold what the code imports beside the standard library and the AWS SDK."""
+    log_retention_days: int
+    """How long its log group keeps what it logs (default: 30)."""
+    log_level: LogLevel
+    """Least severe level that is logged (default: INFO)."""
+    tracing: bool
+    """Trace every run with X-Ray (default: pass a caller's trace through)."""
+    kms_key_arn: pulumi.Input[str] | None
+    """Key that encrypts environment and logs, and whatever the function reads and writes."""
+    dead_letter_queue_arn: pulumi.Input[str] | None
+    """Queue that takes an asynchronous invocation after its last attempt has failed."""
+    alarm_topic_arn: pulumi.Input[str] | None
+    """Topic that is told when a run fails; without it there is no alarm."""
+
+
+class PythonFunctionArgs(FunctionDefaults):
+    """What one function is made of."""
+
+    handler: str
+    """`package.module.function`, of a package that infra.sources packs."""
+    service: str
+    """What the function calls itself in logs and metrics."""
+    environment: Mapping[str, pulumi.Input[str]]
+    """Its own environment variables, beside those of its logs and metrics."""
+    statements: Sequence[Statement]
+    """What it may do beside writing its own log."""
+    timeout_seconds: int
+    memory_mb: int
+    reserved_concurrency: NotRequired[int | None]
+    """Most runs at once, taken from the account's limit (default: no reservation)."""
+
+
+class PythonFunction(pulumi.ComponentResource):
+    """A function whose role may do what its statements say, and write to its own log group, and nothing else.
+
+    Example:
+        >>> report = PythonFunction("report", {
+        ...     "handler": "handlers.processing.handler", "service": "report", "environment": {},
+        ...     "statements": [allow("ReadReports", ["s3:GetObject"], ["arn:aws:s3:::reports/*"])],
+        ...     "timeout_seconds": 30, "memory_mb": 256,
+        ... })
+        >>> pulumi.export("report_function_arn", report.arn)
+
+    """
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    role_arn: pulumi.Output[str]
+    log_group_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: PythonFunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:compute:PythonFunction", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-logs",
+            name=log_group_name(name),
+            retention_in_days=args.get("log_retention_days", 30),
+            kms_key_id=args.get("kms_key_arn"),
+            opts=child,
+        )
+        role = aws.iam.Role(f"{name}-role", assume_role_policy=trust("lambda.amazonaws.com"), opts=child)
+        policy = aws.iam.RolePolicy(
+            f"{name}-policy",
+            role=role.name,
+            policy=document([_write_log(logs.arn), *_common_statements(args), *args["statements"]]),
+            opts=child,
+        )
+        function = self._function(name, args, role=role, policy=policy, logs=logs)
+        if (topic := args.get("alarm_topic_arn")) is not None:
+            self._alarm(f"{name}-errors", function, topic)
+        self.name = function.name
+        self.arn = function.arn
+        self.role_arn = role.arn
+        self.log_group_name = logs.name
+        self.register_outputs(
+            {"name": self.name, "arn": self.arn, "role_arn": self.role_arn, "log_group_name": self.log_group_name}
+        )
+
+    def _function(
+        self,
+        name: str,
+        args: PythonFunctionArgs,
+        *,
+        role: aws.iam.Role,
+        policy: aws.iam.RolePolicy,
+        logs: aws.cloudwatch.LogGroup,
+    ) -> aws.lambda_.Function:
+        target = args.get("target") or Target.of("3.13", "arm64")
+        level, dead_letters = args.get("log_level", "INFO"), args.get("dead_letter_queue_arn")
+        environment = {
+            "POWERTOOLS_SERVICE_NAME": args["service"],
+            "POWERTOOLS_METRICS_NAMESPACE": pulumi.get_project(),
+            "POWERTOOLS_LOG_LEVEL": level,
+            **args["environment"],
+        }
+        return aws.lambda_.Function(
+            name,
+            code=function_archive(args["handler"]),
+            handler=args["handler"],
+            runtime=target.runtime,
+            architectures=[target.architecture],
+            role=role.arn,
+            layers=list(args.get("layers", ())),
+            timeout=args["timeout_seconds"],
+            memory_size=args["memory_mb"],
+            environment={"variables": environment},
+            kms_key_arn=args.get("kms_key_arn"),
+            reserved_concurrent_executions=args.get("reserved_concurrency"),
+            logging_config={
+                "log_format": "JSON",
+                "log_group": logs.name,
+                "application_log_level": _LAMBDA_LEVELS.get(level, level),
+                "system_log_level": "WARN",
+            },
+            tracing_config={"mode": "Active" if args.get("tracing", False) else "PassThrough"},
+            dead_letter_config=None if dead_letters is None else {"target_arn": dead_letters},
+            # The first run must find its permissions.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+    def _alarm(self, name: str, function: aws.lambda_.Function, topic_arn: pulumi.Input[str]) -> None:
+        aws.cloudwatch.MetricAlarm(
+            name,
+            alarm_description=pulumi.Output.concat(function.name, ": a run failed in the last five minutes"),
+            namespace="AWS/Lambda",
+            metric_name="Errors",
+            dimensions={"FunctionName": function.name},
+            statistic="Sum",
+            period=300,
+            evaluation_periods=1,
+            comparison_operator="GreaterThanThreshold",
+            threshold=0,
+            treat_missing_data="notBreaching",
+            alarm_actions=[topic_arn],
+            ok_actions=[topic_arn],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+# What Lambda calls the two levels for which it has names of its own.
+_LAMBDA_LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+
+
+def _write_log(log_group_arn: pulumi.Output[str]) -> Statement:
+    # Lambda names the streams, so they can only be given by the group that they are in.
+    streams = pulumi.Output.concat(log_group_arn, ":log-stream:*")
+    return allow("WriteOwnLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams])
+
+
+def _common_statements(args: PythonFunctionArgs) -> list[Statement]:
+    statements: list[Statement] = []
+    if (key := args.get("kms_key_arn")) is not None:
+        statements.append(use_key(key))
+    if (dead_letters := args.get("dead_letter_queue_arn")) is not None:
+        statements.append(allow("KeepFailedEvents", ["sqs:SendMessage"], [dead_letters]))
+    if args.get("tracing", False):
+        # X-Ray knows no resources for these two actions: https://docs.aws.amazon.com/service-authorization/
+        statements.append(allow("SendTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
+    return statements

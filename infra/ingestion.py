@@ -1,0 +1,246 @@
+"""How telemetry comes in: simulated or real machines, topic rules, buffers, and the functions that store it."""
+
+import json
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import Account, current_account
+from infra.function import FunctionDefaults, PythonFunction
+from infra.policies import Statement, allow
+from infra.queues import Queue, buffer_queue, dead_letter_queue
+from infra.schedule import FunctionSchedule
+from infra.settings import FunctionName
+from infra.table import TableOptions, string_keyed_table
+from infra.topic_rules import FAILURE_TOPIC, TopicRules
+
+
+class SimulatorArgs(TypedDict):
+    """What the simulated fleet is made of."""
+
+    machine_ids: Sequence[str]
+    enabled: bool
+    schedule_expression: str
+    seed: int
+    sampling_interval_seconds: int
+    maximum_catch_up_minutes: int
+
+
+class IngestionArgs(TypedDict):
+    """What ingestion is made of."""
+
+    bucket_name: pulumi.Input[str]
+    bucket_arn: pulumi.Input[str]
+    """The data lake."""
+    topic_prefix: str
+    channels: Sequence[str]
+    simulator: SimulatorArgs
+    lake_shards: int
+    allowed_lateness_hours: int
+    timeout_seconds: int
+    memory_mb: int
+    batch_size: int
+    batch_window_seconds: int
+    maximum_concurrency: int
+    reserved_concurrency: NotRequired[dict[FunctionName, int]]
+    """By function: simulator, ingestion, labels (default: no reservations)."""
+    functions: NotRequired[FunctionDefaults]
+    """What the functions share; its key encrypts the queues and tables too."""
+    protect: NotRequired[bool]
+    """Refuse to delete the tables (default: no)."""
+
+
+class Ingestion(pulumi.ComponentResource):
+    """Schedule, simulator, topic rules, queues, ingestion and label functions, machine-state and label-history tables.
+
+    Example:
+        >>> ingestion = Ingestion("ingestion", {
+        ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
+        ...     "topic_prefix": "industrial/machine", "channels": ["temperature", "vibration"],
+        ...     "simulator": {
+        ...         "machine_ids": ["PUMP-A01"], "enabled": True, "schedule_expression": "rate(1 minute)", "seed": 1,
+        ...         "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,
+        ...     },
+        ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 30, "memory_mb": 256,
+        ...     "batch_size": 500, "batch_window_seconds": 20, "maximum_concurrency": 10,
+        ...     "functions": {"layers": [layer.arn]},
+        ... })
+        >>> pulumi.export("ingestion_function_name", ingestion.readings.name)
+
+    """
+
+    simulator: PythonFunction
+    readings: PythonFunction
+    labels: PythonFunction
+    rules: TopicRules
+    schedule: FunctionSchedule
+    machine_state: aws.dynamodb.Table
+    label_history: aws.dynamodb.Table
+    readings_queue: Queue
+    label_queue: Queue
+    dead_letter_queue: Queue
+
+    def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:ingestion:Ingestion", name, None, opts)
+        self._args = args
+        self._functions: FunctionDefaults = {**args.get("functions", {})}
+        account = current_account(self)
+        self._make_queues(name, account)
+        self._functions["dead_letter_queue_arn"] = self.dead_letter_queue.arn
+        self._make_tables(name)
+        self._make_simulator(name, account)
+        self._make_consumers(name)
+        self.rules = TopicRules(
+            f"{name}-rules",
+            {
+                "topic_prefix": args["topic_prefix"],
+                "channels": args["channels"],
+                "readings_queue": self.readings_queue,
+                "failures_queue": self.label_queue,
+                "dead_letter_queue": self.dead_letter_queue,
+                "kms_key_arn": self._functions.get("kms_key_arn"),
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs(
+            {
+                "simulator_name": self.simulator.name,
+                "readings_name": self.readings.name,
+                "labels_name": self.labels.name,
+                "rule_names": self.rules.rule_names,
+                "schedule_name": self.schedule.name,
+                "readings_queue_url": self.readings_queue.url,
+                "label_queue_url": self.label_queue.url,
+                "dead_letter_queue_url": self.dead_letter_queue.url,
+                "machine_state_table": self.machine_state.name,
+                "label_history_table": self.label_history.name,
+            }
+        )
+
+    def _make_queues(self, name: str, account: Account) -> None:
+        key = self._functions.get("kms_key_arn")
+        timing = {"timeout": self._args["timeout_seconds"], "window": self._args["batch_window_seconds"]}
+        readings, labels = f"{name}-readings", f"{name}-labels"
+        dead = dead_letter_queue(f"{name}-dead-letters", self, key, account=account, buffers=[readings, labels])
+        self.dead_letter_queue = dead
+        self.readings_queue = buffer_queue(readings, self, key, dead_letters=dead, **timing)
+        self.label_queue = buffer_queue(labels, self, key, dead_letters=dead, **timing)
+
+    def _make_tables(self, name: str) -> None:
+        options: TableOptions = {
+            "protect": self._args.get("protect", False),
+            "kms_key_arn": self._functions.get("kms_key_arn"),
+        }
+        self.machine_state = string_keyed_table(f"{name}-machine-state", options, self, hash_key="machine_id")
+        self.label_history = string_keyed_table(
+            f"{name}-label-history", options, self, hash_key="machine_id", range_key="event_timestamp"
+        )
+
+    def _make_simulator(self, name: str, account: Account) -> None:
+        simulator, prefix = self._args["simulator"], self._args["topic_prefix"]
+        # Over HTTP there is no thing whose name a policy could ask for, so each topic is named.
+        topics = [
+            account.arn("iot", f"topic/{prefix}/{machine}/{topic}")
+            for machine in simulator["machine_ids"]
+            for topic in (*self._args["channels"], FAILURE_TOPIC)
+        ]
+        self.simulator = self._function(
+            f"{name}-simulator",
+            "simulator",
+            environment={
+                "MACHINE_STATE_TABLE": self.machine_state.name,
+                "MQTT_TOPIC_PREFIX": prefix,
+                "MACHINE_IDS": json.dumps(list(simulator["machine_ids"]), separators=(",", ":")),
+                "SIMULATOR_SEED": str(simulator["seed"]),
+                "SAMPLING_INTERVAL_SECONDS": str(simulator["sampling_interval_seconds"]),
+                "MAX_CATCH_UP_MINUTES": str(simulator["maximum_catch_up_minutes"]),
+            },
+            statements=[
+                allow("KeepMachineState", ["dynamodb:GetItem", "dynamodb:PutItem"], [self.machine_state.arn]),
+                allow("PublishTelemetry", ["iot:Publish"], topics),
+            ],
+        )
+        self.schedule = FunctionSchedule(
+            f"{name}-schedule",
+            {
+                "function_arn": self.simulator.arn,
+                "expression": simulator["schedule_expression"],
+                "enabled": simulator["enabled"],
+                "maximum_event_age_seconds": 300,  # the next run makes up for a lost one
+                "dead_letter_queue_arn": self.dead_letter_queue.arn,
+                "kms_key_arn": self._functions.get("kms_key_arn"),
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _make_consumers(self, name: str) -> None:
+        args = self._args
+        environment: dict[str, pulumi.Input[str]] = {
+            "DATA_LAKE_BUCKET": args["bucket_name"],
+            "MQTT_TOPIC_PREFIX": args["topic_prefix"],
+            "ALLOWED_LATENESS_HOURS": str(args["allowed_lateness_hours"]),
+        }
+        self.readings = self._function(
+            f"{name}-readings",
+            "ingestion",
+            environment={**environment, "LAKE_SHARDS": str(args["lake_shards"])},
+            statements=[_receive(self.readings_queue), self._store("raw"), self._store("quarantine")],
+        )
+        self.labels = self._function(
+            f"{name}-labels",
+            "labels",
+            environment={**environment, "LABEL_HISTORY_TABLE": self.label_history.name},
+            statements=[
+                _receive(self.label_queue),
+                self._store("events"),
+                self._store("quarantine"),
+                allow("RecordLabels", ["dynamodb:UpdateItem"], [self.label_history.arn]),
+            ],
+        )
+        self._connect(f"{name}-readings", self.readings_queue, self.readings)
+        self._connect(f"{name}-labels", self.label_queue, self.labels)
+
+    def _function(
+        self,
+        name: str,
+        function: FunctionName,
+        *,
+        environment: dict[str, pulumi.Input[str]],
+        statements: Sequence[Statement],
+    ) -> PythonFunction:
+        return PythonFunction(
+            name,
+            {
+                **self._functions,
+                "handler": f"handlers.{function}.handler",
+                "service": function,
+                "environment": environment,
+                "statements": statements,
+                "timeout_seconds": self._args["timeout_seconds"],
+                "memory_mb": self._args["memory_mb"],
+                "reserved_concurrency": self._args.get("reserved_concurrency", {}).get(function),
+            },
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _store(self, prefix: str) -> Statement:
+        objects = pulumi.Output.concat(self._args["bucket_arn"], f"/{prefix}/*")
+        return allow(f"Store{prefix.capitalize()}", ["s3:PutObject"], [objects])
+
+    def _connect(self, name: str, queue: Queue, function: PythonFunction) -> None:
+        aws.lambda_.EventSourceMapping(
+            f"{name}-source",
+            event_source_arn=queue.arn,
+            function_name=function.arn,
+            batch_size=self._args["batch_size"],
+            maximum_batching_window_in_seconds=self._args["batch_window_seconds"],
+            function_response_types=["ReportBatchItemFailures"],
+            scaling_config={"maximum_concurrency": self._args["maximum_concurrency"]},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _receive(queue: Queue) -> Statement:
+    return allow("ReceiveMessages", ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], [queue.arn])

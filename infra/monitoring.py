@@ -1,0 +1,119 @@
+"""Who is told when something is wrong, and what is wrong with queues: messages that failed, messages that wait."""
+
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import current_account
+from infra.policies import Statement, document
+from infra.queues import Queue
+
+_QUARTER_HOUR = 900
+
+
+class AlarmTopicArgs(TypedDict):
+    """What an alarm topic is made of."""
+
+    emails: NotRequired[Sequence[str]]
+    """Addresses to subscribe; each has to confirm."""
+    kms_key_arn: NotRequired[pulumi.Input[str] | None]
+    """Key that encrypts the messages; it must let CloudWatch use it."""
+
+
+class AlarmTopic(pulumi.ComponentResource):
+    """The SNS topic that the alarms of this account, and nobody else, publish to, over TLS.
+
+    Example:
+        >>> topic = AlarmTopic("alarms", {"emails": ["maintenance@example.com"]})
+        >>> pulumi.export("alarm_topic_arn", topic.arn)
+
+    """
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AlarmTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:monitoring:AlarmTopic", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        topic = aws.sns.Topic(name, kms_master_key_id=args.get("kms_key_arn"), opts=child)
+        publish = Statement(
+            Sid="AlarmsPublish",
+            Effect="Allow",
+            Principal={"Service": "cloudwatch.amazonaws.com"},
+            Action=["sns:Publish"],
+            Resource=[topic.arn],
+            Condition={"StringEquals": {"aws:SourceAccount": current_account(self).id}},
+        )
+        refuse_plain_text = Statement(
+            Sid="RefusePlainText",
+            Effect="Deny",
+            Principal="*",
+            Action=["sns:Publish"],
+            Resource=[topic.arn],
+            Condition={"Bool": {"aws:SecureTransport": "false"}},
+        )
+        aws.sns.TopicPolicy(f"{name}-policy", arn=topic.arn, policy=document([publish, refuse_plain_text]), opts=child)
+        for email in args.get("emails", ()):
+            aws.sns.TopicSubscription(f"{name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child)
+        self.arn = topic.arn
+        self.register_outputs({"arn": self.arn})
+
+
+class QueueAlarmsArgs(TypedDict):
+    """What the alarms of a set of queues are made of."""
+
+    topic_arn: pulumi.Input[str]
+    buffers: Mapping[str, Queue]
+    """Queues in which no message should wait for more than a quarter of an hour, by what they hold."""
+    dead_letter_queue: Queue
+    """Queue in which there should be nothing."""
+
+
+class QueueAlarms(pulumi.ComponentResource):
+    """An alarm for each buffer whose oldest message is old, and one for dead letters.
+
+    Example:
+        >>> QueueAlarms("queue-alarms", {
+        ...     "topic_arn": topic.arn, "buffers": {"readings": readings}, "dead_letter_queue": dead_letters,
+        ... })
+
+    """
+
+    def __init__(self, name: str, args: QueueAlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:monitoring:QueueAlarms", name, None, opts)
+        self._topic_arn = args["topic_arn"]
+        for held, queue in args["buffers"].items():
+            self._alarm(
+                f"{name}-{held}-age",
+                f"{held}: the oldest message has waited for a quarter of an hour; nobody takes it, or not fast enough",
+                queue,
+                metric="ApproximateAgeOfOldestMessage",
+                threshold=_QUARTER_HOUR,
+            )
+        self._alarm(
+            f"{name}-dead-letters",
+            "Messages or events failed for good; they are kept for 14 days",
+            args["dead_letter_queue"],
+            metric="ApproximateNumberOfMessagesVisible",
+            threshold=0,
+        )
+        self.register_outputs({})
+
+    def _alarm(self, name: str, description: str, queue: Queue, *, metric: str, threshold: int) -> None:
+        aws.cloudwatch.MetricAlarm(
+            name,
+            alarm_description=description,
+            namespace="AWS/SQS",
+            metric_name=metric,
+            dimensions={"QueueName": queue.name},
+            statistic="Maximum",
+            period=300,
+            evaluation_periods=1,
+            comparison_operator="GreaterThanThreshold",
+            threshold=threshold,
+            treat_missing_data="notBreaching",
+            alarm_actions=[self._topic_arn],
+            ok_actions=[self._topic_arn],
+            opts=pulumi.ResourceOptions(parent=self),
+        )

@@ -1,0 +1,30 @@
+"""Names and tags of what the stack owns.
+
+Pulumi names most resources itself, by the pattern in Pulumi.yaml. Named by us is what that pattern cannot serve: IoT
+rules and Glue catalogues, which allow no hyphen, log groups, which people look up by name, and queues, which name each
+other.
+"""
+
+import re
+
+import pulumi
+
+
+def namespace() -> str:
+    """`{project}-{stack}`, the beginning of every name."""
+    return f"{pulumi.get_project()}-{pulumi.get_stack()}"
+
+
+def identifier(name: str) -> str:
+    """`{project}_{stack}_{name}` in lower case, where only letters, digits and underscores are allowed."""
+    return re.sub(r"[^0-9a-z_]", "_", f"{namespace()}_{name}".lower())
+
+
+def log_group_name(function: str) -> str:
+    """The log group of the function that is called `function` in the program."""
+    return f"/aws/lambda/{namespace()}-{function}"
+
+
+def default_tags(owner: str, extra: dict[str, str]) -> dict[str, str]:
+    """Tags of every resource of the stack; `extra` wins over ours."""
+    return {"Project": pulumi.get_project(), "Stack": pulumi.get_stack(), "Owner": owner, **extra}

@@ -1,0 +1,68 @@
+"""IAM policy documents: one statement for each purpose, with its exact actions and resources."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NotRequired, TypedDict
+
+import pulumi
+
+Condition = Mapping[str, Mapping[str, "pulumi.Input[str] | Sequence[pulumi.Input[str]]"]]
+
+
+class Statement(TypedDict):
+    """One statement of a policy document, in IAM's own spelling."""
+
+    Sid: str
+    Effect: Literal["Allow", "Deny"]
+    Action: Sequence[str]
+    Resource: NotRequired[Sequence[pulumi.Input[str]]]
+    Principal: NotRequired[Mapping[str, pulumi.Input[str]] | Literal["*"]]
+    Condition: NotRequired[Condition]
+
+
+def allow(
+    sid: str, actions: Sequence[str], resources: Sequence[pulumi.Input[str]], condition: Condition | None = None
+) -> Statement:
+    """A statement that grants `actions` on `resources`."""
+    statement = Statement(Sid=sid, Effect="Allow", Action=actions, Resource=resources)
+    if condition is not None:
+        statement["Condition"] = condition
+    return statement
+
+
+def document(statements: Sequence[Statement]) -> pulumi.Output[str]:
+    """The JSON of a policy, the same bytes for the same statements (a space more would be a change on every update)."""
+    return compact_json({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def compact_json(value: object) -> pulumi.Output[str]:
+    """`value`, outputs inside it resolved, as JSON with sorted keys and without spaces."""
+    return pulumi.Output.json_dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def trust(
+    service: str, *, account: pulumi.Input[str] | None = None, sources: Sequence[pulumi.Input[str]] = ()
+) -> pulumi.Output[str]:
+    """Who may assume a role: the AWS service `service`.
+
+    With `account` and `sources`, only on behalf of those resources of that account, so that nobody else's rule or
+    schedule can borrow the role (the confused deputy). Lambda sends neither for an execution role, so it gets none.
+    """
+    statement = Statement(
+        Sid="AssumedByService",
+        Effect="Allow",
+        Action=["sts:AssumeRole"],
+        Principal={"Service": service},
+    )
+    if account is not None:
+        condition: dict[str, Mapping[str, pulumi.Input[str] | Sequence[pulumi.Input[str]]]] = {
+            "StringEquals": {"aws:SourceAccount": account}
+        }
+        if sources:
+            condition["ArnEquals"] = {"aws:SourceArn": sources}
+        statement["Condition"] = condition
+    return document([statement])
+
+
+def use_key(key_arn: pulumi.Input[str]) -> Statement:
+    """Read and write what is encrypted with the stack's own key: objects, items, messages and the environment."""
+    return allow("UseEncryptionKey", ["kms:Decrypt", "kms:GenerateDataKey"], [key_arn])

@@ -1,0 +1,155 @@
+"""How readings become features: the processing function on its schedule, the online table, and the lake's catalogue."""
+
+import json
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.catalogue import LakeCatalogue
+from infra.function import FunctionDefaults, PythonFunction
+from infra.policies import Statement, allow
+from infra.schedule import FunctionSchedule
+from infra.table import string_keyed_table
+
+_RAW, _BUCKETS, _FEATURES, _CHECKPOINT = (
+    "raw/*",
+    "processed/buckets/*",
+    "processed/features/*",
+    "processed/checkpoint.json",
+)
+
+
+class ProcessingArgs(TypedDict):
+    """What processing is made of."""
+
+    bucket_name: pulumi.Input[str]
+    bucket_arn: pulumi.Input[str]
+    """The data lake."""
+    channels: Sequence[str]
+    """Channels that have columns in the catalogue's feature table."""
+    schedule_expression: str
+    time_window_hours: int
+    feature_lengths_hours: Sequence[int]
+    feature_hop_minutes: int
+    lake_shards: int
+    allowed_lateness_hours: int
+    timeout_seconds: int
+    memory_mb: int
+    reserved_concurrency: NotRequired[int | None]
+    """Most runs at once (default: no reservation)."""
+    functions: NotRequired[FunctionDefaults]
+    """What the functions share; its key encrypts the table too, its dead-letter queue takes runs that failed."""
+    protect: NotRequired[bool]
+    """Refuse to delete the table (default: no)."""
+
+
+class Processing(pulumi.ComponentResource):
+    """Schedule, processing function, realtime-features table, Glue database with the tables raw and features.
+
+    The function may read raw/, keep its own buckets and checkpoint, write features and the table, and nothing more.
+
+    Example:
+        >>> processing = Processing("processing", {
+        ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": ["vibration"],
+        ...     "schedule_expression": "rate(6 hours)", "time_window_hours": 6,
+        ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "lake_shards": 1,
+        ...     "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
+        ...     "functions": {"layers": [layer.arn]},
+        ... })
+        >>> pulumi.export("realtime_features_table_name", processing.realtime_features.name)
+
+    """
+
+    function: PythonFunction
+    schedule: FunctionSchedule
+    realtime_features: aws.dynamodb.Table
+    catalogue: LakeCatalogue
+
+    def __init__(self, name: str, args: ProcessingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:processing:Processing", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        functions: FunctionDefaults = {**args.get("functions", {})}
+        key = functions.get("kms_key_arn")
+        self.realtime_features = string_keyed_table(
+            f"{name}-realtime-features",
+            {"protect": args.get("protect", False), "kms_key_arn": key},
+            self,
+            hash_key="machine_id",
+        )
+        self.function = PythonFunction(
+            f"{name}-features",
+            {
+                **functions,
+                "handler": "handlers.processing.handler",
+                "service": "processing",
+                "environment": self._environment(args),
+                "statements": [
+                    *_lake_statements(args["bucket_arn"]),
+                    allow("ServeFeatures", ["dynamodb:PutItem"], [self.realtime_features.arn]),
+                ],
+                "timeout_seconds": args["timeout_seconds"],
+                "memory_mb": args["memory_mb"],
+                "reserved_concurrency": args.get("reserved_concurrency"),
+            },
+            child,
+        )
+        self.schedule = FunctionSchedule(
+            f"{name}-schedule",
+            {
+                "function_arn": self.function.arn,
+                "expression": args["schedule_expression"],
+                "maximum_event_age_seconds": 3600,
+                "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
+                "kms_key_arn": key,
+            },
+            child,
+        )
+        self.catalogue = LakeCatalogue(
+            f"{name}-catalogue",
+            {
+                "bucket_name": args["bucket_name"],
+                "lake_shards": args["lake_shards"],
+                "channels": args["channels"],
+                "feature_lengths_hours": args["feature_lengths_hours"],
+                "feature_hop_minutes": args["feature_hop_minutes"],
+            },
+            child,
+        )
+        self.register_outputs(
+            {
+                "function_name": self.function.name,
+                "schedule_name": self.schedule.name,
+                "realtime_features_table": self.realtime_features.name,
+                "database_name": self.catalogue.database_name,
+            }
+        )
+
+    def _environment(self, args: ProcessingArgs) -> dict[str, pulumi.Input[str]]:
+        return {
+            "DATA_LAKE_BUCKET": args["bucket_name"],
+            "DYNAMODB_TABLE_NAME": self.realtime_features.name,
+            "TIME_WINDOW": str(args["time_window_hours"]),
+            "FEATURE_LENGTHS_HOURS": json.dumps(list(args["feature_lengths_hours"]), separators=(",", ":")),
+            "FEATURE_HOP_MINUTES": str(args["feature_hop_minutes"]),
+            "LAKE_SHARDS": str(args["lake_shards"]),
+            "ALLOWED_LATENESS_HOURS": str(args["allowed_lateness_hours"]),
+        }
+
+
+def _lake_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
+    def objects(*patterns: str) -> list[pulumi.Input[str]]:
+        return [pulumi.Output.concat(bucket_arn, "/", pattern) for pattern in patterns]
+
+    return [
+        allow(
+            "ListRawAndProcessed",
+            ["s3:ListBucket"],
+            [bucket_arn],
+            {"StringLike": {"s3:prefix": [_RAW, "processed/*"]}},
+        ),
+        allow("ReadRaw", ["s3:GetObject"], objects(_RAW)),
+        allow("ReadOwnBucketsAndCheckpoint", ["s3:GetObject"], objects(_BUCKETS, _CHECKPOINT)),
+        allow("WriteProcessed", ["s3:PutObject"], objects(_BUCKETS, _FEATURES, _CHECKPOINT)),
+    ]

@@ -1,0 +1,93 @@
+"""Schedule expressions of EventBridge Scheduler, checked before AWS sees them.
+
+Grammar: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+"""
+
+import re
+from datetime import datetime
+
+_RATE = re.compile(r"rate\((?P<value>\d+) (?P<unit>minute|hour|day)(?P<plural>s?)\)")
+_AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
+_CRON = re.compile(r"cron\((.*)\)")
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+# field: (name, least, greatest, names that may stand for the numbers from `least` on)
+_FIELDS = (
+    ("minutes", 0, 59, ()),
+    ("hours", 0, 23, ()),
+    ("day of month", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("day of week", 1, 7, _WEEKDAYS),
+    ("year", 1970, 2199, ()),
+)
+_DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
+
+
+def schedule_problem(expression: str) -> str | None:
+    """What is wrong with `expression`, as the end of a sentence; None where AWS accepts it."""
+    if match := _RATE.fullmatch(expression):
+        return _rate_problem(int(match["value"]), match["unit"], plural=bool(match["plural"]))
+    if match := _AT.fullmatch(expression):
+        return _at_problem(match[1])
+    if match := _CRON.fullmatch(expression):
+        return _cron_problem(match[1].split(" "))
+    return "is none of rate(6 hours), cron(0 6 * * ? *) and at(2030-01-31T06:00:00)"
+
+
+def _rate_problem(value: int, unit: str, *, plural: bool) -> str | None:
+    if value < 1:
+        return "has a rate below 1"
+    if plural != (value != 1):
+        return f"must read rate({value} {unit if value == 1 else unit + 's'})"
+    return None
+
+
+def _at_problem(moment: str) -> str | None:
+    try:
+        datetime.fromisoformat(moment)
+    except ValueError:
+        return f"names a moment that does not exist, {moment}"
+    return None
+
+
+def _cron_problem(fields: list[str]) -> str | None:
+    if len(fields) != len(_FIELDS):
+        return f"has {len(fields)} fields instead of 6 (minutes hours day-of-month month day-of-week year)"
+    if (fields[_DAY_OF_MONTH] == "?") == (fields[_DAY_OF_WEEK] == "?"):
+        return "must have ? for exactly one of day of month and day of week"
+    for position, text in enumerate(fields):
+        if not _is_field(text, position):
+            return f"has {text!r} for its {_FIELDS[position][0]}"
+    return None
+
+
+def _is_field(text: str, position: int) -> bool:
+    if text == "?":
+        return position in (_DAY_OF_MONTH, _DAY_OF_WEEK)
+    return all(_is_element(element, position) for element in text.split(","))
+
+
+def _is_element(element: str, position: int) -> bool:
+    """Whether one member of a comma-separated list is `*`, a number, a range, a step, or one of the special days."""
+    if position == _DAY_OF_MONTH and re.fullmatch(r"L|LW|([1-9]|[12]\d|3[01])W", element):
+        return True
+    if position == _DAY_OF_WEEK and re.fullmatch(r"L|[1-7]L|[1-7]#[1-5]", element):
+        return True
+    base, slash, step = element.partition("/")
+    if slash and not (step.isdecimal() and int(step) >= 1):
+        return False
+    first, dash, last = base.partition("-")
+    if dash:
+        bounds = [_number(bound, position) for bound in (first, last)]
+        return None not in bounds
+    return base == "*" or _number(base, position) is not None
+
+
+def _number(text: str, position: int) -> int | None:
+    _, least, greatest, names = _FIELDS[position]
+    if text.upper() in names:
+        return names.index(text.upper()) + least
+    if not text.isdecimal() or not least <= int(text) <= greatest:
+        return None
+    return int(text)

@@ -1,0 +1,273 @@
+"""What a stack may be configured with: the only reader of `pulumi.Config`.
+
+`Pulumi.yaml` holds each key's type, default and description; `StackSettings` holds what makes its value possible. What
+cannot work is refused here, before a single resource is registered, with the key and the remedy.
+"""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypedDict, TypeVar, cast
+
+import pulumi
+import yaml
+from pulumi.runtime import config as runtime_config
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from infra.schedule_expression import schedule_problem
+from mlops_core.machines import MACHINE_ID_PATTERN, is_machine_id
+
+PROJECT_FILE = Path(__file__).resolve().parent.parent / "Pulumi.yaml"
+
+FunctionName = Literal["simulator", "ingestion", "labels", "processing"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LogRetention = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]  # fmt: skip
+# A role's inline policies hold 10,240 characters, and the simulator's names three topics for each machine.
+_TOPIC_LIST_CHARACTERS = 9000
+_TOPICS_OF_A_MACHINE = ("temperature", "vibration", "event/failure")
+_TOPIC_ARN_CHARACTERS = len('"arn:aws:iot:ap-northeast-1:000000000000:topic/",')
+# All environment variables of a function hold 4 KB together.
+_MACHINE_LIST_CHARACTERS = 3000
+
+
+class KeySchema(TypedDict, total=False):
+    """What Pulumi.yaml says of one key."""
+
+    type: str
+    default: Any
+    description: str
+
+
+class SettingsError(pulumi.RunError):
+    """The configuration cannot work. `problems` holds (key, what is wrong, what to do) for each fault."""
+
+    def __init__(self, problems: list[tuple[str, str, str]]) -> None:
+        lines = (f"  {key}: {wrong}. {remedy}" for key, wrong, remedy in problems)
+        super().__init__("\n".join(["The stack's configuration cannot work:", *lines]))
+        self.problems = problems
+
+
+def _conflict(key: str, problem: str) -> PydanticCustomError:
+    return PydanticCustomError("conflict", "{problem}", {"key": key, "problem": problem})
+
+
+def _schedule(expression: str) -> str:
+    if problem := schedule_problem(expression):
+        raise ValueError(problem)
+    return expression
+
+
+def _machines(machine_ids: tuple[str, ...]) -> tuple[str, ...]:
+    for machine_id in machine_ids:
+        if not is_machine_id(machine_id):
+            raise ValueError(f"{machine_id!r} is not a machine id, which matches {MACHINE_ID_PATTERN}")
+        if machine_ids.count(machine_id) > 1:
+            raise ValueError(f"{machine_id!r} stands there more than once")
+    return machine_ids
+
+
+def _lengths(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(lengths)) < len(lengths):
+        raise ValueError("a length stands there more than once")
+    return lengths
+
+
+Schedule = Annotated[str, AfterValidator(_schedule)]
+TimeoutSeconds = Annotated[int, Field(ge=1, le=900)]
+MemoryMb = Annotated[int, Field(ge=128, le=10240)]
+# The prefix stands in MQTT filters, IAM resources and a regular expression: nothing that one of them reads as its own.
+# A topic has at most 7 slashes and 256 bytes, which the machine id (64) and the channel (32) share.
+TopicPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$", max_length=128)]
+BucketName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$")]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+TagKey = Annotated[str, Field(pattern=r"^[\w.:/=+@ -]+$", max_length=128)]
+TagValue = Annotated[str, Field(pattern=r"^[\w.:/=+@ -]*$", max_length=256)]
+
+
+class StackSettings(BaseModel):
+    """One stack's configuration, checked. Keys in `Pulumi.yaml` are these names in camelCase."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+    data_lake_bucket_name: BucketName
+    raw_retention_days: Annotated[int, Field(ge=0)]
+    quarantine_retention_days: Annotated[int, Field(ge=0)]
+    lake_shards: Annotated[int, Field(ge=1, le=100)]
+    access_logging: bool
+
+    mqtt_topic_prefix: TopicPrefix
+    machine_ids: Annotated[tuple[str, ...], AfterValidator(_machines), Field(min_length=1, strict=False)]
+    simulator_enabled: bool
+    simulator_schedule_expression: Schedule
+    simulator_seed: int
+    sampling_interval_seconds: Annotated[int, Field(ge=1, le=3600)]
+    maximum_catch_up_minutes: Annotated[int, Field(ge=1)]
+    allowed_lateness_hours: Annotated[int, Field(ge=1)]
+
+    lambda_timeout_seconds: TimeoutSeconds
+    lambda_memory_mb: MemoryMb
+    ingestion_batch_size: Annotated[int, Field(ge=1, le=10_000)]
+    ingestion_batch_window_seconds: Annotated[int, Field(ge=0, le=300)]
+    ingestion_maximum_concurrency: Annotated[int, Field(ge=2, le=1000)]
+
+    processing_schedule_expression: Schedule
+    time_window_hours: Annotated[int, Field(ge=1)]
+    feature_lengths_hours: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(_lengths), Field(min_length=1, strict=False)
+    ]
+    feature_hop_minutes: Annotated[int, Field(ge=1)]
+    processing_timeout_seconds: TimeoutSeconds
+    processing_memory_mb: MemoryMb
+
+    lambda_python: Literal["3.11", "3.12", "3.13", "host"]
+    lambda_architecture: Literal["arm64", "x86_64", "host"]
+    reserved_concurrency: dict[FunctionName, Annotated[int, Field(ge=1)]]
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    log_retention_days: LogRetention
+    tracing: bool
+
+    protect_data: bool
+    customer_managed_key: bool
+    alarms_enabled: bool
+    alarm_emails: Annotated[tuple[Email, ...], Field(strict=False)]
+    owner: TagValue
+    tags: dict[TagKey, TagValue]
+
+    @model_validator(mode="after")
+    def _hop_divides(self) -> Self:
+        # The lake is partitioned by the hour, so what divides the hour divides the window and every length.
+        if 60 % self.feature_hop_minutes:
+            lengths = ", ".join(f"{hours} h" for hours in (self.time_window_hours, *self.feature_lengths_hours))
+            raise _conflict(
+                "featureHopMinutes",
+                f"a hop of {self.feature_hop_minutes} minutes does not divide every hour of the lake"
+                f" (timeWindowHours and featureLengthsHours: {lengths}); choose 60, 30, 20, 15, 10 or 5",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _large_batch_has_window(self) -> Self:
+        if self.ingestion_batch_size > 10 and self.ingestion_batch_window_seconds < 1:
+            raise _conflict(
+                "ingestionBatchWindowSeconds",
+                f"a batch of {self.ingestion_batch_size} messages needs a window of at least 1 second; raise it, or"
+                " lower ingestionBatchSize to 10",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _catch_up_holds_a_step(self) -> Self:
+        if self.maximum_catch_up_minutes * 60 < self.sampling_interval_seconds:
+            raise _conflict(
+                "maximumCatchUpMinutes", "is shorter than samplingIntervalSeconds, so time would never advance"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _machines_fit(self) -> Self:
+        topics = sum(
+            _TOPIC_ARN_CHARACTERS + len(f"{self.mqtt_topic_prefix}/{machine}/{topic}")
+            for machine in self.machine_ids
+            for topic in _TOPICS_OF_A_MACHINE
+        )
+        if topics > _TOPIC_LIST_CHARACTERS or len(json.dumps(self.machine_ids)) > _MACHINE_LIST_CHARACTERS:
+            raise _conflict(
+                "machineIds",
+                f"{len(self.machine_ids)} machines do not fit the policy that names each topic of the simulator;"
+                " simulate fewer here, and seed larger fleets in bulk",
+            )
+        return self
+
+
+class ProviderSettings(BaseModel):
+    """The `aws:` keys of a stack, for the provider that carries our tags; any other would be lost, so it is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+    region: str | None = None
+    profile: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    allowed_account_ids: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    assume_roles: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
+    endpoints: Annotated[tuple[dict[str, str], ...], Field(strict=False)] = ()
+    s3_use_path_style: bool = False
+    skip_credentials_validation: bool = False
+    skip_metadata_api_check: bool = False
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_settings() -> StackSettings:
+    """The settings of the stack that is being evaluated. Raises SettingsError, which names every fault at once."""
+    return _read(StackSettings, pulumi.get_project(), key_schemas())
+
+
+def read_provider_settings() -> ProviderSettings:
+    """The `aws:` keys of the stack that is being evaluated. Raises SettingsError."""
+    types: dict[object, str] = {False: "boolean", (): "array", None: "string"}
+    schemas: dict[str, KeySchema] = {
+        field.alias or name: {"type": types[field.default]} for name, field in ProviderSettings.model_fields.items()
+    }
+    return _read(ProviderSettings, "aws", schemas)
+
+
+def key_schemas() -> dict[str, KeySchema]:
+    """Type, default and description of each of our keys, from Pulumi.yaml."""
+    project = cast("dict[str, dict[str, KeySchema]]", yaml.safe_load(PROJECT_FILE.read_text("utf-8")))
+    return {key: schema for key, schema in project["config"].items() if ":" not in key}
+
+
+def _read(model: type[Model], namespace: str, schemas: dict[str, KeySchema]) -> Model:
+    config = pulumi.Config(namespace)
+    values: dict[str, Any] = {}
+    problems = [_unknown(namespace, key, schemas) for key in sorted(_configured(namespace) - schemas.keys())]
+    for key, schema in schemas.items():
+        raw = config.get(key)
+        if raw is None:
+            values |= {key: schema["default"]} if "default" in schema else {}
+            continue
+        try:
+            values[key] = raw if schema.get("type") == "string" else json.loads(raw)
+        except ValueError:
+            problems.append(
+                (f"{namespace}:{key}", f"{raw!r} is not of type {schema.get('type')}", _remedy(key, schema))
+            )
+    try:
+        settings = model.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(namespace, fault, schemas) for fault in error.errors(include_url=False)]
+        raise SettingsError(problems) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _configured(namespace: str) -> set[str]:
+    """The keys that the stack sets, known or not: Pulumi has no public list of them."""
+    keys = runtime_config.CONFIG.get().keys() | runtime_config.get_config_env().keys()
+    return {key.partition(":")[2] for key in keys if key.startswith(f"{namespace}:")}
+
+
+def _unknown(namespace: str, key: str, schemas: dict[str, KeySchema]) -> tuple[str, str, str]:
+    near = difflib.get_close_matches(key, schemas, n=1)
+    advice = f"did you mean {near[0]}? " if near else ""
+    return f"{namespace}:{key}", "there is no such key", f"{advice}Remove it: pulumi config rm {namespace}:{key}"
+
+
+def _problem(namespace: str, fault: ErrorDetails, schemas: dict[str, KeySchema]) -> tuple[str, str, str]:
+    key = str(fault.get("ctx", {}).get("key") or fault["loc"][0])
+    message = fault["msg"].removeprefix("Value error, ")
+    wrong = message if fault["type"] == "conflict" else f"{fault['input']!r} cannot be: {message}"
+    return f"{namespace}:{key}", wrong, _remedy(key, schemas.get(key, {}))
+
+
+def _remedy(key: str, schema: KeySchema) -> str:
+    meaning = f"{schema['description']}. " if "description" in schema else ""
+    path = "--path " if schema.get("type") in {"array", "object"} else ""
+    return f"{meaning}Change it: pulumi config set {path}{key} ..."

@@ -1,0 +1,88 @@
+"""The source files that a function's archive holds: the handler's module and what it imports of ours, nothing else.
+
+The list is read from the import statements, so it is the same for the same commit, and a file that no function imports
+changes no function. Third-party modules come from layers.
+"""
+
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pulumi
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("handlers", "mlops_core")
+
+
+class UnknownModuleError(Exception):
+    """A module that is to be packed has no source file."""
+
+    def __init__(self, module: str, root: Path) -> None:
+        super().__init__(f"{module} has no source file under {root}. Check the handler's name: package.module.function")
+
+
+def function_archive(handler: str, root: Path = ROOT) -> pulumi.AssetArchive:
+    """The archive of the function whose handler is `package.module.function`."""
+    files = function_sources(handler.rpartition(".")[0], root)
+    # Relative to the program's directory, as Pulumi reads paths: a commit gives the same inputs wherever it lies.
+    return pulumi.AssetArchive({file: pulumi.FileAsset(os.path.relpath(root / file)) for file in files})
+
+
+def function_sources(module: str, root: Path = ROOT) -> tuple[str, ...]:
+    """Sorted paths, relative to `root`, of `module` and of every module of ours that it imports, however indirectly.
+
+    Raises UnknownModuleError.
+    """
+    if _source(module, root) is None:
+        raise UnknownModuleError(module, root)
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        for name in _with_parents(waiting.pop()):
+            path = _source(name, root)
+            if path is not None and path not in found:
+                found.add(path)
+                waiting += _imports(path, root)
+    return tuple(sorted(path.relative_to(root).as_posix() for path in found))
+
+
+def _with_parents(module: str) -> Iterator[str]:
+    """`a`, `a.b` and `a.b.c` of `a.b.c`: importing a module runs its packages first."""
+    parts = module.split(".")
+    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def _source(module: str, root: Path) -> Path | None:
+    if module.partition(".")[0] not in PACKAGES:
+        return None
+    path = root.joinpath(*module.split("."))
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+
+
+def _imports(path: Path, root: Path) -> list[str]:
+    """Names of the modules that the file may import when it runs; a name that is no module is harmless."""
+    package = path.relative_to(root).parent.as_posix().replace("/", ".")
+    names: list[str] = []
+    for node in _executed(ast.parse(path.read_bytes(), path)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([base] if base else [])])
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below `node`, but not what stands under `if TYPE_CHECKING:`, which never runs."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            for other in child.orelse:
+                yield other
+                yield from _executed(other)
+            continue
+        yield child
+        yield from _executed(child)

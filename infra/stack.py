@@ -1,0 +1,141 @@
+"""What each component of this stack is made of, from its settings, and what the stack says of itself in the end."""
+
+from typing import Any
+
+import pulumi
+
+from infra.data_lake import DataLake, DataLakeArgs
+from infra.encryption import EncryptionKey
+from infra.function import FunctionDefaults
+from infra.ingestion import Ingestion, IngestionArgs
+from infra.layer import PythonLayer
+from infra.monitoring import AlarmTopic
+from infra.packaging import Target
+from infra.processing import Processing, ProcessingArgs
+from infra.settings import StackSettings
+from mlops_core.machines import CHANNELS
+
+
+def target(settings: StackSettings) -> Target:
+    """What code is built for."""
+    return Target.of(settings.lambda_python, settings.lambda_architecture)
+
+
+def data_lake_args(settings: StackSettings, key: EncryptionKey | None) -> DataLakeArgs:
+    """Arguments of the data lake."""
+    return {
+        "bucket_name": settings.data_lake_bucket_name or None,
+        "raw_retention_days": settings.raw_retention_days,
+        "quarantine_retention_days": settings.quarantine_retention_days,
+        "kms_key_arn": key and key.arn,
+        "access_logging": settings.access_logging,
+        "protect": settings.protect_data,
+    }
+
+
+def function_defaults(
+    settings: StackSettings, layer: PythonLayer, key: EncryptionKey | None, alarms: AlarmTopic | None
+) -> FunctionDefaults:
+    """What the functions of the stack have in common."""
+    return {
+        "target": target(settings),
+        "layers": [layer.arn],
+        "log_retention_days": settings.log_retention_days,
+        "log_level": settings.log_level,
+        "tracing": settings.tracing,
+        "kms_key_arn": key and key.arn,
+        "alarm_topic_arn": alarms and alarms.arn,
+    }
+
+
+def ingestion_args(settings: StackSettings, lake: DataLake, functions: FunctionDefaults) -> IngestionArgs:
+    """Arguments of ingestion."""
+    return {
+        "bucket_name": lake.bucket_name,
+        "bucket_arn": lake.bucket_arn,
+        "topic_prefix": settings.mqtt_topic_prefix,
+        "channels": list(CHANNELS),
+        "simulator": {
+            "machine_ids": settings.machine_ids,
+            "enabled": settings.simulator_enabled,
+            "schedule_expression": settings.simulator_schedule_expression,
+            "seed": settings.simulator_seed,
+            "sampling_interval_seconds": settings.sampling_interval_seconds,
+            "maximum_catch_up_minutes": settings.maximum_catch_up_minutes,
+        },
+        "lake_shards": settings.lake_shards,
+        "allowed_lateness_hours": settings.allowed_lateness_hours,
+        "timeout_seconds": settings.lambda_timeout_seconds,
+        "memory_mb": settings.lambda_memory_mb,
+        "batch_size": settings.ingestion_batch_size,
+        "batch_window_seconds": settings.ingestion_batch_window_seconds,
+        "maximum_concurrency": settings.ingestion_maximum_concurrency,
+        "reserved_concurrency": settings.reserved_concurrency,
+        "functions": functions,
+        "protect": settings.protect_data,
+    }
+
+
+def processing_args(
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, ingestion: Ingestion
+) -> ProcessingArgs:
+    """Arguments of processing, whose failed runs go where those of ingestion go."""
+    return {
+        "bucket_name": lake.bucket_name,
+        "bucket_arn": lake.bucket_arn,
+        "channels": list(CHANNELS),
+        "schedule_expression": settings.processing_schedule_expression,
+        "time_window_hours": settings.time_window_hours,
+        "feature_lengths_hours": settings.feature_lengths_hours,
+        "feature_hop_minutes": settings.feature_hop_minutes,
+        "lake_shards": settings.lake_shards,
+        "allowed_lateness_hours": settings.allowed_lateness_hours,
+        "timeout_seconds": settings.processing_timeout_seconds,
+        "memory_mb": settings.processing_memory_mb,
+        "reserved_concurrency": settings.reserved_concurrency.get("processing"),
+        "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
+        "protect": settings.protect_data,
+    }
+
+
+def stack_outputs(
+    settings: StackSettings, lake: DataLake, layer: PythonLayer, ingestion: Ingestion, processing: Processing
+) -> dict[str, pulumi.Input[Any]]:
+    """The stack's outputs, by name."""
+    functions = {
+        "simulator": ingestion.simulator,
+        "ingestion": ingestion.readings,
+        "label": ingestion.labels,
+        "processing": processing.function,
+    }
+    tables = {
+        "machine_state": ingestion.machine_state,
+        "label_history": ingestion.label_history,
+        "realtime_features": processing.realtime_features,
+    }
+    return {
+        "data_lake_bucket": lake.bucket_name,
+        "data_lake_bucket_arn": lake.bucket_arn,
+        "data_layer_arn": layer.arn,
+        **{f"{name}_function_name": function.name for name, function in functions.items()},
+        **{f"{name}_function_arn": function.arn for name, function in functions.items()},
+        "processing_role_arn": processing.function.role_arn,
+        **{f"{name}_table_name": table.name for name, table in tables.items()},
+        **{f"{name}_table_arn": table.arn for name, table in tables.items()},
+        "log_group_names": {name: function.log_group_name for name, function in functions.items()},
+        "mqtt_topic_prefix": settings.mqtt_topic_prefix,
+        "mqtt_topics": ingestion.rules.topics,
+        "topic_rule_names": ingestion.rules.rule_names,
+        "schedule_names": {"simulator": ingestion.schedule.name, "processing": processing.schedule.name},
+        "ingestion_queue_url": ingestion.readings_queue.url,
+        "label_queue_url": ingestion.label_queue.url,
+        "dead_letter_queue_url": ingestion.dead_letter_queue.url,
+        "glue_database_name": processing.catalogue.database_name,
+        "raw_table_name": processing.catalogue.raw_table_name,
+        "features_table_name": processing.catalogue.features_table_name,
+        "lake_shards": settings.lake_shards,
+        "allowed_lateness_hours": settings.allowed_lateness_hours,
+        "feature_lengths_hours": list(settings.feature_lengths_hours),
+        "feature_hop_minutes": settings.feature_hop_minutes,
+        "machine_ids": list(settings.machine_ids),
+    }

@@ -1,0 +1,122 @@
+"""Topic rules: which messages of the broker go to which queue, whole and untouched."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import Account, current_account
+from infra.naming import identifier
+from infra.policies import allow, document, trust, use_key
+from infra.queues import Queue
+
+SQL_VERSION = "2016-03-23"
+FAILURE_TOPIC = "event/failure"
+# base64 carries any bytes, where SELECT * loses what is not JSON. The topic says who; the broker's clock, when.
+_SELECT = "SELECT encode(*, 'base64') AS payload_base64, topic() AS topic, timestamp() AS received_at_ms"
+
+
+class Target(TypedDict):
+    """A queue as the action of a rule names it."""
+
+    queue_url: pulumi.Input[str]
+    role_arn: pulumi.Input[str]
+    use_base64: pulumi.Input[bool]
+
+
+class Sender(NamedTuple):
+    """A queue, the role to send to it with, and the policy without which the role is of no use."""
+
+    target: Target
+    policy: aws.iam.RolePolicy
+
+
+class TopicRulesArgs(TypedDict):
+    """What the rules of one topic prefix are made of."""
+
+    topic_prefix: str
+    channels: Sequence[str]
+    """Each has a rule for {prefix}/+/{channel}."""
+    readings_queue: Queue
+    """Takes readings, and every message that no other rule takes."""
+    failures_queue: Queue
+    """Takes failure events, {prefix}/+/event/failure."""
+    dead_letter_queue: Queue
+    """Takes what could not be put into its queue."""
+    kms_key_arn: NotRequired[pulumi.Input[str] | None]
+    """Key that encrypts the queues."""
+
+
+class TopicRules(pulumi.ComponentResource):
+    """One rule for each channel, one for failures, and one for what else comes under the prefix: no message is lost.
+
+    Each queue has a role of its own, which may send to that queue alone, and on behalf of these rules alone.
+
+    Example:
+        >>> rules = TopicRules("rules", {
+        ...     "topic_prefix": "industrial/machine", "channels": ["temperature", "vibration"],
+        ...     "readings_queue": readings, "failures_queue": failures, "dead_letter_queue": dead_letters,
+        ... })
+        >>> pulumi.export("topics", rules.topics)
+
+    """
+
+    topics: dict[str, str]
+    rule_names: dict[str, str]
+
+    def __init__(self, name: str, args: TopicRulesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:ingestion:TopicRules", name, None, opts)
+        prefix, channels = args["topic_prefix"], args["channels"]
+        self.topics = {channel: f"{prefix}/+/{channel}" for channel in channels} | {
+            "failure": f"{prefix}/+/{FAILURE_TOPIC}"
+        }
+        self.rule_names = {kind: identifier(f"{name}_{kind}") for kind in (*self.topics, "unclassified")}
+        key, account = args.get("kms_key_arn"), current_account(self)
+        readings = self._sender(f"{name}-readings", args["readings_queue"], account, [*channels, "unclassified"], key)
+        failures = self._sender(f"{name}-failures", args["failures_queue"], account, ["failure"], key)
+        errors = self._sender(f"{name}-errors", args["dead_letter_queue"], account, list(self.rule_names), key)
+        for kind, topic in self.topics.items():
+            self._rule(
+                f"{name}-{kind}", kind, f"{_SELECT} FROM '{topic}'", failures if kind == "failure" else readings, errors
+            )
+        known = "|".join((*channels, FAILURE_TOPIC))
+        # A + of MQTT matches an empty level too, hence *: what one of the rules above takes, this one leaves.
+        others = f"NOT regexp_matches(topic(), '^{prefix}/[^/]*/({known})$')"
+        self._rule(
+            f"{name}-unclassified", "unclassified", f"{_SELECT} FROM '{prefix}/#' WHERE {others}", readings, errors
+        )
+        self.register_outputs({"topics": self.topics, "rule_names": self.rule_names})
+
+    def _sender(
+        self, name: str, queue: Queue, account: Account, kinds: Sequence[str], key: pulumi.Input[str] | None
+    ) -> Sender:
+        """The role that the rules of these kinds send to `queue` with."""
+        rules = [account.arn("iot", f"rule/{self.rule_names[kind]}") for kind in kinds]
+        role = aws.iam.Role(
+            f"{name}-role",
+            assume_role_policy=trust("iot.amazonaws.com", account=account.id, sources=rules),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        policy = aws.iam.RolePolicy(
+            f"{name}-policy",
+            role=role.name,
+            policy=document(
+                [allow("SendToQueue", ["sqs:SendMessage"], [queue.arn]), *([use_key(key)] if key is not None else [])]
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return Sender({"queue_url": queue.url, "role_arn": role.arn, "use_base64": False}, policy)
+
+    def _rule(self, name: str, kind: str, sql: str, action: Sender, error_action: Sender) -> None:
+        aws.iot.TopicRule(
+            name,
+            name=self.rule_names[kind],
+            enabled=True,
+            sql=sql,
+            sql_version=SQL_VERSION,
+            sqs=[action.target],
+            error_action={"sqs": error_action.target},
+            # The broker tries the roles when the rule is made.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[action.policy, error_action.policy]),
+        )
