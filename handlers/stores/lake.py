@@ -1,4 +1,4 @@
-"""Objects of the data lake in S3: created once, overwritten, listed and read; never deleted."""
+"""Objects of the data lake in S3: created once, replaced as they were seen, listed and read; never deleted."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from handlers.stores.clients import THREADS
+from mlops_core.errors import MlopsError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
 _CONFLICTS_TRIED = 5
 
 
-def status_of(error: ClientError) -> int:
-    """Return the HTTP status of an AWS error; 0 where the response has none."""
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+class ObjectMovedError(MlopsError):
+    """An object is no longer what this run saw: another run has written it since."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} was written by another run since this one looked", "Look again and start over")
+        self.key = key
 
 
 class DataLake:
-    """One bucket. Every method returns only after S3 answered and lets the SDK's errors through as they are."""
+    """One bucket. Every method returns only after S3 answered, and lets the SDK's errors through as they are."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -38,22 +42,41 @@ class DataLake:
             try:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
             except ClientError as error:
-                if status_of(error) == HTTPStatus.PRECONDITION_FAILED:
+                if _status(error) == HTTPStatus.PRECONDITION_FAILED:
                     return False
-                if status_of(error) != HTTPStatus.CONFLICT or attempt == _CONFLICTS_TRIED:
+                if _status(error) != HTTPStatus.CONFLICT or attempt == _CONFLICTS_TRIED:
                     raise
             else:
                 return True
         raise AssertionError  # count() does not end
 
-    def write(self, key: str, body: bytes) -> None:
-        """Write an object whose name stands for its place (a partition): what was there is replaced as a whole."""
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+    def replace(self, key: str, body: bytes, *, seen: str | None) -> str:
+        """Write an object where it still has the version (ETag) that was seen, None for no object; returns the new one.
 
-    def keys(self, prefix: str) -> list[str]:
-        """List every key under `prefix`, in order."""
+        Raises ObjectMovedError where another run has written it since. That may also be this very request, sent again
+        by the SDK when its first answer was lost: starting over is right for both.
+        """
+        try:
+            if seen is None:
+                answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+            else:
+                answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=seen)
+        except ClientError as error:
+            if _status(error) in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}:
+                raise ObjectMovedError(key) from error
+            raise
+        return answer["ETag"]
+
+    def versions(self, prefix: str) -> dict[str, str]:
+        """Return the version (ETag) of every object under `prefix`, by its key, in the order of keys."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", ()) if "Key" in entry]
+        entries = (entry for page in pages for entry in page.get("Contents", ()))
+        return {entry["Key"]: entry["ETag"] for entry in entries if "Key" in entry and "ETag" in entry}
+
+    def versions_under(self, prefixes: Iterable[str]) -> dict[str, str]:
+        """Return the versions under all `prefixes`, listed in parallel; one failure fails the whole listing."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            return {key: seen for listed in pool.map(self.versions, prefixes) for key, seen in listed.items()}
 
     def read(self, key: str) -> bytes:
         """Return the body of one object. A missing key is an error like any other."""
@@ -63,3 +86,7 @@ class DataLake:
         """Return the bodies of `keys` in their order, read in parallel; one failure fails the whole read."""
         with ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(self.read, keys))
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

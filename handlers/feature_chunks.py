@@ -1,0 +1,100 @@
+"""One chunk of processing, done: buckets rebuilt from raw objects, feature rows from buckets, the online store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+from aws_lambda_powertools import Logger
+
+from handlers.settings import ProcessingSettings
+from handlers.stores.lake import DataLake
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.partitions import Partitions
+from mlops_core.buckets import BUCKETS, bucket_readings, features_from_buckets
+from mlops_core.checkpoint import Checkpoint
+from mlops_core.lake import MalformedLine, decode_readings
+from mlops_core.lake_keys import Partition, buckets_key, features_key
+from mlops_core.machines import CHANNELS
+from mlops_core.processing import Chunk, WindowRange
+
+logger = Logger(child=True)
+
+
+@dataclass
+class Work:
+    """What has been done so far, for people and metrics."""
+
+    feature_rows: int = 0
+    online_written: int = 0
+    hours_changed: int = 0
+    malformed_lines: int = 0
+    windows: set[datetime] = field(default_factory=set[datetime])
+    machines: set[str] = field(default_factory=set[str])
+
+
+class ChunkWorker:
+    """Does chunks against one lake and one online store; `partitions` are as they were before raw data was listed."""
+
+    def __init__(
+        self, settings: ProcessingSettings, lake: DataLake, online: OnlineFeatures, partitions: Partitions
+    ) -> None:
+        self._settings = settings
+        self._lake = lake
+        self._online = online
+        self._partitions = partitions
+
+    def do(self, chunk: Chunk, work: Work, *, now: datetime) -> None:
+        """Write everything that follows from a chunk, online rows last. An error leaves the rest for the next run."""
+        self._partitions.write(
+            {buckets_key(*partition): self._buckets(keys, work) for partition, keys in chunk.rebuild.items()}
+        )
+        newest: dict[str, FeatureRow] = {}
+        for window_range in chunk.ranges:
+            features = self._features(window_range, chunk.checkpoint)
+            self._partitions.write(_by_partition(features, window_range))
+            newest |= _newest(features)  # a shard's ranges come in the order of time, and a machine is in one shard
+            work.feature_rows += features.height
+            work.windows |= set(features["window_end"])
+            work.machines |= set(features["machine_id"])
+        work.online_written += self._online.offer_all(newest.values(), updated_at=now)
+        work.hours_changed += len(chunk.rebuild)
+
+    def _buckets(self, keys: tuple[str, ...], work: Work) -> pl.DataFrame:
+        def left_out(line: MalformedLine) -> None:
+            work.malformed_lines += 1
+            logger.warning("A line of a raw object is no reading", extra={"key": keys[line.object_index], "line": line})
+
+        readings = decode_readings(self._lake.read_all(keys), on_malformed=left_out)
+        return bucket_readings(readings, hop=self._settings.feature_hop)
+
+    def _features(self, window_range: WindowRange, checkpoint: Checkpoint) -> pl.DataFrame:
+        """Return the feature rows of a range; a window without any reading, even in its longest length, has none."""
+        sources = [Partition(hour, window_range.shard) for hour in window_range.bucket_hours]
+        committed = {buckets_key(*source) for source in sources if source.text in checkpoint.hours}
+        buckets = self._partitions.read((buckets_key(*source) for source in sources), committed=committed)
+        return features_from_buckets(
+            pl.concat([pl.DataFrame(schema=BUCKETS), *buckets]),
+            lengths=self._settings.feature_lengths,
+            hop=self._settings.feature_hop,
+            start=window_range.start,
+            end=window_range.end,
+            channels=tuple(CHANNELS),
+        ).filter(pl.col("revision") > 0)
+
+
+def _by_partition(features: pl.DataFrame, window_range: WindowRange) -> Mapping[str, pl.DataFrame]:
+    hour = pl.col("window_end").dt.truncate("1h")
+    frames = {features_key(at, window_range.shard): features.filter(hour == at) for at in window_range.hours}
+    return {key: frame for key, frame in frames.items() if frame.height}
+
+
+def _newest(features: pl.DataFrame) -> dict[str, FeatureRow]:
+    newest = features.filter(pl.col("window_end") == pl.col("window_end").max().over("machine_id"))
+    names = [name for name in features.columns if name not in {"machine_id", "window_end", "revision"}]
+    return {
+        row["machine_id"]: FeatureRow(
+            row["machine_id"], row["window_end"], row["revision"], {name: row[name] for name in names}
+        )
+        for row in newest.iter_rows(named=True)
+    }

@@ -1,0 +1,123 @@
+"""One run of processing: it looks, does chunk after chunk while time allows, and looks again where it was overtaken."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from handlers.feature_chunks import ChunkWorker, Work
+from handlers.settings import ProcessingSettings
+from handlers.stores import clients
+from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.lake import DataLake, ObjectMovedError
+from handlers.stores.online_features import OnlineFeatures
+from handlers.stores.partitions import Partitions
+from mlops_core.lake_keys import RAW_PREFIX, Partition, hour_path
+from mlops_core.processing import (
+    Listing,
+    ProcessingRules,
+    closed_hour,
+    first_checkpoint,
+    first_listed_hour,
+    next_chunk,
+    partition_keys,
+    range_chunks,
+)
+
+logger = Logger(child=True)
+
+_OUTPUT_PREFIXES = ("processed/buckets/", "processed/features/")
+_ATTEMPTS = 3
+
+
+class Deadline:
+    """Whether another chunk fits into an invocation: twice the time that the slowest took must be left."""
+
+    def __init__(self, context: LambdaContext) -> None:
+        self._context = context
+        self._left = context.get_remaining_time_in_millis()
+        self._slowest = 0
+
+    def allows_another(self) -> bool:
+        """Tell whether to begin a chunk; to be asked once before each."""
+        left = self._context.get_remaining_time_in_millis()
+        self._slowest = max(self._slowest, self._left - left)
+        self._left = left
+        return left > 2 * self._slowest
+
+
+class Run:
+    """One invocation: what it works on, what it has done, and how far it got."""
+
+    def __init__(self, chosen: ProcessingSettings, deadline: Deadline, now: datetime) -> None:
+        self._settings = chosen
+        self._deadline = deadline
+        self._now = now
+        self._closed_until = closed_hour(now.astimezone(UTC))
+        self._rules = ProcessingRules(
+            hop=chosen.feature_hop,
+            longest_length=max(chosen.feature_lengths),
+            chunk=chosen.time_window,
+            allowed_lateness=chosen.allowed_lateness,
+        )
+        self._lake = DataLake(clients.s3(), chosen.data_lake_bucket)
+        self._online = OnlineFeatures(clients.dynamodb(), chosen.dynamodb_table_name)
+        self.work = Work()
+        self.reached: datetime | None = None
+        self.overtaken = 0
+
+    def until_not_overtaken(self, start: datetime | None, end: datetime | None) -> bool:
+        """Process, and look again where another run was faster; returns whether all is done.
+
+        Raises ObjectMovedError where that happens time after time.
+        """
+        while True:
+            try:
+                return self._over(start, end) if start and end else self._since_checkpoint()
+            except ObjectMovedError as error:
+                self.overtaken += 1
+                if self.overtaken == _ATTEMPTS:
+                    raise
+                logger.warning("Overtaken by another run", extra={"key": error.key})
+
+    def _since_checkpoint(self) -> bool:
+        file = CheckpointFile(self._lake)
+        stored = file.load()
+        checkpoint = stored.checkpoint if stored else first_checkpoint(self._closed_until, self._rules)
+        due = [Partition.from_text(text).hour for text in checkpoint.due]
+        worker, listing = self._look(min([first_listed_hour(checkpoint, self._rules), *due]), self._closed_until)
+        while chunk := next_chunk(listing, checkpoint, self._rules, self._closed_until):
+            if not self._deadline.allows_another():
+                return False
+            worker.do(chunk, self.work, now=self._now)
+            stored, checkpoint = file.move(chunk.checkpoint, after=stored), chunk.checkpoint
+            self.reached = checkpoint.processed_until
+        self.reached = checkpoint.processed_until
+        return True
+
+    def _over(self, start: datetime, end: datetime) -> bool:
+        start = max(start, self.reached or start)
+        worker, listing = self._look(start - self._rules.lookback, end)
+        for chunk in range_chunks(listing, start, end, self._rules, self._closed_until):
+            if not self._deadline.allows_another():
+                return False
+            worker.do(chunk, self.work, now=self._now)
+            self.reached = chunk.checkpoint.processed_until
+        return True
+
+    def _look(self, first: datetime, last: datetime) -> tuple[ChunkWorker, Listing]:
+        """See which outputs stand and, only then, which raw objects: so outputs never know more than this run does."""
+        days = [hour_path(day).split("/")[0] for day in _days(first - self._rules.lookback, last + timedelta(hours=1))]
+        partitions = Partitions(self._lake, [f"{prefix}{day}/" for prefix in _OUTPUT_PREFIXES for day in days])
+        listing, foreign = partition_keys(self._lake.versions_under(f"{RAW_PREFIX}{day}/" for day in days))
+        if foreign:
+            logger.warning("Objects under raw/ that no function wrote", extra={"keys": foreign[:10]})
+        return ChunkWorker(self._settings, self._lake, self._online, partitions), listing
+
+
+def _days(first: datetime, last: datetime) -> Iterator[datetime]:
+    day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    while day <= last:
+        yield day
+        day += timedelta(days=1)

@@ -1,0 +1,123 @@
+"""Simulator: lives each machine through the time that passed since its last run and publishes what its sensors say.
+
+A machine's state is read, advanced, told and only then saved, on the condition that no other run has saved it since.
+What a machine says depends on its state alone, so a run that is retried, or that overlaps another, repeats the same
+messages and changes nothing.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import AwareDatetime, BaseModel
+
+from handlers import settings
+from handlers.settings import SimulatorSettings
+from handlers.stores import clients
+from handlers.stores.machine_state import MachineStates, SavedState
+from handlers.stores.publisher import Publisher
+from mlops_core.degradation import Advance, advance, new_machine
+from mlops_core.errors import MlopsError
+from mlops_core.telemetry import Message, failure_message, reading_message
+
+logger = Logger()
+metrics = Metrics()
+
+
+class SimulatorEvent(BaseModel):
+    """What a schedule sends (nothing), or a test (the moment to take for now)."""
+
+    at: AwareDatetime | None = None
+
+
+class MachinesFailedError(MlopsError):
+    """Some machines could not be advanced; the others were, and their states are saved."""
+
+    def __init__(self, failures: dict[str, BaseException], machines: int) -> None:
+        each = "; ".join(f"{machine_id}: {error!r}" for machine_id, error in failures.items())
+        super().__init__(
+            f"{len(failures)} of {machines} machines were not advanced: {each}",
+            "The next run takes them on from their saved states; look at this function's permissions if it does not",
+        )
+        self.machine_ids = tuple(failures)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What became of one machine in one run; `is_saved` is False where another run has saved it first."""
+
+    published: int
+    is_saved: bool
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001  Lambda passes it
+    """Advance every machine. Raises MachinesFailedError after all were tried, if any failed."""
+    now = SimulatorEvent.model_validate(event).at or datetime.now(UTC)
+    machine_ids = _settings().machine_ids
+    fleet = Fleet(_settings())
+    with ThreadPoolExecutor(clients.THREADS) as pool:
+        runs = {machine_id: pool.submit(fleet.step, machine_id, now) for machine_id in machine_ids}
+    failures = {machine_id: error for machine_id, run in runs.items() if (error := run.exception())}
+    steps = [run.result() for machine_id, run in runs.items() if machine_id not in failures]
+    outcome = {
+        "machines": len(steps),
+        "published": sum(step.published for step in steps),
+        "overtaken": sum(not step.is_saved for step in steps),
+    }
+    metrics.add_metric("MessagesPublished", MetricUnit.Count, outcome["published"])
+    metrics.add_metric("StepsOvertaken", MetricUnit.Count, outcome["overtaken"])
+    metrics.add_metric("MachinesFailed", MetricUnit.Count, len(failures))
+    if failures:
+        raise MachinesFailedError(failures, len(machine_ids))
+    logger.info("Fleet advanced", extra=outcome)
+    return outcome
+
+
+@cache
+def _settings() -> SimulatorSettings:
+    return settings.read(SimulatorSettings)
+
+
+class Fleet:
+    """The simulated machines: where their states are, and where they publish."""
+
+    def __init__(self, chosen: SimulatorSettings) -> None:
+        self._settings = chosen
+        self._states = MachineStates(clients.dynamodb(), chosen.machine_state_table)
+        self._publisher = Publisher(clients.iot_data(chosen.iot_endpoint))
+
+    def step(self, machine_id: str, now: datetime) -> Step:
+        """Advance one machine to `now`, or as far towards it as one run goes, and publish in the order of time."""
+        saved = self._state(machine_id, now)
+        until = min(now, saved.state.event_timestamp + self._settings.max_catch_up)
+        if until <= saved.state.event_timestamp:
+            return Step(published=0, is_saved=True)
+        advanced = advance(saved.state, until, interval=self._settings.sampling_interval)
+        messages = _messages(advanced, self._settings.mqtt_topic_prefix)
+        for message in messages:
+            self._publisher.publish(message)
+        return Step(len(messages), self._states.save(advanced.state, after=saved.revision))
+
+    def _state(self, machine_id: str, now: datetime) -> SavedState:
+        """Return a machine's state. The first is saved before it speaks, so that two first runs tell one life."""
+        while (saved := self._states.load(machine_id)) is None:
+            commissioned = now - self._settings.sampling_interval
+            self._states.create(new_machine(machine_id, seed=self._settings.simulator_seed, at=commissioned))
+        return saved
+
+
+def _messages(advanced: Advance, topic_prefix: str) -> list[Message]:
+    said = [
+        (at, reading_message(advanced.state.machine_id, channel, at, value, topic_prefix=topic_prefix))
+        for channel, at, value in advanced.readings
+    ] + [
+        (failure.event_timestamp, failure_message(*failure, topic_prefix=topic_prefix)) for failure in advanced.failures
+    ]
+    return [message for _, message in sorted(said, key=lambda moment: moment[0])]

@@ -1,0 +1,63 @@
+"""The online store: the newest feature row of each machine, which never goes back."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from handlers.stores.clients import THREADS
+from handlers.stores.numbers import number
+from mlops_core.telemetry import utc_text
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+# The order of rows is (window_end, revision): a replayed or overlapping run cannot put an older one in its place.
+_NEWER = "attribute_not_exists(machine_id) OR window_end < :end OR (window_end = :end AND revision < :revision)"
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """One machine's features at `window_end`; a feature of an empty window is None."""
+
+    machine_id: str
+    window_end: datetime
+    revision: int
+    features: Mapping[str, float | None]
+
+
+class OnlineFeatures:
+    """The table of newest features (key `machine_id`)."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def offer(self, row: FeatureRow, *, updated_at: datetime) -> bool:
+        """Store `row` if it is newer than what is there; False, and nothing changed, if it is not."""
+        end, revision = {"S": utc_text(row.window_end)}, {"N": str(row.revision)}
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "machine_id": {"S": row.machine_id},
+                    "window_end": end,
+                    "revision": revision,
+                    "features": {
+                        "M": {name: {"N": number(value)} for name, value in row.features.items() if value is not None}
+                    },
+                    "updated_at": {"S": utc_text(updated_at)},
+                },
+                ConditionExpression=_NEWER,
+                ExpressionAttributeValues={":end": end, ":revision": revision},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def offer_all(self, rows: Iterable[FeatureRow], *, updated_at: datetime) -> int:
+        """Offer rows of different machines, in parallel; returns how many were stored. One failure fails them all."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            return sum(pool.map(partial(self.offer, updated_at=updated_at), rows))

@@ -1,0 +1,71 @@
+"""Frames of the lake as Parquet, one object a partition: read as a whole, replaced as a whole and only as it was seen.
+
+A run looks at the versions of the partitions before it looks at the raw data. What it writes was then computed from at
+least the data that any version it saw was computed from. A run that others have overtaken since is refused by S3, so an
+older result never replaces a newer one, however late it comes.
+"""
+
+from collections.abc import Container, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import polars as pl
+
+from handlers.stores.clients import THREADS
+from handlers.stores.lake import DataLake
+from mlops_core.errors import MlopsError
+
+
+def encode_parquet(frame: pl.DataFrame) -> bytes:
+    """Return a frame as Parquet; equal frames give equal bytes, since every option is fixed."""
+    sink = BytesIO()
+    frame.rechunk().write_parquet(
+        sink, compression="zstd", compression_level=3, statistics=True, row_group_size=131_072, use_pyarrow=False
+    )
+    return sink.getvalue()
+
+
+class PartitionLostError(MlopsError):
+    """A partition that was committed is not there."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"{key} was written and is gone: its readings would count as absent",
+            "Restore its previous version, or invoke processing for that hour: {'start': ..., 'end': ...}",
+        )
+
+
+class Partitions:
+    """The partitions under some prefixes, as they were when this run looked and as it has left them since."""
+
+    def __init__(self, lake: DataLake, prefixes: Iterable[str]) -> None:
+        self._lake = lake
+        self._prefixes = tuple(prefixes)
+        self._seen = lake.versions_under(self._prefixes)
+
+    def read(self, keys: Iterable[str], *, committed: Container[str]) -> list[pl.DataFrame]:
+        """Return the frames of those partitions of `keys` that exist; the `committed` ones of them must.
+
+        Raises PartitionLostError.
+        """
+        existing: list[str] = []
+        for key in keys:
+            if self._version(key) is not None:
+                existing.append(key)
+            elif key in committed:
+                raise PartitionLostError(key)
+        return [pl.read_parquet(body) for body in self._lake.read_all(existing)]
+
+    def write(self, frames: Mapping[str, pl.DataFrame]) -> None:
+        """Replace partitions, in parallel. Raises ObjectMovedError where another run has written one since."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            for key, seen in zip(frames, pool.map(self._replace, frames, frames.values()), strict=True):
+                self._seen[key] = seen
+
+    def _replace(self, key: str, frame: pl.DataFrame) -> str:
+        return self._lake.replace(key, encode_parquet(frame), seen=self._version(key))
+
+    def _version(self, key: str) -> str | None:
+        if not key.startswith(self._prefixes):
+            raise ValueError(f"{key} was not looked at: it lies under none of {', '.join(self._prefixes)}")
+        return self._seen.get(key)
