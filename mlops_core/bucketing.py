@@ -91,7 +91,7 @@ def _annotated(readings: pl.DataFrame, hop_microseconds: int) -> pl.DataFrame:
     rows = readings.rechunk().select(
         _MACHINE,
         _CHANNEL,
-        _VALUE + 0.0,  # makes -0.0 and 0.0 one value
+        _VALUE,
         time=time,
         bucket=time // hop_microseconds,
         continues=_same_series(),
@@ -104,9 +104,7 @@ def _annotated(readings: pl.DataFrame, hop_microseconds: int) -> pl.DataFrame:
 
 def _reduce(rows: pl.DataFrame, hop_microseconds: int) -> pl.DataFrame:
     heads = rows.filter("begins").select("machine_id", "channel", "bucket")
-    numbered = rows.select(
-        "value", time=_TIME - _BUCKET * hop_microseconds, number=pl.col("begins").cum_sum() - 1
-    ).with_columns(_NUMBER.set_sorted())
+    numbered = rows.select("value", "time", number=pl.col("begins").cum_sum() - 1).with_columns(_NUMBER.set_sorted())
     if (rows["step"] == 0).any():
         numbered, revision = _without_duplicates(numbered)
     else:
@@ -114,7 +112,8 @@ def _reduce(rows: pl.DataFrame, hop_microseconds: int) -> pl.DataFrame:
     moments = _moments(numbered)
     if revision is not None:
         moments = moments.with_columns(revision)
-    return heads.hstack(moments).with_columns(pl.col("last_timestamp") + _BUCKET * hop_microseconds)
+    since_start = pl.col("time_reference") - _BUCKET * hop_microseconds  # an integer, so nothing of it is rounded
+    return heads.hstack(moments).with_columns(pl.col("time_offset") + since_start).drop("time_reference")
 
 
 def _without_duplicates(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
@@ -130,23 +129,27 @@ def _without_duplicates(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def _moments(rows: pl.DataFrame) -> pl.DataFrame:
-    """The moments of each bucket; rows hold value, time since the bucket's start, and the bucket's sorted number."""
+    """The moments of each bucket; rows hold value, time and the bucket's number, sorted by number and time.
+
+    Times count from the epoch, but `time_offset` from `time_reference`, which is given too.
+    """
     extent = (
         rows.lazy()
         .group_by("number", maintain_order=True)
         .agg(
             count=pl.len().cast(pl.Int64),
             mean=_VALUE.mean(),
-            minimum=_VALUE.min(),
-            maximum=_VALUE.max(),
-            mean_time=_TIME.mean(),
-            last_value=_VALUE.last(),
+            # Adding 0.0 makes -0.0 and 0.0 one value.
+            minimum=_VALUE.min() + 0.0,
+            maximum=_VALUE.max() + 0.0,
+            last_value=_VALUE.last() + 0.0,
+            first_timestamp=_TIME.first(),
             last_timestamp=_TIME.last(),
         )
         .with_columns(
-            time_reference=pl.col("mean_time").round().cast(pl.Int64),
             # The mean of equal numbers may be an ulp beside them; a constant bucket has no deviation at all.
             reference=pl.when(pl.col("minimum") == pl.col("maximum")).then("minimum").otherwise("mean"),
+            time_reference=(pl.col("first_timestamp") + pl.col("last_timestamp")) // 2,
         )
         .collect(engine="in-memory")
     )
@@ -161,21 +164,20 @@ def _moments(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(d2=d * d, u2=u * u, ud=u * d)
         .with_columns(d3=pl.col("d2") * d, d4=pl.col("d2") * pl.col("d2"))
         .group_by("number", maintain_order=True)
-        .agg(pl.col("d", "d2", "d3", "d4", "u2", "ud").sum())
+        .agg(pl.col("d", "d2", "d3", "d4", "u", "u2", "ud").sum())
         .drop("number")
         .collect(engine="in-memory")
     )
-    # The references are the means but for rounding: move the moments by what is left.
-    n, left = pl.col("count"), pl.col("d") / pl.col("count")
-    left_time = pl.col("mean_time") - pl.col("time_reference")
+    # The references are the means but for rounding and half a gap: move the moments by what is left.
+    n, left, left_time = pl.col("count"), pl.col("d") / pl.col("count"), pl.col("u") / pl.col("count")
     moved = extent.hstack(sums).with_columns(
         revision=n,
         mean_offset=left,
         moment_2=(pl.col("d2") - d * left).clip(0.0),
         moment_3=pl.col("d3") - left * (3.0 * pl.col("d2") - 2.0 * left * d),
         moment_4=pl.col("d4") - left * (4.0 * pl.col("d3") - left * (6.0 * pl.col("d2") - 3.0 * left * d)),
-        time_offset=pl.col("mean_time"),
-        time_moment_2=pl.col("u2") - n * left_time * left_time,
-        time_value_moment=pl.col("ud") - d * left_time,
+        time_offset=left_time,
+        time_moment_2=pl.col("u2") - u * left_time,
+        time_value_moment=pl.col("ud") - u * left,
     )
-    return moved.select(*MOMENTS)
+    return moved.select(*MOMENTS, "time_reference")

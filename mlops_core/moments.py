@@ -8,7 +8,7 @@ Source of the merge: Pebay, Terriberry, Kolla, Bennett, "Numerically stable, sca
 computation of higher-order multivariate central moments", Computational Statistics 31 (2016), equations 2.1 and 3.1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -31,37 +31,39 @@ MOMENTS: Mapping[str, tuple[type[pl.DataType], float]] = {
 }
 
 
-def merge(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
-    """The moments of each union of a row of `older` with the same row of `newer`.
+_OLDER = {name: f"{name}_older" for name in MOMENTS}
 
-    Both frames have the columns of MOMENTS with no nulls, equal heights, and times on one origin; each reading of an
-    older row comes before every reading of the newer one.
-    """
+
+def _differences() -> list[pl.Expr]:
+    """What the moments of a union need of its two parts: their shares, and how far their means are apart."""
+    total = (pl.col("count_older") + pl.col("count")).clip(1)
+    both = (pl.col("count_older") > 0) & (pl.col("count") > 0)
+    apart = (pl.col("reference") - pl.col("reference_older")) + (pl.col("mean_offset") - pl.col("mean_offset_older"))
+    time_apart = pl.col("time_offset") - pl.col("time_offset_older")
+    return [
+        (pl.col("count_older") / total).alias("share_older"),
+        (pl.col("count") / total).alias("share"),
+        pl.when(both).then(apart).otherwise(0.0).alias("apart"),
+        pl.when(both).then(time_apart).otherwise(0.0).alias("time_apart"),
+        (pl.col("count") > 0).alias("is_present"),
+    ]
+
+
+def _merged() -> list[pl.Expr]:
     a = {name: pl.col(f"{name}_older") for name in MOMENTS}
     b = {name: pl.col(name) for name in MOMENTS}
-    both = (a["count"] > 0) & (b["count"] > 0)
-    total = (a["count"] + b["count"]).clip(1)
-    apart = (b["reference"] - a["reference"]) + (b["mean_offset"] - a["mean_offset"])
-    pairs = newer.hstack(older.rename(lambda name: f"{name}_older")).with_columns(
-        share_older=a["count"] / total,
-        share=b["count"] / total,
-        apart=pl.when(both).then(apart).otherwise(0.0),
-        time_apart=pl.when(both).then(b["time_offset"] - a["time_offset"]).otherwise(0.0),
-        is_present=b["count"] > 0,
-    )
     p, q = pl.col("share_older"), pl.col("share")
     d, dt = pl.col("apart"), pl.col("time_apart")
     weight = a["count"] * q  # n_older n_newer / n
-    present = pl.col("is_present")
 
-    def newest(name: str, otherwise: pl.Expr, then: pl.Expr | None = None) -> pl.Expr:
-        return pl.when(present).then(b[name] if then is None else then).otherwise(otherwise).alias(name)
+    def newest(name: str, then: pl.Expr) -> pl.Expr:
+        return pl.when("is_present").then(then).otherwise(a[name]).alias(name)
 
-    return pairs.select(
+    return [
         b["revision"] + a["revision"],
         b["count"] + a["count"],
-        newest("reference", a["reference"]),
-        newest("mean_offset", a["mean_offset"], b["mean_offset"] - p * d),
+        newest("reference", b["reference"]),
+        newest("mean_offset", b["mean_offset"] - p * d),
         b["moment_2"] + a["moment_2"] + d * d * weight,
         b["moment_3"] + a["moment_3"] + d * (d * d * weight * (p - q) + 3.0 * (p * b["moment_2"] - q * a["moment_2"])),
         b["moment_4"]
@@ -71,14 +73,27 @@ def merge(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
             d * (d * d * weight * (p * p - p * q + q * q) + 6.0 * (p * p * b["moment_2"] + q * q * a["moment_2"]))
             + 4.0 * (p * b["moment_3"] - q * a["moment_3"])
         ),
-        newest("time_offset", a["time_offset"], b["time_offset"] - p * dt),
+        newest("time_offset", b["time_offset"] - p * dt),
         b["time_moment_2"] + a["time_moment_2"] + dt * dt * weight,
         b["time_value_moment"] + a["time_value_moment"] + d * dt * weight,
         pl.when(a["minimum"] < b["minimum"]).then(a["minimum"]).otherwise(b["minimum"]).alias("minimum"),
         pl.when(a["maximum"] > b["maximum"]).then(a["maximum"]).otherwise(b["maximum"]).alias("maximum"),
-        newest("last_value", a["last_value"]),
-        newest("last_timestamp", a["last_timestamp"]),
-    )
+        newest("last_value", b["last_value"]),
+        newest("last_timestamp", b["last_timestamp"]),
+    ]
+
+
+# Building expressions takes longer than evaluating them on a small frame.
+_DIFFERENCES, _MERGED = _differences(), _merged()
+
+
+def merge(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    """The moments of each union of a row of `older` with the same row of `newer`.
+
+    Both frames have the columns of MOMENTS with no nulls, equal heights, and times on one origin; each reading of an
+    older row comes before every reading of the newer one.
+    """
+    return newer.hstack(older.rename(_OLDER)).with_columns(_DIFFERENCES).select(_MERGED)
 
 
 def shift(moments: pl.DataFrame, rows: int, time_shift: float) -> pl.DataFrame:
@@ -92,7 +107,7 @@ def shift(moments: pl.DataFrame, rows: int, time_shift: float) -> pl.DataFrame:
     return moments.select(shifted)
 
 
-def trailing(moments: pl.DataFrame, hops: tuple[int, ...], hop_microseconds: int) -> list[pl.DataFrame]:
+def trailing(moments: pl.DataFrame, hops: tuple[int, ...], hop_microseconds: int) -> Iterator[pl.DataFrame]:
     """For each number of hops, the moments of the trailing window that ends with each row of a dense grid.
 
     Windows are put together from blocks of 1, 2, 4, ... rows, so a window depends on the rows inside it and nothing
@@ -100,7 +115,7 @@ def trailing(moments: pl.DataFrame, hops: tuple[int, ...], hop_microseconds: int
     logarithmic in the window's length.
 
     moments: one row per hop, columns of MOMENTS, times in microseconds since the row's own bucket began.
-    Returns one frame per entry of `hops`, times since the last bucket of the window began.
+    Gives one frame per entry of `hops`, times since the last bucket of the window began.
     """
     blocks = {1: moments}
     width = 1
@@ -108,7 +123,7 @@ def trailing(moments: pl.DataFrame, hops: tuple[int, ...], hop_microseconds: int
         block = blocks[width]
         blocks[width * 2] = merge(shift(block, width, float(width * hop_microseconds)), block)
         width *= 2
-    return [_window(blocks, count, hop_microseconds) for count in hops]
+    return (_window(blocks, count, hop_microseconds) for count in hops)
 
 
 def _window(blocks: dict[int, pl.DataFrame], hops: int, hop_microseconds: int) -> pl.DataFrame:

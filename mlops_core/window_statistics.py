@@ -18,7 +18,7 @@ Every statistic is null where it is not defined, and never NaN or infinite:
 A constant window has std 0, slope 0 and peak_to_peak 0.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -62,25 +62,26 @@ _MEAN = (pl.col("reference") + pl.col("mean_offset")).clip(_MINIMUM, _MAXIMUM)  
 _RMS = (_M2 / _N + _MEAN * _MEAN).sqrt().clip(_MEAN.abs())  # the square of a tiny mean is lost
 
 
-_VALUES: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
-    "mean": lambda _: _MEAN,
-    "std": lambda _: pl.when(_N > 1).then((_M2 / (_N - 1)).sqrt()),
-    "min": lambda _: _MINIMUM,
-    "max": lambda _: _MAXIMUM,
-    "rms": lambda _: _RMS,
-    "peak_to_peak": lambda _: _MAXIMUM - _MINIMUM,
-    "slope": lambda _: pl.when(pl.col("time_moment_2") > 0).then(
+_VALUES: Mapping[str, pl.Expr] = {
+    "mean": _MEAN,
+    "std": pl.when(_N > 1).then((_M2 / (_N - 1)).sqrt()),
+    "min": _MINIMUM,
+    "max": _MAXIMUM,
+    "rms": _RMS,
+    "peak_to_peak": _MAXIMUM - _MINIMUM,
+    "slope": pl.when(pl.col("time_moment_2") > 0).then(
         pl.col("time_value_moment") / pl.col("time_moment_2") * _MICROSECONDS_PER_HOUR
     ),
-    "kurtosis": lambda _: pl.when(_M2 * _M2 > _SMALLEST_SQUARED_MOMENT).then(_N * _M4 / (_M2 * _M2) - 3.0),
-    "last": lambda _: pl.col("last_value"),
-    "crest_factor": lambda _: pl.when(_RMS > 0).then(_MAXIMUM.clip(-_MINIMUM) / _RMS),
-    "hours_since_last": lambda end: (end - pl.col("last_timestamp")) / _MICROSECONDS_PER_HOUR,
+    "kurtosis": pl.when(_M2 * _M2 > _SMALLEST_SQUARED_MOMENT).then(_N * _M4 / (_M2 * _M2) - 3.0),
+    "last": pl.col("last_value"),
+    "crest_factor": pl.when(_RMS > 0).then(_MAXIMUM.clip(-_MINIMUM) / _RMS),
+    "hours_since_last": (pl.col("window_end") - pl.col("last_timestamp")) / _MICROSECONDS_PER_HOUR,
+}
+_DEFINED: Mapping[str, pl.Expr] = {"count": _N} | {
+    name: pl.when(_N > 0).then(value).alias(name) for name, value in _VALUES.items()
 }
 
 
-def statistic(name: str, window_end: pl.Series) -> pl.Expr:
-    """One statistic from the columns of `moments.MOMENTS`; `window_end` in microseconds since the epoch."""
-    if name == "count":
-        return _N
-    return pl.when(_N > 0).then(_VALUES[name](pl.lit(window_end)))
+def window_statistics(windows: pl.DataFrame, statistics: Sequence[str]) -> pl.DataFrame:
+    """A column for each statistic, from the columns of `moments.MOMENTS` and `window_end` in microseconds."""
+    return windows.select(_DEFINED[name] for name in statistics)
