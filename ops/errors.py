@@ -1,6 +1,6 @@
 """What can go wrong for the person who runs a command: each error says what happened and what to do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
@@ -74,6 +74,17 @@ class FunctionFailedError(OpsError):
         )
         self.kind = kind
         self.message = message
+
+
+class NoReadingsError(OpsError):
+    """A file holds nothing that could be sent."""
+
+    def __init__(self, file: Path, reasons: Mapping[str, int]) -> None:
+        refused = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+        super().__init__(
+            f"{file} holds no valid reading ({refused or 'it has no rows'}).",
+            "Check the options that say what its columns hold.",
+        )
 
 
 class LakeAbsentError(OpsError):

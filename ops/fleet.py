@@ -136,7 +136,7 @@ def online_rows(client: "DynamoDBClient", table: str) -> dict[str, OnlineRow]:
 
 def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], datetime]:
     """The newest event time of each machine and channel in this hour and the one before."""
-    keys = [key for back in (HOUR, 0 * HOUR) for key in lake.keys(f"{RAW_PREFIX}{hour_path(now - back)}/")]
+    keys = lake.versions_under(f"{RAW_PREFIX}{hour_path(hour)}/" for hour in (now - HOUR, now))
     if not keys:
         return {}
     newest = decode_readings(lake.read_all(keys)).group_by("machine_id", "channel").agg(pl.col("event_timestamp").max())

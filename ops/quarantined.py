@@ -65,7 +65,7 @@ class Quarantine:
 
     def keys(self, days: Iterable[date]) -> list[str]:
         """The keys of what was received on these days, in order."""
-        return [key for day in days for key in self._lake.keys(f"{QUARANTINE_PREFIX}date={day:%Y-%m-%d}/")]
+        return list(self._lake.versions_under(f"{QUARANTINE_PREFIX}date={day:%Y-%m-%d}/" for day in days))
 
     def records(self, keys: list[str]) -> Iterator[Refused]:
         """The messages under ``keys``, read in parallel, so many at a time that memory stays bounded."""

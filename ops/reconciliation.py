@@ -24,13 +24,14 @@ class Reconciliation:
     def look(self) -> int:
         """Read what is new under the dates of what is missing; returns how many readings it brought to light."""
         before = self.missing.height
-        for date in self.missing["event_timestamp"].dt.date().unique().sort():
-            new = [key for key in self._lake.keys(f"{RAW_PREFIX}date={date:%Y-%m-%d}/") if key not in self._seen]
-            for first in range(0, len(new), OBJECTS_AT_ONCE):
-                keys = new[first : first + OBJECTS_AT_ONCE]
-                found = decode_readings(self._lake.read_all(keys))
-                self.missing = self.missing.join(found, on=_IDENTITY_AND_VALUE, how="anti")
-                self._seen.update(keys)
+        dates = self.missing["event_timestamp"].dt.date().unique().sort()
+        listed = self._lake.versions_under(f"{RAW_PREFIX}date={date:%Y-%m-%d}/" for date in dates)
+        new = [key for key in listed if key not in self._seen]
+        for first in range(0, len(new), OBJECTS_AT_ONCE):
+            keys = new[first : first + OBJECTS_AT_ONCE]
+            found = decode_readings(self._lake.read_all(keys))
+            self.missing = self.missing.join(found, on=_IDENTITY_AND_VALUE, how="anti")
+            self._seen.update(keys)
         return before - self.missing.height
 
     def wait(

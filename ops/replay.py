@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ops.errors import LakeAbsentError, ReadingsMissingError
+from ops.errors import LakeAbsentError, NoReadingsError, ReadingsMissingError
 from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def replay(
     now = datetime.now(UTC)
     source = mapping.digest(content_digest(file))
     history = read_history(file, mapping, now=now)
+    if history.readings.is_empty():
+        raise NoReadingsError(file, history.reasons())
     report = {
         "file": str(file),
         "stack": stack,

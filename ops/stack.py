@@ -108,15 +108,18 @@ def load_stack(name: str, outputs_file: Path | None = None, *, local_file: Path 
     """
     if outputs_file is not None:
         document = _document(outputs_file)
-        return _local(name, document) if "endpoint_url" in document else _deployed(name, document)
+        return _local(name, outputs_file, document) if "endpoint_url" in document else _deployed(name, document)
     if name == LOCAL:
         if not local_file.exists():
             raise LocalStackAbsentError(local_file, "no such file")
-        return _local(name, _document(local_file))
+        return _local(name, local_file, _document(local_file))
     return _deployed(name, _pulumi_outputs(name))
 
 
-def _local(name: str, document: Mapping[str, Any]) -> Stack:
+def _local(name: str, file: Path, document: Mapping[str, Any]) -> Stack:
+    absent = {"access_key_id", "secret_access_key", "region", "endpoint_url", "outputs"} - document.keys()
+    if absent:
+        raise OutputsUnreadableError(file, f"it lacks {', '.join(sorted(absent))}")
     session = boto3.Session(
         aws_access_key_id=document["access_key_id"],
         aws_secret_access_key=document["secret_access_key"],

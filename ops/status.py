@@ -68,12 +68,11 @@ def _depth(stack: "Stack", output: str) -> dict[str, int]:
 def _processing(stack: "Stack", now: "datetime") -> dict[str, object] | None:
     """How far processing has come; None where no scheduled run has ended yet."""
     from handlers.stores.checkpoint import CheckpointFile
-    from mlops_core.checkpoint import Checkpoint
 
-    stored = CheckpointFile(stack.s3, stack.output("data_lake_bucket")).load()
+    stored = CheckpointFile(stack.lake).load()
     if stored is None:
         return None
-    checkpoint = Checkpoint.decode(stored.body)
+    checkpoint = stored.checkpoint
     lag = now - checkpoint.processed_until
     return {
         "processed_until": checkpoint.processed_until,

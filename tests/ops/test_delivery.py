@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mlops_core.lake import decode_readings
 from mlops_core.schema import READINGS
 from mlops_core.telemetry import Message, Reading, parse_message
-from ops import delivery
+from ops import concurrency, delivery
 from ops.delivery import BulkWriting, LivePublishing, Pace, deliver
 from ops.journal import Journal, JournalUnreadableError, open_journal
 
@@ -86,7 +86,7 @@ def nothing(_: int) -> None:
 def small_batches(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(delivery, "LIVE_BATCH", 7)
     patch.setattr(delivery, "BULK_BATCH", 7)
-    patch.setattr(delivery, "THREADS", 3)
+    patch.setattr(concurrency, "THREADS", 3)
 
 
 histories = st.lists(st.tuples(st.integers(0, 600), st.integers(1, 3)), min_size=1, max_size=60, unique=True)

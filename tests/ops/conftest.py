@@ -1,0 +1,153 @@
+"""A stack in this process (moto), described by a file of outputs as the Pulumi CLI prints them."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from mlops_core.lake import encode_quarantine, encode_readings
+from mlops_core.quarantine import QuarantineRecord
+from mlops_core.telemetry import Message, Reading, parse_message
+from ops import journal
+from ops.cli import app
+from ops.stack import Stack, load_stack
+
+REGION = "eu-west-1"
+ARN = f"arn:aws:lambda:{REGION}:123456789012:function:processing"
+TABLES = {
+    "machine_state_table_name": ("machine-state", ("machine_id",)),
+    "realtime_features_table_name": ("realtime-features", ("machine_id",)),
+    "label_history_table_name": ("label-history", ("machine_id", "event_timestamp")),
+}
+
+
+@dataclass
+class Functions:
+    """Stands for the Lambda client: answers by ``script``, records the events."""
+
+    events: list[dict[str, str]] = field(default_factory=list)
+    script: Callable[[dict[str, str]], dict[str, Any]] = lambda _: {"feature_rows": 24, "online_written": 1}
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        assert FunctionName == "processing"
+        event = json.loads(Payload)
+        self.events.append(event)
+        answer = self.script(event)
+        failure = {"FunctionError": "Unhandled"} if "errorMessage" in answer else {}
+        return {"Payload": BytesIO(json.dumps(answer).encode()), **failure}
+
+
+@dataclass
+class LivePath:
+    """Stands for broker, queue and ingestion: what is published is in the lake at once, or in quarantine."""
+
+    stack: Stack
+    messages: list[Message] = field(default_factory=list)
+
+    def publish(self, *, topic: str, qos: int, payload: bytes) -> None:
+        assert qos == 1
+        self.messages.append(Message(topic, payload))
+        reading = parse_message(topic, payload, datetime.now(UTC))
+        assert isinstance(reading, Reading)
+        for raw in encode_readings([reading]):
+            self.stack.lake.create(*raw)
+
+
+@dataclass
+class Deployed:
+    """A stack and what a test does with it."""
+
+    stack: Stack
+    outputs_file: Path
+    functions: Functions
+    live: LivePath
+
+    def run(self, *arguments: str) -> Result:
+        """Run ``mlops`` on this stack."""
+        return CliRunner().invoke(app, [*arguments, "--stack", "dev", "--outputs", str(self.outputs_file)])
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """What ``mlops ... --json`` prints on standard output; it must succeed."""
+        result = self.run(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def refuse(self, record: QuarantineRecord) -> str:
+        """Put a message into quarantine; returns its key."""
+        raw = encode_quarantine(record)
+        self.stack.lake.create(*raw)
+        return raw.key
+
+    def send(self, output: str, body: dict[str, object]) -> None:
+        """Put a message into a queue."""
+        self.stack.sqs.send_message(QueueUrl=self.stack.output(output), MessageBody=json.dumps(body))
+
+    def received(self, output: str) -> list[dict[str, Any]]:
+        """Take what a queue holds."""
+        messages = self.stack.sqs.receive_message(QueueUrl=self.stack.output(output), MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in messages.get("Messages", [])]
+
+
+def envelope(topic: str, payload: bytes) -> dict[str, object]:
+    """What a topic rule puts into a queue."""
+    return {"payload_base64": b64encode(payload).decode(), "topic": topic, "received_at_ms": 1_767_225_600_000}
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    """A deployed stack with an empty lake, and nothing of the caller's environment."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "MLOPS_STACK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(journal, "FOLDER", tmp_path / "replay")
+    with mock_aws():
+        outputs = make_resources() | {
+            "processing_function_name": "processing",
+            "processing_function_arn": ARN,
+            "mqtt_topic_prefix": "industrial/machine",
+            "lake_shards": 1,
+            "feature_lengths_hours": [1, 6, 24],
+            "allowed_lateness_hours": 48,
+        }
+        outputs_file = tmp_path / "outputs.json"
+        outputs_file.write_text(json.dumps(outputs))
+        stack = load_stack("dev", outputs_file)
+        functions, live = Functions(), LivePath(stack)
+        monkeypatch.setattr(Stack, "functions", functions)
+        monkeypatch.setattr(Stack, "iot_data", live)
+        yield Deployed(stack, outputs_file, functions, live)
+
+
+def make_resources() -> dict[str, object]:
+    """Create bucket, tables and queues; returns the outputs that name them."""
+    outputs: dict[str, object] = {"data_lake_bucket": "lake"}
+    make_bucket()
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    for output, (table, keys) in TABLES.items():
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)],
+        )
+        outputs[output] = table
+    sqs = boto3.client("sqs", region_name=REGION)
+    for output in ("ingestion_queue_url", "label_queue_url", "dead_letter_queue_url"):
+        outputs[output] = sqs.create_queue(QueueName=output.replace("_", "-"))["QueueUrl"]
+    return outputs
+
+
+def make_bucket() -> None:
+    """Create the bucket."""
+    s3 = boto3.client("s3", region_name=REGION)
+    s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": REGION})

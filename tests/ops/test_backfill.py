@@ -1,0 +1,164 @@
+"""``mlops backfill``: a range in bounded chunks, one at a time, with every failure seen."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.errors import FunctionFailedError
+from ops.ranges import HOUR, Processed, RangeProcessor, chunks, reach, whole_hours
+from tests.ops.conftest import Deployed
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - zone beside it
+
+
+def throttled(code: str = "TooManyRequestsException") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "busy"}}, "Invoke")
+
+
+class Client:
+    """A Lambda client that answers in turn: a dict is a result, an error is raised."""
+
+    def __init__(self, *answers: dict[str, Any] | ClientError) -> None:
+        self.answers = list(answers)
+        self.invocations = 0
+
+    def invoke(self, **_: object) -> dict[str, Any]:
+        self.invocations += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, ClientError):
+            raise answer
+        return {"Payload": BytesIO(b'{"feature_rows": 3, "online_written": 1}'), **answer}
+
+
+def processor(client: Client, patience: float = 100) -> tuple[RangeProcessor, list[float]]:
+    slept: list[float] = []
+    made = RangeProcessor(client, "processing", patience_seconds=patience, clock=lambda: sum(slept), sleep=slept.append)
+    return made, slept
+
+
+def test_a_range_is_widened_to_whole_hours_and_taken_chunk_by_chunk(deployed: Deployed) -> None:
+    report = deployed.json(
+        "backfill", "--start", "2025-01-01T02:30:00+02:00", "--end", "2025-01-01T13:01Z", "--chunk", "6h"
+    )
+    assert deployed.functions.events == [
+        {"start": "2025-01-01T00:00:00.000000Z", "end": "2025-01-01T06:00:00.000000Z"},
+        {"start": "2025-01-01T06:00:00.000000Z", "end": "2025-01-01T12:00:00.000000Z"},
+        {"start": "2025-01-01T12:00:00.000000Z", "end": "2025-01-01T14:00:00.000000Z"},
+    ]
+    assert (report["chunks"], report["feature_rows"], report["online_written"]) == (3, 72, 3)
+
+
+@given(start=moments, hours=st.integers(1, 400), length=st.integers(1, 100))
+def test_chunks_cover_a_range_without_gap_or_overlap(start: datetime, hours: int, length: int) -> None:
+    pieces = chunks(start, start + hours * HOUR, length * HOUR)
+    assert [first for first, _ in pieces] == [start, *(last for _, last in pieces[:-1])]
+    assert pieces[-1][1] == start + hours * HOUR
+    assert all(timedelta() < last - first <= length * HOUR for first, last in pieces)
+
+
+@given(first=moments, spans=st.timedeltas(timedelta(), timedelta(days=3)))
+def test_the_reach_of_readings_holds_every_window_with_one_of_them(first: datetime, spans: timedelta) -> None:
+    last, longest = first + spans, timedelta(hours=6)
+    start, end = reach(first, last, longest, now=datetime(2200, 1, 1, tzinfo=UTC))
+    # The first window that holds `first` ends with its hour; the last that holds `last` begins with its hour.
+    assert start <= first < start + HOUR
+    assert end - longest <= last < end - longest + HOUR
+
+
+def test_the_reach_ends_with_the_hour_that_is_not_over() -> None:
+    now = START + timedelta(hours=5, minutes=20)
+    assert reach(START, now, timedelta(hours=6), now=now) == (START, START + timedelta(hours=5))
+
+
+def test_whole_hours_keep_a_range_that_has_them() -> None:
+    assert whole_hours(START, START + HOUR) == (START, START + HOUR)
+    assert whole_hours(START + timedelta.resolution, START + HOUR + timedelta.resolution) == (START, START + 2 * HOUR)
+
+
+def test_a_failure_of_the_function_is_shown_with_its_payload(deployed: Deployed) -> None:
+    deployed.functions.script = lambda _: {"errorType": "AccessDenied", "errorMessage": "not allowed to read raw/"}
+    result = deployed.run("backfill", "--start", "2025-01-01T00:00Z", "--end", "2025-01-01T01:00Z")
+    assert result.exit_code == 1
+    assert "processing failed with AccessDenied: not allowed to read raw/" in result.stderr
+    assert "aws logs tail /aws/lambda/processing" in result.stderr
+
+
+def test_a_busy_function_is_asked_again_with_growing_pauses() -> None:
+    client = Client(throttled(), throttled(), throttled("ServiceException"), {})
+    processing, slept = processor(client)
+    assert processing.process(START, START + HOUR) == Processed(1, 3, 1)
+    assert client.invocations == 4
+    assert all(0.25 * 2**n <= pause <= 0.5 * 2**n for n, pause in enumerate(slept))
+
+
+def test_patience_with_a_busy_function_ends() -> None:
+    client = Client(*(throttled() for _ in range(100)))
+    processing, slept = processor(client, patience=60)
+    with pytest.raises(ClientError, match="TooManyRequests"):
+        processing.process(START, START + HOUR)
+    assert 30 < sum(slept) <= 60
+
+
+def test_any_other_refusal_is_not_tried_again() -> None:
+    client = Client(throttled("ResourceNotFoundException"))
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        processor(client)[0].process(START, START + HOUR)
+    assert client.invocations == 1
+
+
+def too_long(most: timedelta) -> Callable[[dict[str, str]], dict[str, Any]]:
+    """A function that runs out of time for more than ``most``."""
+
+    def run(event: dict[str, str]) -> dict[str, Any]:
+        if datetime.fromisoformat(event["end"]) - datetime.fromisoformat(event["start"]) > most:
+            return {
+                "errorType": "Sandbox.Timedout",
+                "errorMessage": "RequestId: 1 Error: Task timed out after 300.00 seconds",
+            }
+        return {"feature_rows": 1, "online_written": 0}
+
+    return run
+
+
+def test_a_chunk_that_takes_too_long_is_divided(deployed: Deployed) -> None:
+    deployed.functions.script = too_long(3 * HOUR)
+    report = deployed.json("backfill", "--start", "2025-01-01T00:00Z", "--end", "2025-01-01T07:00Z", "--chunk", "7h")
+    done = [event for event in deployed.functions.events if "feature_rows" in deployed.functions.script(event)]
+    assert [(event["start"][11:13], event["end"][11:13]) for event in done] == [
+        ("00", "03"),
+        ("03", "05"),
+        ("05", "07"),
+    ]
+    assert report["feature_rows"] == 3
+
+
+def test_one_hour_that_takes_too_long_is_an_error() -> None:
+    client = Client(
+        {"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage": "Task timed out after 3 seconds"}')}
+    )
+    with pytest.raises(FunctionFailedError, match="timed out"):
+        processor(client)[0].process(START, START + HOUR)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--start", "2025-01-02T00:00Z", "--end", "2025-01-01T00:00Z"), "holds nothing"),
+        (("--start", "2025-01-01T00:00", "--end", "2025-01-02T00:00Z"), "--start"),
+        (("--start", "2025-01-01T00:00Z", "--end", "tomorrow"), "--end"),
+        (("--start", "2025-01-01T00:00Z", "--end", "2025-01-02T00:00Z", "--chunk", "90m"), "whole number of hours"),
+        (("--start", "2025-01-01T00:00Z", "--end", "2025-01-02T00:00Z", "--chunk", "long"), "--chunk"),
+    ],
+)
+def test_a_range_that_cannot_be_meant_starts_nothing(deployed: Deployed, options: tuple[str, ...], told: str) -> None:
+    result = deployed.run("backfill", *options)
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert deployed.functions.events == []

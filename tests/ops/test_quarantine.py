@@ -1,0 +1,281 @@
+"""``mlops quarantine``: what was refused is counted, shown and let in after a fix, never lost or doubled on the way."""
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlops_core.errors import QuarantineReason
+from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
+from mlops_core.quarantine import QuarantineRecord
+from mlops_core.telemetry import failure_message, reading_message
+from ops.dead_letters import envelope_of
+from ops.quarantined import AT_ONCE, Quarantine, Release, Retried, SecondChance, release_of, retry
+from tests.ops.conftest import Deployed, envelope
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+LATE = NOW - timedelta(days=30)
+
+
+def record(
+    payload: bytes = b"{", reason: QuarantineReason = QuarantineReason.BAD_JSON, **fields: object
+) -> QuarantineRecord:
+    given = {
+        "detail": "why",
+        "topic": "industrial/machine/A/temperature",
+        "received_at": NOW,
+        "message_id": "1",
+    } | fields
+    return QuarantineRecord(reason=reason, payload=payload, **given)
+
+
+def late(number: int, at: datetime = LATE) -> QuarantineRecord:
+    """A valid reading that came 30 days after it was taken."""
+    message = reading_message("A", "temperature", at + timedelta(minutes=number), float(number % 100))
+    return record(message.payload, QuarantineReason.TOO_LATE, topic=message.topic, message_id=str(number))
+
+
+def quarantined(deployed: Deployed) -> list[str]:
+    return list(deployed.stack.lake.versions(QUARANTINE_PREFIX))
+
+
+def readings(deployed: Deployed) -> list[tuple[object, ...]]:
+    return decode_readings(deployed.stack.lake.read_all(deployed.stack.lake.versions(RAW_PREFIX))).rows()
+
+
+def test_refusals_are_counted_by_day_and_reason_beside_the_dead_letters(deployed: Deployed) -> None:
+    yesterday = NOW - timedelta(days=1)
+    for number, received_at in enumerate([NOW, NOW, yesterday]):
+        deployed.refuse(record(received_at=received_at, message_id=str(number)))
+    deployed.refuse(late(1))
+    deployed.send("dead_letter_queue_url", {})
+    report = deployed.json("quarantine", "list", "--days", "2")
+    assert report["quarantined"] == {
+        f"{yesterday:%Y-%m-%d}": {"BAD_JSON": 1},
+        f"{NOW:%Y-%m-%d}": {"BAD_JSON": 2, "TOO_LATE": 1},
+    }
+    assert report["dead_letters"] == 1
+    one_day = deployed.json("quarantine", "list", "--date", f"{yesterday:%Y-%m-%d}")
+    assert one_day["quarantined"] == {f"{yesterday:%Y-%m-%d}": {"BAD_JSON": 1}}
+    assert "TOO_LATE" in deployed.run("quarantine", "list").stdout
+
+
+def test_an_example_shows_its_bytes_as_text_or_as_what_they_are(deployed: Deployed) -> None:
+    key = deployed.refuse(record('{"é": '.encode(), topic="t/1"))
+    deployed.refuse(record(b"\xff\x00", QuarantineReason.BAD_ENCODING))
+    (text,) = deployed.json("quarantine", "show", "--reason", "BAD_JSON")["examples"]
+    assert (text["key"], text["payload_text"], text["topic"], text["detail"], text["payload_bytes"]) == (
+        key,
+        '{"é": ',
+        "t/1",
+        "why",
+        7,
+    )
+    (raw,) = deployed.json("quarantine", "show", "--reason", "BAD_ENCODING")["examples"]
+    assert raw["payload_hex"] == "ff 00"
+    assert len(deployed.json("quarantine", "show", "--count", "5")["examples"]) == 2
+    assert "ff 00" in deployed.run("quarantine", "show", "--reason", "BAD_ENCODING").stdout
+    assert "Nothing like that" in deployed.run("quarantine", "show", "--reason", "EMPTY").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("show", "--reason", "UGLY"), ("list", "--date", "today"), ("replay", "--reason", "x")]
+)
+def test_a_reason_or_day_that_does_not_exist_is_an_error(deployed: Deployed, arguments: tuple[str, ...]) -> None:
+    result = deployed.run("quarantine", *arguments)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_is_valid_now_moves_into_the_lake_and_the_rest_stays(deployed: Deployed) -> None:
+    """As after a fix: these were refused by rules that are no longer ours."""
+    message = reading_message("A", "vibration", NOW, 3.0)
+    deployed.refuse(record(message.payload, QuarantineReason.UNKNOWN_SENSOR, topic=message.topic))
+    broken = deployed.refuse(record())
+    report = deployed.json("quarantine", "replay")
+    assert (report["accepted"], report["still_refused"]) == (1, {"BAD_JSON": 1})
+    assert quarantined(deployed) == [broken]
+    assert readings(deployed) == [("A", "vibration", NOW, 3.0)]
+    assert deployed.json("quarantine", "replay")["accepted"] == 0
+
+
+def test_a_failure_event_goes_to_the_events_and_the_label_history(deployed: Deployed) -> None:
+    message = failure_message("A", NOW, "BEARING", 12.0, 11.2)
+    deployed.refuse(record(message.payload, QuarantineReason.BAD_TOPIC, topic=message.topic))
+    assert deployed.json("quarantine", "replay")["accepted"] == 1
+    lake = deployed.stack.lake
+    assert decode_failures(lake.read_all(lake.versions(EVENTS_PREFIX)))["event_code"].to_list() == ["BEARING"]
+    (item,) = deployed.stack.dynamodb.scan(TableName=deployed.stack.output("label_history_table_name"))["Items"]
+    assert item["event_code"] == {"S": "BEARING"}
+    assert quarantined(deployed) == []
+
+
+def test_what_came_too_late_is_let_in_only_on_purpose_and_then_marked_as_replayed(deployed: Deployed) -> None:
+    deployed.refuse(late(1))
+    assert deployed.json("quarantine", "replay")["still_refused"] == {"TOO_LATE": 1}
+    assert deployed.json("quarantine", "replay", "--accept-late")["accepted"] == 1
+    chance = SecondChance("industrial/machine", timedelta(hours=48), accept_late=True)
+    judged = chance.judge(late(1))
+    assert not isinstance(judged, QuarantineReason)
+    assert judged.replayed
+
+
+def test_what_was_let_in_names_the_hours_whose_features_to_compute(deployed: Deployed) -> None:
+    at = LATE.replace(minute=30)
+    deployed.refuse(late(0, at))
+    shown = deployed.run("quarantine", "replay", "--accept-late").stdout
+    end = at + timedelta(hours=24)
+    assert f"mlops backfill --stack dev --start {at:%Y-%m-%dT%HZ} --end {end:%Y-%m-%dT%HZ}" in shown
+
+
+def test_a_dry_run_says_what_would_be_let_in_and_changes_nothing(deployed: Deployed) -> None:
+    key = deployed.refuse(late(1))
+    assert deployed.json("quarantine", "replay", "--accept-late", "--dry-run")["accepted"] == 1
+    assert quarantined(deployed) == [key]
+    assert deployed.stack.lake.versions(RAW_PREFIX) == {}
+
+
+def test_only_the_chosen_reason_is_judged(deployed: Deployed) -> None:
+    deployed.refuse(late(1))
+    deployed.refuse(record())
+    report = deployed.json("quarantine", "replay", "--accept-late", "--reason", "TOO_LATE")
+    assert (report["accepted"], report["still_refused"]) == (1, {})
+
+
+class StopError(Exception):
+    """The process ends here."""
+
+
+class Stopping:
+    """A client or store that ends the process before or after its n-th call."""
+
+    def __init__(self, real: object, calls: Counter[str], stop_at: int, *, after: bool) -> None:
+        self._real, self._calls, self._stop_at, self._after = real, calls, stop_at, after
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def call(*arguments: object, **options: object) -> object:
+            self._calls["all"] += 1
+            stop = self._calls["all"] > self._stop_at
+            if stop and not self._after:
+                raise StopError
+            result = getattr(self._real, name)(*arguments, **options)
+            if stop:
+                raise StopError
+            return result
+
+        return call
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
+@given(stops=st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=3), count=st.integers(1, 6))
+def test_stopped_anywhere_and_started_again_each_message_is_in_the_lake_once_and_in_quarantine_no_more(
+    deployed: Deployed, stops: list[tuple[int, bool]], count: int
+) -> None:
+    stack = deployed.stack
+    for key in stack.lake.versions(""):
+        stack.s3.delete_object(Bucket="lake", Key=key)
+    for number in range(count):
+        deployed.refuse(late(number))
+    failure = failure_message("A", LATE, "BEARING", 12.0, 11.2)
+    deployed.refuse(record(failure.payload, QuarantineReason.TOO_LATE, topic=failure.topic))
+    chance = SecondChance("industrial/machine", timedelta(hours=48), accept_late=True)
+    for stop_at, after in stops:
+        calls: Counter[str] = Counter()
+        whole = release_of(stack)
+        release = Release(
+            Stopping(stack.s3, calls, stop_at, after=after),
+            "lake",
+            Stopping(stack.lake, calls, stop_at, after=after),
+            Stopping(whole._history, calls, stop_at, after=after),
+            shards=1,
+        )
+        before = set(readings(deployed)) | {
+            row for key in quarantined(deployed) for row in rows_of(deployed, key, chance)
+        }
+        with contextlib.suppress(StopError):
+            retry(refused_in(deployed), chance, release)
+        still = set(readings(deployed)) | {
+            row for key in quarantined(deployed) for row in rows_of(deployed, key, chance)
+        }
+        assert still == before  # nothing is lost at any moment
+    retry(refused_in(deployed), chance, release_of(stack))
+    assert quarantined(deployed) == []
+    expected = {("A", "temperature", LATE + timedelta(minutes=number), float(number)) for number in range(count)}
+    assert set(readings(deployed)) == expected
+    assert decode_failures(stack.lake.read_all(stack.lake.versions(EVENTS_PREFIX))).unique().height == 1
+
+
+def refused_in(deployed: Deployed) -> list[tuple[str, QuarantineRecord]]:
+    quarantine = Quarantine(deployed.stack.lake)
+    return list(quarantine.records(quarantine.keys([NOW.date()])))
+
+
+def rows_of(deployed: Deployed, key: str, chance: SecondChance) -> list[tuple[object, ...]]:
+    (refused,) = Quarantine(deployed.stack.lake).records([key])
+    judged = chance.judge(refused.record)
+    value = getattr(judged, "value", None)
+    return (
+        []
+        if value is None or isinstance(judged, QuarantineReason)
+        else [(judged.machine_id, "temperature", judged.event_timestamp, value)]
+    )
+
+
+def test_more_messages_than_are_taken_at_once_are_all_released() -> None:
+    released: list[int] = []
+
+    class Counted:
+        def release(self, accepted: list[object]) -> None:
+            released.append(len(accepted))
+
+    chance = SecondChance("industrial/machine", timedelta(hours=48), accept_late=True)
+    retried = retry(((str(number), late(number)) for number in range(AT_ONCE + 1)), chance, Counted())
+    assert released == [AT_ONCE, 1]
+    assert retried == Retried(AT_ONCE + 1, Counter(), LATE, LATE + timedelta(minutes=AT_ONCE))
+
+
+def test_dead_letters_go_back_to_the_queue_that_they_were_meant_for(deployed: Deployed) -> None:
+    reading = envelope("industrial/machine/A/temperature", b"{}")
+    failure = envelope("industrial/machine/A/event/failure", b"{}")
+    by_rule = {
+        "ruleName": "temperature",
+        "topic": "industrial/machine/B/temperature",
+        "base64OriginalPayload": "e30=",
+        "failures": [{"failedAction": "SqsAction", "failedResource": "q", "errorMessage": "denied"}],
+    }
+    for letter in (reading, failure, by_rule):
+        deployed.send("dead_letter_queue_url", letter)
+    assert deployed.json("quarantine", "redrive") == {"stack": "dev", "sent": {"readings": 2, "failures": 1}, "left": 0}
+    assert deployed.received("label_queue_url") == [failure]
+    first, second = sorted(deployed.received("ingestion_queue_url"), key=lambda body: body["topic"])
+    assert first == reading
+    assert (second["topic"], second["payload_base64"]) == ("industrial/machine/B/temperature", "e30=")
+    assert abs(second["received_at_ms"] / 1000 - datetime.now(UTC).timestamp()) < 3600
+    assert deployed.received("dead_letter_queue_url") == []
+
+
+def test_a_dead_letter_that_is_no_message_stays_and_is_counted(deployed: Deployed) -> None:
+    for letter in ({}, {"start": "x"}, envelope("industrial/machine/A/temperature", b"")):
+        deployed.send("dead_letter_queue_url", letter)
+    report = deployed.json("quarantine", "redrive")
+    assert (report["sent"], report["left"]) == ({"readings": 1}, 2)
+    assert sorted(map(json.dumps, deployed.received("dead_letter_queue_url"))) == ['{"start": "x"}', "{}"]
+
+
+def test_a_limit_bounds_what_is_sent_back(deployed: Deployed) -> None:
+    for number in range(3):
+        deployed.send("dead_letter_queue_url", envelope(f"industrial/machine/A{number}/temperature", b""))
+    assert deployed.json("quarantine", "redrive", "--limit", "2")["sent"] == {"readings": 2}
+    assert deployed.json("quarantine", "redrive")["sent"] == {"readings": 1}
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", "null", '"x"', "{}", '{"topic": "t"}', '{"topic": 1, "base64OriginalPayload": "e30="}']
+)
+def test_only_a_message_of_a_machine_has_an_envelope(body: str) -> None:
+    assert envelope_of(body, 1) is None

@@ -1,0 +1,151 @@
+"""``mlops status`` and ``mlops machines list``: what waits, what was refused, what is late and who is silent."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.machine_state import MachineStates
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from mlops_core.checkpoint import Checkpoint
+from mlops_core.degradation import new_machine
+from mlops_core.errors import QuarantineReason
+from mlops_core.lake import encode_readings
+from mlops_core.quarantine import QuarantineRecord
+from mlops_core.telemetry import Reading
+from ops.fleet import Freshness, OnlineRow, freshness
+from tests.ops.conftest import Deployed, envelope
+
+HOUR = timedelta(hours=1)
+LENGTHS = [HOUR, 6 * HOUR, 24 * HOUR]
+
+
+def hear(deployed: Deployed, machine_id: str, channel: str, at: datetime) -> None:
+    reading = Reading(machine_id=machine_id, channel=channel, event_timestamp=at, value=1.0, received_at=at)
+    for raw in encode_readings([reading]):
+        deployed.stack.lake.create(*raw)
+
+
+def offer(deployed: Deployed, machine_id: str, window_end: datetime, features: dict[str, float | None]) -> None:
+    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.output("realtime_features_table_name"))
+    table.offer(FeatureRow(machine_id, window_end, 1, features), updated_at=window_end)
+
+
+def test_an_empty_stack_is_reported_as_such(deployed: Deployed) -> None:
+    report = deployed.json("status")
+    assert report["queues"] == {
+        name: {"waiting": 0, "in_flight": 0} for name in ("readings", "failures", "dead letters")
+    }
+    assert (report["processing"], report["quarantined_today"], report["machines"]) == (None, {}, [])
+    assert "no scheduled run has ended yet" in deployed.run("status").stdout
+
+
+def test_queues_dead_letters_lag_and_refusals_are_counted(deployed: Deployed) -> None:
+    now = datetime.now(UTC)
+    deployed.send("ingestion_queue_url", envelope("t", b""))
+    deployed.send("dead_letter_queue_url", {})
+    deployed.received("dead_letter_queue_url")
+    until = now - 7 * HOUR
+    CheckpointFile(deployed.stack.lake).move(
+        Checkpoint(version=1, processed_from=until - HOUR, processed_until=until, hours={}, due=("2026-11-21T10/00",)),
+        after=None,
+    )
+    for number in range(2):
+        deployed.refuse(
+            QuarantineRecord(
+                reason=QuarantineReason.BAD_JSON,
+                detail="",
+                topic="t",
+                payload=b"{",
+                received_at=now,
+                message_id=str(number),
+            )
+        )
+    report = deployed.json("status")
+    assert report["queues"]["readings"] == {"waiting": 1, "in_flight": 0}
+    assert report["queues"]["dead letters"] == {"waiting": 0, "in_flight": 1}
+    assert report["processing"]["lag_hours"] == pytest.approx(7, abs=0.1)
+    assert report["processing"]["partitions_due"] == 1
+    assert report["quarantined_today"] == {"BAD_JSON": 2}
+    shown = deployed.run("status").stdout
+    assert "7.0 h ago" in shown
+    assert "BAD_JSON 2" in shown
+
+
+def test_each_channel_of_each_machine_has_its_own_silence(deployed: Deployed) -> None:
+    now = datetime.now(UTC)
+    hear(deployed, "PUMP-1", "temperature", now - timedelta(minutes=1))
+    hear(deployed, "PUMP-1", "temperature", now - timedelta(minutes=2))
+    offer(
+        deployed,
+        "PUMP-1",
+        now - HOUR,
+        {"vibration_count_1h": 0.0, "vibration_count_6h": 3.0, "temperature_count_1h": 60.0},
+    )
+    (machine,) = deployed.json("status")["machines"]
+    by_channel = {channel["channel"]: channel for channel in machine["channels"]}
+    assert by_channel["temperature"]["silent"] is False
+    assert datetime.fromisoformat(by_channel["temperature"]["last_seen"]) == now - timedelta(minutes=1)
+    assert by_channel["vibration"]["silent"] is True
+    assert by_channel["vibration"]["last_seen"] is None
+    assert datetime.fromisoformat(by_channel["vibration"]["not_after"]) == now - 2 * HOUR
+    (patient,) = deployed.json("status", "--silent-after", "3h")["machines"]
+    assert [channel["silent"] for channel in patient["channels"]] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("counts", "silent_hours"),
+    [
+        ({"1h": 5, "6h": 5, "24h": 5}, 0),
+        ({"1h": 0, "6h": 5, "24h": 5}, 1),
+        ({"1h": 0, "6h": 0, "24h": 5}, 6),
+        ({"1h": 0, "6h": 0, "24h": 0}, 24),
+        ({}, 24),
+    ],
+)
+def test_windows_that_hold_nothing_bound_the_last_reading(counts: dict[str, int], silent_hours: int) -> None:
+    """Windows end here ------------------------------------> |
+    24h [.................................................)
+                                          6h [.............)
+                                                      1h [.)   empty: the last reading came before this one began
+    """
+    end = datetime(2025, 1, 2, tzinfo=UTC)
+    row = OnlineRow("M", end, 1, {f"vibration_count_{length}": float(count) for length, count in counts.items()})
+    found = {fresh.channel: fresh for fresh in freshness("M", row, {}, LENGTHS)}
+    assert found["vibration"] == Freshness("vibration", None, end - silent_hours * HOUR)
+
+
+def test_a_channel_never_heard_of_is_silent() -> None:
+    never = Freshness("vibration", None, None)
+    assert never.is_silent(datetime(2025, 1, 1, tzinfo=UTC), timedelta(days=365))
+    assert freshness("M", None, {}, LENGTHS)[1] == never
+
+
+def test_machines_are_those_of_any_table_and_of_the_newest_readings(deployed: Deployed) -> None:
+    now = datetime.now(UTC)
+    states = MachineStates(deployed.stack.dynamodb, deployed.stack.output("machine_state_table_name"))
+    states.create(new_machine("SIMULATED", seed=1, at=now))
+    offer(
+        deployed,
+        "SEEN-ONLINE",
+        now - HOUR,
+        {"vibration_rms_1h": None, "vibration_rms_6h": 8.0, "vibration_count_6h": 9.0},
+    )
+    hear(deployed, "JUST-HEARD", "vibration", now)
+    machines = {machine["machine_id"]: machine for machine in deployed.json("machines", "list")["machines"]}
+    assert list(machines) == ["JUST-HEARD", "SEEN-ONLINE", "SIMULATED"]
+    assert [machine["status"] for machine in machines.values()] == [None, None, "healthy"]
+    assert [machine["zone"] for machine in machines.values()] == [None, "C", None]
+    shown = deployed.run("machines", "list").stdout
+    assert "SIMULATED" in shown
+    assert "8.00" in shown
+
+
+def test_the_truth_about_a_simulated_machine_is_not_shown(deployed: Deployed) -> None:
+    states = MachineStates(deployed.stack.dynamodb, deployed.stack.output("machine_state_table_name"))
+    states.create(new_machine("SIMULATED", seed=1, at=datetime.now(UTC)))
+    assert "health_index" not in deployed.run("machines", "list", "--json").stdout
+
+
+def test_a_length_that_cannot_be_read_names_its_option(deployed: Deployed) -> None:
+    assert "--silent-after" in deployed.run("status", "--silent-after", "soon").stderr
