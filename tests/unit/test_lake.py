@@ -1,5 +1,7 @@
 import gzip
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -81,7 +83,7 @@ def lines_of(body):
 
 
 def gz(*lines):
-    return gzip.compress(b"".join(line + b"\n" for line in lines))
+    return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
 
 
 GOOD = b'{"machine_id":"PUMP-A01","channel":"vibration","event_timestamp":"2026-11-21T12:00:00.000000Z","value":2.5}'
@@ -242,7 +244,9 @@ def test_a_malformed_line_that_nobody_looks_at_is_an_error(line):
         decode_failures([gz(line)])
 
 
-@pytest.mark.parametrize("body", [b"", b"plain", gz(GOOD)[:-4], gz(GOOD)[:-8] + bytes(8), gz(*[GOOD] * 999)[:80]])
+@pytest.mark.parametrize(
+    "body", [b"", b"plain", gz(GOOD)[:-4], gz(GOOD)[:-8] + bytes(8), gz(*[GOOD] * 999)[:80]], ids=range(5)
+)
 def test_an_object_that_is_not_whole_is_an_error_and_never_empty(body):
     for decode in (decode_readings, decode_failures):
         with pytest.raises(MalformedObjectError, match="object 1"):
@@ -261,3 +265,10 @@ def test_values_of_every_magnitude_survive_storage():
     decoded = decode_readings([body for _, body in stored]).sort("event_timestamp")
     assert decoded["value"].to_list() == values
     assert decoded["value"].dtype == pl.Float64
+
+
+def test_what_only_writes_to_the_lake_starts_without_polars():
+    modules = ("lake", "telemetry", "processing", "severity", "checkpoint")
+    probe = f"import sys; from mlops_core import {', '.join(modules)}; print('polars' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

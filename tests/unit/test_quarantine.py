@@ -76,6 +76,7 @@ def test_the_day_of_a_key_is_the_day_in_utc():
         gzip.compress(b'{"payload_base64":1}'),
         encode_quarantine(record()).body[:-9],
     ],
+    ids=range(8),
 )
 def test_what_is_no_record_is_refused(body):
     with pytest.raises(MalformedObjectError, match="quarantine record"):
