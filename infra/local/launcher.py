@@ -10,6 +10,8 @@ Runs inside the emulator's own environment, so it imports the standard library a
 4. A failed function reports its exception's class as ``errorType``, as Lambda does: Step Functions catches by it.
 5. A layer is unpacked once and shared by its workers (as under ``/opt``), not once for each of them.
 
+6. A request over loopback counts as one over TLS, which it stands for: bucket policies that refuse plain text hold.
+
 Each patched name is asserted to exist first: another release of the emulator fails here, not quietly later.
 It stops when its standard input closes, so that it never outlives the process that started it.
 """
@@ -168,6 +170,16 @@ def share_layers(runtime: ModuleType, folder: Path) -> None:
     patch(runtime, "zipfile", stand_in)
 
 
+def trust_loopback(app: ModuleType) -> None:
+    """Let ``aws:SecureTransport`` be true: the emulator listens on loopback only."""
+    pin: Callable[[str, bool], None] = require(app, "pin_request_origin")
+
+    def pin_as_secure(source_ip: str, _: bool) -> None:
+        pin(source_ip, True)
+
+    patch(app, "pin_request_origin", pin_as_secure)
+
+
 def stop_with_parent() -> None:
     """End this process, as SIGTERM would, once standard input reaches its end."""
 
@@ -190,6 +202,7 @@ def main(lambda_python: str) -> None:
     report_error_types(runtime, functions)
     batch_as_configured(queues, functions)
     patch(scheduler, "_SCHEDULE_TICK_INTERVAL", SCHEDULER_TICK_SECONDS)
+    trust_loopback(app)
     share_layers(runtime, Path(tempfile.gettempdir()) / "layers")
     sys.argv = ["ministack"]
     require(app, "main")()

@@ -88,6 +88,13 @@ KINDS: Mapping[str, Kind] = {
         named="name",
         rename={"kmsMasterKeyId": "Attributes.KmsMasterKeyId", "policy": "Attributes.Policy"},
     ),
+    "aws:sns/topicPolicy:TopicPolicy": Kind(
+        "sns",
+        "set_topic_attributes",
+        lambda created: {"id": created.inputs["arn"]},
+        rename={"arn": "TopicArn", "attributeName": "AttributeName", "policy": "AttributeValue"},
+        reshape=lambda inputs: {**inputs, "attributeName": "Policy"},
+    ),
     "aws:sns/topicSubscription:TopicSubscription": Kind(
         "sns", "subscribe", _subscription, rename={"topic": "TopicArn"}
     ),

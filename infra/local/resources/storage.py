@@ -22,6 +22,17 @@ def _bucket_setting(operation: str, rename: Mapping[str, str] | None = None) -> 
     return Kind("s3", operation, lambda created: {"id": created.inputs["bucket"]}, rename=rename or {})
 
 
+def _notification_inputs(inputs: Values) -> dict[str, Any]:
+    """EventBridge is an empty block in the API, a switch in Pulumi."""
+    rest = {key: value for key, value in inputs.items() if key != "eventbridge"}
+    return {**rest, "eventBridgeConfiguration": {}} if inputs.get("eventbridge") else rest
+
+
+def _logging_inputs(inputs: Values) -> dict[str, Any]:
+    target = {key: value for key, value in inputs.items() if key != "bucket"}
+    return {"bucket": inputs["bucket"], "bucketLoggingStatus": {"loggingEnabled": target}}
+
+
 def _tag_bucket(tags: Mapping[str, str], created: Created) -> dict[str, Any]:
     return {
         "Bucket": created.inputs["bucket"],
@@ -111,6 +122,16 @@ KINDS: Mapping[str, Kind] = {
         "put_bucket_lifecycle_configuration", {"rules": "LifecycleConfiguration.Rules"}
     ),
     "aws:s3/bucketPolicy:BucketPolicy": _bucket_setting("put_bucket_policy"),
+    "aws:s3/bucketNotification:BucketNotification": Kind(
+        "s3",
+        "put_bucket_notification_configuration",
+        lambda created: {"id": created.inputs["bucket"]},
+        rename={"eventBridgeConfiguration": "NotificationConfiguration.EventBridgeConfiguration"},
+        reshape=_notification_inputs,
+    ),
+    "aws:s3/bucketLogging:BucketLogging": Kind(
+        "s3", "put_bucket_logging", lambda created: {"id": created.inputs["bucket"]}, reshape=_logging_inputs
+    ),
     "aws:s3/bucketObjectv2:BucketObjectv2": Kind(
         "s3",
         "put_object",

@@ -87,6 +87,10 @@ class Lake(pulumi.ComponentResource):
 
 
 lake = Lake("lake")
+aws.s3.BucketNotification("notification", bucket=lake.bucket.bucket, eventbridge=True, opts=options)
+aws.s3.BucketLogging(
+    "logging", bucket=lake.bucket.bucket, target_bucket=lake.bucket.bucket, target_prefix="access/", opts=options
+)
 key = aws.kms.Key("key", description="sample", enable_key_rotation=True, deletion_window_in_days=7, opts=options)
 aws.kms.Alias("alias", name="alias/sample", target_key_id=key.key_id, opts=options)
 dead = aws.sqs.Queue("dead", message_retention_seconds=1209600, sqs_managed_sse_enabled=True, opts=options)
@@ -268,6 +272,24 @@ aws.glue.CatalogTable(
     opts=options,
 )
 topic = aws.sns.Topic("alarms", kms_master_key_id=key.arn, opts=options)
+aws.sns.TopicPolicy(
+    "alarms-policy",
+    arn=topic.arn,
+    policy=pulumi.Output.json_dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                    "Action": "sns:Publish",
+                    "Resource": topic.arn,
+                }
+            ],
+        }
+    ),
+    opts=options,
+)
 aws.sns.TopicSubscription("alarms-queue", topic=topic.arn, protocol="sqs", endpoint=dead.arn, opts=options)
 aws.cloudwatch.MetricAlarm(
     "alarm",
