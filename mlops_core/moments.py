@@ -9,6 +9,7 @@ computation of higher-order multivariate central moments", Computational Statist
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import polars as pl
 
@@ -35,26 +36,36 @@ _OLDER = {name: f"{name}_older" for name in MOMENTS}
 
 
 def _differences() -> list[pl.Expr]:
-    """What the moments of a union need of its two parts: their shares, and how far their means are apart."""
+    """How far the parts' means are apart, and the parts' shares of the union."""
     total = (pl.col("count_older") + pl.col("count")).clip(1)
     both = (pl.col("count_older") > 0) & (pl.col("count") > 0)
     apart = (pl.col("reference") - pl.col("reference_older")) + (pl.col("mean_offset") - pl.col("mean_offset_older"))
     time_apart = pl.col("time_offset") - pl.col("time_offset_older")
     return [
-        (pl.col("count_older") / total).alias("share_older"),
-        (pl.col("count") / total).alias("share"),
-        pl.when(both).then(apart).otherwise(0.0).alias("apart"),
-        pl.when(both).then(time_apart).otherwise(0.0).alias("time_apart"),
+        (pl.col("count_older") / total).alias("p"),
+        (pl.col("count") / total).alias("q"),
+        pl.when(both).then(apart).otherwise(0.0).alias("d"),
+        pl.when(both).then(time_apart).otherwise(0.0).alias("dt"),
         (pl.col("count") > 0).alias("is_present"),
+    ]
+
+
+def _products() -> list[pl.Expr]:
+    """What several moments of the union share."""
+    weight = pl.col("count_older") * pl.col("q")  # n_older n_newer / n
+    return [
+        (weight * pl.col("d")).alias("wd"),
+        (weight * pl.col("d") * pl.col("d")).alias("wdd"),
+        (pl.col("p") * pl.col("moment_2")).alias("pm"),
+        (pl.col("q") * pl.col("moment_2_older")).alias("qm"),
+        (weight * pl.col("dt")).alias("wdt"),
     ]
 
 
 def _merged() -> list[pl.Expr]:
     a = {name: pl.col(f"{name}_older") for name in MOMENTS}
     b = {name: pl.col(name) for name in MOMENTS}
-    p, q = pl.col("share_older"), pl.col("share")
-    d, dt = pl.col("apart"), pl.col("time_apart")
-    weight = a["count"] * q  # n_older n_newer / n
+    p, q, d, dt, pm, qm, wdd = (pl.col(name) for name in ("p", "q", "d", "dt", "pm", "qm", "wdd"))
 
     def newest(name: str, then: pl.Expr) -> pl.Expr:
         return pl.when("is_present").then(then).otherwise(a[name]).alias(name)
@@ -64,18 +75,15 @@ def _merged() -> list[pl.Expr]:
         b["count"] + a["count"],
         newest("reference", b["reference"]),
         newest("mean_offset", b["mean_offset"] - p * d),
-        b["moment_2"] + a["moment_2"] + d * d * weight,
-        b["moment_3"] + a["moment_3"] + d * (d * d * weight * (p - q) + 3.0 * (p * b["moment_2"] - q * a["moment_2"])),
+        b["moment_2"] + a["moment_2"] + wdd,
+        b["moment_3"] + a["moment_3"] + d * (wdd * (p - q) + 3.0 * (pm - qm)),
         b["moment_4"]
         + a["moment_4"]
         + d
-        * (
-            d * (d * d * weight * (p * p - p * q + q * q) + 6.0 * (p * p * b["moment_2"] + q * q * a["moment_2"]))
-            + 4.0 * (p * b["moment_3"] - q * a["moment_3"])
-        ),
+        * (d * (wdd * (1.0 - 3.0 * p * q) + 6.0 * (p * pm + q * qm)) + 4.0 * (p * b["moment_3"] - q * a["moment_3"])),
         newest("time_offset", b["time_offset"] - p * dt),
-        b["time_moment_2"] + a["time_moment_2"] + dt * dt * weight,
-        b["time_value_moment"] + a["time_value_moment"] + d * dt * weight,
+        b["time_moment_2"] + a["time_moment_2"] + dt * pl.col("wdt"),
+        b["time_value_moment"] + a["time_value_moment"] + dt * pl.col("wd"),
         pl.when(a["minimum"] < b["minimum"]).then(a["minimum"]).otherwise(b["minimum"]).alias("minimum"),
         pl.when(a["maximum"] > b["maximum"]).then(a["maximum"]).otherwise(b["maximum"]).alias("maximum"),
         newest("last_value", b["last_value"]),
@@ -84,7 +92,7 @@ def _merged() -> list[pl.Expr]:
 
 
 # Building expressions takes longer than evaluating them on a small frame.
-_DIFFERENCES, _MERGED = _differences(), _merged()
+_DIFFERENCES, _PRODUCTS, _MERGED = _differences(), _products(), _merged()
 
 
 def merge(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
@@ -93,18 +101,22 @@ def merge(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
     Both frames have the columns of MOMENTS with no nulls, equal heights, and times on one origin; each reading of an
     older row comes before every reading of the newer one.
     """
-    return newer.hstack(older.rename(_OLDER)).with_columns(_DIFFERENCES).select(_MERGED)
+    return newer.hstack(older.rename(_OLDER)).with_columns(_DIFFERENCES).with_columns(_PRODUCTS).select(_MERGED)
 
 
 def shift(moments: pl.DataFrame, rows: int, time_shift: float) -> pl.DataFrame:
     """The moments `rows` rows earlier on a dense grid, their times moved back by `time_shift` microseconds."""
     if rows == 0:
         return moments
-    shifted = [
+    return moments.select(_shifted(rows, time_shift))
+
+
+@lru_cache(maxsize=256)
+def _shifted(rows: int, time_shift: float) -> list[pl.Expr]:
+    return [
         (pl.col(name) - time_shift if name == "time_offset" else pl.col(name)).shift(rows, fill_value=empty)
         for name, (_, empty) in MOMENTS.items()
     ]
-    return moments.select(shifted)
 
 
 def trailing(moments: pl.DataFrame, hops: tuple[int, ...], hop_microseconds: int) -> Iterator[pl.DataFrame]:
