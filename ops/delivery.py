@@ -10,14 +10,14 @@ import polars as pl
 
 from handlers.stores.lake import DataLake
 from handlers.stores.publisher import Publisher
-from mlops_core.lake import encode_readings
-from mlops_core.telemetry import Reading, reading_message
+from mlops_core.raw_history import encode_history
+from mlops_core.telemetry import reading_message
 from ops.concurrency import in_parallel
 from ops.console import Advance
 from ops.journal import Journal
 
 LIVE_BATCH = 1_000
-BULK_BATCH = 20_000
+BULK_BATCH = 100_000
 
 
 class Way(Protocol):
@@ -107,19 +107,8 @@ class BulkWriting:
 
     def send(self, readings: pl.DataFrame, advance: Advance) -> None:
         """Write the objects of these readings; one that is there already is durable, and so acknowledged."""
-        marked = [
-            Reading(
-                machine_id=machine_id,
-                channel=channel,
-                event_timestamp=event_timestamp,
-                value=value,
-                received_at=self._received_at,
-                replayed=True,
-            )
-            for machine_id, channel, event_timestamp, value in readings.iter_rows()
-        ]
-        objects = encode_readings(marked, shards=self._shards)
-        in_parallel(lambda raw: self._lake.create(raw.key, raw.body), objects, lambda _: None)
+        objects = encode_history(readings, received_at=self._received_at, shards=self._shards)
+        in_parallel(lambda raw: self._lake.create(*raw), objects, lambda _: None)
         advance(readings.height)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -36,14 +36,14 @@ _LONGEST_PAUSE_SECONDS = 20.0
 class Processed:
     """What processing a range wrote: feature rows, and how many of them the online store took as its newest."""
 
-    chunks: int = 0
+    invocations: int = 0
     feature_rows: int = 0
     online_written: int = 0
 
     def plus(self, other: "Processed") -> "Processed":
         """Both together."""
         return Processed(
-            self.chunks + other.chunks,
+            self.invocations + other.invocations,
             self.feature_rows + other.feature_rows,
             self.online_written + other.online_written,
         )
@@ -117,17 +117,29 @@ class RangeProcessor:
         self._clock, self._sleep = clock, sleep
 
     def process(self, start: datetime, end: datetime) -> Processed:
-        """Compute the features of [start, end), whole hours."""
-        try:
-            answer = self._invoke({"start": utc_text(start), "end": utc_text(end)})
-        except FunctionFailedError as error:
-            if not _ran_out_of_time(error) or end - start <= HOUR:
-                raise
-            middle = start + max(HOUR, (end - start) // 2 // HOUR * HOUR)
-            return self.process(start, middle).plus(self.process(middle, end))
-        return Processed(1, int(answer["feature_rows"]), int(answer["online_written"]))
+        """Compute the features of [start, end), whole hours.
 
-    def _invoke(self, event: dict[str, str]) -> dict[str, int]:
+        The function stops by itself when its time is nearly out, and is asked for the rest then.
+        """
+        done = Processed()
+        while start < end:
+            try:
+                answer = self._invoke({"start": utc_text(start), "end": utc_text(end)})
+            except FunctionFailedError as error:
+                if not _ran_out_of_time(error) or end - start <= HOUR:
+                    raise
+                middle = start + max(HOUR, (end - start) // 2 // HOUR * HOUR)
+                return done.plus(self.process(start, middle)).plus(self.process(middle, end))
+            done = done.plus(Processed(1, int(answer["feature_rows"]), int(answer["online_written"])))
+            if answer["is_complete"]:
+                break
+            reached = datetime.fromisoformat(answer["window_end"]) if answer["window_end"] else start
+            if reached <= start:
+                raise FunctionFailedError(self._function, "no progress", f"it stopped at {utc_text(start)} in its time")
+            start = reached
+        return done
+
+    def _invoke(self, event: dict[str, str]) -> dict[str, Any]:
         give_up = self._clock() + self._patience_seconds
         pause = 0.5
         while True:

@@ -1,5 +1,6 @@
 """``mlops backfill``: a range in bounded chunks, one at a time, with every failure seen."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from ops.errors import FunctionFailedError
 from ops.ranges import HOUR, Processed, RangeProcessor, chunks, reach, whole_hours
-from tests.ops.conftest import Deployed
+from tests.ops.conftest import COMPLETE, Deployed
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - zone beside it
@@ -27,14 +28,14 @@ class Client:
 
     def __init__(self, *answers: dict[str, Any] | ClientError) -> None:
         self.answers = list(answers)
-        self.invocations = 0
+        self.events: list[dict[str, str]] = []
 
-    def invoke(self, **_: object) -> dict[str, Any]:
-        self.invocations += 1
+    def invoke(self, *, Payload: bytes, **_: object) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self.events.append(json.loads(Payload))
         answer = self.answers.pop(0)
         if isinstance(answer, ClientError):
             raise answer
-        return {"Payload": BytesIO(b'{"feature_rows": 3, "online_written": 1}'), **answer}
+        return {"Payload": BytesIO(json.dumps(COMPLETE | answer.get("says", {})).encode()), **answer}
 
 
 def processor(client: Client, patience: float = 100) -> tuple[RangeProcessor, list[float]]:
@@ -52,7 +53,7 @@ def test_a_range_is_widened_to_whole_hours_and_taken_chunk_by_chunk(deployed: De
         {"start": "2025-01-01T06:00:00.000000Z", "end": "2025-01-01T12:00:00.000000Z"},
         {"start": "2025-01-01T12:00:00.000000Z", "end": "2025-01-01T14:00:00.000000Z"},
     ]
-    assert (report["chunks"], report["feature_rows"], report["online_written"]) == (3, 72, 3)
+    assert (report["invocations"], report["feature_rows"], report["online_written"]) == (3, 72, 3)
 
 
 @given(start=moments, hours=st.integers(1, 400), length=st.integers(1, 100))
@@ -93,8 +94,8 @@ def test_a_failure_of_the_function_is_shown_with_its_payload(deployed: Deployed)
 def test_a_busy_function_is_asked_again_with_growing_pauses() -> None:
     client = Client(throttled(), throttled(), throttled("ServiceException"), {})
     processing, slept = processor(client)
-    assert processing.process(START, START + HOUR) == Processed(1, 3, 1)
-    assert client.invocations == 4
+    assert processing.process(START, START + HOUR) == Processed(1, 24, 1)
+    assert len(client.events) == 4
     assert all(0.25 * 2**n <= pause <= 0.5 * 2**n for n, pause in enumerate(slept))
 
 
@@ -110,7 +111,7 @@ def test_any_other_refusal_is_not_tried_again() -> None:
     client = Client(throttled("ResourceNotFoundException"))
     with pytest.raises(ClientError, match="ResourceNotFound"):
         processor(client)[0].process(START, START + HOUR)
-    assert client.invocations == 1
+    assert len(client.events) == 1
 
 
 def too_long(most: timedelta) -> Callable[[dict[str, str]], dict[str, Any]]:
@@ -122,7 +123,7 @@ def too_long(most: timedelta) -> Callable[[dict[str, str]], dict[str, Any]]:
                 "errorType": "Sandbox.Timedout",
                 "errorMessage": "RequestId: 1 Error: Task timed out after 300.00 seconds",
             }
-        return {"feature_rows": 1, "online_written": 0}
+        return COMPLETE
 
     return run
 
@@ -136,7 +137,7 @@ def test_a_chunk_that_takes_too_long_is_divided(deployed: Deployed) -> None:
         ("03", "05"),
         ("05", "07"),
     ]
-    assert report["feature_rows"] == 3
+    assert report["feature_rows"] == 3 * 24
 
 
 def test_one_hour_that_takes_too_long_is_an_error() -> None:
@@ -144,6 +145,21 @@ def test_one_hour_that_takes_too_long_is_an_error() -> None:
         {"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage": "Task timed out after 3 seconds"}')}
     )
     with pytest.raises(FunctionFailedError, match="timed out"):
+        processor(client)[0].process(START, START + HOUR)
+
+
+def test_a_function_that_stops_in_time_is_asked_for_the_rest() -> None:
+    client = Client({"says": {"is_complete": False, "window_end": "2025-01-01T02:00:00.000000Z"}}, {})
+    assert processor(client)[0].process(START, START + 5 * HOUR) == Processed(2, 48, 2)
+    first, second = client.events
+    assert (first["start"], first["end"]) == ("2025-01-01T00:00:00.000000Z", "2025-01-01T05:00:00.000000Z")
+    assert (second["start"], second["end"]) == ("2025-01-01T02:00:00.000000Z", "2025-01-01T05:00:00.000000Z")
+
+
+@pytest.mark.parametrize("window_end", [None, "2025-01-01T00:00:00.000000Z"])
+def test_a_function_that_gets_nowhere_is_an_error(window_end: str | None) -> None:
+    client = Client({"says": {"is_complete": False, "window_end": window_end}})
+    with pytest.raises(FunctionFailedError, match="no progress"):
         processor(client)[0].process(START, START + HOUR)
 
 

@@ -138,7 +138,7 @@ def test_an_hour_that_has_not_ended_is_left_to_the_schedule(deployed: Deployed, 
     ahead = datetime.now(UTC) + timedelta(minutes=2)  # as far as a clock may be wrong, so that no hour ends meanwhile
     file.write_text(f"timestamp,value\n{ahead:%Y-%m-%d %H:%M:%S},20\n")
     report = deployed.json("replay", str(file), *COLUMNS, "--process")
-    assert (report["in_lake"], report["processed"]["chunks"], deployed.functions.events) == (1, 0, [])
+    assert (report["in_lake"], report["processed"]["invocations"], deployed.functions.events) == (1, 0, [])
 
 
 def test_the_table_for_people_says_what_was_sent_and_refused(deployed: Deployed, history: Path) -> None:
