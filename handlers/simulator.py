@@ -39,10 +39,10 @@ class MachinesFailedError(MlopsError):
     """Some machines could not be advanced; the others were, and their states are saved."""
 
     def __init__(self, failures: dict[str, BaseException], machines: int) -> None:
-        each = "; ".join(f"{machine_id}: {error!r}" for machine_id, error in failures.items())
+        each = "; ".join(f"{machine_id}: {type(error).__name__}" for machine_id, error in failures.items())
         super().__init__(
             f"{len(failures)} of {machines} machines were not advanced: {each}",
-            "The next run takes them on from their saved states; look at this function's permissions if it does not",
+            "The next run takes them on from their saved states; the log says why each failed",
         )
         self.machine_ids = tuple(failures)
 
@@ -74,6 +74,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  #
     metrics.add_metric("MessagesPublished", MetricUnit.Count, outcome["published"])
     metrics.add_metric("StepsOvertaken", MetricUnit.Count, outcome["overtaken"])
     metrics.add_metric("MachinesFailed", MetricUnit.Count, len(failures))
+    for machine_id, error in failures.items():
+        logger.error("Machine not advanced", exc_info=error, extra={"machine_id": machine_id})
     if failures:
         raise MachinesFailedError(failures, len(machine_ids))
     logger.info("Fleet advanced", extra=outcome)

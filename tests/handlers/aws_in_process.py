@@ -4,6 +4,7 @@ import gzip
 import json
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,11 +20,16 @@ TABLES = {
 }
 
 
+@cache
+def _observers() -> tuple[Any, Any]:
+    return boto3.client("s3"), boto3.client("dynamodb")
+
+
 class Aws:
     """The bucket and the tables of a stack, seen through clients of their own, which no injected fault reaches."""
 
     def __init__(self) -> None:
-        self.s3, self.dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+        self.s3, self.dynamodb = _observers()
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         for table, keys in TABLES.items():
             self.dynamodb.create_table(
@@ -66,14 +72,14 @@ class InjectedError(Exception):
 class Faults:
     """Counts the handlers' SDK calls, and fails the one it is told to, before AWS gets it or after AWS did it."""
 
-    def __init__(self) -> None:
+    def __init__(self, hook: Callable[[Any, str, Callable[..., object]], None]) -> None:
         self._lock = threading.Lock()
         self._fails: Callable[[int, str, str], bool] = lambda *_: False
         self._phase = "before"
         self.calls: list[str] = []
         for client in (clients.s3(), clients.dynamodb(), clients.iot_data(None)):
-            client.meta.events.register("before-call", self._before)
-            client.meta.events.register("after-call", self._after)
+            hook(client, "before-call", self._before)
+            hook(client, "after-call", self._after)
 
     def clear(self) -> None:
         """Forget calls and faults."""

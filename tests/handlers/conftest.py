@@ -17,7 +17,6 @@ from moto import mock_aws
 # Powertools reads these when a handler is imported, as Lambda sets them before it starts.
 os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}
 
-from handlers.stores import clients
 from tests.handlers.aws_in_process import BUCKET, Aws, Faults
 
 EVENTS = Path(__file__).parent / "events"
@@ -69,17 +68,27 @@ def environments() -> dict[str, dict[str, str]]:
 def aws() -> Iterator[Aws]:
     """A stack's storage, empty."""
     with mock_aws():
-        for make in (clients.s3, clients.dynamodb, clients.iot_data):
-            make.cache_clear()
         yield Aws()
-    for make in (clients.s3, clients.dynamodb, clients.iot_data):
-        make.cache_clear()
 
 
 @pytest.fixture
-def faults(aws: Aws) -> Faults:
+def hook() -> Iterator[Callable[[Any, str, Callable[..., object]], None]]:
+    """Hook into what a client does, for one test: `hook(client, event, function)`."""
+    hooked: list[tuple[Any, str, Callable[..., object]]] = []
+
+    def register(client: Any, event: str, function: Callable[..., object]) -> None:
+        client.meta.events.register(event, function)
+        hooked.append((client, event, function))
+
+    yield register
+    for client, event, function in hooked:
+        client.meta.events.unregister(event, function)
+
+
+@pytest.fixture
+def faults(aws: Aws, hook) -> Faults:
     """Faults of the SDK."""
-    return Faults()
+    return Faults(hook)
 
 
 @pytest.fixture

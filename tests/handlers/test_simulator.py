@@ -1,0 +1,231 @@
+"""The simulator tells each machine's life once, however often, late or at the same time its runs come."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.simulator import MachinesFailedError
+from handlers.stores import clients
+from mlops_core.degradation import advance, new_machine
+from mlops_core.telemetry import FailureEvent, parse_message
+from tests.handlers.aws_in_process import InjectedError
+
+START = datetime(2026, 11, 21, 10, 0, 30, tzinfo=UTC)
+MACHINES = ("PUMP-A01", "FAN-B01")
+
+
+def at(minutes: float) -> dict[str, str]:
+    return {"at": (START + timedelta(minutes=minutes)).isoformat()}
+
+
+@pytest.fixture
+def broker(aws, hook) -> list[tuple[str, bytes]]:
+    """Every message that the broker got, in order."""
+    published: list[tuple[str, bytes]] = []
+
+    def got(params, **_):
+        published.append((params["topic"], params["payload"]))
+
+    hook(clients.iot_data(None), "provide-client-params.iot-data-plane.Publish", got)
+    return published
+
+
+def states(aws) -> dict[str, tuple[dict, int]]:
+    return {
+        item["machine_id"]["S"]: (json.loads(item["state"]["S"]), int(item["revision"]["N"]))
+        for item in aws.items("machine-state")
+    }
+
+
+def life(machine_id: str, minutes: float) -> Counter[tuple[str, bytes]]:
+    """What a machine says that was commissioned a minute before START, told in one piece by the law itself."""
+    from handlers.simulator import _messages
+
+    machine = new_machine(machine_id, seed=7, at=START - timedelta(minutes=1))
+    advanced = advance(machine, START + timedelta(minutes=minutes), interval="1m")
+    return Counter(_messages(advanced, "industrial/machine"))
+
+
+def test_a_first_run_commissions_every_machine_and_publishes_its_first_minute(aws, deploy, broker, document, counters):
+    outcome = deploy("simulator")(document("schedule") | at(0))
+    assert outcome == {"machines": 2, "published": 4, "overtaken": 0}
+    assert {topic for topic, _ in broker} == {
+        f"industrial/machine/{machine}/{channel}" for machine in MACHINES for channel in ("temperature", "vibration")
+    }
+    for state, revision in states(aws).values():
+        assert (state["event_timestamp"], state["seed"], revision) == ("2026-11-21T10:00:30Z", 7, 1)
+    assert counters() == {"MessagesPublished": 4, "StepsOvertaken": 0, "MachinesFailed": 0}
+
+
+def test_what_is_published_is_what_ingestion_accepts(aws, deploy, broker):
+    invoke = deploy("simulator")
+    invoke(at(0))
+    invoke(at(5))
+    readings = [parse_message(topic, payload, START + timedelta(minutes=5)) for topic, payload in broker]
+    assert {reading.machine_id for reading in readings} == set(MACHINES)
+    assert len({(r.machine_id, r.channel, r.event_timestamp) for r in readings}) == len(readings) == 2 * 2 * 6
+
+
+def test_runs_however_spaced_tell_the_same_life(aws, deploy, broker):
+    invoke = deploy("simulator")
+    for minutes in (0, 1, 1.5, 4, 30, 30, 95):
+        invoke(at(minutes))
+    assert Counter(broker) == life("PUMP-A01", 95) + life("FAN-B01", 95)
+
+
+def test_a_machine_speaks_in_the_order_of_time(aws, deploy, broker):
+    invoke = deploy("simulator")
+    invoke(at(0))
+    invoke(at(60))
+    for machine in MACHINES:
+        times = [json.loads(payload)["timestamp_utc"] for topic, payload in broker if f"/{machine}/" in topic]
+        assert times == sorted(times)
+
+
+def test_a_failure_is_published_as_an_event(aws, deploy, broker):
+    invoke = deploy(
+        "simulator", MACHINE_IDS='["PUMP-A01"]', MAX_CATCH_UP_MINUTES="600000", SAMPLING_INTERVAL_SECONDS="86400"
+    )
+    invoke(at(0))
+    invoke(at(600_000))
+    messages = [
+        parse_message(topic, payload, START + timedelta(minutes=600_000), allowed_lateness=timedelta(days=500))
+        for topic, payload in broker
+    ]
+    assert any(isinstance(message, FailureEvent) for message in messages)
+
+
+def test_after_a_pause_each_run_makes_up_a_bounded_time(aws, deploy, broker):
+    invoke = deploy("simulator", MAX_CATCH_UP_MINUTES="30")
+    invoke(at(0))
+    for reached in (30, 60, 70, 70):
+        invoke(at(70))
+        assert {state["event_timestamp"] for state, _ in states(aws).values()} == {
+            (START + timedelta(minutes=reached)).isoformat().replace("+00:00", "Z")
+        }
+    assert Counter(broker) == life("PUMP-A01", 70) + life("FAN-B01", 70)
+
+
+def test_a_clock_that_went_back_says_nothing_and_saves_nothing(aws, deploy, broker):
+    invoke = deploy("simulator")
+    invoke(at(10))
+    before, said = states(aws), len(broker)
+    assert invoke(at(5)) == {"machines": 2, "published": 0, "overtaken": 0}
+    assert (states(aws), len(broker)) == (before, said)
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "Publish", "PutItem"])
+def test_one_machine_that_fails_does_not_stop_the_others(aws, deploy, broker, hook, operation, counters):
+    invoke = deploy("simulator")
+    invoke(at(0))
+    counters()
+
+    def fail(params, model, **_):
+        if model.name == operation and "FAN-B01" in str(params):
+            raise InjectedError(operation)
+
+    for client in (clients.dynamodb(), clients.iot_data(None)):
+        hook(client, "before-call", fail)
+    with pytest.raises(MachinesFailedError, match=r"1 of 2 machines.*FAN-B01: InjectedError") as raised:
+        invoke(at(1))
+    assert raised.value.machine_ids == ("FAN-B01",)
+    assert {machine: revision for machine, (_, revision) in states(aws).items()} == {"PUMP-A01": 2, "FAN-B01": 1}
+    assert counters()["MachinesFailed"] == 1
+
+
+def test_a_state_that_cannot_be_read_fails_its_machine_alone(aws, deploy, broker):
+    invoke = deploy("simulator")
+    invoke(at(0))
+    aws.dynamodb.put_item(
+        TableName="machine-state",
+        Item={"machine_id": {"S": "FAN-B01"}, "state": {"S": "{}"}, "revision": {"N": "1"}},
+    )
+    with pytest.raises(MachinesFailedError, match=r"FAN-B01: .*ValidationError"):
+        invoke(at(1))
+    assert states(aws)["PUMP-A01"][1] == 2
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_whichever_call_fails_a_later_run_ends_in_the_same_state_and_nothing_else_was_said(
+    aws, deploy, broker, faults, phase
+):
+    invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
+    invoke(at(0))
+    invoke(at(2))
+    undisturbed, calls = states(aws), len(faults.calls)
+    for number in range(1, calls + 1):
+        aws.clear()
+        broker.clear()
+        faults.fail(number, phase)
+        failures = 0
+        for minutes in (0, 0, 2, 2):
+            try:
+                invoke(at(minutes))
+            except MachinesFailedError:
+                failures += 1
+        assert failures == 1
+        assert states(aws) == undisturbed
+        assert set(broker) == set(life("PUMP-A01", 2))
+    assert calls == 3 + 2 + 1 + 1 + 4 + 1  # (load, create, load) 2 messages, save; load, 4 messages, save
+
+
+def test_of_two_runs_at_once_one_saves_and_both_say_the_same(aws, deploy, broker, hook):
+    invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
+    invoke(at(0))
+    broker.clear()
+    inner: list[dict[str, int]] = []
+
+    def overtake(**_):
+        if not inner:
+            inner.append({})
+            inner[0] = invoke(at(3))
+
+    hook(clients.dynamodb(), "before-call.dynamodb.PutItem", overtake)
+    outer = invoke(at(2))
+    assert inner == [{"machines": 1, "published": 6, "overtaken": 0}]
+    assert outer == {"machines": 1, "published": 4, "overtaken": 1}
+    ((state, revision),) = states(aws).values()
+    assert (state["event_timestamp"], revision) == ("2026-11-21T10:03:30Z", 2)
+    assert set(broker) == set(life("PUMP-A01", 3)) - set(life("PUMP-A01", 0))
+
+
+def test_of_two_first_runs_at_once_one_commissions_and_both_tell_that_life(aws, deploy, broker, hook):
+    invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
+    inner: list[dict[str, int]] = []
+
+    def overtake(**_):
+        if not inner:
+            inner.append({})
+            inner[0] = invoke(at(0))
+
+    hook(clients.dynamodb(), "before-call.dynamodb.PutItem", overtake)
+    invoke(at(1))
+    ((state, revision),) = states(aws).values()
+    assert (state["event_timestamp"], revision) == ("2026-11-21T10:01:30Z", 2)
+    assert Counter(broker) == life("PUMP-A01", 1)
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_a_moment_without_offset_is_refused(aws, deploy):
+    with pytest.raises(ValidationError):
+        deploy("simulator")({"at": "2026-11-21T10:00:00"})
+
+
+def test_messages_are_published_with_quality_of_service_1_at_the_endpoint_given(aws, deploy, hook):
+    seen: list[str] = []
+    client = clients.iot_data("https://iot.example.com")
+    hook(client, "before-call.iot-data-plane.Publish", lambda params, **_: seen.append(params["url"]))
+    hook(client, "before-send.iot-data-plane.Publish", lambda **_: answer())
+    deploy("simulator", MACHINE_IDS='["PUMP-A01"]', IOT_ENDPOINT="https://iot.example.com")(at(0))
+    assert seen[0] == "https://iot.example.com/topics/industrial%2Fmachine%2FPUMP-A01%2Ftemperature?qos=1"
+
+
+def answer():
+    from botocore.awsrequest import AWSResponse
+
+    response = AWSResponse("https://iot.example.com", 200, {}, None)
+    response._content = b""
+    return response
