@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STACK ?= dev
 READY := $(VENV)/.ready
+BENCH := build/envs/bench
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
@@ -36,6 +37,15 @@ format: $(READY) ## Apply ruff's fixes and formatting
 
 test: $(READY) ## All tests, the emulator run included
 	$(BIN)/pytest
+
+bench: $(BENCH)/.ready ## Measure against peers, to build/bench.json (BENCH_OPTIONS="--sizes 1e5 --rounds 1" for a quick look)
+	$(BENCH)/bin/python -m benchmarks $(BENCH_OPTIONS)
+
+$(BENCH)/.ready: locks/bench.txt $(READY)
+	@echo "Setting up $(BENCH) ..."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH)
+	@$(BIN)/uv pip sync --quiet --python $(BENCH)/bin/python --require-hashes locks/bench.txt
+	@touch $@
 
 lock: $(READY) ## Renew requirements.txt and locks/ from pyproject.toml
 	$(LOCK) pyproject.toml --all-extras --group dev --group notebooks --group build -o requirements.txt

@@ -1,0 +1,1 @@
+"""Measurements against peers, written to build/bench.json: `make bench`."""
