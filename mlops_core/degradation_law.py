@@ -70,7 +70,7 @@ class DegradationLaw(BaseModel):
     conditions: OperatingConditions = OperatingConditions()
     maintenance: MaintenancePolicy = MaintenancePolicy()
     failure_modes: tuple[FailureMode, ...] = Field(default=FAILURE_MODES, min_length=1)
-    celsius_per_mm_s: float = Field(default=0.8, ge=0, description="how temperature follows vibration")
+    celsius_per_mm_s: float = Field(default=1.0, ge=0, description="how temperature follows vibration")
     wander: float = Field(default=0.15, ge=0, lt=1, description="slow changes of vibration that mean nothing, largest")
     vibration_noise: float = Field(default=0.08, ge=0, le=0.2, description="standard deviation, as part of the level")
     temperature_noise_celsius: float = Field(default=0.6, ge=0, description="standard deviation")

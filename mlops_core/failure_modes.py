@@ -45,7 +45,7 @@ BEARING_WEAR = FailureMode(
     end_excess=(0.02, 0.7),
     onset=(0.1, 0.65),
     linear_share=(0.05, 0.5),
-    side_gain=(1.0, 14.0),
+    side_gain=(3.0, 15.0),
     load_sensitivity=0.6,
 )
 IMBALANCE = FailureMode(
@@ -76,11 +76,12 @@ FAILURE_MODES = (BEARING_WEAR, IMBALANCE, OVERHEATING)
 
 
 def symptom(damage: Quantity, onset: float, linear_share: float) -> Quantity:
-    """Return how far the symptom has grown: 0 up to `onset`, 1 at damage 1, non-decreasing in `damage`.
+    """Return how far the symptom has grown: 0 up to `onset`, 1 from damage 1 on, never falling with damage.
 
-    s * x + (1 - s) * x**6 with x = max(damage - onset, 0) / (1 - onset) and s = `linear_share`.
+    s * x + (1 - s) * x**6 with x = (damage - onset) / (1 - onset) held within [0, 1] and s = `linear_share`.
     """
-    beyond = damage - onset
-    x = (beyond + abs(beyond)) / (2.0 * (1.0 - onset))  # max() of numbers and of arrays are different functions
+    # |x| - |x - 1| runs from -1 at 0 to 1 at 1; min() and max() of numbers and of arrays are different functions.
+    x = (damage - onset) / (1.0 - onset)
+    x = (abs(x) - abs(x - 1.0) + 1.0) / 2.0
     cube = x * x * x
     return linear_share * x + (1.0 - linear_share) * (cube * cube)

@@ -31,7 +31,7 @@ class OperatingConditions(BaseModel):
     load_variation: float = Field(default=0.3, ge=0, le=0.6, description="how far load leaves 1 (rated); 0: never")
     ambient_celsius: float = Field(default=21.0, ge=-40, le=60, description="mean ambient temperature")
     daily_celsius: float = Field(default=4.0, ge=0, description="amplitude of the daily cycle, warmest at 15:00 UTC")
-    weather_celsius: float = Field(default=7.0, ge=0, description="largest departure over days")
+    weather_celsius: float = Field(default=5.0, ge=0, description="largest departure over days")
 
 
 def daily_cycle(hour: Counter) -> Quantity:

@@ -32,7 +32,7 @@ def stream_key(*names: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def random_word(key: int, counter: Counter) -> Counter:
+def random_word(key: Counter, counter: Counter) -> Counter:
     """Return 64 random bits for each counter."""
     word = (counter * GAMMA + key) & WORD_MASK
     word = ((word ^ (word >> 30)) * FIRST_FACTOR) & WORD_MASK
@@ -58,7 +58,7 @@ def centred(word: Counter, number: int) -> Quantity:
 def standard_normal(level: int) -> float:
     """Return the standard normal quantile at the middle of lane value `level` (0-4095).
 
-    Standard deviation 0.9996, none beyond 3.67. Rounded to 1e-9: the last bit of a platform's logarithm must not
+    Standard deviation 0.9998, none beyond 3.67. Rounded to 1e-9: the last bit of a platform's logarithm must not
     reach the readings.
     """
     return round(_STANDARD_NORMAL.inv_cdf((level + 0.5) / LANE_LEVELS), 9)

@@ -23,6 +23,7 @@ from mlops_core.machines import check_machine_id
 from mlops_core.run_path import FloatArray, MachinePath, RunPath, final_state, machine_path
 from mlops_core.sampling import Sampler, Ticks
 from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
+from mlops_core.sensor_faults import SensorFaults, inject_sensor_faults
 from mlops_core.simulated_truth import RUNS, TRUTH, run_rows, truth_rows
 from mlops_core.windows import MICROSECOND, parse_duration
 
@@ -40,6 +41,7 @@ class SimulatedHistory:
         failures: FAILURES, sorted by machine and time; the return to service is null where it lies beyond the end.
         truth: one row per machine and full hour; see `TRUTH`. For judging models, never for training them.
         runs: one row per run; see `RUNS`.
+        sensor_faults: what was wrong with the sensors; see `SENSOR_FAULTS`.
         states: each machine at the end, from which `advance` carries on.
 
     """
@@ -48,6 +50,7 @@ class SimulatedHistory:
     failures: pl.DataFrame
     truth: pl.DataFrame
     runs: pl.DataFrame
+    sensor_faults: pl.DataFrame
     states: Mapping[str, MachineState]
 
 
@@ -60,11 +63,13 @@ def simulate_fleet(
     seed: int,
     law: DegradationLaw | None = None,
     commissioned_at: datetime | None = None,
+    sensor_faults: SensorFaults | None = None,
 ) -> SimulatedHistory:
     """Return the history of a fleet in `[start, end)`.
 
     Readings stand at the multiples of `interval` since the epoch. All machines are new at `commissioned_at` (default:
-    `start`); an earlier commissioning gives machines of mixed age at `start`.
+    `start`); an earlier commissioning gives machines of mixed age at `start`. Without `sensor_faults` sensors are noisy
+    but sound.
 
     Raises:
         InvalidArgumentError: a duplicate or illegal machine id, an end before the start, a commissioning after the end.
@@ -80,11 +85,13 @@ def simulate_fleet(
         for machine_id in machine_ids
     ]
     sampler = Sampler.of(law, seed, Ticks.between(begin, finish, parse_duration(interval) // MICROSECOND))
+    faulty = inject_sensor_faults(_readings(sampler, paths), sensor_faults or SensorFaults(), seed=seed)
     return SimulatedHistory(
-        readings=_readings(sampler, paths),
+        readings=faulty.readings,
         failures=_failures(paths, begin, finish),
         truth=truth_rows(law, paths, begin, finish),
         runs=run_rows(paths, finish),
+        sensor_faults=faulty.faults,
         states=MappingProxyType({path.machine_id: final_state(law, seed, path, finish) for path in paths}),
     )
 

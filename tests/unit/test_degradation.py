@@ -1,5 +1,7 @@
 """One machine, step by step."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,3 +61,17 @@ def test_naive_times_and_impossible_intervals_are_refused():
         new_machine("PUMP-A01", seed=1, at=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(DurationError):
         advance(new_machine("PUMP-A01", seed=1, at=AT), AT, interval="0m")
+
+
+def test_the_step_needs_neither_numpy_nor_polars():
+    code = "import sys, mlops_core.degradation; assert not {'numpy', 'polars'} & set(sys.modules), 'loaded'"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_readings_of_a_seed_are_the_same_on_every_machine():
+    """Kept from the first run on record: a change here changes every history ever simulated."""
+    state = new_machine("PUMP-A01", seed=7, at=datetime(2026, 1, 1, tzinfo=UTC))
+    step = advance(state, datetime(2026, 1, 20, tzinfo=UTC), interval="12h")
+    assert [sample.value for sample in step.readings[:2] + step.readings[-2:]] == [35.06, 2.493, 48.63, 2.947]
+    failed_at = datetime(2026, 1, 15, 12, 3, 7, tzinfo=UTC)
+    assert step.failures == [("PUMP-A01", failed_at, "OVERHEATING", 98.62, 95.0)]

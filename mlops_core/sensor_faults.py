@@ -1,0 +1,191 @@
+"""Faults of sensors, laid over any readings: drop-outs, stuck values, drifts and spikes.
+
+    faulty = inject_sensor_faults(readings, SensorFaults(stuck_per_day=0.05), seed=7)
+    faulty.readings, faulty.faults
+
+Episodes are a function of (seed, machine, channel, day) and spikes of (seed, machine, channel, timestamp), so what
+happens to one sensor depends neither on the others nor on where the readings begin and end (the value of a stuck sensor
+aside: the first of its episode that is among the readings).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlops_core.random_streams import random_word, stream_key, uniform
+from mlops_core.schema import READINGS, TIMESTAMP, normalise_readings
+from mlops_core.windows import EPOCH
+
+__all__ = ["SENSOR_FAULTS", "FaultyReadings", "SensorFaults", "inject_sensor_faults"]
+
+DROPOUT, STUCK, DRIFT, SPIKE = "dropout", "stuck", "drift", "spike"
+
+# One row per episode, and one per spike, which begins and ends with its reading. `strength` is the factor on the value
+# at the end of a drift or in a spike; null for the others.
+SENSOR_FAULTS: Final = pl.Schema(
+    {
+        "machine_id": pl.String(),
+        "channel": pl.String(),
+        "fault": pl.String(),
+        "began_at": TIMESTAMP,
+        "ended_at": TIMESTAMP,
+        "strength": pl.Float64(),
+    }
+)
+
+_SENSOR = ("machine_id", "channel")
+_DAY = timedelta(days=1)
+_WORDS = float(2**64)
+
+
+class SensorFaults(BaseModel):
+    """How often sensors fail, and how badly. Episodes of one kind begin at most once a day and last at most one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dropout_per_day: float = Field(default=0.0, ge=0, le=1, description="chance per sensor and day that it goes silent")
+    dropout_hours: tuple[float, float] = Field(default=(0.25, 6.0), description="shortest and longest, uniform")
+    stuck_per_day: float = Field(default=0.0, ge=0, le=1, description="chance that it repeats one value")
+    stuck_hours: tuple[float, float] = Field(default=(1.0, 12.0), description="shortest and longest, uniform")
+    drift_per_day: float = Field(default=0.0, ge=0, le=1, description="chance that it leaves the true value slowly")
+    drift_hours: tuple[float, float] = Field(default=(6.0, 24.0), description="shortest and longest, uniform")
+    drift_factor: tuple[float, float] = Field(default=(0.7, 1.3), description="on the value, at the drift's end")
+    spike_share: float = Field(default=0.0, ge=0, le=1, description="chance per reading")
+    spike_factor: tuple[float, float] = Field(default=(1.5, 4.0), description="on the value")
+
+
+class FaultyReadings(NamedTuple):
+    """Readings (schema READINGS) with faults, and the faults that touch at least one of them (schema SENSOR_FAULTS)."""
+
+    readings: pl.DataFrame
+    faults: pl.DataFrame
+
+
+def inject_sensor_faults(readings: pl.DataFrame, faults: SensorFaults, *, seed: int) -> FaultyReadings:
+    """Return the readings as faulty sensors give them, in their order, and what is wrong with them.
+
+    A reading may suffer several faults: it drifts, then sticks, then spikes; a drop-out removes it. Values change by
+    factors, so channels need no scale of their own. Raises SchemaError where the readings do not fit READINGS.
+    """
+    if faults == SensorFaults():
+        return FaultyReadings(normalise_readings(readings), pl.DataFrame(schema=SENSOR_FAULTS))
+    told = normalise_readings(readings).with_row_index("row")
+    kept = [
+        (DRIFT, faults.drift_per_day, faults.drift_hours, faults.drift_factor),
+        (STUCK, faults.stuck_per_day, faults.stuck_hours, None),
+        (DROPOUT, faults.dropout_per_day, faults.dropout_hours, None),
+    ]
+    found: list[pl.DataFrame] = []
+    for kind, chance, hours, strength in kept:
+        if chance > 0:
+            told = _within_episodes(told, _episodes(told, seed, kind, chance, hours, strength))
+            touched = told.filter(pl.col("ended_at").is_not_null())
+            found.append(touched.with_columns(fault=pl.lit(kind)).select(*SENSOR_FAULTS).unique())
+            told = _CHANGES[kind](told).drop("began_at", "ended_at", "strength")
+    if faults.spike_share > 0:
+        told, spikes = _spiked(told, seed, faults.spike_share, faults.spike_factor)
+        found.append(spikes)
+    return FaultyReadings(
+        told.sort("row").select(*READINGS),
+        pl.concat([pl.DataFrame(schema=SENSOR_FAULTS), *found]).sort(*_SENSOR, "began_at", "fault"),
+    )
+
+
+def _episodes(
+    told: pl.DataFrame,
+    seed: int,
+    kind: str,
+    chance: float,
+    hours: tuple[float, float],
+    strength: tuple[float, float] | None,
+) -> pl.DataFrame:
+    """Return all episodes of one kind that can touch the readings."""
+    spans = told.group_by(_SENSOR).agg(
+        pl.col("event_timestamp").min().alias("first"), pl.col("event_timestamp").max().alias("last")
+    )
+    rows = [
+        (machine_id, channel, began, began + timedelta(hours=lasting), factor)
+        for machine_id, channel, first, last in spans.iter_rows()
+        for began, lasting, factor in _sensor_episodes(
+            stream_key(seed, machine_id, channel, kind), first, last, chance, hours, strength or (1.0, 1.0)
+        )
+    ]
+    schema = {name: SENSOR_FAULTS[name] for name in (*_SENSOR, "began_at", "ended_at", "strength")}
+    episodes = pl.DataFrame(rows, schema=schema, orient="row")
+    return episodes if strength else episodes.with_columns(strength=pl.lit(None, dtype=pl.Float64))
+
+
+def _sensor_episodes(
+    key: int,
+    first: datetime,
+    last: datetime,
+    chance: float,
+    hours: tuple[float, float],
+    strength: tuple[float, float],
+) -> Iterator[tuple[datetime, float, float]]:
+    for day in range((first - EPOCH) // _DAY - 1, (last - EPOCH) // _DAY + 1):  # one may have begun the day before
+        if uniform(key, 4 * day) < chance:
+            began = EPOCH + (day + uniform(key, 4 * day + 1)) * _DAY
+            yield began, _within(hours, uniform(key, 4 * day + 2)), _within(strength, uniform(key, 4 * day + 3))
+
+
+def _within_episodes(told: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:
+    """Return the readings, by time, with the episode that each lies in; nulls where it lies in none."""
+    joined = told.sort("event_timestamp").join_asof(
+        episodes.sort("began_at"),
+        left_on="event_timestamp",
+        right_on="began_at",
+        by=list(_SENSOR),
+        coalesce=False,
+        check_sortedness=False,
+    )
+    during = pl.col("event_timestamp") < pl.col("ended_at")
+    return joined.with_columns(
+        pl.when(during).then(pl.col(name)).alias(name) for name in ("began_at", "ended_at", "strength")
+    )
+
+
+def _drifted(told: pl.DataFrame) -> pl.DataFrame:
+    passed = (pl.col("event_timestamp") - pl.col("began_at")) / (pl.col("ended_at") - pl.col("began_at"))
+    factor = 1.0 + (pl.col("strength") - 1.0) * passed
+    return told.with_columns(value=pl.col("value") * factor.fill_null(1.0))
+
+
+def _stuck(told: pl.DataFrame) -> pl.DataFrame:
+    frozen = pl.col("value").first().over(*_SENSOR, "began_at")
+    return told.with_columns(value=pl.when(pl.col("began_at").is_null()).then(pl.col("value")).otherwise(frozen))
+
+
+def _silent(told: pl.DataFrame) -> pl.DataFrame:
+    return told.filter(pl.col("began_at").is_null())
+
+
+_CHANGES: Final = {DRIFT: _drifted, STUCK: _stuck, DROPOUT: _silent}
+
+
+def _spiked(
+    told: pl.DataFrame, seed: int, share: float, factor: tuple[float, float]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    sensors = told.select(_SENSOR).unique()
+    keys = pl.Series([stream_key(seed, *sensor, SPIKE) for sensor in sensors.rows()], dtype=pl.UInt64)
+    keyed = told.join(sensors.with_columns(key=keys), on=_SENSOR, how="left", maintain_order="left")
+    moments = keyed["event_timestamp"].to_physical().to_numpy().astype(np.uint64)
+    key = keyed["key"].to_numpy()
+    hit = random_word(key, 2 * moments) / _WORDS < share
+    strength = _within(factor, random_word(key, 2 * moments + 1) / _WORDS)
+    spiked = told.with_columns(
+        strength=pl.Series(np.where(hit, strength, np.nan)).fill_nan(None),
+        began_at="event_timestamp",
+        ended_at="event_timestamp",
+        fault=pl.lit(SPIKE),
+    )
+    changed = told.with_columns(value=pl.col("value") * spiked["strength"].fill_null(1.0))
+    return changed, spiked.filter(pl.col("strength").is_not_null()).select(*SENSOR_FAULTS)
+
+
+def _within(bounds: tuple[float, float], fraction: float) -> float:
+    return bounds[0] + (bounds[1] - bounds[0]) * fraction
