@@ -14,7 +14,7 @@ def backfill(
     end: Annotated[str, typer.Option("--end", help="The moment behind its last; both are widened to whole hours.")],
     chunk: Annotated[
         str, typer.Option("--chunk", help="How much one invocation takes; halved where the function runs out of time.")
-    ] = "1d",
+    ] = "7d",
     stack: StackName = "local",
     outputs: OutputsFile = None,
     as_json: AsJson = False,
@@ -40,6 +40,6 @@ def backfill(
         print_json({"start": first, "end": last, **asdict(done)})
     else:
         print_line(
-            f"{done.feature_rows:,} feature rows of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC written,"
-            f" {done.online_written:,} of them newest online."
+            f"{done.feature_rows:,} feature rows of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC computed;"
+            f" the online store took {done.online_written:,} newer ones."
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from mlops_core.telemetry import utc_text
-from ops.console import progress_bar
+from ops.console import Advance, progress_bar
 from ops.errors import FunctionFailedError, OptionError
 from ops.options import parse_length
 from ops.stack import Stack
@@ -87,10 +87,9 @@ def process_range(stack: Stack, start: datetime, end: datetime, length: timedelt
     processor = RangeProcessor(stack.functions, stack.output("processing_function_name"))
     pieces = chunks(start, end, length)
     done = Processed()
-    with progress_bar("Computing features", len(pieces), unit="chunks", quiet=quiet) as advance:
+    with progress_bar("Computing features", max(0, (end - start) // HOUR), unit="h", quiet=quiet) as advance:
         for first, last in pieces:
-            done = done.plus(processor.process(first, last))
-            advance(1)
+            done = done.plus(processor.process(first, last, advance))
     return done
 
 
@@ -116,8 +115,8 @@ class RangeProcessor:
         self._patience_seconds = patience_seconds
         self._clock, self._sleep = clock, sleep
 
-    def process(self, start: datetime, end: datetime) -> Processed:
-        """Compute the features of [start, end), whole hours.
+    def process(self, start: datetime, end: datetime, advance: Advance) -> Processed:
+        """Compute the features of [start, end), whole hours, which ``advance`` counts.
 
         The function stops by itself when its time is nearly out, and is asked for the rest then.
         """
@@ -129,13 +128,13 @@ class RangeProcessor:
                 if not _ran_out_of_time(error) or end - start <= HOUR:
                     raise
                 middle = start + max(HOUR, (end - start) // 2 // HOUR * HOUR)
-                return done.plus(self.process(start, middle)).plus(self.process(middle, end))
+                first = self.process(start, middle, advance)
+                return done.plus(first).plus(self.process(middle, end, advance))
             done = done.plus(Processed(1, int(answer["feature_rows"]), int(answer["online_written"])))
-            if answer["is_complete"]:
-                break
-            reached = datetime.fromisoformat(answer["window_end"]) if answer["window_end"] else start
+            reached = end if answer["is_complete"] else _moment(answer["window_end"], start)
             if reached <= start:
                 raise FunctionFailedError(self._function, "no progress", f"it stopped at {utc_text(start)} in its time")
+            advance((reached - start) // HOUR)
             start = reached
         return done
 
@@ -157,6 +156,10 @@ class RangeProcessor:
                     self._function, str(answer.get("errorType", "an error")), str(answer.get("errorMessage", answer))
                 )
             return answer
+
+
+def _moment(text: str | None, otherwise: datetime) -> datetime:
+    return otherwise if text is None else datetime.fromisoformat(text)
 
 
 def _ran_out_of_time(error: FunctionFailedError) -> bool:

@@ -60,7 +60,7 @@ def replay(
     patience: Annotated[
         float, typer.Option("--patience", help="Seconds without any arrival after which --wait gives up.")
     ] = 300,
-    chunk: Annotated[str, typer.Option("--chunk", help="How much time one invocation of --process takes.")] = "1d",
+    chunk: Annotated[str, typer.Option("--chunk", help="How much time one invocation of --process takes.")] = "7d",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and check the file, say what would be sent, send nothing.")
     ] = False,

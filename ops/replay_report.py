@@ -81,7 +81,7 @@ def print_report(report: Mapping[str, Any]) -> None:
         print_line(
             f"{done['feature_rows']:,} feature rows of {done['start']:%Y-%m-%d %H:%M} to"
             f" {done['end']:%Y-%m-%d %H:%M} UTC computed"
-            f" in {done['seconds']:,.1f} s; {done['online_written']:,} became the newest online."
+            f" in {done['seconds']:,.1f} s; the online store took {done['online_written']:,} newer ones."
         )
 
 

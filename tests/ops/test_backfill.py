@@ -38,6 +38,10 @@ class Client:
         return {"Payload": BytesIO(json.dumps(COMPLETE | answer.get("says", {})).encode()), **answer}
 
 
+def nothing(_: int) -> None:
+    """An Advance that shows nothing."""
+
+
 def processor(client: Client, patience: float = 100) -> tuple[RangeProcessor, list[float]]:
     slept: list[float] = []
     made = RangeProcessor(client, "processing", patience_seconds=patience, clock=lambda: sum(slept), sleep=slept.append)
@@ -94,7 +98,7 @@ def test_a_failure_of_the_function_is_shown_with_its_payload(deployed: Deployed)
 def test_a_busy_function_is_asked_again_with_growing_pauses() -> None:
     client = Client(throttled(), throttled(), throttled("ServiceException"), {})
     processing, slept = processor(client)
-    assert processing.process(START, START + HOUR) == Processed(1, 24, 1)
+    assert processing.process(START, START + HOUR, nothing) == Processed(1, 24, 1)
     assert len(client.events) == 4
     assert all(0.25 * 2**n <= pause <= 0.5 * 2**n for n, pause in enumerate(slept))
 
@@ -103,14 +107,14 @@ def test_patience_with_a_busy_function_ends() -> None:
     client = Client(*(throttled() for _ in range(100)))
     processing, slept = processor(client, patience=60)
     with pytest.raises(ClientError, match="TooManyRequests"):
-        processing.process(START, START + HOUR)
+        processing.process(START, START + HOUR, nothing)
     assert 30 < sum(slept) <= 60
 
 
 def test_any_other_refusal_is_not_tried_again() -> None:
     client = Client(throttled("ResourceNotFoundException"))
     with pytest.raises(ClientError, match="ResourceNotFound"):
-        processor(client)[0].process(START, START + HOUR)
+        processor(client)[0].process(START, START + HOUR, nothing)
     assert len(client.events) == 1
 
 
@@ -145,12 +149,14 @@ def test_one_hour_that_takes_too_long_is_an_error() -> None:
         {"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage": "Task timed out after 3 seconds"}')}
     )
     with pytest.raises(FunctionFailedError, match="timed out"):
-        processor(client)[0].process(START, START + HOUR)
+        processor(client)[0].process(START, START + HOUR, nothing)
 
 
 def test_a_function_that_stops_in_time_is_asked_for_the_rest() -> None:
     client = Client({"says": {"is_complete": False, "window_end": "2025-01-01T02:00:00.000000Z"}}, {})
-    assert processor(client)[0].process(START, START + 5 * HOUR) == Processed(2, 48, 2)
+    progress: list[int] = []
+    assert processor(client)[0].process(START, START + 5 * HOUR, progress.append) == Processed(2, 48, 2)
+    assert progress == [2, 3]
     first, second = client.events
     assert (first["start"], first["end"]) == ("2025-01-01T00:00:00.000000Z", "2025-01-01T05:00:00.000000Z")
     assert (second["start"], second["end"]) == ("2025-01-01T02:00:00.000000Z", "2025-01-01T05:00:00.000000Z")
@@ -160,7 +166,7 @@ def test_a_function_that_stops_in_time_is_asked_for_the_rest() -> None:
 def test_a_function_that_gets_nowhere_is_an_error(window_end: str | None) -> None:
     client = Client({"says": {"is_complete": False, "window_end": window_end}})
     with pytest.raises(FunctionFailedError, match="no progress"):
-        processor(client)[0].process(START, START + HOUR)
+        processor(client)[0].process(START, START + HOUR, nothing)
 
 
 @pytest.mark.parametrize(

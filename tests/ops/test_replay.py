@@ -38,7 +38,7 @@ def in_lake(deployed: Deployed) -> pl.DataFrame:
 def test_a_history_is_in_the_lake_once_and_its_features_are_computed(
     deployed: Deployed, history: Path, via: str
 ) -> None:
-    report = deployed.json("replay", str(history), *COLUMNS, "--via", via, "--process")
+    report = deployed.json("replay", str(history), *COLUMNS, "--via", via, "--process", "--chunk", "1d")
     assert in_lake(deployed)["value"].to_list() == [21.5, 22.0, 22.25]
     assert {name: report[name] for name in ("values", "readings", "repeated", "sent", "in_lake")} == {
         "values": 6,
@@ -47,7 +47,7 @@ def test_a_history_is_in_the_lake_once_and_its_features_are_computed(
         "sent": 3,
         "in_lake": 3,
     }
-    # Windows of up to 24 h behind the last reading hold it: the range reaches that far, in chunks of a day.
+    # Windows of up to 24 h behind the last reading hold it: the range reaches that far.
     assert deployed.functions.events == [
         {"start": "2014-02-01T00:00:00.000000Z", "end": "2014-02-02T00:00:00.000000Z"},
         {"start": "2014-02-02T00:00:00.000000Z", "end": "2014-02-02T01:00:00.000000Z"},
@@ -147,7 +147,7 @@ def test_the_table_for_people_says_what_was_sent_and_refused(deployed: Deployed,
         "PRESS-1",
         "3 readings sent live",
         "All 3 are in the lake",
-        "48 feature rows",
+        "24 feature rows",
         "OUT_OF_RANGE: 1",
         "BAD_TIMESTAMP: 1",
     ):
