@@ -13,14 +13,12 @@ from mlops_core.bucket_schema import BUCKETS, IDENTITY, BucketError, fitted_buck
 from mlops_core.bucketing import reduce_readings
 from mlops_core.errors import ColumnValueError
 from mlops_core.feature_table import feature_table
-from mlops_core.moments import merge_disjoint
+from mlops_core.moments import LARGEST_VALUE, merge_disjoint
 from mlops_core.schema import TIMESTAMP, normalise_readings
 from mlops_core.window_statistics import STATISTICS, check_statistics
 from mlops_core.windows import MICROSECOND, Windows, parse_duration
 
 __all__ = ["BUCKETS", "BucketError", "bucket_readings", "features_from_buckets", "merge_buckets"]
-
-_LARGEST_VALUE = 1e70  # fourth powers of larger ones leave the range of a double
 
 
 def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataFrame:
@@ -54,9 +52,9 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
 
 def _without_nulls(readings: pl.DataFrame) -> pl.DataFrame:
     values = readings["value"]
-    if too_large := readings.filter(pl.col("value").abs() > _LARGEST_VALUE).height:
+    if too_large := readings.filter(pl.col("value").abs() > LARGEST_VALUE).height:
         raise ColumnValueError(
-            "readings", "value", f"is beyond {_LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
+            "readings", "value", f"is beyond {LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
         )
     return readings.filter(values.is_not_null()) if values.null_count() else readings
 

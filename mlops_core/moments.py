@@ -13,6 +13,9 @@ from functools import lru_cache
 
 import polars as pl
 
+LARGEST_VALUE = 1e70  # fourth powers of larger ones leave the range of a double
+SMALLEST_SQUARE = 1e-300  # of a variance: below it a double loses digits, and a ratio of two such numbers means nothing
+
 # column -> (type, what a set without readings holds). Time is in microseconds since an origin that the rows share.
 MOMENTS: Mapping[str, tuple[type[pl.DataType], float]] = {
     "revision": (pl.Int64, 0),  # distinct raw rows, duplicates of an identity with other values included

@@ -23,12 +23,12 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from mlops_core.errors import InvalidArgumentError
+from mlops_core.moments import SMALLEST_SQUARE
 
 STATISTICS = ("count", "mean", "std", "min", "max", "rms", "peak_to_peak", "slope", "kurtosis", "last")
 EXTRA_STATISTICS = ("crest_factor", "hours_since_last")
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000.0
-_SMALLEST_SQUARED_MOMENT = 1e-300  # below it a double loses digits, and a ratio of two such numbers means nothing
 
 
 class StatisticError(InvalidArgumentError):
@@ -72,7 +72,7 @@ _VALUES: Mapping[str, pl.Expr] = {
     "slope": pl.when(pl.col("time_moment_2") > 0).then(
         pl.col("time_value_moment") / pl.col("time_moment_2") * _MICROSECONDS_PER_HOUR
     ),
-    "kurtosis": pl.when(_M2 * _M2 > _SMALLEST_SQUARED_MOMENT).then(_N * _M4 / (_M2 * _M2) - 3.0),
+    "kurtosis": pl.when(_M2 * _M2 > SMALLEST_SQUARE).then(_N * _M4 / (_M2 * _M2) - 3.0),
     "last": pl.col("last_value"),
     "crest_factor": pl.when(_RMS > 0).then(_MAXIMUM.clip(-_MINIMUM) / _RMS),
     "hours_since_last": (pl.col("window_end") - pl.col("last_timestamp")) / _MICROSECONDS_PER_HOUR,
