@@ -18,6 +18,7 @@ import polars as pl
 from mlops_core.degradation import failure_of
 from mlops_core.degradation_law import DegradationLaw, nameplate_of
 from mlops_core.errors import InvalidArgumentError
+from mlops_core.labels import MAINTENANCE
 from mlops_core.machine_state import MachineState, at_moment, microseconds
 from mlops_core.machines import check_machine_id
 from mlops_core.run_path import FloatArray, MachinePath, RunPath, final_state, machine_path
@@ -39,6 +40,7 @@ class SimulatedHistory:
     Attributes:
         readings: READINGS, sorted by machine (in the order given), channel and time.
         failures: FAILURES, sorted by machine and time; the return to service is null where it lies beyond the end.
+        maintenance: MAINTENANCE, the planned services (repairs stand in `failures`); it renews machines.
         truth: one row per machine and full hour; see `TRUTH`. For judging models, never for training them.
         runs: one row per run; see `RUNS`.
         sensor_faults: what was wrong with the sensors; see `SENSOR_FAULTS`.
@@ -48,6 +50,7 @@ class SimulatedHistory:
 
     readings: pl.DataFrame
     failures: pl.DataFrame
+    maintenance: pl.DataFrame
     truth: pl.DataFrame
     runs: pl.DataFrame
     sensor_faults: pl.DataFrame
@@ -89,6 +92,7 @@ def simulate_fleet(
     return SimulatedHistory(
         readings=faulty.readings,
         failures=_failures(paths, begin, finish),
+        maintenance=_maintenance(paths, begin, finish),
         truth=truth_rows(law, paths, begin, finish),
         runs=run_rows(paths, finish),
         sensor_faults=faulty.faults,
@@ -154,6 +158,16 @@ def _failures(paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFram
         if run.stop.is_failure and start <= run.stop.at < end
     ]
     return pl.DataFrame(rows, schema=FAILURES, orient="row")
+
+
+def _maintenance(paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFrame:
+    rows = [
+        (path.machine_id, at_moment(run.stop.at), _return(run, end), True)
+        for path in paths
+        for run in path.runs
+        if not run.stop.is_failure and start <= run.stop.at < end
+    ]
+    return pl.DataFrame(rows, schema=MAINTENANCE, orient="row")
 
 
 def _return(run: RunPath, end: int) -> datetime | None:

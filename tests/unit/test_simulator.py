@@ -11,6 +11,7 @@ from mlops_core.degradation import advance, new_machine
 from mlops_core.degradation_law import DegradationLaw, MaintenancePolicy
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.failure_modes import BEARING_WEAR, FAILURE_MODES
+from mlops_core.labels import MAINTENANCE, label_features
 from mlops_core.operating_conditions import OperatingConditions, mean_cubed_load
 from mlops_core.schema import FAILURES, READINGS
 from mlops_core.simulator import RUNS, TRUTH, simulate_fleet
@@ -115,8 +116,20 @@ def test_planned_service_ends_runs_without_failure_and_censors_them():
     assert ended["ended_by"].unique().to_list() == ["planned_service"]
     assert ended["is_censored"].all()
     assert ((ended["run_ended_at"] - ended["run_started_at"]) == timedelta(hours=100)).all()
+    assert history.maintenance.schema == MAINTENANCE
+    assert history.maintenance["event_timestamp"].equals(ended["run_ended_at"])
     away = (ended["returned_to_service_at"] - ended["run_ended_at"]).drop_nulls()
     assert (away == timedelta(hours=law.maintenance.preventive_hours)).all()
+
+
+def test_labels_made_from_the_records_agree_with_the_truth():
+    law = DegradationLaw(characteristic_life_hours=60, guaranteed_life_hours=20)
+    history = simulate_fleet(IDS, start=AT, end=AT + timedelta(days=60), interval="1h", seed=7, law=law)
+    rows = history.truth.rename({"event_timestamp": "window_end", "run_id": "true_run_id"})
+    labelled = label_features(rows, history.failures).filter(~pl.col("is_censored"))
+    assert labelled.height > 1000
+    assert labelled["run_id"].equals(labelled["true_run_id"], check_names=False)
+    assert ((labelled["rul_hours"] - labelled["true_rul_hours"]).abs() < 1e-9).all()
 
 
 def test_repairs_last_and_restore_as_the_policy_says():
