@@ -181,7 +181,7 @@ def test_the_shaft_frequency_may_change_from_burst_to_burst():
 
 
 def test_a_constant_burst_has_no_kurtosis_and_a_silent_one_no_crest():
-    constant = features_of(np.full(1000, 0.1))
+    constant = features_of(np.full(LENGTH, 0.1))
     assert (constant["crest_factor"], constant["kurtosis"]) == (pytest.approx(1.0), None)
     assert constant["velocity_rms"] == pytest.approx(0.0, abs=1e-12)
     assert features_of(np.zeros(1000))["crest_factor"] is None
