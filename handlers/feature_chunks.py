@@ -1,8 +1,7 @@
 """One chunk of processing, done: buckets rebuilt from raw objects, feature rows from buckets, the online store."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 from aws_lambda_powertools import Logger
@@ -52,7 +51,7 @@ class ChunkWorker:
         newest: dict[str, FeatureRow] = {}
         for window_range in chunk.ranges:
             features = self._features(window_range, chunk.checkpoint)
-            self._partitions.write(_by_partition(features, window_range))
+            self._partitions.write(self._by_partition(features, window_range))
             newest |= _newest(features)  # a shard's ranges come in the order of time, and a machine is in one shard
             work.feature_rows += features.height
             work.windows |= set(features["window_end"])
@@ -82,11 +81,16 @@ class ChunkWorker:
             channels=tuple(CHANNELS),
         ).filter(pl.col("revision") > 0)
 
-
-def _by_partition(features: pl.DataFrame, window_range: WindowRange) -> Mapping[str, pl.DataFrame]:
-    hour = pl.col("window_end").dt.truncate("1h")
-    frames = {features_key(at, window_range.shard): features.filter(hour == at) for at in window_range.hours}
-    return {key: frame for key, frame in frames.items() if frame.height}
+    def _by_partition(self, features: pl.DataFrame, window_range: WindowRange) -> dict[str, pl.DataFrame]:
+        """Return whole partitions: rows of the last one that lie after the range stay as they stand."""
+        last = features_key(window_range.hours[-1], window_range.shard)
+        if window_range.end + self._settings.feature_hop < window_range.hours[-1] + timedelta(hours=1):
+            after = pl.col("window_end") > window_range.end
+            standing = [frame.filter(after) for frame in self._partitions.read([last], committed=())]
+            features = pl.concat([features, *standing]).sort("machine_id", "window_end")
+        hour = pl.col("window_end").dt.truncate("1h")
+        frames = {features_key(at, window_range.shard): features.filter(hour == at) for at in window_range.hours}
+        return {key: frame for key, frame in frames.items() if frame.height}
 
 
 def _newest(features: pl.DataFrame) -> dict[str, FeatureRow]:

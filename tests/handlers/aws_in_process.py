@@ -56,6 +56,19 @@ class Aws:
         items = self.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
         return sorted(items, key=lambda item: [item[key]["S"] for key in TABLES[table]])
 
+    def snapshot(self) -> tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]:
+        """Return all that is stored."""
+        return self.objects(), {table: self.items(table) for table in TABLES}
+
+    def restore(self, snapshot: tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]) -> None:
+        """Store what was stored then, and nothing else."""
+        self.clear()
+        for key, body in snapshot[0].items():
+            self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        for table, items in snapshot[1].items():
+            for item in items:
+                self.dynamodb.put_item(TableName=table, Item=item)
+
     def clear(self) -> None:
         """Remove what the handlers wrote."""
         for key in self.objects():
@@ -63,6 +76,9 @@ class Aws:
         for table, keys in TABLES.items():
             for item in self.items(table):
                 self.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
+
+
+WRITES = frozenset({"PutObject", "PutItem", "UpdateItem", "Publish"})
 
 
 class InjectedError(Exception):
@@ -81,6 +97,19 @@ class Faults:
             hook(client, "before-call", self._before)
             hook(client, "after-call", self._after)
 
+    def snapshot(self) -> tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]:
+        """Return all that is stored."""
+        return self.objects(), {table: self.items(table) for table in TABLES}
+
+    def restore(self, snapshot: tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]) -> None:
+        """Store what was stored then, and nothing else."""
+        self.clear()
+        for key, body in snapshot[0].items():
+            self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        for table, items in snapshot[1].items():
+            for item in items:
+                self.dynamodb.put_item(TableName=table, Item=item)
+
     def clear(self) -> None:
         """Forget calls and faults."""
         self.calls, self._fails = [], lambda *_: False
@@ -89,6 +118,16 @@ class Faults:
         """Fail call number `number` (the first is 1) `before` or `after` it takes effect, and no other."""
         self.calls, self._phase = [], phase
         self._fails = lambda call, _operation, _path: call == number
+
+    def fail_write(self, number: int, phase: str) -> None:
+        """As `fail`, where only calls that change something count."""
+        self.calls, self._phase = [], phase
+        self._fails = lambda _call, operation, _path: operation in WRITES and self.writes == number
+
+    @property
+    def writes(self) -> int:
+        """How many calls that change something there were."""
+        return sum(operation in WRITES for operation in self.calls)
 
     def fail_where(self, matches: Callable[[str, str], bool], phase: str = "before") -> None:
         """Fail every call for which `matches` (operation, path of the request) holds."""

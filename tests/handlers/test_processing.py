@@ -1,34 +1,52 @@
 """Processing computes each feature row from all readings there are, and neither a crash nor a rival leaves a gap."""
 
+import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import polars as pl
+import pytest
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
+from handlers.stores import clients
+from handlers.stores.lake import ObjectMovedError
+from handlers.stores.partitions import PartitionLostError
 from mlops_core.features import compute_features
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading
-from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.aws_in_process import BUCKET, InjectedError
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-AT = {"at": NOON.isoformat()}
 HOUR = timedelta(hours=1)
 MACHINES = ("FAN-B01", "PUMP-A01")
+CHECKPOINT = "processed/checkpoint.json"
 
 
-def readings(start: datetime, hours: int, *, minutes: int = 10, machines=MACHINES) -> list[Reading]:
-    """Both channels of machines, every few minutes."""
+def at(hours: float = 0) -> dict[str, str]:
+    return {"at": (NOON + hours * HOUR).isoformat()}
+
+
+def span(first: float, last: float) -> dict[str, str]:
+    """A range event, in hours from noon."""
+    return {"start": (NOON + first * HOUR).isoformat(), "end": (NOON + last * HOUR).isoformat(), **at(24)}
+
+
+def readings(first: float, last: float, *, minutes: int = 20, machines: Iterable[str] = MACHINES) -> list[Reading]:
+    """Both channels of machines, every few minutes, from and to so many hours from noon."""
+    moments = [NOON + first * HOUR + timedelta(minutes=m) for m in range(0, round((last - first) * 60), minutes)]
     return [
         Reading(
             machine_id=machine,
             channel=channel,
-            event_timestamp=(at := start + timedelta(minutes=step)),
-            value=20.0 + level * (1 + step % 7),
-            received_at=at,
+            event_timestamp=moment,
+            value=20.0 + level * (1 + (moment.hour * 60 + moment.minute) % 7),
+            received_at=moment,
         )
         for machine in machines
         for channel, level in (("temperature", 5.0), ("vibration", 0.5))
-        for step in range(0, hours * 60, minutes)
+        for moment in moments
     ]
 
 
@@ -37,32 +55,46 @@ def put(aws, some: list[Reading], shards: int = 1) -> None:
         aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
 
-def features(aws) -> pl.DataFrame:
+def stored(aws) -> pl.DataFrame:
+    """Every feature row of the lake."""
     frames = [pl.read_parquet(BytesIO(body)) for body in aws.objects("processed/features/").values()]
-    return pl.concat(frames).sort("machine_id", "window_end") if frames else pl.DataFrame()
+    return pl.concat(frames).sort("machine_id", "window_end").drop("revision") if frames else pl.DataFrame()
 
 
-def expected(some: list[Reading], start: datetime, end: datetime, lengths=("1h", "6h"), hop="1h") -> pl.DataFrame:
-    frame = pl.DataFrame(
-        [reading.model_dump(include={"machine_id", "channel", "event_timestamp", "value"}) for reading in some],
-        schema_overrides={"event_timestamp": pl.Datetime("us", "UTC")},
-    )
-    rows = compute_features(frame, lengths=lengths, hop=hop, start=start, end=end)
-    longest = [column for column in rows.columns if column.endswith(f"_count_{lengths[-1]}")]
-    return rows.filter(pl.sum_horizontal(longest) > 0)
+def computed(some: list[Reading], first: float, last: float, hop: str = "1h") -> pl.DataFrame:
+    """The rows that the library gives for these readings at once, up to so many hours from noon."""
+    frame = pl.DataFrame([(r.machine_id, r.channel, r.event_timestamp, r.value) for r in some], orient="row")
+    frame.columns = ["machine_id", "channel", "event_timestamp", "value"]
+    rows = compute_features(frame, lengths=["1h", "6h"], hop=hop, start=NOON + first * HOUR, end=NOON + last * HOUR)
+    return rows.filter(pl.col("temperature_count_6h") + pl.col("vibration_count_6h") > 0)
 
 
-def assert_features(aws, rows: pl.DataFrame) -> None:
-    found = features(aws)
-    assert found.drop("revision").equals(rows.select(found.drop("revision").columns))
-    assert set(rows.columns) <= set(found.columns)
+def end_state(aws) -> tuple[dict[str, bytes], list[dict]]:
+    """What is in both stores, and how far the checkpoint got; neither its version nor when a row was written."""
+    objects = {key: body for key, body in aws.objects("processed/").items() if key != CHECKPOINT}
+    items = [{name: item[name] for name in item if name != "updated_at"} for item in aws.items("realtime-features")]
+    return objects | {CHECKPOINT: checkpoint(aws)["processed_until"].encode()}, items
 
 
-def test_the_first_run_computes_the_last_hours_from_all_readings_before_them(aws, deploy):
-    some = readings(NOON - 24 * HOUR, 24)
+def checkpoint(aws) -> dict:
+    return json.loads(aws.objects(CHECKPOINT)[CHECKPOINT])
+
+
+def online(aws) -> dict[str, tuple[str, int]]:
+    return {
+        item["machine_id"]["S"]: (item["window_end"]["S"], int(item["revision"]["N"]))
+        for item in aws.items("realtime-features")
+    }
+
+
+# What a run computes
+
+
+def test_the_first_run_computes_the_last_hours_from_all_readings_before_them(aws, deploy, counters):
+    some = readings(-24, 0)
     put(aws, some)
-    outcome = deploy("processing")(AT)
-    assert_features(aws, expected(some, NOON - 6 * HOUR, NOON))
+    outcome = deploy("processing")(at(0.5))
+    assert stored(aws).equals(computed(some, -6, 0))
     assert outcome == {
         "feature_rows": 12,
         "windows": 6,
@@ -72,3 +104,393 @@ def test_the_first_run_computes_the_last_hours_from_all_readings_before_them(aws
         "window_end": "2026-11-21T12:00:00.000000Z",
         "is_complete": True,
     }
+    assert checkpoint(aws)["processed_until"] == "2026-11-21T12:00:00.000000Z"
+    assert counters() == {
+        "FeatureRows": 12,
+        "OnlineWrites": 2,
+        "HoursRebuilt": 12,
+        "MalformedLines": 0,
+        "RunsOvertaken": 0,
+    }
+
+
+def test_the_online_store_holds_the_newest_row_of_each_machine_without_nulls(aws, deploy):
+    some = [*readings(-3, 0, machines=["PUMP-A01"]), *readings(-3, -2, machines=["FAN-B01"])]
+    put(aws, some)
+    deploy("processing")(at())
+    newest = computed(some, -6, 0).filter(pl.col("window_end") == NOON)
+    for item, row in zip(aws.items("realtime-features"), newest.iter_rows(named=True), strict=True):
+        assert item["machine_id"]["S"] == row.pop("machine_id")
+        assert item["window_end"]["S"] == "2026-11-21T12:00:00.000000Z"
+        assert item["updated_at"]["S"] == "2026-11-21T12:00:00.000000Z"
+        row.pop("window_end")
+        assert {name: float(value["N"]) for name, value in item["features"]["M"].items()} == {
+            name: value for name, value in row.items() if value is not None
+        }
+    assert "temperature_mean_1h" not in aws.items("realtime-features")[0]["features"]["M"]
+
+
+def test_runs_every_hour_and_one_run_for_all_give_the_same_bytes(aws, deploy):
+    put(aws, readings(-12, 6))
+    invoke = deploy("processing")
+    for hours in range(7):
+        invoke(at(hours))
+    stepwise, online_then = aws.objects("processed/features/"), aws.items("realtime-features")
+    for key in aws.objects("processed/features/"):
+        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    invoke(span(-6, 6))
+    assert aws.objects("processed/features/") == stepwise
+    assert aws.items("realtime-features") == online_then
+
+
+def test_a_run_with_nothing_new_writes_nothing(aws, deploy, faults):
+    put(aws, readings(-12, 0))
+    invoke = deploy("processing")
+    invoke(at())
+    faults.clear()
+    assert invoke(at())["feature_rows"] == 0
+    assert set(faults.calls) == {"ListObjectsV2", "GetObject"}
+
+
+def test_a_lake_without_readings_moves_the_checkpoint_and_writes_no_row(aws, deploy):
+    outcome = deploy("processing")(at())
+    assert (outcome["feature_rows"], outcome["window_end"]) == (0, "2026-11-21T12:00:00.000000Z")
+    assert set(aws.objects("processed/")) <= {CHECKPOINT}
+
+
+def test_an_hour_that_is_not_over_waits(aws, deploy):
+    put(aws, readings(-2, 0.5))
+    invoke = deploy("processing")
+    invoke(at(0.9))
+    assert stored(aws)["window_end"].max() == NOON
+    invoke(at(1))
+    assert stored(aws).equals(computed(readings(-2, 0.5), -6, 1))
+
+
+@pytest.mark.parametrize("hop", ["60", "30", "15"])
+def test_windows_of_a_shorter_hop_are_complete_after_every_run(aws, deploy, hop):
+    some = readings(-9, 3, minutes=5)
+    put(aws, some)
+    invoke = deploy("processing", FEATURE_HOP_MINUTES=hop)
+    for hours in (0, 1, 3):
+        invoke(at(hours))
+        first = -6 if hop == "60" else -6.1  # a partition is computed whole: the row at 06:00 stands with that at 06:30
+        assert stored(aws).equals(computed(some, first, hours, hop=f"{hop}m"))
+
+
+@pytest.mark.parametrize("hop", ["60", "30", "15"])
+def test_a_range_leaves_every_row_outside_of_it_as_it_was(aws, deploy, hop):
+    put(aws, readings(-9, 3, minutes=5))
+    invoke = deploy("processing", FEATURE_HOP_MINUTES=hop)
+    invoke(at(3))
+    before = end_state(aws)
+    invoke(span(-3, -1))
+    assert end_state(aws) == before
+
+
+def test_shards_are_partitions_of_their_own_and_hold_all_machines(aws, deploy):
+    machines = [f"M{n}" for n in range(6)]
+    some = readings(-8, 0, machines=machines)
+    put(aws, some, shards=4)
+    deploy("processing", LAKE_SHARDS="4")(at())
+    assert stored(aws).equals(computed(some, -6, 0))
+    assert len({key.split("/")[-1] for key in aws.objects("processed/features/")}) > 1
+
+
+def test_duplicates_and_the_way_readings_were_batched_do_not_change_a_byte(aws, deploy):
+    some = readings(-8, 0)
+    put(aws, some)
+    invoke = deploy("processing")
+    invoke(at())
+    before = aws.objects("processed/features/")
+    aws.clear()
+    for start in range(0, len(some), 7):
+        put(aws, some[start : start + 10])  # overlapping batches
+    invoke(at())
+    assert aws.objects("processed/features/") == before
+
+
+def test_a_line_that_is_no_reading_is_left_out_and_counted(aws, deploy, counters):
+    import gzip
+
+    some = readings(-8, 0)
+    put(aws, some)
+    key = next(iter(aws.objects("raw/")))
+    body = gzip.compress(gzip.decompress(aws.objects(key)[key]) + b"garbage\n")
+    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    deploy("processing")(at())
+    assert stored(aws).equals(computed(some, -6, 0))
+    assert counters()["MalformedLines"] == 1
+
+
+def test_objects_that_no_function_wrote_are_left_alone(aws, deploy):
+    some = readings(-8, 0)
+    put(aws, some)
+    aws.s3.put_object(Bucket=BUCKET, Key="raw/date=2026-11-21/notes.txt", Body=b"hello")
+    deploy("processing")(at())
+    assert stored(aws).equals(computed(some, -6, 0))
+
+
+# Late data
+
+
+def test_late_readings_give_higher_revisions_offline_and_never_an_older_row_online(aws, deploy):
+    some, late = readings(-12, 0), readings(-3.5, -3, minutes=7)
+    put(aws, some)
+    invoke = deploy("processing")
+    invoke(at())
+    revision = online(aws)["PUMP-A01"][1]
+    put(aws, late)
+    outcome = invoke(at())
+    assert stored(aws).equals(computed([*some, *late], -6, 0))
+    assert outcome["hours_changed"] == 1
+    end, higher = online(aws)["PUMP-A01"]
+    assert end == "2026-11-21T12:00:00.000000Z"
+    assert higher > revision
+
+
+def test_late_readings_for_rows_before_the_newest_leave_the_online_store_alone(aws, deploy):
+    put(aws, readings(-24, 0))
+    invoke = deploy("processing", TIME_WINDOW="12")
+    invoke(at())
+    before = aws.items("realtime-features")
+    put(aws, readings(-9.5, -9, minutes=7))
+    assert invoke(at())["online_written"] == 0
+    assert aws.items("realtime-features") == before
+
+
+def test_readings_beyond_the_lateness_that_is_watched_are_found_by_a_range(aws, deploy):
+    some, late = readings(-48, 0), readings(-40, -39, minutes=7)
+    put(aws, some)
+    invoke = deploy("processing", ALLOWED_LATENESS_HOURS="12")
+    invoke(at())
+    put(aws, late)
+    assert invoke(at())["hours_changed"] == 0
+    invoke(span(-40, -33))
+    assert stored(aws).equals(
+        pl.concat([computed([*some, *late], -40, -33), computed(some, -6, 0)]).sort("machine_id", "window_end")
+    )
+
+
+# Ranges and backlog
+
+
+def test_a_range_leaves_the_checkpoint_alone(aws, deploy, document):
+    some = readings(-24, 0)
+    put(aws, some)
+    invoke = deploy("processing")
+    assert invoke(document("processing_range") | at())["window_end"] == "2026-11-21T12:00:00.000000Z"
+    assert CHECKPOINT not in aws.objects()
+    assert stored(aws).equals(computed(some, -12, 0))
+
+
+def test_a_range_twice_is_a_range_once(aws, deploy):
+    put(aws, readings(-24, 0))
+    invoke = deploy("processing")
+    invoke(span(-20, -4))
+    before = aws.objects("processed/"), online(aws)
+    invoke(span(-20, -4))
+    assert (aws.objects("processed/"), online(aws)) == before
+
+
+def test_a_range_of_the_past_does_not_move_the_online_store_back(aws, deploy):
+    put(aws, readings(-24, 0))
+    invoke = deploy("processing")
+    invoke(at())
+    before = aws.items("realtime-features")
+    assert invoke(span(-20, -4))["online_written"] == 0
+    assert aws.items("realtime-features") == before
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"start": "2026-11-21T00:00:00Z"},
+        {"start": "2026-11-21T12:00:00Z", "end": "2026-11-21T12:00:00Z"},
+        {"start": "2026-11-21T00:00:00", "end": "2026-11-21T12:00:00"},
+    ],
+)
+def test_a_range_that_is_none_is_refused(aws, deploy, event):
+    with pytest.raises(ValidationError):
+        deploy("processing")(event)
+
+
+def test_a_backlog_is_taken_in_chunks_each_committed(aws, deploy):
+    some = readings(-6, 42, minutes=30)
+    put(aws, some)
+    invoke = deploy("processing")
+    invoke(at())
+    before = checkpoint(aws)["version"]
+    invoke(at(42))
+    assert checkpoint(aws)["version"] == before + 7
+    assert stored(aws).equals(computed(some, -6, 42))
+
+
+def test_a_run_stops_in_time_and_the_next_one_goes_on(aws, deploy, context):
+    some = readings(-6, 42, minutes=30)
+    put(aws, some)
+    invoke = deploy("processing")
+    invoke(at())
+    left = iter([100_000, 100_000, 70_000, 40_000])  # at the start, then before each chunk: 30 s a chunk
+    context.get_remaining_time_in_millis = lambda: next(left)
+    outcome = invoke(at(42))
+    assert (outcome["is_complete"], outcome["window_end"]) == (False, "2026-11-22T00:00:00.000000Z")
+    assert checkpoint(aws)["processed_until"] == "2026-11-22T00:00:00.000000Z"
+    context.get_remaining_time_in_millis = lambda: 300_000
+    assert invoke(at(42))["is_complete"]
+    assert stored(aws).equals(computed(some, -6, 42))
+
+
+def test_a_range_that_stops_in_time_says_how_far_it_came(aws, deploy, context):
+    some = readings(-24, 0)
+    put(aws, some)
+    invoke = deploy("processing")
+    left = iter([100_000, 100_000, 60_000])
+    context.get_remaining_time_in_millis = lambda: next(left)
+    outcome = invoke(span(-18, 0))
+    assert not outcome["is_complete"]
+    context.get_remaining_time_in_millis = lambda: 300_000
+    assert invoke(span(-18, 0) | {"start": outcome["window_end"] or NOON - 18 * HOUR})["is_complete"]
+    assert stored(aws).equals(computed(some, -18, 0))
+
+
+# Faults
+
+
+@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "PutObject", "PutItem"])
+def test_an_error_of_a_store_aborts_with_the_checkpoint_unmoved(aws, deploy, faults, operation):
+    put(aws, readings(-12, 6))
+    invoke = deploy("processing")
+    invoke(at())
+    before = checkpoint(aws)
+    faults.fail_where(lambda name, _: name == operation)
+    with pytest.raises(InjectedError):
+        invoke(at(6))
+    assert checkpoint(aws) == before
+
+
+def test_a_missing_permission_to_read_the_checkpoint_is_not_a_first_run(aws, deploy, hook):
+    put(aws, readings(-12, 6))
+    invoke = deploy("processing")
+    invoke(at())
+    before = end_state(aws)
+
+    def deny(params, **_):
+        if params["Key"] == CHECKPOINT:
+            raise ClientError(
+                {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "GetObject"
+            )
+
+    hook(clients.s3(), "provide-client-params.s3.GetObject", deny)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        invoke(at(6))
+    assert end_state(aws) == before
+
+
+def test_a_committed_partition_that_was_lost_is_an_error_and_a_range_makes_it_again(aws, deploy):
+    some = readings(-12, 6)
+    put(aws, some)
+    invoke = deploy("processing")
+    invoke(at())
+    aws.s3.delete_object(Bucket=BUCKET, Key="processed/buckets/date=2026-11-21/hour=09/shard=00.parquet")
+    with pytest.raises(PartitionLostError, match=r"hour=09/shard=00.parquet was written and is gone"):
+        invoke(at(1))
+    invoke(span(-3, -2))
+    invoke(at(6))
+    assert stored(aws).equals(computed(some, -6, 6))
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_whichever_write_fails_the_next_run_ends_in_the_same_state(aws, deploy, faults, phase):
+    some, late = readings(-6, 2, machines=["PUMP-A01"]), readings(-2.5, -2, minutes=7, machines=["PUMP-A01"])
+    invoke = deploy("processing", TIME_WINDOW="2", FEATURE_LENGTHS_HOURS="[1, 2]")
+    put(aws, some)
+    invoke(at(-2))
+    put(aws, late)
+    beginning = aws.snapshot()
+    faults.clear()
+    invoke(at(2))  # late data and a backlog of two chunks
+    undisturbed, writes = end_state(aws), faults.writes
+    for number in range(1, writes + 1):
+        aws.restore(beginning)
+        faults.fail_write(number, phase)
+        with pytest.raises(InjectedError):
+            invoke(at(2))
+        faults.clear()
+        assert invoke(at(2))["is_complete"]
+        assert end_state(aws) == undisturbed
+    assert writes >= 12
+
+
+# Rivals
+
+
+def rival(hook, operation: str, number: int, run) -> list[int]:
+    """Let `run` happen within the other run, just before its call number `number` of an operation."""
+    seen: list[int] = []
+
+    def before(**_):
+        seen.append(len(seen) + 1)
+        if len(seen) == number:
+            run()
+
+    hook(clients.s3(), f"before-call.s3.{operation}", before)
+    return seen
+
+
+@pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "PutObject"])
+def test_a_run_overtaken_at_any_call_ends_in_the_same_state_as_one_alone(
+    aws, deploy, hook, faults, counters, operation
+):
+    some, late = readings(-8, 0, machines=["PUMP-A01"]), readings(-1.5, -1, minutes=7, machines=["PUMP-A01"])
+    invoke = deploy("processing", TIME_WINDOW="2", FEATURE_LENGTHS_HOURS="[1, 2]")
+    put(aws, some)
+    invoke(at(-2))
+    beginning = aws.snapshot()
+    put(aws, late)
+    invoke(at())
+    undisturbed = end_state(aws)
+
+    overtaken = 0
+    for number in range(1, 1000):
+        aws.restore(beginning)
+        counters()
+
+        def overtake() -> None:
+            put(aws, late)
+            invoke(at())
+
+        calls = rival(hook, operation, number, overtake)
+        invoke(at())
+        if len(calls) < number:
+            break
+        overtaken += counters()["RunsOvertaken"]
+        invoke(at())  # what the rival alone saw is taken up by the next run at the latest
+        assert end_state(aws) == undisturbed
+    assert number > 3
+    assert operation != "PutObject" or overtaken
+
+
+def test_a_run_overtaken_time_after_time_fails_with_the_rivals_state_standing(aws, deploy, hook):
+    put(aws, readings(-8, 0))
+    invoke = deploy("processing")
+
+    def overtake(params, **_):
+        if params["Key"] == CHECKPOINT:
+            aws.s3.put_object(Bucket=BUCKET, Key=CHECKPOINT, Body=json.dumps(moved()).encode())
+
+    versions = iter(range(100, 200))
+
+    def moved() -> dict:
+        return {
+            "version": next(versions),
+            "processed_from": "2026-11-21T06:00:00.000000Z",
+            "processed_until": "2026-11-21T06:00:00.000000Z",
+            "hours": {},
+        }
+
+    hook(clients.s3(), "provide-client-params.s3.PutObject", overtake)
+    with pytest.raises(ObjectMovedError, match=r"checkpoint.json was written by another run"):
+        invoke(at())
+    assert checkpoint(aws)["version"] == 102
