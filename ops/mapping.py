@@ -108,9 +108,9 @@ def parse_channel(option: str) -> tuple[str, str]:
 
 
 def parse_moment(option: str, name: str) -> datetime:
-    """An ISO 8601 time with an offset, in UTC; ``name`` is the option's, for the error."""
+    """An ISO 8601 time with an offset, in UTC, or a date: its midnight in UTC. ``name`` is the option's, for the error."""
     try:
-        moment = datetime.fromisoformat(option)
+        moment = datetime.fromisoformat(f"{option}T00Z" if len(option) == len("2024-01-31") else option)
     except ValueError:
         raise OptionError(f"{name} {option!r} is not an ISO 8601 time.", "Write 2024-01-31T00:00:00Z, say.") from None
     if moment.tzinfo is None:

@@ -46,7 +46,7 @@ def list_reasons(
         return
     rows = [[day, reason, count] for day, reasons in counts.items() for reason, count in reasons.items()]
     print_table(f"Quarantine of {stack}", ["received on", "reason", "messages"], rows)
-    print_line(f"{letters:,} dead letters.")
+    print_line(f"Dead letters: {letters:,}")
 
 
 @app.command("show")
@@ -126,7 +126,7 @@ def replay(
     if as_json:
         print_json({"stack": stack, "dry_run": dry_run, **retried.as_report()})
         return
-    print_line(f"{retried.accepted:,} messages {'would be' if dry_run else 'were'} let in.")
+    print_line(f"{'Would be let in' if dry_run else 'Let in'}: {retried.accepted:,}")
     for still, number in retried.still_refused.most_common():
         print_line(f"Still refused, {still}: {number:,}")
     if retried.first is not None and retried.last is not None and not dry_run:
@@ -162,7 +162,7 @@ def redrive(
     if as_json:
         print_json({"stack": stack, "sent": dict(redriven.sent), "left": redriven.left})
         return
-    print_line(f"{redriven.sent.total():,} dead letters were sent back.")
+    print_line(f"Sent back: {redriven.sent.total():,}")
     if redriven.left:
         print_line(
             f"{redriven.left:,} are no messages of machines and stay: they name a function that could not be started."

@@ -222,8 +222,9 @@ def test_a_channel_option_divides_at_its_last_equals_sign() -> None:
             parse_channel(wrong)
 
 
-def test_a_moment_needs_an_offset() -> None:
+def test_a_moment_needs_an_offset_and_a_date_is_its_midnight_in_utc() -> None:
     assert parse_moment("2025-01-01T02:00:00+02:00", "--start") == datetime(2025, 1, 1, tzinfo=UTC)
-    for wrong in ("2025-01-01T00:00:00", "yesterday"):
+    assert parse_moment("2025-01-01", "--start") == datetime(2025, 1, 1, tzinfo=UTC)
+    for wrong in ("2025-01-01T00:00:00", "yesterday", "2025-13-01"):
         with pytest.raises(OptionError, match="--start"):
             parse_moment(wrong, "--start")
