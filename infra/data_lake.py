@@ -61,8 +61,6 @@ class DataLake(pulumi.ComponentResource):
         self.bucket_name = bucket.bucket_name
         self.bucket_arn = bucket.bucket_arn
         _lifecycle(f"{name}-lifecycle", bucket, _lake_rules(args), child)
-        # Whoever wants to react to new objects needs a rule of EventBridge and no change here.
-        aws.s3.BucketNotification(f"{name}-notification", bucket=bucket.bucket_name, eventbridge=True, opts=child)
         if args.get("access_logging", False):
             self._log_access(name, protect=args.get("protect", False))
         self.register_outputs({"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn})

@@ -23,9 +23,9 @@ from infra.sources import ROOT
 
 LAYERS: Final = {"data": "locks/layer-data.txt"}
 # Part of every key: raise it when the rules by which a layer is built change.
-_RULES: Final = "1"
+_RULES: Final = "2"
 _PRUNED_DIRECTORIES: Final = frozenset({"bin", "tests", "testing", "__pycache__"})
-_PRUNED_SUFFIXES: Final = frozenset({".pyi", ".pyc"})
+_PRUNED_SUFFIXES: Final = frozenset({".lock", ".pyc", ".pyi"})
 _LAYER_ROOT: Final = "python"  # Lambda puts /opt/python on sys.path
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _ARCHITECTURES: Final = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "x86_64"}
@@ -118,7 +118,7 @@ def _prune(content: Path) -> None:
     for path in sorted(content.rglob("*"), reverse=True):
         if path.is_dir() and path.name in _PRUNED_DIRECTORIES:
             shutil.rmtree(path)
-        elif path.suffix in _PRUNED_SUFFIXES:
+        elif path.suffix in _PRUNED_SUFFIXES or path.name in _PRUNED_SUFFIXES:
             path.unlink()
         elif path.is_file() and ".so" in path.suffixes:
             path.write_bytes(stripped(path.read_bytes()))
@@ -164,13 +164,20 @@ def _zip(content: Path, destination: Path) -> None:
 
 
 def main() -> None:
-    """Build every layer for one target and print where it stands."""
+    """Build every layer for one target; with --sizes, report what each function deploys instead."""
     parser = argparse.ArgumentParser(prog="python -m infra.packaging", description=main.__doc__)
     parser.add_argument("--python", default="3.13", choices=["3.11", "3.12", "3.13", "host"])
     parser.add_argument("--architecture", default="arm64", choices=["arm64", "x86_64", "host"])
+    parser.add_argument("--sizes", action="store_true", help="print sizes, cold import times and package contents")
     options = parser.parse_args()
+    target = Target.of(options.python, options.architecture)
+    if options.sizes:
+        from infra.package_report import print_report  # what reads it needs more than what builds
+
+        print_report(target)
+        return
     for name in LAYERS:
-        path = build(Layer.of(name, Target.of(options.python, options.architecture)))
+        path = build(Layer.of(name, target))
         print(f"{name}: {path.relative_to(ROOT)}, {path.stat().st_size / 1e6:.1f} MB")
 
 

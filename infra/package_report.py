@@ -1,0 +1,113 @@
+"""What each function deploys: its files, the unzipped size of code and layers, and how long a fresh process imports it.
+
+The import is measured as Lambda would do it, with what Lambda provides, the layer and the function's own files and
+nothing else, on this machine and with its Python: processors differ, proportions hardly.
+"""
+
+import os
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from infra.local.environments import lambda_interpreter
+from infra.packaging import LAYERS, Layer, Target, build
+from infra.settings import FunctionName
+from infra.sources import ROOT, function_sources
+
+LIMIT_BYTES = 250 * 1024 * 1024  # of a function and its layers together, unzipped
+_RUNS = 5
+_IMPORT = """
+import sys, time
+before = time.perf_counter()
+__import__(sys.argv[1])
+print(time.perf_counter() - before)
+"""
+
+
+class Package(NamedTuple):
+    """What one function deploys. Sizes in bytes, unzipped; `import_seconds` is the fastest of fresh processes,
+    since whatever else the machine does only adds."""
+
+    function: str
+    files: tuple[str, ...]
+    code_bytes: int
+    layer_bytes: int
+    import_seconds: float
+
+    @property
+    def deployed_bytes(self) -> int:
+        """What counts against LIMIT_BYTES."""
+        return self.code_bytes + self.layer_bytes
+
+
+def packages(target: Target) -> list[Package]:
+    """Every function as deployed for `target`; the layers of target and host are built where they are missing."""
+    layer_bytes = sum(_unzipped(build(Layer.of(name, target))) for name in LAYERS)
+    found: list[Package] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        layers = Path(scratch) / "layers"
+        for name in LAYERS:
+            with zipfile.ZipFile(build(Layer.of(name, Target.of("host", "host")))) as packed:
+                packed.extractall(layers)
+        for function in get_args(FunctionName):
+            files = function_sources(f"handlers.{function}")
+            code = Path(scratch) / function
+            for file in files:
+                (code / file).parent.mkdir(parents=True, exist_ok=True)
+                (code / file).write_bytes((ROOT / file).read_bytes())
+            seconds = min(_import_seconds(function, code, layers / "python") for _ in range(_RUNS))
+            size = sum((ROOT / file).stat().st_size for file in files)
+            found.append(Package(function, files, size, layer_bytes, seconds))
+    return found
+
+
+def layer_contents(target: Target) -> dict[str, int]:
+    """Unzipped bytes of each distribution's folder or file in the layers, largest first."""
+    sizes: dict[str, int] = {}
+    for name in LAYERS:
+        with zipfile.ZipFile(build(Layer.of(name, target))) as packed:
+            for entry in packed.infolist():
+                top = entry.filename.split("/")[1]
+                sizes[top] = sizes.get(top, 0) + entry.file_size
+    return dict(sorted(sizes.items(), key=lambda item: -item[1]))
+
+
+def print_report(target: Target) -> None:
+    """Print the table of functions, then what the layers and the archives hold."""
+    report = packages(target)
+    print(f"Python {target.python} on {target.architecture}; limit {LIMIT_BYTES / 1e6:.0f} MB unzipped")
+    print(f"{'function':<12}{'files':>6}{'code KB':>9}{'layer MB':>10}{'total MB':>10}{'import ms':>11}")
+    for package in report:
+        sizes = f"{package.layer_bytes / 1e6:>10.1f}{package.deployed_bytes / 1e6:>10.1f}"
+        print(
+            f"{package.function:<12}{len(package.files):>6}{package.code_bytes / 1e3:>9.1f}{sizes}"
+            f"{package.import_seconds * 1e3:>11.0f}"
+        )
+    print("\nlayers")
+    for top, size in layer_contents(target).items():
+        print(f"  {size / 1e6:>9.3f} MB  {top}")
+    for package in report:
+        print(f"\n{package.function}")
+        for file in package.files:
+            print(f"  {(ROOT / file).stat().st_size / 1e3:>9.1f} KB  {file}")
+
+
+def _unzipped(archive: Path) -> int:
+    with zipfile.ZipFile(archive) as packed:
+        return sum(entry.file_size for entry in packed.infolist())
+
+
+def _import_seconds(function: str, code: Path, layer: Path) -> float:
+    """One import in a fresh process that writes no bytecode, as Lambda's cannot."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join((str(code), str(layer))),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "POWERTOOLS_SERVICE_NAME": function,
+        "POWERTOOLS_METRICS_NAMESPACE": "report",
+    }
+    command = [str(lambda_interpreter()), "-c", _IMPORT, f"handlers.{function}"]
+    done = subprocess.run(command, env=environment, cwd=code, capture_output=True, text=True, check=True)  # noqa: S603
+    return float(done.stdout)
