@@ -1,0 +1,87 @@
+"""What a cold start loads: nothing but what the function needs, is given by its layer or Lambda, and no client."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ALWAYS = {
+    "annotated_types",
+    "aws_lambda_powertools",
+    "boto3",
+    "botocore",
+    "dateutil",
+    "dotenv",
+    "jmespath",
+    "pydantic",
+    "pydantic_core",
+    "pydantic_settings",
+    "s3transfer",
+    "six",
+    "typing_extensions",
+    "typing_inspection",
+    "urllib3",
+}
+# What the SDK and the interpreter take where a development environment happens to have it.
+BY_CHANCE = {"certifi", "_distutils_hack"}
+# Half a second each, where nothing uses them.
+HEAVY = {"aws_lambda_powertools.utilities.parser", "aws_lambda_powertools.utilities.idempotency"}
+
+PROGRAM = """
+import botocore.session, importlib, json, sys
+
+def refuse(*_, **__):
+    raise SystemExit("a client was made while the handler was imported")
+
+botocore.session.Session.create_client = refuse
+importlib.import_module("handlers." + sys.argv[1])
+files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+print(json.dumps({name: file for name, file in files.items() if "site-packages" in file}))
+"""
+
+
+@pytest.fixture(scope="module", params=["simulator", "ingestion", "labels", "processing"])
+def loaded(request) -> tuple[str, set[str]]:
+    """A handler and the third-party modules in a fresh process that has imported it, with no environment of its own."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "POWERTOOLS_SERVICE_NAME": "tests",
+        "POWERTOOLS_METRICS_NAMESPACE": "tests",
+    }
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM, request.param],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return request.param, set(json.loads(finished.stdout))
+
+
+def test_a_handler_loads_these_packages_and_no_other(loaded):
+    function, modules = loaded
+    expected = ALWAYS | ({"polars", "_polars_runtime_32"} if function == "processing" else set())
+    assert {name.split(".")[0] for name in modules} - BY_CHANCE == expected
+
+
+def test_a_handler_does_not_load_the_expensive_parts_of_powertools(loaded):
+    assert not HEAVY & loaded[1]
+
+
+def test_everything_that_a_handler_loads_is_locked_for_its_layer_or_for_lambda(loaded):
+    locked = {
+        match[1].lower()
+        for lock in ("layer-data", "lambda-runtime")
+        for match in re.finditer(r"^([A-Za-z0-9._-]+)==", (ROOT / "locks" / f"{lock}.txt").read_text(), re.MULTILINE)
+    }
+    distributions = packages_distributions()
+    for package in {name.split(".")[0] for name in loaded[1]} & set(distributions) - BY_CHANCE:
+        assert {name.lower().replace("_", "-") for name in distributions[package]} & locked, package
