@@ -26,6 +26,9 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+local: $(READY) ## Run the whole platform on this machine; KEEP=1 leaves it up
+	$(BIN)/python -m infra.local $(if $(filter-out 0,$(KEEP)),--keep)
+
 lint: $(READY) ## ruff (style, imports, security) and a strict type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -47,9 +47,13 @@ class ReadResourceError(ValueError):
 
 
 class Deployment(NamedTuple):
-    """What a run of the program made: its outputs, every registration in order, and how many resources exist."""
+    """What a run of the program made: its outputs, every registration in order, and how many resources exist.
+
+    ``settings`` is the project's configuration that it ran with, by key without the project's name.
+    """
 
     outputs: Mapping[str, Any]
+    settings: Mapping[str, str]
     registrations: tuple[Registration, ...]
     resources: int
 
@@ -77,7 +81,8 @@ def deploy(
             raise deployer.failure
     registrations = tuple(monitor.registrations)
     made = sum(1 for each in registrations if each.custom and not each.type.startswith(_PROVIDER))
-    return Deployment(monitor.stack_outputs, registrations, made)
+    own = {key.removeprefix(f"{project}:"): value for key, value in config.items() if key.startswith(f"{project}:")}
+    return Deployment(monitor.stack_outputs, own, registrations, made)
 
 
 class Deployer(Mocks):

@@ -1,6 +1,7 @@
 """The embedded AWS emulator as a context manager: up on a free loopback port, down on every way out."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -24,7 +25,7 @@ LOCAL = BUILD / "local"
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 10.0
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-_STATE_FILE = "emulator.json"
+STACK_FILE = "stack.json"  # what `mlops --stack local` reads
 
 
 class EmulatorStartError(RuntimeError):
@@ -40,7 +41,7 @@ class Endpoint(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    url: str
+    endpoint_url: str
     region: str = "us-east-1"
     account_id: str = "000000000000"
     access_key_id: str = "test"
@@ -58,12 +59,12 @@ class Endpoint(BaseModel):
             max_pool_connections=32,
             inject_host_prefix=False,
         )
-        return session.client(service, endpoint_url=self.url, config=config.merge(Config(**options)))
+        return session.client(service, endpoint_url=self.endpoint_url, config=config.merge(Config(**options)))
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point the AWS CLI and any SDK at this emulator."""
         return {
-            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
@@ -74,7 +75,7 @@ class Endpoint(BaseModel):
 class Emulator:
     """Start the emulator on entry and stop it on exit, unless ``keep``.
 
-    ``folder`` takes its log (``emulator.log``), its temporary files and, while it runs, ``emulator.json`` (an
+    ``folder`` takes its log (``emulator.log``), its temporary files and, while it runs, ``stack.json`` (an
     Endpoint). An emulator that an earlier run left up in the same folder is stopped first. IAM is enforced unless
     ``enforce_iam`` is false. Raises EmulatorStartError.
     """
@@ -110,8 +111,8 @@ class Emulator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches this process, which then stops the emulator in order
             )
-        self._endpoint = Endpoint(url=f"http://127.0.0.1:{port}", pid=self._process.pid)
-        (self.folder / _STATE_FILE).write_text(self._endpoint.model_dump_json(indent=2) + "\n")
+        self._endpoint = Endpoint(endpoint_url=f"http://127.0.0.1:{port}", pid=self._process.pid)
+        self.describe({})
         try:
             self._wait_until_healthy()
         except BaseException:
@@ -122,6 +123,11 @@ class Emulator:
     def __exit__(self, *_: object) -> None:
         if not self.keep:
             stop(self.folder, self._process)
+
+    def describe(self, outputs: Mapping[str, Any]) -> None:
+        """Write ``stack.json``: the endpoint, and what the stack deployed there says of itself."""
+        document = {**self.endpoint.model_dump(), "outputs": dict(outputs)}
+        (self.folder / STACK_FILE).write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
 
     def _environment(self, port: int, temporary: Path) -> dict[str, str]:
         # Nothing of the caller's: no credentials, no proxy, no PYTHONPATH.
@@ -149,12 +155,14 @@ class Emulator:
             if answers(self.endpoint):
                 return
             time.sleep(0.05)
-        raise EmulatorStartError(self.log, f"no answer on {self.endpoint.url} within {START_TIMEOUT_SECONDS:.0f} s")
+        raise EmulatorStartError(
+            self.log, f"no answer on {self.endpoint.endpoint_url} within {START_TIMEOUT_SECONDS:.0f} s"
+        )
 
 
 def running(folder: Path = LOCAL) -> Endpoint | None:
     """Return the emulator that a run left up in ``folder``, where it still answers."""
-    state = folder / _STATE_FILE
+    state = folder / STACK_FILE
     if not state.exists():
         return None
     endpoint = Endpoint.model_validate_json(state.read_text())
@@ -164,7 +172,7 @@ def running(folder: Path = LOCAL) -> Endpoint | None:
 def answers(endpoint: Endpoint) -> bool:
     """Tell whether an emulator answers there."""
     try:
-        with urllib.request.urlopen(f"{endpoint.url}/_ministack/health", timeout=2):  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"{endpoint.endpoint_url}/_ministack/health", timeout=2):  # noqa: S310 - loopback
             return True
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
@@ -176,7 +184,7 @@ def stop(folder: Path = LOCAL, process: subprocess.Popen[bytes] | None = None) -
     ``process`` is given by the process that started it; otherwise the one recorded in the folder is stopped, and only
     where it still answers there, so that a reused process id is never signalled.
     """
-    state = folder / _STATE_FILE
+    state = folder / STACK_FILE
     if process is not None:
         stopped = process.poll() is None
         process.terminate()

@@ -1,0 +1,149 @@
+"""Every message that was published, found again: in the lake, in quarantine or among the dead letters, exactly once."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from handlers.stores.machine_state import MachineStates
+from infra.local.bad_messages import BadMessage
+from mlops_core.degradation import advance
+from mlops_core.errors import QuarantineReason
+from mlops_core.lake import QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
+from mlops_core.lake_keys import EVENTS_PREFIX
+from mlops_core.machine_state import MachineState
+from mlops_core.quarantine import decode_quarantine
+from ops.stack import Stack
+
+READING = ["machine_id", "channel", "event_timestamp", "value"]
+FAILURE = ["machine_id", "event_timestamp", "event_code"]
+Refusal = tuple[str, bytes, QuarantineReason]
+
+
+class NotDrainedError(RuntimeError):
+    """Messages still wait in a queue."""
+
+    def __init__(self, waiting: Mapping[str, int], seconds: float) -> None:
+        super().__init__(f"After {seconds:.0f} s messages still wait: {dict(waiting)}. Their function may be failing.")
+
+
+class ReconciliationError(RuntimeError):
+    """What was published and what was kept differ."""
+
+    def __init__(self, differences: Iterable[str]) -> None:
+        super().__init__("What was published was not all kept, or more was kept:\n  " + "\n  ".join(differences))
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Distinct messages: what was published, and where it was found."""
+
+    published: int
+    lake_distinct: int
+    quarantined: int
+    dead_lettered: int
+    quarantined_by_reason: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What machines said between two of their states."""
+
+    readings: pl.DataFrame
+    failures: pl.DataFrame
+
+
+def lived(before: Mapping[str, MachineState], after: Mapping[str, MachineState], interval: timedelta) -> Lived:
+    """Return what the simulator published between these states: it saves a state only once all before it is told."""
+    readings: list[tuple[str, str, datetime, float]] = []
+    failures: list[tuple[str, datetime, str]] = []
+    for machine_id, state in before.items():
+        told = advance(state, after[machine_id].event_timestamp, interval=interval)
+        readings += [(machine_id, said.channel, said.event_timestamp, said.value) for said in told.readings]
+        failures += [(machine_id, failure.event_timestamp, failure.event_code) for failure in told.failures]
+    return Lived(
+        pl.DataFrame(readings, schema=_schema(READING), orient="row"),
+        pl.DataFrame(failures, schema=_schema(FAILURE), orient="row"),
+    )
+
+
+def _schema(columns: Iterable[str]) -> dict[str, pl.DataType]:
+    types: dict[str, pl.DataType] = {"event_timestamp": pl.Datetime("us", "UTC"), "value": pl.Float64()}
+    return {column: types.get(column, pl.String()) for column in columns}
+
+
+def saved_states(stack: Stack, machine_ids: Iterable[str]) -> dict[str, MachineState]:
+    """Return the states of these machines as the table has them; one that never ran is absent."""
+    table = MachineStates(stack.dynamodb, stack.output("machine_state_table_name"))
+    loaded = {machine_id: table.load(machine_id) for machine_id in machine_ids}
+    return {machine_id: saved.state for machine_id, saved in loaded.items() if saved is not None}
+
+
+def wait_until_drained(stack: Stack, *, timeout: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Return once both queues have been empty, nothing in flight, on two looks in a row. Raises NotDrainedError."""
+    deadline, empty = time.monotonic() + timeout, 0
+    while True:
+        waiting = {name: _depth(stack, f"{name}_queue_url") for name in ("ingestion", "label")}
+        empty = 0 if any(waiting.values()) else empty + 1
+        if empty == 2:
+            return
+        if time.monotonic() > deadline:
+            raise NotDrainedError(waiting, timeout)
+        sleep(0.5)
+
+
+def _depth(stack: Stack, output: str) -> int:
+    """Messages of a queue, those in flight included."""
+    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    answer = stack.sqs.get_queue_attributes(QueueUrl=stack.output(output), AttributeNames=list(names))
+    return sum(int(answer.get("Attributes", {})[name]) for name in names)
+
+
+def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, seeded: frozenset[str]) -> Ledger:
+    """Compare what was published with what is stored, ``seeded`` objects aside. Raises ReconciliationError."""
+    lake = stack.lake
+    stored = {prefix: sorted(lake.versions(prefix).keys() - seeded) for prefix in (RAW_PREFIX, EVENTS_PREFIX)}
+    readings = decode_readings(lake.read_all(stored[RAW_PREFIX])).select(READING).unique()
+    failures = decode_failures(lake.read_all(stored[EVENTS_PREFIX])).select(FAILURE).unique()
+    sent = Counter((message.topic, message.payload, message.reason) for message in refused)
+    quarantined = quarantined_messages(stack)
+    dead_lettered = _depth(stack, "dead_letter_queue_url")
+    differences = [
+        *_differences("reading", said.readings, readings, READING),
+        *_differences("failure", said.failures, failures, FAILURE),
+        *(f"not in quarantine as {_shown(refusal)}" for refusal in sent - quarantined),
+        *(f"in quarantine unasked: {_shown(refusal)}" for refusal in quarantined - sent),
+    ]
+    if differences:
+        raise ReconciliationError([*differences[:10], f"{dead_lettered} messages are dead letters"])
+    return Ledger(
+        published=said.readings.height + said.failures.height + sent.total(),
+        lake_distinct=readings.height + failures.height,
+        quarantined=quarantined.total(),
+        dead_lettered=dead_lettered,
+        quarantined_by_reason=dict(Counter(str(reason) for _, _, reason in quarantined.elements())),
+    )
+
+
+def quarantined_messages(stack: Stack) -> Counter[Refusal]:
+    """Count the messages in quarantine by topic, bytes and reason."""
+    bodies = stack.lake.read_all(stack.lake.versions(QUARANTINE_PREFIX))
+    records = [decode_quarantine(body) for body in bodies]
+    return Counter((record.topic, record.payload, record.reason) for record in records)
+
+
+def _shown(refusal: Refusal) -> str:
+    topic, payload, reason = refusal
+    return f"{reason}: {topic} {payload[:80]!r}"
+
+
+def _differences(what: str, said: pl.DataFrame, stored: pl.DataFrame, identity: list[str]) -> list[str]:
+    lost, unasked = (left.join(right, on=identity, how="anti") for left, right in ((said, stored), (stored, said)))
+    return [
+        f"{frame.height} {what}s {adjective}, the first: {frame.sort(identity).row(0)}"
+        for adjective, frame in (("lost", lost), ("unasked in the lake", unasked))
+        if frame.height
+    ]

@@ -1,0 +1,48 @@
+"""What a person sees of a run: each stage with a spinner while it lasts, its result and its time when it is over."""
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+
+
+@dataclass
+class Stage:
+    """A stage under way: ``tell`` shows how far it is, ``result`` is shown when it is over."""
+
+    title: str
+    tell: Callable[[str], None]
+    result: str = ""
+
+
+@dataclass
+class Screen:
+    """Shows stages one after the other and remembers how long each took."""
+
+    console: Console = field(default_factory=lambda: Console(highlight=False))
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    failed: str = ""
+
+    @contextmanager
+    def stage(self, title: str) -> Generator[Stage]:
+        """Show a stage. An error goes through, and ``failed`` then names the stage."""
+        self.failed, began = title, time.monotonic()
+        with self.console.status(escape(f"{title} ...")) as status:
+            stage = Stage(title, lambda progress: status.update(escape(f"{title} ... {progress}")))
+            yield stage
+        self.failed = ""
+        self.seconds[title] = round(time.monotonic() - began, 2)
+        self.console.print(
+            f"[green]✔[/] {escape(title):<22} {self.seconds[title]:6.1f} s   [dim]{escape(stage.result)}[/]",
+            soft_wrap=True,
+        )
+
+    def failure(self, message: str, places: Mapping[str, object]) -> None:
+        """Show why the stage under way failed, and where to look."""
+        self.console.print(f"[red]✘ {escape(self.failed or 'The run')} failed[/]")
+        self.console.print(message, markup=False, soft_wrap=True)
+        for what, where in places.items():
+            self.console.print(f"  {what}: {where}", markup=False, soft_wrap=True)

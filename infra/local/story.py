@@ -1,0 +1,198 @@
+"""The whole platform on a laptop, from nothing to features of live telemetry: what ``make local`` does, in order.
+
+The emulator is up. The stack is deployed; machines run to failure are its history, whose features are computed; then
+telemetry flows by the schedule, the simulator, MQTT rules, queues and ingestion, scheduled processing follows, and
+every published message is found again.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+
+import polars as pl
+
+from handlers.stores.publisher import Publisher
+from infra.local.bad_messages import BadMessage, bad_messages
+from infra.local.deploy import Deployment, deploy
+from infra.local.emulator import STACK_FILE, Emulator
+from infra.local.reconciliation import Ledger, lived, reconcile, saved_states, wait_until_drained
+from infra.local.report import report
+from infra.local.schedules import Schedules
+from infra.local.screen import Screen
+from infra.local.seeding import HistoryPlan, SeededHistory, seed
+from infra.local.summary import MachineLine, Summary
+from infra.packaging import LAYERS, Layer, Target, build
+from mlops_core.machine_state import MachineState
+from mlops_core.telemetry import Message
+from ops.fleet import online_rows, read_fleet
+from ops.ranges import HOUR, RangeProcessor, chunks, hour_of
+from ops.stack import Stack, load_stack
+
+STACK = "local"
+BACKFILL_CHUNK = timedelta(days=1)
+LIVE_HOURS = 1  # closed hours that are left to live telemetry; within what the simulator catches up in one run
+PATIENCE_SECONDS = 120.0
+
+
+class NotLiveError(RuntimeError):
+    """The scheduler fired, and machines did not move."""
+
+    def __init__(self, machine_ids: list[str]) -> None:
+        super().__init__(f"{PATIENCE_SECONDS:.0f} s after the scheduler fired, {', '.join(machine_ids)} had not moved.")
+
+
+class Story:
+    """One run against an emulator that is up. ``run`` raises what a stage raises; the screen knows which it was."""
+
+    def __init__(self, screen: Screen, emulator: Emulator, plan: HistoryPlan | None = None) -> None:
+        self.screen, self.emulator = screen, emulator
+        self.plan = plan or HistoryPlan()
+        self.schedules = Schedules(emulator.endpoint)
+        self.feature_rows: int = 0
+
+    def run(self, began: float) -> Summary:
+        """Go through all stages; ``began`` is the monotonic time at which the whole run began."""
+        self.build_layers()
+        deployment, stack = self.deploy()
+        live_from = hour_of(datetime.now(UTC)) - LIVE_HOURS * HOUR
+        history = self.seed(stack, deployment, live_from)
+        self.backfill(stack, history)
+        states, refused = self.live(stack, history)
+        self.process(stack)
+        interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
+        with self.screen.stage("Reconciliation") as stage:
+            said = lived(history.states, states, interval)
+            ledger = reconcile(stack, said, refused, seeded=history.keys)
+            stage.result = (
+                f"{ledger.published:,} published = {ledger.lake_distinct:,} in the lake"
+                f" + {ledger.quarantined} quarantined + {ledger.dead_lettered} dead letters"
+            )
+        if self.emulator.keep:
+            self.schedules.set_enabled(stack.output("schedule_names")["simulator"], enabled=True)
+        return self.close(stack, deployment, history, ledger, began)
+
+    def build_layers(self) -> None:
+        """Build each layer whose lock has changed."""
+        with self.screen.stage("Layers") as stage:
+            built = [build(Layer.of(name, Target.of("host", "host"))) for name in LAYERS]
+            stage.result = ", ".join(f"{path.name}, {path.stat().st_size / 1e6:.0f} MB" for path in built)
+
+    def deploy(self) -> tuple[Deployment, Stack]:
+        """Run the Pulumi program against the emulator."""
+        with self.screen.stage("Deploy") as stage:
+            deployment = deploy(self.emulator.endpoint, stack=STACK)
+            self.emulator.describe(deployment.outputs)
+            # Paused until the history stands: then the scheduler fires it at once, not when a minute is over.
+            self.schedules.set_enabled(deployment.outputs["schedule_names"]["simulator"], enabled=False)
+            stage.result = f"{deployment.resources} resources of the stack {STACK}"
+        return deployment, load_stack(STACK, local_file=self.emulator.folder / STACK_FILE)
+
+    def seed(self, stack: Stack, deployment: Deployment, end: datetime) -> SeededHistory:
+        """Write the history, up to where live telemetry begins."""
+        with self.screen.stage("History") as stage:
+            random_seed = int(deployment.settings["simulatorSeed"])
+            history = seed(stack, self.plan, end=end, now=datetime.now(UTC), random_seed=random_seed)
+            stage.result = (
+                f"{history.readings:,} readings and {history.failures.height} failures of"
+                f" {len(history.states) + self.plan.companions} machines in {self.plan.days} days"
+            )
+        return history
+
+    def backfill(self, stack: Stack, history: SeededHistory) -> None:
+        """Have the processing function compute the history's features, day by day."""
+        with self.screen.stage("Features of the history") as stage:
+            processor = RangeProcessor(stack.functions, stack.output("processing_function_name"))
+            for first, last in chunks(history.start, history.end, BACKFILL_CHUNK):
+                stage.tell(f"{first:%d %b}")
+                self.feature_rows += processor.process(first, last, _unseen).feature_rows
+            stage.result = f"{self.feature_rows:,} rows, offline and online"
+
+    def live(self, stack: Stack, history: SeededHistory) -> tuple[dict[str, MachineState], list[BadMessage]]:
+        """Let telemetry flow, fired by the scheduler and by hand, and bad messages with it; wait for empty queues."""
+        simulator = stack.output("schedule_names")["simulator"]
+        with self.screen.stage("Live telemetry") as stage:
+            self.schedules.fire_once(simulator)
+            _wait_until_moved(stack, history.states)
+            self.schedules.invoke_target(simulator)
+            refused = bad_messages(stack.topic_prefix, min(history.states), datetime.now(UTC))
+            publisher = Publisher(stack.iot_data)
+            for message in refused:
+                publisher.publish(Message(message.topic, message.payload))
+            wait_until_drained(stack, timeout=PATIENCE_SECONDS)
+            states = saved_states(stack, history.states)
+            minutes = (min(state.event_timestamp for state in states.values()) - history.end) // timedelta(minutes=1)
+            stage.result = f"{minutes} minutes of {len(states)} machines, and {len(refused)} messages to be refused"
+        return states, refused
+
+    def process(self, stack: Stack) -> None:
+        """Run processing as its schedule does."""
+        with self.screen.stage("Scheduled processing") as stage:
+            answer = self.schedules.invoke_target(stack.output("schedule_names")["processing"])
+            self.feature_rows += int(answer["feature_rows"])
+            stage.result = f"{answer['feature_rows']:,} rows, features until {answer['window_end'][:16]} UTC"
+
+    def close(
+        self,
+        stack: Stack,
+        deployment: Deployment,
+        history: SeededHistory,
+        ledger: Ledger,
+        began: float,
+    ) -> Summary:
+        """Write summary and report."""
+        with self.screen.stage("Report") as stage:
+            finished_at = datetime.now(UTC)
+            features = _offline_features(stack, list(history.states))
+            summary = Summary(
+                resources=deployment.resources,
+                deploy_seconds=self.screen.seconds["Deploy"],
+                seeded_readings=history.readings,
+                seeded_failures=history.failures.height,
+                published=ledger.published,
+                lake_distinct=ledger.lake_distinct,
+                quarantined=ledger.quarantined,
+                quarantined_by_reason=ledger.quarantined_by_reason,
+                dead_lettered=ledger.dead_lettered,
+                feature_rows=self.feature_rows,
+                machines=tuple(_machine_lines(stack, list(history.states), finished_at)),
+                stages=dict(self.screen.seconds),
+                elapsed_seconds=round(time.monotonic() - began, 2),
+                finished_at=finished_at,
+                outputs=deployment.outputs,
+            )
+            folder = self.emulator.folder
+            (folder / "report.html").write_text(report(summary, features, history.failures), encoding="utf-8")
+            (folder / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            stage.result = f"{folder / 'report.html'}, {folder / 'summary.json'}"
+        return summary
+
+
+def _unseen(items: int) -> None:
+    """Take the hours that an invocation has done; the screen shows days."""
+
+
+def _wait_until_moved(stack: Stack, before: Mapping[str, MachineState]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        states = saved_states(stack, before)
+        still = [machine for machine in before if states[machine].event_timestamp <= before[machine].event_timestamp]
+        if not still:
+            return
+        if time.monotonic() > deadline:
+            raise NotLiveError(still)
+        time.sleep(0.3)
+
+
+def _offline_features(stack: Stack, machine_ids: list[str]) -> pl.DataFrame:
+    """Return what the report draws, from the offline store."""
+    bodies = stack.lake.read_all(stack.lake.versions("processed/features/"))
+    columns = ["machine_id", "window_end", "vibration_rms_1h"]
+    frames = [pl.read_parquet(BytesIO(body), columns=columns) for body in bodies]
+    return pl.concat(frames).filter(pl.col("machine_id").is_in(machine_ids))
+
+
+def _machine_lines(stack: Stack, machine_ids: list[str], now: datetime) -> list[MachineLine]:
+    rows = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))
+    fleet = {machine.machine_id: machine for machine in read_fleet(stack, now)}
+    return [MachineLine.of(fleet[name], rows[name].features if name in rows else {}) for name in sorted(machine_ids)]
