@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from handlers.stores.clients import THREADS
 from handlers.stores.lake import DataLake
@@ -39,13 +39,13 @@ Done: TypeAlias = list[tuple[Sequence[Delivered[Kept]], bool]]
 
 
 class Envelope(BaseModel):
-    """What a topic rule puts around a payload, as JSON."""
+    """What a topic rule puts around a payload, as JSON; or the report of a rule's failed action, which has no time."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    payload_base64: str
+    payload_base64: str = Field(validation_alias=AliasChoices("payload_base64", "base64OriginalPayload"))
     topic: str
-    received_at_ms: int = Field(ge=0, le=_END_OF_TIME_MS)
+    received_at_ms: int | None = Field(default=None, ge=0, le=_END_OF_TIME_MS)
 
 
 class DurableBatch(BatchProcessor, Generic[Message]):
@@ -127,14 +127,16 @@ def grouped(delivered: Iterable[Delivered[Kept]], key: Callable[[Kept], Hashable
 def open_record(record: SQSRecord, parse: Callable[[str, bytes, datetime], Message]) -> Message | QuarantineRecord:
     """Return what `parse` (topic, payload, received_at) makes of a record's message, or its record for quarantine.
 
-    A body that is not an envelope is refused too, whole, as of the time when it was sent to the queue.
+    A body that is not an envelope is refused too, whole. A message without a time is of the time when it was sent to
+    the queue.
     """
     body = record.body.encode(errors="surrogatepass")
     topic, payload, received_at = "", body, _from_milliseconds(int(record.attributes.sent_timestamp))
     try:
         envelope = _envelope(body)
         payload, topic = _decoded(envelope), envelope.topic
-        received_at = _from_milliseconds(envelope.received_at_ms)
+        if envelope.received_at_ms is not None:
+            received_at = _from_milliseconds(envelope.received_at_ms)
         return parse(topic, payload, received_at)
     except MessageRejectedError as refusal:
         return QuarantineRecord(

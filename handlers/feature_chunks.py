@@ -62,7 +62,8 @@ class ChunkWorker:
     def _buckets(self, keys: tuple[str, ...], work: Work) -> pl.DataFrame:
         def left_out(line: MalformedLine) -> None:
             work.malformed_lines += 1
-            logger.warning("A line of a raw object is no reading", extra={"key": keys[line.object_index], "line": line})
+            where = {"key": keys[line.object_index], "line_number": line.line_number, "problem": line.problem}
+            logger.warning("A line of a raw object is no reading", extra=where)
 
         readings = decode_readings(self._lake.read_all(keys), on_malformed=left_out)
         return bucket_readings(readings, hop=self._settings.feature_hop)

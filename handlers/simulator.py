@@ -102,7 +102,9 @@ class Fleet:
         if until <= saved.state.event_timestamp:
             return Step(published=0, is_saved=True)
         advanced = advance(saved.state, until, interval=self._settings.sampling_interval)
-        messages = _messages(advanced, self._settings.mqtt_topic_prefix)
+        messages = _messages(
+            advanced, self._settings.mqtt_topic_prefix, history_before=now - self._settings.max_catch_up
+        )
         for message in messages:
             self._publisher.publish(message)
         return Step(len(messages), self._states.save(advanced.state, after=saved.revision))
@@ -115,11 +117,26 @@ class Fleet:
         return saved
 
 
-def _messages(advanced: Advance, topic_prefix: str) -> list[Message]:
+def _messages(advanced: Advance, topic_prefix: str, *, history_before: datetime) -> list[Message]:
+    """Return what a machine said, in the order of time; what a long pause has made history says that it is."""
     said = [
-        (at, reading_message(advanced.state.machine_id, channel, at, value, topic_prefix=topic_prefix))
+        (
+            at,
+            reading_message(
+                advanced.state.machine_id,
+                channel,
+                at,
+                value,
+                topic_prefix=topic_prefix,
+                replayed=at < history_before,
+            ),
+        )
         for channel, at, value in advanced.readings
     ] + [
-        (failure.event_timestamp, failure_message(*failure, topic_prefix=topic_prefix)) for failure in advanced.failures
+        (
+            failure.event_timestamp,
+            failure_message(*failure, topic_prefix=topic_prefix, replayed=failure.event_timestamp < history_before),
+        )
+        for failure in advanced.failures
     ]
     return [message for _, message in sorted(said, key=lambda moment: moment[0])]

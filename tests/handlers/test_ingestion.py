@@ -107,7 +107,8 @@ def test_readings_of_two_machines_lie_in_their_shards(aws, deploy, deliver):
         (b"hello", "BAD_JSON"),
         (b"[]", "BAD_TYPE"),
         (b"{}", "MISSING_FIELD"),
-        (b'{"payload_base64":"e30=","topic":"t"}', "MISSING_FIELD"),
+        (b'{"payload_base64":"e30="}', "MISSING_FIELD"),
+        (b'{"topic":"t","received_at_ms":1795256100250}', "MISSING_FIELD"),
         (b'{"payload_base64":"e30=","topic":7,"received_at_ms":1795256100250}', "BAD_TYPE"),
         (b'{"payload_base64":"e30=","topic":"t","received_at_ms":"1795256100250"}', "BAD_TYPE"),
         (b'{"payload_base64":"e30=","topic":"t","received_at_ms":-1}', "BAD_TYPE"),
@@ -125,6 +126,22 @@ def test_a_body_that_is_no_envelope_is_quarantined_whole(aws, deploy, deliver, b
     assert (refused.reason, refused.payload, refused.topic) == (reason, body, "")
     assert refused.received_at == datetime(2026, 11, 21, 10, 15, 0, 301_000, tzinfo=UTC)  # when the queue got it
     assert len(aws.lines("raw/")) == 1
+
+
+def test_what_a_rule_could_not_deliver_is_a_message_like_any_other_once_it_is_put_back(aws, deploy, deliver):
+    ((topic, payload),) = minutes(1)
+    report = {
+        "ruleName": "temperature",
+        "topic": topic,
+        "cloudwatchTraceId": "7146536e-5fef-4cd4-ac72-1d2e4d0a0000",
+        "clientId": "PUMP-A01",
+        "base64OriginalPayload": base64.b64encode(payload).decode(),
+        "failures": [{"failedAction": "SqsAction", "failedResource": "ingestion", "errorMessage": "throttled"}],
+    }
+    deploy("ingestion")(deliver((None, json.dumps(report).encode())))
+    (line,) = aws.lines("raw/")
+    assert (line["machine_id"], line["value"]) == ("PUMP-A01", 60.0)
+    assert line["received_at"] == "2026-11-21T10:15:00.301000Z"  # when the queue got it
 
 
 def test_equal_bytes_refused_twice_are_two_messages_of_quarantine(aws, deploy, deliver):
