@@ -9,7 +9,10 @@ from ops.options import AsJson, OutputsFile, StackName
 
 def backfill(
     start: Annotated[
-        str, typer.Option("--start", help="First moment of the range, ISO 8601: 2024-01-31 (midnight UTC) or 2024-01-31T06:00Z")
+        str,
+        typer.Option(
+            "--start", help="First moment of the range, ISO 8601: 2024-01-31 (midnight UTC) or 2024-01-31T06:00Z"
+        ),
     ],
     end: Annotated[str, typer.Option("--end", help="The moment behind its last; both are widened to whole hours.")],
     chunk: Annotated[

@@ -41,11 +41,12 @@ def deliver(readings: pl.DataFrame, journal: Journal, way: Way, advance: Advance
     """
     sent = 0
     for start, stop in way.batches(readings):
-        if stop <= journal.acknowledged:
+        first = max(start, journal.acknowledged)  # an earlier run may have had batches of another size
+        if first >= stop:
             continue
-        way.send(readings[start:stop], advance)
+        way.send(readings[first:stop], advance)
         journal.acknowledge(stop)
-        sent += stop - start
+        sent += stop - first
     return sent
 
 
@@ -59,11 +60,13 @@ class LivePublishing:
         self._publisher = publisher
         self._topic_prefix = topic_prefix
         self._pace = Pace(rate) if rate is not None else None
+        # At a slow pace a batch is what one second sends, so that little is sent again after an interruption.
+        self._batch = LIVE_BATCH if rate is None else max(1, min(LIVE_BATCH, round(rate)))
 
     def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
         """Ranges of a fixed size."""
-        for start in range(0, readings.height, LIVE_BATCH):
-            yield start, min(start + LIVE_BATCH, readings.height)
+        for start in range(0, readings.height, self._batch):
+            yield start, min(start + self._batch, readings.height)
 
     def send(self, readings: pl.DataFrame, advance: Advance) -> None:
         """Publish each reading with quality of service 1."""

@@ -108,7 +108,7 @@ def parse_channel(option: str) -> tuple[str, str]:
 
 
 def parse_moment(option: str, name: str) -> datetime:
-    """An ISO 8601 time with an offset, in UTC, or a date: its midnight in UTC. ``name`` is the option's, for the error."""
+    """An ISO 8601 time with an offset, or a date: its midnight in UTC. ``name`` is the option's, for the error."""
     try:
         moment = datetime.fromisoformat(f"{option}T00Z" if len(option) == len("2024-01-31") else option)
     except ValueError:
