@@ -150,6 +150,7 @@ def _lake_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
             {"StringLike": {"s3:prefix": [_RAW, "processed/*"]}},
         ),
         allow("ReadRaw", ["s3:GetObject"], objects(_RAW)),
-        allow("ReadOwnBucketsAndCheckpoint", ["s3:GetObject"], objects(_BUCKETS, _CHECKPOINT)),
+        # Features too: replacing an object only as it was seen (If-Match) takes permission to read it.
+        allow("ReadOwnOutputs", ["s3:GetObject"], objects(_BUCKETS, _FEATURES, _CHECKPOINT)),
         allow("WriteProcessed", ["s3:PutObject"], objects(_BUCKETS, _FEATURES, _CHECKPOINT)),
     ]
