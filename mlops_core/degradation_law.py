@@ -27,7 +27,7 @@ from mlops_core.operating_conditions import (
     mean_cubed_load,
     relative_load,
 )
-from mlops_core.random_streams import Counter, Quantity, smooth_noise, stream_key, uniform
+from mlops_core.random_streams import Counter, Quantity, SmoothNoise, smooth_noise, stream_key, uniform
 
 __all__ = ["DegradationLaw", "MaintenancePolicy"]
 
@@ -156,9 +156,12 @@ def damage_rate(law: DegradationLaw, run: Run, load: Quantity) -> Quantity:
     return load * load * load / (mean_cubed_load(law.conditions.load_variation) * run.life_hours)
 
 
-def load_at(law: DegradationLaw, nameplate: Nameplate, hour: Counter) -> Quantity:
-    """Return the machine's load in an hour (counted from the epoch), as a fraction of its rated load."""
-    return relative_load(law.conditions, nameplate.load_key, hour)
+def load_at(law: DegradationLaw, nameplate: Nameplate, hour: Counter, noise: SmoothNoise = smooth_noise) -> Quantity:
+    """Return the machine's load in an hour (counted from the epoch), as a fraction of its rated load.
+
+    `noise` is another way to compute `smooth_noise`.
+    """
+    return relative_load(law.conditions, nameplate.load_key, hour, noise)
 
 
 def sensor_levels(
@@ -169,14 +172,15 @@ def sensor_levels(
     load: Quantity,
     ambient: Quantity,
     damage: Quantity,
+    noise: SmoothNoise = smooth_noise,
 ) -> tuple[Quantity, Quantity]:
     """Return temperature and vibration without noise at the beginning of an hour, in steps of the sensors' resolution.
 
-    `ambient` in degrees Celsius.
+    `ambient` in degrees Celsius; `noise` is another way to compute `smooth_noise`.
     """
     grown = symptom(damage, run.onset, run.linear_share) * (1.0 + run.mode.load_sensitivity * (load - 1.0))
     vibration = nameplate.rest_vibration * (0.6 + 0.4 * load) + run.vibration_gain * grown
-    vibration = vibration * (1.0 + law.wander * smooth_noise(nameplate.wander_key, hour, WANDER_HOURS, 0))
+    vibration = vibration * (1.0 + law.wander * noise(nameplate.wander_key, hour, WANDER_HOURS, 0))
     temperature = ambient + nameplate.rise * (0.4 + 0.6 * load) + run.temperature_gain * grown
     temperature = temperature + law.celsius_per_mm_s * (vibration - nameplate.rest_vibration)
     return temperature * TEMPERATURE_STEPS, vibration * VIBRATION_STEPS

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mlops_core.random_streams import (
     Counter,
     Quantity,
+    SmoothNoise,
     centred,
     random_word,
     smooth_noise,
@@ -45,9 +46,11 @@ def daily_cycle(hour: Counter) -> Quantity:
     return 0.225 * (wave * abs(wave) - wave) + wave
 
 
-def relative_load(conditions: OperatingConditions, load_key: int, hour: Counter) -> Quantity:
+def relative_load(
+    conditions: OperatingConditions, load_key: int, hour: Counter, noise: SmoothNoise = smooth_noise
+) -> Quantity:
     """Return the load of a machine as a fraction of its rated load: a daily cycle, shifts and hourly chance."""
-    chance = SHIFT_AMPLITUDE * smooth_noise(load_key, hour, SHIFT_HOURS, 0)
+    chance = SHIFT_AMPLITUDE * noise(load_key, hour, SHIFT_HOURS, 0)
     chance = chance + HOURLY_AMPLITUDE * centred(random_word(load_key, hour), 1)
     return 1.0 + conditions.load_variation * (chance + DAILY_AMPLITUDE * daily_cycle(hour))
 

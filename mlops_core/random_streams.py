@@ -8,6 +8,7 @@ Stafford's variant 13).
 """
 
 import hashlib
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any, TypeAlias
 
@@ -22,6 +23,8 @@ LANE_LEVELS = 1 << LANE_BITS
 # for Python's and numpy's operators at once.
 Counter: TypeAlias = Any  # int, or numpy uint64 array
 Quantity: TypeAlias = Any  # float, or numpy float64 array
+
+SmoothNoise: TypeAlias = Callable[[int, Counter, int, int], Quantity]
 
 _STANDARD_NORMAL = NormalDist()
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mlops_core.degradation_law import DegradationLaw, Nameplate, Run, damage_rate, draw_run, load_at
 from mlops_core.machine_state import HOUR, MachineState, Stop, failure_moment, state_at, stop_of
+from mlops_core.random_streams import centred, random_word
 
 FloatArray = NDArray[np.float64]
 
@@ -40,6 +41,16 @@ class MachinePath(NamedTuple):
     runs: tuple[RunPath, ...]
 
 
+def smooth_noise_of_hours(key: int, hours: NDArray[np.uint64], period: int, number: int) -> FloatArray:
+    """Return `random_streams.smooth_noise` of consecutive hours, each knot drawn once."""
+    first_knot = int(hours[0]) // period
+    knots = centred(random_word(key, np.arange(first_knot, int(hours[-1]) // period + 2, dtype=np.uint64)), number)
+    position = np.arange(len(hours)) + (int(hours[0]) - first_knot * period)
+    index = position // period
+    left = knots.take(index)
+    return left + (knots[1:].take(index) - left) * ((position - index * period) / period)
+
+
 def machine_path(
     law: DegradationLaw, seed: int, machine_id: str, nameplate: Nameplate, commissioned: int, end: int
 ) -> MachinePath:
@@ -64,7 +75,9 @@ def _run_path(law: DegradationLaw, nameplate: Nameplate, run: Run, started: int)
     expected = run.life_hours * (1.0 - run.initial_damage)
     length = int(1.1 * expected) + 72
     while True:
-        load = load_at(law, nameplate, np.arange(first_hour, first_hour + length, dtype=np.uint64))
+        load = load_at(
+            law, nameplate, np.arange(first_hour, first_hour + length, dtype=np.uint64), smooth_noise_of_hours
+        )
         added = damage_rate(law, run, load)
         added[0] *= ((first_hour + 1) * HOUR - started) / HOUR
         damage = np.concatenate(([run.initial_damage], added)).cumsum()  # cumsum adds in order, as the step does

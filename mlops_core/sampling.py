@@ -31,7 +31,7 @@ from mlops_core.random_streams import (
     SECOND_FACTOR,
     standard_normal,
 )
-from mlops_core.run_path import FloatArray, RunPath
+from mlops_core.run_path import FloatArray, RunPath, smooth_noise_of_hours
 
 BLOCK = 16_384
 _LANE_MASK = np.uint64(LANE_LEVELS - 1)
@@ -122,8 +122,9 @@ class Sampler:
         known = slice(first - path.first_hour, past - path.first_hour)
         ambient = self.ambient[first - int(self.ticks.hours[0]) :][: past - first]
         return sensor_levels(
-            self.law, nameplate, path.run, path.hours[known], path.load[known], ambient, path.damage[known]
-        )
+            self.law, nameplate, path.run, path.hours[known], path.load[known], ambient, path.damage[known],
+            smooth_noise_of_hours,
+        )  # fmt: skip
 
 
 def _upper_words(

@@ -101,7 +101,7 @@ def truth_rows(law: DegradationLaw, paths: Sequence[MachinePath], start: int, en
             "run_id": spread([run_id(segment.machine_id, segment.run.number) for segment in segments]),
             "true_status": statuses.gather(np.concatenate([segment.statuses for segment in segments])),
             "true_health_index": 1.0 - np.concatenate([segment.damage for segment in segments]),
-            "true_rul_hours": pl.Series(np.concatenate([segment.rul_hours for segment in segments])).fill_nan(None),
+            "true_rul_hours": pl.Series(np.concatenate([segment.rul_hours for segment in segments]), nan_to_null=True),
             "true_failure_mode": spread([segment.run.mode.name for segment in segments]),
             "true_load": np.concatenate([segment.load for segment in segments]),
         },

@@ -7,9 +7,10 @@ Readings, failures and final states equal those of `advance` to the last bit, an
 the other machines nor on where the period begins and ends, given its commissioning.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from types import MappingProxyType
 
 import numpy as np
@@ -24,7 +25,7 @@ from mlops_core.machines import check_machine_id
 from mlops_core.run_path import FloatArray, MachinePath, RunPath, final_state, machine_path
 from mlops_core.sampling import Sampler, Ticks
 from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
-from mlops_core.sensor_faults import SensorFaults, inject_sensor_faults
+from mlops_core.sensor_faults import SENSOR_FAULTS, SensorFaults, inject_sensor_faults
 from mlops_core.simulated_truth import RUNS, TRUTH, run_rows, truth_rows
 from mlops_core.windows import MICROSECOND, parse_duration
 
@@ -88,14 +89,16 @@ def simulate_fleet(
         for machine_id in machine_ids
     ]
     sampler = Sampler.of(law, seed, Ticks.between(begin, finish, parse_duration(interval) // MICROSECOND))
-    faulty = inject_sensor_faults(_readings(sampler, paths), sensor_faults or SensorFaults(), seed=seed)
+    readings, faults = _readings(sampler, paths), pl.DataFrame(schema=SENSOR_FAULTS)
+    if sensor_faults is not None:
+        readings, faults = inject_sensor_faults(readings, sensor_faults, seed=seed)
     return SimulatedHistory(
-        readings=faulty.readings,
+        readings=readings,
         failures=_failures(paths, begin, finish),
         maintenance=_maintenance(paths, begin, finish),
         truth=truth_rows(law, paths, begin, finish),
         runs=run_rows(paths, finish),
-        sensor_faults=faulty.faults,
+        sensor_faults=faults,
         states=MappingProxyType({path.machine_id: final_state(law, seed, path, finish) for path in paths}),
     )
 
@@ -118,24 +121,40 @@ def _readings(sampler: Sampler, paths: Sequence[MachinePath]) -> pl.DataFrame:
     if not sum(counts):
         return pl.DataFrame(schema=READINGS)
     values = np.empty(2 * sum(counts))  # one large array, for which the system has large pages
-    timestamps = pl.Series(sampler.ticks.moments).cast(TIMESTAMP)
-    channels = [_repeated(name, max(counts)) for name in ("temperature", "vibration")]
-    parts: list[pl.DataFrame] = []
     first = 0
     for path, machine_spans, count in zip(paths, spans, counts, strict=True):
-        machine_values = values[first : first + 2 * count].reshape(2, count)
-        _sample_machine(sampler, path, machine_spans, machine_values)
-        machine_ids = _repeated(path.machine_id, count)
-        for names, channel_values in zip(channels, machine_values, strict=True):
-            column, done = pl.Series(channel_values), 0
-            for span in machine_spans:
-                rows = slice(done, done + span.stop - span.start)
-                columns = (machine_ids[rows], names[rows], timestamps[span], column[rows])
-                parts.append(pl.DataFrame(dict(zip(READINGS, columns, strict=True))))
-                done = rows.stop
+        _sample_machine(sampler, path, machine_spans, values[first : first + 2 * count].reshape(2, count))
         first += 2 * count
+    parts = _parts(sampler, paths, spans, pl.Series(values), max(counts))
+    columns = next(parts)
+    number = 1
+    for part in parts:
+        number += 1
+        for column, piece in zip(columns, part, strict=True):
+            column.append(piece)
+    readings = pl.DataFrame(dict(zip(READINGS, columns, strict=True)))
     # Large parts stay apart, a chunk each: they share what is equal, and copying costs as much time as making them.
-    return pl.concat(parts, rechunk=len(values) < SMALL_PART * len(parts))
+    return readings.rechunk() if len(values) < SMALL_PART * number else readings
+
+
+def _parts(
+    sampler: Sampler, paths: Sequence[MachinePath], spans: Sequence[Sequence[slice]], values: pl.Series, longest: int
+) -> Iterator[tuple[pl.Series, ...]]:
+    """Give the columns of READINGS for each machine, channel and run, as views of common ones."""
+    timestamps = pl.Series(sampler.ticks.moments).cast(TIMESTAMP)
+    channels = [_repeated(name, longest) for name in ("temperature", "vibration")]
+    done = 0
+    for path, machine_spans in zip(paths, spans, strict=True):
+        machine_ids = _repeated(path.machine_id, max(span.stop - span.start for span in machine_spans))
+        for names, span in product(channels, machine_spans):
+            count = span.stop - span.start
+            yield (
+                machine_ids.slice(0, count),
+                names.slice(0, count),
+                timestamps.slice(span.start, count),
+                values.slice(done, count),
+            )
+            done += count
 
 
 def _repeated(text: str, count: int) -> pl.Series:

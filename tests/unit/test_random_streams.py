@@ -14,6 +14,7 @@ from mlops_core.random_streams import (
     stream_key,
     uniform,
 )
+from mlops_core.run_path import smooth_noise_of_hours
 
 KEY = stream_key(7, "PUMP-A01", "noise")
 COUNTERS = np.arange(200_000, dtype=np.uint64)
@@ -36,6 +37,7 @@ def test_numbers_and_arrays_give_equal_draws():
         assert lane(array, number).tolist() == [lane(counter, number) for counter in some]
         assert centred(array, number).tolist() == [centred(counter, number) for counter in some]
     hours = np.arange(490_000, 490_100, dtype=np.uint64)
+    assert smooth_noise_of_hours(KEY, hours, 30, 1).tolist() == smooth_noise(KEY, hours, 30, 1).tolist()
     assert smooth_noise(KEY, hours, 30, 1).tolist() == [smooth_noise(KEY, int(hour), 30, 1) for hour in hours]
 
 
