@@ -71,7 +71,9 @@ def _options() -> argparse.Namespace:
 
 
 def _show(screen: Screen, summary: Summary) -> None:
-    table = Table(title="Machines (times in UTC)", title_justify="left", header_style="bold", box=box.SIMPLE)
+    table = Table(
+        title="Machines (times in UTC)", title_justify="left", header_style="bold", box=box.SIMPLE, padding=(0, 1)
+    )
     for column in ("machine", "status", "zone"):
         table.add_column(column, no_wrap=True)
     for column in ("mm/s", "°C", "features until", "last reading"):

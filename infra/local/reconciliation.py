@@ -102,14 +102,14 @@ def _depth(stack: Stack, output: str) -> int:
     return sum(int(answer.get("Attributes", {})[name]) for name in names)
 
 
-def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, seeded: frozenset[str]) -> Ledger:
-    """Compare what was published with what is stored, ``seeded`` objects aside. Raises ReconciliationError."""
+def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, before: frozenset[str]) -> Ledger:
+    """Compare what was published with what is stored, objects of ``before`` aside. Raises ReconciliationError."""
     lake = stack.lake
-    stored = {prefix: sorted(lake.versions(prefix).keys() - seeded) for prefix in (RAW_PREFIX, EVENTS_PREFIX)}
+    stored = {prefix: sorted(lake.versions(prefix).keys() - before) for prefix in (RAW_PREFIX, EVENTS_PREFIX)}
     readings = decode_readings(lake.read_all(stored[RAW_PREFIX])).select(READING).unique()
     failures = decode_failures(lake.read_all(stored[EVENTS_PREFIX])).select(FAILURE).unique()
     sent = Counter((message.topic, message.payload, message.reason) for message in refused)
-    quarantined = quarantined_messages(stack)
+    quarantined = quarantined_messages(stack, besides=before)
     dead_lettered = _depth(stack, "dead_letter_queue_url")
     differences = [
         *_differences("reading", said.readings, readings, READING),
@@ -128,10 +128,10 @@ def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, seede
     )
 
 
-def quarantined_messages(stack: Stack) -> Counter[Refusal]:
-    """Count the messages in quarantine by topic, bytes and reason."""
-    bodies = stack.lake.read_all(stack.lake.versions(QUARANTINE_PREFIX))
-    records = [decode_quarantine(body) for body in bodies]
+def quarantined_messages(stack: Stack, *, besides: frozenset[str] = frozenset()) -> Counter[Refusal]:
+    """Count the messages in quarantine, in other objects than ``besides``, by topic, bytes and reason."""
+    keys = sorted(stack.lake.versions(QUARANTINE_PREFIX).keys() - besides)
+    records = [decode_quarantine(body) for body in stack.lake.read_all(keys)]
     return Counter((record.topic, record.payload, record.reason) for record in records)
 
 

@@ -50,6 +50,7 @@ class Story:
         self.plan = plan or HistoryPlan()
         self.schedules = Schedules(emulator.endpoint)
         self.feature_rows: int = 0
+        self.deployment: Deployment | None = None
 
     def run(self, began: float) -> Summary:
         """Go through all stages; ``began`` is the monotonic time at which the whole run began."""
@@ -63,7 +64,7 @@ class Story:
         interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
         with self.screen.stage("Reconciliation") as stage:
             said = lived(history.states, states, interval)
-            ledger = reconcile(stack, said, refused, seeded=history.keys)
+            ledger = reconcile(stack, said, refused, before=history.keys)
             stage.result = (
                 f"{ledger.published:,} published = {ledger.lake_distinct:,} in the lake"
                 f" + {ledger.quarantined} quarantined + {ledger.dead_lettered} dead letters"
@@ -81,7 +82,7 @@ class Story:
     def deploy(self) -> tuple[Deployment, Stack]:
         """Run the Pulumi program against the emulator."""
         with self.screen.stage("Deploy") as stage:
-            deployment = deploy(self.emulator.endpoint, stack=STACK)
+            deployment = self.deployment = deploy(self.emulator.endpoint, stack=STACK)
             self.emulator.describe(deployment.outputs)
             # Paused until the history stands: then the scheduler fires it at once, not when a minute is over.
             self.schedules.set_enabled(deployment.outputs["schedule_names"]["simulator"], enabled=False)

@@ -1,14 +1,34 @@
-"""One emulator for all tests of this folder; under xdist they stay together on one worker."""
+"""One emulator and one run of the story for all tests of this folder; under xdist they stay on one worker."""
 
+import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from rich.console import Console
 
 from infra.local.deploy import Deployment, deploy
-from infra.local.emulator import Emulator, Endpoint
+from infra.local.emulator import STACK_FILE, Emulator, Endpoint
+from infra.local.screen import Screen
+from infra.local.seeding import HistoryPlan
+from infra.local.story import Story
+from infra.local.summary import Summary
+from ops.stack import Stack, load_stack
 
 HERE = Path(__file__).parent
+
+
+class Told(NamedTuple):
+    """The local stack after the story was told on it; its simulator's schedule is paused."""
+
+    endpoint: Endpoint
+    stack: Stack
+    deployment: Deployment
+    summary: Summary
+    folder: Path
+    screen: str
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,12 +39,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    with Emulator(tmp_path_factory.mktemp("emulator")) as emulator:
-        yield emulator.endpoint
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def endpoint(emulator: Emulator) -> Endpoint:
+    return emulator.endpoint
 
 
 @pytest.fixture(scope="session")
 def sample(endpoint: Endpoint) -> Deployment:
     """The sample program, which has one resource of every type."""
     return deploy(endpoint, stack="dev", root=HERE / "sample_program", overrides={"sample:greeting": "good day"})
+
+
+@pytest.fixture(scope="session")
+def told(emulator: Emulator) -> Told:
+    """The real program, deployed once, with a short history and live telemetry."""
+    shown = io.StringIO()
+    story = Story(Screen(Console(file=shown, width=120)), emulator, HistoryPlan(companions=2, days=2))
+    summary = story.run(time.monotonic())
+    assert story.deployment is not None
+    stack = load_stack("local", local_file=emulator.folder / STACK_FILE)
+    return Told(emulator.endpoint, stack, story.deployment, summary, emulator.folder, shown.getvalue())

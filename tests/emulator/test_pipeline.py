@@ -1,0 +1,195 @@
+"""Messages go the whole way on the emulator: broker, rules, queues, functions, lake, features, both stores."""
+
+import json
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta, timezone
+from io import BytesIO
+
+import numpy as np
+import polars as pl
+import pytest
+
+from handlers.stores.publisher import Publisher
+from infra.local.bad_messages import bad_messages
+from infra.local.reconciliation import lived, quarantined_messages, reconcile, saved_states, wait_until_drained
+from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
+from mlops_core.lake_keys import features_key
+from mlops_core.schema import READINGS
+from mlops_core.telemetry import Message, failure_message, reading_message
+from ops.dead_letters import DeadLetters
+from ops.fleet import online_rows
+from tests.emulator.conftest import Told
+from tests.emulator.waiting import eventually, invoke
+from tests.independent_features import assert_equal_features, independent_features
+
+HOUR = timedelta(hours=1)
+LENGTHS = {"1h": HOUR, "6h": 6 * HOUR, "24h": 24 * HOUR}
+
+
+def this_hour() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def publish(told: Told, messages: list[Message]) -> None:
+    publisher = Publisher(told.stack.iot_data)
+    for message in messages:
+        publisher.publish(message)
+    wait_until_drained(told.stack, timeout=60)
+
+
+def objects(told: Told) -> frozenset[str]:
+    lake = told.stack.lake
+    return frozenset(key for prefix in (RAW_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX) for key in lake.versions(prefix))
+
+
+def readings_since(told: Told, before: frozenset[str]) -> pl.DataFrame:
+    lake = told.stack.lake
+    return decode_readings(lake.read_all(sorted(lake.versions(RAW_PREFIX).keys() - before))).sort(pl.all())
+
+
+def waves(machine_ids: list[str], start: datetime, hours: int) -> pl.DataFrame:
+    """Two channels every 12 minutes, with a gap of five hours for the second machine."""
+    generator = np.random.default_rng(7)
+    rows = [
+        (machine_id, channel, start + tick * timedelta(minutes=12), round(level + generator.normal(), 6))
+        for machine_id in machine_ids
+        for channel, level in (("temperature", 60.0), ("vibration", 8.0))
+        for tick in range(hours * 5)
+        if machine_id == machine_ids[0] or not 50 <= tick < 75
+    ]
+    return pl.DataFrame(rows, schema=READINGS, orient="row")
+
+
+def test_features_of_what_was_published_equal_an_independent_computation_in_both_stores(told: Told):
+    machine_ids, hours = ["E2E-A", "E2E-B"], 30
+    start = this_hour() - (hours + 2) * HOUR
+    published = waves(machine_ids, start, hours)
+    publish(told, [reading_message(*row) for row in published.iter_rows()])
+    end = start + hours * HOUR
+    answer = invoke(
+        told.endpoint,
+        told.stack.output("processing_function_name"),
+        {"start": start.isoformat(), "end": end.isoformat()},
+    )
+    assert answer["is_complete"]
+    expected = independent_features(published, lengths=LENGTHS, hop=HOUR, start=start, end=end)
+    ends = [start + hour * HOUR for hour in range(1, hours + 1)]
+    bodies = told.stack.lake.read_all(features_key(window_end, 0) for window_end in ends)
+    rows = pl.concat([pl.read_parquet(BytesIO(body)) for body in bodies])
+    rows = rows.filter(pl.col("machine_id").is_in(machine_ids)).sort("machine_id", "window_end")
+    assert_equal_features(rows, expected)
+    online = online_rows(told.stack.dynamodb, told.stack.output("realtime_features_table_name"))
+    for machine_id in machine_ids:
+        newest = {name: value for name, value in expected[machine_id, end].items() if value is not None}
+        assert online[machine_id].window_end == end
+        assert online[machine_id].features == pytest.approx(newest, rel=1e-9, abs=1e-9)
+
+
+def test_each_kind_of_bad_input_is_in_quarantine_with_its_bytes_and_its_reason_and_nothing_else_is(told: Told):
+    before = objects(told)
+    sent = bad_messages(told.stack.topic_prefix, "PUMP-A02", datetime.now(UTC))
+    good = reading_message("PUMP-A02", "temperature", datetime.now(UTC), 40.0)
+    publish(told, [*(Message(bad.topic, bad.payload) for bad in sent[:9]), good])
+    publish(told, [Message(bad.topic, bad.payload) for bad in sent[9:]])
+    found = quarantined_messages(told.stack, besides=before)
+    assert found.total() == len(sent)
+    assert set(found) == {(bad.topic, bad.payload, bad.reason) for bad in sent}
+    assert readings_since(told, before).height == 1
+
+
+def test_odd_but_valid_messages_are_accepted_in_utc_with_what_they_add(told: Told):
+    before = objects(told)
+    at = datetime.now(UTC).replace(microsecond=0)
+    local = at.astimezone(timezone(timedelta(hours=-3)))
+    body = {"machine_id": "ODD-1", "timestamp_utc": local.isoformat(), "vibration_rms": 2.5, "firmware": "2.0"}
+    yesterday = reading_message("ODD-1", "vibration", at - timedelta(days=1), 3.5)
+    publish(told, [Message(f"{told.stack.topic_prefix}/ODD-1/vibration", json.dumps(body).encode()), yesterday])
+    rows = readings_since(told, before).rows()
+    assert rows == [("ODD-1", "vibration", at - timedelta(days=1), 3.5), ("ODD-1", "vibration", at, 2.5)]
+
+
+def test_a_message_sent_twice_and_a_batch_delivered_twice_count_once(told: Told):
+    before = objects(told)
+    at = this_hour()
+    message = reading_message("TWICE-1", "temperature", at, 30.0)
+    publish(told, [message, message])
+    record = {
+        "messageId": "again",
+        "body": json.dumps(
+            {
+                "payload_base64": b64encode(message.payload).decode(),
+                "topic": message.topic,
+                "received_at_ms": int(at.timestamp() * 1000),
+            }
+        ),
+        "attributes": {"SentTimestamp": str(int(at.timestamp() * 1000))},
+    }
+    name = told.stack.output("ingestion_function_name")
+    for _ in range(2):
+        assert invoke(told.endpoint, name, {"Records": [record]}) == {"batchItemFailures": []}
+    assert readings_since(told, before).unique().rows() == [("TWICE-1", "temperature", at, 30.0)]
+
+
+def test_a_late_reading_makes_a_higher_revision_of_its_windows(told: Told):
+    end = this_hour() - 3 * HOUR
+    event = {"start": (end - HOUR).isoformat(), "end": end.isoformat()}
+    revisions = []
+    for minute in (10, 40):
+        publish(told, [reading_message("LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
+        invoke(told.endpoint, told.stack.output("processing_function_name"), event)
+        online = online_rows(told.stack.dynamodb, told.stack.output("realtime_features_table_name"))
+        revisions.append(online["LATE-1"].revision)
+    assert revisions == [1, 2]
+
+
+def test_a_failure_event_reaches_the_lake_and_the_label_history(told: Told):
+    before = objects(told)
+    at = this_hour()
+    publish(told, [failure_message("FAILED-1", at, "BEARING_WEAR", 12.5, 11.2)])
+    lake = told.stack.lake
+    failures = decode_failures(lake.read_all(sorted(lake.versions(EVENTS_PREFIX).keys() - before)))
+    assert failures.select("machine_id", "event_timestamp", "event_code", "measured_value").rows() == [
+        ("FAILED-1", at, "BEARING_WEAR", 12.5)
+    ]
+    table = told.stack.output("label_history_table_name")
+    key = {"machine_id": {"S": "FAILED-1"}, "event_timestamp": {"S": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"}}
+    assert told.stack.dynamodb.get_item(TableName=table, Key=key)["Item"]["event_code"] == {"S": "BEARING_WEAR"}
+
+
+def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(told: Told):
+    iot, name = told.endpoint.client("iot"), told.stack.output("topic_rule_names")["temperature"]
+    rule = iot.get_topic_rule(ruleName=name)["rule"]
+    payload = {key: rule[key] for key in ("sql", "awsIotSqlVersion", "errorAction")}
+    broken = {**rule["actions"][0]["sqs"], "queueUrl": told.stack.output("ingestion_queue_url") + "-absent"}
+    before, message = objects(told), reading_message("DEAD-1", "temperature", this_hour(), 33.0)
+    iot.replace_topic_rule(ruleName=name, topicRulePayload={**payload, "actions": [{"sqs": broken}]})
+    try:
+        publish(told, [message])
+    finally:
+        iot.replace_topic_rule(ruleName=name, topicRulePayload={**payload, "actions": rule["actions"]})
+    queues = {"readings": told.stack.output("ingestion_queue_url"), "failures": told.stack.output("label_queue_url")}
+    dead = told.stack.output("dead_letter_queue_url")
+    letter = told.stack.sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0)["Messages"][0]
+    assert b64decode(json.loads(letter["Body"])["base64OriginalPayload"]) == message.payload
+    assert DeadLetters(told.stack.sqs, dead, **queues).redrive(10).sent == {"readings": 1}
+    wait_until_drained(told.stack, timeout=60)
+    assert readings_since(told, before).rows() == [("DEAD-1", "temperature", this_hour(), 33.0)]
+
+
+def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(told: Told):
+    machine_ids = told.stack.output("machine_ids")
+    before, states = objects(told), saved_states(told.stack, machine_ids)
+    simulator = told.stack.output("simulator_function_name")
+    at = max(state.event_timestamp for state in states.values()) + timedelta(minutes=4)
+    functions = told.endpoint.client("lambda")
+    for _ in range(2):  # asynchronous: both at once
+        functions.invoke(FunctionName=simulator, InvocationType="Event", Payload=json.dumps({"at": at.isoformat()}))
+
+    def arrived() -> bool:
+        return all(state.event_timestamp >= at for state in saved_states(told.stack, machine_ids).values())
+
+    eventually(arrived, within=60, what="the states of both runs")
+    wait_until_drained(told.stack, timeout=60)
+    said = lived(states, saved_states(told.stack, machine_ids), timedelta(minutes=1))
+    ledger = reconcile(told.stack, said, [], before=before)
+    assert ledger.published == ledger.lake_distinct > 0

@@ -1,0 +1,75 @@
+"""The story that `make local` tells ends with its books balanced, and says so to people and to programs."""
+
+import json
+import re
+from collections import Counter
+
+import pytest
+
+from infra.local import __main__ as command
+from infra.local.deploy import DeployError
+from infra.local.emulator import STACK_FILE
+from infra.local.story import Story
+from mlops_core.errors import QuarantineReason
+from tests.emulator.conftest import Told
+
+
+def test_what_was_published_is_in_the_lake_in_quarantine_or_among_the_dead_letters(told: Told):
+    summary = told.summary
+    assert summary.published == summary.lake_distinct + summary.quarantined + summary.dead_lettered
+    assert summary.lake_distinct >= 5 * 60 * 2  # an hour of five machines, a minute apart, two channels
+    assert summary.dead_lettered == 0
+
+
+def test_every_reason_for_quarantine_occurred_and_nothing_else_was_refused(told: Told):
+    assert set(told.summary.quarantined_by_reason) == set(QuarantineReason)
+    assert sum(told.summary.quarantined_by_reason.values()) == told.summary.quarantined
+
+
+def test_the_summary_is_a_file_with_the_promised_keys(told: Told):
+    summary = json.loads((told.folder / "summary.json").read_text())
+    assert summary["outputs"] == told.deployment.outputs
+    assert summary["resources"] == told.deployment.resources
+    assert summary["feature_rows"] > 0
+    assert {"deploy_seconds", "elapsed_seconds", "model", "predictions"} <= summary.keys()
+
+
+def test_every_configured_machine_has_fresh_features_and_a_zone(told: Told):
+    lines = told.summary.machines
+    assert [line.machine_id for line in lines] == sorted(told.stack.output("machine_ids"))
+    running = [line for line in lines if line.last_reading is not None]
+    assert running
+    assert {line.zone for line in running} <= set("ABCD")
+    assert len({line.features_until for line in lines}) == 1
+
+
+def test_the_report_loads_nothing_and_draws_every_machine(told: Told):
+    page = (told.folder / "report.html").read_text()
+    assert not re.search(r"(?:src|href)\s*=|@import|url\(", page)
+    assert Counter(re.findall(r"<figcaption>([^<]+)<", page)) == Counter(told.stack.output("machine_ids"))
+
+
+def test_the_stack_file_gives_the_outputs_to_the_mlops_command(told: Told):
+    assert json.loads((told.folder / STACK_FILE).read_text())["outputs"] == told.deployment.outputs
+
+
+def test_each_stage_is_shown_with_its_time(told: Told):
+    assert list(told.summary.stages)[:2] == ["Layers", "Deploy"]
+    assert all(f"✔ {stage}" in told.screen for stage in told.summary.stages)
+
+
+def test_a_stage_that_fails_is_named_with_where_to_look_and_the_command_exits_non_zero(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path
+):
+    def fail(story: Story) -> None:
+        with story.screen.stage("Deploy"):
+            raise DeployError("aws:s3/bucket:Bucket", "data-lake", ValueError("BucketAlreadyExists"))
+
+    monkeypatch.setattr(command, "LOCAL", tmp_path)
+    monkeypatch.setattr("sys.argv", ["infra.local"])
+    monkeypatch.setattr(Story, "deploy", fail)
+    assert command.main() == 1
+    said = capsys.readouterr().out
+    assert "✘ Deploy failed" in said
+    assert "aws:s3/bucket:Bucket 'data-lake' could not be deployed: BucketAlreadyExists" in said
+    assert "emulator.log" in said
