@@ -48,11 +48,13 @@ $(BENCH)/.ready: locks/bench.txt $(READY)
 	@echo "Setting up $(BENCH) ..."
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH)
 	@$(BIN)/uv pip sync --quiet --python $(BENCH)/bin/python --require-hashes locks/bench.txt
+	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --require-hashes -r locks/bench-progpy.txt || echo "progpy cannot be installed here: measured without it"
 	@touch $@
 
 lock: $(READY) ## Renew requirements.txt and locks/ from pyproject.toml
 	$(LOCK) pyproject.toml --all-extras --group dev --group notebooks --group build -o requirements.txt
 	$(LOCK) pyproject.toml --extra model --group bench -o locks/bench.txt
+	$(LOCK) --group bench-progpy -c locks/bench.txt -o locks/bench-progpy.txt
 	for group in layer-data layer-model lambda-runtime emulator; do $(LOCK) --group $$group -o locks/$$group.txt; done
 
 clean: ## Remove what the other targets made, the virtual environment included
