@@ -24,14 +24,12 @@ __all__ = ["BUCKETS", "BucketError", "bucket_readings", "features_from_buckets",
 def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataFrame:
     """Reduce readings to buckets one hop wide.
 
-    readings: schema READINGS, in any order (one pass where each series is in time order, a sort first where not). Of
-        two values for one identity the larger counts. A null value is a measurement that was not made and counts
-        nowhere.
-    hop: width of a bucket, on the grid of whole hops since the epoch; a reading on an edge belongs to what begins
-    there.
+    readings: schema READINGS, in any order (one pass where each series stands in one piece and in time order, an
+        ordering first where not). Of two values for one identity the larger counts. A null value is a measurement that
+        was not made and counts nowhere.
+    hop: width of a bucket, on the grid of whole hops since the epoch; a reading on an edge belongs to the later one.
     Returns one row per machine, channel and hop with readings, ordered by these, schema BUCKETS. The rows are a
-    function
-    of the set of readings, bit for bit: order, duplicates and slicing do not matter.
+    function of the set of readings, bit for bit: order, duplicates and slicing do not matter.
 
     Raises:
         DurationError: the hop cannot be read or is not positive.
@@ -51,12 +49,11 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
 
 
 def _without_nulls(readings: pl.DataFrame) -> pl.DataFrame:
-    values = readings["value"]
     if too_large := readings.filter(pl.col("value").abs() > LARGEST_VALUE).height:
         raise ColumnValueError(
             "readings", "value", f"is beyond {LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
         )
-    return readings.filter(values.is_not_null()) if values.null_count() else readings
+    return readings.drop_nulls("value") if readings["value"].null_count() else readings
 
 
 def merge_buckets(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -104,14 +101,13 @@ def features_from_buckets(
         length before it are enough.
     channels: the channels that have columns, in this order, whether they have data or not; default: those in `buckets`.
     Returns machine_id, window_end, revision, then {channel}_{statistic}_{length}. `revision` is the number of distinct
-    raw
-    readings in the longest window, over the channels shown: a function of the set of readings that grows with late
-    data.
+    raw readings in the longest window, over the channels shown: it grows with late data and not with duplicates.
 
     Raises:
         DurationError, WindowError, StatisticError: an argument that cannot work.
         SchemaError: a column is missing or has another type.
         BucketError: buckets of another hop, or one bucket twice.
+        TimeSpanError: one machine would have more than ten million rows.
 
     """
     windows = Windows.of(lengths, hop)

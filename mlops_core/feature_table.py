@@ -1,19 +1,33 @@
 """The feature table: a dense grid of machines and window ends, and on it the statistics of each channel's windows."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from mlops_core.bucket_schema import BucketError
+from mlops_core.errors import MlopsError
 from mlops_core.moments import MOMENTS, trailing
 from mlops_core.schema import TIMESTAMP
 from mlops_core.window_statistics import window_statistics
-from mlops_core.windows import MICROSECOND, Windows, hop_index
+from mlops_core.windows import EPOCH, MICROSECOND, Windows, hop_index
 
 ROWS_AT_A_TIME = 100_000  # of one channel's window moments: about 11 MB a window length, whatever the fleet
 
+ROWS_OF_A_MACHINE = 10_000_000  # 19 years of minutes: more is a clock that jumped
+
 _INDEX = pl.col("index")
+
+
+class TimeSpanError(MlopsError, ValueError):
+    """A machine whose readings lie so far apart that its rows would fill the memory."""
+
+    def __init__(self, machine_id: str, first: datetime, last: datetime, hop: timedelta) -> None:
+        rows = (last - first) // hop
+        super().__init__(
+            f"machine {machine_id!r} has readings from {first} to {last}, {rows:,} hops of {hop} apart",
+            "If its clock jumped, remove those readings; otherwise choose a longer hop, or give start and end",
+        )
 
 
 def feature_table(
@@ -63,15 +77,18 @@ def _ranges(
     They are [first, ends), of which those before `emitted_from` are only looked back at; `offset` is the row
     of `first`.
     """
-    spans = buckets.group_by("machine_id").agg(emitted_from=_INDEX.min(), ends=_INDEX.max() + 1)
+    spans = buckets.group_by("machine_id").agg(emitted_from=_INDEX.min(), ends=_INDEX.max() + 1).sort("machine_id")
     if start is not None:
         spans = spans.with_columns(pl.col("emitted_from").clip(hop_index(start, windows.hop)))
     if end is not None:
         spans = spans.with_columns(ends=pl.lit(hop_index(end, windows.hop)))
+    for machine_id, begins, ends in spans.filter(
+        pl.col("ends") - pl.col("emitted_from") > ROWS_OF_A_MACHINE
+    ).iter_rows():
+        raise TimeSpanError(machine_id, EPOCH + begins * windows.hop, EPOCH + ends * windows.hop, windows.hop)
     rows = pl.col("ends") - pl.col("first")
     return (
         spans.filter(pl.col("emitted_from") < pl.col("ends"))
-        .sort("machine_id")
         .with_columns(first=pl.col("emitted_from") - (max(windows.hops) - 1))
         .with_columns(batch=rows.cum_sum() // rows_at_a_time)
         .with_columns(offset=rows.cum_sum().over("batch") - rows, batch_height=rows.sum().over("batch"))

@@ -1,4 +1,4 @@
-"""Durations, the hop grid and window ends.
+"""Durations, and the grid of hops that windows end on.
 
 A window is half open, `[window_end - length, window_end)`, in UTC. Window ends lie on the grid of whole hops counted
 from 1970-01-01T00:00Z, so the grid depends on the hop alone and never on when data began.
@@ -145,17 +145,3 @@ def bucket_start(at: datetime, hop: timedelta | str) -> datetime:
 def first_window_end(at: datetime, hop: timedelta | str) -> datetime:
     """The earliest window end whose window can hold a reading made at `at`: the first grid point after it."""
     return bucket_start(at, hop) + parse_duration(hop)
-
-
-def window_ends(start: datetime, end: datetime, hop: timedelta | str) -> list[datetime]:
-    """The window ends of the hops inside the event-time range [start, end): grid points with start < point <= end."""
-    width = parse_duration(hop)
-    indices = range(hop_index(start, width) + 1, hop_index(end, width) + 1)
-    return [EPOCH + index * width for index in indices]
-
-
-def affected_window_ends(at: datetime, length: timedelta | str, hop: timedelta | str) -> list[datetime]:
-    """The ends of all windows of one length that hold a reading made at `at`, so that change when it arrives late."""
-    first = first_window_end(at, hop)
-    width = parse_duration(hop)
-    return [first + k * width for k in range(parse_duration(length) // width)]

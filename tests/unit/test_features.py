@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from mlops_core.errors import ColumnValueError, InvalidArgumentError
+from mlops_core.feature_table import TimeSpanError
 from mlops_core.features import STATISTICS, compute_features
 from mlops_core.window_statistics import StatisticError
 from mlops_core.windows import WindowError
@@ -196,6 +197,14 @@ def test_values_of_any_allowed_size_give_finite_numbers():
     rows = [("A", "x", minute, rng.choice((-1, 1)) * rng.choice(sizes)) for minute in range(0, 900, 13)]
     features = features_of(*rows, lengths=("1h", "5h"))
     assert features.select(pl.selectors.float().is_finite().all()).row(0) == (True,) * 18
+
+
+def test_a_clock_jump_gives_rows_of_silence_up_to_what_a_memory_holds():
+    jumped = readings_of(("A", "x", 0, 1.0), ("B", "x", 0, 1.0), ("B", "x", -20 * 525_960, 1.0))
+    assert compute_features(jumped, lengths=("1h",)).height > 175_000
+    with pytest.raises(TimeSpanError, match=r"machine 'B' .* If its clock jumped, remove those readings"):
+        compute_features(jumped, lengths=("1h",), hop="1m")
+    assert compute_features(jumped, lengths=("1h",), hop="1m", start=at(0)).height == 2
 
 
 def test_no_readings_give_no_rows():

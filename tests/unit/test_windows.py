@@ -7,12 +7,10 @@ from mlops_core.windows import (
     NaiveTimeError,
     WindowError,
     Windows,
-    affected_window_ends,
     bucket_start,
     first_window_end,
     length_name,
     parse_duration,
-    window_ends,
 )
 
 
@@ -96,29 +94,6 @@ def test_other_offsets_mean_the_same_instant():
 
 def test_times_before_the_epoch_lie_on_the_same_grid():
     assert bucket_start(datetime(1969, 12, 31, 23, 30, tzinfo=UTC), "1h") == datetime(1969, 12, 31, 23, tzinfo=UTC)
-
-
-#  start                 end
-#  00:10   01:00  02:00  02:59   03:00      ends inside: 01:00, 02:00
-@pytest.mark.parametrize(
-    ("start", "end", "expected"),
-    [
-        (at(0, 10), at(2, 59), [at(1), at(2)]),
-        (at(1), at(3), [at(2), at(3)]),
-        (at(1), at(1), []),
-        (at(2), at(1), []),
-    ],
-)
-def test_window_ends_exclude_the_start_and_include_the_end(start, end, expected):
-    assert window_ends(start, end, "1h") == expected
-
-
-# reading at 01:00      [00:00, 02:00)  no: window ends are whole hours, length 2 h
-#   |----r----|         ends 02:00
-#        |r--------|    ends 03:00, begins at 01:00 and holds it
-def test_a_late_reading_changes_every_window_that_holds_it():
-    assert affected_window_ends(at(1), "2h", "1h") == [at(2), at(3)]
-    assert affected_window_ends(at(0, 59), "2h", "1h") == [at(1), at(2)]
 
 
 def test_a_naive_time_is_refused():
