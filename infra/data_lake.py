@@ -8,9 +8,11 @@ import pulumi_aws as aws
 from infra.account import current_account
 from infra.bucket import PrivateBucket
 from infra.policies import Statement
+from mlops_core.lake_keys import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
+_RECEIVED = (RAW_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX)
 _ABANDONED_UPLOAD_DAYS = 7
 _NONCURRENT_DAYS = 30
 _INFREQUENT_ACCESS_DAYS = 90
@@ -55,6 +57,7 @@ class DataLake(pulumi.ComponentResource):
                 "bucket_name": args.get("bucket_name"),
                 "kms_key_arn": args.get("kms_key_arn"),
                 "protect": args.get("protect", False),
+                "statements": _write_once,
             },
             child,
         )
@@ -85,7 +88,7 @@ class DataLake(pulumi.ComponentResource):
             ]
 
         logs = PrivateBucket(f"{name}-access-logs", {"protect": protect, "statements": delivery}, child)
-        _lifecycle(f"{name}-access-logs-lifecycle", logs, [_expiration("logs", "", _ACCESS_LOG_DAYS)], child)
+        _lifecycle(f"{name}-access-logs-lifecycle", logs, [_expiration("", _ACCESS_LOG_DAYS)], child)
         aws.s3.BucketLogging(
             f"{name}-logging",
             bucket=self.bucket_name,
@@ -95,27 +98,43 @@ class DataLake(pulumi.ComponentResource):
         )
 
 
+def _write_once(bucket_arn: pulumi.Output[str]) -> list[Statement]:
+    """What was received is created and never replaced: a put that would overwrite (no If-None-Match) is refused."""
+    return [
+        Statement(
+            Sid="ReceivedIsWrittenOnce",
+            Effect="Deny",
+            Principal="*",
+            Action=["s3:PutObject"],
+            Resource=[pulumi.Output.concat(bucket_arn, f"/{prefix}*") for prefix in _RECEIVED],
+            # The parts of a large upload carry no condition; the request that completes it does.
+            Condition={"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+        )
+    ]
+
+
 def _lake_rules(args: DataLakeArgs) -> list[Rule]:
     raw_days, quarantine_days = args.get("raw_retention_days", 0), args.get("quarantine_retention_days", 0)
     rules: list[Rule] = [
         # Failure events are the labels of the readings: the two are kept for as long as each other.
-        *(_expiration(prefix, f"{prefix}/", raw_days) for prefix in ("raw", "events") if raw_days),
-        *([_expiration("quarantine", "quarantine/", quarantine_days)] if quarantine_days else []),
+        *(_expiration(prefix, raw_days) for prefix in (RAW_PREFIX, EVENTS_PREFIX) if raw_days),
+        *([_expiration(QUARANTINE_PREFIX, quarantine_days)] if quarantine_days else []),
     ]
     if raw_days == 0 or raw_days > _INFREQUENT_ACCESS_DAYS:
         rules.append(
             {
                 "id": "raw-seldom-read",
                 "status": "Enabled",
-                "filter": {"prefix": "raw/"},
+                "filter": {"prefix": RAW_PREFIX},
                 "transitions": [{"days": _INFREQUENT_ACCESS_DAYS, "storage_class": "STANDARD_IA"}],
             }
         )
     return rules
 
 
-def _expiration(rule: str, prefix: str, days: int) -> Rule:
-    return {"id": f"{rule}-expires", "status": "Enabled", "filter": {"prefix": prefix}, "expiration": {"days": days}}
+def _expiration(prefix: str, days: int) -> Rule:
+    name = prefix.rstrip("/") or "everything"
+    return {"id": f"{name}-expires", "status": "Enabled", "filter": {"prefix": prefix}, "expiration": {"days": days}}
 
 
 def _lifecycle(name: str, bucket: PrivateBucket, rules: list[Rule], opts: pulumi.ResourceOptions) -> None:

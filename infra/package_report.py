@@ -27,8 +27,7 @@ print(time.perf_counter() - before)
 
 
 class Package(NamedTuple):
-    """What one function deploys. Sizes in bytes, unzipped; `import_seconds` is the fastest of fresh processes,
-    since whatever else the machine does only adds."""
+    """What one function deploys: sizes unzipped, and the fastest of some imports, since a busy machine only adds."""
 
     function: str
     files: tuple[str, ...]

@@ -21,6 +21,7 @@ from uv import find_uv_bin
 from infra.elf import stripped
 from infra.sources import ROOT
 
+LAYER_FOLDER: Final = ROOT / "build" / "layers"
 LAYERS: Final = {"data": "locks/layer-data.txt"}
 # Part of every key: raise it when the rules by which a layer is built change.
 _RULES: Final = "2"
@@ -82,7 +83,7 @@ class Layer(NamedTuple):
     @property
     def path(self) -> Path:
         """Where the zip stands once it is built."""
-        return ROOT / "build" / "layers" / f"{self.name}-{self.key}.zip"
+        return LAYER_FOLDER / f"{self.name}-{self.key}.zip"
 
 
 def build(layer: Layer) -> Path:

@@ -17,7 +17,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from infra.schedule_expression import schedule_problem
-from mlops_core.machines import MACHINE_ID_PATTERN, is_machine_id
+from mlops_core.lake_keys import MAXIMUM_SHARDS
+from mlops_core.machines import CHANNELS, MACHINE_ID_PATTERN, is_machine_id
 
 PROJECT_FILE = Path(__file__).resolve().parent.parent / "Pulumi.yaml"
 
@@ -28,7 +29,7 @@ LogRetention = Literal[
 ]  # fmt: skip
 # A role's inline policies hold 10,240 characters, and the simulator's names three topics for each machine.
 _TOPIC_LIST_CHARACTERS = 9000
-_TOPICS_OF_A_MACHINE = ("temperature", "vibration", "event/failure")
+_TOPICS_OF_A_MACHINE = (*CHANNELS, "event/failure")
 _TOPIC_ARN_CHARACTERS = len('"arn:aws:iot:ap-northeast-1:000000000000:topic/",')
 # All environment variables of a function hold 4 KB together.
 _MACHINE_LIST_CHARACTERS = 3000
@@ -96,7 +97,7 @@ class StackSettings(BaseModel):
     data_lake_bucket_name: BucketName
     raw_retention_days: Annotated[int, Field(ge=0)]
     quarantine_retention_days: Annotated[int, Field(ge=0)]
-    lake_shards: Annotated[int, Field(ge=1, le=100)]
+    lake_shards: Annotated[int, Field(ge=1, le=MAXIMUM_SHARDS)]
     access_logging: bool
 
     mqtt_topic_prefix: TopicPrefix
@@ -241,7 +242,9 @@ def _read(model: type[Model], namespace: str, schemas: dict[str, KeySchema]) -> 
     try:
         settings = model.model_validate(values)
     except ValidationError as error:
-        problems += [_problem(namespace, fault, schemas) for fault in error.errors(include_url=False)]
+        faults = [_problem(namespace, fault, schemas) for fault in error.errors(include_url=False)]
+        named = {key for key, _, _ in problems}  # of a value that could not be read, no more is to be said
+        problems += [fault for fault in faults if fault[0] not in named]
         raise SettingsError(problems) from None
     if problems:
         raise SettingsError(problems)

@@ -1,0 +1,221 @@
+"""The program, or a piece of one, evaluated without the engine: what it registers is recorded, nothing is created.
+
+As in a real preview, what only AWS can know (ARNs, made-up names) is unknown when `preview` is set.
+"""
+
+import asyncio
+import hashlib
+import json
+import re
+import runpy
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import rpc, settings
+from pulumi.runtime.stack import run_in_stack
+
+from infra.local.monitor import RecordingMonitor
+from infra.local.program import stack_config
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "mlops-industrial"
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+_SPECIAL = "4dabf18193072939515e22adb298388d"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One resource as the program registered it; `inputs` are plain, assets as hashes of their content."""
+
+    type: str
+    name: str
+    parent: str
+    inputs: Mapping[str, Any]
+    options: Mapping[str, Any]
+    provider: str
+
+    @property
+    def arn(self) -> str:
+        return arn_of(self.type, physical_name(self.type, self.name, self.inputs))
+
+
+@dataclass
+class Evaluation:
+    """All that one evaluation registered."""
+
+    registrations: list[Registration] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, kind: str) -> dict[str, Registration]:
+        """Registrations whose type ends in `kind`, such as "sqs/queue:Queue", by name."""
+        return {each.name: each for each in self.registrations if each.type.endswith(kind)}
+
+    @property
+    def aws(self) -> list[Registration]:
+        return [each for each in self.registrations if each.type.startswith("aws:")]
+
+    def canonical(self) -> str:
+        """Everything, in one order: equal for two evaluations if and only if they registered the same."""
+        dump = sorted(
+            (
+                [each.type, each.name, each.parent, each.inputs, each.options, each.provider]
+                for each in self.registrations
+            ),
+            key=lambda row: (row[0], row[1]),
+        )
+        return json.dumps({"resources": dump, "outputs": self.outputs}, sort_keys=True, indent=1)
+
+
+class _Mocks(pulumi.runtime.Mocks):
+    def __init__(self, *, preview: bool) -> None:
+        self._preview = preview
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if self._preview or not args.typ.startswith("aws:"):
+            return ("" if self._preview else args.name), dict(args.inputs)
+        name = physical_name(args.typ, args.name, args.inputs)
+        arn = arn_of(args.typ, name)
+        url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+        known = {"name": name, "bucket": name, "arn": arn, "keyId": f"id-of-{name}", "url": url}
+        return f"id-of-{name}", known | dict(args.inputs)
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        answers = {
+            "aws:index/getCallerIdentity:getCallerIdentity": {
+                "accountId": ACCOUNT,
+                "arn": f"arn:aws:iam::{ACCOUNT}:root",
+            },
+            "aws:index/getRegion:getRegion": {"region": REGION},
+        }
+        return answers[args.token]
+
+
+class _Monitor(RecordingMonitor):
+    """Records the options of a resource too, and what is unknown as unknown."""
+
+    def __init__(self, mocks: pulumi.runtime.Mocks, into: Evaluation) -> None:
+        super().__init__(mocks)
+        self._into, self._lock = into, threading.Lock()
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of Pulumi's RPC
+        response = super().RegisterResource(request)
+        if request.type != "pulumi:pulumi:Stack":
+            registration = Registration(
+                type=request.type,
+                name=request.name,
+                parent=request.parent,
+                inputs=plain(rpc.deserialize_properties(request.object, keep_unknowns=True)),
+                options={
+                    "protect": request.protect,
+                    "retain": request.retainOnDelete,
+                    "ignore": list(request.ignoreChanges),
+                    "dependencies": sorted(request.dependencies),
+                },
+                provider=request.provider,
+            )
+            with self._lock:
+                self._into.registrations.append(registration)
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
+            self._into.outputs = plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
+        return super().RegisterResourceOutputs(request)
+
+
+def physical_name(kind: str, name: str, inputs: Mapping[str, Any]) -> str:
+    """The name in AWS: the program's, or as Pulumi would make it."""
+    key = "bucket" if kind.endswith("bucket:Bucket") else "name"
+    return inputs.get(key) or f"{name}-0a1b2c"
+
+
+def arn_of(kind: str, name: str) -> str:
+    service = re.sub(r"^aws:(\w+)/.*", r"\1", kind)
+    return {
+        "aws:s3/bucket:Bucket": f"arn:aws:s3:::{name}",
+        "aws:iam/role:Role": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        "aws:lambda/function:Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
+        "aws:dynamodb/table:Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}",
+        "aws:cloudwatch/logGroup:LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}",
+        "aws:kms/key:Key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}",
+    }.get(kind, f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}")
+
+
+def plain(value: Any) -> Any:
+    """`value` without secret wrappers, whole floats as integers, assets and archives as hashes of what they hold."""
+    if isinstance(value, pulumi.AssetArchive):
+        return {name: plain(asset) for name, asset in sorted(value.assets.items())}
+    if isinstance(value, pulumi.FileAsset | pulumi.FileArchive):
+        return {"path": value.path, "sha256": hashlib.sha256(Path(value.path).read_bytes()).hexdigest()}
+    if isinstance(value, pulumi.StringAsset):
+        return {"text": value.text}
+    if value == rpc.UNKNOWN:
+        return "<unknown>"
+    if isinstance(value, Mapping):
+        return plain(value["value"]) if _SPECIAL in value else {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def evaluate(
+    program: Callable[[], None],
+    *,
+    preview: bool = False,
+    project: str = PROJECT,
+    stack: str = "dev",
+    config: Mapping[str, str] | None = None,
+    into: Evaluation | None = None,
+) -> Evaluation:
+    """Run `program` as the engine would; what it raises is raised here, and `into` holds what it did until then."""
+    evaluation = into if into is not None else Evaluation()
+    mocks = _Mocks(preview=preview)
+    monitor = _Monitor(mocks, evaluation)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)  # before set_mocks, which binds to the current loop
+    try:
+        settings.reset_options()
+        pulumi.runtime.set_mocks(mocks, project=project, stack=stack, preview=preview, monitor=monitor)
+        pulumi.runtime.set_all_config(dict(config or {}))
+        settings.set_root_resource(None)
+        loop.run_until_complete(asyncio.wait_for(run_in_stack(program), timeout=60))
+    finally:
+        settings.reset_options()
+        asyncio.set_event_loop(None)
+        loop.close()
+        monitor.close()
+    return evaluation
+
+
+def evaluate_stack(
+    stack: str = "dev",
+    *,
+    preview: bool = False,
+    config: Mapping[str, Any] | None = None,
+    into: Evaluation | None = None,
+    root: Path = ROOT,
+) -> Evaluation:
+    """Evaluate `__main__.py` as one of the stacks, `config` (ours, unqualified unless it has a colon) over its own."""
+    _, values = stack_config(stack, root)
+    for key, value in (config or {}).items():
+        qualified = key if ":" in key else f"{PROJECT}:{key}"
+        values[qualified] = value if isinstance(value, str) else json.dumps(value)
+    return evaluate(
+        lambda: runpy.run_path(str(root / "__main__.py"), run_name="__main__"),
+        preview=preview,
+        stack=stack,
+        config=values,
+        into=into,
+    )
+
+
+def statements(policy: str) -> dict[str, dict[str, Any]]:
+    """The statements of a policy document by Sid."""
+    found = json.loads(policy)["Statement"]
+    by_sid = {statement["Sid"]: statement for statement in found}
+    assert len(by_sid) == len(found), "two statements with one Sid"
+    return by_sid

@@ -1,0 +1,274 @@
+"""What each role may do, and who may assume it: the whole of it, so that a permission more fails as one less does."""
+
+import json
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from infra.settings import StackSettings, key_schemas
+from tests.infra.evaluation import ACCOUNT, REGION, evaluate_stack, statements
+
+LAKE = "arn:aws:s3:::data-lake-0a1b2c"
+QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:mlops-industrial-dev"
+TABLES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table"
+FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
+LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-dev"
+RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rules"
+RECEIVE = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+PROCESSED = {f"{LAKE}/processed/{what}" for what in ("buckets/*", "features/*", "checkpoint.json")}
+DEAD_LETTERS = ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-dead-letters"})
+
+
+def own_log(function):
+    return {"logs:CreateLogStream", "logs:PutLogEvents"}, {f"{LOGS}-{function}:log-stream:*"}
+
+
+# Actions and resources by Sid, of every role's policy.
+DEV = {
+    "ingestion-simulator-policy": {
+        "WriteOwnLog": own_log("ingestion-simulator"),
+        "KeepFailedEvents": DEAD_LETTERS,
+        "KeepMachineState": ({"dynamodb:GetItem", "dynamodb:PutItem"}, {f"{TABLES}/ingestion-machine-state-0a1b2c"}),
+        "PublishTelemetry": (
+            {"iot:Publish"},
+            {
+                f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/industrial/machine/{machine}/{topic}"
+                for machine in ("PUMP-A01", "PUMP-A02", "FAN-B01", "FAN-B02", "COMPRESSOR-C01")
+                for topic in ("temperature", "vibration", "event/failure")
+            },
+        ),
+    },
+    "ingestion-readings-policy": {
+        "WriteOwnLog": own_log("ingestion-readings"),
+        "KeepFailedEvents": DEAD_LETTERS,
+        "ReceiveMessages": (RECEIVE, {f"{QUEUES}-ingestion-readings"}),
+        "StoreRaw": ({"s3:PutObject"}, {f"{LAKE}/raw/*"}),
+        "StoreQuarantine": ({"s3:PutObject"}, {f"{LAKE}/quarantine/*"}),
+    },
+    "ingestion-labels-policy": {
+        "WriteOwnLog": own_log("ingestion-labels"),
+        "KeepFailedEvents": DEAD_LETTERS,
+        "ReceiveMessages": (RECEIVE, {f"{QUEUES}-ingestion-labels"}),
+        "StoreEvents": ({"s3:PutObject"}, {f"{LAKE}/events/*"}),
+        "StoreQuarantine": ({"s3:PutObject"}, {f"{LAKE}/quarantine/*"}),
+        "RecordLabels": ({"dynamodb:UpdateItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+    },
+    "processing-features-policy": {
+        "WriteOwnLog": own_log("processing-features"),
+        "KeepFailedEvents": DEAD_LETTERS,
+        "ListRawAndProcessed": ({"s3:ListBucket"}, {LAKE}),
+        "ReadRaw": ({"s3:GetObject"}, {f"{LAKE}/raw/*"}),
+        "ReadOwnOutputs": (
+            {"s3:GetObject"},
+            {
+                f"{LAKE}/processed/buckets/*",
+                f"{LAKE}/processed/features/*",
+                f"{LAKE}/processed/checkpoint.json",
+            },
+        ),
+        "WriteProcessed": (
+            {"s3:PutObject"},
+            {
+                f"{LAKE}/processed/buckets/*",
+                f"{LAKE}/processed/features/*",
+                f"{LAKE}/processed/checkpoint.json",
+            },
+        ),
+        "ServeFeatures": ({"dynamodb:PutItem"}, {f"{TABLES}/processing-realtime-features-0a1b2c"}),
+    },
+    "ingestion-schedule-policy": {
+        "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:ingestion-simulator-0a1b2c"}),
+        "KeepRefusedInvocations": DEAD_LETTERS,
+    },
+    "processing-schedule-policy": {
+        "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:processing-features-0a1b2c"}),
+        "KeepRefusedInvocations": DEAD_LETTERS,
+    },
+    "ingestion-rules-readings-policy": {"SendToQueue": ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-readings"})},
+    "ingestion-rules-failures-policy": {"SendToQueue": ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-labels"})},
+    "ingestion-rules-errors-policy": {"SendToQueue": DEAD_LETTERS},
+}
+TRUST = {
+    "ingestion-rules-readings-role": (
+        "iot",
+        {f"{RULES}_{kind}" for kind in ("temperature", "vibration", "unclassified")},
+    ),
+    "ingestion-rules-failures-role": ("iot", {f"{RULES}_failure"}),
+    "ingestion-rules-errors-role": (
+        "iot",
+        {f"{RULES}_{kind}" for kind in ("temperature", "vibration", "failure", "unclassified")},
+    ),
+    "ingestion-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
+    "processing-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
+}
+
+
+def granted(evaluation):
+    return {
+        name: {
+            sid: (set(statement["Action"]), set(statement["Resource"]))
+            for sid, statement in statements(policy.inputs["policy"]).items()
+        }
+        for name, policy in evaluation.of("iam/rolePolicy:RolePolicy").items()
+    }
+
+
+def test_each_role_may_do_exactly_what_is_written_here(evaluated):
+    assert granted(evaluated("dev")) == DEV
+
+
+def test_listing_is_limited_to_what_processing_reads(evaluated):
+    policy = evaluated("dev").of("RolePolicy")["processing-features-policy"].inputs["policy"]
+    condition = statements(policy)["ListRawAndProcessed"]["Condition"]
+    assert condition == {"StringLike": {"s3:prefix": ["raw/*", "processed/*"]}}
+
+
+def test_a_key_and_traces_add_one_statement_each(evaluated):
+    evaluation = evaluated("prod")
+    (key,) = evaluation.of("kms/key:Key").values()
+    use_key = ({"kms:Decrypt", "kms:GenerateDataKey"}, {key.arn})
+    # X-Ray is the one service here that has no resource to name.
+    traces = ({"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, {"*"})
+    functions = {"ingestion-simulator", "ingestion-readings", "ingestion-labels", "processing-features"}
+    for name, statement in granted(evaluation).items():
+        added = {"UseEncryptionKey": use_key}
+        if name.removesuffix("-policy") in functions:
+            added["SendTraces"] = traces
+        assert {sid: statement[sid] for sid in statement.keys() - DEV[name].keys()} == added
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local"])
+def test_nothing_is_allowed_by_wildcard_but_what_aws_cannot_name(evaluated, stack):
+    for policy, by_sid in granted(evaluated(stack)).items():
+        for sid, (actions, resources) in by_sid.items():
+            assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action) for action in actions), (policy, sid)
+            if sid != "SendTraces":
+                # Only what is named at run time ends in a wildcard: objects below a prefix, streams of one log group.
+                assert all(re.fullmatch(r"[^*]+(/\*|:log-stream:\*)?", resource) for resource in resources), (
+                    policy,
+                    sid,
+                )
+
+
+def test_no_action_is_repeated_on_the_same_resource(evaluated):
+    for policy, by_sid in granted(evaluated("prod")).items():
+        pairs = [(action, on) for actions, resources in by_sid.values() for action in actions for on in resources]
+        assert len(set(pairs)) == len(pairs), policy
+
+
+def test_each_role_has_one_policy_and_is_used(evaluated):
+    evaluation = evaluated("dev")
+    roles = {role.removesuffix("-role") for role in evaluation.of("iam/role:Role")}
+    assert {policy.removesuffix("-policy") for policy in evaluation.of("iam/rolePolicy:RolePolicy")} == roles
+    users = json.dumps([each.inputs for each in evaluation.aws if not each.type.startswith("aws:iam/")])
+    for role in evaluation.of("iam/role:Role").values():
+        assert role.arn in users, role.name
+
+
+def test_roles_are_assumed_by_their_service_and_on_our_behalf_alone(evaluated):
+    for name, role in evaluated("dev").of("iam/role:Role").items():
+        (statement,) = statements(role.inputs["assumeRolePolicy"]).values()
+        assert statement["Action"] == ["sts:AssumeRole"]
+        if name in TRUST:
+            service, sources = TRUST[name]
+            assert statement["Principal"] == {"Service": f"{service}.amazonaws.com"}
+            assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+            assert set(statement["Condition"]["ArnEquals"]["aws:SourceArn"]) == sources
+        else:
+            assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+            assert "Condition" not in statement
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_buckets_are_private_and_speak_tls_only(evaluated, stack):
+    evaluation = evaluated(stack)
+    buckets = {each.name for each in evaluation.of("s3/bucket:Bucket").values()}
+    assert buckets == ({"data-lake"} if stack == "dev" else {"data-lake", "data-lake-access-logs"})
+    for bucket in buckets:
+        block = evaluation.of("BucketPublicAccessBlock")[f"{bucket}-public-access"].inputs
+        assert all(block[key] for key in block if key != "bucket")
+        assert len(block) == 5
+        policy = statements(evaluation.of("s3/bucketPolicy:BucketPolicy")[f"{bucket}-policy"].inputs["policy"])
+        assert policy["RefusePlainText"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert policy["RefuseOldTls"]["Condition"] == {"NumericLessThan": {"s3:TlsVersion": "1.2"}}
+        for sid in ("RefusePlainText", "RefuseOldTls"):
+            arn = f"arn:aws:s3:::{bucket}-0a1b2c"
+            assert (policy[sid]["Effect"], policy[sid]["Resource"]) == ("Deny", [arn, f"{arn}/*"])
+        allowed = {sid for sid, statement in policy.items() if statement["Effect"] == "Allow"}
+        assert allowed == ({"DeliverAccessLogs"} if bucket.endswith("access-logs") else set())
+        assert evaluation.of("BucketVersioning")[f"{bucket}-versioning"].inputs["versioningConfiguration"] == {
+            "status": "Enabled"
+        }
+
+
+def test_what_was_received_cannot_be_overwritten(evaluated):
+    policy = evaluated("dev").of("s3/bucketPolicy:BucketPolicy")["data-lake-policy"].inputs["policy"]
+    refusal = statements(policy)["ReceivedIsWrittenOnce"]
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", ["s3:PutObject"])
+    assert refusal["Resource"] == [f"{LAKE}/{prefix}/*" for prefix in ("raw", "events", "quarantine")]
+    assert refusal["Condition"] == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+
+
+def test_access_logs_are_delivered_for_the_lake_of_this_account_alone(evaluated):
+    policy = evaluated("prod").of("s3/bucketPolicy:BucketPolicy")["data-lake-access-logs-policy"].inputs["policy"]
+    delivery = statements(policy)["DeliverAccessLogs"]
+    assert delivery["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    assert delivery["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": LAKE},
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+    }
+
+
+def test_the_key_is_open_to_our_account_our_logs_and_our_alarms_alone(evaluated):
+    (key,) = evaluated("prod").of("kms/key:Key").values()
+    policy = statements(key.inputs["policy"])
+    assert {sid: statement["Principal"] for sid, statement in policy.items()} == {
+        "LetPoliciesOfTheAccountCount": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "EncryptLogs": {"Service": f"logs.{REGION}.amazonaws.com"},
+        "LetAlarmsReachTheirTopic": {"Service": "cloudwatch.amazonaws.com"},
+    }
+    ours = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-prod-*"
+    assert policy["EncryptLogs"]["Condition"] == {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ours}}
+    assert policy["LetAlarmsReachTheirTopic"]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert key.inputs["enableKeyRotation"] is True
+
+
+def test_alarms_of_this_account_alone_publish_to_the_topic(evaluated):
+    (policy,) = evaluated("prod").of("sns/topicPolicy:TopicPolicy").values()
+    by_sid = statements(policy.inputs["policy"])
+    assert by_sid["AlarmsPublish"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert by_sid["AlarmsPublish"]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert by_sid["RefusePlainText"]["Effect"] == "Deny"
+
+
+def test_the_simulator_may_publish_for_its_machines_under_its_prefix_alone():
+    evaluation = evaluate_stack(config={"machineIds": ["M1"], "mqttTopicPrefix": "plant/line-3"})
+    _, topics = granted(evaluation)["ingestion-simulator-policy"]["PublishTelemetry"]
+    assert topics == {
+        f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/plant/line-3/M1/{topic}"
+        for topic in ("temperature", "vibration", "event/failure")
+    }
+
+
+def test_the_largest_fleet_that_settings_accept_fits_an_inline_policy_and_an_environment():
+    defaults = {key: schema["default"] for key, schema in key_schemas().items()}
+
+    def is_accepted(machines):
+        try:
+            StackSettings.model_validate(defaults | {"machineIds": machines})
+        except ValidationError:
+            return False
+        return True
+
+    fleet = [f"MACHINE-{number:03}" for number in range(100)]
+    largest = max(count for count in range(1, 100) if is_accepted(fleet[:count]))
+    assert 20 < largest < 100
+    evaluation = evaluate_stack("prod", config={"machineIds": fleet[:largest]})
+    policy = evaluation.of("RolePolicy")["ingestion-simulator-policy"].inputs["policy"]
+    assert len(policy) <= 10_240
+    simulator = evaluation.of("lambda/function:Function")["ingestion-simulator"]
+    assert len(json.dumps(simulator.inputs["environment"]["variables"])) <= 4096

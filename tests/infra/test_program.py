@@ -1,0 +1,176 @@
+"""The whole program, each stack in both modes: what it registers, tags, protects, names and exports."""
+
+import json
+import re
+
+import pytest
+
+from infra.settings import key_schemas
+from tests.infra.evaluation import PROJECT, ROOT, evaluate_stack
+
+STACKS = ("dev", "prod", "local")
+EVERY = [(stack, preview) for stack in STACKS for preview in (True, False)]
+STATEFUL = ("aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:kms/key:Key")
+OUTPUTS = {
+    "data_lake_bucket", "data_lake_bucket_arn", "data_layer_arn",
+    "simulator_function_name", "simulator_function_arn", "ingestion_function_name", "ingestion_function_arn",
+    "label_function_name", "label_function_arn", "processing_function_name", "processing_function_arn",
+    "processing_role_arn", "machine_state_table_name", "machine_state_table_arn", "label_history_table_name",
+    "label_history_table_arn", "realtime_features_table_name", "realtime_features_table_arn",
+    "mqtt_topic_prefix", "mqtt_topics", "topic_rule_names", "schedule_names", "log_group_names",
+    "ingestion_queue_url", "label_queue_url", "dead_letter_queue_url",
+    "glue_database_name", "raw_table_name", "features_table_name",
+    "lake_shards", "allowed_lateness_hours", "feature_lengths_hours", "feature_hop_minutes", "machine_ids",
+}  # fmt: skip
+
+
+def test_main_is_short():
+    assert len((ROOT / "__main__.py").read_text().splitlines()) < 60
+
+
+@pytest.mark.parametrize(("stack", "preview"), EVERY)
+def test_every_output_of_the_contract_is_there(evaluated, stack, preview):
+    assert set(evaluated(stack, preview=preview).outputs) >= OUTPUTS
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_deployed_stack_knows_every_output(evaluated, stack):
+    assert "<unknown>" not in json.dumps(evaluated(stack).outputs)
+    assert all(value not in (None, "", {}, []) for value in evaluated(stack).outputs.values())
+
+
+@pytest.mark.parametrize(("stack", "preview"), EVERY)
+def test_every_resource_is_made_by_the_provider_that_tags(evaluated, stack, preview):
+    evaluation = evaluated(stack, preview=preview)
+    (provider,) = evaluation.of("providers:aws").values()
+    tags = json.loads(provider.inputs["defaultTags"])["tags"]
+    assert tags == {"Project": PROJECT, "Stack": stack, "Owner": "industrial-mlops"}
+    (used,) = {each.provider.rpartition("::")[0] for each in evaluation.aws}
+    assert used.endswith("pulumi:providers:aws::aws"), "not the default provider, which knows no tags"
+    assert not [each.name for each in evaluation.aws if "tags" in each.inputs], "tags that hide the common ones"
+
+
+def test_tags_of_the_configuration_are_added_and_win():
+    evaluation = evaluate_stack(config={"tags": {"CostCentre": "4711", "Owner": "line 3"}, "owner": "ignored"})
+    (provider,) = evaluation.of("providers:aws").values()
+    assert json.loads(provider.inputs["defaultTags"])["tags"] == {
+        "Project": PROJECT, "Stack": "dev", "Owner": "line 3", "CostCentre": "4711",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("stack", "is_protected"), [("dev", False), ("local", False), ("prod", True)])
+def test_exactly_what_holds_data_is_protected_and_retained_where_the_stack_says_so(evaluated, stack, is_protected):
+    for each in evaluated(stack).aws:
+        guarded = is_protected and each.type in STATEFUL
+        assert (each.options["protect"], each.options["retain"]) == (guarded, guarded), each.name
+        if each.type == "aws:dynamodb/table:Table":
+            assert each.inputs["deletionProtectionEnabled"] is is_protected
+        if each.type == "aws:s3/bucket:Bucket":
+            assert each.inputs["forceDestroy"] is not is_protected
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_names_that_we_choose_are_legal_and_distinct(evaluated, stack):
+    evaluation = evaluated(stack)
+    legal = {
+        "iot/topicRule:TopicRule": r"\w{1,128}",
+        "glue/catalogDatabase:CatalogDatabase": r"[a-z0-9_]{1,255}",
+        "glue/catalogTable:CatalogTable": r"[a-z0-9_]{1,255}",
+        "sqs/queue:Queue": r"[\w-]{1,80}",
+        "cloudwatch/logGroup:LogGroup": r"[\w/.#-]{1,512}",
+    }
+    for kind, pattern in legal.items():
+        names = [each.inputs["name"] for each in evaluation.of(kind).values()]
+        assert names
+        assert all(re.fullmatch(pattern, name, re.ASCII) for name in names)
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_names_that_pulumi_makes_fit_what_aws_allows(evaluated, stack):
+    longest = {"aws:lambda/function:Function": 64, "aws:iam/role:Role": 64, "aws:scheduler/schedule:Schedule": 64}
+    for each in evaluated(stack).aws:
+        if each.type in longest:
+            assert len(f"{PROJECT}-{stack}-{each.name}-abcdef") <= longest[each.type], each.name
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_two_resources_of_one_type_share_a_name(evaluated, stack):
+    names = [(each.type, each.name) for each in evaluated(stack).registrations]
+    assert len(set(names)) == len(names)
+
+
+def test_a_configured_bucket_name_is_used_and_otherwise_one_is_made():
+    named = evaluate_stack(config={"dataLakeBucketName": "acme-lake"})
+    assert named.of("s3/bucket:Bucket")["data-lake"].inputs["bucket"] == "acme-lake"
+    assert "bucket" not in evaluate_stack().of("s3/bucket:Bucket")["data-lake"].inputs
+
+
+def test_a_preview_builds_no_layer_and_says_which_it_would_take(monkeypatch, tmp_path):
+    monkeypatch.setattr("infra.packaging.LAYER_FOLDER", tmp_path)
+    monkeypatch.setattr("infra.layer.build", lambda layer: pytest.fail(f"built {layer.name} during a preview"))
+    (archive,) = evaluate_stack(preview=True).of("s3/bucketObjectv2:BucketObjectv2").values()
+    assert re.fullmatch(r"layers/data-[0-9a-f]{16}\.zip", archive.inputs["key"])
+    assert "not built yet" in archive.inputs["source"]["text"]
+
+
+def test_whether_a_layer_is_built_already_changes_nothing_that_pulumi_compares(evaluated):
+    (unbuilt,) = evaluated("dev", preview=True).of("s3/bucketObjectv2:BucketObjectv2").values()
+    (built,) = evaluated("dev").of("s3/bucketObjectv2:BucketObjectv2").values()
+    assert (unbuilt.name, unbuilt.inputs["key"]) == (built.name, built.inputs["key"])
+    assert built.options["ignore"] == ["source"]
+
+
+def test_logs_are_kept_for_as_long_as_configured_and_a_year_in_production(evaluated):
+    for stack, days in (("dev", 30), ("prod", 365)):
+        groups = evaluated(stack).of("cloudwatch/logGroup:LogGroup").values()
+        assert [group.inputs["retentionInDays"] for group in groups] == [days] * 4
+
+
+def test_production_encrypts_everything_with_a_key_of_its_own(evaluated):
+    evaluation = evaluated("prod")
+    (key,) = evaluation.of("kms/key:Key").values()
+    used = {
+        "dynamodb/table:Table": lambda inputs: inputs["serverSideEncryption"]["kmsKeyArn"],
+        "sqs/queue:Queue": lambda inputs: inputs["kmsMasterKeyId"],
+        "sns/topic:Topic": lambda inputs: inputs["kmsMasterKeyId"],
+        "lambda/function:Function": lambda inputs: inputs["kmsKeyArn"],
+        "cloudwatch/logGroup:LogGroup": lambda inputs: inputs["kmsKeyId"],
+        "scheduler/schedule:Schedule": lambda inputs: inputs["kmsKeyArn"],
+    }
+    for kind, key_of in used.items():
+        found = evaluation.of(kind)
+        assert found
+        assert {key_of(each.inputs) for each in found.values()} == {key.arn}, kind
+    lake = evaluation.of("BucketServerSideEncryptionConfiguration")["data-lake-encryption"]
+    rule = lake.inputs["rules"][0]
+    assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key.arn}
+
+
+def test_a_cheap_stack_has_no_key_no_alarm_and_no_log_bucket(evaluated):
+    kinds = {each.type for each in evaluated("dev").aws}
+    assert kinds.isdisjoint(
+        {"aws:kms/key:Key", "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:s3/bucketLogging:BucketLogging"}
+    )
+
+
+def test_every_alarm_tells_the_topic(evaluated):
+    evaluation = evaluated("prod")
+    (topic,) = evaluation.of("sns/topic:Topic").values()
+    alarms = evaluation.of("MetricAlarm")
+    assert len(alarms) == 4 + 2 + 1  # functions, buffers, dead letters
+    for alarm in alarms.values():
+        assert alarm.inputs["alarmActions"] == [topic.arn]
+        assert alarm.inputs["treatMissingData"] == "notBreaching"
+
+
+def test_each_address_is_subscribed():
+    evaluation = evaluate_stack(config={"alarmsEnabled": True, "alarmEmails": ["a@example.com", "b@example.com"]})
+    endpoints = [each.inputs["endpoint"] for each in evaluation.of("TopicSubscription").values()]
+    assert sorted(endpoints) == ["a@example.com", "b@example.com"]
+
+
+def test_each_key_of_the_project_file_is_typed_described_and_has_a_default():
+    for key, schema in key_schemas().items():
+        assert {"type", "default", "description"} <= set(schema), key
+        assert schema["description"][0].isupper(), key
