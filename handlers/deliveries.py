@@ -39,13 +39,17 @@ Done: TypeAlias = list[tuple[Sequence[Delivered[Kept]], bool]]
 
 
 class Envelope(BaseModel):
-    """What a topic rule puts around a payload, as JSON; or the report of a rule's failed action, which has no time."""
+    """What a topic rule puts around a payload, as JSON; or the report of a rule's failed action, which has no time.
+
+    A dead letter that was put back says with `message_id` which message it was at first.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True)
 
     payload_base64: str = Field(validation_alias=AliasChoices("payload_base64", "base64OriginalPayload"))
     topic: str
     received_at_ms: int | None = Field(default=None, ge=0, le=_END_OF_TIME_MS)
+    message_id: str | None = None
 
 
 class DurableBatch(BatchProcessor, Generic[Message]):
@@ -131,10 +135,11 @@ def open_record(record: SQSRecord, parse: Callable[[str, bytes, datetime], Messa
     the queue.
     """
     body = record.body.encode(errors="surrogatepass")
-    topic, payload, received_at = "", body, _from_milliseconds(int(record.attributes.sent_timestamp))
+    topic, payload, message_id = "", body, record.message_id
+    received_at = _from_milliseconds(int(record.attributes.sent_timestamp))
     try:
         envelope = _envelope(body)
-        payload, topic = _decoded(envelope), envelope.topic
+        payload, topic, message_id = _decoded(envelope), envelope.topic, envelope.message_id or message_id
         if envelope.received_at_ms is not None:
             received_at = _from_milliseconds(envelope.received_at_ms)
         return parse(topic, payload, received_at)
@@ -145,7 +150,7 @@ def open_record(record: SQSRecord, parse: Callable[[str, bytes, datetime], Messa
             topic=topic,
             payload=payload,
             received_at=received_at,
-            message_id=record.message_id,
+            message_id=message_id,
         )
 
 

@@ -101,6 +101,9 @@ class DeadLetters:
         envelope = envelope_of(letter.get("Body", ""), sent_at_ms)
         if envelope is None:
             return None
+        # Back in a queue it is another message to SQS. Its first id goes with it, so that a message which was refused
+        # before it died, or is sent back twice, is one and the same in quarantine.
+        envelope.setdefault("message_id", letter.get("MessageId", ""))
         is_failure = str(envelope["topic"]).endswith(_FAILURE_SUFFIX)
         queue = self._failures if is_failure else self._readings
         self._client.send_message(QueueUrl=queue, MessageBody=json.dumps(envelope, separators=(",", ":")))

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections import Counter
+from copy import deepcopy
 from datetime import UTC, datetime
 
 import pytest
@@ -142,6 +143,17 @@ def test_what_a_rule_could_not_deliver_is_a_message_like_any_other_once_it_is_pu
     (line,) = aws.lines("raw/")
     assert (line["machine_id"], line["value"]) == ("PUMP-A01", 60.0)
     assert line["received_at"] == "2026-11-21T10:15:00.301000Z"  # when the queue got it
+
+
+def test_a_dead_letter_that_was_put_back_is_quarantined_under_its_first_id(aws, deploy, deliver):
+    poison = ("industrial/machine/PUMP-A01/temperature", b"\x00")
+    invoke = deploy("ingestion")
+    first = deliver(poison)
+    invoke(first)
+    (record,) = deepcopy(first)["Records"]
+    body = json.loads(record["body"]) | {"message_id": record["messageId"]}
+    invoke({"Records": [record | {"messageId": "another", "body": json.dumps(body)}]})
+    assert [refused.message_id for refused in quarantined(aws)] == [record["messageId"]]
 
 
 def test_equal_bytes_refused_twice_are_two_messages_of_quarantine(aws, deploy, deliver):

@@ -251,12 +251,27 @@ def test_dead_letters_go_back_to_the_queue_that_they_were_meant_for(deployed: De
     for letter in (reading, failure, by_rule):
         deployed.send("dead_letter_queue_url", letter)
     assert deployed.json("quarantine", "redrive") == {"stack": "dev", "sent": {"readings": 2, "failures": 1}, "left": 0}
-    assert deployed.received("label_queue_url") == [failure]
+    assert [_without_id(body) for body in deployed.received("label_queue_url")] == [failure]
     first, second = sorted(deployed.received("ingestion_queue_url"), key=lambda body: body["topic"])
-    assert first == reading
+    assert _without_id(first) == reading
     assert (second["topic"], second["payload_base64"]) == ("industrial/machine/B/temperature", "e30=")
     assert abs(second["received_at_ms"] / 1000 - datetime.now(UTC).timestamp()) < 3600
     assert deployed.received("dead_letter_queue_url") == []
+
+
+def _without_id(body: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in body.items() if name != "message_id"}
+
+
+def test_a_dead_letter_keeps_its_first_id_however_often_it_dies(deployed: Deployed) -> None:
+    deployed.send("dead_letter_queue_url", envelope("industrial/machine/A/temperature", b""))
+    ids: list[str] = []
+    for _ in range(2):
+        deployed.json("quarantine", "redrive")
+        (body,) = deployed.received("ingestion_queue_url")
+        ids.append(body["message_id"])
+        deployed.send("dead_letter_queue_url", body)
+    assert len(set(ids)) == 1
 
 
 def test_a_dead_letter_that_is_no_message_stays_and_is_counted(deployed: Deployed) -> None:
