@@ -1,0 +1,133 @@
+"""The failure probability: trees on all failing rows and a sample of the others, put right on held-out machines."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_core.boosting import FloatArray, Trees, TreeSettings, fit_trees
+from mlops_core.calibration import ProbabilityCalibration, fit_probability
+from mlops_core.held_out import out_of_fold
+from mlops_core.metrics import (
+    alarm_threshold,
+    average_precision,
+    brier_score,
+    expected_calibration_error,
+    roc_auc,
+)
+from mlops_core.model_errors import UntrainableError, UntrainableReason
+from mlops_core.training_table import TrainingTable
+
+__all__ = ["FailureModel", "FailureSample", "fit_failure_model", "sample_failures"]
+
+_NOISE_DEVIATIONS = 4.5
+
+
+@dataclass(frozen=True)
+class FailureModel:
+    """Trees, and how their raw sums become probabilities; figures are of held-out machines."""
+
+    trees: str
+    calibration: ProbabilityCalibration
+    alarm_threshold: float | None
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class FailureSample:
+    """Positions of the rows to learn from, and the share of rows without failure that they are.
+
+    `weight` makes the sample stand for all rows again: 1 for a failing row, otherwise 1 / `kept_share`.
+    """
+
+    rows: NDArray[np.intp]
+    fails: FloatArray
+    weight: FloatArray
+    kept_share: float
+
+
+def sample_failures(
+    table: TrainingTable, *, negatives_per_positive: float, least_negatives: int, seed: int
+) -> FailureSample:
+    """Keep every failing row, and of the others as many as are worth their time.
+
+    Hourly rows of a healthy machine repeat each other: beyond a few per failing row they add time and no knowledge.
+    """
+    positives, negatives = np.flatnonzero(table.fails == 1), np.flatnonzero(table.fails == 0)
+    wanted = max(negatives_per_positive * len(positives), float(least_negatives))
+    kept_share = min(1.0, wanted / len(negatives))
+    if kept_share < 1.0:
+        drawn = np.random.Generator(np.random.PCG64(seed)).random(len(negatives)) < kept_share
+        kept_share = float(drawn.mean())
+        negatives = negatives[drawn]
+    rows = np.sort(np.concatenate((positives, negatives)))
+    fails = table.fails[rows]
+    return FailureSample(rows, fails, np.where(fails == 1, 1.0, 1.0 / kept_share), kept_share)
+
+
+def fit_failure_model(
+    table: TrainingTable,
+    row_folds: NDArray[np.int64],
+    sample: FailureSample,
+    *,
+    trees: TreeSettings,
+    alarm_precision: float,
+    seed: int,
+) -> FailureModel:
+    """Grow the trees on the sample; calibrate, find the alarm threshold and take figures on held-out machines.
+
+    row_folds: for each row of the table, the fold in which it is held out.
+
+    Raises UntrainableError where trees grown on permuted labels foretell held-out machines.
+    """
+    matrix, folds = table.matrix[sample.rows], row_folds[sample.rows]
+    raw = np.empty(len(matrix))
+    for learned, held_out in out_of_fold(folds):
+        grown = fit_trees(
+            matrix[learned], sample.fails[learned], objective="binary", settings=trees, seed=seed
+        )  # fmt: skip
+        raw[held_out] = Trees(grown).raw(matrix[held_out])
+    calibration = fit_probability(raw, sample.fails, sample.weight, kept_share=sample.kept_share)
+    probability = calibration.probability(raw)
+    fails, weight = sample.fails, sample.weight
+    metrics = {
+        "base_rate": float(np.average(fails, weights=weight)),
+        "pr_auc": average_precision(fails, probability, weight),
+        "roc_auc": roc_auc(fails, probability),
+        "brier": brier_score(fails, probability, weight),
+        "expected_calibration_error": expected_calibration_error(fails, probability, weight),
+        "permuted_roc_auc": _permuted_roc_auc(matrix, fails, folds, trees, seed),
+    }
+    return FailureModel(
+        trees=fit_trees(matrix, fails, objective="binary", settings=trees, seed=seed),
+        calibration=calibration,
+        alarm_threshold=alarm_threshold(fails, probability, precision=alarm_precision, weight=weight),
+        metrics=metrics,
+    )
+
+
+def _permuted_roc_auc(
+    matrix: NDArray[np.float32], fails: FloatArray, folds: NDArray[np.int64], trees: TreeSettings, seed: int
+) -> float:
+    """Learn labels dealt out at random, and return how well they are foretold on held-out machines: about 0.5.
+
+    More than chance explains would mean that rows stand on both sides of the split.
+    """
+    permuted = np.random.Generator(np.random.PCG64(seed)).permutation(fails)
+    learned, held_out = next(out_of_fold(folds))
+    grown = fit_trees(matrix[learned], permuted[learned], objective="binary", settings=trees, seed=seed)
+    reached = roc_auc(permuted[held_out], Trees(grown).raw(matrix[held_out]))
+    positives = int(permuted[held_out].sum())
+    negatives = len(held_out) - positives
+    if not positives or not negatives:
+        return math.nan
+    # The variance of the Mann-Whitney statistic where there is nothing to find.
+    if abs(reached - 0.5) > _NOISE_DEVIATIONS * math.sqrt((positives + negatives + 1) / (12 * positives * negatives)):
+        raise UntrainableError(
+            UntrainableReason.LEARNS_NOISE,
+            f"permuted labels were foretold on held-out machines (ROC AUC {reached:.3f})",
+            "Rows stand on both sides of a split: look for machines or runs that share them",
+        )
+    return reached

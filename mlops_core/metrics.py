@@ -1,0 +1,77 @@
+"""Figures of merit of probabilities, each a plain function of arrays. Needs numpy only.
+
+`fails` is 0 or 1 per row, `probability` in [0, 1], `weight` positive and 1 unless rows stand for more than themselves.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "alarm_threshold",
+    "average_precision",
+    "brier_score",
+    "expected_calibration_error",
+    "roc_auc",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+def average_precision(fails: FloatArray, score: FloatArray, weight: FloatArray | None = None) -> float:
+    """Return the area under the precision-recall curve, as a step function; NaN without a failing row.
+
+    Rows with equal scores form one step. A score that knows nothing reaches the share of failing rows.
+    """
+    precision, recall, _ = _precision_recall(fails, score, weight)
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def alarm_threshold(
+    fails: FloatArray, score: FloatArray, *, precision: float, weight: FloatArray | None = None
+) -> float | None:
+    """Return the lowest score from which on at least `precision` of the rows fail; None where there is none."""
+    reached, _, thresholds = _precision_recall(fails, score, weight)
+    enough = np.flatnonzero(reached >= precision)
+    return float(thresholds[enough[-1]]) if len(enough) else None
+
+
+def roc_auc(fails: FloatArray, score: FloatArray) -> float:
+    """Return P(a failing row scores above another), ties counting half (Mann-Whitney); NaN where all rows agree."""
+    failing = fails > 0
+    positives, negatives = int(failing.sum()), int((~failing).sum())
+    if not positives or not negatives:
+        return float("nan")
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
+    return float((ranks[failing].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def brier_score(fails: FloatArray, probability: FloatArray, weight: FloatArray | None = None) -> float:
+    """Return the mean squared difference of probability and outcome: 0 is perfect (Brier, 1950)."""
+    return float(np.average((probability - fails) ** 2, weights=weight))
+
+
+def expected_calibration_error(
+    fails: FloatArray, probability: FloatArray, weight: FloatArray | None = None, *, bins: int = 10
+) -> float:
+    """Return the mean |observed frequency - mean probability| over equal-width bins, by their weight.
+
+    Source: Guo et al., "On calibration of modern neural networks", ICML 2017, equation 3.
+    """
+    weights = np.ones_like(probability) if weight is None else weight
+    index = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(index, weights=weights * (fails - probability), minlength=bins)
+    return float(np.abs(gaps).sum() / weights.sum())
+
+
+def _precision_recall(
+    fails: FloatArray, score: FloatArray, weight: FloatArray | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Precision and recall of "score >= threshold", at each distinct score from the highest down."""
+    order = np.argsort(-score, kind="stable")
+    ranked = score[order]
+    weights = (np.ones_like(score) if weight is None else weight)[order]
+    last_of_score = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    hits = np.cumsum(weights * fails[order])[last_of_score]
+    with np.errstate(invalid="ignore"):
+        return hits / np.cumsum(weights)[last_of_score], hits / hits[-1], ranked[last_of_score]
