@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-MODULES = ("benchmarks.features", "benchmarks.simulation")
+MODULES = ("benchmarks.features", "benchmarks.incremental", "benchmarks.simulation")
 WARM_UP_SIZE = 20_000
 _ROOT = Path(__file__).parent.parent
 
