@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 MODULES = ("benchmarks.features", "benchmarks.incremental", "benchmarks.simulation")
 WARM_UP_SIZE = 20_000
 _ROOT = Path(__file__).parent.parent
@@ -111,18 +109,18 @@ def measure_here(benchmark: Benchmark, way_name: str, size: int) -> dict[str, An
     way.run(way.prepare(benchmark.make_input(min(size, WARM_UP_SIZE))))
     prepared = way.prepare(benchmark.make_input(size))
     gc.collect()
-    process = psutil.Process()
-    before = process.memory_info().rss
+    before = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again from here
     started = time.process_time()
     number = way.run(prepared)
     seconds = time.process_time() - started
-    return {"cpu_seconds": seconds, "memory_mb": (_high_water_mark() - before) / 1e6, "number": number}
+    return {"cpu_seconds": seconds, "memory_mb": (_memory("VmHWM") - before) / 1e6, "number": number}
 
 
-def _high_water_mark() -> int:
+def _memory(what: str) -> int:
+    """Bytes of resident memory now (VmRSS) or at most so far (VmHWM), as Linux tells them."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:"))
 
 
 def measure(benchmark: Benchmark, sizes: Sequence[int], rounds: int, report: Callable[[str], None]) -> Figures:
@@ -140,7 +138,7 @@ def measure(benchmark: Benchmark, sizes: Sequence[int], rounds: int, report: Cal
                 cell["number"] = figures["number"]
                 report(f"{benchmark.name}  {size:>10,}  {name:<44} {figures['cpu_seconds']:8.3f} s")
     result = Figures(benchmark.ours, cells)
-    _refuse_disagreement(benchmark, result)
+    refuse_disagreement(benchmark, result)
     return result
 
 
@@ -158,7 +156,8 @@ class DisagreementError(AssertionError):
         super().__init__(f"{benchmark} at {size:,}: the ways do not agree on their result: {listed}")
 
 
-def _refuse_disagreement(benchmark: Benchmark, figures: Figures) -> None:
+def refuse_disagreement(benchmark: Benchmark, figures: Figures) -> None:
+    """Raise DisagreementError where ways of a job gave numbers further apart than `agreement`, as a fraction."""
     for size in {size for _, size in figures.cells}:
         numbers = {
             name: cell["number"]
