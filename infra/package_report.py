@@ -8,6 +8,7 @@ import os
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -17,7 +18,7 @@ from infra.settings import FunctionName
 from infra.sources import ROOT, function_sources
 
 LIMIT_BYTES = 250 * 1024 * 1024  # of a function and its layers together, unzipped
-_RUNS = 5
+_RUNS = 3
 _IMPORT = """
 import sys, time
 before = time.perf_counter()
@@ -73,9 +74,8 @@ def layer_contents(target: Target) -> dict[str, int]:
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
-def print_report(target: Target) -> None:
+def print_report(target: Target, report: Sequence[Package]) -> None:
     """Print the table of functions, then what the layers and the archives hold."""
-    report = packages(target)
     print(f"Python {target.python} on {target.architecture}; limit {LIMIT_BYTES / 1e6:.0f} MB unzipped")
     print(f"{'function':<12}{'files':>6}{'code KB':>9}{'layer MB':>10}{'total MB':>10}{'import ms':>11}")
     for package in report:

@@ -24,7 +24,7 @@ from infra.sources import ROOT
 LAYER_FOLDER: Final = ROOT / "build" / "layers"
 LAYERS: Final = {"data": "locks/layer-data.txt"}
 # Part of every key: raise it when the rules by which a layer is built change.
-_RULES: Final = "2"
+_RULES: Final = "3"
 _PRUNED_DIRECTORIES: Final = frozenset({"bin", "tests", "testing", "__pycache__"})
 _PRUNED_SUFFIXES: Final = frozenset({".lock", ".pyc", ".pyi"})
 _LAYER_ROOT: Final = "python"  # Lambda puts /opt/python on sys.path
@@ -157,8 +157,9 @@ def _uv(*words: str) -> str:
 
 def _zip(content: Path, destination: Path) -> None:
     with zipfile.ZipFile(destination, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
-        for path in sorted(path for path in content.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(content.parent).as_posix(), _ZIP_EPOCH)
+        files = {path.relative_to(content.parent).as_posix(): path for path in content.rglob("*") if path.is_file()}
+        for name, path in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             packed.writestr(entry, path.read_bytes())
@@ -173,9 +174,9 @@ def main() -> None:
     options = parser.parse_args()
     target = Target.of(options.python, options.architecture)
     if options.sizes:
-        from infra.package_report import print_report  # what reads it needs more than what builds
+        from infra.package_report import packages, print_report  # reporting needs more than building
 
-        print_report(target)
+        print_report(target, packages(target))
         return
     for name in LAYERS:
         path = build(Layer.of(name, target))

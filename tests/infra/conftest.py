@@ -1,6 +1,6 @@
 """Evaluations that many tests look at, made once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def layer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _stand_in_layers(layer_folder: Path) -> None:
+def _stand_in_layers(layer_folder: Path) -> Iterator[None]:
     patch = pytest.MonkeyPatch()
 
     def stand_in(layer: Layer) -> Path:
@@ -26,6 +26,8 @@ def _stand_in_layers(layer_folder: Path) -> None:
         return path
 
     patch.setattr("infra.layer.build", stand_in)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

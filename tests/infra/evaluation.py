@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from pulumi.output import Unknown
 from pulumi.runtime import rpc, settings
 from pulumi.runtime.stack import run_in_stack
 
@@ -153,7 +154,7 @@ def plain(value: Any) -> Any:
         return {"path": value.path, "sha256": hashlib.sha256(Path(value.path).read_bytes()).hexdigest()}
     if isinstance(value, pulumi.StringAsset):
         return {"text": value.text}
-    if value == rpc.UNKNOWN:
+    if isinstance(value, Unknown):
         return "<unknown>"
     if isinstance(value, Mapping):
         return plain(value["value"]) if _SPECIAL in value else {key: plain(item) for key, item in value.items()}

@@ -1,0 +1,119 @@
+"""Each component builds alone, in a program that is not ours: the example of its docstring is run as it stands."""
+
+import doctest
+import inspect
+from types import SimpleNamespace
+
+import pulumi
+import pytest
+
+from infra.bucket import PrivateBucket
+from infra.catalogue import LakeCatalogue
+from infra.data_lake import DataLake
+from infra.encryption import EncryptionKey
+from infra.function import PythonFunction
+from infra.ingestion import Ingestion
+from infra.layer import PythonLayer
+from infra.monitoring import AlarmTopic, QueueAlarms
+from infra.packaging import Layer, Target
+from infra.policies import allow
+from infra.processing import Processing
+from infra.queues import Queue
+from infra.schedule import FunctionSchedule
+from infra.topic_rules import TopicRules
+from tests.infra.evaluation import evaluate
+
+COMPONENTS = (
+    PrivateBucket, DataLake, EncryptionKey, PythonLayer, PythonFunction, FunctionSchedule, TopicRules, Ingestion,
+    LakeCatalogue, Processing, AlarmTopic, QueueAlarms,
+)  # fmt: skip
+
+
+def a_queue(name):
+    return Queue(
+        pulumi.Output.from_input(name),
+        pulumi.Output.from_input(f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"),
+        pulumi.Output.from_input(f"arn:aws:sqs:eu-west-1:123456789012:{name}"),
+    )
+
+
+def run_example(component):
+    """Execute the docstring's example where names that it takes for granted stand for resources made elsewhere."""
+    elsewhere = {
+        "pulumi": pulumi,
+        "allow": allow,
+        "Layer": Layer,
+        "Target": Target,
+        **{each.__name__: each for each in COMPONENTS},
+        "lake": SimpleNamespace(bucket_name="acme-lake", bucket_arn="arn:aws:s3:::acme-lake"),
+        "layer": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:layer:acme:1"),
+        "report": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:function:report"),
+        "topic": SimpleNamespace(arn="arn:aws:sns:eu-west-1:123456789012:alarms"),
+        **{name: a_queue(name) for name in ("readings", "failures", "dead_letters")},
+    }
+    examples = doctest.DocTestParser().get_examples(inspect.getdoc(component))
+    assert examples, f"{component.__name__} has no example"
+    for example in examples:
+        exec(compile(example.source, component.__name__, "exec"), elsewhere)  # noqa: S102
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.__name__)
+def test_a_component_builds_alone_as_its_docstring_says(component, preview):
+    evaluation = evaluate(lambda: run_example(component), preview=preview, project="acme", stack="plant-7")
+    tops = [each for each in evaluation.registrations if each.type.startswith("mlops:") and "mlops:" not in each.parent]
+    assert component.__name__ in {each.type.rpartition(":")[2] for each in tops}
+    assert evaluation.aws
+    for each in evaluation.aws:
+        assert "mlops:" in each.parent, f"{each.name} has no component for a parent"
+        assert any(each.name.startswith(top.name) for top in tops), f"{each.name} is not named after its component"
+    if not preview:
+        assert all(value is not None for value in evaluation.outputs.values())
+
+
+@pytest.mark.parametrize("component", [DataLake, Ingestion, Processing], ids=lambda component: component.__name__)
+def test_two_of_a_component_live_in_one_program(component):
+    arguments = {
+        DataLake: {},
+        Ingestion: {
+            "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "topic_prefix": "acme/machine",
+            "channels": ["pressure"], "simulator": {
+                "machine_ids": ["M1"], "enabled": False, "schedule_expression": "rate(1 minute)", "seed": 1,
+                "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,
+            }, "lake_shards": 1, "allowed_lateness_hours": 1, "timeout_seconds": 3, "memory_mb": 128,
+            "batch_size": 10, "batch_window_seconds": 0, "maximum_concurrency": 2,
+        },
+        Processing: {
+            "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "channels": ["pressure"],
+            "schedule_expression": "rate(1 hour)", "time_window_hours": 1, "feature_lengths_hours": [1],
+            "feature_hop_minutes": 60, "lake_shards": 1, "allowed_lateness_hours": 1, "timeout_seconds": 60,
+            "memory_mb": 512,
+        },
+    }[component]  # fmt: skip
+
+    def program():
+        component("north", arguments)
+        component("south", arguments)
+
+    evaluation = evaluate(program, project="acme", stack="plant-7")
+    named = [
+        (each.type, each.inputs.get("databaseName"), each.inputs["name"])
+        for each in evaluation.aws
+        if "name" in each.inputs
+    ]
+    assert len(set(named)) == len(named)
+    assert len({(each.type, each.name) for each in evaluation.aws}) == len(evaluation.aws)
+
+
+def test_other_channels_get_columns_of_their_own():
+    evaluation = evaluate(
+        lambda: LakeCatalogue(
+            "catalogue",
+            {
+                "bucket_name": "acme-lake", "lake_shards": 1, "channels": ["oil_pressure"],
+                "feature_lengths_hours": [2], "feature_hop_minutes": 60,
+            },
+        )
+    )  # fmt: skip
+    columns = evaluation.of("CatalogTable")["catalogue-features"].inputs["storageDescriptor"]["columns"]
+    assert "oil_pressure_mean_2h" in {column["name"] for column in columns}

@@ -1,0 +1,39 @@
+"""What the functions deploy, built for real for this machine: sizes within the limits, imports that work."""
+
+import pytest
+
+from infra.package_report import LIMIT_BYTES, layer_contents, packages, print_report
+from infra.packaging import Target
+
+HOST = Target.of("host", "host")
+
+
+@pytest.fixture(scope="module")
+def report():
+    return {package.function: package for package in packages(HOST)}
+
+
+def test_every_function_is_reported_and_fits(report):
+    assert set(report) == {"simulator", "ingestion", "labels", "processing"}
+    for package in report.values():
+        assert package.code_bytes < 1_000_000
+        assert package.deployed_bytes < LIMIT_BYTES
+
+
+def test_processing_stays_below_its_own_limit(report):
+    assert report["processing"].deployed_bytes <= 165_000_000
+
+
+def test_every_function_imports_with_lambda_its_layer_and_its_own_files_alone(report):
+    assert all(package.import_seconds > 0 for package in report.values())
+
+
+def test_contents_add_up_to_the_layer(report):
+    assert sum(layer_contents(HOST).values()) == report["processing"].layer_bytes
+
+
+def test_the_report_shows_sizes_import_times_and_contents(report, capsys):
+    print_report(HOST, list(report.values()))
+    printed = capsys.readouterr().out
+    for expected in ("import ms", "total MB", "_polars_runtime", "handlers/processing.py", "mlops_core/buckets.py"):
+        assert expected in printed
