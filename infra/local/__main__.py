@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from infra.local.deploy import DeployError
-from infra.local.emulator import LOCAL, Emulator, Endpoint, signals_raise, stop
+from infra.local.emulator import LOCAL, Emulator, Endpoint, signals_raise, stop, warnings
 from infra.local.environments import emulator_interpreter, lambda_interpreter
 from infra.local.screen import Screen
 from infra.local.seeding import HistoryPlan
@@ -38,7 +38,8 @@ def main() -> int:
         with signals_raise(), ExitStack() as cleanup:
             summary, endpoint = _run(screen, cleanup, options, began)
     except EXPECTED as error:
-        screen.failure(str(error), {"The emulator and the functions log to": LOCAL / "emulator.log"})
+        log = LOCAL / "emulator.log"
+        screen.failure(str(error), log, warnings(log))
         return 1
     _show(screen, summary)
     if options.keep:

@@ -92,7 +92,6 @@ class Deployer(Mocks):
         self.endpoint, self.name_of = endpoint, name_of
         self.failure: DeployError | None = None
         self._guard = threading.Lock()
-        self._clients: dict[str, Any] = {}
         self._default_tags: dict[str, dict[str, str]] = {}
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
@@ -123,7 +122,7 @@ class Deployer(Mocks):
         inputs = {key: value for key, value in given.items() if value is not None and key not in kind.ignore}
         if kind.named:
             inputs.setdefault(kind.named, self.name_of(args.name))
-        client = self._client(kind.service)
+        client = self.endpoint.client(kind.service)
         shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[kind.operation]).input_shape
         sent = {key: value for key, value in inputs.items() if key not in kind.then}
         if "tags" in {member.lower() for member in shape.members} - kind.ignore:
@@ -140,12 +139,6 @@ class Deployer(Mocks):
         default: Any = inputs.get("defaultTags") or "{}"  # a provider's objects arrive as JSON
         with self._guard:
             self._default_tags[provider] = json.loads(default).get("tags", {})
-
-    def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
-        with self._guard:  # making a client is not thread-safe, using it is
-            if service not in self._clients:
-                self._clients[service] = self.endpoint.client(service)
-            return self._clients[service]
 
 
 def _provider_name(reference: str | None) -> str:

@@ -11,19 +11,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Mapping
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
 import boto3
 from botocore.config import Config
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from infra.local.environments import BUILD, emulator_interpreter, lambda_interpreter
 
 LOCAL = BUILD / "local"
 START_TIMEOUT_SECONDS = 30.0
-STOP_TIMEOUT_SECONDS = 10.0
+STOP_TIMEOUT_SECONDS = 2.0  # it keeps nothing: what is not over by then is ended
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 STACK_FILE = "stack.json"  # what `mlops --stack local` reads
 
@@ -36,10 +37,8 @@ class EmulatorStartError(RuntimeError):
         super().__init__(f"The emulator did not start: {reason}. The end of {log}:\n{tail}")
 
 
-class Endpoint(BaseModel):
+class Endpoint(BaseModel, frozen=True):
     """Where a running emulator answers, and the credentials of its account's root user."""
-
-    model_config = ConfigDict(frozen=True)
 
     endpoint_url: str
     region: str = "us-east-1"
@@ -49,17 +48,8 @@ class Endpoint(BaseModel):
     pid: int
 
     def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
-        """Return a boto3 client of this emulator."""
-        session: Any = boto3.session.Session(
-            aws_access_key_id=self.access_key_id, aws_secret_access_key=self.secret_access_key, region_name=self.region
-        )
-        config = Config(
-            retries={"mode": "standard", "max_attempts": 2},
-            s3={"addressing_style": "path"},
-            max_pool_connections=32,
-            inject_host_prefix=False,
-        )
-        return session.client(service, endpoint_url=self.endpoint_url, config=config.merge(Config(**options)))
+        """Return a boto3 client of this emulator, the same for the same arguments; ``options`` are botocore's."""
+        return _client(self, service, tuple(options.items()))
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point the AWS CLI and any SDK at this emulator."""
@@ -70,6 +60,22 @@ class Endpoint(BaseModel):
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
         }
+
+
+@cache
+def _client(endpoint: Endpoint, service: str, options: tuple[tuple[str, Any], ...]) -> Any:  # noqa: ANN401
+    session: Any = boto3.session.Session(
+        aws_access_key_id=endpoint.access_key_id,
+        aws_secret_access_key=endpoint.secret_access_key,
+        region_name=endpoint.region,
+    )
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 2},
+        s3={"addressing_style": "path"},
+        max_pool_connections=32,
+        inject_host_prefix=False,
+    )
+    return session.client(service, endpoint_url=endpoint.endpoint_url, config=config.merge(Config(**dict(options))))
 
 
 class Emulator:
@@ -169,6 +175,14 @@ def running(folder: Path = LOCAL) -> Endpoint | None:
     return endpoint if answers(endpoint) else None
 
 
+def warnings(log: Path, most: int = 3) -> list[str]:
+    """Return the last warnings and errors of an emulator's log, a line each."""
+    if not log.exists():
+        return []
+    lines = log.read_text(errors="replace").splitlines()
+    return [line for line in lines if " WARNING [" in line or " ERROR [" in line][-most:]
+
+
 def answers(endpoint: Endpoint) -> bool:
     """Tell whether an emulator answers there."""
     try:
@@ -184,32 +198,37 @@ def stop(folder: Path = LOCAL, process: subprocess.Popen[bytes] | None = None) -
     ``process`` is given by the process that started it; otherwise the one recorded in the folder is stopped, and only
     where it still answers there, so that a reused process id is never signalled.
     """
-    state = folder / STACK_FILE
     if process is not None:
-        stopped = process.poll() is None
-        process.terminate()
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            process.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        pid = process.pid if process.poll() is None else None
     else:
         endpoint = running(folder)
-        stopped = endpoint is not None
-        if endpoint is not None:
-            os.kill(endpoint.pid, signal.SIGTERM)
-            _wait_until_gone(folder)
-    state.unlink(missing_ok=True)
+        pid = endpoint.pid if endpoint is not None else None
+    if pid is not None:
+        _end_session(pid, process)
+    if process is not None and process.stdin is not None:
+        process.stdin.close()
+    (folder / STACK_FILE).unlink(missing_ok=True)
     shutil.rmtree(folder / "tmp", ignore_errors=True)
-    return stopped
+    return pid is not None
 
 
-def _wait_until_gone(folder: Path) -> None:
-    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-    while running(folder) is not None and time.monotonic() < deadline:
-        time.sleep(0.1)
+def _end_session(pid: int, process: subprocess.Popen[bytes] | None) -> None:
+    """End the emulator, which leads a session of its own, and with it the workers of its functions."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+        while _is_alive(pid, process) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(pid, signal.SIGKILL)
+    if process is not None:
+        process.wait()
+
+
+def _is_alive(pid: int, process: subprocess.Popen[bytes] | None) -> bool:
+    if process is not None:
+        return process.poll() is None
+    os.kill(pid, 0)
+    return True
 
 
 def free_port() -> int:

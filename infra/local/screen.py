@@ -1,9 +1,10 @@
 """What a person sees of a run: each stage with a spinner while it lasts, its result and its time when it is over."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -40,9 +41,10 @@ class Screen:
             soft_wrap=True,
         )
 
-    def failure(self, message: str, places: Mapping[str, object]) -> None:
-        """Show why the stage under way failed, and where to look."""
+    def failure(self, message: str, log: Path, warnings: Sequence[str]) -> None:
+        """Show why the stage under way failed, where to look, and what was last said there."""
         self.console.print(f"[red]✘ {escape(self.failed or 'The run')} failed[/]")
         self.console.print(message, markup=False, soft_wrap=True)
-        for what, where in places.items():
-            self.console.print(f"  {what}: {where}", markup=False, soft_wrap=True)
+        self.console.print(f"The emulator and the functions log to {log}", markup=False, soft_wrap=True)
+        for warning in warnings:
+            self.console.print(f"  {warning[:400]}", markup=False, soft_wrap=True)
