@@ -51,6 +51,16 @@ $(BENCH)/.ready: locks/bench.txt $(READY)
 	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --require-hashes -r locks/bench-progpy.txt || echo "progpy cannot be installed here: measured without it"
 	@touch $@
 
+preview: $(READY) ## Show what `make up` would change in STACK (Pulumi CLI and AWS credentials)
+	pulumi preview --stack $(STACK) --diff
+
+up: $(READY) ## Build the layers and deploy STACK (Pulumi CLI and AWS credentials)
+	$(BIN)/python -m infra.packaging
+	pulumi up --stack $(STACK)
+
+sizes: $(READY) ## Print what each function deploys: sizes, cold import times, contents
+	$(BIN)/python -m infra.packaging --sizes
+
 lock: $(READY) ## Renew requirements.txt and locks/ from pyproject.toml
 	$(LOCK) pyproject.toml --all-extras --group dev --group notebooks --group build -o requirements.txt
 	$(LOCK) pyproject.toml --extra model --group bench -o locks/bench.txt
