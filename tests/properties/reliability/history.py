@@ -1,0 +1,225 @@
+"""One history of a stack: what may happen to it, one operation after another, and how it is brought to rest."""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import NamedTuple, TypeAlias
+
+from tests.properties.reliability import messages
+from tests.properties.reliability.calls import FAILS, Fault, Invocation, interleave
+from tests.properties.reliability.messages import Publication
+from tests.properties.reliability.observations import Observations, demand
+from tests.properties.reliability.pipeline import DEAD_LETTERS, LABELS, READINGS, Pipeline, Variant, Wiring
+from tests.properties.reliability.queues import QueuedMessage
+
+HALF_HOUR = timedelta(minutes=30)
+HOUR = timedelta(hours=1)
+Faults: TypeAlias = tuple[tuple[int, Fault], ...]
+
+
+class Say(NamedTuple):
+    """A machine publishes a reading of so many half hours ago."""
+
+    machine_id: str
+    channel: str
+    age: int
+    value: float
+    replayed: bool = False
+    rule_fails: bool = False
+
+
+class SayFailure(NamedTuple):
+    """A machine publishes that it failed so many half hours ago."""
+
+    machine_id: str
+    age: int
+    value: float
+
+
+class SayBad(NamedTuple):
+    """A machine publishes what has to be refused."""
+
+    reason: str
+    as_failure: bool = False
+    rule_fails: bool = False
+
+
+class Wait(NamedTuple):
+    """Time passes."""
+
+    minutes: int
+
+
+class Deliver(NamedTuple):
+    """A queue hands some of its messages to its function."""
+
+    queue: str
+    picks: tuple[int, ...]
+    faults: Faults = ()
+    order: int = 0
+    answer_is_lost: bool = False
+    while_in_flight: bool = False
+
+
+class Run(NamedTuple):
+    """Processing runs as scheduled."""
+
+    faults: Faults = ()
+    order: int = 0
+    slowness_ms: int = 0
+
+
+class RunRange(NamedTuple):
+    """Processing runs for a range of hours that begins so many hours ago."""
+
+    age: int
+    hours: int
+    faults: Faults = ()
+    order: int = 0
+
+
+class Together(NamedTuple):
+    """Invocations overlap."""
+
+    work: tuple[Deliver | Run | RunRange, ...]
+    schedule: tuple[int, ...]
+
+
+class DeliverAgain(NamedTuple):
+    """A queue delivers what was acknowledged."""
+
+    queue: str
+    pick: int
+
+
+class Redrive(NamedTuple):
+    """An operator puts dead letters back, and may be stopped."""
+
+    faults: Faults = ()
+
+
+Work: TypeAlias = Deliver | Run | RunRange
+Operation: TypeAlias = Say | SayFailure | SayBad | Wait | Work | Together | DeliverAgain | Redrive
+
+
+class History:
+    """A stack to which operations happen."""
+
+    def __init__(self, wiring: Wiring, variant: Variant) -> None:
+        self.pipeline: Pipeline = wiring.start(variant)
+        self.reference = wiring.reference
+        self.seen = Observations(self.pipeline)
+        self.publications: list[Publication] = []
+        self._in_flight: set[str] = set()
+
+    def apply(self, operation: Operation) -> None:
+        """Let one thing happen."""
+        match operation:
+            case Wait(minutes):
+                self.pipeline.now += timedelta(minutes=minutes)
+            case Deliver() | Run() | RunRange():
+                invocation, act = self._work(operation, alone=True)
+                act()
+            case Together(work, schedule):
+                interleave([self._work(each, alone=False) for each in work], schedule)
+            case DeliverAgain(queue, pick):
+                acknowledged = self.pipeline.queues[queue].acknowledged
+                if acknowledged:
+                    self.pipeline.queues[queue].again(acknowledged[pick % len(acknowledged)])
+            case Redrive(faults):
+                self.pipeline.redrive(Invocation(dict(faults)))
+            case _:
+                self._publish(operation)
+        self.seen.report()
+
+    def _publish(self, operation: Say | SayFailure | SayBad) -> None:
+        now = self.pipeline.now
+        on_grid = now.replace(minute=now.minute - now.minute % 30)
+        match operation:
+            case Say(machine_id, channel, age, value, replayed):
+                publication = messages.reading(
+                    machine_id, channel, on_grid - age * HALF_HOUR, value, now, replayed=replayed
+                )
+            case SayFailure(machine_id, age, value):
+                publication = messages.failure(machine_id, on_grid - age * HALF_HOUR, value, now)
+            case SayBad(reason, as_failure):
+                publication = messages.bad(reason, now, as_failure=as_failure)
+        self.publications.append(publication)
+        self.pipeline.publish(publication, rule_fails=getattr(operation, "rule_fails", False))
+
+    def _work(self, work: Work, *, alone: bool) -> tuple[Invocation, Callable[[], None]]:
+        invocation = Invocation(dict(work.faults), random.Random(work.order))  # noqa: S311
+        match work:
+            case Deliver():
+                batch = self._received(work)
+                return invocation, lambda: self._deliver(work, batch, invocation, alone=alone)
+            case Run():
+                return invocation, lambda: self._process(invocation, None, work.slowness_ms, alone=alone)
+            case RunRange(age, hours):
+                start = self.pipeline.now.replace(minute=0) - age * HOUR
+                event = {"start": start.isoformat(), "end": (start + hours * HOUR).isoformat()}
+                return invocation, lambda: self._process(invocation, event, 0, alone=alone)
+
+    def _received(self, work: Deliver) -> list[QueuedMessage]:
+        queue = self.pipeline.queues[work.queue]
+        visible = [each for each in queue.waiting.values() if work.while_in_flight or each.message_id not in self._in_flight]
+        chosen: dict[str, QueuedMessage] = {}
+        for pick in work.picks if visible else ():
+            message = visible[pick % len(visible)]
+            chosen[message.message_id] = message
+        received = queue.receive(list(chosen.values()))
+        self._in_flight |= {message.message_id for message in received}
+        return received
+
+    def _deliver(self, work: Deliver, batch: Sequence[QueuedMessage], invocation: Invocation, *, alone: bool) -> None:
+        if not batch:
+            return
+        answer = self.pipeline.handle(work.queue, batch, invocation)
+        self._in_flight -= {message.message_id for message in batch}
+        failed = self.pipeline.failed_of(work.queue, batch, answer, invocation)
+        if alone and not invocation.failed:
+            demand(not failed, "I4 a message is kept at once, whatever came with it", f"{answer!r} for {batch}")
+        if work.answer_is_lost:
+            return
+        for message in batch:
+            if message.message_id not in failed:
+                self.pipeline.queues[work.queue].acknowledge(message)
+                publication = self.publication_of(message)
+                demand(self.seen.is_durable(publication), "I5 acknowledged is durable", str(publication))
+
+    def publication_of(self, message: QueuedMessage) -> Publication:
+        """What a queued message was when it was published."""
+        for publication in self.publications:
+            if message.message_id in publication.message_ids or self.pipeline.carries(message, publication):
+                publication.message_ids.add(message.message_id)
+                return publication
+        raise LookupError(message)
+
+    def _process(self, invocation: Invocation, event: dict[str, str] | None, slowness_ms: int, *, alone: bool) -> None:
+        answer = self.pipeline.process(invocation, event, slowness_ms=slowness_ms)
+        ended_well = isinstance(answer, dict)
+        if any(fault in FAILS for _, fault, _ in invocation.failed):
+            demand(not ended_well, "I11 an error of a store fails the run", f"{invocation.failed}: {answer}")
+        if alone and not invocation.failed:
+            demand(ended_well, "I4 an undisturbed run ends well", repr(answer))
+
+    def drain(self) -> None:
+        """Deliver what waits, close every hour, and run processing until it is done; nothing fails any more."""
+        for queue in (READINGS, LABELS):
+            for _ in range(100):
+                if not self.pipeline.queues[queue].waiting:
+                    break
+                self.apply(Deliver(queue, tuple(range(5))))
+        self.pipeline.now += 2 * HOUR
+        for _ in range(100):
+            answer = self.pipeline.process(Invocation())
+            self.seen.report()
+            demand(isinstance(answer, dict), "I4 an undisturbed run ends well", repr(answer))
+            if answer["is_complete"]:
+                return
+        demand(False, "I10 processing comes to an end", "it does not")  # noqa: FBT003
+
+    def revive(self) -> None:
+        """Put every dead letter back."""
+        self.pipeline.redrive(Invocation())
+        demand(not self.pipeline.queues[DEAD_LETTERS].waiting, "I1 dead letters can be put back", "some stay")

@@ -1,0 +1,175 @@
+"""What may be seen of a stack at any moment, and what must hold of it then: a violation is raised where it happens."""
+
+import gzip
+import json
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, TypeVar
+
+import polars as pl
+
+from mlops_core.lake import shard_of
+from tests.properties.reliability import calls
+from tests.properties.reliability.calls import FAILS
+from tests.properties.reliability.messages import FailureFact, Publication, ReadingFact, Refusal
+from tests.properties.reliability.object_store import Put
+from tests.properties.reliability.pipeline import Pipeline
+from tests.properties.reliability.tables import Written
+
+T = TypeVar("T")
+
+CHECKPOINT = "processed/checkpoint.json"
+_FEATURES, _BUCKETS = "processed/features/", "processed/buckets/"
+
+
+class InvariantViolatedError(AssertionError):
+    """An invariant does not hold."""
+
+    def __init__(self, invariant: str, found: str) -> None:
+        super().__init__(f"{invariant}: {found}")
+        self.invariant = invariant
+
+
+def demand(holds: object, invariant: str, found: str) -> None:
+    """Raise where an invariant does not hold."""
+    if not holds:
+        raise InvariantViolatedError(invariant, found)
+
+
+class Observations:
+    """Watches the stores of one stack, and keeps what they hold in a form that can be asked."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self.readings: set[ReadingFact] = set()
+        self.failures: set[FailureFact] = set()
+        self.refused: Counter[tuple[str, bytes, int, str]] = Counter()
+        self.unwatched = False
+        self._offline: dict[tuple[str, Any], int] = {}
+        self._violation: InvariantViolatedError | None = None
+        pipeline.s3.watchers.append(partial(self._watch, self._put))
+        pipeline.dynamodb.watchers.append(partial(self._watch, self._written))
+
+    def _watch(self, look: Callable[[T], None], happened: T) -> None:
+        try:
+            look(happened)
+        except InvariantViolatedError as violation:  # kept, since a handler may catch it like any error
+            self._violation = self._violation or violation
+
+    def report(self) -> None:
+        """Raise the first violation that was seen."""
+        if self._violation:
+            raise self._violation
+
+    def is_durable(self, publication: Publication) -> bool:
+        """Whether a publication is where it has to end."""
+        match publication.fate:
+            case ReadingFact():
+                return publication.fate in self.readings
+            case FailureFact():
+                key = (publication.fate.machine_id, publication.fate.event_timestamp)
+                return publication.fate in self.failures and key in self._pipeline.dynamodb.items["label-history"]
+            case Refusal(reason):
+                return (*publication.identity, reason) in self.refused
+
+    def _put(self, put: Put) -> None:
+        kind = put.key.split("/")[0]
+        if kind == "processed":
+            self._processed(put)
+            return
+        demand(put.condition == "new", "I6 raw objects are created, never replaced", put.key)
+        if kind == "raw":
+            self._raw(put)
+        elif kind == "events":
+            self.failures |= {
+                FailureFact(line["machine_id"], line["event_timestamp"], line["event_code"], line["measured_value"])
+                for line in lines_of(put.body)
+            }
+        else:
+            demand(kind == "quarantine", "I1 every message has its place", put.key)
+            for line in lines_of(put.body):
+                self._quarantined(put.key, line)
+
+    def _raw(self, put: Put) -> None:
+        _, date, hour, shard, _ = put.key.split("/")
+        for line in lines_of(put.body):
+            machine_id, at = line["machine_id"], line["event_timestamp"]
+            place = f"date={at[:10]}", f"hour={at[11:13]}", f"shard={shard_of(machine_id, self._pipeline.variant.shards):02}"
+            demand(place == (date, hour, shard), "I7 a reading lies in the hour of its event", f"{at} in {put.key}")
+            self.readings.add(ReadingFact(machine_id, line["channel"], at, line["value"]))
+            self.unwatched |= self._pipeline.is_out_of_sight(at)
+
+    def _quarantined(self, key: str, line: dict[str, Any]) -> None:
+        demand(
+            line.keys() == {"reason", "detail", "topic", "payload_base64", "received_at", "message_id"},
+            "I3 quarantine holds the whole message",
+            f"{sorted(line)} in {key}",
+        )
+        received_ms = round(_moment(line["received_at"]).timestamp() * 1000)
+        self.refused[line["topic"], b64decode(line["payload_base64"]), received_ms, line["reason"]] += 1
+
+    def _processed(self, put: Put) -> None:
+        if put.key == CHECKPOINT:
+            self._checkpoint(put)
+        elif put.key.startswith(_FEATURES):
+            self._grows(put, ("machine_id", "window_end"))
+            self._offline |= _revisions(put.body, ("machine_id", "window_end"))
+        else:
+            demand(put.key.startswith(_BUCKETS), "I12 outputs have one key a partition", put.key)
+            self._grows(put, ("machine_id", "channel", "bucket_start"))
+
+    def _grows(self, put: Put, identity: tuple[str, ...]) -> None:
+        new = _revisions(put.body, identity)
+        for key, revision in _revisions(put.old, identity).items():
+            grown = new.get(key, 0) >= revision
+            demand(grown, "I10 an older result never replaces a newer one", f"{key} went back in {put.key}")
+
+    def _checkpoint(self, put: Put) -> None:
+        invocation = calls.current()
+        earlier = [fault for call, fault, _ in invocation.failed if fault in FAILS and call < invocation.calls - 1]
+        demand(not earlier, "I11 a run with an error leaves the checkpoint alone", str(earlier))
+        if put.old is None:
+            return
+        old, new = json.loads(put.old), json.loads(put.body)
+        demand(new["version"] > old["version"], "I10 the checkpoint has a new version each time", f"{old} to {new}")
+        demand(
+            new["processed_until"] >= old["processed_until"] and new["processed_from"] == old["processed_from"],
+            "I10 the checkpoint never goes back",
+            f"{old} to {new}",
+        )
+
+    def _written(self, written: Written) -> None:
+        if written.table == "realtime-features":
+            key = written.item["machine_id"]["S"], written.item["window_end"]["S"]
+            revision = int(written.item["revision"]["N"])
+            if written.old is not None:
+                before = written.old["window_end"]["S"], int(written.old["revision"]["N"])
+                demand((key[1], revision) > before, "I9 the online store never goes back", f"{before} to {key}")
+            offline = self._offline.get((key[0], _moment(key[1])), 0)
+            demand(offline >= revision, "I12 online follows offline", f"{key} at {revision}, offline {offline}")
+        if written.table == "machine-state" and written.old is not None:
+            before, after = (json.loads(item["state"]["S"])["event_timestamp"] for item in (written.old, written.item))
+            demand(before <= after, "I10 a machine's life never goes back", f"{before} to {after}")
+
+
+@cache
+def lines_of(body: bytes) -> tuple[dict[str, Any], ...]:
+    """The JSON lines of an object."""
+    return tuple(json.loads(line) for line in gzip.decompress(body).splitlines())
+
+
+@cache
+def _revisions(body: bytes | None, identity: tuple[str, ...]) -> dict[tuple[Any, ...], int]:
+    if body is None:
+        return {}
+    frame = pl.read_parquet(body, columns=[*identity, "revision"])
+    return {row[:-1]: row[-1] for row in frame.select(*identity, "revision").rows()}
+
+
+@cache
+def _moment(text: str) -> Any:  # noqa: ANN401
+    from datetime import datetime
+
+    return datetime.fromisoformat(text)

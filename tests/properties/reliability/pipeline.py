@@ -1,0 +1,254 @@
+"""The platform in memory: the real handlers between fakes of the services that they use, and a clock of its own."""
+
+import json
+import logging
+import os
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import polars as pl
+import pytest
+
+# Powertools reads these when a handler is imported, as Lambda sets them before it starts.
+os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}
+
+import handlers.feature_chunks
+import handlers.ingestion
+import handlers.labels
+import handlers.processing
+import handlers.simulator
+import ops.dead_letters
+from handlers import deliveries, settings
+from handlers.stores import clients, lake, online_features, partitions
+from mlops_core.buckets import bucket_readings, features_from_buckets
+from tests.properties.reliability.broker import Broker, Rule, read_rule
+from tests.properties.reliability.calls import Invocation, Pool, invoke
+from tests.properties.reliability.deployed import deployed
+from tests.properties.reliability.messages import ALLOWED_LATENESS, PREFIX, Publication
+from tests.properties.reliability.object_store import ObjectStore
+from tests.properties.reliability.queues import Queue, QueuedMessage, SqsClient
+from tests.properties.reliability.tables import Tables
+
+START = datetime(2026, 11, 21, 21, 40, tzinfo=UTC)  # so that histories cross midnight
+LENGTHS = (timedelta(hours=1), timedelta(hours=2))
+CHUNK = timedelta(hours=2)
+READINGS, LABELS, DEAD_LETTERS = "ingestion-readings", "ingestion-labels", "ingestion-dead-letters"
+_FUNCTIONS = {READINGS: handlers.ingestion, LABELS: handlers.labels}
+_FOREVER = 10**9
+
+
+class Variant(NamedTuple):
+    """Configuration that histories differ in."""
+
+    hop_minutes: int = 60
+    shards: int = 1
+    catch_up_minutes: int = 60
+
+    @property
+    def hop(self) -> timedelta:
+        """The hop of feature windows."""
+        return timedelta(minutes=self.hop_minutes)
+
+    def environment(self) -> dict[str, str]:
+        """Every function's variables."""
+        return {
+            "POWERTOOLS_SERVICE_NAME": "tests",
+            "POWERTOOLS_METRICS_NAMESPACE": "tests",
+            "DATA_LAKE_BUCKET": "lake",
+            "MQTT_TOPIC_PREFIX": PREFIX,
+            "LAKE_SHARDS": str(self.shards),
+            "ALLOWED_LATENESS_HOURS": str(ALLOWED_LATENESS // timedelta(hours=1)),
+            "LABEL_HISTORY_TABLE": "label-history",
+            "DYNAMODB_TABLE_NAME": "realtime-features",
+            "TIME_WINDOW": str(CHUNK // timedelta(hours=1)),
+            "FEATURE_LENGTHS_HOURS": str([length // timedelta(hours=1) for length in LENGTHS]),
+            "FEATURE_HOP_MINUTES": str(self.hop_minutes),
+            "MACHINE_STATE_TABLE": "machine-state",
+            "MACHINE_IDS": '["A", "B"]',
+            "SIMULATOR_SEED": "7",
+            "SAMPLING_INTERVAL_SECONDS": "1200",
+            "MAX_CATCH_UP_MINUTES": str(self.catch_up_minutes),
+        }
+
+
+class Pipeline:
+    """One stack, empty at first."""
+
+    def __init__(self, variant: Variant) -> None:
+        self.variant = variant
+        self.now = START
+        self.s3 = ObjectStore()
+        self.dynamodb = Tables()
+        dead_letters = Queue(DEAD_LETTERS)
+        self.queues = {DEAD_LETTERS: dead_letters} | {
+            name: Queue(name, deployed().deliveries[name], dead_letters) for name in (READINGS, LABELS)
+        }
+        self.broker = Broker(_rules(), self.queues)
+
+    @property
+    def now_ms(self) -> int:
+        """The clock, in milliseconds since the epoch."""
+        return round(self.now.timestamp() * 1000)
+
+    def publish(self, publication: Publication, *, rule_fails: bool = False) -> None:
+        """Let the broker take a message."""
+        self.broker.now_ms = self.now_ms
+        for _, message_id in self.broker.route(publication.topic, publication.payload, rule_fails=rule_fails):
+            publication.message_ids.add(message_id)
+
+    def handle(self, queue: str, messages: Sequence[QueuedMessage], invocation: Invocation) -> Any:  # noqa: ANN401
+        """Hand a batch to its function; returns what it returned, or the error that ended it."""
+        event = {"Records": [message.record() for message in messages]}
+        return invoke(invocation, lambda: _FUNCTIONS[queue].handler(event, _context()))
+
+    @staticmethod
+    def failed_of(queue: str, batch: Sequence[QueuedMessage], answer: Any, invocation: Invocation) -> set[str]:  # noqa: ANN401
+        """The ids of the messages that the event source mapping keeps after such an answer."""
+        everything = {message.message_id for message in batch}
+        if invocation.is_dead or not isinstance(answer, dict):
+            return everything
+        if not deployed().reports_failures[queue]:
+            return set()
+        return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+
+    @staticmethod
+    def carries(message: QueuedMessage, publication: Publication) -> bool:
+        """Whether a message that was put back is this publication."""
+        body = json.loads(message.body)
+        return publication.identity == (body["topic"], b64decode(body["payload_base64"]), body["received_at_ms"])
+
+    def is_out_of_sight(self, event_timestamp: str) -> bool:
+        """Whether an hour is too old for processing to watch it: the message waited longer than a window is long."""
+        hour = datetime.fromisoformat(event_timestamp).replace(minute=0)
+        return hour < self.now - ALLOWED_LATENESS - max(LENGTHS)
+
+    def process(self, invocation: Invocation, event: dict[str, str] | None = None, *, slowness_ms: int = 0) -> Any:  # noqa: ANN401
+        """Run processing, each look at the clock `slowness_ms` after the one before."""
+        at = {"at": self.now.isoformat(), **(event or {})}
+        return invoke(invocation, lambda: handlers.processing.handler(at, _context(slowness_ms)))
+
+    def simulate(self, invocation: Invocation) -> Any:  # noqa: ANN401
+        """Run the simulator."""
+        at = {"at": self.now.isoformat()}
+        return invoke(invocation, lambda: handlers.simulator.handler(at, _context()))
+
+    def redrive(self, invocation: Invocation) -> Any:  # noqa: ANN401
+        """Put dead letters back into their queues, as `mlops quarantine redrive` does."""
+        client: Any = SqsClient(self.queues, self.now_ms)
+        letters = ops.dead_letters.DeadLetters(client, DEAD_LETTERS, readings=READINGS, failures=LABELS)
+        return invoke(invocation, lambda: letters.redrive(1000))
+
+
+def _context(slowness_ms: int = 0) -> SimpleNamespace:
+    left = iter(range(300_000, -_FOREVER, -slowness_ms)) if slowness_ms else None
+    return SimpleNamespace(
+        function_name="function",
+        function_version="$LATEST",
+        memory_limit_in_mb=256,
+        invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:function",
+        aws_request_id="5f1c7a2e-6a0f-4e0e-8a57-0a0000000001",
+        get_remaining_time_in_millis=lambda: next(left) if left else 300_000,
+    )
+
+
+def _rules() -> list[Rule]:
+    return [read_rule(*rule) for rule in deployed().rules]
+
+
+class Reference:
+    """The pure functions by which the account of a history is drawn up."""
+
+    def __init__(self) -> None:
+        self.bucketed = remembered(bucket_readings, rows_of)
+        self.featured = remembered(features_from_buckets, rows_of)
+        self.encoded = remembered(partitions.encode_parquet, rows_of)
+
+
+class Wiring:
+    """Puts the fakes of one pipeline after another where the handlers look for boto3's clients."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+        self._pipeline = Pipeline(Variant())
+        set_ = monkeypatch.setattr
+        set_(clients, "s3", lambda: self._pipeline.s3)
+        set_(clients, "dynamodb", lambda: self._pipeline.dynamodb)
+        set_(clients, "iot_data", lambda _endpoint=None: self._pipeline.broker)
+        for module in (deliveries, lake, online_features, partitions, handlers.simulator, ops.dead_letters):
+            set_(module, "ThreadPoolExecutor", Pool)
+        self._remember_pure_functions()
+        self.reference = Reference()
+
+    def start(self, variant: Variant) -> Pipeline:
+        """An empty stack, which the handlers work on from now on, each in a fresh process."""
+        self._pipeline = Pipeline(variant)
+        for module, model in _SETTINGS.items():
+            chosen = _settings(variant, model)
+            self.monkeypatch.setattr(module, "_settings", lambda chosen=chosen: chosen)
+        for cached in (handlers.ingestion._lake, handlers.labels._lake, handlers.labels._history):
+            cached.cache_clear()
+        return self._pipeline
+
+    def _remember_pure_functions(self) -> None:
+        """Call polars once for equal arguments: what it computes of them does not change between histories."""
+        set_ = self.monkeypatch.setattr
+        set_(handlers.feature_chunks, "decode_readings", remembered(handlers.feature_chunks.decode_readings, tuple))
+        set_(handlers.feature_chunks, "bucket_readings", remembered(handlers.feature_chunks.bucket_readings, rows_of))
+        set_(
+            handlers.feature_chunks,
+            "features_from_buckets",
+            remembered(handlers.feature_chunks.features_from_buckets, rows_of),
+        )
+        set_(partitions, "encode_parquet", remembered(partitions.encode_parquet, rows_of))
+        set_(partitions, "pl", SimpleNamespace(read_parquet=remembered(pl.read_parquet, lambda body: body)))
+
+
+_SETTINGS = {
+    handlers.ingestion: settings.IngestionSettings,
+    handlers.labels: settings.LabelSettings,
+    handlers.processing: settings.ProcessingSettings,
+    handlers.simulator: settings.SimulatorSettings,
+}
+
+
+@cache
+def _settings(variant: Variant, model: type[settings.FunctionSettings]) -> settings.FunctionSettings:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in variant.environment().items():
+            monkeypatch.setenv(name, value)
+        return settings.read(model)
+
+
+def rows_of(frame: pl.DataFrame) -> tuple[Any, ...]:
+    """All that a frame is, to tell it from others."""
+    return tuple(frame.columns), tuple(frame.rows())
+
+
+def remembered(function: Callable[..., Any], identity: Callable[[Any], Any]) -> Callable[..., Any]:
+    """The pure function, computed once for each identity of its first argument and the values of the others."""
+    known: dict[Any, Any] = {}
+
+    def recall(first: Any, **others: Any) -> Any:  # noqa: ANN401
+        key = (identity(first), *((name, value) for name, value in others.items() if not callable(value)))
+        if key not in known:
+            known[key] = function(first, **others)
+        return known[key]
+
+    return recall
+
+
+@contextmanager
+def wired() -> Iterator[Wiring]:
+    """Wiring that is taken away at the end. Meanwhile nothing is logged, and no metric printed."""
+    logging.disable(logging.CRITICAL)
+    try:
+        with pytest.MonkeyPatch.context() as monkeypatch, Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            yield Wiring(monkeypatch)
+    finally:
+        logging.disable(logging.NOTSET)

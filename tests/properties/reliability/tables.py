@@ -1,0 +1,128 @@
+"""DynamoDB in memory: items, conditions, and reads that may be stale where nobody asked for consistent ones."""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, NamedTuple, TypeAlias
+
+from tests.properties.reliability.calls import ConditionalCheckFailedException, perform
+
+Item: TypeAlias = dict[str, dict[str, Any]]
+Values: TypeAlias = Mapping[str, Mapping[str, Any]]
+Condition: TypeAlias = Callable[[Item, Values], bool]
+
+KEYS = {
+    "machine-state": ("machine_id",),
+    "label-history": ("machine_id", "event_timestamp"),
+    "realtime-features": ("machine_id",),
+}
+_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|[()<=]|:?\w+)")
+
+
+class Written(NamedTuple):
+    """One item that was written; `old` is what it replaced."""
+
+    table: str
+    item: Item
+    old: Item | None
+
+
+class Tables:
+    """The tables of a stack. `watchers` are told of every write that took effect, after it did."""
+
+    exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedException)
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[tuple[str, ...], Item]] = {table: {} for table in KEYS}
+        self.watchers: list[Callable[[Written], None]] = []
+        self._before: dict[str, dict[tuple[str, ...], Item | None]] = {table: {} for table in KEYS}
+
+    def put_item(self, *, TableName: str, Item: Item, **condition: Any) -> dict[str, Any]:  # noqa: N803
+        return perform("PutItem", lambda: self._write("PutItem", TableName, Item, Item, condition))
+
+    def update_item(self, *, TableName: str, Key: Item, UpdateExpression: str, **condition: Any) -> dict[str, Any]:  # noqa: N803
+        def effect() -> dict[str, Any]:
+            assigned = {
+                name.strip(): condition["ExpressionAttributeValues"][value.strip()]
+                for name, value in (each.split("=") for each in UpdateExpression.removeprefix("SET ").split(","))
+            }
+            old = self.items[TableName].get(_key(TableName, Key), {})
+            return self._write("UpdateItem", TableName, Key, {**old, **Key, **assigned}, condition)
+
+        return perform("UpdateItem", effect)
+
+    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool = False) -> dict[str, Any]:  # noqa: N803
+        def effect() -> dict[str, Any]:
+            key = _key(TableName, Key)
+            stale = not ConsistentRead and key in self._before[TableName]
+            item = self._before[TableName][key] if stale else self.items[TableName].get(key)
+            return {"Item": item} if item is not None else {}
+
+        return perform("GetItem", effect)
+
+    def _write(self, operation: str, table: str, key: Item, item: Item, condition: Mapping[str, Any]) -> dict[str, Any]:
+        at = _key(table, key)
+        old = self.items[table].get(at)
+        if "ConditionExpression" in condition:
+            holds = _condition(condition["ConditionExpression"])
+            if not holds(old or {}, condition.get("ExpressionAttributeValues", {})):
+                raise ConditionalCheckFailedException(operation)
+        self._before[table][at] = old
+        self.items[table][at] = item
+        for watch in self.watchers:
+            watch(Written(table, item, old))
+        return {}
+
+
+def _key(table: str, item: Item) -> tuple[str, ...]:
+    return tuple(item[name]["S"] for name in KEYS[table])
+
+
+@cache
+def _condition(expression: str) -> Condition:
+    """Read a condition of the grammar that the stores use: comparisons, attribute functions, AND, OR, parentheses."""
+    tokens = _TOKEN.findall(expression)
+    assert "".join(tokens) == re.sub(r"\s", "", expression), f"unknown to this fake: {expression}"
+    condition = _either(tokens)
+    assert not tokens, f"unknown to this fake: {tokens} in {expression}"
+    return condition
+
+
+def _either(tokens: list[str]) -> Condition:
+    branches = [_both(tokens)]
+    while tokens[:1] == ["OR"]:
+        tokens.pop(0)
+        branches.append(_both(tokens))
+    return lambda item, values: any(branch(item, values) for branch in branches)
+
+
+def _both(tokens: list[str]) -> Condition:
+    terms = [_term(tokens)]
+    while tokens[:1] == ["AND"]:
+        tokens.pop(0)
+        terms.append(_term(tokens))
+    return lambda item, values: all(term(item, values) for term in terms)
+
+
+def _term(tokens: list[str]) -> Condition:
+    first = tokens.pop(0)
+    if first == "(":
+        inner = _either(tokens)
+        assert tokens.pop(0) == ")"
+        return inner
+    if first in {"attribute_exists", "attribute_not_exists"}:
+        _, name, _ = tokens.pop(0), tokens.pop(0), tokens.pop(0)
+        return lambda item, _: (name in item) == (first == "attribute_exists")
+    comparison, value = tokens.pop(0), tokens.pop(0)
+    return lambda item, values: first in item and _compared(comparison, item[first], values[value])
+
+
+def _compared(comparison: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    if left.keys() != right.keys():
+        return False
+    ((kind, a),), ((_, b),) = left.items(), right.items()
+    if kind == "N":
+        a, b = Decimal(a), Decimal(b)
+    return a < b if comparison == "<" else a == b
