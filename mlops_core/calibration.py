@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 TAIL = 0.1
 """What lies beyond P10, and beyond P90, so that they enclose 80 %."""
 
-_MOST_LEVELS = 25
+_MOST_LEVELS = 60
 _ROWS_A_LEVEL = 40
 
 
@@ -55,17 +55,30 @@ def fit_probability(raw: FloatArray, fails: FloatArray, weight: FloatArray, *, k
     """
     corrected = raw + math.log(kept_share)
     design = np.stack((corrected, np.ones_like(corrected)), axis=1)
-    prior = np.array([1.0, 0.0])
-    coefficients = prior.copy()
-    for _ in range(50):
+    coefficients = _PRIOR
+    loss = _penalised_loss(coefficients, corrected, fails, weight)
+    for _ in range(100):
         probability = _logistic(coefficients[0] * corrected + coefficients[1])
-        gradient = design.T @ (weight * (fails - probability)) - (coefficients - prior)
+        gradient = (weight * (fails - probability)) @ design - (coefficients - _PRIOR)
         curvature = (design * (weight * probability * (1.0 - probability))[:, None]).T @ design + np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
+        step = np.linalg.solve(curvature, gradient).astype(np.float64)
+        # Newton's step overshoots where most probabilities are near 0 or 1; the loss is convex: halving it ends well.
+        while (reached := _penalised_loss(coefficients + step, corrected, fails, weight)) > loss:
+            step = step / 2.0
         coefficients = coefficients + step
-        if np.abs(step).max() < 1e-10:
+        if loss - reached <= 1e-12 * abs(loss):
             break
+        loss = reached
     return ProbabilityCalibration(kept_share, max(float(coefficients[0]), 0.05), float(coefficients[1]))
+
+
+_PRIOR = np.array([1.0, 0.0])
+
+
+def _penalised_loss(coefficients: FloatArray, corrected: FloatArray, fails: FloatArray, weight: FloatArray) -> float:
+    log_odds = coefficients[0] * corrected + coefficients[1]
+    surprise = np.logaddexp(0.0, log_odds) - fails * log_odds
+    return float(weight @ surprise + np.sum((coefficients - _PRIOR) ** 2) / 2.0)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Figures of merit of probabilities, each a plain function of arrays. Needs numpy only.
 
-`fails` is 0 or 1 per row, `probability` in [0, 1], `weight` positive and 1 unless rows stand for more than themselves.
+`fails` is 0 or 1 per row, `probability` in [0, 1], `weight` how many rows a row stands for, 1 where it is not given.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "alarm_leads",
     "alarm_threshold",
     "average_precision",
     "brier_score",
@@ -33,6 +34,22 @@ def alarm_threshold(
     reached, _, thresholds = _precision_recall(fails, score, weight)
     enough = np.flatnonzero(reached >= precision)
     return float(thresholds[enough[-1]]) if len(enough) else None
+
+
+def alarm_leads(
+    fails: FloatArray, score: FloatArray, rul_hours: FloatArray, runs: NDArray[np.int64], *, threshold: float | None
+) -> FloatArray:
+    """Return for each run with a failing row the hours from its first true alarm to its failure; NaN where none came.
+
+    A true alarm is a row that fails within the horizon and scores `threshold` or more, so no lead exceeds the horizon.
+    runs: the run of each row, any integers; leads are in ascending order of them.
+    """
+    failing = fails > 0
+    events, index = np.unique(runs[failing], return_inverse=True)
+    leads = np.full(len(events), -np.inf)
+    raised = score[failing] >= (np.inf if threshold is None else threshold)
+    np.maximum.at(leads, index[raised], rul_hours[failing][raised])
+    return np.where(np.isneginf(leads), np.nan, leads)
 
 
 def roc_auc(fails: FloatArray, score: FloatArray) -> float:
@@ -69,6 +86,8 @@ def _precision_recall(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Precision and recall of "score >= threshold", at each distinct score from the highest down."""
     order = np.argsort(-score, kind="stable")
+    if weight is not None:
+        order = order[weight[order] > 0]  # a row that does not count makes no step
     ranked = score[order]
     weights = (np.ones_like(score) if weight is None else weight)[order]
     last_of_score = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)

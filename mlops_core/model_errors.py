@@ -16,6 +16,7 @@ __all__ = [
     "HeldOutRunsError",
     "IncompleteBundleError",
     "SwappedBundleError",
+    "UnjudgeableError",
     "UnsupportedBundleError",
     "UntrainableError",
     "UntrainableReason",
@@ -40,6 +41,13 @@ class UntrainableError(MlopsError, ValueError):
     def __init__(self, reason: UntrainableReason, detail: str, hint: str = "") -> None:
         super().__init__(f"{reason}: {detail}", hint)
         self.reason = reason
+
+
+class UnjudgeableError(MlopsError, ValueError):
+    """Held-out rows that no model can be judged by."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"Nothing can be judged: {problem}", "Hold out more runs, some of which failed")
 
 
 class HeldOutRunsError(MlopsError, ValueError):

@@ -170,6 +170,7 @@ def _manifest(table: TrainingTable, seed: int, horizon: timedelta, settings: Tra
         failing_rows=int(np.nansum(table.fails)),
         machines=table.machine_ids,
         runs=table.run_ids,
+        run_marks=table.run_marks,
         failures=int(table.run_failed.sum()),
         data_sha256=_data_hash(table),
         lightgbm=version("lightgbm"),

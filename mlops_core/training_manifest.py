@@ -18,6 +18,7 @@ class TrainingManifest:
         settings: the training settings by name, flat.
         rows, failing_rows: labelled rows given, and those that fail within the horizon.
         machines, runs: the ids that the model has learned from.
+        run_marks: for each run, a hash of its first row by which it is known again whatever it is called.
         failures: runs whose failure was observed.
         data_sha256: the hash of features and labels in order of machine and time.
         lightgbm: the version that grew the trees.
@@ -34,6 +35,7 @@ class TrainingManifest:
     failing_rows: int
     machines: tuple[str, ...]
     runs: tuple[str, ...]
+    run_marks: tuple[str, ...]
     failures: int
     data_sha256: str
     lightgbm: str

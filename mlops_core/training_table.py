@@ -1,5 +1,6 @@
 """Labelled rows as arrays: what training and evaluation share, and the refusal of what no model can be made of."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ class TrainingTable:
         machines, runs: for each row, the position in `machine_ids` and `run_ids`.
         run_hours: hours from a run's first row to its failure, or to its last row where it is censored.
         run_failed: whether a run's failure was observed.
+        run_marks: a hash of each run's machine, first moment and first features; a run that goes on keeps its mark.
         first, last: the earliest and latest `window_end`.
 
     """
@@ -46,6 +48,7 @@ class TrainingTable:
     run_ids: tuple[str, ...]
     run_hours: FloatArray
     run_failed: NDArray[np.bool_]
+    run_marks: tuple[str, ...]
     first: datetime
     last: datetime
 
@@ -73,8 +76,10 @@ def matrix_of(features: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float3
     return matrix
 
 
-def training_table(labelled: pl.DataFrame, *, horizon: timedelta) -> TrainingTable:
-    """Return the arrays of labelled rows.
+def training_table(
+    labelled: pl.DataFrame, *, horizon: timedelta, names: tuple[str, ...] | None = None
+) -> TrainingTable:
+    """Return the arrays of labelled rows; `names` are the features, by default all that `feature_columns` finds.
 
     Raises:
         MissingColumnError: a key or label column is absent.
@@ -85,7 +90,7 @@ def training_table(labelled: pl.DataFrame, *, horizon: timedelta) -> TrainingTab
     for column in ("machine_id", "window_end", *LABELS):
         if column not in labelled.columns:
             raise MissingColumnError("labelled", column, labelled.columns[:6])
-    names = feature_columns(labelled)
+    names = feature_columns(labelled) if names is None else names
     if not names:
         raise UntrainableError(UntrainableReason.NO_FEATURES, "the frame holds keys and labels only")
     if labelled.is_empty():
@@ -93,11 +98,12 @@ def training_table(labelled: pl.DataFrame, *, horizon: timedelta) -> TrainingTab
     rows = labelled.sort("machine_id", "window_end")
     _check_horizon(rows, horizon)
     runs = _runs(rows)
+    matrix = matrix_of(rows, names)
     first, last = rows.select(first=pl.col("window_end").min(), last=pl.col("window_end").max()).row(0)
     machine_ids = tuple(rows["machine_id"].unique(maintain_order=True).to_list())
     return TrainingTable(
         names=names,
-        matrix=matrix_of(rows, names),
+        matrix=matrix,
         fails=_floats(rows["fails_within_horizon"]),
         rul_hours=_floats(rows["rul_hours"]),
         machines=_positions(rows["machine_id"], machine_ids),
@@ -106,6 +112,10 @@ def training_table(labelled: pl.DataFrame, *, horizon: timedelta) -> TrainingTab
         run_ids=tuple(runs["run_id"].to_list()),
         run_hours=_floats(runs["hours"]),
         run_failed=runs["failed"].to_numpy(),
+        run_marks=tuple(
+            _mark(machine_id, began, matrix[row])
+            for machine_id, began, row in runs.select("machine_id", "began", "row").iter_rows()
+        ),
         first=first,
         last=last,
     )
@@ -125,10 +135,22 @@ def _check_horizon(rows: pl.DataFrame, horizon: timedelta) -> None:
 
 def _runs(rows: pl.DataFrame) -> pl.DataFrame:
     end = pl.col("window_end") + pl.duration(microseconds=(pl.col("rul_hours").fill_null(0.0) * 3.6e9).round())
-    return rows.group_by("run_id", maintain_order=True).agg(
-        hours=(end.max() - pl.col("window_end").min()).dt.total_microseconds() / 3.6e9,
-        failed=~pl.col("is_censored").first(),
+    return (
+        rows.with_row_index("row")
+        .group_by("run_id", maintain_order=True)
+        .agg(
+            pl.col("machine_id").first(),
+            pl.col("row").first(),
+            began=pl.col("window_end").min(),
+            hours=(end.max() - pl.col("window_end").min()).dt.total_microseconds() / 3.6e9,
+            failed=~pl.col("is_censored").first(),
+        )
     )
+
+
+def _mark(machine_id: str, began: datetime, first_row: NDArray[np.float32]) -> str:
+    content = f"{machine_id} {began.isoformat()}".encode() + first_row.tobytes()
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _floats(column: pl.Series) -> FloatArray:
