@@ -144,8 +144,9 @@ def _interval(
     sides = [[np.flatnonzero(groups == group) for group in np.unique(groups[side])] for side in (is_real, ~is_real)]
     areas: list[float] = []
     for _ in range(RESAMPLES):
-        picked = [members[pick] for members in sides for pick in rng.integers(len(members), size=len(members)).tolist()]
-        rows = np.concatenate(picked)
+        rows = np.concatenate(
+            [np.concatenate([members[int(rng.integers(len(members)))] for _ in members]) for members in sides]
+        )
         areas.append(_area(scores[rows], is_real[rows]))
     low, high = np.quantile(areas, [0.025, 0.975])
     return float(low), float(high)
