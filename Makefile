@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STACK ?= dev
 READY := $(VENV)/.ready
+# Says what is missing before anything is built; a stack of that name is made where there is none.
+PULUMI = @command -v pulumi >/dev/null || { echo "The Pulumi CLI is needed: https://www.pulumi.com/docs/install/ (make local works without it)"; exit 1; }; pulumi stack select --create $(STACK)
 BENCH := build/envs/bench
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
@@ -52,11 +54,13 @@ $(BENCH)/.ready: locks/bench.txt $(READY)
 	@touch $@
 
 preview: $(READY) ## Show what `make up` would change in STACK (Pulumi CLI and AWS credentials)
+	$(PULUMI)
 	pulumi preview --stack $(STACK) --diff
 
 up: $(READY) ## Build the layers and deploy STACK (Pulumi CLI and AWS credentials)
+	$(PULUMI)
 	$(BIN)/python -m infra.packaging
-	pulumi up --stack $(STACK)
+	pulumi up --stack $(STACK) $(if $(filter-out 0,$(YES)),--yes)
 
 sizes: $(READY) ## Print what each function deploys: sizes, cold import times, contents
 	$(BIN)/python -m infra.packaging --sizes
