@@ -1,0 +1,14 @@
+"""Small models of a small fleet, trained once for all tests."""
+
+from functools import cache
+
+from mlops_core.boosting import TreeSettings
+from mlops_core.model_bundle import ModelBundle
+from mlops_core.training import TrainingSettings, train
+from tests.unit.degrading_fleet import degrading_fleet
+
+
+@cache
+def small_bundle(seed: int = 1) -> ModelBundle:
+    settings = TrainingSettings(trees=TreeSettings(rounds=10), folds=2)
+    return train(degrading_fleet(machines=6), seed=seed, horizon="12h", settings=settings)
