@@ -30,12 +30,13 @@ def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.Da
         BucketError: a bucket of another width.
 
     """
+    found = buckets.schema
     for column, kind in BUCKETS.items():
-        if column not in buckets.columns:
-            raise MissingColumnError("buckets", column, buckets.columns)
-        if buckets.schema[column] != kind:
+        if column not in found:
+            raise MissingColumnError("buckets", column, found)
+        if found[column] != kind:
             hint = "Make buckets with bucket_readings, and store them as Parquet"
-            raise ColumnTypeError("buckets", column, str(buckets.schema[column]), str(kind), hint)
+            raise ColumnTypeError("buckets", column, str(found[column]), str(kind), hint)
     if hop is not None:
         other = buckets.filter(pl.col("bucket_end") - pl.col("bucket_start") != hop)
         if other.height:
