@@ -15,6 +15,15 @@ def namespace() -> str:
     return f"{pulumi.get_project()}-{pulumi.get_stack()}"
 
 
+def is_namespace(text: str) -> bool:
+    """Tell whether names that begin with `text` are legal everywhere.
+
+    Buckets are in lower case. A role's name has 64 characters, of which the longest of ours takes 29, its random
+    ending 6 and the hyphens between them 2.
+    """
+    return re.fullmatch(r"[a-z][a-z0-9-]{0,26}", text) is not None
+
+
 def identifier(name: str) -> str:
     """`{project}_{stack}_{name}` in lower case, where only letters, digits and underscores are allowed."""
     return re.sub(r"[^0-9a-z_]", "_", f"{namespace()}_{name}".lower())

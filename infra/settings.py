@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from infra.naming import is_namespace, namespace
 from infra.schedule_expression import schedule_problem
 from mlops_core.lake_keys import MAXIMUM_SHARDS
 from mlops_core.machines import CHANNELS, MACHINE_ID_PATTERN, is_machine_id
@@ -161,6 +162,18 @@ class StackSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _reservation_holds_the_readers(self) -> Self:
+        for function in ("ingestion", "labels"):
+            reserved = self.reserved_concurrency.get(function)
+            if reserved is not None and reserved < self.ingestion_maximum_concurrency:
+                raise _conflict(
+                    "reservedConcurrency",
+                    f"{reserved} for {function} is below ingestionMaximumConcurrency,"
+                    f" {self.ingestion_maximum_concurrency}: runs beyond it are refused, and messages give up; raise it",
+                )
+        return self
+
+    @model_validator(mode="after")
     def _catch_up_holds_a_step(self) -> Self:
         if self.maximum_catch_up_minutes * 60 < self.sampling_interval_seconds:
             raise _conflict(
@@ -206,6 +219,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_settings() -> StackSettings:
     """The settings of the stack that is being evaluated. Raises SettingsError, which names every fault at once."""
+    if not is_namespace(namespace()):
+        wrong = f"{namespace()} cannot begin the names of resources: lower case, digits and hyphens, at most 27 of them"
+        raise SettingsError([("stack", wrong, "Choose another name: pulumi stack init NAME")])
     return _read(StackSettings, pulumi.get_project(), key_schemas())
 
 

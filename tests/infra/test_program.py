@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from infra.settings import key_schemas
+from infra.naming import is_namespace
+from infra.settings import SettingsError, key_schemas
 from tests.infra.evaluation import PROJECT, ROOT, evaluate_stack
 
 STACKS = ("dev", "prod", "local")
@@ -86,12 +87,27 @@ def test_names_that_we_choose_are_legal_and_distinct(evaluated, stack):
         assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("stack", STACKS)
-def test_names_that_pulumi_makes_fit_what_aws_allows(evaluated, stack):
-    longest = {"aws:lambda/function:Function": 64, "aws:iam/role:Role": 64, "aws:scheduler/schedule:Schedule": 64}
-    for each in evaluated(stack).aws:
-        if each.type in longest:
-            assert len(f"{PROJECT}-{stack}-{each.name}-abcdef") <= longest[each.type], each.name
+def test_names_that_pulumi_makes_fit_what_aws_allows_for_the_longest_stack_name():
+    stack = "production"
+    assert is_namespace(f"{PROJECT}-{stack}")
+    assert not is_namespace(f"{PROJECT}-{stack}s")
+    limits = {
+        "aws:lambda/function:Function": 64,
+        "aws:iam/role:Role": 64,
+        "aws:scheduler/schedule:Schedule": 64,
+        "aws:s3/bucket:Bucket": 63,
+    }
+    evaluation = evaluate_stack(stack, config={"accessLogging": True, "aws:region": "eu-west-1"})
+    assert {each.type for each in evaluation.aws} >= limits.keys()
+    for each in evaluation.aws:
+        if each.type in limits:
+            assert len(f"{PROJECT}-{stack}-{each.name}-abcdef") <= limits[each.type], each.name
+
+
+@pytest.mark.parametrize("stack", ["Dev", "my_stack", "a-stack-with-a-long-name"])
+def test_a_stack_whose_name_fits_no_resource_is_refused(stack):
+    with pytest.raises(SettingsError, match="pulumi stack init"):
+        evaluate_stack(stack, config={"aws:region": "eu-west-1"})
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -121,9 +137,9 @@ def test_whether_a_layer_is_built_already_changes_nothing_that_pulumi_compares(e
     assert built.options["ignore"] == ["source"]
 
 
-def test_logs_are_kept_for_as_long_as_configured_and_a_year_in_production(evaluated):
-    for stack, days in (("dev", 30), ("prod", 365)):
-        groups = evaluated(stack).of("cloudwatch/logGroup:LogGroup").values()
+def test_logs_are_kept_for_as_long_as_configured_and_a_year_unless_it_is(evaluated):
+    for evaluation, days in ((evaluated("dev"), 365), (evaluate_stack(config={"logRetentionDays": 7}), 7)):
+        groups = evaluation.of("cloudwatch/logGroup:LogGroup").values()
         assert [group.inputs["retentionInDays"] for group in groups] == [days] * 4
 
 

@@ -52,6 +52,7 @@ MANY = [f"MACHINE-{number:04}" for number in range(500)]
         ({"lambdaArchitecture": "riscv"}, "lambdaArchitecture", "'arm64'"),
         ({"reservedConcurrency": {"simulators": 1}}, "reservedConcurrency", "'simulator'"),
         ({"reservedConcurrency": {"simulator": 0}}, "reservedConcurrency", "greater than or equal to 1"),
+        ({"reservedConcurrency": {"labels": 9}}, "reservedConcurrency", "below ingestionMaximumConcurrency"),
         ({"maximumCatchUpMinutes": 1, "samplingIntervalSeconds": 120}, "maximumCatchUpMinutes", "never advance"),
         ({"alarmEmails": ["nobody"]}, "alarmEmails", "pattern"),
         ({"protectData": "yes"}, "protectData", "not of type boolean"),
