@@ -1,4 +1,4 @@
-"""One emulator and one run of the story for all tests of this folder; under xdist they stay on one worker."""
+"""One emulator and one run of the story for all tests of this folder, which run in one process."""
 
 import io
 import time
@@ -31,12 +31,10 @@ class Told(NamedTuple):
     screen: str
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.emulator)
-            item.add_marker(pytest.mark.xdist_group("emulator"))
 
 
 @pytest.fixture(scope="session")
