@@ -8,16 +8,22 @@ import os
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Final, NamedTuple
 
 from infra.local.environments import lambda_interpreter
-from infra.packaging import LAYERS, Layer, Target, build
+from infra.packaging import Layer, Target, build
 from infra.settings import FunctionName
 from infra.sources import ROOT, function_sources
 
 LIMIT_BYTES = 250 * 1024 * 1024  # of a function and its layers together, unzipped
+FUNCTION_LAYERS: Final[Mapping[FunctionName, tuple[str, ...]]] = {
+    "simulator": ("data",),
+    "ingestion": ("data",),
+    "labels": ("data",),
+    "processing": ("data",),
+}
 _RUNS = 3
 _IMPORT = """
 import sys, time
@@ -44,33 +50,34 @@ class Package(NamedTuple):
 
 def packages(target: Target) -> list[Package]:
     """Every function as deployed for `target`; the layers of target and host are built where they are missing."""
-    layer_bytes = sum(_unzipped(build(Layer.of(name, target))) for name in LAYERS)
     found: list[Package] = []
     with tempfile.TemporaryDirectory() as scratch:
-        layers = Path(scratch) / "layers"
-        for name in LAYERS:
-            with zipfile.ZipFile(build(Layer.of(name, Target.of("host", "host")))) as packed:
-                packed.extractall(layers)
-        for function in get_args(FunctionName):
+        for function, layers in FUNCTION_LAYERS.items():
             files = function_sources(f"handlers.{function}")
             code = Path(scratch) / function
             for file in files:
                 (code / file).parent.mkdir(parents=True, exist_ok=True)
                 (code / file).write_bytes((ROOT / file).read_bytes())
-            seconds = min(_import_seconds(function, code, layers / "python") for _ in range(_RUNS))
-            size = sum((ROOT / file).stat().st_size for file in files)
-            found.append(Package(function, files, size, layer_bytes, seconds))
+            paths = [code, *(_unpacked(layer, Path(scratch) / "layers") for layer in layers)]
+            found.append(
+                Package(
+                    function=function,
+                    files=files,
+                    code_bytes=sum((ROOT / file).stat().st_size for file in files),
+                    layer_bytes=sum(_unzipped_bytes(build(Layer.of(layer, target))) for layer in layers),
+                    import_seconds=min(_import_seconds(function, paths) for _ in range(_RUNS)),
+                )
+            )
     return found
 
 
-def layer_contents(target: Target) -> dict[str, int]:
-    """Unzipped bytes of each distribution's folder or file in the layers, largest first."""
+def layer_contents(layer: Layer) -> dict[str, int]:
+    """Unzipped bytes of each distribution's folder or file in a layer, largest first."""
     sizes: dict[str, int] = {}
-    for name in LAYERS:
-        with zipfile.ZipFile(build(Layer.of(name, target))) as packed:
-            for entry in packed.infolist():
-                top = entry.filename.split("/")[1]
-                sizes[top] = sizes.get(top, 0) + entry.file_size
+    with zipfile.ZipFile(build(layer)) as packed:
+        for entry in packed.infolist():
+            top = entry.filename.split("/")[1]
+            sizes[top] = sizes.get(top, 0) + entry.file_size
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
@@ -84,29 +91,39 @@ def print_report(target: Target, report: Sequence[Package]) -> None:
             f"{package.function:<12}{len(package.files):>6}{package.code_bytes / 1e3:>9.1f}{sizes}"
             f"{package.import_seconds * 1e3:>11.0f}"
         )
-    print("\nlayers")
-    for top, size in layer_contents(target).items():
-        print(f"  {size / 1e6:>9.3f} MB  {top}")
+    for name in sorted({name for names in FUNCTION_LAYERS.values() for name in names}):
+        print(f"\nlayer {name}")
+        for top, size in layer_contents(Layer.of(name, target)).items():
+            print(f"  {size / 1e6:>9.3f} MB  {top}")
     for package in report:
         print(f"\n{package.function}")
         for file in package.files:
             print(f"  {(ROOT / file).stat().st_size / 1e3:>9.1f} KB  {file}")
 
 
-def _unzipped(archive: Path) -> int:
+def _unzipped_bytes(archive: Path) -> int:
     with zipfile.ZipFile(archive) as packed:
         return sum(entry.file_size for entry in packed.infolist())
 
 
-def _import_seconds(function: str, code: Path, layer: Path) -> float:
+def _unpacked(layer: str, folder: Path) -> Path:
+    """Where the packages of the host's build of `layer` stand, unpacked once."""
+    destination = folder / layer
+    if not destination.exists():
+        with zipfile.ZipFile(build(Layer.of(layer, Target.of("host", "host")))) as packed:
+            packed.extractall(destination)
+    return destination / "python"
+
+
+def _import_seconds(function: str, paths: Sequence[Path]) -> float:
     """One import in a fresh process that writes no bytecode, as Lambda's cannot."""
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join((str(code), str(layer))),
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "POWERTOOLS_SERVICE_NAME": function,
         "POWERTOOLS_METRICS_NAMESPACE": "report",
     }
     command = [str(lambda_interpreter()), "-c", _IMPORT, f"handlers.{function}"]
-    done = subprocess.run(command, env=environment, cwd=code, capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run(command, env=environment, cwd=paths[0], capture_output=True, text=True, check=True)  # noqa: S603
     return float(done.stdout)

@@ -169,7 +169,7 @@ class StackSettings(BaseModel):
                 raise _conflict(
                     "reservedConcurrency",
                     f"{reserved} for {function} is below ingestionMaximumConcurrency,"
-                    f" {self.ingestion_maximum_concurrency}: runs beyond it are refused, and messages give up; raise it",
+                    f" {self.ingestion_maximum_concurrency}: runs beyond it are refused and messages give up; raise it",
                 )
         return self
 

@@ -1,9 +1,12 @@
 """What the functions deploy, built for real for this machine: sizes within the limits, imports that work."""
 
+from typing import get_args
+
 import pytest
 
-from infra.package_report import LIMIT_BYTES, layer_contents, packages, print_report
-from infra.packaging import Target
+from infra.package_report import FUNCTION_LAYERS, LIMIT_BYTES, layer_contents, packages, print_report
+from infra.packaging import Layer, Target
+from infra.settings import FunctionName
 
 HOST = Target.of("host", "host")
 
@@ -13,8 +16,12 @@ def report():
     return {package.function: package for package in packages(HOST)}
 
 
+def test_every_function_that_has_settings_is_reported():
+    assert set(FUNCTION_LAYERS) == set(get_args(FunctionName))
+
+
 def test_every_function_is_reported_and_fits(report):
-    assert set(report) == {"simulator", "ingestion", "labels", "processing"}
+    assert set(report) == set(FUNCTION_LAYERS)
     for package in report.values():
         assert package.code_bytes < 1_000_000
         assert package.deployed_bytes < LIMIT_BYTES
@@ -29,7 +36,7 @@ def test_every_function_imports_with_lambda_its_layer_and_its_own_files_alone(re
 
 
 def test_contents_add_up_to_the_layer(report):
-    assert sum(layer_contents(HOST).values()) == report["processing"].layer_bytes
+    assert sum(layer_contents(Layer.of("data", HOST)).values()) == report["processing"].layer_bytes
 
 
 def test_the_report_shows_sizes_import_times_and_contents(report, capsys):
