@@ -253,7 +253,7 @@ def _read(model: type[Model], namespace: str, schemas: dict[str, KeySchema]) -> 
             values[key] = raw if schema.get("type") == "string" else json.loads(raw)
         except ValueError:
             problems.append(
-                (f"{namespace}:{key}", f"{raw!r} is not of type {schema.get('type')}", _remedy(key, schema))
+                (f"{namespace}:{key}", f"{raw!r} is not of type {schema.get('type')}", _remedy(namespace, key, schema))
             )
     try:
         settings = model.model_validate(values)
@@ -275,18 +275,21 @@ def _configured(namespace: str) -> set[str]:
 
 def _unknown(namespace: str, key: str, schemas: dict[str, KeySchema]) -> tuple[str, str, str]:
     near = difflib.get_close_matches(key, schemas, n=1)
-    advice = f"did you mean {near[0]}? " if near else ""
+    advice = f"Did you mean {near[0]}? " if near else ""
     return f"{namespace}:{key}", "there is no such key", f"{advice}Remove it: pulumi config rm {namespace}:{key}"
 
 
 def _problem(namespace: str, fault: ErrorDetails, schemas: dict[str, KeySchema]) -> tuple[str, str, str]:
     key = str(fault.get("ctx", {}).get("key") or fault["loc"][0])
     message = fault["msg"].removeprefix("Value error, ")
-    wrong = message if fault["type"] == "conflict" else f"{fault['input']!r} cannot be: {message}"
-    return f"{namespace}:{key}", wrong, _remedy(key, schemas.get(key, {}))
+    wrong = (
+        message if fault["type"] == "conflict" else f"{fault['input']!r} is refused: {message[0].lower()}{message[1:]}"
+    )
+    return f"{namespace}:{key}", wrong, _remedy(namespace, key, schemas.get(key, {}))
 
 
-def _remedy(key: str, schema: KeySchema) -> str:
+def _remedy(namespace: str, key: str, schema: KeySchema) -> str:
     meaning = f"{schema['description']}. " if "description" in schema else ""
-    path = "--path " if schema.get("type") in {"array", "object"} else ""
-    return f"{meaning}Change it: pulumi config set {path}{key} ..."
+    name = key if namespace == pulumi.get_project() else f"{namespace}:{key}"
+    place = {"array": f"--path '{name}[0]'", "object": f"--path '{name}.KEY'"}.get(schema.get("type", ""), name)
+    return f"{meaning}Change it: pulumi config set {place} VALUE"

@@ -13,7 +13,7 @@ MANY = [f"MACHINE-{number:04}" for number in range(500)]
 @pytest.mark.parametrize(
     ("config", "key", "says"),
     [
-        ({"machineId": ["M1"]}, "machineId", "did you mean machineIds?"),
+        ({"machineId": ["M1"]}, "machineId", "Did you mean machineIds?"),
         ({"colour": "red"}, "colour", "there is no such key"),
         ({"simulatorScheduleExpression": "rate(1 minutes)"}, "simulatorScheduleExpression", "rate(1 minute)"),
         ({"processingScheduleExpression": "every six hours"}, "processingScheduleExpression", "rate(6 hours)"),
@@ -69,6 +69,21 @@ def test_a_value_that_cannot_work_is_refused_before_anything_is_registered(confi
     assert says in " ".join(problem)
     assert f"pulumi config {'rm' if 'no such key' in problem[1] else 'set'}" in problem[2]
     assert key in str(refused.value)
+
+
+def test_the_remedy_is_the_command_for_that_kind_of_key():
+    faults = {"lambdaMemoryMb": 1, "machineIds": ["a b"], "tags": {"a;": "b"}, "aws:s3UsePathStyle": "yes"}
+    commands = []
+    for key, value in faults.items():
+        with pytest.raises(SettingsError) as refused:
+            evaluate_stack(config={key: value})
+        commands.append(refused.value.problems[0][2].partition("Change it: ")[2])
+    assert commands == [
+        "pulumi config set lambdaMemoryMb VALUE",
+        "pulumi config set --path 'machineIds[0]' VALUE",
+        "pulumi config set --path 'tags.KEY' VALUE",
+        "pulumi config set aws:s3UsePathStyle VALUE",
+    ]
 
 
 def test_every_fault_is_named_at_once():
