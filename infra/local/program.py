@@ -77,6 +77,7 @@ def run_program(
     """Run ``root``/__main__.py against ``monitor``. Raises TimeoutError, and what the program or the monitor raises."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)  # before set_mocks, which binds to the current loop; another order hangs silently
+    loop.set_exception_handler(_leave_to_the_raised)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
@@ -91,6 +92,11 @@ def run_program(
         loop.run_until_complete(asyncio.wait_for(run_in_stack(program), timeout))
     finally:
         settings.reset_options()
+        loop.run_until_complete(loop.shutdown_default_executor())  # what was under way when something failed
         asyncio.set_event_loop(None)
         loop.close()
         monitor.close()
+
+
+def _leave_to_the_raised(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say nothing of tasks that failed because one failed: that one's error is raised."""

@@ -11,6 +11,7 @@ from infra.local.emulator import Endpoint
 from infra.local.mapping import UnmappedInputError, to_parameters
 from infra.local.program import StackConfigError, stack_config
 from infra.local.resources import KINDS
+from tests.emulator.conftest import Told
 from tests.emulator.waiting import invoke
 
 
@@ -20,8 +21,11 @@ def program(folder: Path, body: str) -> Path:
     return folder
 
 
-def test_the_sample_program_registers_every_type_that_is_known_here(sample: Deployment):
-    assert {each.type for each in sample.registrations} >= set(KINDS)
+def test_every_type_that_is_known_here_was_deployed_by_the_sample_or_by_the_real_program(
+    sample: Deployment, told: Told
+):
+    deployed = {each.type for each in (*sample.registrations, *told.deployment.registrations)}
+    assert set(KINDS) <= deployed
 
 
 def test_outputs_come_back_with_configuration_defaults_overrides_and_secrets_in_clear(sample: Deployment):
