@@ -43,6 +43,7 @@ def _whole(unit: str) -> Callable[[object], timedelta]:
     return parse
 
 
+Days = Annotated[timedelta, BeforeValidator(_whole("days"))]
 Hours = Annotated[timedelta, BeforeValidator(_whole("hours"))]
 Minutes = Annotated[timedelta, BeforeValidator(_whole("minutes"))]
 Seconds = Annotated[timedelta, BeforeValidator(_whole("seconds"))]
@@ -139,6 +140,51 @@ class ProcessingSettings(FunctionSettings):
             message = "FEATURE_LENGTHS_HOURS: must name one length or more, each once"
             raise ValueError(message)
         return self
+
+
+class TrainingSetSettings(FunctionSettings):
+    """Settings of the function that builds training sets. `training_history`: how far back it looks."""
+
+    data_lake_bucket: Name
+    label_history_table: Name
+    prediction_horizon: Hours = Field(validation_alias="PREDICTION_HORIZON_HOURS")
+    training_history: Days = Field(validation_alias="TRAINING_HISTORY_DAYS")
+
+
+class TrainingSettings(FunctionSettings):
+    """Settings of the function that trains. `training_seed`: of every random choice."""
+
+    data_lake_bucket: Name
+    prediction_horizon: Hours = Field(validation_alias="PREDICTION_HORIZON_HOURS")
+    training_seed: int
+
+
+class RegistrySettings(FunctionSettings):
+    """Settings of the functions that compare models and promote one."""
+
+    data_lake_bucket: Name
+
+
+class ServingSettings(FunctionSettings):
+    """Settings of every function that predicts. `model_recheck`: how long a new champion may go unnoticed."""
+
+    data_lake_bucket: Name
+    dynamodb_table_name: Name
+    feature_lengths_hours: Json[tuple[Annotated[int, Field(ge=1)], ...]]
+    model_recheck: Seconds = Field(timedelta(seconds=60), validation_alias="MODEL_RECHECK_SECONDS")
+
+
+class InferenceSettings(ServingSettings):
+    """Settings of the endpoint. `features_stale_after`: age beyond which features are called stale."""
+
+    features_stale_after: Hours = Field(validation_alias="FEATURES_STALE_AFTER_HOURS")
+
+
+class ScoringSettings(ServingSettings):
+    """Settings of the function that scores the fleet."""
+
+    predictions_table: Name
+    notice_topic_arn: Name
 
 
 AnySettings = TypeVar("AnySettings", bound=FunctionSettings)

@@ -19,10 +19,11 @@ from typing import Final, NamedTuple
 from uv import find_uv_bin
 
 from infra.elf import stripped
+from infra.model_layer import LIBRARY_FOLDER, make_small
 from infra.sources import ROOT
 
 LAYER_FOLDER: Final = ROOT / "build" / "layers"
-LAYERS: Final = {"data": "locks/layer-data.txt"}
+LAYERS: Final = {"data": "locks/layer-data.txt", "model": "locks/layer-model.txt"}
 # Part of every key: raise it when the rules by which a layer is built change.
 _RULES: Final = "3"
 _PRUNED_DIRECTORIES: Final = frozenset({"bin", "tests", "testing", "__pycache__"})
@@ -97,10 +98,12 @@ def build(layer: Layer) -> Path:
     with tempfile.TemporaryDirectory(dir=layer.path.parent, prefix=f".{layer.name}-") as scratch:
         content = Path(scratch) / _LAYER_ROOT
         _install(layer, content)
-        _prune(content)
+        if layer.name == "model":
+            make_small(content)
+        _prune(content.parent)
         _compile(layer.target.python, content)
         packed = Path(scratch) / "layer.zip"
-        _zip(content, packed)
+        _zip(content.parent, packed)
         packed.replace(layer.path)  # at once: nobody sees half a layer
     return layer.path
 
@@ -155,9 +158,10 @@ def _uv(*words: str) -> str:
     return subprocess.run([find_uv_bin(), *words], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
 
-def _zip(content: Path, destination: Path) -> None:
+def _zip(scratch: Path, destination: Path) -> None:
     with zipfile.ZipFile(destination, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
-        files = {path.relative_to(content.parent).as_posix(): path for path in content.rglob("*") if path.is_file()}
+        paths = [path for folder in (_LAYER_ROOT, LIBRARY_FOLDER) for path in (scratch / folder).rglob("*")]
+        files = {path.relative_to(scratch).as_posix(): path for path in paths if path.is_file()}
         for name, path in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED

@@ -1,6 +1,6 @@
-"""A function that EventBridge Scheduler invokes, with the role by which it does."""
+"""A function, or a state machine, that EventBridge Scheduler starts, with the role by which it does."""
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -15,6 +15,9 @@ class FunctionScheduleArgs(TypedDict):
     """What a schedule is made of."""
 
     function_arn: pulumi.Input[str]
+    """What is started."""
+    action: NotRequired[Literal["lambda:InvokeFunction", "states:StartExecution"]]
+    """How it is started (default: as a function)."""
     expression: str
     """rate(...), cron(...) or at(...), in UTC."""
     maximum_event_age_seconds: int
@@ -28,7 +31,7 @@ class FunctionScheduleArgs(TypedDict):
 
 
 class FunctionSchedule(pulumi.ComponentResource):
-    """A schedule in UTC that invokes one function with an empty event, by a role that may invoke that function alone.
+    """A schedule in UTC that starts one function with an empty event, by a role that may start that function alone.
 
     Example:
         >>> nightly = FunctionSchedule("nightly", {
@@ -46,7 +49,8 @@ class FunctionSchedule(pulumi.ComponentResource):
         dead_letters, key = args.get("dead_letter_queue_arn"), args.get("kms_key_arn")
         account = current_account(self)
         child = pulumi.ResourceOptions(parent=self)
-        statements = [allow("InvokeFunction", ["lambda:InvokeFunction"], [args["function_arn"]])]
+        action = args.get("action", "lambda:InvokeFunction")
+        statements = [allow(action.partition(":")[2], [action], [args["function_arn"]])]
         if dead_letters is not None:
             statements.append(allow("KeepRefusedInvocations", ["sqs:SendMessage"], [dead_letters]))
         if key is not None:

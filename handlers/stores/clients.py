@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_iot_data import IoTDataPlaneClient
     from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
 
 THREADS = 16
 """Calls in flight at once, and so the connections that a client keeps."""
@@ -44,3 +45,9 @@ def iot_data(endpoint: str | None = None) -> "IoTDataPlaneClient":
     return boto3.client(  # pyright: ignore[reportUnknownMemberType]
         "iot-data", endpoint_url=endpoint, config=CONFIG
     )
+
+
+@cache
+def sns() -> "SNSClient":
+    """Make the client that tells people."""
+    return boto3.client("sns", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]

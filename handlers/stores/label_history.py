@@ -1,6 +1,8 @@
 """The history of functional failures, which labels training rows: one item per machine and moment of failure."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from handlers.stores.numbers import number
 from mlops_core.telemetry import FailureEvent, utc_text
@@ -23,6 +25,11 @@ class LabelHistory:
         self._client = client
         self._table = table
 
+    def load_all(self) -> list[dict[str, object]]:
+        """Return every failure as a row of the frame FAILURES."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        return [_failure(item) for page in pages for item in page["Items"]]
+
     def record(self, event: FailureEvent) -> bool:
         """Record a failure; False where it is there already. Other attributes, such as its return to service, stay."""
         try:
@@ -43,3 +50,15 @@ class LabelHistory:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def _failure(item: Mapping[str, Any]) -> dict[str, object]:
+    returned = item.get("returned_to_service_at")
+    return {
+        "machine_id": item["machine_id"]["S"],
+        "event_timestamp": datetime.fromisoformat(item["event_timestamp"]["S"]),
+        "event_code": item["event_code"]["S"],
+        "measured_value": float(item["measured_value"]["N"]),
+        "threshold": float(item["threshold"]["N"]),
+        "returned_to_service_at": datetime.fromisoformat(returned["S"]) if returned else None,
+    }

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from handlers.stores.clients import THREADS
 from handlers.stores.numbers import number
@@ -57,7 +57,28 @@ class OnlineFeatures:
             return False
         return True
 
+    def load(self, machine_id: str) -> FeatureRow | None:
+        """Return a machine's newest row; None where it has none."""
+        item = self._client.get_item(
+            TableName=self._table, Key={"machine_id": {"S": machine_id}}, ConsistentRead=True
+        ).get("Item")
+        return None if item is None else _row(item)
+
+    def load_all(self) -> list[FeatureRow]:
+        """Return the newest row of every machine, in order of their ids."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        return sorted((_row(item) for page in pages for item in page["Items"]), key=lambda row: row.machine_id)
+
     def offer_all(self, rows: Iterable[FeatureRow], *, updated_at: datetime) -> int:
         """Offer rows of different machines, in parallel; returns how many were stored. One failure fails them all."""
         with ThreadPoolExecutor(THREADS) as pool:
             return sum(pool.map(partial(self.offer, updated_at=updated_at), rows))
+
+
+def _row(item: Mapping[str, Any]) -> FeatureRow:
+    return FeatureRow(
+        machine_id=item["machine_id"]["S"],
+        window_end=datetime.fromisoformat(item["window_end"]["S"]),
+        revision=int(item["revision"]["N"]),
+        features={name: float(value["N"]) for name, value in item["features"]["M"].items()},
+    )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.local.archives import content_bytes
-from infra.local.resources.kind import REGION, Created, FollowUp, Kind, Values, inside, named_outputs
+from infra.local.resources.kind import REGION, Created, FollowUp, Kind, Values, arn, inside, named_outputs
 
 _S3_CODE = ("s3Bucket", "s3Key", "s3ObjectVersion")
 
@@ -41,6 +41,18 @@ def _layer(created: Created) -> dict[str, Any]:
 def _mapping(created: Created) -> dict[str, Any]:
     uuid = created.response["UUID"]
     return {"id": uuid, "uuid": uuid, "functionArn": created.response["FunctionArn"]}
+
+
+def _api(created: Created) -> dict[str, Any]:
+    api = created.response["ApiId"]
+    port = created.response["ApiEndpoint"].rpartition(":")[2]
+    return {
+        "id": api,
+        # The emulator's host names need a resolver that knows them; its path form needs none.
+        "apiEndpoint": f"http://127.0.0.1:{port}/_aws/execute-api/{api}",
+        "executionArn": arn("execute-api", api),
+        "arn": f"arn:aws:apigateway:{REGION}::/apis/{api}",
+    }
 
 
 KINDS: Mapping[str, Kind] = {
@@ -85,6 +97,25 @@ KINDS: Mapping[str, Kind] = {
         rename={"function": "FunctionName"},
     ),
     "aws:lambda/eventSourceMapping:EventSourceMapping": Kind("lambda", "create_event_source_mapping", _mapping),
+    "aws:sfn/stateMachine:StateMachine": Kind(
+        "stepfunctions",
+        "create_state_machine",
+        lambda created: {"id": created.response["stateMachineArn"], "arn": created.response["stateMachineArn"]},
+        named="name",
+    ),
+    "aws:apigatewayv2/api:Api": Kind("apigatewayv2", "create_api", _api, named="name"),
+    "aws:apigatewayv2/integration:Integration": Kind(
+        "apigatewayv2", "create_integration", lambda created: {"id": created.response["IntegrationId"]}
+    ),
+    "aws:apigatewayv2/route:Route": Kind(
+        "apigatewayv2", "create_route", lambda created: {"id": created.response["RouteId"]}
+    ),
+    "aws:apigatewayv2/stage:Stage": Kind(
+        "apigatewayv2",
+        "create_stage",
+        lambda created: {"id": created.inputs["name"]},
+        rename={"name": "StageName"},
+    ),
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": Kind(
         "lambda", "put_function_event_invoke_config", lambda created: {"id": created.inputs["functionName"]}
     ),

@@ -50,6 +50,12 @@ def _schedule(created: Created) -> dict[str, Any]:
     return {"id": f"{group}/{name}", "arn": created.response["ScheduleArn"]}
 
 
+def _target_inputs(inputs: Values) -> dict[str, Any]:
+    """The API takes a list of targets, whose id is short."""
+    target = {key: value for key, value in inputs.items() if key not in {"rule", "targetId"}}
+    return {"rule": inputs["rule"], "targets": [{"id": inputs["targetId"][:64], **target}]}
+
+
 def _topic(created: Created) -> dict[str, Any]:
     return {"id": created.response["TopicArn"], "arn": created.response["TopicArn"]}
 
@@ -81,6 +87,14 @@ KINDS: Mapping[str, Kind] = {
         "scheduler", "create_schedule_group", named_outputs("scheduler", "schedule-group/"), named="name"
     ),
     "aws:scheduler/schedule:Schedule": Kind("scheduler", "create_schedule", _schedule, named="name"),
+    "aws:cloudwatch/eventRule:EventRule": Kind("events", "put_rule", named_outputs("events", "rule/"), named="name"),
+    "aws:cloudwatch/eventTarget:EventTarget": Kind(
+        "events",
+        "put_targets",
+        lambda created: {"id": f"{created.inputs['rule']}-{created.inputs['targetId']}"},
+        named="targetId",
+        reshape=_target_inputs,
+    ),
     "aws:sns/topic:Topic": Kind(
         "sns",
         "create_topic",

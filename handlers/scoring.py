@@ -1,0 +1,112 @@
+"""Scoring: every machine's newest features are predicted from, kept, and people told where a machine's state changed.
+
+Runs after each run of processing. The history in the lake comes first, then the table, then the message; a run that
+ends anywhere is made up for by the next. A message is sent at least once, and again only where a run ends between the
+message and the note of it.
+"""
+
+import gzip
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from handlers import settings
+from handlers.settings import ScoringSettings
+from handlers.stores import clients
+from handlers.stores.lake import DataLake
+from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.notices import NoticeBoard
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.predictions import Predictions, prediction_json
+from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
+from mlops_core.lake_keys import hour_path
+from mlops_core.machines import CHANNELS
+from mlops_core.model_bundle import ModelBundle
+from mlops_core.model_errors import EmptyFeaturesError
+from mlops_core.prediction import predict_one
+from mlops_core.scoring import Score, next_score, notice
+
+logger = Logger()
+metrics = Metrics()
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes them
+    """Score the fleet; returns how many machines were scored anew and how many messages were sent."""
+    try:
+        bundle = _model().current()
+    except NoModelError as error:
+        logger.info(error.message)
+        return {"scored": 0, "notices": 0, "model_version": None}
+    table = Predictions(clients.dynamodb(), _settings().predictions_table)
+    known = table.load_all()
+    rows = OnlineFeatures(clients.dynamodb(), _settings().dynamodb_table_name).load_all()
+    fresh = [score for row in rows if (score := _score(bundle, row, known.get(row.machine_id)))]
+    _keep_history(fresh)
+    with ThreadPoolExecutor(clients.THREADS) as pool:
+        saved = [score for score, is_saved in zip(fresh, pool.map(table.save, fresh), strict=True) if is_saved]
+    standing = {**known, **{score.prediction.machine_id: score for score in saved}}
+    overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
+    told = _tell(table, (score for name, score in sorted(standing.items()) if name not in overtaken), bundle)
+    metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
+    metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
+    metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
+    return {"scored": len(saved), "notices": told, "model_version": bundle.version}
+
+
+@cache
+def _settings() -> ScoringSettings:
+    return settings.read(ScoringSettings)
+
+
+@cache
+def _model() -> ServingModel:
+    return ServingModel(
+        ModelRegistry(_lake()),
+        counts=counts_at_hand(list(CHANNELS), _settings().feature_lengths_hours),
+        recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
+    )
+
+
+@cache
+def _lake() -> DataLake:
+    return DataLake(clients.s3(), _settings().data_lake_bucket)
+
+
+def _score(bundle: ModelBundle, row: FeatureRow, previous: Score | None) -> Score | None:
+    try:
+        told = predict_one(bundle, row.machine_id, row.window_end, row.features, nulls_omitted=True)
+    except EmptyFeaturesError:
+        return None
+    return next_score(previous, told, revision=row.revision, threshold=bundle.calibration.alarm_threshold)
+
+
+def _keep_history(scores: list[Score]) -> None:
+    """Write new predictions as JSON lines, one object an hour, named by what it holds: the same again is no more."""
+
+    def hour(score: Score) -> str:
+        return hour_path(score.prediction.window_end)
+
+    for path, group in groupby(sorted(scores, key=hour), key=hour):
+        lines = "".join(f"{prediction_json(score.prediction)}\n" for score in group).encode()
+        key = f"predictions/{path}/{sha256(lines).hexdigest()}.jsonl.gz"
+        _lake().create(key, gzip.compress(lines, mtime=0))
+
+
+def _tell(table: Predictions, scores: Iterator[Score], bundle: ModelBundle) -> int:
+    board = NoticeBoard(clients.sns(), _settings().notice_topic_arn)
+    told = 0
+    for score in scores:
+        if score.is_due:
+            board.publish(notice(score, horizon_hours=bundle.manifest.horizon_hours), about="machine")
+            table.announced(score)
+            told += 1
+    return told

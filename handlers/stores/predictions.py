@@ -1,0 +1,95 @@
+"""The table of predictions: the newest score of each machine, moved forward by compare and set on its sequence."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from handlers.stores.numbers import number
+from mlops_core.prediction import Prediction
+from mlops_core.reasons import Reason
+from mlops_core.scoring import AlarmState, MachineAlarm, Score
+from mlops_core.telemetry import utc_text
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class Predictions:
+    """The table of scores (key `machine_id`)."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load_all(self) -> dict[str, Score]:
+        """Return every machine's score, by machine."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        scores = (_score(item) for page in pages for item in page["Items"])
+        return {score.prediction.machine_id: score for score in scores}
+
+    def save(self, score: Score) -> bool:
+        """Put a score in the place of the one before it; False where another run has put one there since."""
+        told = score.prediction
+        item = {
+            "machine_id": {"S": told.machine_id},
+            "window_end": {"S": utc_text(told.window_end)},
+            "revision": {"N": str(score.revision)},
+            "sequence": {"N": str(score.sequence)},
+            "failure_probability": {"N": number(told.failure_probability)},
+            "model_version": {"S": told.model_version},
+            "prediction": {"S": prediction_json(told)},
+            "alarm": {"S": score.alarm.state.value},
+            "alarm_since": {"S": utc_text(score.alarm.since)},
+            "calm_predictions": {"N": str(score.alarm.calm)},
+            "announced": {"S": score.announced.value},
+        }
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(machine_id) OR #sequence = :before",
+                ExpressionAttributeNames={"#sequence": "sequence"},
+                ExpressionAttributeValues={":before": {"N": str(score.sequence - 1)}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def announced(self, score: Score) -> None:
+        """Note that people were told of a score's state, unless the machine was scored again meanwhile."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"machine_id": {"S": score.prediction.machine_id}},
+                UpdateExpression="SET announced = :state",
+                ConditionExpression="alarm = :state",
+                ExpressionAttributeValues={":state": {"S": score.alarm.state.value}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+
+def prediction_json(prediction: Prediction) -> str:
+    """Return a prediction as JSON: the same text for the same prediction."""
+    plain = {**asdict(prediction), "window_end": utc_text(prediction.window_end)}
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _prediction(text: str) -> Prediction:
+    plain: dict[str, Any] = json.loads(text)
+    moment = datetime.fromisoformat(plain.pop("window_end"))
+    reasons = tuple(Reason(**reason) for reason in plain.pop("reasons"))
+    unusual = tuple(plain.pop("unusual_features"))
+    return Prediction(window_end=moment, reasons=reasons, unusual_features=unusual, **plain)
+
+
+def _score(item: dict[str, Any]) -> Score:
+    since = datetime.fromisoformat(item["alarm_since"]["S"])
+    return Score(
+        prediction=_prediction(item["prediction"]["S"]),
+        revision=int(item["revision"]["N"]),
+        alarm=MachineAlarm(AlarmState(item["alarm"]["S"]), since, int(item["calm_predictions"]["N"])),
+        announced=AlarmState(item["announced"]["S"]),
+        sequence=int(item["sequence"]["N"]),
+    )

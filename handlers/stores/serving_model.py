@@ -1,0 +1,109 @@
+"""The model that a process serves: the champion, verified once and kept until another takes its place.
+
+A champion that is damaged, or that reads features which this stack does not compute, is refused. Then the model at hand
+goes on serving; a process that has none yet takes the latest earlier champion that is sound.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from typing import Final
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.stores.model_registry import ModelRegistry, UnknownModelError
+from mlops_core.champion import Champion
+from mlops_core.errors import MlopsError
+from mlops_core.model_bundle import ModelBundle
+from mlops_core.model_errors import BundleError, FeatureMismatchError
+
+logger = Logger(child=True)
+
+EARLIER_TRIED: Final = 3
+
+
+class NoModelError(MlopsError):
+    """No model may serve: none was promoted, or all that were are refused."""
+
+    def __init__(self, refused: Collection[str]) -> None:
+        super().__init__(
+            f"No model may serve: {'; '.join(refused)}" if refused else "No model has been promoted yet",
+            "Restore a version, or train one: start the training state machine",
+        )
+
+
+class ServingModel:
+    """The champion of a registry, looked for again after `recheck_seconds`; `counts` are the counts at hand."""
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        *,
+        counts: Collection[str],
+        recheck_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._registry = registry
+        self._counts = frozenset(counts)
+        self._recheck_seconds = recheck_seconds
+        self._clock = clock
+        self._checked: float | None = None
+        self._seen: str | None = None
+        self._bundle: ModelBundle | None = None
+        self._refused: list[str] = []
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Why champions were refused when last looked at."""
+        return tuple(self._refused)
+
+    def current(self) -> ModelBundle:
+        """Return the model that serves now. Raises NoModelError."""
+        now = self._clock()
+        if self._checked is None or now - self._checked >= self._recheck_seconds:
+            self._look_again()
+            self._checked = now
+        if self._bundle is None:
+            raise NoModelError(self._refused)
+        return self._bundle
+
+    def _look_again(self) -> None:
+        try:
+            seen = self._registry.champion_seen()
+            if seen is None or (seen == self._seen and not self._refused):
+                return
+            stored = self._registry.champion()
+            if stored is not None:
+                self._take(stored.champion)
+                self._seen = stored.seen
+        except (ClientError, BotoCoreError):
+            if self._bundle is None:
+                raise
+            logger.warning("The champion cannot be looked at; the model at hand goes on", exc_info=True)
+
+    def _take(self, champion: Champion) -> None:
+        self._refused = []
+        for version in champion.recent[: 1 + EARLIER_TRIED]:
+            if self._bundle is not None and version == self._bundle.version:
+                return
+            try:
+                self._bundle = self._sound(version)
+            except (BundleError, FeatureMismatchError, UnknownModelError) as error:
+                self._refused.append(error.message)
+                logger.error("A model is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400
+            else:
+                return
+            if self._bundle is not None:
+                return  # what serves is sound, and at least as new as what a new process would fall back to
+
+    def _sound(self, version: str) -> ModelBundle:
+        bundle = self._registry.load(version)
+        if missing := set(bundle.schema.counts) - self._counts:
+            raise FeatureMismatchError(version, missing=missing)
+        _ = bundle.failure, bundle.life  # text that is no model is found here, not at the first request
+        return bundle
+
+
+def counts_at_hand(channels: Collection[str], lengths_hours: Collection[int]) -> list[str]:
+    """Return the columns that count readings, of every window that the stack computes."""
+    return [f"{channel}_count_{hours}h" for channel in channels for hours in lengths_hours]

@@ -1,0 +1,99 @@
+"""Training set: offline features, joined with what became of each machine, parted into what to learn from and a judge.
+
+One object holds both parts and is written once, so that a step that is tried again trains and judges on the same rows.
+"""
+
+from datetime import datetime
+from functools import cache
+from io import BytesIO
+from typing import Annotated, Any, Final
+
+import polars as pl
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import AwareDatetime, BaseModel, StringConstraints
+
+from handlers import settings
+from handlers.settings import TrainingSetSettings
+from handlers.stores import clients
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.lake import DataLake
+from handlers.stores.partitions import encode_parquet
+from mlops_core.labels import label_features
+from mlops_core.model_errors import UntrainableError, UntrainableReason
+from mlops_core.schema import FAILURES
+from mlops_core.training_set import split_training_set
+
+logger = Logger()
+
+FEATURES_PREFIX: Final = "processed/features/"
+IS_HELD_OUT: Final = "is_held_out"
+
+Execution = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,80}\z")]
+
+
+class TrainingSetEvent(BaseModel):
+    """The name of the state machine's execution, and when it began: what was known then is what is learned from."""
+
+    execution: Execution
+    started_at: AwareDatetime
+
+
+def rows_key(execution: str) -> str:
+    """Return the key of an execution's labelled rows."""
+    return f"training/{execution}/rows.parquet"
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
+    """Write the training set of an execution; returns its size and how it was parted. Raises UntrainableError."""
+    request = TrainingSetEvent.model_validate(event)
+    labelled = label_features(
+        _features(since=request.started_at - _settings().training_history, until=request.started_at),
+        pl.DataFrame(_history().load_all(), schema=FAILURES),
+        horizon=_settings().prediction_horizon,
+        known_until=request.started_at,
+    )
+    parts = split_training_set(labelled, horizon=_settings().prediction_horizon)
+    rows = pl.concat(
+        [
+            parts.known.with_columns(pl.lit(value=False).alias(IS_HELD_OUT)),
+            parts.held_out.with_columns(pl.lit(value=True).alias(IS_HELD_OUT)),
+        ]
+    )
+    _lake().create(rows_key(request.execution), encode_parquet(rows))
+    outcome = {
+        "rows": parts.known.height,
+        "held_out_rows": parts.held_out.height,
+        "machines": rows["machine_id"].n_unique(),
+        "failures": rows.filter(~pl.col("is_censored"))["run_id"].n_unique(),
+        "rule": parts.rule,
+    }
+    logger.info("Training set written", extra=outcome)
+    return outcome
+
+
+@cache
+def _settings() -> TrainingSetSettings:
+    return settings.read(TrainingSetSettings)
+
+
+@cache
+def _lake() -> DataLake:
+    return DataLake(clients.s3(), _settings().data_lake_bucket)
+
+
+@cache
+def _history() -> LabelHistory:
+    return LabelHistory(clients.dynamodb(), _settings().label_history_table)
+
+
+def _features(*, since: datetime, until: datetime) -> pl.DataFrame:
+    first = f"{FEATURES_PREFIX}date={since:%Y-%m-%d}/"
+    keys = [key for key in _lake().versions(FEATURES_PREFIX) if key >= first]
+    frames = [pl.read_parquet(BytesIO(body)) for body in _lake().read_all(keys)]
+    if not frames:
+        raise UntrainableError(UntrainableReason.NO_ROWS, "no features are stored", "Has processing run yet?")
+    # Diagonal: a channel that was added later is null before.
+    features = pl.concat(frames, how="diagonal")
+    return features.filter(pl.col("window_end").is_between(since, until))

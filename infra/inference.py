@@ -1,0 +1,173 @@
+"""How predictions are asked for: an HTTP API that only signed requests pass, and the function behind it."""
+
+import json
+from collections.abc import Sequence
+from typing import Final, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import current_account
+from infra.function import FunctionDefaults, PythonFunction
+from infra.naming import namespace
+from infra.policies import Statement, allow
+
+ROUTES: Final = ("GET /machines", "GET /machines/{machine_id}")
+_ACCESS_LOG: Final = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTime",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "caller": "$context.identity.caller",
+    "sourceIp": "$context.identity.sourceIp",
+    "latencyMs": "$context.responseLatency",
+    "error": "$context.error.message",
+}
+
+
+class ServingArgs(TypedDict):
+    """What every function is given that predicts."""
+
+    bucket_name: pulumi.Input[str]
+    bucket_arn: pulumi.Input[str]
+    """The data lake, which holds the models."""
+    realtime_features_table: pulumi.Input[str]
+    realtime_features_arn: pulumi.Input[str]
+    layers: Sequence[pulumi.Input[str]]
+    """ARNs of the layers that hold LightGBM."""
+    feature_lengths_hours: Sequence[int]
+    memory_mb: int
+    functions: NotRequired[FunctionDefaults]
+
+
+class InferenceArgs(ServingArgs):
+    """What inference is made of."""
+
+    stale_after_hours: int
+    """Age beyond which features are called stale."""
+    requests_per_second: int
+    """More are refused (429); twice as many may come at once."""
+    timeout_seconds: int
+
+
+class Inference(pulumi.ComponentResource):
+    """The endpoint: `GET /machines` and `GET /machines/{machine_id}`, for callers whom IAM lets invoke it.
+
+    Example:
+        >>> inference = Inference("inference", {
+        ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
+        ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
+        ...     "layers": [model_layer.arn], "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
+        ...     "stale_after_hours": 12, "requests_per_second": 20, "timeout_seconds": 15,
+        ... })
+        >>> pulumi.export("inference_endpoint", inference.endpoint)
+
+    """
+
+    function: PythonFunction
+    endpoint: pulumi.Output[str]
+    invoke_arn: pulumi.Output[str]
+    """What a caller's policy must allow `execute-api:Invoke` on."""
+
+    def __init__(self, name: str, args: InferenceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:inference:Inference", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.function = PythonFunction(
+            f"{name}-api",
+            {
+                **args.get("functions", {}),
+                "layers": args["layers"],
+                "handler": "handlers.inference.handler",
+                "service": "inference",
+                "environment": {
+                    **serving_environment(args),
+                    "FEATURES_STALE_AFTER_HOURS": str(args["stale_after_hours"]),
+                },
+                "statements": [
+                    *serving_statements(args),
+                    allow("ReadFeatures", ["dynamodb:GetItem", "dynamodb:Scan"], [args["realtime_features_arn"]]),
+                ],
+                "timeout_seconds": args["timeout_seconds"],
+                "memory_mb": args["memory_mb"],
+            },
+            self._child,
+        )
+        api = aws.apigatewayv2.Api(
+            name, name=f"{namespace()}-{name}", protocol_type="HTTP", description="Predictions", opts=self._child
+        )
+        self._route(name, api)
+        self._stage(name, api, args)
+        self.endpoint = api.api_endpoint
+        self.invoke_arn = pulumi.Output.concat(api.execution_arn, "/$default/GET/machines*")
+        self.register_outputs({"endpoint": self.endpoint, "function_name": self.function.name})
+
+    def _route(self, name: str, api: aws.apigatewayv2.Api) -> None:
+        integration = aws.apigatewayv2.Integration(
+            f"{name}-integration",
+            api_id=api.id,
+            integration_type="AWS_PROXY",
+            integration_uri=self.function.arn,
+            integration_method="POST",
+            payload_format_version="2.0",
+            opts=self._child,
+        )
+        for suffix, route in zip(("fleet", "machine"), ROUTES, strict=True):
+            aws.apigatewayv2.Route(
+                f"{name}-{suffix}",
+                api_id=api.id,
+                route_key=route,
+                authorization_type="AWS_IAM",
+                target=pulumi.Output.concat("integrations/", integration.id),
+                opts=self._child,
+            )
+        aws.lambda_.Permission(
+            f"{name}-permission",
+            action="lambda:InvokeFunction",
+            function=self.function.name,
+            principal="apigateway.amazonaws.com",
+            source_account=current_account(self).id,
+            source_arn=pulumi.Output.concat(api.execution_arn, "/$default/GET/machines*"),
+            opts=self._child,
+        )
+
+    def _stage(self, name: str, api: aws.apigatewayv2.Api, args: InferenceArgs) -> None:
+        functions: FunctionDefaults = {**args.get("functions", {})}
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-access-logs",
+            name=f"/aws/apigateway/{namespace()}-{name}",
+            retention_in_days=functions.get("log_retention_days", 30),
+            kms_key_id=functions.get("kms_key_arn"),
+            opts=self._child,
+        )
+        aws.apigatewayv2.Stage(
+            f"{name}-stage",
+            api_id=api.id,
+            name="$default",
+            auto_deploy=True,
+            access_log_settings={
+                "destination_arn": logs.arn,
+                "format": json.dumps(_ACCESS_LOG, sort_keys=True, separators=(",", ":")),
+            },
+            default_route_settings={
+                "throttling_rate_limit": args["requests_per_second"],
+                "throttling_burst_limit": 2 * args["requests_per_second"],
+            },
+            opts=self._child,
+        )
+
+
+def serving_environment(args: ServingArgs) -> dict[str, pulumi.Input[str]]:
+    """The variables of every function that predicts."""
+    return {
+        "DATA_LAKE_BUCKET": args["bucket_name"],
+        "DYNAMODB_TABLE_NAME": args["realtime_features_table"],
+        "FEATURE_LENGTHS_HOURS": json.dumps(list(args["feature_lengths_hours"]), separators=(",", ":")),
+    }
+
+
+def serving_statements(args: ServingArgs) -> list[Statement]:
+    """What every function may do that predicts, beside reading features."""
+    return [
+        allow("ReadModels", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], "/models/*")]),
+        allow("ListModels", ["s3:ListBucket"], [args["bucket_arn"]], {"StringLike": {"s3:prefix": ["models/*"]}}),
+    ]

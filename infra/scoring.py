@@ -1,0 +1,154 @@
+"""How the fleet is watched: the scoring function, run whenever processing commits, its table, and whom it tells."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import current_account
+from infra.function import FunctionDefaults, PythonFunction
+from infra.inference import ServingArgs, serving_environment, serving_statements
+from infra.policies import Statement, allow, compact_json, document
+from infra.table import string_keyed_table
+
+_COMMITTED = "processed/checkpoint.json"
+
+
+class NoticeTopicArgs(TypedDict, total=False):
+    """What a topic for people is made of."""
+
+    kms_key_arn: pulumi.Input[str] | None
+    """Key that encrypts the messages (default: SNS's own)."""
+
+
+class NoticeTopic(pulumi.ComponentResource):
+    """The SNS topic that people subscribe to; the message attribute `about` is `machine` or `training`. TLS only.
+
+    Example:
+        >>> topic = NoticeTopic("notices", {})
+        >>> pulumi.export("notice_topic_arn", topic.arn)
+
+    """
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: NoticeTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:scoring:NoticeTopic", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        topic = aws.sns.Topic(name, kms_master_key_id=args.get("kms_key_arn") or "alias/aws/sns", opts=child)
+        refuse_plain_text = Statement(
+            Sid="RefusePlainText",
+            Effect="Deny",
+            Principal="*",
+            Action=["sns:Publish"],
+            Resource=[topic.arn],
+            Condition={"Bool": {"aws:SecureTransport": "false"}},
+        )
+        aws.sns.TopicPolicy(f"{name}-policy", arn=topic.arn, policy=document([refuse_plain_text]), opts=child)
+        self.arn = topic.arn
+        self.register_outputs({"arn": self.arn})
+
+
+class ScoringArgs(ServingArgs):
+    """What scoring is made of."""
+
+    notice_topic_arn: pulumi.Input[str]
+    timeout_seconds: int
+    protect: NotRequired[bool]
+    """Refuse to delete the table (default: no)."""
+
+
+class Scoring(pulumi.ComponentResource):
+    """Predictions of the whole fleet after each scheduled run of processing, and a message for each change of state.
+
+    The bucket tells EventBridge of the checkpoint, which moves when features are committed; that starts the function.
+
+    Example:
+        >>> scoring = Scoring("scoring", {
+        ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
+        ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
+        ...     "layers": [model_layer.arn], "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
+        ...     "notice_topic_arn": topic.arn, "timeout_seconds": 120,
+        ... })
+        >>> pulumi.export("predictions_table_name", scoring.predictions.name)
+
+    """
+
+    function: PythonFunction
+    predictions: aws.dynamodb.Table
+    rule_name: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ScoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:scoring:Scoring", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        functions: FunctionDefaults = {**args.get("functions", {})}
+        self.predictions = string_keyed_table(
+            f"{name}-predictions",
+            {"protect": args.get("protect", False), "kms_key_arn": functions.get("kms_key_arn")},
+            self,
+            hash_key="machine_id",
+        )
+        self.function = PythonFunction(
+            f"{name}-fleet",
+            {
+                **functions,
+                "layers": args["layers"],
+                "handler": "handlers.scoring.handler",
+                "service": "scoring",
+                "environment": {
+                    **serving_environment(args),
+                    "PREDICTIONS_TABLE": self.predictions.name,
+                    "NOTICE_TOPIC_ARN": args["notice_topic_arn"],
+                },
+                "statements": [
+                    *serving_statements(args),
+                    allow("ReadFeatures", ["dynamodb:Scan"], [args["realtime_features_arn"]]),
+                    allow(
+                        "KeepPredictions",
+                        ["dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+                        [self.predictions.arn],
+                    ),
+                    allow(
+                        "KeepHistory", ["s3:PutObject"], [pulumi.Output.concat(args["bucket_arn"], "/predictions/*")]
+                    ),
+                    allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
+                ],
+                "timeout_seconds": args["timeout_seconds"],
+                "memory_mb": args["memory_mb"],
+            },
+            child,
+        )
+        self.rule_name = self._run_when_committed(name, args)
+        self.register_outputs({"function_name": self.function.name, "predictions_table": self.predictions.name})
+
+    def _run_when_committed(self, name: str, args: ScoringArgs) -> pulumi.Output[str]:
+        child = pulumi.ResourceOptions(parent=self)
+        rule = aws.cloudwatch.EventRule(
+            f"{name}-rule",
+            description="Processing has committed features",
+            event_pattern=compact_json(
+                {
+                    "source": ["aws.s3"],
+                    "detail-type": ["Object Created"],
+                    "detail": {"bucket": {"name": [args["bucket_name"]]}, "object": {"key": [_COMMITTED]}},
+                }
+            ),
+            opts=child,
+        )
+        permission = aws.lambda_.Permission(
+            f"{name}-permission",
+            action="lambda:InvokeFunction",
+            function=self.function.name,
+            principal="events.amazonaws.com",
+            source_account=current_account(self).id,
+            source_arn=rule.arn,
+            opts=child,
+        )
+        aws.cloudwatch.EventTarget(
+            f"{name}-target",
+            rule=rule.name,
+            arn=self.function.arn,
+            retry_policy={"maximum_event_age_in_seconds": 3600, "maximum_retry_attempts": 10},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
+        )
+        return rule.name
