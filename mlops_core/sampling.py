@@ -34,6 +34,7 @@ from mlops_core.random_streams import (
 from mlops_core.run_path import FloatArray, RunPath, smooth_noise_of_hours
 
 BLOCK = 16_384
+_PHASES = range(8, 1025)  # ticks an hour for which whole rows are cheaper than looking up each tick's hour
 _LANE_MASK = np.uint64(LANE_LEVELS - 1)
 
 
@@ -44,13 +45,21 @@ class Ticks(NamedTuple):
     hours: NDArray[np.int64]  # since the epoch
     passed: FloatArray  # part of the hour that has passed, in [0, 1)
     counters: NDArray[np.uint64]  # moments times GAMMA, the counter's part of a random word
+    phases: FloatArray | None  # `passed` of any hour's ticks, where all hours have the same
 
     @classmethod
     def between(cls, start: int, end: int, step: int) -> "Ticks":
         """Return the multiples of `step` in `[start, end)`."""
         moments = np.arange(-(-start // step) * step, end, step, dtype=np.int64)
         hours = moments // HOUR
-        return cls(moments, hours, (moments - hours * HOUR) / HOUR, moments.astype(np.uint64) * np.uint64(GAMMA))
+        same = HOUR % step == 0 and HOUR // step in _PHASES
+        return cls(
+            moments,
+            hours,
+            (moments - hours * HOUR) / HOUR,
+            moments.astype(np.uint64) * np.uint64(GAMMA),
+            np.arange(0, HOUR, step, dtype=np.int64) / HOUR if same else None,
+        )
 
     def span(self, start: int, end: int) -> slice:
         """Return where the ticks of `[start, end)` lie."""
@@ -63,7 +72,7 @@ class Sampler:
     """What the readings of all machines of a fleet have in common.
 
     `temperature_added` and `vibration_factor` say what each of the 4,096 levels of a random lane does to a reading;
-    `ambient` is by hour, from that of the first tick to the one after the last; `words` to `terms` are scratch space
+    `ambient` is by hour, from that of the first tick to the one after the last; `words` to `line` are scratch space
     for one block of ticks.
     """
 
@@ -76,6 +85,7 @@ class Sampler:
     shifted: NDArray[np.uint64]
     indices: NDArray[np.intp]
     terms: FloatArray
+    line: FloatArray
 
     @classmethod
     def of(cls, law: DegradationLaw, seed: int, ticks: Ticks) -> "Sampler":
@@ -92,6 +102,7 @@ class Sampler:
             shifted=np.empty(BLOCK, np.uint64),
             indices=np.empty(BLOCK, np.intp),
             terms=np.empty(BLOCK),
+            line=np.empty(BLOCK + 2 * _PHASES.stop),
         )
 
     def sample_run(
@@ -103,20 +114,17 @@ class Sampler:
         hours = self.ticks.hours
         first, past = int(hours[span.start]), int(hours[span.stop - 1]) + 2
         temperature, vibration = self._levels(nameplate, path, first, past)
+        slopes = np.diff(temperature), np.diff(vibration)
         for begin in range(span.start, span.stop, BLOCK):
             block = slice(begin, min(begin + BLOCK, span.stop))
-            size, passed = block.stop - begin, self.ticks.passed[block]
             out = slice(begin - span.start, block.stop - span.start)
-            shifted = self.shifted[:size]
-            words = _upper_words(nameplate.noise_key, self.ticks.counters[block], self.words[:size], shifted)
-            indices, terms = np.subtract(hours[block], first, out=self.indices[:size]), self.terms[:size]
-            warmth, shaking = temperatures[out], vibrations[out]
-            _join_levels(temperature, indices, passed, terms, warmth)
-            _join_levels(vibration, indices, passed, terms, shaking)
-            np.add(warmth, _drawn(self.temperature_added, words, TEMPERATURE_LANE, shifted, terms), out=warmth)
-            np.multiply(shaking, _drawn(self.vibration_factor, words, VIBRATION_LANE, shifted, terms), out=shaking)
-            _round_to_steps(warmth, TEMPERATURE_STEPS)
-            _round_to_steps(shaking, VIBRATION_STEPS)
+            words = self._upper_words(nameplate.noise_key, block)
+            line = self._line(temperature, slopes[0], first, block)
+            np.add(line, self._drawn(self.temperature_added, words, TEMPERATURE_LANE), out=temperatures[out])
+            line = self._line(vibration, slopes[1], first, block)
+            np.multiply(line, self._drawn(self.vibration_factor, words, VIBRATION_LANE), out=vibrations[out])
+            _round_to_steps(temperatures[out], TEMPERATURE_STEPS)
+            _round_to_steps(vibrations[out], VIBRATION_STEPS)
 
     def _levels(self, nameplate: Nameplate, path: RunPath, first: int, past: int) -> tuple[FloatArray, FloatArray]:
         known = slice(first - path.first_hour, past - path.first_hour)
@@ -126,40 +134,42 @@ class Sampler:
             smooth_noise_of_hours,
         )  # fmt: skip
 
+    def _line(self, levels: FloatArray, slopes: FloatArray, first: int, block: slice) -> FloatArray:
+        """Return the straight lines between hourly levels (from hour `first` on) at a block of ticks."""
+        size, phases = block.stop - block.start, self.ticks.phases
+        if phases is None:
+            indices = np.subtract(self.ticks.hours[block], first, out=self.indices[:size])
+            line = np.take(slopes, indices, out=self.line[:size], mode="clip")  # "clip" writes to `out` unbuffered
+            np.multiply(line, self.ticks.passed[block], out=line)
+            return np.add(line, np.take(levels, indices, out=self.terms[:size], mode="clip"), out=line)
+        phase = round(float(self.ticks.passed[block.start]) * len(phases))
+        hour = int(self.ticks.hours[block.start]) - first
+        rows = slice(hour, hour - (-(phase + size) // len(phases)))
+        lines = self.line[: (rows.stop - rows.start) * len(phases)].reshape(-1, len(phases))
+        np.multiply(slopes[rows, None], phases, out=lines)
+        np.add(lines, levels[rows, None], out=lines)
+        return self.line[phase : phase + size]
 
-def _upper_words(
-    key: int, counters: NDArray[np.uint64], words: NDArray[np.uint64], shifted: NDArray[np.uint64]
-) -> NDArray[np.uint64]:
-    """Write `random_streams.random_word` of counters already multiplied by GAMMA to `words`.
+    def _upper_words(self, key: int, block: slice) -> NDArray[np.uint64]:
+        """Return `random_streams.random_word` of a block of ticks.
 
-    Right in the upper 31 bits only: the last step of the finaliser does not touch them, and is left out.
-    """
-    np.add(counters, np.uint64(key), out=words)
-    for shift, factor in ((30, FIRST_FACTOR), (27, SECOND_FACTOR)):
-        np.right_shift(words, np.uint64(shift), out=shifted)
-        np.bitwise_xor(words, shifted, out=words)
-        np.multiply(words, np.uint64(factor), out=words)
-    return words
+        Right in the upper 31 bits only: the last step of the finaliser does not touch them, and is left out.
+        """
+        counters = self.ticks.counters[block]
+        shifted = self.shifted[: len(counters)]
+        words = np.add(counters, np.uint64(key), out=self.words[: len(counters)])
+        for shift, factor in ((30, FIRST_FACTOR), (27, SECOND_FACTOR)):
+            np.right_shift(words, np.uint64(shift), out=shifted)
+            np.bitwise_xor(words, shifted, out=words)
+            np.multiply(words, np.uint64(factor), out=words)
+        return words
 
-
-def _join_levels(
-    levels: FloatArray, indices: NDArray[np.intp], passed: FloatArray, terms: FloatArray, out: FloatArray
-) -> None:
-    """Write the straight lines between hourly levels to `out`."""
-    np.take(np.diff(levels), indices, out=terms, mode="clip")  # "clip" writes to `out` without a buffer
-    np.multiply(terms, passed, out=terms)
-    np.take(levels, indices, out=out, mode="clip")
-    np.add(out, terms, out=out)
-
-
-def _drawn(
-    table: FloatArray, words: NDArray[np.uint64], number: int, shifted: NDArray[np.uint64], out: FloatArray
-) -> FloatArray:
-    """Write the table's entry for lane `number` of each word to `out`."""
-    np.right_shift(words, np.uint64(64 - LANE_BITS * (number + 1)), out=shifted)
-    if number:
-        np.bitwise_and(shifted, _LANE_MASK, out=shifted)
-    return np.take(table, shifted.view(np.int64), out=out, mode="clip")
+    def _drawn(self, table: FloatArray, words: NDArray[np.uint64], number: int) -> FloatArray:
+        """Return the table's entry for lane `number` of each word."""
+        shifted = np.right_shift(words, np.uint64(64 - LANE_BITS * (number + 1)), out=self.shifted[: len(words)])
+        if number:
+            np.bitwise_and(shifted, _LANE_MASK, out=shifted)
+        return np.take(table, shifted.view(np.int64), out=self.terms[: len(words)], mode="clip")
 
 
 def _round_to_steps(values: FloatArray, steps: float) -> None:

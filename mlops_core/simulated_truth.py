@@ -89,8 +89,10 @@ def truth_rows(law: DegradationLaw, paths: Sequence[MachinePath], start: int, en
         return pl.DataFrame(schema=TRUTH)
     lengths = [len(segment.hours) for segment in segments]
 
+    number = pl.Series(np.repeat(np.arange(len(segments), dtype=np.uint32), lengths))
+
     def spread(names: list[str]) -> pl.Series:
-        return pl.Series(names, dtype=pl.String).gather(np.repeat(np.arange(len(names), dtype=np.uint32), lengths))
+        return pl.Series(names, dtype=pl.String)[number]
 
     moments = np.concatenate([segment.hours for segment in segments]) * HOUR
     statuses = pl.Series([status.value for status in _STATUSES], dtype=pl.String)
@@ -99,7 +101,7 @@ def truth_rows(law: DegradationLaw, paths: Sequence[MachinePath], start: int, en
             "machine_id": spread([segment.machine_id for segment in segments]),
             "event_timestamp": pl.Series(moments).cast(TIMESTAMP),
             "run_id": spread([run_id(segment.machine_id, segment.run.number) for segment in segments]),
-            "true_status": statuses.gather(np.concatenate([segment.statuses for segment in segments])),
+            "true_status": statuses[pl.Series(np.concatenate([segment.statuses for segment in segments]))],
             "true_health_index": 1.0 - np.concatenate([segment.damage for segment in segments]),
             "true_rul_hours": pl.Series(np.concatenate([segment.rul_hours for segment in segments]), nan_to_null=True),
             "true_failure_mode": spread([segment.run.mode.name for segment in segments]),

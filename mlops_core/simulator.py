@@ -31,7 +31,7 @@ from mlops_core.windows import MICROSECOND, parse_duration
 
 __all__ = ["RUNS", "TRUTH", "SimulatedHistory", "simulate_fleet"]
 
-SMALL_PART = 4096  # rows
+SHORT_PART, LONGEST_PART = 4_096, 16_384  # rows
 
 
 @dataclass(frozen=True)
@@ -125,36 +125,34 @@ def _readings(sampler: Sampler, paths: Sequence[MachinePath]) -> pl.DataFrame:
     for path, machine_spans, count in zip(paths, spans, counts, strict=True):
         _sample_machine(sampler, path, machine_spans, values[first : first + 2 * count].reshape(2, count))
         first += 2 * count
-    parts = _parts(sampler, paths, spans, pl.Series(values), max(counts))
-    columns = next(parts)
-    number = 1
+    columns, *parts = _parts(sampler, paths, spans, pl.Series(values))
     for part in parts:
-        number += 1
         for column, piece in zip(columns, part, strict=True):
             column.append(piece)
     readings = pl.DataFrame(dict(zip(READINGS, columns, strict=True)))
-    # Large parts stay apart, a chunk each: they share what is equal, and copying costs as much time as making them.
-    return readings.rechunk() if len(values) < SMALL_PART * number else readings
+    # Long parts stay apart, a chunk each: they share what is equal, and copying costs as much time as making them.
+    return readings.rechunk() if readings.height < SHORT_PART * (1 + len(parts)) else readings
 
 
 def _parts(
-    sampler: Sampler, paths: Sequence[MachinePath], spans: Sequence[Sequence[slice]], values: pl.Series, longest: int
+    sampler: Sampler, paths: Sequence[MachinePath], spans: Sequence[Sequence[slice]], values: pl.Series
 ) -> Iterator[tuple[pl.Series, ...]]:
-    """Give the columns of READINGS for each machine, channel and run, as views of common ones."""
+    """Give the columns of READINGS piece by piece, as views of common ones."""
     timestamps = pl.Series(sampler.ticks.moments).cast(TIMESTAMP)
-    channels = [_repeated(name, longest) for name in ("temperature", "vibration")]
+    channels = [_repeated(name, LONGEST_PART) for name in ("temperature", "vibration")]
     done = 0
     for path, machine_spans in zip(paths, spans, strict=True):
-        machine_ids = _repeated(path.machine_id, max(span.stop - span.start for span in machine_spans))
+        machine_ids = _repeated(path.machine_id, LONGEST_PART)
         for names, span in product(channels, machine_spans):
-            count = span.stop - span.start
-            yield (
-                machine_ids.slice(0, count),
-                names.slice(0, count),
-                timestamps.slice(span.start, count),
-                values.slice(done, count),
-            )
-            done += count
+            for first in range(span.start, span.stop, LONGEST_PART):
+                count = min(LONGEST_PART, span.stop - first)
+                yield (
+                    machine_ids.slice(0, count),
+                    names.slice(0, count),
+                    timestamps.slice(first, count),
+                    values.slice(done, count),
+                )
+                done += count
 
 
 def _repeated(text: str, count: int) -> pl.Series:
