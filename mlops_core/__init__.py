@@ -11,20 +11,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mlops_core.buckets import BUCKETS, bucket_readings, features_from_buckets, merge_buckets
-    from mlops_core.degradation import Advance, MachineState, MachineStatus, advance, new_machine
+    from mlops_core.bearings import BearingGeometry, DefectFrequencies
+    from mlops_core.boosting import TreeSettings
+    from mlops_core.buckets import BUCKETS, BucketError, bucket_readings, features_from_buckets, merge_buckets
+    from mlops_core.degradation import Advance, Failure, MachineState, MachineStatus, Sample, advance, new_machine
+    from mlops_core.degradation_law import DegradationLaw, MaintenancePolicy
+    from mlops_core.derived_features import add_age, add_drift, add_evaluation_zones, machine_baselines
     from mlops_core.errors import (
+        ColumnTypeError,
+        ColumnValueError,
+        FrameTypeError,
         InvalidArgumentError,
         MessageRejectedError,
+        MissingColumnError,
         MlopsError,
         QuarantineReason,
         SchemaError,
+        UnknownChannelError,
     )
+    from mlops_core.evaluation import Evaluation, evaluate
+    from mlops_core.failure_modes import FAILURE_MODES, FailureMode
+    from mlops_core.feature_table import TimeSpanError
     from mlops_core.features import EXTRA_STATISTICS, STATISTICS, compute_features
-    from mlops_core.labels import label_features
+    from mlops_core.held_out import TimeSplit, split_by_time
+    from mlops_core.labels import LABELS, MAINTENANCE, label_features
     from mlops_core.machines import CHANNELS, Channel, channel_registry
+    from mlops_core.model_bundle import ModelBundle, load_bundle
+    from mlops_core.model_errors import (
+        BundleError,
+        CorruptBundleError,
+        EmptyFeaturesError,
+        FeatureMismatchError,
+        HeldOutRunsError,
+        IncompleteBundleError,
+        SwappedBundleError,
+        UnjudgeableError,
+        UnsupportedBundleError,
+        UntrainableError,
+        UntrainableReason,
+    )
+    from mlops_core.normalisation import ConditionNormaliser, learn_normaliser
+    from mlops_core.operating_conditions import OperatingConditions
+    from mlops_core.prediction import Prediction, predict, predict_one
+    from mlops_core.promotion import Verdict, compare_models
     from mlops_core.realism import measure_realism
+    from mlops_core.reasons import Reason
     from mlops_core.schema import FAILURES, READINGS, normalise_failures, normalise_readings
+    from mlops_core.sensor_faults import SENSOR_FAULTS, FaultyReadings, SensorFaults, inject_sensor_faults
     from mlops_core.severity import (
         ZONE_BOUNDARIES,
         EvaluationZone,
@@ -32,77 +65,161 @@ if TYPE_CHECKING:
         evaluation_zone,
         evaluation_zone_expression,
     )
+    from mlops_core.simulated_truth import RUNS, TRUTH
     from mlops_core.simulator import SimulatedHistory, simulate_fleet
-    from mlops_core.telemetry import (
-        FailureEvent,
-        Message,
-        Reading,
-        failure_message,
-        parse_message,
-        reading_message,
-    )
+    from mlops_core.telemetry import FailureEvent, Message, Reading, failure_message, parse_message, reading_message
+    from mlops_core.training import TrainingSettings, train
+    from mlops_core.waveforms import BURSTS, WAVEFORM_FEATURES, readings_from_waveforms, waveform_features
+    from mlops_core.window_statistics import StatisticError
+    from mlops_core.windows import DurationError, NaiveTimeError, WindowError
 
 _MODULES = {
-    "buckets": ("BUCKETS", "bucket_readings", "features_from_buckets", "merge_buckets"),
-    "degradation": ("Advance", "MachineState", "MachineStatus", "advance", "new_machine"),
-    "errors": ("InvalidArgumentError", "MessageRejectedError", "MlopsError", "QuarantineReason", "SchemaError"),
-    "features": ("EXTRA_STATISTICS", "STATISTICS", "compute_features"),
-    "labels": ("label_features",),
-    "machines": ("CHANNELS", "Channel", "channel_registry"),
-    "realism": ("measure_realism",),
-    "schema": ("FAILURES", "READINGS", "normalise_failures", "normalise_readings"),
-    "severity": (
-        "ZONE_BOUNDARIES",
-        "EvaluationZone",
-        "ZoneBoundaries",
-        "evaluation_zone",
-        "evaluation_zone_expression",
+    "bearings": "BearingGeometry DefectFrequencies",
+    "boosting": "TreeSettings",
+    "buckets": "BUCKETS BucketError bucket_readings features_from_buckets merge_buckets",
+    "degradation": "Advance Failure MachineState MachineStatus Sample advance new_machine",
+    "degradation_law": "DegradationLaw MaintenancePolicy",
+    "derived_features": "add_age add_drift add_evaluation_zones machine_baselines",
+    "errors": (
+        "ColumnTypeError ColumnValueError FrameTypeError InvalidArgumentError MessageRejectedError "
+        "MissingColumnError MlopsError QuarantineReason SchemaError UnknownChannelError"
     ),
-    "simulator": ("SimulatedHistory", "simulate_fleet"),
-    "telemetry": ("FailureEvent", "Message", "Reading", "failure_message", "parse_message", "reading_message"),
+    "evaluation": "Evaluation evaluate",
+    "failure_modes": "FAILURE_MODES FailureMode",
+    "feature_table": "TimeSpanError",
+    "features": "EXTRA_STATISTICS STATISTICS compute_features",
+    "held_out": "TimeSplit split_by_time",
+    "labels": "LABELS MAINTENANCE label_features",
+    "machines": "CHANNELS Channel channel_registry",
+    "model_bundle": "ModelBundle load_bundle",
+    "model_errors": (
+        "BundleError CorruptBundleError EmptyFeaturesError FeatureMismatchError HeldOutRunsError "
+        "IncompleteBundleError SwappedBundleError UnjudgeableError UnsupportedBundleError UntrainableError "
+        "UntrainableReason"
+    ),
+    "normalisation": "ConditionNormaliser learn_normaliser",
+    "operating_conditions": "OperatingConditions",
+    "prediction": "Prediction predict predict_one",
+    "promotion": "Verdict compare_models",
+    "realism": "measure_realism",
+    "reasons": "Reason",
+    "schema": "FAILURES READINGS normalise_failures normalise_readings",
+    "sensor_faults": "SENSOR_FAULTS FaultyReadings SensorFaults inject_sensor_faults",
+    "severity": "ZONE_BOUNDARIES EvaluationZone ZoneBoundaries evaluation_zone evaluation_zone_expression",
+    "simulated_truth": "RUNS TRUTH",
+    "simulator": "SimulatedHistory simulate_fleet",
+    "telemetry": "FailureEvent Message Reading failure_message parse_message reading_message",
+    "training": "TrainingSettings train",
+    "waveforms": "BURSTS WAVEFORM_FEATURES readings_from_waveforms waveform_features",
+    "window_statistics": "StatisticError",
+    "windows": "DurationError NaiveTimeError WindowError",
 }
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 __all__ = [
     "BUCKETS",
+    "BURSTS",
     "CHANNELS",
     "EXTRA_STATISTICS",
     "FAILURES",
+    "FAILURE_MODES",
+    "LABELS",
+    "MAINTENANCE",
     "READINGS",
+    "RUNS",
+    "SENSOR_FAULTS",
     "STATISTICS",
+    "TRUTH",
+    "WAVEFORM_FEATURES",
     "ZONE_BOUNDARIES",
     "Advance",
+    "BearingGeometry",
+    "BucketError",
+    "BundleError",
     "Channel",
+    "ColumnTypeError",
+    "ColumnValueError",
+    "ConditionNormaliser",
+    "CorruptBundleError",
+    "DefectFrequencies",
+    "DegradationLaw",
+    "DurationError",
+    "EmptyFeaturesError",
+    "Evaluation",
     "EvaluationZone",
+    "Failure",
     "FailureEvent",
+    "FailureMode",
+    "FaultyReadings",
+    "FeatureMismatchError",
+    "FrameTypeError",
+    "HeldOutRunsError",
+    "IncompleteBundleError",
     "InvalidArgumentError",
     "MachineState",
     "MachineStatus",
+    "MaintenancePolicy",
     "Message",
     "MessageRejectedError",
+    "MissingColumnError",
     "MlopsError",
+    "ModelBundle",
+    "NaiveTimeError",
+    "OperatingConditions",
+    "Prediction",
     "QuarantineReason",
     "Reading",
+    "Reason",
+    "Sample",
     "SchemaError",
+    "SensorFaults",
     "SimulatedHistory",
+    "StatisticError",
+    "SwappedBundleError",
+    "TimeSpanError",
+    "TimeSplit",
+    "TrainingSettings",
+    "TreeSettings",
+    "UnjudgeableError",
+    "UnknownChannelError",
+    "UnsupportedBundleError",
+    "UntrainableError",
+    "UntrainableReason",
+    "Verdict",
+    "WindowError",
     "ZoneBoundaries",
+    "add_age",
+    "add_drift",
+    "add_evaluation_zones",
     "advance",
     "bucket_readings",
     "channel_registry",
+    "compare_models",
     "compute_features",
+    "evaluate",
     "evaluation_zone",
     "evaluation_zone_expression",
     "failure_message",
     "features_from_buckets",
+    "inject_sensor_faults",
     "label_features",
+    "learn_normaliser",
+    "load_bundle",
+    "machine_baselines",
     "measure_realism",
     "merge_buckets",
     "new_machine",
     "normalise_failures",
     "normalise_readings",
     "parse_message",
+    "predict",
+    "predict_one",
     "reading_message",
+    "readings_from_waveforms",
     "simulate_fleet",
+    "split_by_time",
+    "train",
+    "waveform_features",
 ]
 
 
