@@ -15,12 +15,12 @@ from mlops_core.degradation_law import (
     TEMPERATURE_STEPS,
     VIBRATION_STEPS,
     DegradationLaw,
-    Nameplate,
+    Machine,
     Run,
     damage_rate,
     draw_run,
     load_at,
-    nameplate_of,
+    machine_of,
     sensor_levels,
     temperature_added,
     vibration_factor,
@@ -109,7 +109,7 @@ def advance(state: MachineState, until: datetime, *, interval: timedelta | str) 
     end, step = microseconds(until), parse_duration(interval) // MICROSECOND
     if end < microseconds(state.event_timestamp):
         raise InvalidArgumentError("until", until, f"lies before the state, at {state.event_timestamp.isoformat()}")
-    machine = _Machine(state.law, state.seed, state.machine_id, nameplate_of(state.seed, state.machine_id))
+    machine = machine_of(state.law, state.seed, state.machine_id)
     progress = _progress_of(machine, state)
     readings: list[Sample] = []
     failures: list[Failure] = []
@@ -131,13 +131,6 @@ def failure_of(machine_id: str, run: Run, at: int) -> Failure:
     return Failure(machine_id, at_moment(at), mode.event_code, run.measured_at_failure, mode.threshold)
 
 
-class _Machine(NamedTuple):
-    law: DegradationLaw
-    seed: int
-    machine_id: str
-    nameplate: Nameplate
-
-
 class _Progress(NamedTuple):
     moment: int
     run: Run
@@ -146,33 +139,33 @@ class _Progress(NamedTuple):
     stop: Stop | None = None  # what keeps the machine from working
 
 
-def _progress_of(machine: _Machine, state: MachineState) -> _Progress:
+def _progress_of(machine: Machine, state: MachineState) -> _Progress:
     stop = None
     if state.returned_to_service_at is not None:
         returns_at = microseconds(state.returned_to_service_at)
         stop = Stop(microseconds(state.event_timestamp), returns_at, state.status is MachineStatus.FAILED)
     return _Progress(
         microseconds(state.event_timestamp),
-        draw_run(machine.law, machine.seed, machine.machine_id, machine.nameplate, state.run_number),
+        draw_run(machine, state.run_number),
         microseconds(state.run_started_at),
         state.damage_at_hour,
         stop,
     )
 
 
-def _rest(machine: _Machine, progress: _Progress, stop: Stop, end: int) -> _Progress:
+def _rest(machine: Machine, progress: _Progress, stop: Stop, end: int) -> _Progress:
     """Pass a repair as far as `end` allows, and begin the next run where it is over."""
     if end < stop.returns_at:
         return progress._replace(moment=end)
-    run = draw_run(machine.law, machine.seed, machine.machine_id, machine.nameplate, progress.run.number + 1)
+    run = draw_run(machine, progress.run.number + 1)
     return _Progress(stop.returns_at, run, stop.returns_at, run.initial_damage)
 
 
-def _work(machine: _Machine, progress: _Progress, end: int) -> _Progress:
+def _work(machine: Machine, progress: _Progress, end: int) -> _Progress:
     """Work to the end of this hour, or to `end` or the end of the run where they come first."""
     hour = progress.moment // HOUR
     base, hour_end = max(hour * HOUR, progress.run_started), (hour + 1) * HOUR
-    rate = damage_rate(machine.law, progress.run, load_at(machine.law, machine.nameplate, hour))
+    rate = damage_rate(machine.law, progress.run, load_at(machine, hour))
     grown = progress.damage + rate * ((hour_end - base) / HOUR)
     stop = planned_stop(machine.law, progress.run_started)
     if grown >= 1.0:
@@ -186,14 +179,14 @@ def _work(machine: _Machine, progress: _Progress, end: int) -> _Progress:
     return progress._replace(moment=hour_end, damage=grown)
 
 
-def _readings(machine: _Machine, progress: _Progress, until: int, step: int) -> list[Sample]:
+def _readings(machine: Machine, progress: _Progress, until: int, step: int) -> list[Sample]:
     """Return the readings from `progress.moment` to `until`, which lie in one hour."""
     hour = progress.moment // HOUR
     ticks = range(-(-progress.moment // step) * step, until, step)
     if not ticks:
         return []
-    law, nameplate, run = machine.law, machine.nameplate, progress.run
-    load = load_at(law, nameplate, hour)
+    law, run = machine.law, progress.run
+    load = load_at(machine, hour)
     span = ((hour + 1) * HOUR - max(hour * HOUR, progress.run_started)) / HOUR
     grown = progress.damage + damage_rate(law, run, load) * span
     temperature, vibration = _levels(machine, run, hour, progress.damage)
@@ -201,7 +194,7 @@ def _readings(machine: _Machine, progress: _Progress, until: int, step: int) -> 
     samples: list[Sample] = []
     for tick in ticks:
         passed = (tick - hour * HOUR) / HOUR
-        word = random_word(nameplate.noise_key, tick)
+        word = random_word(machine.nameplate.noise_key, tick)
         warmth = temperature + (next_temperature - temperature) * passed
         warmth = warmth + temperature_added(law, standard_normal(lane(word, TEMPERATURE_LANE)))
         shaking = vibration + (next_vibration - vibration) * passed
@@ -212,20 +205,11 @@ def _readings(machine: _Machine, progress: _Progress, until: int, step: int) -> 
     return samples
 
 
-def _levels(machine: _Machine, run: Run, hour: int, damage: float) -> tuple[float, float]:
-    load = load_at(machine.law, machine.nameplate, hour)
+def _levels(machine: Machine, run: Run, hour: int, damage: float) -> tuple[float, float]:
+    load = load_at(machine, hour)
     ambient = ambient_temperature(machine.law.conditions, machine.seed, hour)
-    return sensor_levels(machine.law, machine.nameplate, run, hour, load, ambient, damage)
+    return sensor_levels(machine, run, hour, load, ambient, damage)
 
 
-def _state_of(machine: _Machine, progress: _Progress) -> MachineState:
-    return state_at(
-        machine.law,
-        machine.seed,
-        machine.machine_id,
-        progress.moment,
-        progress.run,
-        progress.run_started,
-        progress.damage,
-        progress.stop,
-    )
+def _state_of(machine: Machine, progress: _Progress) -> MachineState:
+    return state_at(machine, progress.moment, progress.run, progress.run_started, progress.damage, progress.stop)

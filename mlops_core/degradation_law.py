@@ -97,6 +97,15 @@ class Nameplate(NamedTuple):
     noise_key: int
 
 
+class Machine(NamedTuple):
+    """One machine under a law."""
+
+    law: DegradationLaw
+    seed: int
+    machine_id: str
+    nameplate: Nameplate
+
+
 class Run(NamedTuple):
     """What chance decides once per run to failure."""
 
@@ -112,21 +121,23 @@ class Run(NamedTuple):
     repair_seconds: int  # from this run's failure to the return to service
 
 
-def nameplate_of(seed: int, machine_id: str) -> Nameplate:
-    """Return a machine's nameplate."""
+def machine_of(law: DegradationLaw, seed: int, machine_id: str) -> Machine:
+    """Return a machine with its nameplate."""
     key = stream_key(seed, machine_id, "nameplate")
-    return Nameplate(
+    nameplate = Nameplate(
         rest_vibration=_within(REST_VIBRATION_MM_S, uniform(key, 0)),
         rise=_within(RISE_CELSIUS, uniform(key, 1)),
         load_key=stream_key(seed, machine_id, "load"),
         wander_key=stream_key(seed, machine_id, "wander"),
         noise_key=stream_key(seed, machine_id, "noise"),
     )
+    return Machine(law, seed, machine_id, nameplate)
 
 
-def draw_run(law: DegradationLaw, seed: int, machine_id: str, nameplate: Nameplate, number: int) -> Run:
+def draw_run(machine: Machine, number: int) -> Run:
     """Return run `number` (0: the first after commissioning) of a machine."""
-    key = stream_key(seed, machine_id, "run", number)
+    law, nameplate = machine.law, machine.nameplate
+    key = stream_key(machine.seed, machine.machine_id, "run", number)
     mode = _mode_at(law.failure_modes, uniform(key, 0))
     beyond = law.characteristic_life_hours * (-math.log(uniform(key, 1))) ** (1 / law.life_shape)
     end_level = mode.threshold * (1 + _within(mode.end_excess, uniform(key, 4)))
@@ -156,17 +167,16 @@ def damage_rate(law: DegradationLaw, run: Run, load: Quantity) -> Quantity:
     return load * load * load / (mean_cubed_load(law.conditions.load_variation) * run.life_hours)
 
 
-def load_at(law: DegradationLaw, nameplate: Nameplate, hour: Counter, noise: SmoothNoise = smooth_noise) -> Quantity:
+def load_at(machine: Machine, hour: Counter, noise: SmoothNoise = smooth_noise) -> Quantity:
     """Return the machine's load in an hour (counted from the epoch), as a fraction of its rated load.
 
     `noise` is another way to compute `smooth_noise`.
     """
-    return relative_load(law.conditions, nameplate.load_key, hour, noise)
+    return relative_load(machine.law.conditions, machine.nameplate.load_key, hour, noise)
 
 
 def sensor_levels(
-    law: DegradationLaw,
-    nameplate: Nameplate,
+    machine: Machine,
     run: Run,
     hour: Counter,
     load: Quantity,
@@ -178,6 +188,7 @@ def sensor_levels(
 
     `ambient` in degrees Celsius; `noise` is another way to compute `smooth_noise`.
     """
+    law, nameplate = machine.law, machine.nameplate
     grown = symptom(damage, run.onset, run.linear_share) * (1.0 + run.mode.load_sensitivity * (load - 1.0))
     vibration = nameplate.rest_vibration * (0.6 + 0.4 * load) + run.vibration_gain * grown
     vibration = vibration * (1.0 + law.wander * noise(nameplate.wander_key, hour, WANDER_HOURS, 0))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
-from mlops_core.degradation_law import DegradationLaw, Run, damage_rate, load_at, nameplate_of
+from mlops_core.degradation_law import DegradationLaw, Machine, Run, damage_rate, load_at
 from mlops_core.machines import MachineId
 from mlops_core.windows import EPOCH, MICROSECOND, NaiveTimeError
 
@@ -92,9 +92,7 @@ def stop_of(law: DegradationLaw, run: Run, run_started: int, failed_at: int) -> 
 
 
 def state_at(
-    law: DegradationLaw,
-    seed: int,
-    machine_id: str,
+    machine: Machine,
     moment: int,
     run: Run,
     run_started: int,
@@ -104,15 +102,15 @@ def state_at(
     """Return the state of a machine at `moment`; `stop` is the repair or planned service under way, if any."""
     if stop is None:
         hour = moment // HOUR
-        rate = damage_rate(law, run, load_at(law, nameplate_of(seed, machine_id), hour))
+        rate = damage_rate(machine.law, run, load_at(machine, hour))
         damage = damage_at_hour + rate * ((moment - max(hour * HOUR, run_started)) / HOUR)
         status = status_of(run.number, damage, (moment - run_started) / HOUR)
     else:
         damage = damage_at_hour
         status = MachineStatus.FAILED if stop.is_failure else MachineStatus.REPAIRED
     return MachineState(
-        machine_id=machine_id,
-        seed=seed,
+        machine_id=machine.machine_id,
+        seed=machine.seed,
         event_timestamp=at_moment(moment),
         status=status,
         health_index=max(0.0, 1.0 - damage),
@@ -120,7 +118,7 @@ def state_at(
         run_started_at=at_moment(run_started),
         damage_at_hour=damage_at_hour,
         returned_to_service_at=None if stop is None else at_moment(stop.returns_at),
-        law=law,
+        law=machine.law,
     )
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.degradation_law import DegradationLaw, Nameplate, Run, damage_rate, draw_run, load_at
+from mlops_core.degradation_law import DegradationLaw, Machine, Run, damage_rate, draw_run, load_at
 from mlops_core.machine_state import HOUR, MachineState, Stop, failure_moment, state_at, stop_of
 from mlops_core.random_streams import centred, random_word
 
@@ -36,8 +36,7 @@ class RunPath(NamedTuple):
 class MachinePath(NamedTuple):
     """The runs of one machine until a moment: the last one is under way, or its repair is, or it is not over."""
 
-    machine_id: str
-    nameplate: Nameplate
+    machine: Machine
     runs: tuple[RunPath, ...]
 
 
@@ -51,33 +50,29 @@ def smooth_noise_of_hours(key: int, hours: NDArray[np.uint64], period: int, numb
     return left + (knots[1:].take(index) - left) * ((position - index * period) / period)
 
 
-def machine_path(
-    law: DegradationLaw, seed: int, machine_id: str, nameplate: Nameplate, commissioned: int, end: int
-) -> MachinePath:
+def machine_path(machine: Machine, commissioned: int, end: int) -> MachinePath:
     """Return all runs that begin by `end`."""
-    paths = [_run_path(law, nameplate, draw_run(law, seed, machine_id, nameplate, 0), commissioned)]
+    paths = [_run_path(machine, draw_run(machine, 0), commissioned)]
     while paths[-1].stop.at < end and paths[-1].stop.returns_at <= end:
-        run = draw_run(law, seed, machine_id, nameplate, len(paths))
-        paths.append(_run_path(law, nameplate, run, paths[-1].stop.returns_at))
-    return MachinePath(machine_id, nameplate, tuple(paths))
+        paths.append(_run_path(machine, draw_run(machine, len(paths)), paths[-1].stop.returns_at))
+    return MachinePath(machine, tuple(paths))
 
 
-def final_state(law: DegradationLaw, seed: int, path: MachinePath, end: int) -> MachineState:
+def final_state(path: MachinePath, end: int) -> MachineState:
     """Return the state that `advance` would reach at `end`."""
     last = path.runs[-1]
     stop = last.stop if last.stop.at < end else None
-    damage = damage_at_stop(law, last) if stop else last.damage[end // HOUR - last.first_hour].item()
-    return state_at(law, seed, path.machine_id, end, last.run, last.started, damage, stop)
+    damage = damage_at_stop(path.machine.law, last) if stop else last.damage[end // HOUR - last.first_hour].item()
+    return state_at(path.machine, end, last.run, last.started, damage, stop)
 
 
-def _run_path(law: DegradationLaw, nameplate: Nameplate, run: Run, started: int) -> RunPath:
+def _run_path(machine: Machine, run: Run, started: int) -> RunPath:
+    law = machine.law
     first_hour = started // HOUR
     expected = run.life_hours * (1.0 - run.initial_damage)
     length = int(1.1 * expected) + 72
     while True:
-        load = load_at(
-            law, nameplate, np.arange(first_hour, first_hour + length, dtype=np.uint64), smooth_noise_of_hours
-        )
+        load = load_at(machine, np.arange(first_hour, first_hour + length, dtype=np.uint64), smooth_noise_of_hours)
         added = damage_rate(law, run, load)
         added[0] *= ((first_hour + 1) * HOUR - started) / HOUR
         damage = np.concatenate(([run.initial_damage], added)).cumsum()  # cumsum adds in order, as the step does

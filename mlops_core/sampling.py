@@ -16,7 +16,7 @@ from mlops_core.degradation_law import (
     TEMPERATURE_STEPS,
     VIBRATION_STEPS,
     DegradationLaw,
-    Nameplate,
+    Machine,
     sensor_levels,
     temperature_added,
     vibration_factor,
@@ -76,7 +76,6 @@ class Sampler:
     for one block of ticks.
     """
 
-    law: DegradationLaw
     ticks: Ticks
     temperature_added: FloatArray
     vibration_factor: FloatArray
@@ -93,7 +92,6 @@ class Sampler:
         normal = _standard_normals()
         first, past = (int(ticks.hours[0]), int(ticks.hours[-1]) + 2) if len(ticks.hours) else (0, 0)
         return cls(
-            law=law,
             ticks=ticks,
             temperature_added=temperature_added(law, normal),
             vibration_factor=vibration_factor(law, normal),
@@ -106,19 +104,19 @@ class Sampler:
         )
 
     def sample_run(
-        self, nameplate: Nameplate, path: RunPath, span: slice, temperatures: FloatArray, vibrations: FloatArray
+        self, machine: Machine, path: RunPath, span: slice, temperatures: FloatArray, vibrations: FloatArray
     ) -> None:
         """Write the readings of the ticks in `span`, which lie in one run, into two arrays of that length."""
         if span.start == span.stop:
             return
         hours = self.ticks.hours
         first, past = int(hours[span.start]), int(hours[span.stop - 1]) + 2
-        temperature, vibration = self._levels(nameplate, path, first, past)
+        temperature, vibration = self._levels(machine, path, first, past)
         slopes = np.diff(temperature), np.diff(vibration)
         for begin in range(span.start, span.stop, BLOCK):
             block = slice(begin, min(begin + BLOCK, span.stop))
             out = slice(begin - span.start, block.stop - span.start)
-            words = self._upper_words(nameplate.noise_key, block)
+            words = self._upper_words(machine.nameplate.noise_key, block)
             line = self._line(temperature, slopes[0], first, block)
             np.add(line, self._drawn(self.temperature_added, words, TEMPERATURE_LANE), out=temperatures[out])
             line = self._line(vibration, slopes[1], first, block)
@@ -126,13 +124,12 @@ class Sampler:
             _round_to_steps(temperatures[out], TEMPERATURE_STEPS)
             _round_to_steps(vibrations[out], VIBRATION_STEPS)
 
-    def _levels(self, nameplate: Nameplate, path: RunPath, first: int, past: int) -> tuple[FloatArray, FloatArray]:
+    def _levels(self, machine: Machine, path: RunPath, first: int, past: int) -> tuple[FloatArray, FloatArray]:
         known = slice(first - path.first_hour, past - path.first_hour)
         ambient = self.ambient[first - int(self.ticks.hours[0]) :][: past - first]
         return sensor_levels(
-            self.law, nameplate, path.run, path.hours[known], path.load[known], ambient, path.damage[known],
-            smooth_noise_of_hours,
-        )  # fmt: skip
+            machine, path.run, path.hours[known], path.load[known], ambient, path.damage[known], smooth_noise_of_hours
+        )
 
     def _line(self, levels: FloatArray, slopes: FloatArray, first: int, block: slice) -> FloatArray:
         """Return the straight lines between hourly levels (from hour `first` on) at a block of ticks."""

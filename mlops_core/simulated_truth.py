@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.degradation_law import DegradationLaw, Run
+from mlops_core.degradation_law import Machine, Run
 from mlops_core.machine_state import HOUR, REPAIRED_FOR_HOURS, WORN_BELOW, MachineStatus, at_moment
 from mlops_core.run_path import FloatArray, MachinePath, RunPath, damage_at_stop
 from mlops_core.schema import TIMESTAMP
@@ -60,7 +60,7 @@ def run_id(machine_id: str, number: int) -> str:
 
 def run_rows(paths: Sequence[MachinePath], end: int) -> pl.DataFrame:
     """Return RUNS of the runs that begin before `end`."""
-    rows = [_run_row(path.machine_id, run, end) for path in paths for run in path.runs]
+    rows = [_run_row(path.machine.machine_id, run, end) for path in paths for run in path.runs]
     return pl.DataFrame(rows, schema=RUNS, orient="row")
 
 
@@ -82,9 +82,9 @@ def _run_row(machine_id: str, path: RunPath, end: int) -> tuple[object, ...]:
     )
 
 
-def truth_rows(law: DegradationLaw, paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFrame:
+def truth_rows(paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFrame:
     """Return TRUTH for the full hours in `[start, end)`, from each machine's commissioning on."""
-    segments = [_segment(law, path.machine_id, run, start, end) for path in paths for run in path.runs]
+    segments = [_segment(path.machine, run, start, end) for path in paths for run in path.runs]
     if not segments:
         return pl.DataFrame(schema=TRUTH)
     lengths = [len(segment.hours) for segment in segments]
@@ -123,13 +123,13 @@ class _Segment(NamedTuple):
     load: FloatArray
 
 
-def _segment(law: DegradationLaw, machine_id: str, path: RunPath, start: int, end: int) -> _Segment:
+def _segment(machine: Machine, path: RunPath, start: int, end: int) -> _Segment:
     first, past = max(path.started, start), min(path.stop.returns_at, end)
     hours = np.arange(-(-first // HOUR), -(-past // HOUR), dtype=np.int64)
     at_work = int(np.searchsorted(hours * HOUR, path.stop.at))
     known = slice(hours[0] - path.first_hour, hours[0] - path.first_hour + at_work) if len(hours) else slice(0)
     idle = len(hours) - at_work
-    damage = np.concatenate((path.damage[known], np.full(idle, damage_at_stop(law, path))))
+    damage = np.concatenate((path.damage[known], np.full(idle, damage_at_stop(machine.law, path))))
     in_service = (hours * HOUR - path.started) / HOUR
     repaired = (in_service < REPAIRED_FOR_HOURS) & (path.run.number > 0)
     statuses = np.where(damage > 1.0 - WORN_BELOW, _WORN, np.where(repaired, _REPAIRED, _HEALTHY))
@@ -137,4 +137,4 @@ def _segment(law: DegradationLaw, machine_id: str, path: RunPath, start: int, en
     rul_hours = (path.failed_at - hours * HOUR) / HOUR
     rul_hours[at_work:] = np.nan
     load = np.concatenate((path.load[known], np.zeros(idle)))
-    return _Segment(machine_id, path.run, hours, statuses.astype(np.uint32), damage, rul_hours, load)
+    return _Segment(machine.machine_id, path.run, hours, statuses.astype(np.uint32), damage, rul_hours, load)

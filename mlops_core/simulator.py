@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from mlops_core.degradation import failure_of
-from mlops_core.degradation_law import DegradationLaw, nameplate_of
+from mlops_core.degradation_law import DegradationLaw, machine_of
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.labels import MAINTENANCE
 from mlops_core.machine_state import MachineState, at_moment, microseconds
@@ -84,10 +84,7 @@ def simulate_fleet(
     begin, finish = microseconds(start), microseconds(end)
     commissioned = begin if commissioned_at is None else microseconds(commissioned_at)
     _check_period(machine_ids, begin, finish, commissioned)
-    paths = [
-        machine_path(law, seed, machine_id, nameplate_of(seed, machine_id), commissioned, finish)
-        for machine_id in machine_ids
-    ]
+    paths = [machine_path(machine_of(law, seed, machine_id), commissioned, finish) for machine_id in machine_ids]
     sampler = Sampler.of(law, seed, Ticks.between(begin, finish, parse_duration(interval) // MICROSECOND))
     readings, faults = _readings(sampler, paths), pl.DataFrame(schema=SENSOR_FAULTS)
     if sensor_faults is not None:
@@ -96,10 +93,10 @@ def simulate_fleet(
         readings=readings,
         failures=_failures(paths, begin, finish),
         maintenance=_maintenance(paths, begin, finish),
-        truth=truth_rows(law, paths, begin, finish),
+        truth=truth_rows(paths, begin, finish),
         runs=run_rows(paths, finish),
         sensor_faults=faults,
-        states=MappingProxyType({path.machine_id: final_state(law, seed, path, finish) for path in paths}),
+        states=MappingProxyType({path.machine.machine_id: final_state(path, finish) for path in paths}),
     )
 
 
@@ -139,10 +136,11 @@ def _parts(
 ) -> Iterator[tuple[pl.Series, ...]]:
     """Give the columns of READINGS piece by piece, as views of common ones."""
     timestamps = pl.Series(sampler.ticks.moments).cast(TIMESTAMP)
-    channels = [_repeated(name, LONGEST_PART) for name in ("temperature", "vibration")]
+    longest = min(LONGEST_PART, max(span.stop - span.start for machine in spans for span in machine))
+    channels = [_repeated(name, longest) for name in ("temperature", "vibration")]
     done = 0
     for path, machine_spans in zip(paths, spans, strict=True):
-        machine_ids = _repeated(path.machine_id, LONGEST_PART)
+        machine_ids = _repeated(path.machine.machine_id, longest)
         for names, span in product(channels, machine_spans):
             for first in range(span.start, span.stop, LONGEST_PART):
                 count = min(LONGEST_PART, span.stop - first)
@@ -163,13 +161,13 @@ def _sample_machine(sampler: Sampler, path: MachinePath, spans: Sequence[slice],
     done = 0
     for run, span in zip(path.runs, spans, strict=True):
         temperatures, vibrations = values[:, done : done + span.stop - span.start]
-        sampler.sample_run(path.nameplate, run, span, temperatures, vibrations)
+        sampler.sample_run(path.machine, run, span, temperatures, vibrations)
         done += span.stop - span.start
 
 
 def _failures(paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFrame:
     rows = [
-        (*failure_of(path.machine_id, run.run, run.stop.at), _return(run, end))
+        (*failure_of(path.machine.machine_id, run.run, run.stop.at), _return(run, end))
         for path in paths
         for run in path.runs
         if run.stop.is_failure and start <= run.stop.at < end
@@ -179,7 +177,7 @@ def _failures(paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFram
 
 def _maintenance(paths: Sequence[MachinePath], start: int, end: int) -> pl.DataFrame:
     rows = [
-        (path.machine_id, at_moment(run.stop.at), _return(run, end), True)
+        (path.machine.machine_id, at_moment(run.stop.at), _return(run, end), True)
         for path in paths
         for run in path.runs
         if not run.stop.is_failure and start <= run.stop.at < end
