@@ -68,10 +68,8 @@ class OutputAbsentError(OpsError):
 class FunctionFailedError(OpsError):
     """An invoked Lambda function ended with an error."""
 
-    def __init__(self, function: str, kind: str, message: str) -> None:
-        super().__init__(
-            f"{function} failed with {kind}: {message}", f"Its log: aws logs tail /aws/lambda/{function} --since 15m"
-        )
+    def __init__(self, function: str, log_group: str, kind: str, message: str) -> None:
+        super().__init__(f"{function} failed with {kind}: {message}", f"Its log: aws logs tail {log_group} --since 15m")
         self.kind = kind
         self.message = message
 

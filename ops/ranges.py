@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
@@ -84,7 +84,7 @@ def chunks(start: datetime, end: datetime, length: timedelta) -> list[tuple[date
 
 def process_range(stack: Stack, start: datetime, end: datetime, length: timedelta, *, quiet: bool) -> Processed:
     """Compute the features of the whole hours [start, end) on a stack, oldest chunk first, with a progress bar."""
-    processor = RangeProcessor(stack.functions, stack.output("processing_function_name"))
+    processor = RangeProcessor.of(stack)
     pieces = chunks(start, end, length)
     done = Processed()
     with progress_bar("Computing features", max(0, (end - start) // HOUR), unit="h", quiet=quiet) as advance:
@@ -105,6 +105,7 @@ class RangeProcessor:
         self,
         client: "LambdaClient",
         function: str,
+        log_group: str,
         *,
         patience_seconds: float = 600,
         clock: Callable[[], float] = time.monotonic,
@@ -112,8 +113,16 @@ class RangeProcessor:
     ) -> None:
         self._client = client
         self._function = function
+        self._log_group = log_group
         self._patience_seconds = patience_seconds
         self._clock, self._sleep = clock, sleep
+
+    @classmethod
+    def of(cls, stack: Stack) -> Self:
+        """The processing function of a stack."""
+        return cls(
+            stack.functions, stack.output("processing_function_name"), stack.output("log_group_names")["processing"]
+        )
 
     def process(self, start: datetime, end: datetime, advance: Advance) -> Processed:
         """Compute the features of [start, end), whole hours, which ``advance`` counts.
@@ -133,7 +142,7 @@ class RangeProcessor:
             done = done.plus(Processed(1, int(answer["feature_rows"]), int(answer["online_written"])))
             reached = end if answer["is_complete"] else _moment(answer["window_end"], start)
             if reached <= start:
-                raise FunctionFailedError(self._function, "no progress", f"it stopped at {utc_text(start)} in its time")
+                raise self._failure("no progress", f"it stopped at {utc_text(start)} in its time")
             advance((reached - start) // HOUR)
             start = reached
         return done
@@ -152,10 +161,11 @@ class RangeProcessor:
                 continue
             answer = json.loads(response["Payload"].read() or b"null")
             if "FunctionError" in response:
-                raise FunctionFailedError(
-                    self._function, str(answer.get("errorType", "an error")), str(answer.get("errorMessage", answer))
-                )
+                raise self._failure(str(answer.get("errorType", "an error")), str(answer.get("errorMessage", answer)))
             return answer
+
+    def _failure(self, kind: str, message: str) -> FunctionFailedError:
+        return FunctionFailedError(self._function, self._log_group, kind, message)
 
 
 def _moment(text: str | None, otherwise: datetime) -> datetime:

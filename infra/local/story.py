@@ -103,7 +103,7 @@ class Story:
     def backfill(self, stack: Stack, history: SeededHistory) -> None:
         """Have the processing function compute the history's features, day by day."""
         with self.screen.stage("Features of the history") as stage:
-            processor = RangeProcessor(stack.functions, stack.output("processing_function_name"))
+            processor = RangeProcessor.of(stack)
             for first, last in chunks(history.start, history.end, BACKFILL_CHUNK):
                 stage.tell(f"{first:%d %b}")
                 self.feature_rows += processor.process(first, last, _unseen).feature_rows
@@ -188,7 +188,7 @@ def _wait_until_moved(stack: Stack, before: Mapping[str, MachineState]) -> None:
 def _offline_features(stack: Stack, machine_ids: list[str]) -> pl.DataFrame:
     """Return what the report draws, from the offline store."""
     bodies = stack.lake.read_all(stack.lake.versions("processed/features/"))
-    columns = ["machine_id", "window_end", "vibration_rms_1h"]
+    columns = ["machine_id", "window_end", "vibration_rms_1h", "temperature_mean_1h"]
     frames = [pl.read_parquet(BytesIO(body), columns=columns) for body in bodies]
     return pl.concat(frames).filter(pl.col("machine_id").is_in(machine_ids))
 

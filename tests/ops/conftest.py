@@ -117,6 +117,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
         outputs = make_resources() | {
             "processing_function_name": "processing",
             "processing_function_arn": ARN,
+            "log_group_names": {"processing": "/aws/lambda/features"},
             "mqtt_topic_prefix": "industrial/machine",
             "lake_shards": 1,
             "feature_lengths_hours": [1, 6, 24],

@@ -44,7 +44,14 @@ def nothing(_: int) -> None:
 
 def processor(client: Client, patience: float = 100) -> tuple[RangeProcessor, list[float]]:
     slept: list[float] = []
-    made = RangeProcessor(client, "processing", patience_seconds=patience, clock=lambda: sum(slept), sleep=slept.append)
+    made = RangeProcessor(
+        client,
+        "processing",
+        "/aws/lambda/features",
+        patience_seconds=patience,
+        clock=lambda: sum(slept),
+        sleep=slept.append,
+    )
     return made, slept
 
 
@@ -92,7 +99,7 @@ def test_a_failure_of_the_function_is_shown_with_its_payload(deployed: Deployed)
     result = deployed.run("backfill", "--start", "2025-01-01T00:00Z", "--end", "2025-01-01T01:00Z")
     assert result.exit_code == 1
     assert "processing failed with AccessDenied: not allowed to read raw/" in result.stderr
-    assert "aws logs tail /aws/lambda/processing" in result.stderr
+    assert "aws logs tail /aws/lambda/features" in result.stderr
 
 
 def test_a_busy_function_is_asked_again_with_growing_pauses() -> None:
