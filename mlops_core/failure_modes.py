@@ -9,7 +9,10 @@ machines on flexible foundations has 11.0). The shapes follow the P-F curve of r
 "RCM II", 1997, chapter 7): no symptom before the onset P, growth from there to functional failure F.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+import math
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlops_core.random_streams import Quantity
 
@@ -34,6 +37,19 @@ class FailureMode(BaseModel):
     linear_share: Range = Field(description="part of the growth that is linear in damage; the rest is its sixth power")
     side_gain: Range = Field(description="what the other channel shows at failure: mm/s or degrees Celsius")
     load_sensitivity: float = Field(description="how much of the symptom scales with load")
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        for name, highest in (
+            ("end_excess", math.inf),
+            ("onset", 0.99),
+            ("linear_share", 1.0),
+            ("side_gain", math.inf),
+        ):
+            bounds: Range = getattr(self, name)
+            if not 0 <= bounds[0] <= bounds[1] <= highest:
+                raise ValueError(f"{name} must be 0 <= lowest <= highest <= {highest}, not {bounds}")
+        return self
 
 
 BEARING_WEAR = FailureMode(

@@ -76,7 +76,8 @@ def simulate_fleet(
     but sound.
 
     Raises:
-        InvalidArgumentError: a duplicate or illegal machine id, an end before the start, a commissioning after the end.
+        InvalidArgumentError: a duplicate or illegal machine id, an end before the start, a commissioning after the end
+            or before 1970.
         DurationError, NaiveTimeError: an interval or time that is not usable.
 
     """
@@ -108,6 +109,8 @@ def _check_period(machine_ids: Sequence[str], start: int, end: int, commissioned
         seen.add(machine_id)
     if end < start:
         raise InvalidArgumentError("end", at_moment(end).isoformat(), "lies before the start")
+    if commissioned < 0:
+        raise InvalidArgumentError("commissioned_at", at_moment(commissioned).isoformat(), "lies before 1970")
     if commissioned > end:
         raise InvalidArgumentError("commissioned_at", at_moment(commissioned).isoformat(), "lies after the end")
 

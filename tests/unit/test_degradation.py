@@ -5,10 +5,12 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from mlops_core.degradation import MachineState, MachineStatus, advance, new_machine
 from mlops_core.degradation_law import DegradationLaw, MaintenancePolicy
 from mlops_core.errors import InvalidArgumentError
+from mlops_core.failure_modes import BEARING_WEAR
 from mlops_core.windows import DurationError, NaiveTimeError
 
 AT = datetime(2026, 1, 1, 0, 17, 3, tzinfo=UTC)
@@ -75,3 +77,18 @@ def test_readings_of_a_seed_are_the_same_on_every_machine():
     assert [sample.value for sample in step.readings[:2] + step.readings[-2:]] == [35.06, 2.493, 48.63, 2.947]
     failed_at = datetime(2026, 1, 15, 12, 3, 7, tzinfo=UTC)
     assert step.failures == [("PUMP-A01", failed_at, "OVERHEATING", 98.62, 95.0)]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: BEARING_WEAR.model_validate(BEARING_WEAR.model_dump() | {"onset": (0.5, 1.0)}), "onset must be"),
+        (lambda: MaintenancePolicy(repair_hours=(0, 1)), "repair_hours must be"),
+        (lambda: MaintenancePolicy(repair_quality=(0.9, 1.1)), "repair_quality must be"),
+        (lambda: DegradationLaw(characteristic_life_hours=0), "greater than 0"),
+        (lambda: DegradationLaw(failure_modes=(BEARING_WEAR.model_copy(update={"share": 0.0}),)), "positive share"),
+    ],
+)
+def test_a_law_that_cannot_work_is_refused(make, message):
+    with pytest.raises(ValidationError, match=message):
+        make()

@@ -55,6 +55,7 @@ def test_readings_are_sorted_and_unique():
         ({"machine_ids": ["-A"]}, "does not match"),
         ({"end": AT - timedelta(1)}, "before the start"),
         ({"commissioned_at": AT + timedelta(2)}, "after the end"),
+        ({"commissioned_at": datetime(1969, 1, 1, tzinfo=UTC)}, "before 1970"),
     ],
 )
 def test_an_impossible_fleet_is_refused(arguments, message):
