@@ -54,6 +54,9 @@ $(BENCH)/.ready: locks/bench.txt $(READY)
 	@$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --require-hashes -r locks/bench-progpy.txt || echo "progpy cannot be installed here: measured without it"
 	@touch $@
 
+notebooks: $(READY) ## Run all notebooks, into build/notebooks/ (MLOPS_REAL_DATA=folder for those on public data)
+	$(BIN)/python -m notebooks.execute
+
 preview: $(READY) ## Show what `make up` would change in STACK (Pulumi CLI and AWS credentials)
 	$(PULUMI)
 	pulumi preview --stack $(STACK) --diff
