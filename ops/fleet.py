@@ -139,7 +139,9 @@ def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], date
     keys = lake.versions_under(f"{RAW_PREFIX}{hour_path(hour)}/" for hour in (now - HOUR, now))
     if not keys:
         return {}
-    newest = decode_readings(lake.read_all(keys)).group_by("machine_id", "channel").agg(pl.col("event_timestamp").max())
+    # A malformed line is processing's to count and log; it must not hide the machines beside it.
+    readings = decode_readings(lake.read_all(keys), on_malformed=lambda _: None)
+    newest = readings.group_by("machine_id", "channel").agg(pl.col("event_timestamp").max())
     return {(machine_id, channel): at for machine_id, channel, at in newest.iter_rows()}
 
 

@@ -29,7 +29,8 @@ class Reconciliation:
         new = [key for key in listed if key not in self._seen]
         for first in range(0, len(new), OBJECTS_AT_ONCE):
             keys = new[first : first + OBJECTS_AT_ONCE]
-            found = decode_readings(self._lake.read_all(keys))
+            # A malformed line is none of the readings looked for.
+            found = decode_readings(self._lake.read_all(keys), on_malformed=lambda _: None)
             self.missing = self.missing.join(found, on=_IDENTITY_AND_VALUE, how="anti")
             self._seen.update(keys)
         return before - self.missing.height

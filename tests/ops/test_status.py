@@ -1,5 +1,6 @@
 """``mlops status`` and ``mlops machines list``: what waits, what was refused, what is late and who is silent."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from mlops_core.checkpoint import Checkpoint
 from mlops_core.degradation import new_machine
 from mlops_core.errors import QuarantineReason
-from mlops_core.lake import encode_readings
+from mlops_core.lake import encode_readings, raw_key
 from mlops_core.quarantine import QuarantineRecord
 from mlops_core.telemetry import Reading
 from ops.fleet import Freshness, OnlineRow, freshness
@@ -91,6 +92,13 @@ def test_each_channel_of_each_machine_has_its_own_silence(deployed: Deployed) ->
     assert datetime.fromisoformat(by_channel["vibration"]["not_after"]) == now - 2 * HOUR
     (patient,) = deployed.json("status", "--silent-after", "3h")["machines"]
     assert [channel["silent"] for channel in patient["channels"]] == [False, False]
+
+
+def test_a_malformed_line_of_the_lake_hides_no_machine(deployed: Deployed) -> None:
+    now = datetime.now(UTC)
+    hear(deployed, "PUMP-1", "temperature", now)
+    deployed.stack.lake.create(raw_key(now, 0, "0" * 64), gzip.compress(b"{broken\n"))
+    assert [machine["machine_id"] for machine in deployed.json("status")["machines"]] == ["PUMP-1"]
 
 
 @pytest.mark.parametrize(
