@@ -8,10 +8,8 @@ from subprocess import CalledProcessError
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import RunError
-from rich import box
 from rich.table import Table
 
-from infra.local.deploy import DeployError
 from infra.local.emulator import LOCAL, Emulator, Endpoint, signals_raise, stop, warnings
 from infra.local.environments import emulator_interpreter, lambda_interpreter
 from infra.local.screen import Screen
@@ -22,7 +20,7 @@ from mlops_core.errors import MlopsError
 from ops.errors import OpsError
 
 # What can go wrong for whoever runs this, each with a message that says so; anything else is a fault of ours.
-EXPECTED = (RuntimeError, DeployError, OpsError, MlopsError, RunError, BotoCoreError, ClientError, CalledProcessError)
+EXPECTED = (RuntimeError, TimeoutError, OpsError, MlopsError, RunError, BotoCoreError, ClientError, CalledProcessError)
 
 
 def main() -> int:
@@ -41,6 +39,9 @@ def main() -> int:
         log = LOCAL / "emulator.log"
         screen.failure(str(error), log, warnings(log))
         return 1
+    except KeyboardInterrupt:
+        screen.console.print("Interrupted; the emulator is stopped.")
+        return 130
     _show(screen, summary)
     if options.keep:
         _show_how_to_use(screen, endpoint)
@@ -73,7 +74,7 @@ def _options() -> argparse.Namespace:
 
 def _show(screen: Screen, summary: Summary) -> None:
     table = Table(
-        title="Machines (times in UTC)", title_justify="left", header_style="bold", box=box.SIMPLE, padding=(0, 1)
+        title="Machines (times in UTC)", title_justify="left", header_style="bold", box=None, padding=(0, 2, 0, 0)
     )
     for column in ("machine", "status", "zone"):
         table.add_column(column, no_wrap=True)

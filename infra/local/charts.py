@@ -31,10 +31,18 @@ class _Scale(NamedTuple):
 
 
 def line_chart(
-    points: Sequence[tuple[datetime, float | None]], *, unit: str, bands: Sequence[Band], marks: Sequence[datetime]
+    points: Sequence[tuple[datetime, float | None]],
+    *,
+    unit: str,
+    reach: float,
+    marks: Sequence[datetime],
+    bands: Sequence[Band] = (),
 ) -> str:
-    """Return a chart of two or more points in the order of time; nulls are gaps, ``marks`` vertical lines."""
-    top = 1.1 * max([value for _, value in points if value is not None], default=1.0)
+    """Return a chart of two or more points in the order of time; nulls are gaps, ``marks`` vertical lines.
+
+    The scale begins at 0 and goes to ``reach`` at least, so that charts of the same quantity can be compared.
+    """
+    top = 1.05 * max(reach, *(value for _, value in points if value is not None))
     scale = _Scale(points[0][0], points[-1][0], top)
     parts = [
         *(_band(scale, band) for band in bands if band.lower < top),

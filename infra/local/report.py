@@ -27,7 +27,8 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;word-break:break-all}
 .cards{display:flex;flex-wrap:wrap;gap:.8rem}.card{border:1px solid var(--rule);border-radius:6px;padding:.5rem .9rem}
 .card b{display:block;font-size:1.3rem}.card span{color:var(--soft)}figure{margin:1rem 0}figcaption{font-weight:600}
-svg{width:100%;height:auto}svg .line{fill:none;stroke:var(--accent);stroke-width:1.3}
+svg{width:49%;height:auto}@media(max-width:45rem){svg{width:100%}}
+svg .line{fill:none;stroke:var(--accent);stroke-width:1.3}
 svg text{font-size:10px;fill:var(--soft)}svg .tick,svg .band{text-anchor:end}svg .day{text-anchor:middle}
 svg .mark{stroke:#c62828;stroke-width:1.5;stroke-dasharray:3 2}
 """
@@ -58,7 +59,7 @@ was found again: {summary.published:,} = {summary.lake_distinct:,} kept + {summa
 + {summary.dead_lettered:,} dead letters.</p>
 <div class="cards">{cards}</div>
 <h2>Machines</h2>{_machines(summary.machines)}
-<h2>Vibration, r.m.s. of an hour, mm/s</h2>
+<h2>Vibration (mm/s r.m.s. of an hour) and temperature (°C, mean of an hour)</h2>
 <p class="lead">From the offline store. Bands are the evaluation zones of ISO 20816; dashed lines are failures.</p>
 {charts}
 <h2>Quarantine</h2>{_table(("reason", "messages"), _counts(summary.quarantined_by_reason))}
@@ -72,10 +73,15 @@ def _machine_chart(line: MachineLine, features: pl.DataFrame, failures: pl.DataF
     rows = features.filter(pl.col("machine_id") == line.machine_id).sort("window_end")
     if rows.height < 2:
         return f"<p>{escape(line.machine_id)}: no features yet.</p>"
-    points = list(rows.select("window_end", "vibration_rms_1h").iter_rows())
     marks = failures.filter(pl.col("machine_id") == line.machine_id)["event_timestamp"].to_list()
-    chart = line_chart(points, unit="mm/s", bands=_BANDS, marks=marks)
-    return f"<figure><figcaption>{escape(line.machine_id)}</figcaption>{chart}</figure>"
+    vibration, temperature = (
+        list(rows.select("window_end", name).iter_rows()) for name in ("vibration_rms_1h", "temperature_mean_1h")
+    )
+    charts = (
+        line_chart(vibration, unit="mm/s", reach=DEFAULT_BOUNDARIES.d_begins, marks=marks, bands=_BANDS),
+        line_chart(temperature, unit="°C", reach=100.0, marks=marks),
+    )
+    return f"<figure><figcaption>{escape(line.machine_id)}</figcaption>{''.join(charts)}</figure>"
 
 
 def _machines(lines: Iterable[MachineLine]) -> str:

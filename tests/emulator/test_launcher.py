@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from infra.local import launcher
+from infra.local import environments, launcher
 from infra.local.deploy import Deployment
 from infra.local.emulator import Emulator, Endpoint, answers, running
-from infra.local.environments import lambda_interpreter, lock_key
+from infra.local.environments import lambda_interpreter
 from tests.emulator.waiting import eventually, invoke
 
 
@@ -89,10 +89,31 @@ def test_the_scheduler_fires_within_seconds_of_the_time_it_was_given(endpoint: E
     assert json.loads(body) == {"fired": True}
 
 
-def test_a_lock_key_changes_with_the_lock(tmp_path: Path):
-    (tmp_path / "a.txt").write_text("boto3==1")
-    (tmp_path / "b.txt").write_text("boto3==2")
-    assert lock_key(tmp_path / "a.txt") != lock_key(tmp_path / "b.txt")
+def test_an_environment_is_made_once_and_again_when_its_lock_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    commands: list[str] = []
+
+    def uv(name: str, lock: Path, *arguments: str) -> None:
+        commands.append(arguments[0])
+        python = tmp_path / "envs" / name / "bin" / "python"
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.touch()
+
+    monkeypatch.setattr(environments, "_uv", uv)
+    lock = tmp_path / "lock.txt"
+    made: list[int] = []
+    for content in ("boto3==1", "boto3==1", "boto3==2"):
+        lock.write_text(content)
+        environments.interpreter("small", lock, build=tmp_path)
+        made.append(commands.count("venv"))
+    assert made == [1, 1, 2]
+
+
+def test_an_environment_that_cannot_be_made_says_what_uv_said(tmp_path: Path):
+    lock = tmp_path / "lock.txt"
+    lock.write_text("no-such-distribution-anywhere==1 --hash=sha256:00\n")
+    with pytest.raises(environments.EnvironmentBuildError, match=r"'small' could not be made from lock\.txt"):
+        environments.interpreter("small", lock, build=tmp_path)
+    assert not (tmp_path / "envs" / "small" / "lock-key").exists()
 
 
 HOLDER = """

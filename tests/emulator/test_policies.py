@@ -153,18 +153,17 @@ def test_each_rule_may_send_to_its_queue_and_to_no_other(told: Told):
         assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": "000000000000"}
 
 
-def test_each_schedule_may_invoke_its_function_and_keep_what_was_refused_and_no_more(told: Told):
+def test_each_schedule_may_start_its_target_and_keep_what_was_refused_and_no_more(told: Told):
+    starts = {"lambda": "lambda:InvokeFunction", "states": "states:StartExecution"}
     schedules = registered(told, "aws:scheduler/schedule:Schedule")
     assert schedules
     for schedule in schedules:
         target = schedule["target"]
-        function, dead_letters = target["arn"], target["deadLetterConfig"]["arn"]
-        assert grants(told, target["roleArn"]) == {
-            ("lambda:InvokeFunction", function),
-            ("sqs:SendMessage", dead_letters),
-        }
-        assert may(told, target["roleArn"], "lambda:InvokeFunction", function)
-        assert not may(told, target["roleArn"], "lambda:InvokeFunction", f"{function}-other")
+        arn, dead_letters = target["arn"], target["deadLetterConfig"]["arn"]
+        start = starts[arn.split(":")[2]]
+        assert grants(told, target["roleArn"]) == {(start, arn), ("sqs:SendMessage", dead_letters)}
+        assert may(told, target["roleArn"], start, arn)
+        assert not may(told, target["roleArn"], start, f"{arn}-other")
         assert trusted(told, target["roleArn"])["Principal"] == {"Service": "scheduler.amazonaws.com"}
 
 
