@@ -16,6 +16,8 @@ BUCKETS: Final = pl.Schema(
     | {name: kind() for name, (kind, _) in MOMENTS.items()}
     | {"last_timestamp": TIMESTAMP}
 )
+"""One row per machine, channel and hop with readings, `[bucket_start, bucket_end)`: sums that merge (moments about the
+mean, co-moments with time in microseconds), extremes, and the latest reading. `revision` counts distinct raw rows."""
 
 
 class BucketError(ColumnValueError):

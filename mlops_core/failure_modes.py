@@ -89,6 +89,7 @@ OVERHEATING = FailureMode(
     load_sensitivity=0.8,
 )
 FAILURE_MODES = (BEARING_WEAR, IMBALANCE, OVERHEATING)
+"""The modes of a fleet unless its law says otherwise: half bearing wear, a quarter each of the other two."""
 
 
 def symptom(damage: Quantity, onset: float, linear_share: float) -> Quantity:

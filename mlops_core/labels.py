@@ -31,6 +31,7 @@ LABELS: Final = pl.Schema(
         "is_censored": pl.Boolean(),
     }
 )
+"""What `label_features` adds to a feature row; see there."""
 
 MAINTENANCE: Final = pl.Schema(
     {

@@ -93,3 +93,5 @@ CHANNELS: Final = channel_registry(
     # Velocity r.m.s. of a housing; ISO 20816 calls 11 mm/s damaging, so 1000 is a fault of the sensor.
     Channel(name="vibration", payload_field="vibration_rms", unit="mm/s", minimum=0.0, maximum=1000.0),
 )
+"""The registry out of the box: temperature (degrees Celsius, -50 to 500) and vibration (velocity r.m.s., mm/s, 0 to
+1000). `channel_registry` makes another."""

@@ -20,6 +20,8 @@ TIMESTAMP: Final = pl.Datetime("us", "UTC")
 READINGS: Final = pl.Schema(
     {"machine_id": pl.String(), "channel": pl.String(), "event_timestamp": TIMESTAMP, "value": pl.Float64()}
 )
+"""One row per measurement, `value` in the channel's unit; null stands for a measurement that was not made. Identity:
+(machine_id, channel, event_timestamp); of two values for one identity the larger counts."""
 
 FAILURES: Final = pl.Schema(
     {
@@ -31,6 +33,8 @@ FAILURES: Final = pl.Schema(
         "returned_to_service_at": TIMESTAMP,
     }
 )
+"""One row per functional failure: when it happened, what exceeded which limit (in one unit), and when the machine ran
+again (null: not known, or not yet). All but the first two columns may be null."""
 
 _OPTIONAL_FAILURE_COLUMNS: Final = ("event_code", "measured_value", "threshold", "returned_to_service_at")
 

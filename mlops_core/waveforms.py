@@ -28,7 +28,9 @@ BURSTS: Final = pl.Schema(
         "samples": pl.List(pl.Float64()),
     }
 )
+"""One row per burst: `samples` are accelerations at `sampling_rate` (Hz), the first at `event_timestamp`."""
 WAVEFORM_FEATURES: Final = ("rms", "peak", "peak_to_peak", "crest_factor", "kurtosis", "velocity_rms")
+"""The features that every burst has; see `waveform_features` for units and for those asked for."""
 DEFECTS: Final = ("bpfo", "bpfi", "bsf", "ftf")
 
 AccelerationUnit = Literal["m/s2", "g"]

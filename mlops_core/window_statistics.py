@@ -1,4 +1,14 @@
-"""The statistics of a window: what each one is, and its value from the window's moments.
+"""The statistics of a window: what each one is, and its value from the window's moments."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.moments import SMALLEST_SQUARE
+
+STATISTICS = ("count", "mean", "std", "min", "max", "rms", "peak_to_peak", "slope", "kurtosis", "last")
+"""The statistics of a window that every table has by default.
 
 Every statistic is null where it is not defined, and never NaN or infinite:
 
@@ -17,16 +27,8 @@ Every statistic is null where it is not defined, and never NaN or infinite:
 
 A constant window has std 0, slope 0 and peak_to_peak 0.
 """
-
-from collections.abc import Mapping, Sequence
-
-import polars as pl
-
-from mlops_core.errors import InvalidArgumentError
-from mlops_core.moments import SMALLEST_SQUARE
-
-STATISTICS = ("count", "mean", "std", "min", "max", "rms", "peak_to_peak", "slope", "kurtosis", "last")
 EXTRA_STATISTICS = ("crest_factor", "hours_since_last")
+"""Statistics that are made on request; see `STATISTICS` for what they are."""
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000.0
 
