@@ -15,7 +15,15 @@ from infra.naming import default_tags
 from infra.packaging import Layer
 from infra.processing import Processing
 from infra.settings import read_provider_settings, read_settings
-from infra.stack import data_lake_args, function_defaults, ingestion_args, processing_args, stack_outputs, target
+from infra.stack import (
+    data_lake_args,
+    function_defaults,
+    ingestion_args,
+    models,
+    processing_args,
+    stack_outputs,
+    target,
+)
 
 settings = read_settings()
 provider = tagging_provider(read_provider_settings(), default_tags(settings.owner, settings.tags))
@@ -45,5 +53,6 @@ if alarms:
         options,
     )
 
-for name, value in stack_outputs(settings, lake, layer, ingestion, processing).items():
+made = models(settings, lake, layer, functions, ingestion, processing, options)
+for name, value in stack_outputs(settings, lake, layer, ingestion, processing, made).items():
     pulumi.export(name, value)

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account, current_account
-from infra.naming import log_group_name, namespace
+from infra.naming import access_log_group_name, log_group_name, namespace
 from infra.policies import Statement, document
 
 
@@ -55,7 +55,10 @@ class EncryptionKey(pulumi.ComponentResource):
 def _key_policy(account: Account) -> list[Statement]:
     root = pulumi.Output.concat("arn:", account.partition, ":iam::", account.id, ":root")
     logs_service = pulumi.Output.concat("logs.", account.region, ".amazonaws.com")
-    our_log_groups = account.arn("logs", f"log-group:{log_group_name('*')}")
+    our_log_groups = [
+        account.arn("logs", f"log-group:{log_group_name('*')}"),
+        account.arn("logs", f"log-group:{access_log_group_name('*')}"),
+    ]
     return [
         Statement(
             Sid="LetPoliciesOfTheAccountCount",

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from infra.naming import log_group_name
 from infra.packaging import Target
 from infra.policies import Statement, allow, document, trust, use_key
-from infra.settings import LogLevel
+from infra.setting_types import LogLevel
 from infra.sources import function_archive
 
 

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from infra.account import current_account
 from infra.function import FunctionDefaults, PythonFunction
-from infra.naming import namespace
+from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
 
 ROUTES: Final = ("GET /machines", "GET /machines/{machine_id}")
@@ -37,6 +37,8 @@ class ServingArgs(TypedDict):
     """ARNs of the layers that hold LightGBM."""
     feature_lengths_hours: Sequence[int]
     memory_mb: int
+    reserved_concurrency: NotRequired[int | None]
+    """Most runs at once (default: no reservation)."""
     functions: NotRequired[FunctionDefaults]
 
 
@@ -89,6 +91,7 @@ class Inference(pulumi.ComponentResource):
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
+                "reserved_concurrency": args.get("reserved_concurrency"),
             },
             self._child,
         )
@@ -134,7 +137,7 @@ class Inference(pulumi.ComponentResource):
         functions: FunctionDefaults = {**args.get("functions", {})}
         logs = aws.cloudwatch.LogGroup(
             f"{name}-access-logs",
-            name=f"/aws/apigateway/{namespace()}-{name}",
+            name=access_log_group_name(name),
             retention_in_days=functions.get("log_retention_days", 30),
             kms_key_id=functions.get("kms_key_arn"),
             opts=self._child,

@@ -12,7 +12,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
 from infra.queues import Queue, buffer_queue, dead_letter_queue
 from infra.schedule import FunctionSchedule
-from infra.settings import FunctionName
+from infra.setting_types import FunctionName
 from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
 

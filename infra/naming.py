@@ -37,3 +37,8 @@ def log_group_name(function: str) -> str:
 def default_tags(owner: str, extra: dict[str, str]) -> dict[str, str]:
     """Tags of every resource of the stack; `extra` wins over ours."""
     return {"Project": pulumi.get_project(), "Stack": pulumi.get_stack(), "Owner": owner, **extra}
+
+
+def access_log_group_name(api: str) -> str:
+    """Log group of an API's access log."""
+    return f"/aws/apigateway/{namespace()}-{api}"

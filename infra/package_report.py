@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from infra.local.environments import lambda_interpreter
 from infra.packaging import Layer, Target, build
-from infra.settings import FunctionName
+from infra.setting_types import FunctionName
 from infra.sources import ROOT, function_sources
 
 LIMIT_BYTES = 250 * 1024 * 1024  # of a function and its layers together, unzipped
@@ -23,6 +23,8 @@ FUNCTION_LAYERS: Final[Mapping[FunctionName, tuple[str, ...]]] = {
     "ingestion": ("data",),
     "labels": ("data",),
     "processing": ("data",),
+    **dict.fromkeys(("training_set", "training", "evaluation", "promotion"), ("data", "model")),
+    **dict.fromkeys(("inference", "scoring"), ("model",)),
 }
 _RUNS = 3
 _IMPORT = """

@@ -115,6 +115,7 @@ class Scoring(pulumi.ComponentResource):
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
+                "reserved_concurrency": args.get("reserved_concurrency"),
             },
             child,
         )

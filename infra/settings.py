@@ -17,17 +17,26 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from infra.naming import is_namespace, namespace
-from infra.schedule_expression import schedule_problem
+from infra.setting_types import (
+    BucketName,
+    Email,
+    FunctionName,
+    LogLevel,
+    LogRetention,
+    MemoryMb,
+    Schedule,
+    TagKey,
+    TagValue,
+    TimeoutSeconds,
+    TopicPrefix,
+    checked_lengths,
+    checked_machines,
+)
 from mlops_core.lake_keys import MAXIMUM_SHARDS
-from mlops_core.machines import CHANNELS, MACHINE_ID_PATTERN, is_machine_id
+from mlops_core.machines import CHANNELS
 
 PROJECT_FILE = Path(__file__).resolve().parent.parent / "Pulumi.yaml"
 
-FunctionName = Literal["simulator", "ingestion", "labels", "processing"]
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-LogRetention = Literal[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
-]  # fmt: skip
 # A role's inline policies hold 10,240 characters, and the simulator's names three topics for each machine.
 _TOPIC_LIST_CHARACTERS = 9000
 _TOPICS_OF_A_MACHINE = (*CHANNELS, "event/failure")
@@ -57,39 +66,6 @@ def _conflict(key: str, problem: str) -> PydanticCustomError:
     return PydanticCustomError("conflict", "{problem}", {"key": key, "problem": problem})
 
 
-def _schedule(expression: str) -> str:
-    if problem := schedule_problem(expression):
-        raise ValueError(problem)
-    return expression
-
-
-def _machines(machine_ids: tuple[str, ...]) -> tuple[str, ...]:
-    for machine_id in machine_ids:
-        if not is_machine_id(machine_id):
-            raise ValueError(f"{machine_id!r} is not a machine id, which matches {MACHINE_ID_PATTERN}")
-        if machine_ids.count(machine_id) > 1:
-            raise ValueError(f"{machine_id!r} stands there more than once")
-    return machine_ids
-
-
-def _lengths(lengths: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(lengths)) < len(lengths):
-        raise ValueError("a length stands there more than once")
-    return lengths
-
-
-Schedule = Annotated[str, AfterValidator(_schedule)]
-TimeoutSeconds = Annotated[int, Field(ge=1, le=900)]
-MemoryMb = Annotated[int, Field(ge=128, le=10240)]
-# The prefix stands in MQTT filters, IAM resources and a regular expression: nothing that one of them reads as its own.
-# A topic has at most 7 slashes and 256 bytes, which the machine id (64) and the channel (32) share.
-TopicPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$", max_length=128)]
-BucketName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$")]
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-TagKey = Annotated[str, Field(pattern=r"^[\w.:/=+@ -]+$", max_length=128)]
-TagValue = Annotated[str, Field(pattern=r"^[\w.:/=+@ -]*$", max_length=256)]
-
-
 class StackSettings(BaseModel):
     """One stack's configuration, checked. Keys in `Pulumi.yaml` are these names in camelCase."""
 
@@ -102,7 +78,7 @@ class StackSettings(BaseModel):
     access_logging: bool
 
     mqtt_topic_prefix: TopicPrefix
-    machine_ids: Annotated[tuple[str, ...], AfterValidator(_machines), Field(min_length=1, strict=False)]
+    machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(min_length=1, strict=False)]
     simulator_enabled: bool
     simulator_schedule_expression: Schedule
     simulator_seed: int
@@ -119,16 +95,28 @@ class StackSettings(BaseModel):
     processing_schedule_expression: Schedule
     time_window_hours: Annotated[int, Field(ge=1)]
     feature_lengths_hours: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(_lengths), Field(min_length=1, strict=False)
+        tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(checked_lengths), Field(min_length=1, strict=False)
     ]
     feature_hop_minutes: Annotated[int, Field(ge=1)]
     processing_timeout_seconds: TimeoutSeconds
     processing_memory_mb: MemoryMb
 
+    prediction_horizon_hours: Annotated[int, Field(ge=1)]
+    training_enabled: bool
+    training_schedule_expression: Schedule
+    training_history_days: Annotated[int, Field(ge=1)]
+    training_seed: int
+    training_timeout_seconds: TimeoutSeconds
+    training_memory_mb: MemoryMb
+    inference_timeout_seconds: Annotated[int, Field(ge=1, le=30)]
+    inference_memory_mb: MemoryMb
+    inference_requests_per_second: Annotated[int, Field(ge=1)]
+    features_stale_after_hours: Annotated[int, Field(ge=1)]
+
     lambda_python: Literal["3.11", "3.12", "3.13", "host"]
     lambda_architecture: Literal["arm64", "x86_64", "host"]
     reserved_concurrency: dict[FunctionName, Annotated[int, Field(ge=1)]]
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    log_level: LogLevel
     log_retention_days: LogRetention
     tracing: bool
 

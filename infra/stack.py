@@ -1,18 +1,22 @@
 """What each component of this stack is made of, from its settings, and what the stack says of itself in the end."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import pulumi
 
 from infra.data_lake import DataLake, DataLakeArgs
 from infra.encryption import EncryptionKey
 from infra.function import FunctionDefaults
+from infra.inference import Inference, InferenceArgs, ServingArgs
 from infra.ingestion import Ingestion, IngestionArgs
 from infra.layer import PythonLayer
 from infra.monitoring import AlarmTopic
-from infra.packaging import Target
+from infra.packaging import Layer, Target
 from infra.processing import Processing, ProcessingArgs
+from infra.scoring import NoticeTopic, Scoring, ScoringArgs
 from infra.settings import StackSettings
+from infra.training import Training, TrainingArgs
 from mlops_core.machines import CHANNELS
 
 
@@ -98,8 +102,147 @@ def processing_args(
     }
 
 
+def training_args(
+    settings: StackSettings,
+    lake: DataLake,
+    functions: FunctionDefaults,
+    ingestion: Ingestion,
+    *,
+    layers: Sequence[PythonLayer],
+    notices: NoticeTopic,
+) -> TrainingArgs:
+    """Arguments of training."""
+    return {
+        "bucket_name": lake.bucket_name,
+        "bucket_arn": lake.bucket_arn,
+        "label_history_table": ingestion.label_history.name,
+        "label_history_arn": ingestion.label_history.arn,
+        "layers": [layer.arn for layer in layers],
+        "notice_topic_arn": notices.arn,
+        "schedule_expression": settings.training_schedule_expression,
+        "enabled": settings.training_enabled,
+        "horizon_hours": settings.prediction_horizon_hours,
+        "history_days": settings.training_history_days,
+        "seed": settings.training_seed,
+        "timeout_seconds": settings.training_timeout_seconds,
+        "memory_mb": settings.training_memory_mb,
+        "reserved_concurrency": settings.reserved_concurrency,
+        "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
+    }
+
+
+def inference_args(
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, processing: Processing, layer: PythonLayer
+) -> InferenceArgs:
+    """Arguments of inference."""
+    return {
+        **_serving_args(settings, lake, processing, layer),
+        "stale_after_hours": settings.features_stale_after_hours,
+        "requests_per_second": settings.inference_requests_per_second,
+        "timeout_seconds": settings.inference_timeout_seconds,
+        "reserved_concurrency": settings.reserved_concurrency.get("inference"),
+        "functions": functions,
+    }
+
+
+def scoring_args(
+    settings: StackSettings,
+    lake: DataLake,
+    functions: FunctionDefaults,
+    ingestion: Ingestion,
+    processing: Processing,
+    *,
+    layer: PythonLayer,
+    notices: NoticeTopic,
+) -> ScoringArgs:
+    """Arguments of scoring, whose failed runs go where those of ingestion go."""
+    return {
+        **_serving_args(settings, lake, processing, layer),
+        "notice_topic_arn": notices.arn,
+        "timeout_seconds": settings.processing_timeout_seconds,
+        "reserved_concurrency": settings.reserved_concurrency.get("scoring"),
+        "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
+        "protect": settings.protect_data,
+    }
+
+
+def _serving_args(settings: StackSettings, lake: DataLake, processing: Processing, layer: PythonLayer) -> ServingArgs:
+    return {
+        "bucket_name": lake.bucket_name,
+        "bucket_arn": lake.bucket_arn,
+        "realtime_features_table": processing.realtime_features.name,
+        "realtime_features_arn": processing.realtime_features.arn,
+        "layers": [layer.arn],
+        "feature_lengths_hours": settings.feature_lengths_hours,
+        "memory_mb": settings.inference_memory_mb,
+    }
+
+
+class Models(NamedTuple):
+    """What makes models and what they are used by."""
+
+    layer: PythonLayer
+    notices: NoticeTopic
+    training: Training
+    inference: Inference
+    scoring: Scoring
+
+
+def models(
+    settings: StackSettings,
+    lake: DataLake,
+    layer: PythonLayer,
+    functions: FunctionDefaults,
+    ingestion: Ingestion,
+    processing: Processing,
+    options: pulumi.ResourceOptions,
+) -> Models:
+    """Register training, inference and scoring, the layer that they need beside `layer`, and whom they tell."""
+    light = PythonLayer(
+        "model-layer", {"layer": Layer.of("model", target(settings)), "bucket_name": lake.bucket_name}, options
+    )
+    notices = NoticeTopic("notices", {"kms_key_arn": functions.get("kms_key_arn")}, options)
+    return Models(
+        light,
+        notices,
+        Training(
+            "training",
+            training_args(settings, lake, functions, ingestion, layers=[layer, light], notices=notices),
+            options,
+        ),
+        Inference("inference", inference_args(settings, lake, functions, processing, light), options),
+        Scoring(
+            "scoring",
+            scoring_args(settings, lake, functions, ingestion, processing, layer=light, notices=notices),
+            options,
+        ),
+    )
+
+
+def model_outputs(made: Models) -> dict[str, pulumi.Input[Any]]:
+    """The stack's outputs that speak of models, by name."""
+    steps = made.training.steps
+    return {
+        "model_layer_arn": made.layer.arn,
+        "training_state_machine_arn": made.training.state_machine_arn,
+        **{f"{step}_function_name": function.name for step, function in steps.items()},
+        "inference_function_name": made.inference.function.name,
+        "inference_endpoint": made.inference.endpoint,
+        "inference_invoke_arn": made.inference.invoke_arn,
+        "scoring_function_name": made.scoring.function.name,
+        "predictions_table_name": made.scoring.predictions.name,
+        "predictions_table_arn": made.scoring.predictions.arn,
+        "notice_topic_arn": made.notices.arn,
+    }
+
+
 def stack_outputs(
-    settings: StackSettings, lake: DataLake, layer: PythonLayer, ingestion: Ingestion, processing: Processing
+    settings: StackSettings,
+    lake: DataLake,
+    layer: PythonLayer,
+    ingestion: Ingestion,
+    processing: Processing,
+    made: Models,
 ) -> dict[str, pulumi.Input[Any]]:
     """The stack's outputs, by name."""
     functions = {
@@ -107,6 +250,12 @@ def stack_outputs(
         "ingestion": ingestion.readings,
         "label": ingestion.labels,
         "processing": processing.function,
+    }
+    with_logs = {
+        **functions,
+        **made.training.steps,
+        "inference": made.inference.function,
+        "scoring": made.scoring.function,
     }
     tables = {
         "machine_state": ingestion.machine_state,
@@ -117,16 +266,21 @@ def stack_outputs(
         "data_lake_bucket": lake.bucket_name,
         "data_lake_bucket_arn": lake.bucket_arn,
         "data_layer_arn": layer.arn,
+        **model_outputs(made),
         **{f"{name}_function_name": function.name for name, function in functions.items()},
         **{f"{name}_function_arn": function.arn for name, function in functions.items()},
         "processing_role_arn": processing.function.role_arn,
         **{f"{name}_table_name": table.name for name, table in tables.items()},
         **{f"{name}_table_arn": table.arn for name, table in tables.items()},
-        "log_group_names": {name: function.log_group_name for name, function in functions.items()},
+        "log_group_names": {name: function.log_group_name for name, function in with_logs.items()},
         "mqtt_topic_prefix": settings.mqtt_topic_prefix,
         "mqtt_topics": ingestion.rules.topics,
         "topic_rule_names": ingestion.rules.rule_names,
-        "schedule_names": {"simulator": ingestion.schedule.name, "processing": processing.schedule.name},
+        "schedule_names": {
+            "simulator": ingestion.schedule.name,
+            "processing": processing.schedule.name,
+            "training": made.training.schedule.name,
+        },
         "ingestion_queue_url": ingestion.readings_queue.url,
         "label_queue_url": ingestion.label_queue.url,
         "dead_letter_queue_url": ingestion.dead_letter_queue.url,

@@ -11,6 +11,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.naming import namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
+from infra.setting_types import FunctionName
 
 # What the same input would end in again, by the class of the exception.
 _TERMINAL = (
@@ -48,6 +49,8 @@ class TrainingArgs(TypedDict):
     seed: int
     timeout_seconds: int
     memory_mb: int
+    reserved_concurrency: NotRequired[Mapping[FunctionName, int]]
+    """Most runs of each step at once (default: no reservation)."""
     functions: NotRequired[FunctionDefaults]
 
 
@@ -128,7 +131,7 @@ class Training(pulumi.ComponentResource):
                 [
                     read_rows,
                     *read_models,
-                    allow("WriteVerdict", ["s3:PutObject"], self._objects("training/*/verdict-*.json")),
+                    allow("WriteVerdict", ["s3:PutObject"], self._objects("training/*")),
                 ],
             ),
             "promotion": self._step(
@@ -139,7 +142,7 @@ class Training(pulumi.ComponentResource):
         }
 
     def _step(
-        self, step: str, environment: Mapping[str, pulumi.Input[str]], statements: Sequence[Statement]
+        self, step: FunctionName, environment: Mapping[str, pulumi.Input[str]], statements: Sequence[Statement]
     ) -> PythonFunction:
         return PythonFunction(
             f"{self._name}-{_STEP_NAMES[step]}",
@@ -151,6 +154,7 @@ class Training(pulumi.ComponentResource):
                 "statements": statements,
                 "timeout_seconds": self._args["timeout_seconds"],
                 "memory_mb": self._args["memory_mb"],
+                "reserved_concurrency": self._args.get("reserved_concurrency", {}).get(step),
             },
             pulumi.ResourceOptions(parent=self),
         )

@@ -9,13 +9,22 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from typing import Any
 
 import polars as pl
 
+from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.publisher import Publisher
 from infra.local.bad_messages import BadMessage, bad_messages
 from infra.local.deploy import Deployment, deploy
 from infra.local.emulator import STACK_FILE, Emulator
+from infra.local.modelling import (
+    finished_training,
+    predictions,
+    promote_and_roll_back,
+    start_training,
+    wait_until_scored,
+)
 from infra.local.reconciliation import Ledger, lived, reconcile, saved_states, wait_until_drained
 from infra.local.report import report
 from infra.local.schedules import Schedules
@@ -51,6 +60,8 @@ class Story:
         self.schedules = Schedules(emulator.endpoint)
         self.feature_rows: int = 0
         self.deployment: Deployment | None = None
+        self.trained: dict[str, Any] | None = None
+        self.predictions: list[dict[str, Any]] = []
 
     def run(self, began: float) -> Summary:
         """Go through all stages; ``began`` is the monotonic time at which the whole run began."""
@@ -59,8 +70,11 @@ class Story:
         live_from = hour_of(datetime.now(UTC)) - LIVE_HOURS * HOUR
         history = self.seed(stack, deployment, live_from)
         self.backfill(stack, history)
+        execution = start_training(stack, self.emulator.endpoint)  # while telemetry flows
         states, refused = self.live(stack, history)
+        self.model(stack, execution)
         self.process(stack)
+        self.predict(stack, sorted(history.states))
         interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
         with self.screen.stage("Reconciliation") as stage:
             said = lived(history.states, states, interval)
@@ -133,6 +147,41 @@ class Story:
             self.feature_rows += int(answer["feature_rows"])
             stage.result = f"{answer['feature_rows']:,} rows, features until {answer['window_end'][:16]} UTC"
 
+    def model(self, stack: Stack, execution: str) -> None:
+        """Wait for the model that the state machine trains."""
+        with self.screen.stage("Model") as stage:
+            training = finished_training(self.emulator.endpoint, execution)
+            stage.result = f"none: {training.reason}" if training.version is None else training.reason
+            if training.version is not None:
+                registry = ModelRegistry(stack.lake)
+                champion = registry.champion()
+                self.trained = {
+                    "version": training.version,
+                    "serving": champion.champion.version if champion else None,
+                    "reason": training.reason,
+                    **training.outcome,
+                }
+
+    def predict(self, stack: Stack, machine_ids: list[str]) -> None:
+        """Ask for each machine, see it scored, and go back and forth between two models."""
+        if self.trained is None or self.trained["serving"] is None:
+            return
+        execution = start_training(stack, self.emulator.endpoint)  # on what processing has added since
+        with self.screen.stage("Predictions") as stage:
+            scored = wait_until_scored(stack, machine_ids, timeout=PATIENCE_SECONDS)
+            self.predictions = predictions(stack, machine_ids)
+            stage.result = (
+                f"{scored} machines scored; {len(self.predictions)} asked for over signed HTTP, unsigned: 403"
+            )
+        with self.screen.stage("Rollback") as stage:
+            challenger = finished_training(self.emulator.endpoint, execution)
+            if challenger.version in {None, self.trained["version"]}:
+                stage.result = f"no second model: {challenger.reason}"
+                return
+            away, back = promote_and_roll_back(stack, str(challenger.version))
+            self.trained["rollback"] = {"from": away, "to": back, "verdict": challenger.reason}
+            stage.result = f"from {away} to {back}"
+
     def close(
         self,
         stack: Stack,
@@ -156,6 +205,8 @@ class Story:
                 quarantined_by_reason=ledger.quarantined_by_reason,
                 dead_lettered=ledger.dead_lettered,
                 feature_rows=self.feature_rows,
+                model=self.trained,
+                predictions=tuple(self.predictions),
                 machines=tuple(_machine_lines(stack, list(history.states), finished_at)),
                 stages=dict(self.screen.seconds),
                 elapsed_seconds=round(time.monotonic() - began, 2),

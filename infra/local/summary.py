@@ -37,7 +37,7 @@ class MachineLine(BaseModel):
 
 
 class Summary(BaseModel):
-    """A whole run in figures. ``model`` and ``predictions`` are empty as long as the stack trains no model."""
+    """A whole run in figures. ``model`` and ``predictions`` are empty where the history held too few failures."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -82,6 +82,11 @@ class _Mocks(pulumi.runtime.Mocks):
         arn = arn_of(args.typ, name)
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
         known = {"name": name, "bucket": name, "arn": arn, "keyId": f"id-of-{name}", "url": url}
+        if args.typ == "aws:apigatewayv2/api:Api":
+            known |= {
+                "apiEndpoint": f"https://{name}.execute-api.{REGION}.amazonaws.com",
+                "executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{name}",
+            }
         return f"id-of-{name}", known | dict(args.inputs)
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
@@ -142,6 +147,8 @@ def arn_of(kind: str, name: str) -> str:
         "aws:lambda/function:Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
         "aws:dynamodb/table:Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}",
         "aws:cloudwatch/logGroup:LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}",
+        "aws:sfn/stateMachine:StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}",
+        "aws:cloudwatch/eventRule:EventRule": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}",
         "aws:kms/key:Key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}",
     }.get(kind, f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}")
 

@@ -24,6 +24,50 @@ def own_log(function):
     return {"logs:CreateLogStream", "logs:PutLogEvents"}, {f"{LOGS}-{function}:log-stream:*"}
 
 
+FEATURES_TABLE = f"{TABLES}/processing-realtime-features-0a1b2c"
+STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-training"
+TELL_PEOPLE = ({"sns:Publish"}, {f"arn:aws:sns:{REGION}:{ACCOUNT}:notices-0a1b2c"})
+MODELS = {"ReadModels": ({"s3:GetObject"}, {f"{LAKE}/models/*"}), "ListModels": ({"s3:ListBucket"}, {LAKE})}
+READ_ROWS = {"ReadTrainingSet": ({"s3:GetObject"}, {f"{LAKE}/training/*"})}
+# Those that Lambda invokes again where they fail, and gives up on in the end.
+ASYNCHRONOUS = {
+    "training-set-policy": {
+        "WriteOwnLog": own_log("training-set"),
+        "ReadFeatures": ({"s3:GetObject"}, {f"{LAKE}/processed/features/*"}),
+        "ListFeatures": ({"s3:ListBucket"}, {LAKE}),
+        "ReadLabels": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "WriteTrainingSet": ({"s3:PutObject"}, {f"{LAKE}/training/*"}),
+    },
+    "training-fit-policy": {
+        "WriteOwnLog": own_log("training-fit"),
+        **READ_ROWS,
+        "StoreModel": ({"s3:PutObject"}, {f"{LAKE}/models/*/*"}),
+    },
+    "training-judge-policy": {
+        "WriteOwnLog": own_log("training-judge"),
+        **READ_ROWS,
+        **MODELS,
+        "WriteVerdict": ({"s3:PutObject"}, {f"{LAKE}/training/*"}),
+    },
+    "training-promote-policy": {
+        "WriteOwnLog": own_log("training-promote"),
+        **MODELS,
+        "MoveChampion": ({"s3:PutObject"}, {f"{LAKE}/models/champion.json"}),
+    },
+    "scoring-fleet-policy": {
+        "WriteOwnLog": own_log("scoring-fleet"),
+        **MODELS,
+        "ReadFeatures": ({"dynamodb:Scan"}, {FEATURES_TABLE}),
+        "KeepPredictions": (
+            {"dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
+            {f"{TABLES}/scoring-predictions-0a1b2c"},
+        ),
+        "KeepHistory": ({"s3:PutObject"}, {f"{LAKE}/predictions/*"}),
+        "TellPeople": TELL_PEOPLE,
+    },
+}
+
+
 # Actions and resources by Sid, of every role's policy.
 DEV = {
     "ingestion-simulator-policy": {
@@ -85,6 +129,23 @@ DEV = {
         "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:processing-features-0a1b2c"}),
         "KeepRefusedInvocations": DEAD_LETTERS,
     },
+    **{name: {**own, "KeepFailedEvents": DEAD_LETTERS} for name, own in ASYNCHRONOUS.items()},
+    "inference-api-policy": {
+        "WriteOwnLog": own_log("inference-api"),
+        **MODELS,
+        "ReadFeatures": ({"dynamodb:GetItem", "dynamodb:Scan"}, {FEATURES_TABLE}),
+    },
+    "training-policy": {
+        "RunSteps": (
+            {"lambda:InvokeFunction"},
+            {f"{FUNCTIONS}:training-{step}-0a1b2c" for step in ("set", "fit", "judge", "promote")},
+        ),
+        "TellPeople": TELL_PEOPLE,
+    },
+    "training-schedule-policy": {
+        "StartExecution": ({"states:StartExecution"}, {STATE_MACHINE}),
+        "KeepRefusedInvocations": DEAD_LETTERS,
+    },
     "ingestion-rules-readings-policy": {"SendToQueue": ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-readings"})},
     "ingestion-rules-failures-policy": {"SendToQueue": ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-labels"})},
     "ingestion-rules-errors-policy": {"SendToQueue": DEAD_LETTERS},
@@ -101,6 +162,8 @@ TRUST = {
     ),
     "ingestion-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "processing-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
+    "training-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
+    "training-role": ("states", {STATE_MACHINE}),
 }
 
 
@@ -130,10 +193,10 @@ def test_a_key_and_traces_add_one_statement_each(evaluated):
     use_key = ({"kms:Decrypt", "kms:GenerateDataKey"}, {key.arn})
     # X-Ray is the one service here that has no resource to name.
     traces = ({"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, {"*"})
-    functions = {"ingestion-simulator", "ingestion-readings", "ingestion-labels", "processing-features"}
+    functions = {each.inputs["role"].rpartition("/")[2] for each in evaluation.of("lambda/function:Function").values()}
     for name, statement in granted(evaluation).items():
         added = {"UseEncryptionKey": use_key}
-        if name.removesuffix("-policy") in functions:
+        if f"{name.removesuffix('policy')}role-0a1b2c" in functions:
             added["SendTraces"] = traces
         assert {sid: statement[sid] for sid in statement.keys() - DEV[name].keys()} == added
 
@@ -145,7 +208,7 @@ def test_nothing_is_allowed_by_wildcard_but_what_aws_cannot_name(evaluated, stac
             assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action) for action in actions), (policy, sid)
             if sid != "SendTraces":
                 # Only what is named at run time ends in a wildcard: objects below a prefix, streams of one log group.
-                assert all(re.fullmatch(r"[^*]+(/\*|:log-stream:\*)?", resource) for resource in resources), (
+                assert all(re.fullmatch(r"[^*]+(/\*|/\*/\*|:log-stream:\*)?", resource) for resource in resources), (
                     policy,
                     sid,
                 )
@@ -231,15 +294,20 @@ def test_the_key_is_open_to_our_account_our_logs_and_our_alarms_alone(evaluated)
         "EncryptLogs": {"Service": f"logs.{REGION}.amazonaws.com"},
         "LetAlarmsReachTheirTopic": {"Service": "cloudwatch.amazonaws.com"},
     }
-    ours = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-prod-*"
+    ours = [
+        f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/{service}/mlops-industrial-prod-*"
+        for service in ("lambda", "apigateway")
+    ]
     assert policy["EncryptLogs"]["Condition"] == {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ours}}
     assert policy["LetAlarmsReachTheirTopic"]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
     assert key.inputs["enableKeyRotation"] is True
 
 
 def test_alarms_of_this_account_alone_publish_to_the_topic(evaluated):
-    (policy,) = evaluated("prod").of("sns/topicPolicy:TopicPolicy").values()
-    by_sid = statements(policy.inputs["policy"])
+    policies = evaluated("prod").of("sns/topicPolicy:TopicPolicy")
+    assert set(policies) == {"alarms-policy", "notices-policy"}
+    assert set(statements(policies["notices-policy"].inputs["policy"])) == {"RefusePlainText"}
+    by_sid = statements(policies["alarms-policy"].inputs["policy"])
     assert by_sid["AlarmsPublish"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     assert by_sid["AlarmsPublish"]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
     assert by_sid["RefusePlainText"]["Effect"] == "Deny"

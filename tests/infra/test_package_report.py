@@ -6,7 +6,7 @@ import pytest
 
 from infra.package_report import FUNCTION_LAYERS, LIMIT_BYTES, layer_contents, packages, print_report
 from infra.packaging import Layer, Target
-from infra.settings import FunctionName
+from infra.setting_types import FunctionName
 
 HOST = Target.of("host", "host")
 
@@ -29,6 +29,13 @@ def test_every_function_is_reported_and_fits(report):
 
 def test_processing_stays_below_its_own_limit(report):
     assert report["processing"].deployed_bytes <= 165_000_000
+
+
+@pytest.mark.parametrize("function", ["inference", "scoring"])
+def test_what_predicts_stays_below_its_own_limit(report, function):
+    layer = sum(layer_contents(Layer.of("model", HOST)).values())
+    assert report[function].layer_bytes == layer
+    assert report[function].deployed_bytes <= (80_000_000 if HOST.architecture == "x86_64" else 70_000_000)
 
 
 def test_every_function_imports_with_lambda_its_layer_and_its_own_files_alone(report):

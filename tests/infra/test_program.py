@@ -21,6 +21,8 @@ OUTPUTS = {
     "mqtt_topic_prefix", "mqtt_topics", "topic_rule_names", "schedule_names", "log_group_names",
     "ingestion_queue_url", "label_queue_url", "dead_letter_queue_url",
     "glue_database_name", "raw_table_name", "features_table_name",
+    "model_layer_arn", "training_state_machine_arn", "inference_endpoint", "inference_invoke_arn",
+    "predictions_table_name", "notice_topic_arn",
     "lake_shards", "allowed_lateness_hours", "feature_lengths_hours", "feature_hop_minutes", "machine_ids",
 }  # fmt: skip
 
@@ -125,22 +127,26 @@ def test_a_configured_bucket_name_is_used_and_otherwise_one_is_made():
 def test_a_preview_builds_no_layer_and_says_which_it_would_take(monkeypatch, tmp_path):
     monkeypatch.setattr("infra.packaging.LAYER_FOLDER", tmp_path)
     monkeypatch.setattr("infra.layer.build", lambda layer: pytest.fail(f"built {layer.name} during a preview"))
-    (archive,) = evaluate_stack(preview=True).of("s3/bucketObjectv2:BucketObjectv2").values()
-    assert re.fullmatch(r"layers/data-[0-9a-f]{16}\.zip", archive.inputs["key"])
-    assert "not built yet" in archive.inputs["source"]["text"]
+    archives = evaluate_stack(preview=True).of("s3/bucketObjectv2:BucketObjectv2").values()
+    keys = sorted(archive.inputs["key"] for archive in archives)
+    assert re.fullmatch(r"layers/data-[0-9a-f]{16}\.zip layers/model-[0-9a-f]{16}\.zip", " ".join(keys))
+    assert all("not built yet" in archive.inputs["source"]["text"] for archive in archives)
 
 
 def test_whether_a_layer_is_built_already_changes_nothing_that_pulumi_compares(evaluated):
-    (unbuilt,) = evaluated("dev", preview=True).of("s3/bucketObjectv2:BucketObjectv2").values()
-    (built,) = evaluated("dev").of("s3/bucketObjectv2:BucketObjectv2").values()
-    assert (unbuilt.name, unbuilt.inputs["key"]) == (built.name, built.inputs["key"])
-    assert built.options["ignore"] == ["source"]
+    unbuilt = evaluated("dev", preview=True).of("s3/bucketObjectv2:BucketObjectv2")
+    built = evaluated("dev").of("s3/bucketObjectv2:BucketObjectv2")
+    assert {name: each.inputs["key"] for name, each in unbuilt.items()} == {
+        name: each.inputs["key"] for name, each in built.items()
+    }
+    assert [each.options["ignore"] for each in built.values()] == [["source"]] * 2
 
 
 def test_logs_are_kept_for_as_long_as_configured_and_a_year_unless_it_is(evaluated):
     for evaluation, days in ((evaluated("dev"), 365), (evaluate_stack(config={"logRetentionDays": 7}), 7)):
         groups = evaluation.of("cloudwatch/logGroup:LogGroup").values()
-        assert [group.inputs["retentionInDays"] for group in groups] == [days] * 4
+        functions = evaluation.of("lambda/function:Function")
+        assert [group.inputs["retentionInDays"] for group in groups] == [days] * (len(functions) + 1)  # and the API's
 
 
 def test_production_encrypts_everything_with_a_key_of_its_own(evaluated):
@@ -172,9 +178,9 @@ def test_a_cheap_stack_has_no_key_no_alarm_and_no_log_bucket(evaluated):
 
 def test_every_alarm_tells_the_topic(evaluated):
     evaluation = evaluated("prod")
-    (topic,) = evaluation.of("sns/topic:Topic").values()
+    topic = evaluation.of("sns/topic:Topic")["alarms"]
     alarms = evaluation.of("MetricAlarm")
-    assert len(alarms) == 4 + 2 + 1  # functions, buffers, dead letters
+    assert len(alarms) == len(evaluation.of("lambda/function:Function")) + 2 + 1  # functions, buffers, dead letters
     for alarm in alarms.values():
         assert alarm.inputs["alarmActions"] == [topic.arn]
         assert alarm.inputs["treatMissingData"] == "notBreaching"

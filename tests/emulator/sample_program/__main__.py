@@ -326,6 +326,32 @@ aws.cloudwatch.MetricAlarm(
     opts=options,
 )
 aws.cloudwatch.Dashboard("dashboard", dashboard_name="sample", dashboard_body=json.dumps({"widgets": []}), opts=options)
+rule = aws.cloudwatch.EventRule("rule", event_pattern=json.dumps({"source": ["sample"]}), opts=options)
+aws.cloudwatch.EventTarget("target", rule=rule.name, arn=function.arn, opts=options)
+aws.sfn.StateMachine(
+    "machine",
+    role_arn=role.arn,
+    definition=json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}),
+    opts=options,
+)
+api = aws.apigatewayv2.Api("api", protocol_type="HTTP", opts=options)
+integration = aws.apigatewayv2.Integration(
+    "integration",
+    api_id=api.id,
+    integration_type="AWS_PROXY",
+    integration_uri=function.arn,
+    payload_format_version="2.0",
+    opts=options,
+)
+aws.apigatewayv2.Route(
+    "route",
+    api_id=api.id,
+    route_key="GET /",
+    authorization_type="AWS_IAM",
+    target=pulumi.Output.concat("integrations/", integration.id),
+    opts=options,
+)
+aws.apigatewayv2.Stage("stage", api_id=api.id, name="$default", auto_deploy=True, opts=options)
 pulumi.export("account", account)
 pulumi.export("bucket", lake.bucket.bucket)
 pulumi.export("function", function.name)

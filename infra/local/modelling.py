@@ -1,0 +1,134 @@
+"""The stack's model on a laptop: trained by its state machine, asked over signed HTTP, rolled back."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, cast
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.predictions import Predictions
+from infra.local.emulator import Endpoint
+from ops.stack import Stack
+
+PATIENCE_SECONDS = 300.0
+
+
+class TrainingStuckError(RuntimeError):
+    """The training state machine does not come to an end."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"Training was {status} after {PATIENCE_SECONDS:.0f} s.")
+
+
+class EndpointError(RuntimeError):
+    """The prediction endpoint answered what it must not."""
+
+    def __init__(self, path: str, status: int, body: object) -> None:
+        super().__init__(f"GET {path} answered {status}: {body}")
+
+
+class NotScoredError(RuntimeError):
+    """Processing committed features, and nobody predicted from them."""
+
+    def __init__(self, machine_ids: list[str]) -> None:
+        super().__init__(f"{', '.join(machine_ids)} had no prediction in the table after processing.")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How an execution of the state machine ended; without a `version`, `reason` says why no model was made."""
+
+    version: str | None
+    is_promoted: bool
+    reason: str
+    outcome: dict[str, Any]
+
+
+def start_training(stack: Stack, endpoint: Endpoint) -> str:
+    """Start the state machine as its schedule does; returns the execution's ARN."""
+    machine = stack.output("training_state_machine_arn")
+    return str(endpoint.client("stepfunctions").start_execution(stateMachineArn=machine, input="{}")["executionArn"])
+
+
+def finished_training(endpoint: Endpoint, execution: str) -> Training:
+    """Wait for an execution's end. Raises TrainingStuckError."""
+    deadline, client = time.monotonic() + PATIENCE_SECONDS, endpoint.client("stepfunctions")
+    while (ended := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        if time.monotonic() > deadline:
+            raise TrainingStuckError(ended["status"])
+        time.sleep(0.3)
+    if ended["status"] != "SUCCEEDED":
+        return Training(None, is_promoted=False, reason=_message(ended.get("cause", "")), outcome={})
+    steps: dict[str, Any] = {
+        step: result["outcome"] for step, result in json.loads(ended["output"]).items() if "outcome" in result
+    }
+    return Training(
+        steps["training"]["version"],
+        is_promoted="promotion" in steps,
+        reason=steps["evaluation"]["reason"],
+        outcome=steps,
+    )
+
+
+def _message(cause: str) -> str:
+    """A failed function's cause is the JSON of its error."""
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause
+
+
+def ask(stack: Stack, path: str, *, signed: bool = True) -> tuple[int, Any]:
+    """GET a path of the endpoint, with the stack's credentials or none; returns status and document."""
+    url = f"{stack.output('inference_endpoint')}{path}"
+    request = AWSRequest("GET", url)
+    if signed:
+        held = cast("Credentials", stack.session.get_credentials())
+        SigV4Auth(held, "execute-api", stack.session.region_name).add_auth(request)
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(request.headers))) as answer:  # noqa: S310 - the stack's own
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"null")
+
+
+def predictions(stack: Stack, machine_ids: list[str]) -> list[dict[str, Any]]:
+    """Ask for each machine, and see that nobody else may. Raises EndpointError."""
+    told: list[dict[str, Any]] = []
+    for machine_id in machine_ids:
+        status, document = ask(stack, f"/machines/{machine_id}")
+        if status != HTTPStatus.OK:
+            raise EndpointError(f"/machines/{machine_id}", status, document)
+        told.append(document)
+    status, document = ask(stack, "/machines", signed=False)
+    if status != HTTPStatus.FORBIDDEN:
+        raise EndpointError("/machines without a signature", status, document)
+    return told
+
+
+def wait_until_scored(stack: Stack, machine_ids: list[str], *, timeout: float) -> int:
+    """Wait until the event of committed features has filled the table; returns its size. Raises NotScoredError."""
+    table, deadline = Predictions(stack.dynamodb, stack.output("predictions_table_name")), time.monotonic() + timeout
+    while missing := sorted(set(machine_ids) - (known := table.load_all()).keys()):
+        if time.monotonic() > deadline:
+            raise NotScoredError(missing)
+        time.sleep(0.3)
+    return len(known)
+
+
+def promote_and_roll_back(stack: Stack, version: str) -> tuple[str, str]:
+    """Let `version` serve where it does not, then go back to what served before; returns both versions."""
+    registry, now = ModelRegistry(stack.lake), datetime.now(UTC)
+    stored = registry.champion()
+    if stored is None or stored.champion.version != version:
+        stored = registry.promote(version, after=stored, at=now, reason="Promoted by hand, to be rolled back")
+    back = registry.promote(stored.champion.previous, after=stored, at=now, reason=f"Rolled back from {version}")
+    return version, back.champion.version

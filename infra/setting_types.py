@@ -1,0 +1,52 @@
+"""The types of a stack's settings: what one value can be. What values can be together, infra.settings says."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from infra.schedule_expression import schedule_problem
+from mlops_core.machines import MACHINE_ID_PATTERN, is_machine_id
+
+FunctionName = Literal[
+    "simulator", "ingestion", "labels", "processing",
+    "training_set", "training", "evaluation", "promotion", "inference", "scoring",
+]  # fmt: skip
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LogRetention = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]  # fmt: skip
+
+
+def _schedule(expression: str) -> str:
+    if problem := schedule_problem(expression):
+        raise ValueError(problem)
+    return expression
+
+
+def checked_machines(machine_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return machine ids, all of them legal and each there once. Raises ValueError."""
+    for machine_id in machine_ids:
+        if not is_machine_id(machine_id):
+            raise ValueError(f"{machine_id!r} is not a machine id, which matches {MACHINE_ID_PATTERN}")
+        if machine_ids.count(machine_id) > 1:
+            raise ValueError(f"{machine_id!r} stands there more than once")
+    return machine_ids
+
+
+def checked_lengths(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return window lengths, each there once. Raises ValueError."""
+    if len(set(lengths)) < len(lengths):
+        raise ValueError("a length stands there more than once")
+    return lengths
+
+
+Schedule = Annotated[str, AfterValidator(_schedule)]
+TimeoutSeconds = Annotated[int, Field(ge=1, le=900)]
+MemoryMb = Annotated[int, Field(ge=128, le=10240)]
+# The prefix stands in MQTT filters, IAM resources and a regular expression: nothing that one of them reads as its own.
+# A topic has at most 7 slashes and 256 bytes, which the machine id (64) and the channel (32) share.
+TopicPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$", max_length=128)]
+BucketName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$")]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+TagKey = Annotated[str, Field(pattern=r"^[\w.:/=+@ -]+$", max_length=128)]
+TagValue = Annotated[str, Field(pattern=r"^[\w.:/=+@ -]*$", max_length=256)]
