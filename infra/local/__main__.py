@@ -85,7 +85,26 @@ def _show(screen: Screen, summary: Summary) -> None:
         moments = ["-" if at is None else f"{at:%d %b %H:%M}" for at in (line.features_until, line.last_reading)]
         table.add_row(line.machine_id, line.status or "-", line.zone or "-", *numbers, *moments)
     screen.console.print(table)
+    if summary.predictions:
+        screen.console.print(_predictions(summary))
     screen.console.print(f"Done in {summary.elapsed_seconds:.0f} s.")
+
+
+def _predictions(summary: Summary) -> Table:
+    title = f"Predictions of model {(summary.model or {})['version']}"
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, padding=(0, 2, 0, 0))
+    table.add_column("machine", no_wrap=True)
+    table.add_column("fails in 24 h", justify="right")
+    table.add_column("hours left, in 8 of 10 cases", justify="right")
+    table.add_column("why")
+    for told in sorted(summary.predictions, key=lambda told: -(told["failure_probability"] or 0.0)):
+        if told["failure_probability"] is None:
+            table.add_row(told["machine_id"], "-", "-", "no readings")
+            continue
+        life, why = told["rul_hours"], [reason["text"] for reason in told["reasons"][:1]]
+        hours = f"{life['p50']:.0f} ({life['p10']:.0f} to {life['p90']:.0f})"
+        table.add_row(told["machine_id"], f"{told['failure_probability']:.1%}", hours, *(why or ["nothing unusual"]))
+    return table
 
 
 def _show_how_to_use(screen: Screen, endpoint: Endpoint) -> None:
