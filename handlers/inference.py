@@ -36,6 +36,7 @@ class FleetQuery(BaseModel):
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa: ARG001  Lambda passes it
     """Answer a request that API Gateway has authorised (payload format 2.0)."""
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
     try:
         return _answer(event["routeKey"], event.get("pathParameters") or {}, event.get("queryStringParameters") or {})
     except NoModelError as error:

@@ -45,6 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         bundle = _model().current()
     except NoModelError as error:
         logger.info(error.message)
+        metrics.add_metric("MachinesScored", MetricUnit.Count, 0)
         return {"scored": 0, "notices": 0, "model_version": None}
     table = Predictions(clients.dynamodb(), _settings().predictions_table)
     known = table.load_all()
@@ -55,10 +56,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         saved = [score for score, is_saved in zip(fresh, pool.map(table.save, fresh), strict=True) if is_saved]
     standing = {**known, **{score.prediction.machine_id: score for score in saved}}
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
-    told = _tell(table, (score for name, score in sorted(standing.items()) if name not in overtaken), bundle)
     metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
-    metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
     metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
+    told = _tell(table, (score for name, score in sorted(standing.items()) if name not in overtaken), bundle)
+    metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
     return {"scored": len(saved), "notices": told, "model_version": bundle.version}
 
 

@@ -59,7 +59,7 @@ was found again: {summary.published:,} = {summary.lake_distinct:,} kept + {summa
 + {summary.dead_lettered:,} dead letters.</p>
 <div class="cards">{cards}</div>
 <h2>Machines</h2>{_machines(summary.machines)}
-<h2>Vibration (mm/s r.m.s. of an hour) and temperature (°C, mean of an hour)</h2>
+{_predictions(summary)}<h2>Vibration (mm/s r.m.s. of an hour) and temperature (°C, mean of an hour)</h2>
 <p class="lead">From the offline store. Bands are the evaluation zones of ISO 20816; dashed lines are failures.</p>
 {charts}
 <h2>Quarantine</h2>{_table(("reason", "messages"), _counts(summary.quarantined_by_reason))}
@@ -99,6 +99,26 @@ def _machines(lines: Iterable[MachineLine]) -> str:
         for line in lines
     ]
     return _table(head, rows, numeric=False)
+
+
+def _predictions(summary: Summary) -> str:
+    if not summary.predictions:
+        return ""
+    head = ("machine", "fails in 24 h", "hours left, 10 %", "50 %", "90 %", "health", "why")
+    rows = [
+        (
+            escape(told["machine_id"]),
+            f"{told['failure_probability']:.1%}",
+            *(f"{told['rul_hours'][name]:.0f}" for name in ("p10", "p50", "p90")),
+            f"{told['health_index']:.2f}",
+            "<br>".join(escape(reason["text"]) for reason in told["reasons"]) or "nothing unusual",
+        )
+        for told in summary.predictions
+        if told["failure_probability"] is not None
+    ]
+    model = summary.model or {}
+    lead = f"Model {escape(model['version'])}. {escape(model['reason'])}"
+    return f'<h2>Predictions</h2><p class="lead">{lead}</p>{_table(head, rows, numeric=False)}'
 
 
 def _counts(counts: Mapping[str, int]) -> list[tuple[str, str]]:

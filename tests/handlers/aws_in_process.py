@@ -17,6 +17,7 @@ TABLES = {
     "machine-state": ("machine_id",),
     "label-history": ("machine_id", "event_timestamp"),
     "realtime-features": ("machine_id",),
+    "predictions": ("machine_id",),
 }
 
 

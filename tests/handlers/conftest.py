@@ -27,6 +27,11 @@ COMMON = {
     "POWERTOOLS_SERVICE_NAME": "tests",
     "POWERTOOLS_METRICS_NAMESPACE": "tests",
 }
+SERVING = {
+    "DATA_LAKE_BUCKET": BUCKET,
+    "DYNAMODB_TABLE_NAME": "realtime-features",
+    "FEATURE_LENGTHS_HOURS": "[1, 6]",
+}
 ENVIRONMENTS = {
     "simulator": {
         "MACHINE_STATE_TABLE": "machine-state",
@@ -46,6 +51,18 @@ ENVIRONMENTS = {
         "TIME_WINDOW": "6",
         "FEATURE_LENGTHS_HOURS": "[1, 6]",
     },
+    "training_set": {
+        "DATA_LAKE_BUCKET": BUCKET,
+        "LABEL_HISTORY_TABLE": "label-history",
+        "PREDICTION_HORIZON_HOURS": "12",
+        "TRAINING_HISTORY_DAYS": "90",
+    },
+    "training": {"DATA_LAKE_BUCKET": BUCKET, "PREDICTION_HORIZON_HOURS": "12", "TRAINING_SEED": "1"},
+    "evaluation": {"DATA_LAKE_BUCKET": BUCKET},
+    "promotion": {"DATA_LAKE_BUCKET": BUCKET},
+    "inference": SERVING | {"FEATURES_STALE_AFTER_HOURS": "12"},
+    "scoring": SERVING
+    | {"PREDICTIONS_TABLE": "predictions", "NOTICE_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices"},
 }
 
 

@@ -1,0 +1,289 @@
+"""From stored features to a champion, its predictions over HTTP, and messages: the handlers, one after the other."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from moto.sns import sns_backends
+
+from handlers.machine_reports import FleetReport, MachineReport
+from handlers.stores import clients
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.lake import DataLake
+from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.partitions import encode_parquet
+from handlers.stores.serving_model import NoModelError, ServingModel
+from mlops_core.labels import LABELS
+from mlops_core.model_errors import UntrainableError
+from mlops_core.telemetry import FailureEvent
+from tests.handlers.aws_in_process import BUCKET, InjectedError
+from tests.handlers.model_bundles import small_bundle
+from tests.unit.degrading_fleet import START, degrading_fleet
+
+AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
+STARTED = {"execution": "run-1", "started_at": (START + timedelta(days=40)).isoformat()}
+BUNDLE, OTHER = small_bundle(1), small_bundle(2)
+WORN = {"vibration_count_1h": 60.0, "vibration_rms_1h": 10.0, "vibration_slope_6h": 1.0, "temperature_mean_6h": 50.0}
+NEW = WORN | {"vibration_rms_1h": 2.0, "vibration_slope_6h": 0.0}
+
+
+@pytest.fixture
+def registry(aws) -> ModelRegistry:
+    return ModelRegistry(DataLake(clients.s3(), BUCKET))
+
+
+@pytest.fixture
+def history(aws) -> pl.DataFrame:
+    """Offline features, and the failures that the platform heard of."""
+    rows = degrading_fleet(runs=1, unfinished=False)
+    by_hour = rows.drop(list(LABELS)).group_by(pl.col("window_end").dt.truncate("1d").alias("day"))
+    for (day,), features in by_hour:
+        key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard=00.parquet"
+        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=encode_parquet(features.drop("day", strict=False)))
+    labels = LabelHistory(clients.dynamodb(), "label-history")
+    for machine_id, end, hours in (
+        rows.group_by("machine_id").last().select("machine_id", "window_end", "rul_hours").iter_rows()
+    ):
+        failed = end + timedelta(hours=hours)
+        labels.record(
+            FailureEvent(
+                machine_id=machine_id, event_timestamp=failed, event_code="WEAR", measured_value=12.0, threshold=11.2,
+                received_at=failed,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def serve(registry, bundle=BUNDLE):
+    registry.store(bundle)
+    return registry.promote(bundle.version, after=registry.champion(), at=AT, reason="a test")
+
+
+def offer(machine_id, features, *, at=None, revision=1):
+    end = at or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    row = FeatureRow(machine_id, end, revision, features)
+    assert OnlineFeatures(clients.dynamodb(), "realtime-features").offer(row, updated_at=end)
+
+
+def get(invoke, route, query=None, **path):
+    answer = invoke({"routeKey": route, "pathParameters": path, "queryStringParameters": query})
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_the_steps_train_judge_and_promote_a_model_and_the_same_data_give_the_champion_again(
+    deploy, history, registry, aws
+):
+    told = deploy("training_set")(STARTED)
+    assert (told["machines"], told["failures"], told["rule"]) == (8, 8, "2 machines are held out")
+    assert told["rows"] + told["held_out_rows"] == history.height
+    version = deploy("training")(STARTED)["version"]
+    verdict = deploy("evaluation")(STARTED | {"version": version})
+    assert (verdict["promote"], verdict["against"]) == (True, None)
+    event = {"version": version, "reason": verdict["reason"], "against": None}
+    promote = deploy("promotion")
+    assert promote(event) == {"version": version, "sequence": 1}
+    assert promote(event) == {"version": version, "sequence": 1}  # its first answer was lost
+    assert registry.champion().champion.version == version
+    again = deploy("evaluation")(STARTED | {"version": deploy("training")(STARTED)["version"]})
+    assert (again["promote"], again["against"]) == (False, version)
+    (stored,) = [body for key, body in aws.objects("training/").items() if "verdict" in key]
+    assert json.loads(stored)["reason"] == verdict["reason"]
+
+
+def test_a_step_that_is_tried_again_keeps_the_rows_that_the_first_attempt_wrote(deploy, history, aws):
+    build = deploy("training_set")
+    build(STARTED)
+    rows = aws.objects("training/")
+    aws.s3.delete_object(Bucket=BUCKET, Key=next(iter(aws.objects("processed/features/"))))
+    build(STARTED)
+    assert aws.objects("training/") == rows
+
+
+def test_what_was_not_known_when_the_execution_began_is_not_learned_from(deploy, history, aws):
+    early = START + timedelta(hours=30)
+    with pytest.raises(UntrainableError, match="NO_POSITIVES"):
+        deploy("training_set")(STARTED | {"started_at": early.isoformat()})
+
+
+def test_no_data_and_no_failures_are_refused_and_the_champion_stays(deploy, registry):
+    champion = serve(registry)
+    with pytest.raises(UntrainableError, match="NO_ROWS"):
+        deploy("training_set")(STARTED)
+    assert registry.champion() == champion
+
+
+def test_a_promotion_judged_against_a_model_that_serves_no_longer_is_refused(deploy, registry):
+    serve(registry)
+    registry.store(OTHER)
+    with pytest.raises(ChampionMovedError):
+        deploy("promotion")({"version": OTHER.version, "reason": "late", "against": None})
+    assert registry.champion().champion.version == BUNDLE.version
+
+
+def test_a_machine_is_answered_with_what_the_model_says_and_why(deploy, registry):
+    serve(registry)
+    offer("PUMP-1", WORN)
+    status, document = get(deploy("inference"), "GET /machines/{machine_id}", machine_id="PUMP-1")
+    told = MachineReport.model_validate(document)
+    assert (status, told.status, told.model_version, told.evaluation_zone) == (200, "OK", BUNDLE.version, "C")
+    assert told.failure_probability > 0.5
+    assert told.rul_hours.p10 <= told.rul_hours.p50 <= told.rul_hours.p90
+    assert "vibration" in told.reasons[0].text
+
+
+def test_the_fleet_stands_worst_first_and_those_without_readings_last(deploy, registry):
+    serve(registry)
+    offer("NEW-1", NEW)
+    offer("WORN-1", WORN)
+    offer("DEAD-1", {"vibration_count_1h": 0.0})
+    invoke = deploy("inference")
+    status, document = get(invoke, "GET /machines")
+    fleet = FleetReport.model_validate(document)
+    assert status == 200
+    assert [machine.machine_id for machine in fleet.machines] == ["WORN-1", "NEW-1", "DEAD-1"]
+    assert (fleet.machines[2].status, fleet.machines[2].failure_probability) == ("NO_READINGS", None)
+    _, cut = get(invoke, "GET /machines", {"limit": "1"})
+    assert (cut["total"], [machine["machine_id"] for machine in cut["machines"]]) == (3, ["WORN-1"])
+
+
+def test_old_features_are_called_stale(deploy, registry):
+    serve(registry)
+    offer("PUMP-1", NEW, at=datetime.now(UTC) - timedelta(hours=13))
+    _, document = get(deploy("inference"), "GET /machines/{machine_id}", machine_id="PUMP-1")
+    assert document["status"] == "STALE"
+    assert document["features_age_seconds"] > 12 * 3600
+
+
+@pytest.mark.parametrize(
+    ("route", "query", "expected"),
+    [
+        ("GET /machines/{machine_id}", None, (404, "UNKNOWN_MACHINE")),
+        ("GET /machines", {"limit": "0"}, (400, "BAD_REQUEST")),
+        ("GET /machines", {"limit": "many"}, (400, "BAD_REQUEST")),
+        ("GET /nothing", None, (404, "NOT_FOUND")),
+    ],
+)
+def test_what_cannot_be_answered_is_a_typed_problem(deploy, registry, route, query, expected):
+    serve(registry)
+    status, problem = get(deploy("inference"), route, query, machine_id="NOBODY")
+    assert (status, problem["error"]) == expected
+    assert problem["message"]
+
+
+def test_without_a_model_nothing_is_made_up(deploy, aws):
+    offer("PUMP-1", NEW)
+    invoke = deploy("inference")
+    for route in ("GET /machines", "GET /machines/{machine_id}"):
+        status, problem = get(invoke, route, machine_id="PUMP-1")
+        assert (status, problem["error"]) == (503, "NO_MODEL")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def serving(registry, clock, counts=("vibration_count_1h",)) -> ServingModel:
+    return ServingModel(registry, counts=counts, recheck_seconds=60, clock=clock)
+
+
+def damage(aws, bundle):
+    aws.s3.put_object(Bucket=BUCKET, Key=f"models/{bundle.version}/life.txt", Body=b"tree")
+
+
+def test_a_new_champion_serves_after_the_recheck_and_the_object_is_read_once(registry, faults):
+    clock = Clock()
+    serve(registry)
+    model = serving(registry, clock)
+    assert model.current().version == BUNDLE.version
+    serve(registry, OTHER)
+    faults.clear()
+    clock.now = 59
+    assert model.current().version == BUNDLE.version
+    assert faults.calls == []
+    clock.now = 60
+    assert model.current().version == OTHER.version
+    faults.clear()
+    clock.now = 120
+    assert model.current().version == OTHER.version
+    assert faults.calls == ["ListObjectsV2"]
+
+
+def test_a_damaged_champion_is_refused_and_the_last_good_model_goes_on(registry, aws):
+    clock = Clock()
+    serve(registry)
+    model = serving(registry, clock)
+    model.current()
+    serve(registry, OTHER)
+    damage(aws, OTHER)
+    clock.now = 60
+    assert model.current().version == BUNDLE.version
+    assert len(model.refused) == 1
+    assert serving(registry, clock).current().version == BUNDLE.version, "a new process falls back to it too"
+    aws.s3.put_object(Bucket=BUCKET, Key=f"models/{OTHER.version}/life.txt", Body=OTHER.files()["life.txt"])
+    clock.now = 120
+    assert model.current().version == OTHER.version
+
+
+def test_a_model_that_reads_features_which_are_not_computed_is_refused(registry):
+    serve(registry)
+    with pytest.raises(NoModelError, match="vibration_count_1h"):
+        serving(registry, Clock(), counts=("temperature_count_1h",)).current()
+
+
+@pytest.fixture
+def topic(aws):
+    arn = clients.sns().create_topic(Name="notices")["TopicArn"]
+    return lambda: [sent[1] for sent in sns_backends["123456789012"]["eu-west-1"].topics[arn].sent_notifications]
+
+
+def test_the_fleet_is_scored_once_kept_and_told_once_where_a_state_changes(deploy, registry, aws, topic):
+    serve(registry)
+    threshold = BUNDLE.calibration.alarm_threshold
+    assert threshold is not None
+    hour = datetime(2026, 11, 21, 8, tzinfo=UTC)
+    offer("NEW-1", NEW, at=hour)
+    offer("WORN-1", WORN, at=hour)
+    score = deploy("scoring")
+    assert score({}) == {"scored": 2, "notices": 1, "model_version": BUNDLE.version}
+    assert score({}) == {"scored": 0, "notices": 0, "model_version": BUNDLE.version}
+    assert {item["machine_id"]["S"]: item["alarm"]["S"] for item in aws.items("predictions")} == {
+        "NEW-1": "NORMAL",
+        "WORN-1": "ALARM",
+    }
+    (body,) = aws.objects("predictions/").values()
+    assert [json.loads(line)["machine_id"] for line in gzip.decompress(body).splitlines()] == ["NEW-1", "WORN-1"]
+    for later in range(1, 4):
+        offer("WORN-1", NEW, at=hour + timedelta(hours=later))
+        assert score({})["notices"] == (1 if later == 3 else 0), "three calm predictions in a row end an alarm"
+    assert len(topic()) == 2
+    assert topic()[0].startswith("WORN-1 may fail within 12 h: probability ")
+    assert topic()[1].startswith("WORN-1 is back to normal")
+
+
+def test_a_message_that_was_not_sent_is_sent_by_the_next_run(deploy, registry, hook, topic):
+    serve(registry)
+    offer("WORN-1", WORN)
+    score, attempts = deploy("scoring"), []
+
+    def fail_at_first(**_: object) -> None:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise InjectedError
+
+    hook(clients.sns(), "before-call.sns.Publish", fail_at_first)
+    with pytest.raises(InjectedError):
+        score({})
+    assert score({}) == {"scored": 0, "notices": 1, "model_version": BUNDLE.version}
+    assert score({})["notices"] == 0
+
+
+def test_a_fleet_without_a_model_is_left_alone(deploy, aws):
+    offer("PUMP-1", NEW)
+    assert deploy("scoring")({}) == {"scored": 0, "notices": 0, "model_version": None}
+    assert aws.items("predictions") == []
