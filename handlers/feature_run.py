@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from handlers.deadline import Deadline
 from handlers.feature_chunks import ChunkWorker, Work
 from handlers.settings import ProcessingSettings
 from handlers.stores import clients
@@ -29,22 +29,6 @@ logger = Logger(child=True)
 
 _OUTPUT_PREFIXES = ("processed/buckets/", "processed/features/")
 _ATTEMPTS = 3
-
-
-class Deadline:
-    """Whether another chunk fits into an invocation: twice the time that the slowest took must be left."""
-
-    def __init__(self, context: LambdaContext) -> None:
-        self._context = context
-        self._left = context.get_remaining_time_in_millis()
-        self._slowest = 0
-
-    def allows_another(self) -> bool:
-        """Tell whether to begin a chunk; to be asked once before each."""
-        left = self._context.get_remaining_time_in_millis()
-        self._slowest = max(self._slowest, self._left - left)
-        self._left = left
-        return left > 2 * self._slowest
 
 
 class Run:
@@ -83,8 +67,10 @@ class Run:
 
     def _since_checkpoint(self) -> bool:
         file = CheckpointFile(self._lake)
-        stored = file.load()
-        checkpoint = stored.checkpoint if stored else first_checkpoint(self._closed_until, self._rules)
+        # Where to begin is settled before any work: the hours of a first run that fails are left for the next, however
+        # late that comes.
+        stored = file.load() or file.move(first_checkpoint(self._closed_until, self._rules), after=None)
+        checkpoint = stored.checkpoint
         due = [Partition.from_text(text).hour for text in checkpoint.due]
         worker, listing = self._look(min([first_listed_hour(checkpoint, self._rules), *due]), self._closed_until)
         while chunk := next_chunk(listing, checkpoint, self._rules, self._closed_until):

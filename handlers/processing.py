@@ -14,7 +14,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, model_validator
 
 from handlers import settings
-from handlers.feature_run import Deadline, Run
+from handlers.deadline import Deadline
+from handlers.feature_run import Run
 from handlers.settings import ProcessingSettings
 from mlops_core.telemetry import utc_text
 

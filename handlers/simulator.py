@@ -1,13 +1,14 @@
 """Simulator: lives each machine through the time that passed since its last run and publishes what its sensors say.
 
 A machine's state is read, advanced, told and only then saved, on the condition that no other run has saved it since.
+A long pause is made up for in strides, each saved before the next, so that a run that is slow to publish still gets on.
 What a machine says depends on its state alone, so a run that is retried, or that overlaps another, repeats the same
 messages and changes nothing.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel
 
 from handlers import settings
+from handlers.deadline import Deadline
 from handlers.settings import SimulatorSettings
 from handlers.stores import clients
 from handlers.stores.machine_state import MachineStates, SavedState
@@ -27,6 +29,8 @@ from mlops_core.telemetry import Message, failure_message, reading_message
 
 logger = Logger()
 metrics = Metrics()
+
+STRIDE = timedelta(minutes=10)
 
 
 class SimulatorEvent(BaseModel):
@@ -57,13 +61,13 @@ class Step:
 
 @metrics.log_metrics
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001  Lambda passes it
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Advance every machine. Raises MachinesFailedError after all were tried, if any failed."""
     now = SimulatorEvent.model_validate(event).at or datetime.now(UTC)
     machine_ids = _settings().machine_ids
     fleet = Fleet(_settings())
     with ThreadPoolExecutor(clients.THREADS) as pool:
-        runs = {machine_id: pool.submit(fleet.step, machine_id, now) for machine_id in machine_ids}
+        runs = {machine_id: pool.submit(fleet.step, machine_id, now, Deadline(context)) for machine_id in machine_ids}
     failures = {machine_id: error for machine_id, run in runs.items() if (error := run.exception())}
     steps = [run.result() for machine_id, run in runs.items() if machine_id not in failures]
     outcome = {
@@ -95,19 +99,24 @@ class Fleet:
         self._states = MachineStates(clients.dynamodb(), chosen.machine_state_table)
         self._publisher = Publisher(clients.iot_data(chosen.iot_endpoint))
 
-    def step(self, machine_id: str, now: datetime) -> Step:
+    def step(self, machine_id: str, now: datetime, deadline: Deadline) -> Step:
         """Advance one machine to `now`, or as far towards it as one run goes, and publish in the order of time."""
         saved = self._state(machine_id, now)
         until = min(now, saved.state.event_timestamp + self._settings.max_catch_up)
-        if until <= saved.state.event_timestamp:
-            return Step(published=0, is_saved=True)
-        advanced = advance(saved.state, until, interval=self._settings.sampling_interval)
-        messages = _messages(
-            advanced, self._settings.mqtt_topic_prefix, history_before=now - self._settings.max_catch_up
-        )
-        for message in messages:
-            self._publisher.publish(message)
-        return Step(len(messages), self._states.save(advanced.state, after=saved.revision))
+        stride = max(STRIDE, self._settings.sampling_interval)
+        published = 0
+        while saved.state.event_timestamp < until and deadline.allows_another():
+            stride_end = min(until, saved.state.event_timestamp + stride)
+            advanced = advance(saved.state, stride_end, interval=self._settings.sampling_interval)
+            for message in _messages(
+                advanced, self._settings.mqtt_topic_prefix, history_before=now - self._settings.max_catch_up
+            ):
+                self._publisher.publish(message)
+                published += 1
+            if not self._states.save(advanced.state, after=saved.revision):
+                return Step(published, is_saved=False)
+            saved = SavedState(advanced.state, saved.revision + 1)
+        return Step(published, is_saved=True)
 
     def _state(self, machine_id: str, now: datetime) -> SavedState:
         """Return a machine's state. The first is saved before it speaks, so that two first runs tell one life."""

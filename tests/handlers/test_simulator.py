@@ -115,6 +115,18 @@ def test_after_a_pause_each_run_makes_up_a_bounded_time(aws, deploy, broker):
     assert history == {f"{10 + m // 60:02}:{m % 60:02}" for m in range(1, 41)}
 
 
+def test_a_run_that_is_slow_saves_what_it_said_and_the_next_goes_on(aws, deploy, broker, context, monkeypatch):
+    simulator = deploy("simulator")
+    simulator(at(0))
+    left = iter([60_000] * 8 + [1_000] * 100)  # asked when a machine begins and before each stride
+    monkeypatch.setattr(context, "get_remaining_time_in_millis", lambda: next(left))
+    simulator(at(100))
+    assert any(0 < revision < 10 for _, revision in states(aws).values())
+    monkeypatch.setattr(context, "get_remaining_time_in_millis", lambda: 60_000)
+    simulator(at(100))
+    assert Counter(broker) == sum((life(machine, 100) for machine in states(aws)), Counter())
+
+
 def test_a_clock_that_went_back_says_nothing_and_saves_nothing(aws, deploy, broker):
     invoke = deploy("simulator")
     invoke(at(10))
