@@ -114,6 +114,18 @@ def test_the_first_run_computes_the_last_hours_from_all_readings_before_them(aws
     }
 
 
+def test_a_first_run_that_fails_leaves_its_hours_to_the_next_however_late_that_comes(aws, deploy, faults):
+    some = readings(-12, 12)
+    put(aws, some)
+    invoke = deploy("processing")
+    faults.fail_where(lambda operation, _: operation == "PutItem")
+    with pytest.raises(InjectedError):
+        invoke(at())
+    faults.clear()
+    invoke(at(10))
+    assert stored(aws).equals(computed(some, -6, 10))
+
+
 def test_the_online_store_holds_the_newest_row_of_each_machine_without_nulls(aws, deploy):
     some = [*readings(-3, 0, machines=["PUMP-A01"]), *readings(-3, -2, machines=["FAN-B01"])]
     put(aws, some)

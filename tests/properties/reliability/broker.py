@@ -49,7 +49,9 @@ def read_rule(sql: str, queue: str, error_queue: str) -> Rule:
     where = _WHERE.fullmatch(match["where"]) if match["where"] else None
     assert bool(where) == bool(match["where"]), f"unknown to this fake: {sql}"
     levels = re.escape(match["filter"]).replace(r"\+", "[^/]*").replace(r"\#", ".*").replace("#", ".*")
-    return Rule(fields, re.compile(levels, re.DOTALL), re.compile(where["pattern"]) if where else None, queue, error_queue)
+    return Rule(
+        fields, re.compile(levels, re.DOTALL), re.compile(where["pattern"]) if where else None, queue, error_queue
+    )
 
 
 class Broker:

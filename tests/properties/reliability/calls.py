@@ -6,15 +6,19 @@ overlap run in threads of their own, of which one at a time goes on, as the hist
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self, TypeVar
+from itertools import cycle
+from typing import Any, Self, TypeAlias, TypeVar
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 T = TypeVar("T")
+Position: TypeAlias = tuple[str, int]
 
 
 class Fault(StrEnum):
@@ -43,6 +47,7 @@ class AwsError(ClientError):
         super().__init__(
             {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
         )
+        self.status = status
 
 
 class ConditionalCheckFailedException(AwsError):  # noqa: N818  the name that botocore gives it
@@ -54,13 +59,18 @@ class ConditionalCheckFailedException(AwsError):  # noqa: N818  the name that bo
 
 @dataclass
 class Invocation:
-    """One process at work: which of its calls fail, and in which order it does what it may do at once."""
+    """One process at work: which of its calls fail, and in which order it does what it may do at once.
 
-    faults: Mapping[int, Fault] = field(default_factory=dict[int, Fault])
-    order: random.Random = field(default_factory=lambda: random.Random(0))
+    A fault is at the n-th call (from 0) of an operation, or of all where the operation is "".
+    """
+
+    faults: Mapping[Position, Fault] = field(default_factory=dict[Position, Fault])
+    order: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311
     pause: Callable[[], None] = lambda: None
     calls: int = 0
+    counts: Counter[str] = field(default_factory=Counter[str])
     is_dead: bool = False
+    was_overtaken: bool = False
     failed: list[tuple[int, Fault, str]] = field(default_factory=list[tuple[int, Fault, str]])
 
     def perform(self, operation: str, effect: Callable[[], T]) -> T:
@@ -68,12 +78,17 @@ class Invocation:
         self.pause()
         if self.is_dead:
             raise KilledError
-        fault = self.faults.get(self.calls)
+        fault = self.faults.get((operation, self.counts[operation])) or self.faults.get(("", self.calls))
         self.calls += 1
-        if fault is None:
-            return effect()
-        self.failed.append((self.calls - 1, fault, operation))
-        return self._disturbed(fault, operation, effect)
+        self.counts[operation] += 1
+        try:
+            if fault is None:
+                return effect()
+            self.failed.append((self.calls - 1, fault, operation))
+            return self._disturbed(fault, operation, effect)
+        except AwsError as error:
+            self.was_overtaken |= error.status in _OVERTAKEN
+            raise
 
     def _disturbed(self, fault: Fault, operation: str, effect: Callable[[], T]) -> T:
         if fault is Fault.CONFLICT and operation == "PutObject":
@@ -91,15 +106,18 @@ class Invocation:
             case _:
                 return effect()
 
+    def errors(self) -> list[tuple[int, Fault, str]]:
+        """The errors after which it may not go on as if nothing had been; one that was overtaken may look again."""
+        return [] if self.was_overtaken else [each for each in self.failed if each[1] in FAILS]
 
+
+_OVERTAKEN = (409, 412)
 _REFUSALS = (("SlowDown", 503), ("InternalError", 500), ("ThrottlingException", 400), ("AccessDenied", 403))
 
 
 def _silently(effect: Callable[[], object]) -> None:
-    try:
+    with suppress(ClientError):  # its answer is lost, too
         effect()
-    except ClientError:
-        pass  # its answer is lost, too
 
 
 class _Threads(threading.local):
@@ -119,19 +137,24 @@ def perform(operation: str, effect: Callable[[], T]) -> T:
     return _threads.invocation.perform(operation, effect)
 
 
-def invoke(invocation: Invocation, function: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever a handler returns
-    """Run a function as one invocation; returns what it returned, or the error that ended it."""
+def invoke(invocation: Invocation, function: Callable[[], Any]) -> Any:
+    """Run a function as one invocation; returns what it returned, or the error that ended it.
+
+    What only a mistake in the code raises is raised again: no mutant may be found out by failing to run.
+    """
     _threads.invocation = invocation
     try:
         return function()
+    except (NameError, AttributeError, TypeError):
+        raise
     except (Exception, KilledError) as error:  # noqa: BLE001  Lambda does not ask which
         return error
     finally:
         _threads.invocation = Invocation()
 
 
-def interleave(work: Sequence[tuple[Invocation, Callable[[], None]]], schedule: Sequence[int]) -> None:
-    """Run functions at once, each with its invocation; before every call the schedule says who goes on."""
+def interleave(work: Sequence[tuple[Invocation, Callable[[], None]]], schedule: Sequence[tuple[int, int]]) -> None:
+    """Run functions at once, each with its invocation; the schedule says who goes on, and for how many calls."""
     turns = _Turns(len(work))
     threads: list[threading.Thread] = []
     for number, (invocation, function) in enumerate(work):
@@ -139,10 +162,13 @@ def interleave(work: Sequence[tuple[Invocation, Callable[[], None]]], schedule: 
         threads.append(threading.Thread(target=turns.take, args=(number, function), daemon=True))
     for thread in threads:
         thread.start()
-    step = 0
-    while live := turns.live:
-        turns.give(live[schedule[step % len(schedule)] % len(live)])
-        step += 1
+    for who, times in cycle(schedule):
+        if not turns.live:
+            break
+        chosen = turns.live[who % len(turns.live)]
+        for _ in range(times):
+            if chosen in turns.live:
+                turns.give(chosen)
     for thread in threads:
         thread.join()
     if turns.errors:
@@ -214,7 +240,7 @@ class Pool:
         results: dict[int, T] = {}
         failures: dict[int, Exception] = {}
         for position in positions:
-            if failures and order.random() < 0.5:  # noqa: PLR2004
+            if failures and order.random() < 0.5:
                 continue
             try:
                 results[position] = function(*tasks[position])

@@ -25,7 +25,7 @@ class Deployed(NamedTuple):
 class _Echo(Mocks):
     """Answers a registration with what was registered, a name, an ARN and a URL."""
 
-    def call(self, args: Any) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+    def call(self, args: Any) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:  # noqa: ARG002
         return {"accountId": "000000000000", "arn": "arn:aws:iam::000000000000:root", "region": "eu-west-1"}, []
 
     def new_resource(self, args: Any) -> tuple[str | None, dict[str, Any]]:
@@ -41,7 +41,9 @@ class _Echo(Mocks):
 def deployed() -> Deployed:
     """Evaluate the program once."""
     monitor = RecordingMonitor(_Echo())
-    run_program(monitor, PROGRAM, project="mlops-industrial", stack="dev", config={"aws:region": "eu-west-1"}, timeout=60)
+    run_program(
+        monitor, PROGRAM, project="mlops-industrial", stack="dev", config={"aws:region": "eu-west-1"}, timeout=60
+    )
     by_type: dict[str, list[Any]] = {}
     for each in monitor.registrations:
         by_type.setdefault(each.type.rsplit(":", 1)[1], []).append(each)

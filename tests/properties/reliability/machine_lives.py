@@ -1,20 +1,18 @@
 """Histories of the simulator: machines that are advanced by runs which fail, overlap, come late or not at all."""
 
 import json
-import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
+from random import Random
 from typing import NamedTuple, TypeAlias
 
-from hypothesis import strategies as st
-
 from mlops_core.degradation import advance, new_machine
-from tests.properties.reliability.calls import FAILS, Invocation, interleave
+from tests.properties.reliability.calls import Invocation, interleave
+from tests.properties.reliability.generator import faults, schedule
 from tests.properties.reliability.history import Faults, Wait
 from tests.properties.reliability.messages import FIELDS, text_of
-from tests.properties.reliability.observations import Observations, demand
-from tests.properties.reliability.operations import faults, small
+from tests.properties.reliability.observations import InvariantViolatedError, Observations, demand
 from tests.properties.reliability.pipeline import Variant, Wiring
 from tests.properties.reliability.tables import Written
 
@@ -23,30 +21,39 @@ SEED = 7
 
 
 class Simulate(NamedTuple):
-    """The simulator runs."""
+    """The simulator runs, by a clock that is so many minutes behind."""
 
     faults: Faults = ()
     order: int = 0
+    behind: int = 0
 
 
 class SimulateTogether(NamedTuple):
     """Runs of the simulator overlap."""
 
     runs: tuple[Simulate, ...]
-    schedule: tuple[int, ...]
+    schedule: tuple[tuple[int, int], ...]
 
 
 Operation: TypeAlias = Wait | Simulate | SimulateTogether
 
-simulate = st.builds(Simulate, faults(14), small)
-together = st.builds(
-    SimulateTogether,
-    st.lists(simulate, min_size=2, max_size=3).map(tuple),
-    st.lists(small, min_size=1, max_size=30).map(tuple),
-)
-lives = st.lists(
-    st.one_of(st.builds(Wait, st.sampled_from([7, 20, 45, 130])), simulate, together), min_size=3, max_size=15
-)
+
+def lives(random: Random) -> list[Operation]:
+    """What happens to two machines."""
+    return [random.choice((_wait, _simulate, _together))(random) for _ in range(random.randrange(3, 15))]
+
+
+def _wait(random: Random) -> Wait:
+    return Wait(random.choice((7, 20, 45, 130)))
+
+
+def _simulate(random: Random) -> Simulate:
+    found = faults(random, 14, "GetItem", "PutItem", "Publish")
+    return Simulate(found, random.randrange(6), random.choice((0, 0, 0, 25, 70)))
+
+
+def _together(random: Random) -> SimulateTogether:
+    return SimulateTogether(tuple(_simulate(random) for _ in range(random.randrange(2, 4))), schedule(random))
 
 
 class Lives:
@@ -63,7 +70,9 @@ class Lives:
         self._commissioned.setdefault(machine_id, self._time(machine_id))
 
     def _time(self, machine_id: str) -> datetime:
-        item = self.pipeline.dynamodb.items["machine-state"][(machine_id,)]
+        item = self.pipeline.dynamodb.items["machine-state"].get((machine_id,))
+        if item is None:
+            raise InvariantViolatedError("I1 a machine that has spoken is known", machine_id)
         return datetime.fromisoformat(json.loads(item["state"]["S"])["event_timestamp"])
 
     def apply(self, operation: Operation) -> None:
@@ -79,11 +88,11 @@ class Lives:
         self.seen.report()
 
     def _run(self, run: Simulate) -> tuple[Invocation, Callable[[], None]]:
-        invocation = Invocation(dict(run.faults), random.Random(run.order))  # noqa: S311
+        invocation = Invocation(dict(run.faults), Random(run.order))  # noqa: S311
 
         def act() -> None:
-            answer = self.pipeline.simulate(invocation)
-            if any(fault in FAILS for _, fault, _ in invocation.failed):
+            answer = self.pipeline.simulate(invocation, behind=timedelta(minutes=run.behind))
+            if invocation.errors():
                 demand(not isinstance(answer, dict), "I11 an error fails the run", repr(answer))
             if not invocation.failed:
                 demand(isinstance(answer, dict), "I4 an undisturbed run ends well", repr(answer))

@@ -68,7 +68,7 @@ def _time_refusal(event_timestamp: datetime, now: datetime, *, replayed: bool) -
     return None
 
 
-def reading(  # noqa: PLR0913
+def reading(
     machine_id: str, channel: str, event_timestamp: datetime, value: float, now: datetime, *, replayed: bool = False
 ) -> Publication:
     """A well-formed reading, which its time alone may condemn."""
@@ -115,7 +115,10 @@ BAD = {
     "UNKNOWN_SENSOR": ("pressure", b'{"machine_id":"A","timestamp_utc":"%s","pressure":3}'),
     "BAD_TOPIC": ("event/failure/again", b"{}"),
     "BAD_TIMESTAMP": ("temperature", b'{"machine_id":"A","timestamp_utc":"noon","temperature_celsius":20}'),
-    "NAIVE_TIMESTAMP": ("temperature", b'{"machine_id":"A","timestamp_utc":"2026-11-21T22:00:00","temperature_celsius":20}'),
+    "NAIVE_TIMESTAMP": (
+        "temperature",
+        b'{"machine_id":"A","timestamp_utc":"2026-11-21T22:00:00","temperature_celsius":20}',
+    ),
 }
 """Bad messages of machine A by the reason for which they are refused: the end of the topic, and the payload."""
 

@@ -1,5 +1,7 @@
 """S3 in memory: conditional puts, versions (ETags), and listings that are no snapshot."""
 
+# ruff: noqa: ARG002, N803  the arguments are boto3's
+
 from collections.abc import Callable, Iterator
 from hashlib import md5
 from io import BytesIO
@@ -35,7 +37,9 @@ class ObjectStore:
         """The objects of a prefix, in the order of their keys."""
         return {key: self.objects[key] for key in sorted(self.objects) if key.startswith(prefix)}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, IfMatch: str | None = None) -> dict[str, str]:  # noqa: N803
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, IfMatch: str | None = None
+    ) -> dict[str, str]:
         def effect() -> dict[str, str]:
             old = self.objects.get(Key)
             if IfMatch is not None and old is None:
@@ -51,7 +55,7 @@ class ObjectStore:
 
         return perform("PutObject", effect)
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
             if Key not in self.objects:
                 raise AwsError("GetObject", "NoSuchKey", 404)
@@ -63,7 +67,7 @@ class ObjectStore:
         assert operation == "list_objects_v2"
         return SimpleNamespace(paginate=self._pages)
 
-    def _pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+    def _pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
         after = ""
         while True:
 

@@ -12,7 +12,6 @@ import polars as pl
 
 from mlops_core.lake import shard_of
 from tests.properties.reliability import calls
-from tests.properties.reliability.calls import FAILS
 from tests.properties.reliability.messages import FailureFact, Publication, ReadingFact, Refusal
 from tests.properties.reliability.object_store import Put
 from tests.properties.reliability.pipeline import Pipeline
@@ -96,7 +95,11 @@ class Observations:
         _, date, hour, shard, _ = put.key.split("/")
         for line in lines_of(put.body):
             machine_id, at = line["machine_id"], line["event_timestamp"]
-            place = f"date={at[:10]}", f"hour={at[11:13]}", f"shard={shard_of(machine_id, self._pipeline.variant.shards):02}"
+            place = (
+                f"date={at[:10]}",
+                f"hour={at[11:13]}",
+                f"shard={shard_of(machine_id, self._pipeline.variant.shards):02}",
+            )
             demand(place == (date, hour, shard), "I7 a reading lies in the hour of its event", f"{at} in {put.key}")
             self.readings.add(ReadingFact(machine_id, line["channel"], at, line["value"]))
             self.unwatched |= self._pipeline.is_out_of_sight(at)
@@ -128,7 +131,7 @@ class Observations:
 
     def _checkpoint(self, put: Put) -> None:
         invocation = calls.current()
-        earlier = [fault for call, fault, _ in invocation.failed if fault in FAILS and call < invocation.calls - 1]
+        earlier = [each for each in invocation.errors() if each[0] < invocation.calls - 1]
         demand(not earlier, "I11 a run with an error leaves the checkpoint alone", str(earlier))
         if put.old is None:
             return
@@ -169,7 +172,7 @@ def _revisions(body: bytes | None, identity: tuple[str, ...]) -> dict[tuple[Any,
 
 
 @cache
-def _moment(text: str) -> Any:  # noqa: ANN401
+def _moment(text: str) -> Any:
     from datetime import datetime
 
     return datetime.fromisoformat(text)

@@ -5,11 +5,10 @@ import logging
 import os
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
-from types import SimpleNamespace
+from functools import cache, partial
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -17,6 +16,9 @@ import pytest
 
 # Powertools reads these when a handler is imported, as Lambda sets them before it starts.
 os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}
+
+import aws_lambda_powertools.metrics.base as single_metrics
+import aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch as emf
 
 import handlers.feature_chunks
 import handlers.ingestion
@@ -26,13 +28,14 @@ import handlers.simulator
 import ops.dead_letters
 from handlers import deliveries, settings
 from handlers.stores import clients, lake, online_features, partitions
-from mlops_core.buckets import bucket_readings, features_from_buckets
+from mlops_core.buckets import features_from_buckets
 from tests.properties.reliability.broker import Broker, Rule, read_rule
 from tests.properties.reliability.calls import Invocation, Pool, invoke
 from tests.properties.reliability.deployed import deployed
 from tests.properties.reliability.messages import ALLOWED_LATENESS, PREFIX, Publication
 from tests.properties.reliability.object_store import ObjectStore
 from tests.properties.reliability.queues import Queue, QueuedMessage, SqsClient
+from tests.properties.reliability.reference import STATISTICS
 from tests.properties.reliability.tables import Tables
 
 START = datetime(2026, 11, 21, 21, 40, tzinfo=UTC)  # so that histories cross midnight
@@ -102,13 +105,13 @@ class Pipeline:
         for _, message_id in self.broker.route(publication.topic, publication.payload, rule_fails=rule_fails):
             publication.message_ids.add(message_id)
 
-    def handle(self, queue: str, messages: Sequence[QueuedMessage], invocation: Invocation) -> Any:  # noqa: ANN401
+    def handle(self, queue: str, messages: Sequence[QueuedMessage], invocation: Invocation) -> Any:
         """Hand a batch to its function; returns what it returned, or the error that ended it."""
         event = {"Records": [message.record() for message in messages]}
         return invoke(invocation, lambda: _FUNCTIONS[queue].handler(event, _context()))
 
     @staticmethod
-    def failed_of(queue: str, batch: Sequence[QueuedMessage], answer: Any, invocation: Invocation) -> set[str]:  # noqa: ANN401
+    def failed_of(queue: str, batch: Sequence[QueuedMessage], answer: Any, invocation: Invocation) -> set[str]:
         """The ids of the messages that the event source mapping keeps after such an answer."""
         everything = {message.message_id for message in batch}
         if invocation.is_dead or not isinstance(answer, dict):
@@ -128,17 +131,17 @@ class Pipeline:
         hour = datetime.fromisoformat(event_timestamp).replace(minute=0)
         return hour < self.now - ALLOWED_LATENESS - max(LENGTHS)
 
-    def process(self, invocation: Invocation, event: dict[str, str] | None = None, *, slowness_ms: int = 0) -> Any:  # noqa: ANN401
+    def process(self, invocation: Invocation, event: dict[str, str] | None = None, *, slowness_ms: int = 0) -> Any:
         """Run processing, each look at the clock `slowness_ms` after the one before."""
         at = {"at": self.now.isoformat(), **(event or {})}
         return invoke(invocation, lambda: handlers.processing.handler(at, _context(slowness_ms)))
 
-    def simulate(self, invocation: Invocation) -> Any:  # noqa: ANN401
-        """Run the simulator."""
-        at = {"at": self.now.isoformat()}
+    def simulate(self, invocation: Invocation, *, behind: timedelta) -> Any:
+        """Run the simulator, by a clock that is behind."""
+        at = {"at": (self.now - behind).isoformat()}
         return invoke(invocation, lambda: handlers.simulator.handler(at, _context()))
 
-    def redrive(self, invocation: Invocation) -> Any:  # noqa: ANN401
+    def redrive(self, invocation: Invocation) -> Any:
         """Put dead letters back into their queues, as `mlops quarantine redrive` does."""
         client: Any = SqsClient(self.queues, self.now_ms)
         letters = ops.dead_letters.DeadLetters(client, DEAD_LETTERS, readings=READINGS, failures=LABELS)
@@ -161,13 +164,7 @@ def _rules() -> list[Rule]:
     return [read_rule(*rule) for rule in deployed().rules]
 
 
-class Reference:
-    """The pure functions by which the account of a history is drawn up."""
-
-    def __init__(self) -> None:
-        self.bucketed = remembered(bucket_readings, rows_of)
-        self.featured = remembered(features_from_buckets, rows_of)
-        self.encoded = remembered(partitions.encode_parquet, rows_of)
+_few_features = partial(features_from_buckets, statistics=STATISTICS)
 
 
 class Wiring:
@@ -177,13 +174,21 @@ class Wiring:
         self.monkeypatch = monkeypatch
         self._pipeline = Pipeline(Variant())
         set_ = monkeypatch.setattr
+        monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "tests")
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "tests")
         set_(clients, "s3", lambda: self._pipeline.s3)
         set_(clients, "dynamodb", lambda: self._pipeline.dynamodb)
         set_(clients, "iot_data", lambda _endpoint=None: self._pipeline.broker)
+        for module in (handlers.ingestion, handlers.labels, handlers.processing, handlers.simulator):
+            set_(
+                module.metrics.provider, "namespace", "tests"
+            )  # whoever imported the handlers, in whatever environment
+        for module in (emf, single_metrics):  # no metric is printed
+            monkeypatch.setattr(module, "print", lambda *_, **__: None, raising=False)
         for module in (deliveries, lake, online_features, partitions, handlers.simulator, ops.dead_letters):
             set_(module, "ThreadPoolExecutor", Pool)
+        self.partition_bytes: dict[Any, bytes] = {}
         self._remember_pure_functions()
-        self.reference = Reference()
 
     def start(self, variant: Variant) -> Pipeline:
         """An empty stack, which the handlers work on from now on, each in a fresh process."""
@@ -200,13 +205,11 @@ class Wiring:
         set_ = self.monkeypatch.setattr
         set_(handlers.feature_chunks, "decode_readings", remembered(handlers.feature_chunks.decode_readings, tuple))
         set_(handlers.feature_chunks, "bucket_readings", remembered(handlers.feature_chunks.bucket_readings, rows_of))
-        set_(
-            handlers.feature_chunks,
-            "features_from_buckets",
-            remembered(handlers.feature_chunks.features_from_buckets, rows_of),
-        )
+        set_(handlers.feature_chunks, "features_from_buckets", remembered(_few_features, rows_of))
         set_(partitions, "encode_parquet", remembered(partitions.encode_parquet, rows_of))
-        set_(partitions, "pl", SimpleNamespace(read_parquet=remembered(pl.read_parquet, lambda body: body)))
+        polars = ModuleType("polars")
+        polars.__dict__.update(vars(pl), read_parquet=remembered(pl.read_parquet, lambda body: body))
+        set_(partitions, "pl", polars)
 
 
 _SETTINGS = {
@@ -234,7 +237,7 @@ def remembered(function: Callable[..., Any], identity: Callable[[Any], Any]) -> 
     """The pure function, computed once for each identity of its first argument and the values of the others."""
     known: dict[Any, Any] = {}
 
-    def recall(first: Any, **others: Any) -> Any:  # noqa: ANN401
+    def recall(first: Any, **others: Any) -> Any:
         key = (identity(first), *((name, value) for name, value in others.items() if not callable(value)))
         if key not in known:
             known[key] = function(first, **others)
@@ -245,10 +248,10 @@ def remembered(function: Callable[..., Any], identity: Callable[[Any], Any]) -> 
 
 @contextmanager
 def wired() -> Iterator[Wiring]:
-    """Wiring that is taken away at the end. Meanwhile nothing is logged, and no metric printed."""
+    """Wiring that is taken away at the end. Meanwhile nothing is logged."""
     logging.disable(logging.CRITICAL)
     try:
-        with pytest.MonkeyPatch.context() as monkeypatch, Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        with pytest.MonkeyPatch.context() as monkeypatch:
             yield Wiring(monkeypatch)
     finally:
         logging.disable(logging.NOTSET)

@@ -1,5 +1,7 @@
 """SQS in memory: delivered at least once, in any order and grouping, and given up after so many receives."""
 
+# ruff: noqa: ARG002, N803  the arguments are boto3's
+
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,7 +86,7 @@ class SqsClient:
         self._now_ms = now_ms
         self._hidden: set[str] = set()
 
-    def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def receive_message(self, *, QueueUrl: str, MaxNumberOfMessages: int, **_: Any) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
             visible = [each for each in self._queues[QueueUrl].waiting.values() if each.message_id not in self._hidden]
             received = visible[:MaxNumberOfMessages]
@@ -103,13 +105,11 @@ class SqsClient:
 
         return perform("ReceiveMessage", effect)
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, str]:  # noqa: N803
-        return perform(
-            "SendMessage", lambda: {"MessageId": self._queues[QueueUrl].send(MessageBody, self._now_ms)}
-        )
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, str]:
+        return perform("SendMessage", lambda: {"MessageId": self._queues[QueueUrl].send(MessageBody, self._now_ms)})
 
-    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803
+    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:
         perform("DeleteMessage", lambda: self._queues[QueueUrl].waiting.pop(ReceiptHandle, None))
 
-    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:
         perform("ChangeMessageVisibility", lambda: self._hidden.discard(ReceiptHandle))

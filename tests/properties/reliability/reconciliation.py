@@ -1,33 +1,32 @@
-"""The account of a history at rest: every published message in one place, and features that follow from all readings."""
+"""The account of a history at rest: each message in one place, and features that follow from the set of readings."""
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
+from functools import cache
+from operator import itemgetter
 
 import polars as pl
 
 from handlers.stores.numbers import number
 from mlops_core.lake import features_key, shard_of
-from mlops_core.machines import CHANNELS
-from mlops_core.schema import READINGS
 from tests.properties.reliability.calls import Invocation
-from tests.properties.reliability.history import HOUR, History
+from tests.properties.reliability.history import History
 from tests.properties.reliability.messages import FailureFact, ReadingFact, Refusal
 from tests.properties.reliability.observations import CHECKPOINT, demand
 from tests.properties.reliability.pipeline import DEAD_LETTERS, LENGTHS
+from tests.properties.reliability.reference import Row, feature_rows, moment
 
 
-def settle(history: History) -> None:
+def settle(history: History, *, replay: bool) -> None:
     """Bring a history to rest and reconcile it, before and after dead letters are put back."""
     history.drain()
     nothing_is_lost(history)
-    history.revive()
-    history.drain()
+    if history.pipeline.queues[DEAD_LETTERS].waiting:
+        history.revive()
+        history.drain()
     everything_is_in_one_place(history)
-    if history.publications:
-        if not history.seen.unwatched:
-            scheduled_features_follow_from_all_readings(history)
+    if replay or history.has_unfinished_range:
         replaying_changes_nothing_but_what_is_missing(history)
 
 
@@ -64,69 +63,78 @@ def everything_is_in_one_place(history: History) -> None:
 
 def scheduled_features_follow_from_all_readings(history: History) -> None:
     """I2, I7, I8: each row that the schedule had to compute is what the set of readings gives."""
+    if history.seen.unwatched:
+        return
     checkpoint = json.loads(history.pipeline.s3.objects[CHECKPOINT])
     first, last = (datetime.fromisoformat(checkpoint[name]) for name in ("processed_from", "processed_until"))
     demand(not checkpoint["due"], "I8 nothing stays due", str(checkpoint))
     demand(last == history.pipeline.now.replace(minute=0), "I10 no hour is left out", str(checkpoint))
-    expected = _features(history, first, last)
-    stored = [pl.read_parquet(body) for body in history.pipeline.s3.under("processed/features/").values()]
-    within = (pl.col("window_end") > first) & (pl.col("window_end") <= last)
-    found = pl.concat([expected.clear(), *stored]).filter(within).sort("machine_id", "window_end")
-    demand(found.equals(expected), "I2 features follow from the set of readings", f"{found} not {expected}")
-    _online_is_newest_offline(history)
+    expected = _expected(history, first, last)
+    found = {key: row for key, row in _stored(history).items() if first < key[1] <= last}
+    demand(found == expected, "I2 features follow from the set of readings", f"{found} not {expected}")
+    if not history.has_unfinished_range:
+        _online_is_newest_offline(history)
 
 
 def replaying_changes_nothing_but_what_is_missing(history: History) -> None:
-    """I12, I17: computed anew from everything, partitions have the very same bytes, and a second time as well."""
-    first = min((datetime.fromisoformat(each.event_timestamp) for each in history.seen.readings), default=None)
+    """I12, I17: computed anew from everything, rows are the same, and so are the bytes when it is done once more."""
+    first = min((moment(each.event_timestamp) for each in history.seen.readings), default=None)
     if first is None:
         return
     start, end = first.replace(minute=0), history.pipeline.now.replace(minute=0)
-    expected: dict[str, bytes] = {}
-    features = _features(history, start, end)
-    for (at, shard), rows in features.with_columns(
-        at=pl.col("window_end").dt.truncate("1h"),
-        shard=pl.col("machine_id").replace_strict(_shards(history), default=None),
-    ).partition_by("at", "shard", as_dict=True).items():
-        expected[features_key(at, shard)] = history.reference.encoded(rows.drop("at", "shard"))
     event = {"start": start.isoformat(), "end": end.isoformat()}
+    expected = _expected(history, start, end)
+    before: dict[str, bytes] | None = None
     for _ in range(2):
         answer = history.pipeline.process(Invocation(), event)
         history.seen.report()
         demand(isinstance(answer, dict) and answer["is_complete"], "I17 a replay ends well", repr(answer))
-        stored = history.pipeline.s3.under("processed/features/")
-        differing = [key for key in stored.keys() | expected.keys() if stored.get(key) != expected.get(key)]
-        demand(not differing, "I17 a replay of everything gives the state of the live run", str(differing))
+        found = _stored(history)
+        demand(found == expected, "I17 a replay gives what the live run had to give", f"{found} not {expected}")
+        after = history.pipeline.s3.under("processed/")
+        demand(before in (None, after), "I12 the same readings give the same bytes", "they do not")
+        before = after
         _online_is_newest_offline(history)
 
 
-def _features(history: History, start: datetime, end: datetime) -> pl.DataFrame:
-    rows = [(each.machine_id, each.channel, datetime.fromisoformat(each.event_timestamp), each.value) for each in sorted(history.seen.readings)]
-    readings = pl.DataFrame(rows, schema=READINGS, orient="row")
-    hop = history.pipeline.variant.hop
-    features = history.reference.featured(
-        history.reference.bucketed(readings, hop=hop), lengths=LENGTHS, hop=hop, start=start, end=end, channels=tuple(CHANNELS)
-    )
-    return features.filter(pl.col("revision") > 0).sort("machine_id", "window_end")
+def _expected(history: History, start: datetime, end: datetime) -> dict[tuple[str, datetime], Row]:
+    return feature_rows(history.seen.readings, LENGTHS, history.pipeline.variant.hop, start, end)
 
 
-def _shards(history: History) -> dict[str, int]:
-    return {machine_id: shard_of(machine_id, history.pipeline.variant.shards) for machine_id in ("A", "B")}
+def _stored(history: History) -> dict[tuple[str, datetime], Row]:
+    """Every row of the offline store, which has the bytes that these rows always have, and stands where it belongs."""
+    rows: dict[tuple[str, datetime], Row] = {}
+    for key, body in history.pipeline.s3.under("processed/features/").items():
+        held = stored_rows(body)
+        same = history.partition_bytes.setdefault(tuple(tuple(row.values()) for row in held), body) == body
+        demand(same, "I2 the same rows have the same bytes in every history", key)
+        for row in held:
+            shard = shard_of(row["machine_id"], history.pipeline.variant.shards)
+            demand(key == features_key(row["window_end"], shard), "I12 a row has one place", f"{row} in {key}")
+            rows[row["machine_id"], row["window_end"]] = row
+    return rows
 
 
 def _online_is_newest_offline(history: History) -> None:
     """I9: the online store holds each machine's newest row."""
-    rows: dict[str, dict[str, Any]] = {}
-    for body in history.pipeline.s3.under("processed/features/").values():
-        for row in pl.read_parquet(body).iter_rows(named=True):
-            if row["window_end"] >= rows.get(row["machine_id"], row)["window_end"]:
-                rows[row["machine_id"]] = row
+    newest: dict[str, Row] = {}
+    for (machine_id, _), row in sorted(_stored(history).items(), key=itemgetter(0)):
+        newest[machine_id] = row
     items = history.pipeline.dynamodb.items["realtime-features"]
-    demand({key[0] for key in items} == set(rows), "I9 every machine is online", f"{items.keys()} not {rows.keys()}")
+    demand({key[0] for key in items} == set(newest), "I9 every machine is online", f"{items.keys()} not {set(newest)}")
     for (machine_id,), item in items.items():
-        row = dict(rows[machine_id])
-        found = item["window_end"]["S"], item["revision"]["N"], item["features"]["M"]
-        due = row.pop("window_end").astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), str(row.pop("revision"))
-        row.pop("machine_id")
-        features = {name: {"N": number(value)} for name, value in row.items() if value is not None}
-        demand(found == (*due, features), "I9 online is the newest offline row", f"{found} not {due} {features}")
+        found = moment(item["window_end"]["S"]), int(item["revision"]["N"]), item["features"]["M"]
+        row = newest[machine_id]
+        features = {
+            name: {"N": number(value)}
+            for name, value in row.items()
+            if value is not None and name not in {"machine_id", "window_end", "revision"}
+        }
+        due = row["window_end"], row["revision"], features
+        demand(found == due, "I9 online is the newest offline row", f"{found} not {due}")
+
+
+@cache
+def stored_rows(body: bytes) -> tuple[Row, ...]:
+    """The rows of a partition."""
+    return tuple(pl.read_parquet(body).rows(named=True))

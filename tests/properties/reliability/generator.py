@@ -1,0 +1,140 @@
+"""Histories at random. Who supplies the numbers decides what that means: a seed, or hypothesis, which can shrink."""
+
+from collections.abc import Callable
+from random import Random
+
+from tests.properties.reliability.calls import Fault
+from tests.properties.reliability.history import (
+    Deliver,
+    DeliverAgain,
+    Faults,
+    Operation,
+    Redrive,
+    Run,
+    RunRange,
+    Say,
+    SayBad,
+    SayFailure,
+    Together,
+    Wait,
+    Work,
+)
+from tests.properties.reliability.messages import BAD, BAD_FAILURES
+from tests.properties.reliability.pipeline import LABELS, READINGS, Variant
+
+_FAULTS = tuple(Fault)
+_BURSTS = (1, 2, 3, 5, 8, 13, 50)
+
+
+def variant(random: Random) -> Variant:
+    """Configuration to run with."""
+    return Variant(random.choice((60, 60, 30)), random.choice((1, 1, 2)))
+
+
+def history(random: Random) -> list[Operation]:
+    """What happens to a platform: to all of it, or mostly to what comes in, which takes much less time to play."""
+    operations = random.choice((_ALL, _INCOMING, _INCOMING))
+    return [random.choice(operations)(random) for _ in range(random.randrange(6, 30))]
+
+
+def faults(random: Random, calls: int, *operations: str) -> Faults:
+    """Nothing, or faults at the first so many calls of an invocation or at the first calls of an operation."""
+    if random.randrange(2):
+        return ()
+    return tuple(
+        (
+            ("", random.randrange(calls)) if random.randrange(2) else (random.choice(operations), random.randrange(5)),
+            random.choice(_FAULTS),
+        )
+        for _ in range(random.randrange(1, 3))
+    )
+
+
+def schedule(random: Random) -> tuple[tuple[int, int], ...]:
+    """Who goes on for how many calls, of invocations that overlap."""
+    return tuple((random.randrange(4), random.choice(_BURSTS)) for _ in range(random.randrange(1, 10)))
+
+
+def rarely(random: Random) -> bool:
+    """One time in ten."""
+    return random.randrange(10) == 9
+
+
+def _say(random: Random) -> Say:
+    return Say(
+        random.choice("AAB"),
+        random.choice(("temperature", "temperature", "vibration")),
+        random.randrange(8),
+        random.choice((20.0, 21.0)),
+        replayed=rarely(random),
+        rule_fails=rarely(random),
+    )
+
+
+def _say_failure(random: Random) -> SayFailure:
+    return SayFailure("A", random.choice((0, 0, 1, 7)), random.choice((11.5, 12.5)))
+
+
+def _say_bad(random: Random) -> SayBad:
+    return SayBad(random.choice(tuple(BAD)), rule_fails=rarely(random))
+
+
+def _say_bad_failure(random: Random) -> SayBad:
+    return SayBad(random.choice(tuple(BAD_FAILURES)), as_failure=True, rule_fails=rarely(random))
+
+
+def _wait(random: Random) -> Wait:
+    return Wait(random.choice((10, 30, 60, 60, 150)))
+
+
+def _deliver(random: Random) -> Deliver:
+    return Deliver(
+        random.choice((READINGS, READINGS, LABELS)),
+        tuple(random.randrange(6) for _ in range(random.randrange(1, 7))),
+        faults(random, 5, "PutObject", "UpdateItem"),
+        random.randrange(6),
+        answer_is_lost=rarely(random),
+        while_in_flight=bool(random.randrange(2)),
+    )
+
+
+def _run(random: Random) -> Run:
+    return Run(_faults_of_run(random), random.randrange(6), random.choice((0, 0, 60_000, 110_000)))
+
+
+def _run_range(random: Random) -> RunRange:
+    return RunRange(random.randrange(5), random.randrange(1, 5), _faults_of_run(random), random.randrange(6))
+
+
+def _faults_of_run(random: Random) -> Faults:
+    return faults(random, 40, "PutObject", "PutObject", "GetObject", "ListObjectsV2", "PutItem", "PutItem")
+
+
+def _together(random: Random) -> Together:
+    kinds: tuple[Callable[[Random], Work], ...] = (_run, _run, _deliver, _run_range)
+    return Together(tuple(random.choice(kinds)(random) for _ in range(random.randrange(2, 5))), schedule(random))
+
+
+def _deliver_again(random: Random) -> DeliverAgain:
+    return DeliverAgain(random.choice((READINGS, LABELS)), random.randrange(6))
+
+
+def _redrive(random: Random) -> Redrive:
+    return Redrive(faults(random, 4, "SendMessage", "DeleteMessage"))
+
+
+_OFTEN: tuple[tuple[Callable[[Random], Operation], int], ...] = (
+    (_say, 10),
+    (_say_bad, 2),
+    (_say_failure, 3),
+    (_say_bad_failure, 1),
+    (_wait, 5),
+    (_deliver, 8),
+    (_run, 6),
+    (_together, 4),
+    (_run_range, 1),
+    (_deliver_again, 1),
+    (_redrive, 2),
+)
+_ALL = tuple(draw for draw, times in _OFTEN for _ in range(times))
+_INCOMING = (*(draw for draw in _ALL if draw not in {_run, _run_range, _wait}), _run, _wait)

@@ -1,0 +1,7 @@
+"""However the simulator's runs fail, overlap or lag, each machine's life is told once and whole."""
+
+from tests.properties.reliability.exploration import explore
+
+
+def test_every_history_of_the_simulator_tells_each_life_once(wiring, seed, histories):
+    explore(wiring, seed, 2 * histories, of_simulator=True)
