@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-MODULES = ("benchmarks.features", "benchmarks.incremental", "benchmarks.simulation")
+MODULES = ("benchmarks.features", "benchmarks.incremental", "benchmarks.simulation", "benchmarks.training")
 WARM_UP_SIZE = 20_000
 _RUNS_AT_MOST, _SECONDS_ENOUGH = 5, 1.0
 _ROOT = Path(__file__).parent.parent

@@ -32,7 +32,7 @@ class TreeSettings:
     rounds: int = 100
     learning_rate: float = 0.1
     leaves: int = 15
-    feature_share: float = 0.25
+    feature_share: float = 0.5
     row_share: float = 0.7
     l2: float = 5.0
     bins: int = 63

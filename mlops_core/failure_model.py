@@ -23,6 +23,7 @@ from mlops_core.training_table import TrainingTable
 __all__ = ["FailureModel", "FailureSample", "fit_failure_model", "sample_failures"]
 
 _NOISE_DEVIATIONS = 4.5
+_NOISE_ROWS = 10_000  # on each side of the split: enough to notice what reaches across
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,23 @@ class FailureSample:
 
 
 def sample_failures(
-    table: TrainingTable, *, negatives_per_positive: float, least_negatives: int, seed: int
+    table: TrainingTable, *, negatives_per_positive: float, negatives: tuple[int, int], seed: int
 ) -> FailureSample:
     """Keep every failing row, and of the others as many as are worth their time.
 
     Hourly rows of a healthy machine repeat each other: beyond a few per failing row they add time and no knowledge.
+
+    negatives: how many rows without failure to keep at least and at most; at least as many as fail, in any case.
     """
-    positives, negatives = np.flatnonzero(table.fails == 1), np.flatnonzero(table.fails == 0)
-    wanted = max(negatives_per_positive * len(positives), float(least_negatives))
-    kept_share = min(1.0, wanted / len(negatives))
+    least, most = negatives
+    positives, others = np.flatnonzero(table.fails == 1), np.flatnonzero(table.fails == 0)
+    wanted = max(min(negatives_per_positive * len(positives), most), least, len(positives))
+    kept_share = min(1.0, wanted / len(others))
     if kept_share < 1.0:
-        drawn = np.random.Generator(np.random.PCG64(seed)).random(len(negatives)) < kept_share
+        drawn = np.random.Generator(np.random.PCG64(seed)).random(len(others)) < kept_share
         kept_share = float(drawn.mean())
-        negatives = negatives[drawn]
-    rows = np.sort(np.concatenate((positives, negatives)))
+        others = others[drawn]
+    rows = np.sort(np.concatenate((positives, others)))
     fails = table.fails[rows]
     return FailureSample(rows, fails, np.where(fails == 1, 1.0, 1.0 / kept_share), kept_share)
 
@@ -116,7 +120,7 @@ def _permuted_roc_auc(
     More than chance explains would mean that rows stand on both sides of the split.
     """
     permuted = np.random.Generator(np.random.PCG64(seed)).permutation(fails)
-    learned, held_out = next(out_of_fold(folds))
+    learned, held_out = (rows[:: 1 + len(rows) // _NOISE_ROWS] for rows in next(out_of_fold(folds)))
     grown = fit_trees(matrix[learned], permuted[learned], objective="binary", settings=trees, seed=seed)
     reached = roc_auc(permuted[held_out], Trees(grown).raw(matrix[held_out]))
     positives = int(permuted[held_out].sum())

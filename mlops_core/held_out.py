@@ -16,18 +16,35 @@ from mlops_core.model_errors import UntrainableError, UntrainableReason
 from mlops_core.training_table import TrainingTable
 from mlops_core.windows import parse_duration
 
-__all__ = ["TimeSplit", "machine_folds", "out_of_fold", "split_by_time", "split_time"]
+__all__ = ["TimeSplit", "machine_folds", "out_of_fold", "refuse_untrainable", "split_by_time", "split_time"]
+
+
+def refuse_untrainable(table: TrainingTable) -> None:
+    """Raise UntrainableError where nothing fails, nothing survives, or only one machine can be learned from."""
+    known, failing = ~np.isnan(table.fails), _failing_rows(table)
+    if not failing.any():
+        raise UntrainableError(
+            UntrainableReason.NO_POSITIVES,
+            f"none of {int(known.sum())} rows fails within the horizon",
+            "Wait for a failure, record those that sensors missed, or lengthen the horizon",
+        )
+    if not (table.fails == 0).any():
+        raise UntrainableError(UntrainableReason.NO_NEGATIVES, "every row fails within the horizon", "Shorten it")
+    if (failing > 0).sum() < 2:
+        machine = table.machine_ids[int(failing.argmax())]
+        raise UntrainableError(
+            UntrainableReason.ONE_MACHINE,
+            f"only {machine} has failed, so no model can be tried on a machine that it has not seen",
+            "Wait for failures of a second machine",
+        )
 
 
 def machine_folds(table: TrainingTable, *, folds: int, seed: int) -> NDArray[np.int64]:
     """Return for each machine the fold in which it is held out, failures spread evenly over the folds.
 
     There are at most as many folds as machines with a row that fails within the horizon.
-
-    Raises UntrainableError where nothing fails, nothing survives, or only one machine can be learned from.
     """
-    failing = np.bincount(table.machines[table.fails == 1], minlength=len(table.machine_ids))
-    _check_trainable(table, failing)
+    failing = _failing_rows(table)
     usable = min(folds, int((failing > 0).sum()))
     # The most failing rows first, machines without any last, chance deciding between equals.
     order = np.lexsort((np.random.Generator(np.random.PCG64(seed)).permutation(len(failing)), -failing))
@@ -96,20 +113,5 @@ def split_time(labelled: pl.DataFrame, *, later_share: float = 0.25) -> datetime
     )
 
 
-def _check_trainable(table: TrainingTable, failing: NDArray[np.intp]) -> None:
-    known = ~np.isnan(table.fails)
-    if not failing.any():
-        raise UntrainableError(
-            UntrainableReason.NO_POSITIVES,
-            f"none of {int(known.sum())} rows fails within the horizon",
-            "Wait for a failure, record those that sensors missed, or lengthen the horizon",
-        )
-    if not (table.fails == 0).any():
-        raise UntrainableError(UntrainableReason.NO_NEGATIVES, "every row fails within the horizon", "Shorten it")
-    if (failing > 0).sum() < 2:
-        machine = table.machine_ids[int(failing.argmax())]
-        raise UntrainableError(
-            UntrainableReason.ONE_MACHINE,
-            f"only {machine} has failed, so no model can be tried on a machine that it has not seen",
-            "Wait for failures of a second machine",
-        )
+def _failing_rows(table: TrainingTable) -> NDArray[np.intp]:
+    return np.bincount(table.machines[table.fails == 1], minlength=len(table.machine_ids))

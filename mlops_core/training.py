@@ -27,7 +27,7 @@ from mlops_core.calibration import ModelCalibration
 from mlops_core.censoring import median_life
 from mlops_core.failure_model import fit_failure_model, sample_failures
 from mlops_core.feature_schema import FeatureSchema, parse_feature_name
-from mlops_core.held_out import machine_folds
+from mlops_core.held_out import machine_folds, refuse_untrainable
 from mlops_core.life_model import fit_life_model
 from mlops_core.machines import CHANNELS, Channel
 from mlops_core.model_bundle import ModelBundle
@@ -39,6 +39,8 @@ from mlops_core.windows import parse_duration
 
 __all__ = ["TrainingSettings", "train"]
 
+_ROWS_OF_A_MEDIAN = 50_000
+
 ALARM_PRECISION = 0.9
 """An alarm is worth acting on where at least this share of its hours lies within the horizon of a failure."""
 
@@ -49,8 +51,8 @@ class TrainingSettings:
 
     Attributes:
         trees: how trees are grown.
-        folds: groups of machines, each held out once.
-        negatives_per_positive: rows that do not fail, per row that does; `least_negatives` are kept in any case.
+        folds: groups of machines, each held out once; two are enough from `plenty_rows` rows to learn from on.
+        negatives_per_positive: rows that do not fail, per row that does, within `negatives` (at least, at most).
         most_life_rows: rows, drawn evenly, that the remaining life is learned from.
         rul_ceiling_hours: longer remaining lives are cut to this, for whoever asks only about the end; None cuts none.
 
@@ -59,8 +61,9 @@ class TrainingSettings:
     trees: TreeSettings = field(default_factory=TreeSettings)
     folds: int = 4
     negatives_per_positive: float = 5.0
-    least_negatives: int = 20_000
-    most_life_rows: int = 50_000
+    negatives: tuple[int, int] = (20_000, 60_000)
+    most_life_rows: int = 40_000
+    plenty_rows: int = 50_000
     rul_ceiling_hours: float | None = None
 
 
@@ -95,13 +98,12 @@ def train(
     settings = settings or TrainingSettings()
     ahead = parse_duration(horizon)
     table = training_table(labelled, horizon=ahead)
-    folds = machine_folds(table, folds=settings.folds, seed=seed)[table.machines]
+    refuse_untrainable(table)
     sample = sample_failures(
-        table,
-        negatives_per_positive=settings.negatives_per_positive,
-        least_negatives=settings.least_negatives,
-        seed=seed,
+        table, negatives_per_positive=settings.negatives_per_positive, negatives=settings.negatives, seed=seed
     )
+    number = settings.folds if len(sample.rows) < settings.plenty_rows else min(2, settings.folds)
+    folds = machine_folds(table, folds=number, seed=seed)[table.machines]
     failure = fit_failure_model(
         table, folds, sample, trees=settings.trees, alarm_precision=ALARM_PRECISION, seed=seed
     )  # fmt: skip
@@ -134,13 +136,14 @@ def train(
 
 
 def _schema(table: TrainingTable, importance: FloatArray, channels: Mapping[str, Channel]) -> FeatureSchema:
-    columns = [np.sort(column[~np.isnan(column)]) for column in table.matrix.T]
+    few = table.matrix[:: 1 + len(table.matrix) // _ROWS_OF_A_MEDIAN]
+    middle = [np.sort(column[~np.isnan(column)]) for column in few.T]
     used = {parts.channel for name in table.names if (parts := parse_feature_name(name))}
     return FeatureSchema(
         names=table.names,
-        typical=tuple(_shortest(column[len(column) // 2]) if len(column) else None for column in columns),
-        lowest=tuple(_shortest(column[0]) if len(column) else None for column in columns),
-        highest=tuple(_shortest(column[-1]) if len(column) else None for column in columns),
+        typical=tuple(_shortest(column[len(column) // 2]) if len(column) else None for column in middle),
+        lowest=tuple(_shortest(value) for value in np.fmin.reduce(table.matrix, axis=0)),
+        highest=tuple(_shortest(value) for value in np.fmax.reduce(table.matrix, axis=0)),
         importance=tuple(float(share) for share in importance),
         units=MappingProxyType({name: channels[name].unit for name in sorted(used) if name in channels}),
     )
@@ -150,14 +153,15 @@ def _defined(metrics: Mapping[str, float]) -> Mapping[str, float | None]:
     return MappingProxyType({name: None if math.isnan(value) else value for name, value in metrics.items()})
 
 
-def _shortest(value: np.float32) -> float:
-    """Return the shortest decimal that gives the same single precision number."""
-    return float(str(value))
+def _shortest(value: np.float32) -> float | None:
+    """Return the shortest decimal that gives the same single precision number, None for NaN."""
+    return None if np.isnan(value) else float(str(value))
 
 
 def _manifest(table: TrainingTable, seed: int, horizon: timedelta, settings: TrainingSettings) -> TrainingManifest:
     flat = asdict(settings)
     flat |= {f"trees_{name}": value for name, value in flat.pop("trees").items()}
+    flat["least_negatives"], flat["most_negatives"] = flat.pop("negatives")
     flat.pop("rul_ceiling_hours")
     return TrainingManifest(
         trained_from=table.first.isoformat(),

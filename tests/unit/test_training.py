@@ -90,7 +90,7 @@ def test_the_manifest_names_what_was_learned_from(labelled, bundle):
 
 
 def test_leaving_out_negatives_leaves_the_stated_frequency_as_it_is(labelled):
-    few = replace(QUICK, negatives_per_positive=1.0, least_negatives=0)
+    few = replace(QUICK, negatives_per_positive=1.0, negatives=(0, 60_000))
     bundle = train(labelled, seed=1, horizon=HORIZON, settings=few)
     assert bundle.calibration.probability.kept_share < 0.25
     unseen = degrading_fleet(seed=99)
@@ -100,9 +100,23 @@ def test_leaving_out_negatives_leaves_the_stated_frequency_as_it_is(labelled):
 
 def test_the_sample_keeps_every_failing_row_and_stands_for_all_rows(labelled):
     table = training_table(labelled, horizon=parse_duration(HORIZON))
-    sample = sample_failures(table, negatives_per_positive=2.0, least_negatives=0, seed=3)
-    assert sample.fails.sum() == np.nansum(table.fails)
+    failing = np.nansum(table.fails)
+    sample = sample_failures(table, negatives_per_positive=2.0, negatives=(0, 10_000), seed=3)
+    assert sample.fails.sum() == failing
     assert sample.weight.sum() == pytest.approx((~np.isnan(table.fails)).sum())
+    assert (sample.fails == 0).sum() == pytest.approx(2 * failing, rel=0.1)
+
+
+def test_negatives_are_kept_within_their_bounds_but_never_fewer_than_fail(labelled):
+    table = training_table(labelled, horizon=parse_duration(HORIZON))
+    failing, others = np.nansum(table.fails), (table.fails == 0).sum()
+
+    def kept(bounds):
+        sample = sample_failures(table, negatives_per_positive=3.0, negatives=bounds, seed=3)
+        return (sample.fails == 0).sum()
+
+    assert kept((10_000, 20_000)) == others
+    assert kept((0, 10)) == pytest.approx(failing, rel=0.15)
 
 
 def test_each_machine_is_held_out_whole_and_failures_are_spread_over_the_folds(labelled):
