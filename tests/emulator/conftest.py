@@ -3,18 +3,21 @@
 import io
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from rich.console import Console
 
+from handlers.stores.machine_state import MachineStates
 from infra.local.deploy import Deployment, deploy
 from infra.local.emulator import STACK_FILE, Emulator, Endpoint
 from infra.local.screen import Screen
 from infra.local.seeding import HistoryPlan
 from infra.local.story import Story
 from infra.local.summary import Summary
+from mlops_core.degradation import new_machine
 from ops.stack import Stack, load_stack
 
 HERE = Path(__file__).parent
@@ -63,3 +66,14 @@ def told(emulator: Emulator) -> Told:
     assert story.deployment is not None
     stack = load_stack("local", local_file=emulator.folder / STACK_FILE)
     return Told(emulator.endpoint, stack, story.deployment, summary, emulator.folder, shown.getvalue())
+
+
+@pytest.fixture
+def rested(told: Told) -> Told:
+    """The stack with its configured machines ten minutes behind: a test can move them on without meeting the future."""
+    table = told.stack.output("machine_state_table_name")
+    since = datetime.now(UTC) - timedelta(minutes=10)
+    for machine_id in told.stack.output("machine_ids"):
+        told.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
+        MachineStates(told.stack.dynamodb, table).create(new_machine(machine_id, seed=since.microsecond, at=since))
+    return told

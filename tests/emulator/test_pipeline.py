@@ -176,20 +176,20 @@ def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(
     assert readings_since(told, before).rows() == [("DEAD-1", "temperature", this_hour(), 33.0)]
 
 
-def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(told: Told):
-    machine_ids = told.stack.output("machine_ids")
-    before, states = objects(told), saved_states(told.stack, machine_ids)
-    simulator = told.stack.output("simulator_function_name")
+def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested: Told):
+    machine_ids = rested.stack.output("machine_ids")
+    before, states = objects(rested), saved_states(rested.stack, machine_ids)
+    simulator = rested.stack.output("simulator_function_name")
     at = max(state.event_timestamp for state in states.values()) + timedelta(minutes=4)
-    functions = told.endpoint.client("lambda")
+    functions = rested.endpoint.client("lambda")
     for _ in range(2):  # asynchronous: both at once
         functions.invoke(FunctionName=simulator, InvocationType="Event", Payload=json.dumps({"at": at.isoformat()}))
 
     def arrived() -> bool:
-        return all(state.event_timestamp >= at for state in saved_states(told.stack, machine_ids).values())
+        return all(state.event_timestamp >= at for state in saved_states(rested.stack, machine_ids).values())
 
     eventually(arrived, within=60, what="the states of both runs")
-    wait_until_drained(told.stack, timeout=60)
-    said = lived(states, saved_states(told.stack, machine_ids), timedelta(minutes=1))
-    ledger = reconcile(told.stack, said, [], before=before)
+    wait_until_drained(rested.stack, timeout=60)
+    said = lived(states, saved_states(rested.stack, machine_ids), timedelta(minutes=1))
+    ledger = reconcile(rested.stack, said, [], before=before)
     assert ledger.published == ledger.lake_distinct > 0

@@ -93,20 +93,20 @@ def failure(told: Told, function: str) -> str:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_fails_without_any_one_action_that_its_role_grants(told: Told, function: str):
-    role = role_of(told, function)
-    statements = inline_policy(told, role)[1]["Statement"]
+def test_a_function_fails_without_any_one_action_that_its_role_grants(rested: Told, function: str):
+    role = role_of(rested, function)
+    statements = inline_policy(rested, role)[1]["Statement"]
     own = [statement for statement in statements if statement["Sid"] not in ON_BEHALF]
     assert own
-    assert failure(told, function) == ""
+    assert failure(rested, function) == ""
     works_without: list[str] = []
     for taken, rest in lacking_one_action(own):
-        with policy(told, role, rest):
-            if not failure(told, function):
+        with policy(rested, role, rest):
+            if not failure(rested, function):
                 works_without.append(taken)
     assert works_without == []
-    assert failure(told, function) == ""
-    wait_until_drained(told.stack, timeout=60)
+    assert failure(rested, function) == ""
+    wait_until_drained(rested.stack, timeout=60)
 
 
 def may(told: Told, role_arn: str, action: str, resource: str) -> bool:
