@@ -1,5 +1,6 @@
 """The books of a soak: what was published against what each store holds, and features against all readings."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -61,12 +62,15 @@ class Books:
         return "\n".join(["| | number |", "| --- | ---: |", *lines])
 
 
-def stored_readings(stack: Stack) -> pl.DataFrame:
-    """Every reading of the lake, as often as it stands there."""
-    return decode_readings(stack.lake.read_all(sorted(stack.lake.versions(RAW_PREFIX)))).select(READING)
+def stored_readings(stack: Stack, machine_ids: Collection[str]) -> pl.DataFrame:
+    """Every reading of these machines in the lake, as often as it stands there."""
+    readings = decode_readings(stack.lake.read_all(sorted(stack.lake.versions(RAW_PREFIX)))).select(READING)
+    return readings.filter(pl.col("machine_id").is_in(machine_ids))
 
 
-def feature_differences(stack: Stack, readings: pl.DataFrame, start: datetime, end: datetime) -> tuple[int, int, int]:
+def feature_differences(
+    stack: Stack, readings: pl.DataFrame, start: datetime, end: datetime, machine_ids: Collection[str]
+) -> tuple[int, int, int]:
     """Feature rows in (start, end], those that are missing or stale, and those that no reading accounts for."""
     expected = features_from_buckets(
         bucket_readings(readings, hop=HOUR),
@@ -76,20 +80,17 @@ def feature_differences(stack: Stack, readings: pl.DataFrame, start: datetime, e
         end=end,
         channels=tuple(CHANNELS),
     ).filter(pl.col("revision") > 0)
-    bodies = stack.lake.read_all(stack.lake.versions(FEATURES_PREFIX))
     within = (pl.col("window_end") > start) & (pl.col("window_end") <= end)
-    found = pl.concat([expected.clear(), *(pl.read_parquet(BytesIO(body)) for body in bodies)]).filter(within)
+    found = _offline(stack, machine_ids).select(expected.columns).filter(within)
     columns = expected.columns
     missing = expected.join(found, on=columns, how="anti", nulls_equal=True).height
     unasked = found.join(expected, on=columns, how="anti", nulls_equal=True).height
     return expected.height, missing, unasked + found.height - found.unique().height
 
 
-def stale_online(stack: Stack) -> list[str]:
+def stale_online(stack: Stack, machine_ids: Collection[str]) -> list[str]:
     """Machines whose online row is not their newest offline row."""
-    bodies = stack.lake.read_all(stack.lake.versions(FEATURES_PREFIX))
-    offline = pl.concat([pl.read_parquet(BytesIO(body)) for body in bodies])
-    newest = offline.sort("window_end").group_by("machine_id").last()
+    newest = _offline(stack, machine_ids).sort("window_end").group_by("machine_id").last()
     online = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))
     stale: list[str] = []
     for row in newest.iter_rows(named=True):
@@ -99,3 +100,9 @@ def stale_online(stack: Stack) -> list[str]:
         if seen is None or (seen.window_end, seen.revision, seen.features) != (end, revision, features):
             stale.append(f"{end} {revision}: {seen}")
     return stale
+
+
+def _offline(stack: Stack, machine_ids: Collection[str]) -> pl.DataFrame:
+    bodies = stack.lake.read_all(stack.lake.versions(FEATURES_PREFIX))
+    rows = pl.concat([pl.read_parquet(BytesIO(body)) for body in bodies])
+    return rows.filter(pl.col("machine_id").is_in(machine_ids))

@@ -4,32 +4,41 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.soak.faulty_sdk import DELIVERED
+from benchmarks.soak.faulty_sdk import DELIVERED, MIXED
 from infra.local.emulator import Endpoint
 from ops.stack import Stack
 
-FUNCTIONS = ("ingestion", "label", "processing")
 QUEUES = ("ingestion_queue_url", "label_queue_url")
-# One run of processing makes hundreds of calls, of which none may fail.
-_SHARE = {"processing": 0.1}
 _LAYER = "faulty-sdk"
 _DENIAL = "denied-for-a-while"
 
 
 class Disturbance:
-    """Faults in the functions of one stack, as long as the block lasts; `seen` counts them by kind."""
+    """Faults in functions of one stack, as long as the block lasts; `seen` counts them by kind.
 
-    def __init__(self, endpoint: Endpoint, stack: Stack, log: Path, *, rate: float) -> None:
+    rates: the part of calls that fail, for each function. kinds: what the faults are, and in which proportion.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        stack: Stack,
+        log: Path,
+        *,
+        rates: Mapping[str, float],
+        kinds: Mapping[str, int] = MIXED,
+    ) -> None:
         self._functions = endpoint.client("lambda")
         self._iam = endpoint.client("iam")
         self._stack = stack
         self._log = log.resolve()
-        self._rate = rate
+        self._rates = rates
+        self._kinds = kinds
         self._before: dict[str, dict[str, Any]] = {}
         self._windows: Counter[str] = Counter()
 
@@ -37,7 +46,7 @@ class Disturbance:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_text("")
         layer = self._functions.publish_layer_version(LayerName=_LAYER, Content={"ZipFile": _layer()})
-        for function in FUNCTIONS:
+        for function, rate in self._rates.items():
             name = self._name(function)
             found = self._functions.get_function_configuration(FunctionName=name)
             variables = found["Environment"]["Variables"]
@@ -49,7 +58,8 @@ class Disturbance:
             }
             faults = {
                 "FAULTS_HANDLER": found["Handler"],
-                "FAULTS_RATE": str(self._rate * _SHARE.get(function, 1.0)),
+                "FAULTS_RATE": str(rate),
+                "FAULTS_KINDS": json.dumps(self._kinds),
                 "FAULTS_LOG": str(self._log),
             }
             self._functions.update_function_configuration(

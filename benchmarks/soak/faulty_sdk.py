@@ -1,11 +1,12 @@
 """A function whose SDK fails now and then: runs in a Lambda worker, from a layer, in place of the function's handler.
 
-The layer's users set FAULTS_HANDLER (the handler that is called), FAULTS_RATE (the part of calls that fail) and
-FAULTS_LOG (a file that takes a line for each fault and each batch). Handlers know nothing of it: the faults are event
-hooks of botocore. Standard library and botocore only, since a worker has no more of its own.
+FAULTS_HANDLER names the handler that is called, FAULTS_RATE is the part of calls that fail, FAULTS_KINDS the weight of
+each kind, as JSON, and FAULTS_LOG a file that takes a line for each fault and each batch. Handlers know nothing of it:
+the faults are event hooks of botocore. Standard library and botocore only, since a worker has no more of its own.
 """
 
 import importlib
+import json
 import os
 import random
 import threading
@@ -23,11 +24,11 @@ SENT_AGAIN = "answer lost, sent again by the SDK"
 KILLED_BEFORE = "process killed before a call"
 KILLED_AFTER = "process killed after a call"
 DELIVERED = "delivered"
-FAULTS = (UNAVAILABLE, UNAVAILABLE_ONCE, LOST, SENT_AGAIN, KILLED_BEFORE, KILLED_AFTER)
 # A killed worker takes a whole batch with it, and retries in vain take seconds: fewer of these.
-_WEIGHTS = (2, 6, 4, 4, 1, 1)
+MIXED = {UNAVAILABLE: 2, UNAVAILABLE_ONCE: 6, LOST: 4, SENT_AGAIN: 4, KILLED_BEFORE: 1, KILLED_AFTER: 1}
 
 _RATE = float(os.environ.get("FAULTS_RATE", "0"))
+_KINDS: dict[str, int] = json.loads(os.environ.get("FAULTS_KINDS", "{}"))
 _HANDLER = os.environ.get("FAULTS_HANDLER")
 _random = random.Random(int.from_bytes(os.urandom(8)))  # noqa: S311 - not for secrets
 _calls = threading.local()  # a call stays on its thread
@@ -45,7 +46,7 @@ def _die(fault: str) -> None:
 
 
 def _before_call(**_: object) -> None:
-    _calls.fault = _random.choices(FAULTS, _WEIGHTS)[0] if _random.random() < _RATE else None
+    _calls.fault = _random.choices(list(_KINDS), list(_KINDS.values()))[0] if _random.random() < _RATE else None
     _calls.sent = 0
     if _calls.fault == KILLED_BEFORE:
         _die(KILLED_BEFORE)

@@ -21,11 +21,12 @@ SEED = 7
 
 
 class Simulate(NamedTuple):
-    """The simulator runs, by a clock that is so many minutes behind."""
+    """The simulator runs, by a clock that is so many minutes behind, and slowly or at once."""
 
     faults: Faults = ()
     order: int = 0
     behind: int = 0
+    slowness_ms: int = 0
 
 
 class SimulateTogether(NamedTuple):
@@ -49,7 +50,7 @@ def _wait(random: Random) -> Wait:
 
 def _simulate(random: Random) -> Simulate:
     found = faults(random, 14, "GetItem", "PutItem", "Publish")
-    return Simulate(found, random.randrange(6), random.choice((0, 0, 0, 25, 70)))
+    return Simulate(found, random.randrange(6), random.choice((0, 0, 0, 25, 70)), random.choice((0, 0, 90_000)))
 
 
 def _together(random: Random) -> SimulateTogether:
@@ -91,7 +92,9 @@ class Lives:
         invocation = Invocation(dict(run.faults), Random(run.order))  # noqa: S311
 
         def act() -> None:
-            answer = self.pipeline.simulate(invocation, behind=timedelta(minutes=run.behind))
+            answer = self.pipeline.simulate(
+                invocation, behind=timedelta(minutes=run.behind), slowness_ms=run.slowness_ms
+            )
             if invocation.errors():
                 demand(not isinstance(answer, dict), "I11 an error fails the run", repr(answer))
             if not invocation.failed:

@@ -34,58 +34,55 @@ MUTANTS = {
     ),
     "acknowledges-before-durable": Mutant(
         "I5: a put is over before its record is acknowledged",
-        edited(deliveries.DurableBatch.attempt, "action, [message for _, message in group]", "bool, group"),
+        edited(deliveries.DurableBatch.attempt, ("action, [message for _, message in group]", "bool, group")),
     ),
     "swallows-a-failed-put": Mutant(
         "I5: a failed put fails its records",
-        edited(deliveries.DurableBatch.attempt, "self._fail(group, error)", "pass"),
+        edited(deliveries.DurableBatch.attempt, ("self._fail(group, error)", "pass")),
     ),
     "takes-a-conflict-for-durable": Mutant(
         "I5: 409 says nothing of the object",
-        edited(DataLake.create, "== HTTPStatus.PRECONDITION_FAILED", "in (HTTPStatus.CONFLICT, 412)"),
+        edited(DataLake.create, ("== HTTPStatus.PRECONDITION_FAILED", "in (HTTPStatus.CONFLICT, 412)")),
     ),
     "overwrites-raw-objects": Mutant(
-        "I6: raw objects are created with If-None-Match", edited(DataLake.create, ', IfNoneMatch="*"', "")
+        "I6: raw objects are created with If-None-Match", edited(DataLake.create, (', IfNoneMatch="*"', ""))
     ),
     "names-raw-objects-by-the-clock": Mutant(
         "I6: an object's name says its content",
-        edited(lake._content_addressed, "sha256(content)", "sha256(content.partition(b'received_at')[2][:30])"),
+        edited(lake._content_addressed, ("sha256(content)", "sha256(content.partition(b'received_at')[2][:30])")),
     ),
     "files-by-arrival": Mutant(
         "I7: a reading lies in the hour of its event",
         edited(
             lake.encode_readings,
-            "Partition(_hour_of(reading.event_timestamp)",
-            "Partition(_hour_of(reading.received_at)",
+            ("Partition(_hour_of(reading.event_timestamp)", "Partition(_hour_of(reading.received_at)"),
         ),
     ),
     "fails-bad-messages": Mutant(
         "I3, I4: what cannot be read is quarantined, and harms nothing else",
-        edited(deliveries.open_record, "except MessageRejectedError", "except KeyError"),
+        edited(deliveries.open_record, ("except MessageRejectedError", "except KeyError")),
     ),
     "drops-late-readings": Mutant(
         "I8: what is too late is kept in quarantine",
         edited(
             deliveries.DurableBatch.quarantine,
-            "in self.refused]",
-            "in self.refused if refused.message.reason != 'TOO_LATE']",
+            ("in self.refused]", "in self.refused if refused.message.reason != 'TOO_LATE']"),
         ),
     ),
     "judges-lateness-by-delivery": Mutant(
         "I8: late is what the broker got late, however long it waited",
         edited(
             deliveries.open_record,
-            "received_at = _from_milliseconds(envelope.received_at_ms)",
-            "received_at = datetime.now(UTC)",
+            ("received_at = _from_milliseconds(envelope.received_at_ms)", "received_at = datetime.now(UTC)"),
         ),
     ),
     "quarantines-text": Mutant(
         "I3: quarantine holds the bytes as they came",
-        edited(deliveries.open_record, "payload=payload,", "payload=payload.decode(errors='replace').encode(),"),
+        edited(deliveries.open_record, ("payload=payload,", "payload=payload.decode(errors='replace').encode(),")),
     ),
     "records-failures-that-are-not-kept": Mutant(
         "I5: an event is in lake and history before it is acknowledged",
-        edited(handlers.labels.handler, "for group, _ in kept for", "for group, _ in kept[1:] for"),
+        edited(handlers.labels.handler, ("for group, _ in kept for", "for group, _ in kept[1:] for")),
     ),
     "lets-the-last-failure-win": Mutant(
         "I2: of two events for one moment one wins whatever the order",
@@ -93,7 +90,7 @@ MUTANTS = {
     ),
     "gives-dead-letters-new-ids": Mutant(
         "I3: a dead letter that is put back is the same message",
-        edited(DeadLetters._send_back, 'envelope.setdefault("message_id", letter.get("MessageId", ""))', "pass"),
+        edited(DeadLetters._send_back, ('envelope.setdefault("message_id", letter.get("MessageId", ""))', "pass")),
     ),
     "deletes-dead-letters-first": Mutant(
         "I1: a dead letter is deleted after it is sent",
@@ -102,11 +99,11 @@ MUTANTS = {
     # Features are computed.
     "keeps-duplicates": Mutant(
         "I2: a reading counts once, however often it came",
-        edited(bucketing._reduce, '(rows["step"] == 0).any()', "False"),
+        edited(bucketing._reduce, ('(rows["step"] == 0).any()', "False")),
     ),
     "lets-the-last-to-arrive-win": Mutant(
         "I2: of two values one wins whatever the order",
-        edited(bucketing._without_duplicates, '"time", "value")', '"time", maintain_order=True)'),
+        edited(bucketing._without_duplicates, ('"time", "value")', '"time", maintain_order=True)')),
     ),
     "moves-the-checkpoint-first": Mutant(
         "I10: the checkpoint moves after the outputs",
@@ -116,13 +113,12 @@ MUTANTS = {
         "I10: the checkpoint moves by compare and swap",
         edited(
             CheckpointFile.move,
-            "after.seen if after else None",
-            "self._lake.versions(CHECKPOINT_KEY).get(CHECKPOINT_KEY)",
+            ("after.seen if after else None", "self._lake.versions(CHECKPOINT_KEY).get(CHECKPOINT_KEY)"),
         ),
     ),
     "replaces-partitions-unseen": Mutant(
         "I10, I12: a run that was overtaken replaces nothing",
-        edited(Partitions._replace, "self._version(key)", "self._lake.versions(key).get(key)"),
+        edited(Partitions._replace, ("self._version(key)", "self._lake.versions(key).get(key)")),
     ),
     "looks-at-raw-data-first": Mutant(
         "I10: outputs are looked at before the data that they follow from",
@@ -132,17 +128,16 @@ MUTANTS = {
         "I8: hours that changed are computed again",
         edited(
             processing._changed,
-            "checkpoint.hours.get(partition.text) != digest",
-            "partition.hour >= checkpoint.processed_until",
+            ("checkpoint.hours.get(partition.text) != digest", "partition.hour >= checkpoint.processed_until"),
         ),
     ),
     "recomputes-only-the-hour": Mutant(
         "I8: every window that sees a late reading is computed again",
-        edited(processing._affected, "HOUR + rules.longest_length - rules.hop", "HOUR"),
+        edited(processing._affected, ("HOUR + rules.longest_length - rules.hop", "HOUR")),
     ),
     "forgets-what-is-due": Mutant(
         "I8: what a bounded chunk leaves is done by the next",
-        edited(processing._one_chunk, "tuple(sorted(partition.text for partition in due - ready))", "()"),
+        edited(processing._one_chunk, ("tuple(sorted(partition.text for partition in due - ready))", "()")),
     ),
     "writes-online-unconditionally": Mutant(
         "I9: the online store takes newer rows only", constant(online_features, "_NEWER", _ALWAYS)
@@ -155,36 +150,43 @@ MUTANTS = {
         "I12: online follows offline",
         edited(
             ChunkWorker.do,
-            "self._partitions.write(self._by",
-            "self._online.offer_all(_newest(features).values(), updated_at=now); self._partitions.write(self._by",
+            (
+                "self._partitions.write(self._by",
+                "self._online.offer_all(_newest(features).values(), updated_at=now); self._partitions.write(self._by",
+            ),
         ),
     ),
     "swallows-online-errors": Mutant(
         "I11: an error of the online store fails the run",
         edited(
-            OnlineFeatures.offer, "except self._client.exceptions.ConditionalCheckFailedException:", "except Exception:"
+            OnlineFeatures.offer,
+            ("except self._client.exceptions.ConditionalCheckFailedException:", "except Exception:"),
         ),
     ),
     "takes-a-failed-read-for-nothing": Mutant(
         "I11: a read that fails is not an empty hour",
         edited(
             DataLake.read_all,
-            "return list(pool.map(self.read, keys))",
-            """try:
+            (
+                "return list(pool.map(self.read, keys))",
+                """try:
             return list(pool.map(self.read, list(keys)))
         except ClientError:
             return []""",
+            ),
         ),
     ),
     "takes-a-failed-listing-for-nothing": Mutant(
         "I11: a listing that fails is not an empty lake",
         edited(
             DataLake.versions_under,
-            "return {key: seen for listed in pool.map(self.versions, prefixes) for key, seen in listed.items()}",
-            """try:
+            (
+                "return {key: seen for listed in pool.map(self.versions, prefixes) for key, seen in listed.items()}",
+                """try:
             return {key: seen for listed in pool.map(self.versions, prefixes) for key, seen in listed.items()}
         except ClientError:
             return {}""",
+            ),
         ),
     ),
     # Machines are simulated.
@@ -192,33 +194,38 @@ MUTANTS = {
         "I1: a machine's state is saved after its messages are published",
         edited(
             Fleet.step,
-            "for message in messages:",
-            "self._states.save(advanced.state, after=saved.revision)\n    for message in messages:",
+            (
+                "for message in _m",
+                "is_saved = self._states.save(advanced.state, after=saved.revision)\n        for message in _m",
+            ),
+            ("if not self._states.save(advanced.state, after=saved.revision)", "if not is_saved"),
         ),
         of_simulator=True,
     ),
     "saves-unseen": Mutant(
         "I10: of two runs one saves",
-        edited(MachineStates.save, '"revision = :after"', '"attribute_exists(machine_id)"'),
+        edited(MachineStates.save, ('"revision = :after"', '"attribute_exists(machine_id)"')),
         of_simulator=True,
     ),
     "commissions-twice": Mutant(
         "I10: of two first runs one commissions",
-        edited(MachineStates.create, '{"ConditionExpression": "attribute_not_exists(machine_id)"}', "{}"),
+        edited(MachineStates.create, ('{"ConditionExpression": "attribute_not_exists(machine_id)"}', "{}")),
         of_simulator=True,
     ),
     "speaks-before-it-exists": Mutant(
         "I1: a machine's first state is saved before it speaks",
         edited(
             Fleet._state,
-            "self._states.create(new_machine(machine_id, seed=self._settings.simulator_seed, at=commissioned))",
-            "return SavedState(new_machine(machine_id, seed=self._settings.simulator_seed, at=commissioned), -1)",
+            (
+                "self._states.create(new_machine(machine_id, seed=self._settings.simulator_seed, at=commissioned))",
+                "return SavedState(new_machine(machine_id, seed=self._settings.simulator_seed, at=commissioned), -1)",
+            ),
         ),
         of_simulator=True,
     ),
     "swallows-a-failed-machine": Mutant(
         "I11: a machine that fails fails the run",
-        edited(handlers.simulator.handler, "if failures:\n        raise", "if not machine_ids:\n        raise"),
+        edited(handlers.simulator.handler, ("if failures:\n        raise", "if not machine_ids:\n        raise")),
         of_simulator=True,
     ),
 }

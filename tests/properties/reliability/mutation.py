@@ -22,21 +22,31 @@ class Mutant(NamedTuple):
     of_simulator: bool = False
 
 
-def edited(function: Callable[..., Any], old: str, new: str) -> Remove:
-    """Change the source of a function where it stands, for all that hold it; `old` occurs in it once."""
-    target, source = _source(function)
-    assert source.count(old) == 1, f"stale: {old!r} stands {source.count(old)} times in {target.__qualname__}"
-    return _recompiled(target, source.replace(old, new))
+def edited(function: Callable[..., Any], *edits: tuple[str, str]) -> Remove:
+    """Change the source of a function where it stands, for all that hold it; what an edit replaces occurs once."""
+
+    def remove(wiring: Wiring) -> None:
+        target, source = _source(function)
+        for old, new in edits:
+            assert source.count(old) == 1, f"stale: {old!r} stands {source.count(old)} times in {target.__qualname__}"
+            source = source.replace(old, new)
+        _recompile(wiring, target, source)
+
+    return remove
 
 
 def swapped(function: Callable[..., Any], first: str, second: str) -> Remove:
     """Swap two lines of a function: those that hold `first` and `second`."""
-    target, source = _source(function)
-    lines = source.splitlines(keepends=True)
-    [one] = [number for number, line in enumerate(lines) if first in line]
-    [other] = [number for number, line in enumerate(lines) if second in line]
-    lines[one], lines[other] = lines[other], lines[one]
-    return _recompiled(target, "".join(lines))
+
+    def remove(wiring: Wiring) -> None:
+        target, source = _source(function)
+        lines = source.splitlines(keepends=True)
+        [one] = [number for number, line in enumerate(lines) if first in line]
+        [other] = [number for number, line in enumerate(lines) if second in line]
+        lines[one], lines[other] = lines[other], lines[one]
+        _recompile(wiring, target, "".join(lines))
+
+    return remove
 
 
 def constant(module: ModuleType, name: str, value: object) -> Remove:
@@ -68,12 +78,9 @@ def _source(function: Callable[..., Any]) -> tuple[FunctionType, str]:
     return target, "".join(dropwhile(lambda line: line.startswith("@"), lines))
 
 
-def _recompiled(target: FunctionType, source: str) -> Remove:
-    def remove(wiring: Wiring) -> None:
-        namespace: dict[str, Any] = {}
-        exec(source, dict(target.__globals__), namespace)  # noqa: S102  source of our own, changed above
-        code = namespace[target.__name__].__code__
-        assert code.co_freevars == target.__code__.co_freevars
-        wiring.monkeypatch.setattr(target, "__code__", code)
-
-    return remove
+def _recompile(wiring: Wiring, target: FunctionType, source: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(source, dict(target.__globals__), namespace)  # noqa: S102  source of our own, changed above
+    code = namespace[target.__name__].__code__
+    assert code.co_freevars == target.__code__.co_freevars
+    wiring.monkeypatch.setattr(target, "__code__", code)

@@ -136,10 +136,10 @@ class Pipeline:
         at = {"at": self.now.isoformat(), **(event or {})}
         return invoke(invocation, lambda: handlers.processing.handler(at, _context(slowness_ms)))
 
-    def simulate(self, invocation: Invocation, *, behind: timedelta) -> Any:
-        """Run the simulator, by a clock that is behind."""
+    def simulate(self, invocation: Invocation, *, behind: timedelta, slowness_ms: int) -> Any:
+        """Run the simulator, by a clock that is behind, each look at the time left `slowness_ms` after the last."""
         at = {"at": (self.now - behind).isoformat()}
-        return invoke(invocation, lambda: handlers.simulator.handler(at, _context()))
+        return invoke(invocation, lambda: handlers.simulator.handler(at, _context(slowness_ms)))
 
     def redrive(self, invocation: Invocation) -> Any:
         """Put dead letters back into their queues, as `mlops quarantine redrive` does."""

@@ -1,0 +1,170 @@
+"""On the emulator too: whatever fails between a function and AWS, nothing is lost and nothing counts twice.
+
+Faults are hooks in the functions' SDK and changes of queues, roles and concurrency; the functions' code is as deployed.
+"""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from benchmarks.soak.books import feature_differences, stale_online, stored_readings
+from benchmarks.soak.disturbance import Disturbance, impatient
+from benchmarks.soak.faulty_sdk import KILLED_AFTER, KILLED_BEFORE, LOST, SENT_AGAIN, UNAVAILABLE, UNAVAILABLE_ONCE
+from handlers.stores.publisher import Publisher
+from infra.local.bad_messages import BadMessage, bad_messages
+from infra.local.reconciliation import FAILURE, READING, Lived, reconcile, wait_until_drained
+from mlops_core.lake_keys import CHECKPOINT_KEY
+from mlops_core.schema import FAILURES, READINGS
+from mlops_core.telemetry import Message, failure_message, reading_message
+from ops.dead_letters import DeadLetters
+from tests.emulator.conftest import Told
+from tests.emulator.waiting import eventually, invoke
+
+HOUR = timedelta(hours=1)
+READINGS_PUBLISHED = 40
+
+
+def this_hour() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+@contextmanager
+def disturbed(told: Told, rates: dict[str, float], kinds: dict[str, int]) -> Iterator[Disturbance]:
+    with (
+        impatient(told.stack, 5),
+        Disturbance(told.endpoint, told.stack, told.folder / "faults.log", rates=rates, kinds=kinds) as disturbance,
+    ):
+        yield disturbance
+
+
+def say(told: Told, machine_id: str) -> tuple[Lived, list[BadMessage]]:
+    """Publish readings of four hours, two failures and a few messages to be refused."""
+    start = this_hour() - 4 * HOUR
+    readings = [
+        (machine_id, channel, start + tick * timedelta(minutes=12), 20.0 + tick)
+        for tick in range(READINGS_PUBLISHED // 2)
+        for channel in ("temperature", "vibration")
+    ]
+    failures = [(machine_id, start + number * HOUR, "BEARING_WEAR") for number in (1, 2)]
+    refused = bad_messages(told.stack.topic_prefix, machine_id, datetime.now(UTC))[4:9]
+    publisher = Publisher(told.stack.iot_data)
+    for message in (
+        *(reading_message(*reading) for reading in readings),
+        *(failure_message(*failure, 12.0, 11.2) for failure in failures),
+        *(Message(bad.topic, bad.payload) for bad in refused),
+    ):
+        publisher.publish(message)
+    return Lived(
+        pl.DataFrame(readings, schema=READINGS, orient="row").select(READING),
+        pl.DataFrame(failures, schema={name: FAILURES[name] for name in FAILURE}, orient="row"),
+    ), refused
+
+
+def revive(told: Told) -> int:
+    """Put dead letters back, until there are none; returns how many."""
+    letters = DeadLetters(
+        told.stack.sqs,
+        told.stack.output("dead_letter_queue_url"),
+        readings=told.stack.output("ingestion_queue_url"),
+        failures=told.stack.output("label_queue_url"),
+    )
+    revived = 0
+    while sent := letters.redrive(1000).sent.total():
+        revived += sent
+        wait_until_drained(told.stack, timeout=60)
+    return revived
+
+
+def checkpoint(told: Told) -> dict[str, object]:
+    return json.loads(told.stack.lake.read(CHECKPOINT_KEY))
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param({UNAVAILABLE_ONCE: 4, UNAVAILABLE: 1}, id="unavailable"),
+        pytest.param({LOST: 1, SENT_AGAIN: 1}, id="answers-lost"),
+        pytest.param({KILLED_BEFORE: 1, KILLED_AFTER: 1}, id="killed"),
+    ],
+)
+def test_what_is_published_while_functions_fail_is_kept_once(told: Told, kinds: dict[str, int]):
+    before = frozenset(told.stack.lake.versions(""))
+    with disturbed(told, {"ingestion": 0.5, "label": 0.5}, kinds) as disturbance:
+        said, refused = say(told, "FAULT-1")
+        wait_until_drained(told.stack, timeout=120)
+    assert disturbance.seen().total() > 0
+    revive(told)
+    ledger = reconcile(told.stack, said, refused, before=before)
+    assert (ledger.lake_distinct, ledger.quarantined) == (READINGS_PUBLISHED + 2, len(refused))
+
+
+def test_processing_killed_again_and_again_ends_with_the_features_of_all_readings(told: Told):
+    said, _ = say(told, "FAULT-2")
+    wait_until_drained(told.stack, timeout=60)
+    name, start, end = told.stack.output("processing_function_name"), this_hour() - 4 * HOUR, this_hour()
+    event = {"start": start.isoformat(), "end": end.isoformat()}
+    kinds = {KILLED_BEFORE: 1, KILLED_AFTER: 1, LOST: 1}
+    with disturbed(told, {"processing": 0.02}, kinds) as disturbance:
+        eventually(
+            lambda: invoke(told.endpoint, name, event) and disturbance.seen().total() > 2, within=120, what="3 faults"
+        )
+    assert invoke(told.endpoint, name, event)["is_complete"]
+    machines = ["FAULT-2"]
+    stored = stored_readings(told.stack, machines).unique()
+    assert stored.sort(pl.all()).equals(said.readings.sort(pl.all()))
+    assert feature_differences(told.stack, stored, start, end, machines) == (4, 0, 0)
+    assert stale_online(told.stack, machines) == []
+
+
+def test_five_scheduled_runs_at_once_leave_one_result(told: Told):
+    said, _ = say(told, "FAULT-3")
+    wait_until_drained(told.stack, timeout=60)
+    before, name = checkpoint(told), told.stack.output("processing_function_name")
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(lambda _: invoke(told.endpoint, name, {}), range(5)))
+    assert any(answer.get("is_complete") for answer in answers), answers
+    assert invoke(told.endpoint, name, {})["is_complete"]
+    after = checkpoint(told)
+    assert after["version"] > before["version"]
+    assert after["processed_from"] == before["processed_from"]
+    assert (after["processed_until"], after["due"]) == (f"{this_hour():%Y-%m-%dT%H:%M:%S}.000000Z", [])
+    machines = ["FAULT-3"]
+    differences = feature_differences(told.stack, said.readings, this_hour() - 4 * HOUR, this_hour(), machines)
+    assert differences == (4, 0, 0)
+    assert stale_online(told.stack, machines) == []
+
+
+def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_may(told: Told):
+    before = frozenset(told.stack.lake.versions(""))
+    disturbance = Disturbance(told.endpoint, told.stack, told.folder / "faults.log", rates={})
+    with impatient(told.stack, 5):
+        with disturbance.denied("ingestion", "s3:PutObject"), disturbance.denied("label", "s3:PutObject"):
+            said, refused = say(told, "FAULT-4")
+            url = told.stack.output("ingestion_queue_url")
+            names = ["ApproximateNumberOfMessagesNotVisible"]
+
+            def tried() -> bool:
+                found = told.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+                return int(found[names[0]]) > 0
+
+            eventually(tried, within=30, what="a delivery")
+            assert frozenset(told.stack.lake.versions("")) == before
+        wait_until_drained(told.stack, timeout=120)
+        revive(told)
+    assert reconcile(told.stack, said, refused, before=before).dead_lettered == 0
+
+
+def test_processing_that_may_not_read_leaves_the_checkpoint_where_it_is(told: Told):
+    before, name = checkpoint(told), told.stack.output("processing_function_name")
+    disturbance = Disturbance(told.endpoint, told.stack, told.folder / "faults.log", rates={})
+    say(told, "FAULT-5")
+    wait_until_drained(told.stack, timeout=60)
+    with disturbance.denied("processing", "s3:GetObject"):
+        assert "errorType" in invoke(told.endpoint, name, {})
+    assert checkpoint(told) == before
+    assert invoke(told.endpoint, name, {})["is_complete"]
