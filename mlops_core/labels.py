@@ -10,13 +10,14 @@ failure exactly at `window_end` is therefore still ahead of that row: it has `ru
 and including the moment of return, belong to no run and are left out.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import ColumnTypeError, InvalidArgumentError, MissingColumnError
-from mlops_core.outages import MAINTENANCE, outage_frame
+from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
 from mlops_core.schema import TIMESTAMP, normalise_failures
 from mlops_core.windows import parse_duration
 
@@ -32,7 +33,29 @@ LABELS: Final = pl.Schema(
 )
 """What `label_features` adds to a feature row; see there."""
 
+MAINTENANCE: Final = pl.Schema(
+    {
+        "machine_id": pl.String(),
+        "event_timestamp": TIMESTAMP,
+        "returned_to_service_at": TIMESTAMP,
+        "renews": pl.Boolean(),
+    }
+)
+"""Work on a machine: `event_timestamp` is when it was taken out of service, `returned_to_service_at` when it ran again
+(null: at once), `renews` whether the work restored it (a repair, a replaced part), so that a new run begins. An
+inspection does not renew."""
+
 _HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class _Outage:
+    """The end of a run: a failure, or work that renewed the machine before it failed."""
+
+    machine_id: str
+    stopped_at: datetime
+    returned_at: datetime | None
+    failed: bool
 
 
 def label_features(
@@ -72,7 +95,7 @@ def label_features(
     if known_until is not None and known_until.tzinfo is None:
         raise InvalidArgumentError("known_until", known_until, "has no time zone", "Give an aware time in UTC")
     rows = _rows(features, known_until)
-    outages = outage_frame(normalise_failures(failures), maintenance, known_until)
+    outages = _outage_frame(_merged(_outages(normalise_failures(failures), maintenance, known_until)))
     previous = outages.select("machine_id", "stopped_at", "returned_at", "number")
     upcoming = outages.select("machine_id", ends_at="stopped_at", ends_in_failure="failed")
     in_runs = (
@@ -119,4 +142,69 @@ def _labelled(in_runs: pl.DataFrame, horizon: timedelta) -> pl.DataFrame:
         .when(seen_running > horizon)
         .then(statement=False),
         is_censored=~failed,
+    )
+
+
+def _outages(failures: pl.DataFrame, maintenance: pl.DataFrame | None, known_until: datetime | None) -> list[_Outage]:
+    stops = [
+        _Outage(machine_id, stopped_at, returned_at, failed=True)
+        for machine_id, stopped_at, returned_at in failures.select(
+            "machine_id", "event_timestamp", "returned_to_service_at"
+        ).iter_rows()
+    ]
+    if maintenance is not None:
+        stops += [
+            _Outage(machine_id, stopped_at, returned_at or stopped_at, failed=False)
+            for machine_id, stopped_at, returned_at in _renewals(maintenance).iter_rows()
+        ]
+    if known_until is None:
+        return stops
+    return [
+        replace(stop, returned_at=stop.returned_at if stop.returned_at and stop.returned_at <= known_until else None)
+        for stop in stops
+        if stop.stopped_at <= known_until
+    ]
+
+
+def _renewals(maintenance: pl.DataFrame) -> pl.DataFrame:
+    for column, expected in MAINTENANCE.items():
+        if column not in maintenance.columns:
+            raise MissingColumnError("maintenance", column, maintenance.columns)
+        if maintenance.schema[column] not in (expected, pl.Null()):
+            raise ColumnTypeError(
+                "maintenance", column, str(maintenance.schema[column]), str(expected), f"Cast it to {expected}"
+            )
+    backwards = maintenance.filter(pl.col("returned_to_service_at") < pl.col("event_timestamp")).height
+    if backwards:
+        raise ColumnValueError(
+            "maintenance",
+            "returned_to_service_at",
+            "is earlier than event_timestamp",
+            backwards,
+            "Correct those records",
+        )
+    return maintenance.filter("renews").select("machine_id", "event_timestamp", "returned_to_service_at")
+
+
+def _merged(stops: Iterable[_Outage]) -> list[_Outage]:
+    """Join stops that fall into one outage: what first took the machine out of service says how the run ended."""
+    outages: list[_Outage] = []
+    for stop in sorted(stops, key=lambda stop: (stop.machine_id, stop.stopped_at, not stop.failed)):
+        current = outages[-1] if outages else None
+        if current is None or current.machine_id != stop.machine_id or _is_back(current, stop.stopped_at):
+            outages.append(stop)
+        elif stop.returned_at is not None and (current.returned_at is None or stop.returned_at > current.returned_at):
+            outages[-1] = replace(current, returned_at=stop.returned_at)
+    return outages
+
+
+def _is_back(outage: _Outage, at: datetime) -> bool:
+    return outage.returned_at is not None and outage.returned_at < at
+
+
+def _outage_frame(outages: list[_Outage]) -> pl.DataFrame:
+    schema = {"machine_id": pl.String, "stopped_at": TIMESTAMP, "returned_at": TIMESTAMP, "failed": pl.Boolean}
+    rows = [(o.machine_id, o.stopped_at, o.returned_at, o.failed) for o in outages]
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("machine_id")
     )
