@@ -32,13 +32,13 @@ def _variable(location: tuple[int | str, ...]) -> str:
 def _whole(unit: str) -> Callable[[object], timedelta]:
     def parse(raw: object) -> timedelta:
         try:
-            count = int(str(raw))
-        except ValueError:
-            count = 0
-        if count < 1:
-            message = f"must be a whole number of {unit}, 1 or more"
+            span = timedelta(**{unit: int(str(raw))})
+        except (ValueError, OverflowError):
+            span = timedelta(0)
+        if span <= timedelta(0):
+            message = f"must be a whole number of {unit}, 1 or more, and fewer than a billion days"
             raise ValueError(message)
-        return timedelta(**{unit: count})
+        return span
 
     return parse
 

@@ -77,6 +77,7 @@ def test_all_faults_are_told_at_once(environment):
         ("simulator", "SIMULATOR_SEED", "seven"),
         ("simulator", "SAMPLING_INTERVAL_SECONDS", "0"),
         ("simulator", "MAX_CATCH_UP_MINUTES", "-1"),
+        ("simulator", "MAX_CATCH_UP_MINUTES", "9" * 20),
         ("simulator", "MQTT_TOPIC_PREFIX", "industrial/+/machine"),
         ("ingestion", "MQTT_TOPIC_PREFIX", "industrial/machine/"),
         ("ingestion", "MQTT_TOPIC_PREFIX", "industrial/machine\n"),

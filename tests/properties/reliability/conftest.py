@@ -26,4 +26,4 @@ def seed() -> int:
 @pytest.fixture
 def histories() -> int:
     """How many histories a test plays."""
-    return int(os.environ.get("RELIABILITY_HISTORIES", "400"))
+    return int(os.environ.get("RELIABILITY_HISTORIES", "350"))
