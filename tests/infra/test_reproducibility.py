@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.evaluation import ROOT, evaluate_stack
+from tests.infra.evaluation import ROOT, Evaluation, evaluate_stack
 
 PROGRAM = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml", "infra", "handlers", "mlops_core", "locks", "tests/infra")
 EVALUATE = """
@@ -100,9 +100,17 @@ def test_a_module_changes_the_functions_that_import_it_and_no_other(first_copy, 
 
 
 def test_a_changed_lock_replaces_the_layer_and_a_changed_library_does_not(evaluated, monkeypatch, tmp_path):
-    (old,) = evaluated("dev").of("LayerVersion").values()
+    old = layers(evaluated("dev"))
     changed = tmp_path / "layer-data.txt"
     changed.write_bytes((ROOT / "locks" / "layer-data.txt").read_bytes() + b"# renewed\n")
     monkeypatch.setitem(__import__("infra.packaging", fromlist=["LAYERS"]).LAYERS, "data", str(changed))
-    (new,) = evaluate_stack().of("LayerVersion").values()
-    assert (new.name, new.inputs["s3Key"]) != (old.name, old.inputs["s3Key"])
+    new = layers(evaluate_stack())
+    assert len(old) == len(new) == 2
+    assert len(old & new) == 1
+    ((changed_name, _),) = new - old
+    assert "data" in changed_name
+
+
+def layers(evaluation: Evaluation) -> set[tuple[str, str]]:
+    """Each layer's name in the program and its object's key."""
+    return {(layer.name, layer.inputs["s3Key"]) for layer in evaluation.of("LayerVersion").values()}

@@ -24,6 +24,7 @@ from tests.properties.reliability.pipeline import LABELS, READINGS, Variant
 
 _FAULTS = tuple(Fault)
 _BURSTS = (1, 2, 3, 5, 8, 13, 50)
+_TO_ITS_END = 1000
 
 
 def variant(random: Random) -> Variant:
@@ -115,6 +116,13 @@ def _together(random: Random) -> Together:
     return Together(tuple(random.choice(kinds)(random) for _ in range(random.randrange(2, 5))), schedule(random))
 
 
+def _overtaken(random: Random) -> Together:
+    """A run goes on for some calls; a delivery and a whole other run end before it does."""
+    work = (Run(order=random.randrange(6)), Deliver(READINGS, tuple(range(6))), Run(order=random.randrange(6)))
+    # Who goes on is counted among those that have not ended, so the second is twice the one behind the first.
+    return Together(work, ((0, random.randrange(2, 8)), (1, _TO_ITS_END), (1, _TO_ITS_END), (0, _TO_ITS_END)))
+
+
 def _deliver_again(random: Random) -> DeliverAgain:
     return DeliverAgain(random.choice((READINGS, LABELS)), random.randrange(6))
 
@@ -132,9 +140,10 @@ _OFTEN: tuple[tuple[Callable[[Random], Operation], int], ...] = (
     (_deliver, 8),
     (_run, 6),
     (_together, 4),
+    (_overtaken, 3),
     (_run_range, 1),
     (_deliver_again, 1),
     (_redrive, 2),
 )
 _ALL = tuple(draw for draw, times in _OFTEN for _ in range(times))
-_INCOMING = (*(draw for draw in _ALL if draw not in {_run, _run_range, _wait}), _run, _wait)
+_INCOMING = (*(draw for draw in _ALL if draw not in {_run, _overtaken, _run_range, _wait}), _run, _wait)
