@@ -13,7 +13,7 @@ import polars as pl
 from benchmarks.harness import Benchmark, Way, ratio
 from mlops_core.buckets import bucket_readings, features_from_buckets, merge_buckets
 from mlops_core.lake import decode_readings
-from mlops_core.raw_history import encode_history
+from mlops_core.storage.raw_history import encode_history
 
 OURS = "one hour and stored buckets"
 RECOMPUTE = "24 hours of raw data again"

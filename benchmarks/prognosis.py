@@ -16,13 +16,13 @@ from typing import Any
 
 import polars as pl
 
-from mlops_core.boosting import TreeSettings
-from mlops_core.derived_features import add_age
 from mlops_core.evaluation import Evaluation, evaluate
 from mlops_core.features import compute_features
 from mlops_core.labels import label_features
+from mlops_core.modelling.boosting import TreeSettings
 from mlops_core.simulator import simulate_fleet
 from mlops_core.training import TrainingSettings, train
+from mlops_core.windowing.derived_features import add_age
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 120

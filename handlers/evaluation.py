@@ -16,8 +16,8 @@ from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.training_set import IS_HELD_OUT, Execution, rows_key
-from mlops_core.json_records import canonical_json
-from mlops_core.training_set import judge_challenger
+from mlops_core.modelling.json_records import canonical_json
+from mlops_core.modelling.training_set import judge_challenger
 
 logger = Logger()
 

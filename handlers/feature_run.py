@@ -13,7 +13,6 @@ from handlers.stores.checkpoint import CheckpointFile
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.partitions import Partitions
-from mlops_core.lake_keys import RAW_PREFIX, Partition, hour_path
 from mlops_core.processing import (
     Listing,
     ProcessingRules,
@@ -24,6 +23,7 @@ from mlops_core.processing import (
     partition_keys,
     range_chunks,
 )
+from mlops_core.storage.lake_keys import RAW_PREFIX, Partition, hour_path
 
 logger = Logger(child=True)
 

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from handlers.stores.online_features import FeatureRow
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.model_errors import EmptyFeaturesError
+from mlops_core.modelling.model_errors import EmptyFeaturesError
 from mlops_core.prediction import Prediction, predict_one
 
 

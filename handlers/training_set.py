@@ -20,9 +20,9 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.partitions import encode_parquet
 from mlops_core.labels import label_features
-from mlops_core.model_errors import UntrainableError, UntrainableReason
+from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
+from mlops_core.modelling.training_set import split_training_set
 from mlops_core.schema import FAILURES
-from mlops_core.training_set import split_training_set
 
 logger = Logger()
 

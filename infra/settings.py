@@ -32,8 +32,8 @@ from infra.setting_types import (
     checked_lengths,
     checked_machines,
 )
-from mlops_core.lake_keys import MAXIMUM_SHARDS
 from mlops_core.machines import CHANNELS
+from mlops_core.storage.lake_keys import MAXIMUM_SHARDS
 
 PROJECT_FILE = Path(__file__).resolve().parent.parent / "Pulumi.yaml"
 

@@ -11,12 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mlops_core.bearings import BearingGeometry, DefectFrequencies
-    from mlops_core.boosting import TreeSettings
     from mlops_core.buckets import BUCKETS, BucketError, bucket_readings, features_from_buckets, merge_buckets
     from mlops_core.degradation import Advance, Failure, MachineState, MachineStatus, Sample, advance, new_machine
-    from mlops_core.degradation_law import DegradationLaw, MaintenancePolicy
-    from mlops_core.derived_features import add_age, add_drift, add_evaluation_zones, machine_baselines
     from mlops_core.errors import (
         ColumnTypeError,
         ColumnValueError,
@@ -30,14 +26,13 @@ if TYPE_CHECKING:
         UnknownChannelError,
     )
     from mlops_core.evaluation import Evaluation, evaluate
-    from mlops_core.failure_modes import FAILURE_MODES, FailureMode
-    from mlops_core.feature_table import TimeSpanError
     from mlops_core.features import EXTRA_STATISTICS, STATISTICS, compute_features
-    from mlops_core.held_out import TimeSplit, split_by_time
     from mlops_core.labels import LABELS, MAINTENANCE, label_features
     from mlops_core.machines import CHANNELS, Channel, channel_registry
     from mlops_core.model_bundle import ModelBundle, load_bundle
-    from mlops_core.model_errors import (
+    from mlops_core.modelling.boosting import TreeSettings
+    from mlops_core.modelling.held_out import TimeSplit, split_by_time
+    from mlops_core.modelling.model_errors import (
         BundleError,
         CorruptBundleError,
         EmptyFeaturesError,
@@ -50,14 +45,12 @@ if TYPE_CHECKING:
         UntrainableError,
         UntrainableReason,
     )
+    from mlops_core.modelling.promotion import Verdict, compare_models
+    from mlops_core.modelling.reasons import Reason
     from mlops_core.normalisation import ConditionNormaliser, learn_normaliser
-    from mlops_core.operating_conditions import OperatingConditions
     from mlops_core.prediction import Prediction, predict, predict_one
-    from mlops_core.promotion import Verdict, compare_models
     from mlops_core.realism import measure_realism
-    from mlops_core.reasons import Reason
     from mlops_core.schema import FAILURES, READINGS, normalise_failures, normalise_readings
-    from mlops_core.sensor_faults import SENSOR_FAULTS, FaultyReadings, SensorFaults, inject_sensor_faults
     from mlops_core.severity import (
         ZONE_BOUNDARIES,
         EvaluationZone,
@@ -65,53 +58,60 @@ if TYPE_CHECKING:
         evaluation_zone,
         evaluation_zone_expression,
     )
-    from mlops_core.simulated_truth import RUNS, TRUTH
+    from mlops_core.simulation.degradation_law import DegradationLaw, MaintenancePolicy
+    from mlops_core.simulation.failure_modes import FAILURE_MODES, FailureMode
+    from mlops_core.simulation.operating_conditions import OperatingConditions
+    from mlops_core.simulation.sensor_faults import SENSOR_FAULTS, FaultyReadings, SensorFaults, inject_sensor_faults
+    from mlops_core.simulation.simulated_truth import RUNS, TRUTH
     from mlops_core.simulator import SimulatedHistory, simulate_fleet
     from mlops_core.telemetry import FailureEvent, Message, Reading, failure_message, parse_message, reading_message
     from mlops_core.training import TrainingSettings, train
     from mlops_core.waveforms import BURSTS, WAVEFORM_FEATURES, readings_from_waveforms, waveform_features
-    from mlops_core.window_statistics import StatisticError
+    from mlops_core.windowing.bearings import BearingGeometry, DefectFrequencies
+    from mlops_core.windowing.derived_features import add_age, add_drift, add_evaluation_zones, machine_baselines
+    from mlops_core.windowing.feature_table import TimeSpanError
+    from mlops_core.windowing.window_statistics import StatisticError
     from mlops_core.windows import DurationError, NaiveTimeError, WindowError
 
 _MODULES = {
-    "bearings": "BearingGeometry DefectFrequencies",
-    "boosting": "TreeSettings",
+    "windowing.bearings": "BearingGeometry DefectFrequencies",
+    "modelling.boosting": "TreeSettings",
     "buckets": "BUCKETS BucketError bucket_readings features_from_buckets merge_buckets",
     "degradation": "Advance Failure MachineState MachineStatus Sample advance new_machine",
-    "degradation_law": "DegradationLaw MaintenancePolicy",
-    "derived_features": "add_age add_drift add_evaluation_zones machine_baselines",
+    "simulation.degradation_law": "DegradationLaw MaintenancePolicy",
+    "windowing.derived_features": "add_age add_drift add_evaluation_zones machine_baselines",
     "errors": (
         "ColumnTypeError ColumnValueError FrameTypeError InvalidArgumentError MessageRejectedError "
         "MissingColumnError MlopsError QuarantineReason SchemaError UnknownChannelError"
     ),
     "evaluation": "Evaluation evaluate",
-    "failure_modes": "FAILURE_MODES FailureMode",
-    "feature_table": "TimeSpanError",
+    "simulation.failure_modes": "FAILURE_MODES FailureMode",
+    "windowing.feature_table": "TimeSpanError",
     "features": "EXTRA_STATISTICS STATISTICS compute_features",
-    "held_out": "TimeSplit split_by_time",
+    "modelling.held_out": "TimeSplit split_by_time",
     "labels": "LABELS MAINTENANCE label_features",
     "machines": "CHANNELS Channel channel_registry",
     "model_bundle": "ModelBundle load_bundle",
-    "model_errors": (
+    "modelling.model_errors": (
         "BundleError CorruptBundleError EmptyFeaturesError FeatureMismatchError HeldOutRunsError "
         "IncompleteBundleError SwappedBundleError UnjudgeableError UnsupportedBundleError UntrainableError "
         "UntrainableReason"
     ),
     "normalisation": "ConditionNormaliser learn_normaliser",
-    "operating_conditions": "OperatingConditions",
+    "simulation.operating_conditions": "OperatingConditions",
     "prediction": "Prediction predict predict_one",
-    "promotion": "Verdict compare_models",
+    "modelling.promotion": "Verdict compare_models",
     "realism": "measure_realism",
-    "reasons": "Reason",
+    "modelling.reasons": "Reason",
     "schema": "FAILURES READINGS normalise_failures normalise_readings",
-    "sensor_faults": "SENSOR_FAULTS FaultyReadings SensorFaults inject_sensor_faults",
+    "simulation.sensor_faults": "SENSOR_FAULTS FaultyReadings SensorFaults inject_sensor_faults",
     "severity": "ZONE_BOUNDARIES EvaluationZone ZoneBoundaries evaluation_zone evaluation_zone_expression",
-    "simulated_truth": "RUNS TRUTH",
+    "simulation.simulated_truth": "RUNS TRUTH",
     "simulator": "SimulatedHistory simulate_fleet",
     "telemetry": "FailureEvent Message Reading failure_message parse_message reading_message",
     "training": "TrainingSettings train",
     "waveforms": "BURSTS WAVEFORM_FEATURES readings_from_waveforms waveform_features",
-    "window_statistics": "StatisticError",
+    "windowing.window_statistics": "StatisticError",
     "windows": "DurationError NaiveTimeError WindowError",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}

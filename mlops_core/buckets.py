@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from mlops_core.bucket_schema import BUCKETS, IDENTITY, BucketError, fitted_buckets
-from mlops_core.bucketing import reduce_readings
 from mlops_core.errors import ColumnValueError
-from mlops_core.feature_table import feature_table
-from mlops_core.moments import LARGEST_VALUE, merge_disjoint
 from mlops_core.schema import TIMESTAMP, normalise_readings
-from mlops_core.window_statistics import STATISTICS, check_statistics
+from mlops_core.windowing.bucket_schema import BUCKETS, IDENTITY, BucketError, fitted_buckets
+from mlops_core.windowing.bucketing import reduce_readings
+from mlops_core.windowing.feature_table import feature_table
+from mlops_core.windowing.moments import LARGEST_VALUE, merge_disjoint
+from mlops_core.windowing.window_statistics import STATISTICS, check_statistics
 from mlops_core.windows import MICROSECOND, Windows, parse_duration
 
 __all__ = ["BUCKETS", "BucketError", "bucket_readings", "features_from_buckets", "merge_buckets"]

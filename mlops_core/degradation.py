@@ -11,7 +11,8 @@ so a retried or overlapping step repeats itself exactly.
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from mlops_core.degradation_law import (
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.simulation.degradation_law import (
     TEMPERATURE_STEPS,
     VIBRATION_STEPS,
     DegradationLaw,
@@ -25,8 +26,7 @@ from mlops_core.degradation_law import (
     temperature_added,
     vibration_factor,
 )
-from mlops_core.errors import InvalidArgumentError
-from mlops_core.machine_state import (
+from mlops_core.simulation.machine_state import (
     HOUR,
     MachineState,
     MachineStatus,
@@ -38,8 +38,8 @@ from mlops_core.machine_state import (
     state_at,
     stop_of,
 )
-from mlops_core.operating_conditions import ambient_temperature
-from mlops_core.random_streams import lane, random_word, standard_normal
+from mlops_core.simulation.operating_conditions import ambient_temperature
+from mlops_core.simulation.random_streams import lane, random_word, standard_normal
 from mlops_core.windows import MICROSECOND, parse_duration
 
 __all__ = ["Advance", "Failure", "MachineState", "MachineStatus", "Sample", "advance", "new_machine"]

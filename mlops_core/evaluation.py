@@ -10,16 +10,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.calibration import weighted_quantiles
-from mlops_core.judged_rows import judge_rows, resample_runs
-from mlops_core.metrics import (
+from mlops_core.model_bundle import ModelBundle
+from mlops_core.modelling.calibration import weighted_quantiles
+from mlops_core.modelling.judged_rows import judge_rows, resample_runs
+from mlops_core.modelling.metrics import (
     alarm_leads,
     alarm_threshold,
     average_precision,
     brier_score,
     expected_calibration_error,
 )
-from mlops_core.model_bundle import ModelBundle
 
 __all__ = ["Evaluation", "evaluate"]
 

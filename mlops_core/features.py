@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from mlops_core.buckets import bucket_readings, features_from_buckets
-from mlops_core.window_statistics import EXTRA_STATISTICS, STATISTICS
+from mlops_core.windowing.window_statistics import EXTRA_STATISTICS, STATISTICS
 
 __all__ = ["EXTRA_STATISTICS", "STATISTICS", "compute_features"]
 

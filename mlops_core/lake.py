@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from pydantic import AwareDatetime, BaseModel, FiniteFloat, ValidationError
 
 from mlops_core.errors import MalformedObjectError
-from mlops_core.lake_keys import (
+from mlops_core.storage.lake_keys import (
     CHECKPOINT_KEY,
     EVENTS_PREFIX,
     MAXIMUM_SHARDS,
@@ -38,7 +38,7 @@ from mlops_core.lake_keys import (
     raw_key,
     shard_of,
 )
-from mlops_core.quarantine import QuarantineRecord, decode_quarantine, encode_quarantine
+from mlops_core.storage.quarantine import QuarantineRecord, decode_quarantine, encode_quarantine
 from mlops_core.telemetry import FailureEvent, Reading, utc_text
 
 if TYPE_CHECKING:

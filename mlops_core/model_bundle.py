@@ -24,19 +24,19 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from mlops_core.calibration import ModelCalibration
-from mlops_core.feature_schema import FeatureSchema
-from mlops_core.json_records import canonical_json, record_from_json
-from mlops_core.model_errors import (
+from mlops_core.modelling.calibration import ModelCalibration
+from mlops_core.modelling.feature_schema import FeatureSchema
+from mlops_core.modelling.json_records import canonical_json, record_from_json
+from mlops_core.modelling.model_errors import (
     CorruptBundleError,
     IncompleteBundleError,
     SwappedBundleError,
     UnsupportedBundleError,
 )
-from mlops_core.training_manifest import TrainingManifest
+from mlops_core.modelling.training_manifest import TrainingManifest
 
 if TYPE_CHECKING:
-    from mlops_core.boosting import Trees
+    from mlops_core.modelling.boosting import Trees
 
 __all__ = ["LAYOUT", "ModelBundle", "load_bundle"]
 
@@ -107,7 +107,7 @@ class ModelBundle:
         self.schema.check(self.version, columns)
 
     def _trees(self, file: str, text: str) -> "Trees":
-        from mlops_core.boosting import Trees, TreesError
+        from mlops_core.modelling.boosting import Trees, TreesError
 
         try:
             trees = Trees(text)

@@ -135,7 +135,9 @@ def learn_normaliser(
             raise InvalidArgumentError(
                 "conditions", conditions, f"is not from 1 to {distinct.height}, the number of distinct settings"
             )
-        from mlops_core.clusters import cluster_centres  # numpy: where a normaliser is only applied there may be none
+        from mlops_core.windowing.clusters import (
+            cluster_centres,  # numpy: where a normaliser is only applied there may be none
+        )
 
         centres = cluster_centres(points.select(settings).sort(settings), scales, conditions)
     unlearned = ConditionNormaliser(

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.model_errors import EmptyFeaturesError, FeatureMismatchError
-from mlops_core.reasons import Reason, strongest_reasons
+from mlops_core.modelling.model_errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.modelling.reasons import Reason, strongest_reasons
 
 if TYPE_CHECKING:
     import polars as pl
@@ -147,7 +147,7 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 3, 
     """
     import polars as pl
 
-    from mlops_core.training_table import matrix_of
+    from mlops_core.modelling.training_table import matrix_of
 
     schema = bundle.schema
     schema.check(bundle.version, [*features.columns], allowed=_KEYS if strict else None)

@@ -19,9 +19,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from mlops_core.checkpoint import Checkpoint
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
-from mlops_core.lake_keys import Partition, partition_of
+from mlops_core.storage.checkpoint import Checkpoint
+from mlops_core.storage.lake_keys import Partition, partition_of
 
 __all__ = [
     "Checkpoint",

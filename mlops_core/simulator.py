@@ -17,16 +17,16 @@ import numpy as np
 import polars as pl
 
 from mlops_core.degradation import failure_of
-from mlops_core.degradation_law import DegradationLaw, machine_of
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.labels import MAINTENANCE
-from mlops_core.machine_state import MachineState, at_moment, microseconds
 from mlops_core.machines import check_machine_id
-from mlops_core.run_path import FloatArray, MachinePath, RunPath, final_state, machine_path
-from mlops_core.sampling import Sampler, Ticks
 from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
-from mlops_core.sensor_faults import SENSOR_FAULTS, SensorFaults, inject_sensor_faults
-from mlops_core.simulated_truth import RUNS, TRUTH, run_rows, truth_rows
+from mlops_core.simulation.degradation_law import DegradationLaw, machine_of
+from mlops_core.simulation.machine_state import MachineState, at_moment, microseconds
+from mlops_core.simulation.run_path import FloatArray, MachinePath, RunPath, final_state, machine_path
+from mlops_core.simulation.sampling import Sampler, Ticks
+from mlops_core.simulation.sensor_faults import SENSOR_FAULTS, SensorFaults, inject_sensor_faults
+from mlops_core.simulation.simulated_truth import RUNS, TRUTH, run_rows, truth_rows
 from mlops_core.windows import MICROSECOND, parse_duration
 
 __all__ = ["RUNS", "TRUTH", "SimulatedHistory", "simulate_fleet"]

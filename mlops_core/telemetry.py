@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, J
 
 from mlops_core.errors import InvalidArgumentError, MessageRejectedError, QuarantineReason, UnknownChannelError
 from mlops_core.machines import CHANNELS, Channel, MachineId, check_machine_id, is_machine_id
-from mlops_core.payloads import (
+from mlops_core.storage.payloads import (
     Payload,
     excerpt,
     extra_fields,

@@ -22,19 +22,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.boosting import FloatArray, Trees, TreeSettings
-from mlops_core.calibration import ModelCalibration
-from mlops_core.censoring import median_life
-from mlops_core.failure_model import fit_failure_model, sample_failures
-from mlops_core.feature_schema import FeatureSchema, parse_feature_name
-from mlops_core.held_out import machine_folds, refuse_untrainable
-from mlops_core.life_model import fit_life_model
 from mlops_core.machines import CHANNELS, Channel
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.model_card import render_model_card
+from mlops_core.modelling.boosting import FloatArray, Trees, TreeSettings
+from mlops_core.modelling.calibration import ModelCalibration
+from mlops_core.modelling.censoring import median_life
+from mlops_core.modelling.failure_model import fit_failure_model, sample_failures
+from mlops_core.modelling.feature_schema import FeatureSchema, parse_feature_name
+from mlops_core.modelling.held_out import machine_folds, refuse_untrainable
+from mlops_core.modelling.life_model import fit_life_model
+from mlops_core.modelling.model_card import render_model_card
+from mlops_core.modelling.training_manifest import TrainingManifest
+from mlops_core.modelling.training_table import TrainingTable, training_table
 from mlops_core.severity import DEFAULT_BOUNDARIES, ZoneBoundaries
-from mlops_core.training_manifest import TrainingManifest
-from mlops_core.training_table import TrainingTable, training_table
 from mlops_core.windows import parse_duration
 
 __all__ = ["TrainingSettings", "train"]

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.bearings import BearingGeometry
 from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
-from mlops_core.moments import LARGEST_VALUE, SMALLEST_SQUARE
 from mlops_core.schema import READINGS, TIMESTAMP
+from mlops_core.windowing.bearings import BearingGeometry
+from mlops_core.windowing.moments import LARGEST_VALUE, SMALLEST_SQUARE
 
 __all__ = ["BURSTS", "WAVEFORM_FEATURES", "readings_from_waveforms", "waveform_features"]
 

@@ -9,9 +9,9 @@ import polars as pl
 
 from handlers.stores.lake import DataLake
 from mlops_core.lake import RAW_PREFIX, decode_readings, hour_path
-from mlops_core.machine_state import MachineState
 from mlops_core.machines import CHANNELS
 from mlops_core.severity import evaluation_zone
+from mlops_core.simulation.machine_state import MachineState
 from ops.stack import Stack
 
 if TYPE_CHECKING:

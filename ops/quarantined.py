@@ -10,7 +10,7 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.lake import QUARANTINE_PREFIX, encode_failures, encode_readings
-from mlops_core.quarantine import QuarantineRecord, decode_quarantine
+from mlops_core.storage.quarantine import QuarantineRecord, decode_quarantine
 from mlops_core.telemetry import FailureEvent, Reading, parse_message
 from ops.concurrency import in_parallel
 from ops.stack import Stack

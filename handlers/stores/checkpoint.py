@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from handlers.stores.lake import DataLake
-from mlops_core.checkpoint import Checkpoint
-from mlops_core.lake_keys import CHECKPOINT_KEY
+from mlops_core.storage.checkpoint import Checkpoint
+from mlops_core.storage.lake_keys import CHECKPOINT_KEY
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mlops_core.scoring import Notice
+from mlops_core.modelling.scoring import Notice
 
 if TYPE_CHECKING:
     from types_boto3_sns import SNSClient

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handlers.stores.numbers import number
+from mlops_core.modelling.reasons import Reason
+from mlops_core.modelling.scoring import AlarmState, MachineAlarm, Score
 from mlops_core.prediction import Prediction
-from mlops_core.reasons import Reason
-from mlops_core.scoring import AlarmState, MachineAlarm, Score
 from mlops_core.telemetry import utc_text
 
 if TYPE_CHECKING:

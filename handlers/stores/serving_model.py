@@ -12,10 +12,10 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
-from mlops_core.champion import Champion
 from mlops_core.errors import MlopsError
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.model_errors import BundleError, FeatureMismatchError
+from mlops_core.modelling.champion import Champion
+from mlops_core.modelling.model_errors import BundleError, FeatureMismatchError
 
 logger = Logger(child=True)
 

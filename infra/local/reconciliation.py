@@ -13,9 +13,9 @@ from infra.local.bad_messages import BadMessage
 from mlops_core.degradation import advance
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
-from mlops_core.lake_keys import EVENTS_PREFIX
-from mlops_core.machine_state import MachineState
-from mlops_core.quarantine import decode_quarantine
+from mlops_core.simulation.machine_state import MachineState
+from mlops_core.storage.lake_keys import EVENTS_PREFIX
+from mlops_core.storage.quarantine import decode_quarantine
 from ops.stack import Stack
 
 READING = ["machine_id", "channel", "event_timestamp", "value"]

@@ -32,7 +32,7 @@ from infra.local.screen import Screen
 from infra.local.seeding import HistoryPlan, SeededHistory, seed
 from infra.local.summary import MachineLine, Summary
 from infra.packaging import LAYERS, Layer, Target, build
-from mlops_core.machine_state import MachineState
+from mlops_core.simulation.machine_state import MachineState
 from mlops_core.telemetry import Message
 from ops.fleet import online_rows, read_fleet
 from ops.ranges import HOUR, RangeProcessor, chunks, hour_of

@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from mlops_core.boosting import TreeSettings
 from mlops_core.model_bundle import ModelBundle
+from mlops_core.modelling.boosting import TreeSettings
 from mlops_core.training import TrainingSettings, train
 from tests.unit.degrading_fleet import degrading_fleet
 

@@ -9,8 +9,8 @@ import pytest
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ChampionMovedError, ModelRegistry, UnknownModelError
-from mlops_core.champion import CHAMPION_KEY
-from mlops_core.model_errors import (
+from mlops_core.modelling.champion import CHAMPION_KEY
+from mlops_core.modelling.model_errors import (
     BundleError,
     CorruptBundleError,
     IncompleteBundleError,

@@ -17,7 +17,7 @@ from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import encode_parquet
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.labels import LABELS
-from mlops_core.model_errors import UntrainableError
+from mlops_core.modelling.model_errors import UntrainableError
 from mlops_core.telemetry import FailureEvent
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlops_core.degradation import advance, new_machine
-from mlops_core.degradation_law import DegradationLaw
 from mlops_core.machines import CHANNELS
+from mlops_core.simulation.degradation_law import DegradationLaw
 from mlops_core.simulator import simulate_fleet
 from tests.properties.strategies_of_machines import for_all, intervals, laws, moments, periods, seeds
 

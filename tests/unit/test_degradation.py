@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from mlops_core.degradation import MachineState, MachineStatus, advance, new_machine
-from mlops_core.degradation_law import DegradationLaw, MaintenancePolicy
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.failure_modes import BEARING_WEAR
+from mlops_core.simulation.degradation_law import DegradationLaw, MaintenancePolicy
+from mlops_core.simulation.failure_modes import BEARING_WEAR
 from mlops_core.windows import DurationError, NaiveTimeError
 
 AT = datetime(2026, 1, 1, 0, 17, 3, tzinfo=UTC)

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import polars as pl
 import pytest
 
-from mlops_core.boosting import TreeSettings
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.evaluation import evaluate
-from mlops_core.held_out import split_by_time, split_time
-from mlops_core.model_errors import FeatureMismatchError, HeldOutRunsError, UnjudgeableError, UntrainableError
-from mlops_core.promotion import compare_models
+from mlops_core.modelling.boosting import TreeSettings
+from mlops_core.modelling.held_out import split_by_time, split_time
+from mlops_core.modelling.model_errors import FeatureMismatchError, HeldOutRunsError, UnjudgeableError, UntrainableError
+from mlops_core.modelling.promotion import compare_models
 from mlops_core.training import TrainingSettings, train
 from tests.unit.degrading_fleet import START, degrading_fleet
 

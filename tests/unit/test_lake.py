@@ -268,7 +268,7 @@ def test_values_of_every_magnitude_survive_storage():
 
 
 def test_what_only_writes_to_the_lake_starts_without_polars():
-    modules = ("lake", "telemetry", "processing", "severity", "checkpoint")
-    probe = f"import sys; from mlops_core import {', '.join(modules)}; print('polars' in sys.modules)"
+    modules = ("lake", "telemetry", "processing", "severity", "storage.checkpoint")
+    probe = f"import sys, {', '.join(f'mlops_core.{module}' for module in modules)}; print('polars' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mlops_core.metrics import (
+from mlops_core.modelling.metrics import (
     alarm_leads,
     alarm_threshold,
     average_precision,

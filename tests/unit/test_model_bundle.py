@@ -5,9 +5,9 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from mlops_core.boosting import TreeSettings
 from mlops_core.model_bundle import LAYOUT, load_bundle
-from mlops_core.model_errors import (
+from mlops_core.modelling.boosting import TreeSettings
+from mlops_core.modelling.model_errors import (
     CorruptBundleError,
     FeatureMismatchError,
     IncompleteBundleError,

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from mlops_core.adapters.cmapss import read_cmapss
-from mlops_core.clusters import cluster_centres
 from mlops_core.errors import InvalidArgumentError, UnknownChannelError
 from mlops_core.normalisation import ConditionNormaliser, learn_normaliser
+from mlops_core.windowing.clusters import cluster_centres
 from tests.independent_features import readings_of
 
 SETTINGS = ("altitude", "speed")

@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_core.boosting import TreeSettings
-from mlops_core.feature_schema import FeatureName, parse_feature_name
-from mlops_core.model_errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.modelling.boosting import TreeSettings
+from mlops_core.modelling.feature_schema import FeatureName, parse_feature_name
+from mlops_core.modelling.model_errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.modelling.reasons import strongest_reasons
 from mlops_core.prediction import predict, predict_one
-from mlops_core.reasons import strongest_reasons
 from mlops_core.training import TrainingSettings, train
 from tests.unit.degrading_fleet import degrading_fleet
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mlops_core.checkpoint import Checkpoint
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.lake import Partition
 from mlops_core.processing import (
@@ -19,6 +18,7 @@ from mlops_core.processing import (
     partition_keys,
     range_chunks,
 )
+from mlops_core.storage.checkpoint import Checkpoint
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

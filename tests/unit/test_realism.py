@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_core.degradation_law import DegradationLaw
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.realism import (
     complete_runs,
@@ -21,6 +20,7 @@ from mlops_core.realism import (
     trendability,
 )
 from mlops_core.schema import FAILURES, READINGS
+from mlops_core.simulation.degradation_law import DegradationLaw
 from mlops_core.simulator import simulate_fleet
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlops_core.schema import READINGS
-from mlops_core.sensor_faults import SENSOR_FAULTS, SensorFaults, inject_sensor_faults
+from mlops_core.simulation.sensor_faults import SENSOR_FAULTS, SensorFaults, inject_sensor_faults
 from mlops_core.simulator import simulate_fleet
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from mlops_core.degradation import advance, new_machine
-from mlops_core.degradation_law import DegradationLaw, MaintenancePolicy
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.failure_modes import BEARING_WEAR, FAILURE_MODES
 from mlops_core.labels import MAINTENANCE, label_features
-from mlops_core.operating_conditions import OperatingConditions, mean_cubed_load
 from mlops_core.schema import FAILURES, READINGS
+from mlops_core.simulation.degradation_law import DegradationLaw, MaintenancePolicy
+from mlops_core.simulation.failure_modes import BEARING_WEAR, FAILURE_MODES
+from mlops_core.simulation.operating_conditions import OperatingConditions, mean_cubed_load
 from mlops_core.simulator import RUNS, TRUTH, simulate_fleet
 
 AT = datetime(2026, 1, 1, 0, 17, 3, tzinfo=UTC)

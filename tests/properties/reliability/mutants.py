@@ -12,7 +12,8 @@ from handlers.stores.lake import DataLake
 from handlers.stores.machine_state import MachineStates
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.partitions import Partitions
-from mlops_core import bucketing, lake, processing
+from mlops_core import lake, processing
+from mlops_core.windowing import bucketing
 from ops.dead_letters import DeadLetters
 from tests.properties.reliability.mutation import Mutant, constant, edited, redeployed, swapped, with_rules
 

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.censoring import completeness_weights
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.model_errors import HeldOutRunsError, UnjudgeableError
+from mlops_core.modelling.censoring import completeness_weights
+from mlops_core.modelling.model_errors import HeldOutRunsError, UnjudgeableError
+from mlops_core.modelling.training_table import TrainingTable, training_table
 from mlops_core.prediction import estimate
-from mlops_core.training_table import TrainingTable, training_table
 
 __all__ = ["JudgedRows", "judge_rows", "resample_runs"]
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.degradation_law import DegradationLaw, Machine, Run, damage_rate, draw_run, load_at
-from mlops_core.machine_state import HOUR, MachineState, Stop, failure_moment, state_at, stop_of
-from mlops_core.random_streams import centred, random_word
+from mlops_core.simulation.degradation_law import DegradationLaw, Machine, Run, damage_rate, draw_run, load_at
+from mlops_core.simulation.machine_state import HOUR, MachineState, Stop, failure_moment, state_at, stop_of
+from mlops_core.simulation.random_streams import centred, random_word
 
 FloatArray = NDArray[np.float64]
 

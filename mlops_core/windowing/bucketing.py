@@ -10,7 +10,7 @@ from itertools import chain
 
 import polars as pl
 
-from mlops_core.moments import MOMENTS
+from mlops_core.windowing.moments import MOMENTS
 
 ROWS_AT_A_TIME = 1 << 19  # about 60 MB while a slice is reduced
 

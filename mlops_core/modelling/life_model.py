@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.boosting import Trees, TreeSettings, fit_trees
-from mlops_core.calibration import RulCurves, fit_rul_curves
-from mlops_core.censoring import completeness_weights
-from mlops_core.held_out import out_of_fold
-from mlops_core.training_table import TrainingTable
+from mlops_core.modelling.boosting import Trees, TreeSettings, fit_trees
+from mlops_core.modelling.calibration import RulCurves, fit_rul_curves
+from mlops_core.modelling.censoring import completeness_weights
+from mlops_core.modelling.held_out import out_of_fold
+from mlops_core.modelling.training_table import TrainingTable
 
 __all__ = ["LifeModel", "fit_life_model"]
 

@@ -12,17 +12,17 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.held_out import split_by_time, split_time
-from mlops_core.judged_rows import judge_rows
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.model_errors import (
+from mlops_core.modelling.held_out import split_by_time, split_time
+from mlops_core.modelling.judged_rows import judge_rows
+from mlops_core.modelling.model_errors import (
     FeatureMismatchError,
     HeldOutRunsError,
     UnjudgeableError,
     UntrainableError,
     UntrainableReason,
 )
-from mlops_core.promotion import Verdict, compare_models
+from mlops_core.modelling.promotion import Verdict, compare_models
 
 __all__ = ["TrainingSet", "judge_challenger", "split_training_set"]
 

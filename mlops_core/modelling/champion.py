@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from mlops_core.errors import MalformedObjectError, MlopsError
-from mlops_core.json_records import canonical_json
+from mlops_core.modelling.json_records import canonical_json
 from mlops_core.telemetry import utc_text
 
 __all__ = ["CHAMPION_KEY", "MODELS_PREFIX", "Champion", "NothingToRollBackError", "Promotion", "promoted"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.degradation import TEMPERATURE_LANE, VIBRATION_LANE
-from mlops_core.degradation_law import (
+from mlops_core.simulation.degradation_law import (
     TEMPERATURE_STEPS,
     VIBRATION_STEPS,
     DegradationLaw,
@@ -21,9 +21,9 @@ from mlops_core.degradation_law import (
     temperature_added,
     vibration_factor,
 )
-from mlops_core.machine_state import HOUR
-from mlops_core.operating_conditions import ambient_temperature
-from mlops_core.random_streams import (
+from mlops_core.simulation.machine_state import HOUR
+from mlops_core.simulation.operating_conditions import ambient_temperature
+from mlops_core.simulation.random_streams import (
     FIRST_FACTOR,
     GAMMA,
     LANE_BITS,
@@ -31,7 +31,7 @@ from mlops_core.random_streams import (
     SECOND_FACTOR,
     standard_normal,
 )
-from mlops_core.run_path import FloatArray, RunPath, smooth_noise_of_hours
+from mlops_core.simulation.run_path import FloatArray, RunPath, smooth_noise_of_hours
 
 BLOCK = 16_384
 _PHASES = range(8, 1025)  # ticks an hour for which whole rows are cheaper than looking up each tick's hour

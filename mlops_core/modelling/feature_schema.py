@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.model_errors import FeatureMismatchError
+from mlops_core.modelling.model_errors import FeatureMismatchError
 
 __all__ = ["FeatureName", "FeatureSchema", "parse_feature_name"]
 

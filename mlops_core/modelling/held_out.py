@@ -12,8 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.model_errors import UntrainableError, UntrainableReason
-from mlops_core.training_table import TrainingTable
+from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
+from mlops_core.modelling.training_table import TrainingTable
 from mlops_core.windows import parse_duration
 
 __all__ = ["TimeSplit", "machine_folds", "out_of_fold", "refuse_untrainable", "split_by_time", "split_time"]

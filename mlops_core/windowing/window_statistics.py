@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.moments import SMALLEST_SQUARE
+from mlops_core.windowing.moments import SMALLEST_SQUARE
 
 STATISTICS = ("count", "mean", "std", "min", "max", "rms", "peak_to_peak", "slope", "kurtosis", "last")
 """The statistics of a window that every table has by default.

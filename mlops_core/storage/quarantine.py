@@ -9,7 +9,7 @@ from hashlib import sha256
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from mlops_core.errors import MalformedObjectError, QuarantineReason
-from mlops_core.lake_keys import RawObject, quarantine_key
+from mlops_core.storage.lake_keys import RawObject, quarantine_key
 from mlops_core.telemetry import utc_text
 
 __all__ = ["QuarantineRecord", "decode_quarantine", "encode_quarantine"]

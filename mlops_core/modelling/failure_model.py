@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.boosting import FloatArray, Trees, TreeSettings, fit_trees
-from mlops_core.calibration import ProbabilityCalibration, fit_probability
-from mlops_core.held_out import out_of_fold
-from mlops_core.metrics import (
+from mlops_core.modelling.boosting import FloatArray, Trees, TreeSettings, fit_trees
+from mlops_core.modelling.calibration import ProbabilityCalibration, fit_probability
+from mlops_core.modelling.held_out import out_of_fold
+from mlops_core.modelling.metrics import (
     alarm_threshold,
     average_precision,
     brier_score,
     expected_calibration_error,
     roc_auc,
 )
-from mlops_core.model_errors import UntrainableError, UntrainableReason
-from mlops_core.training_table import TrainingTable
+from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
+from mlops_core.modelling.training_table import TrainingTable
 
 __all__ = ["FailureModel", "FailureSample", "fit_failure_model", "sample_failures"]
 

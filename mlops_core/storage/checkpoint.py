@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from mlops_core.errors import MalformedObjectError
-from mlops_core.lake_keys import Partition
+from mlops_core.storage.lake_keys import Partition
 from mlops_core.telemetry import utc_text
 
 __all__ = ["Checkpoint"]

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from mlops_core.bucket_schema import BucketError
 from mlops_core.errors import MlopsError
-from mlops_core.moments import MOMENTS, trailing
 from mlops_core.schema import TIMESTAMP
-from mlops_core.window_statistics import window_statistics
+from mlops_core.windowing.bucket_schema import BucketError
+from mlops_core.windowing.moments import MOMENTS, trailing
+from mlops_core.windowing.window_statistics import window_statistics
 from mlops_core.windows import EPOCH, MICROSECOND, Windows, hop_index
 
 ROWS_AT_A_TIME = 100_000  # of one channel's window moments: about 11 MB a window length, whatever the fleet

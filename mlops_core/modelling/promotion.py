@@ -18,10 +18,10 @@ import numpy as np
 import polars as pl
 
 from mlops_core.evaluation import Evaluation, evaluate
-from mlops_core.judged_rows import judge_rows, resample_runs
-from mlops_core.metrics import average_precision
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.model_errors import FeatureMismatchError
+from mlops_core.modelling.judged_rows import judge_rows, resample_runs
+from mlops_core.modelling.metrics import average_precision
+from mlops_core.modelling.model_errors import FeatureMismatchError
 
 __all__ = ["Verdict", "compare_models"]
 

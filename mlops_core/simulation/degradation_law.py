@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlops_core.failure_modes import FAILURE_MODES, FailureMode, Range, symptom
-from mlops_core.operating_conditions import (
+from mlops_core.simulation.failure_modes import FAILURE_MODES, FailureMode, Range, symptom
+from mlops_core.simulation.operating_conditions import (
     OperatingConditions,
     mean_cubed_load,
     relative_load,
 )
-from mlops_core.random_streams import Counter, Quantity, SmoothNoise, smooth_noise, stream_key, uniform
+from mlops_core.simulation.random_streams import Counter, Quantity, SmoothNoise, smooth_noise, stream_key, uniform
 
 __all__ = ["DegradationLaw", "MaintenancePolicy"]
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.feature_schema import FeatureSchema, parse_feature_name
+from mlops_core.modelling.feature_schema import FeatureSchema, parse_feature_name
 
 __all__ = ["Reason", "phrase", "strongest_reasons"]
 

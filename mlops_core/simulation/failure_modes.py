@@ -14,7 +14,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlops_core.random_streams import Quantity
+from mlops_core.simulation.random_streams import Quantity
 
 Range = tuple[float, float]
 

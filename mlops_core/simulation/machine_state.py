@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
-from mlops_core.degradation_law import DegradationLaw, Machine, Run, damage_rate, load_at
 from mlops_core.machines import MachineId
+from mlops_core.simulation.degradation_law import DegradationLaw, Machine, Run, damage_rate, load_at
 from mlops_core.windows import EPOCH, MICROSECOND, NaiveTimeError
 
 __all__ = ["MachineState", "MachineStatus"]

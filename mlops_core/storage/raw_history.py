@@ -9,9 +9,9 @@ from typing import Final
 import polars as pl
 
 from mlops_core.lake import COMPRESSION_LEVEL
-from mlops_core.lake_keys import Partition, RawObject, raw_key, shard_of
 from mlops_core.machines import check_machine_id
 from mlops_core.schema import normalise_readings
+from mlops_core.storage.lake_keys import Partition, RawObject, raw_key, shard_of
 from mlops_core.telemetry import utc_text
 
 __all__ = ["encode_history"]

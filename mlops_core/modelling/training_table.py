@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError
 from mlops_core.labels import LABELS
-from mlops_core.model_errors import UntrainableError, UntrainableReason
+from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
 
 __all__ = ["TrainingTable", "feature_columns", "matrix_of", "training_table"]
 

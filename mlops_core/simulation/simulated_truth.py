@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.degradation_law import Machine, Run
-from mlops_core.machine_state import HOUR, REPAIRED_FOR_HOURS, WORN_BELOW, MachineStatus, at_moment
-from mlops_core.run_path import FloatArray, MachinePath, RunPath, damage_at_stop
 from mlops_core.schema import TIMESTAMP
+from mlops_core.simulation.degradation_law import Machine, Run
+from mlops_core.simulation.machine_state import HOUR, REPAIRED_FOR_HOURS, WORN_BELOW, MachineStatus, at_moment
+from mlops_core.simulation.run_path import FloatArray, MachinePath, RunPath, damage_at_stop
 
 __all__ = ["RUNS", "TRUTH", "run_rows", "truth_rows"]
 

@@ -6,8 +6,8 @@ from typing import Final
 import polars as pl
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, MissingColumnError
-from mlops_core.moments import MOMENTS
 from mlops_core.schema import TIMESTAMP
+from mlops_core.windowing.moments import MOMENTS
 
 IDENTITY: Final = ("machine_id", "channel", "bucket_start")
 

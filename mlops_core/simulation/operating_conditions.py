@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mlops_core.random_streams import (
+from mlops_core.simulation.random_streams import (
     Counter,
     Quantity,
     SmoothNoise,

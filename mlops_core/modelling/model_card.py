@@ -6,8 +6,8 @@ Source of the form: Mitchell et al., "Model cards for model reporting", FAT* 201
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mlops_core.feature_schema import FeatureSchema
-from mlops_core.reasons import phrase
+from mlops_core.modelling.feature_schema import FeatureSchema
+from mlops_core.modelling.reasons import phrase
 
 if TYPE_CHECKING:
     from mlops_core.model_bundle import ModelBundle

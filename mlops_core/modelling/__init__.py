@@ -1,0 +1,1 @@
+"""What training, judging and serving are made of: tables, trees, calibration, metrics, words."""

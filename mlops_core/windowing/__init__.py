@@ -1,0 +1,1 @@
+"""What windowed features are made of: mergeable moments, buckets' reduction, statistics, the dense feature table."""
