@@ -8,28 +8,21 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from handlers import settings
-from handlers.machine_reports import Document, Problem, ProblemCode, fleet_report, machine_report
+from handlers.answers import ProblemCode, Response, answer, problem
+from handlers.machine_reports import FleetQuery, fleet_report, machine_report
 from handlers.settings import InferenceSettings
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
-from mlops_core.machines import CHANNELS
+from mlops_core.machines import CHANNELS, is_machine_id
 
 logger = Logger()
 metrics = Metrics()
-
-Response = dict[str, Any]
-
-
-class FleetQuery(BaseModel):
-    """The query of GET /machines."""
-
-    limit: int = Field(default=100, ge=1, le=1000)
 
 
 @metrics.log_metrics
@@ -41,27 +34,38 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa:
         return _answer(event["routeKey"], event.get("pathParameters") or {}, event.get("queryStringParameters") or {})
     except NoModelError as error:
         metrics.add_metric("NoModel", MetricUnit.Count, 1)
-        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, ProblemCode.NO_MODEL, error.message)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, ProblemCode.NO_MODEL, error.message)
 
 
 def _answer(route: str, path: dict[str, str], query: dict[str, str]) -> Response:
-    now, stale_after = datetime.now(UTC), _settings().features_stale_after
     match route:
         case "GET /machines":
-            try:
-                limit = FleetQuery.model_validate(query).limit
-            except ValidationError:
-                return _problem(HTTPStatus.BAD_REQUEST, ProblemCode.BAD_REQUEST, "limit is a number from 1 to 1000")
-            rows = _features().load_all()
-            return _ok(fleet_report(_model().current(), rows, now=now, stale_after=stale_after, limit=limit))
+            return _fleet(query)
         case "GET /machines/{machine_id}":
-            row = _features().load(path["machine_id"])
-            if row is None:
-                message = f"{path['machine_id']} has never had features"
-                return _problem(HTTPStatus.NOT_FOUND, ProblemCode.UNKNOWN_MACHINE, message)
-            return _ok(machine_report(_model().current(), row, now=now, stale_after=stale_after))
+            return _machine(path["machine_id"])
         case _:
-            return _problem(HTTPStatus.NOT_FOUND, ProblemCode.NOT_FOUND, f"There is no {route}")
+            return problem(HTTPStatus.NOT_FOUND, ProblemCode.NOT_FOUND, "There is no such path")
+
+
+def _fleet(query: dict[str, str]) -> Response:
+    try:
+        limit = FleetQuery.model_validate(query).limit
+    except ValidationError:
+        return problem(HTTPStatus.BAD_REQUEST, ProblemCode.BAD_REQUEST, "limit is a whole number from 1 to 1000")
+    rows, stale_after = _features().load_all(), _settings().features_stale_after
+    report = fleet_report(_model().current(), rows, now=datetime.now(UTC), stale_after=stale_after, limit=limit)
+    return answer(HTTPStatus.OK, report)
+
+
+def _machine(machine_id: str) -> Response:
+    # What cannot be an id is not looked up: it need not even be a key that the table takes.
+    row = _features().load(machine_id) if is_machine_id(machine_id) else None
+    if row is None:
+        return problem(HTTPStatus.NOT_FOUND, ProblemCode.UNKNOWN_MACHINE, "No machine of that id has had features")
+    stale_after = _settings().features_stale_after
+    return answer(
+        HTTPStatus.OK, machine_report(_model().current(), row, now=datetime.now(UTC), stale_after=stale_after)
+    )
 
 
 @cache
@@ -81,19 +85,3 @@ def _model() -> ServingModel:
         counts=counts_at_hand(list(CHANNELS), _settings().feature_lengths_hours),
         recheck_seconds=_settings().model_recheck.total_seconds(),
     )
-
-
-def _ok(document: Document) -> Response:
-    return _response(HTTPStatus.OK, document)
-
-
-def _problem(status: HTTPStatus, code: ProblemCode, message: str) -> Response:
-    return _response(status, Problem(error=code, message=message))
-
-
-def _response(status: HTTPStatus, document: Document) -> Response:
-    return {
-        "statusCode": int(status),
-        "headers": {"content-type": "application/json"},
-        "body": document.model_dump_json(),
-    }

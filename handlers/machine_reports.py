@@ -1,45 +1,39 @@
-"""What the endpoint says of machines: the documents that it answers with. Never a value that was not computed."""
+"""What the endpoint says of machines: the documents that it answers with. Never a value that was not computed.
+
+docs/openapi.json is made from these models: what a field means is said here, once.
+"""
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
+from handlers.answers import Document
 from handlers.stores.online_features import FeatureRow
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.model_errors import EmptyFeaturesError
+from mlops_core.modelling.model_errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.prediction import Prediction, predict_one
 
 
 class Status(StrEnum):
-    """OK: predicted from fresh features. STALE: from old ones. NO_READINGS: nothing to predict from."""
+    """What a machine's prediction stands on.
+
+    OK: fresh features. STALE: features older than they should be. NO_READINGS: no window holds a reading, so nothing is
+    predicted. INCOMPLETE: the features were computed before those that the model reads existed; nothing is predicted
+    until processing computes them again.
+    """
 
     OK = "OK"
     STALE = "STALE"
     NO_READINGS = "NO_READINGS"
+    INCOMPLETE = "INCOMPLETE"
 
 
-class ProblemCode(StrEnum):
-    """What a request ran into."""
+class FleetQuery(BaseModel):
+    """The query of GET /machines."""
 
-    BAD_REQUEST = "BAD_REQUEST"
-    NOT_FOUND = "NOT_FOUND"
-    UNKNOWN_MACHINE = "UNKNOWN_MACHINE"
-    NO_MODEL = "NO_MODEL"
-
-
-class Document(BaseModel):
-    """A document of the endpoint."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Problem(Document):
-    """Why there is no answer: a code for programs, a message for people."""
-
-    error: ProblemCode
-    message: str
+    limit: int = Field(default=100, ge=1, le=1000, description="Most machines in the answer")
 
 
 class RemainingLife(Document):
@@ -51,43 +45,51 @@ class RemainingLife(Document):
 
 
 class ReasonReport(Document):
-    """One contribution to the probability; `odds_factor` above 1 speaks for a failure."""
+    """One contribution to the probability."""
 
     feature: str
-    value: float | None
-    typical: float | None
-    odds_factor: float
-    text: str
+    value: float | None = Field(description="Of this machine now; null where its window holds no reading")
+    typical: float | None = Field(description="The median of what the model has learned from")
+    odds_factor: float = Field(description="What it multiplies the odds of a failure by: above 1 speaks for one")
+    text: str = Field(description="The same in words")
 
 
 class MachineReport(Document):
-    """One machine. All that is predicted is null where the status is NO_READINGS."""
+    """One machine. All that is predicted is null where the status is NO_READINGS or INCOMPLETE."""
 
     machine_id: str
     status: Status
-    features_until: AwareDatetime
+    features_until: AwareDatetime = Field(description="End of the windows that the features describe")
     features_age_seconds: float
     model_version: str
-    horizon_hours: float
-    failure_probability: float | None = Field(default=None, ge=0, le=1)
-    is_alarming: bool | None = None
+    horizon_hours: float = Field(description="How far ahead failure_probability looks")
+    failure_probability: float | None = Field(
+        default=None, ge=0, le=1, description="That the machine fails within the horizon"
+    )
+    is_alarming: bool | None = Field(
+        default=None, description="Whether the probability reaches the model's alarm threshold; null where it has none"
+    )
     rul_hours: RemainingLife | None = None
-    health_index: float | None = Field(default=None, ge=0, le=1)
-    evaluation_zone: str | None = Field(default=None, pattern="^[A-D]$")
-    reasons: tuple[ReasonReport, ...] = ()
-    unusual_features: tuple[str, ...] = ()
+    health_index: float | None = Field(default=None, ge=0, le=1, description="1 new, 0 at functional failure")
+    evaluation_zone: str | None = Field(
+        default=None, pattern="^[A-D]$", description="Severity by ISO 20816 of the latest vibration"
+    )
+    reasons: tuple[ReasonReport, ...] = Field(default=(), description="The strongest contributions, strongest first")
+    unusual_features: tuple[str, ...] = Field(
+        default=(), description="Features outside all that the model has seen: with any, trust the prediction less"
+    )
 
 
 class FleetReport(Document):
-    """Machines, the most probable failure first, those without readings last; `total` counts all there are."""
+    """Machines, the most probable failure first, those that nothing is predicted of last."""
 
     model_version: str
-    total: int
+    total: int = Field(ge=0, description="How many machines there are, whatever the limit")
     machines: tuple[MachineReport, ...]
 
 
 def machine_report(bundle: ModelBundle, row: FeatureRow, *, now: datetime, stale_after: timedelta) -> MachineReport:
-    """Return the report of one machine with its reasons. Raises FeatureMismatchError."""
+    """Return the report of one machine with its reasons."""
     age = now - row.window_end
     report = MachineReport(
         machine_id=row.machine_id,
@@ -97,10 +99,9 @@ def machine_report(bundle: ModelBundle, row: FeatureRow, *, now: datetime, stale
         model_version=bundle.version,
         horizon_hours=bundle.manifest.horizon_hours,
     )
-    try:
-        told = predict_one(bundle, row.machine_id, row.window_end, row.features, nulls_omitted=True)
-    except EmptyFeaturesError:
-        return report.model_copy(update={"status": Status.NO_READINGS})
+    told = _told(bundle, row, reasons=3)
+    if isinstance(told, Status):
+        return report.model_copy(update={"status": told})
     threshold = bundle.calibration.alarm_threshold
     return report.model_copy(
         update={
@@ -118,20 +119,22 @@ def machine_report(bundle: ModelBundle, row: FeatureRow, *, now: datetime, stale
 def fleet_report(
     bundle: ModelBundle, rows: list[FeatureRow], *, now: datetime, stale_after: timedelta, limit: int
 ) -> FleetReport:
-    """Return the `limit` worst machines of a fleet. Raises FeatureMismatchError."""
+    """Return the `limit` worst machines of a fleet."""
 
     def worst_first(row: FeatureRow) -> tuple[float, str]:
-        told = _without_reasons(bundle, row)
-        return (1.0 if told is None else -told.failure_probability, row.machine_id)
+        told = _told(bundle, row, reasons=0)  # reasons cost most of a prediction's time: ranking does without
+        return (1.0 if isinstance(told, Status) else -told.failure_probability, row.machine_id)
 
     worst = sorted(rows, key=worst_first)[:limit]
     reports = (machine_report(bundle, row, now=now, stale_after=stale_after) for row in worst)
     return FleetReport(model_version=bundle.version, total=len(rows), machines=tuple(reports))
 
 
-def _without_reasons(bundle: ModelBundle, row: FeatureRow) -> Prediction | None:
-    """Reasons cost most of a prediction's time: ranking does without."""
+def _told(bundle: ModelBundle, row: FeatureRow, *, reasons: int) -> Prediction | Status:
+    """What the model says of a row, or why it says nothing."""
     try:
-        return predict_one(bundle, row.machine_id, row.window_end, row.features, reasons=0, nulls_omitted=True)
+        return predict_one(bundle, row.machine_id, row.window_end, row.features, reasons=reasons, nulls_omitted=True)
     except EmptyFeaturesError:
-        return None
+        return Status.NO_READINGS
+    except FeatureMismatchError:
+        return Status.INCOMPLETE

@@ -1,0 +1,90 @@
+"""The functions behind the HTTP API answer as docs/openapi.json says, whatever they are asked."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from handlers.stores import clients
+from handlers.stores.lake import DataLake
+from handlers.stores.model_registry import ModelRegistry
+from tests import http_contract
+from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.test_models import NEW, WORN, offer, serve
+
+LIST, GET = "GET /machines", "GET /machines/{machine_id}"
+
+Ask = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def registry(aws) -> ModelRegistry:
+    return ModelRegistry(DataLake(clients.s3(), BUCKET))
+
+
+@pytest.fixture
+def request_of(document) -> Callable[..., dict[str, Any]]:
+    """Make the event of a request, as API Gateway sends it: what is absent there is absent here."""
+    template = document("http_api_request")
+
+    def make(route: str, *, path: dict[str, str] | None = None, query: dict[str, str] | None = None) -> dict[str, Any]:
+        event = template | {"routeKey": route}
+        return event | ({"pathParameters": path} if path else {}) | ({"queryStringParameters": query} if query else {})
+
+    return make
+
+
+@pytest.fixture
+def ask(deploy, request_of) -> Ask:
+    """Ask a route of a fresh function; what it answers must be as documented."""
+    invoke = deploy("inference")
+
+    def send(route: str, **request: Any) -> tuple[int, Any]:
+        answer = invoke(request_of(route, **request))
+        body = json.loads(answer["body"])
+        http_contract.check(route, answer["statusCode"], answer["headers"]["content-type"], body)
+        return answer["statusCode"], body
+
+    return send
+
+
+def test_a_machine_of_every_status_is_answered_as_documented(registry, ask: Ask):
+    serve(registry)
+    offer("FRESH", WORN)
+    offer("OLD", NEW, at=datetime.now(UTC) - timedelta(days=2))
+    offer("SILENT", {"vibration_count_1h": 0.0})
+    offer("EARLIER-SCHEMA", {"vibration_rms_1h": 3.0})
+    expected = {"FRESH": "OK", "OLD": "STALE", "SILENT": "NO_READINGS", "EARLIER-SCHEMA": "INCOMPLETE"}
+    told = {machine: ask(GET, path={"machine_id": machine}) for machine in expected}
+    assert {machine: document["status"] for machine, (_, document) in told.items()} == expected
+    status, fleet = ask(LIST)
+    assert (status, fleet["total"]) == (200, 4)
+    assert {machine["machine_id"]: machine["status"] for machine in fleet["machines"]} == expected
+
+
+def test_a_fleet_without_machines_is_answered_as_documented(registry, ask: Ask):
+    serve(registry)
+    assert ask(LIST)[1]["machines"] == []
+
+
+@pytest.mark.parametrize("machine_id", ["NOBODY", " ", "..", "%2e", "é", "\ud800", "A" * 65, "A" * 3000, "a/b", "A\n"])
+def test_an_unknown_machine_or_what_cannot_be_one_is_a_documented_problem(registry, ask: Ask, machine_id):
+    serve(registry)
+    status, problem = ask(GET, path={"machine_id": machine_id})
+    assert (status, problem["error"]) == (404, "UNKNOWN_MACHINE")
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "-1", "1.5", "1,2", "", "NaN", "9" * 5000])
+def test_a_limit_that_is_no_limit_is_a_documented_problem(registry, ask: Ask, limit):
+    serve(registry)
+    status, problem = ask(LIST, query={"limit": limit})
+    assert (status, problem["error"]) == (400, "BAD_REQUEST")
+
+
+def test_the_absence_of_a_model_is_a_documented_problem(aws, ask: Ask):
+    offer("PUMP-1", NEW)
+    for route, path in ((LIST, None), (GET, {"machine_id": "PUMP-1"})):
+        status, problem = ask(route, path=path)
+        assert (status, problem["error"]) == (503, "NO_MODEL")
