@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -49,6 +50,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 def print_line(line: str) -> None:
     """Print one line of the report, without markup."""
     Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_markdown(text: str) -> None:
+    """Print Markdown as a terminal shows it."""
+    Console().print(Markdown(text))
 
 
 @contextmanager

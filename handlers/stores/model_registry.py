@@ -27,7 +27,9 @@ class ChampionMovedError(MlopsError):
     """Another promotion came first: what this one was judged against serves no longer."""
 
     def __init__(self, version: str) -> None:
-        super().__init__(f"{version} was not promoted: another promotion came first", "Judge it against that one")
+        super().__init__(
+            f"{version} was not promoted: another promotion came first", "See what serves now: mlops models list"
+        )
         self.version = version
 
 

@@ -87,7 +87,7 @@ class ServingModel:
             if self._bundle is not None and version == self._bundle.version:
                 return
             try:
-                self._bundle = self._sound(version)
+                self._bundle = load_servable(self._registry, version, counts=self._counts)
             except (BundleError, FeatureMismatchError, UnknownModelError) as error:
                 self._refused.append(error.message)
                 logger.error("A model is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400
@@ -96,12 +96,17 @@ class ServingModel:
             if self._bundle is not None:
                 return  # what serves is sound, and at least as new as what a new process would fall back to
 
-    def _sound(self, version: str) -> ModelBundle:
-        bundle = self._registry.load(version)
-        if missing := set(bundle.schema.counts) - self._counts:
-            raise FeatureMismatchError(version, missing=missing)
-        _ = bundle.failure, bundle.life  # text that is no model is found here, not at the first request
-        return bundle
+
+def load_servable(registry: ModelRegistry, version: str, *, counts: Collection[str]) -> ModelBundle:
+    """Return a version that may serve where the columns `counts` are computed: whole, readable and fit for them.
+
+    Raises UnknownModelError, BundleError, FeatureMismatchError.
+    """
+    bundle = registry.load(version)
+    if missing := set(bundle.schema.counts).difference(counts):
+        raise FeatureMismatchError(version, missing=missing)
+    _ = bundle.failure, bundle.life  # text that is no model is found here, not at the first request
+    return bundle
 
 
 def counts_at_hand(channels: Collection[str], lengths_hours: Collection[int]) -> list[str]:

@@ -1,0 +1,120 @@
+"""The registry of a stack as a person looks at it: each version, verified, with the figures that tell models apart."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from handlers.stores.model_registry import ModelRegistry, StoredChampion, UnknownModelError
+from handlers.stores.serving_model import counts_at_hand, load_servable
+from mlops_core.machines import CHANNELS
+from mlops_core.model_bundle import ModelBundle
+from mlops_core.modelling.champion import Champion
+from mlops_core.modelling.model_errors import BundleError, FeatureMismatchError
+from ops.errors import OpsError
+from ops.stack import Stack
+
+
+class NoChampionError(OpsError):
+    """Nothing was ever promoted."""
+
+    def __init__(self) -> None:
+        super().__init__("No model has been promoted yet.", "`mlops models list` shows what there is to promote.")
+
+
+class AlreadyServingError(OpsError):
+    """The version that is to be promoted is the champion."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"{version} is the champion already.", "Nothing was changed.")
+
+
+class RefusedModelError(OpsError):
+    """The version that is to be promoted may not serve."""
+
+    def __init__(self, version: str, problem: str, hint: str) -> None:
+        super().__init__(
+            f"{version} is refused: {problem}.",
+            f"{hint}. Nothing was changed; `mlops models list` shows which may serve.",
+        )
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version and what it holds; without a `bundle`, `problem` says why it may not serve here."""
+
+    version: str
+    is_champion: bool
+    bundle: ModelBundle | None
+    problem: str | None
+
+    def as_report(self) -> dict[str, object]:
+        """What is told of it in a list."""
+        return {
+            "version": self.version,
+            "is_champion": self.is_champion,
+            "problem": self.problem,
+            **({} if self.bundle is None else key_figures(self.bundle)),
+        }
+
+
+class ModelShelf:
+    """All versions of a stack, and their champion."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._registry = ModelRegistry(stack.lake)
+        self._counts = counts_at_hand(list(CHANNELS), stack.output("feature_lengths_hours"))
+
+    def champion(self) -> StoredChampion | None:
+        """What serves, and how it came to."""
+        return self._registry.champion()
+
+    def versions(self, champion: Champion | None, limit: int) -> Iterator[ModelVersion]:
+        """Verify versions, the newest first; the champion among them however old it is."""
+        names = self._registry.versions()
+        shown = list(islice(names, limit))
+        if champion is not None and champion.version not in shown:
+            shown.append(champion.version)
+        for version in shown:
+            yield self._verified(version, champion)
+
+    def load(self, version: str) -> ModelBundle:
+        """A version, verified as far as it can be read. Raises UnknownModelError, BundleError."""
+        return self._registry.load(version)
+
+    def promote(self, version: str, *, after: StoredChampion | None, reason: str) -> int:
+        """Let a version serve in the place of `after`; returns the number of the promotion.
+
+        Raises RefusedModelError, UnknownModelError, ChampionMovedError; the champion then stays.
+        """
+        try:
+            load_servable(self._registry, version, counts=self._counts)
+        except (BundleError, FeatureMismatchError) as error:
+            raise RefusedModelError(version, error.message, error.hint) from error
+        made = self._registry.promote(version, after=after, at=datetime.now(UTC), reason=reason)
+        return made.champion.promotions[-1].sequence
+
+    def _verified(self, version: str, champion: Champion | None) -> ModelVersion:
+        serves = champion is not None and champion.version == version
+        try:
+            return ModelVersion(version, serves, load_servable(self._registry, version, counts=self._counts), None)
+        except (BundleError, FeatureMismatchError, UnknownModelError) as error:
+            return ModelVersion(version, serves, None, error.message)
+
+
+def key_figures(bundle: ModelBundle) -> dict[str, object]:
+    """The figures by which models are told apart, each measured on machines that the model had not seen."""
+    return {
+        "trained_through": bundle.manifest.trained_through,
+        "horizon_hours": bundle.manifest.horizon_hours,
+        "failures": bundle.manifest.failures,
+        "metrics": dict(bundle.metrics),
+        "alarm_threshold": bundle.calibration.alarm_threshold,
+    }
+
+
+def promotions_report(champion: Champion, version: str | None = None) -> list[dict[str, Any]]:
+    """Every promotion, or those of one version, the latest first."""
+    moves = [move for move in champion.promotions if version in {None, move.version}]
+    return [asdict(move) for move in reversed(moves)]

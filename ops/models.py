@@ -1,0 +1,171 @@
+"""``mlops models``: what models there are, which one serves, and moving it by hand."""
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from ops.options import AsJson, OutputsFile, StackName
+
+if TYPE_CHECKING:
+    from handlers.stores.model_registry import StoredChampion
+    from ops.model_versions import ModelShelf, ModelVersion
+
+app = typer.Typer(no_args_is_help=True, help="The models of a stack: which there are, which one serves, and why.")
+
+Why = Annotated[str | None, typer.Option("--reason", help="Why, for those who read the history later.")]
+_UNSHOWN = ("run_marks", "settings")  # what only a program can use; --json has it all
+
+
+@app.command("list")
+def list_models(
+    count: Annotated[int, typer.Option("--count", min=1, help="At most so many versions and promotions.")] = 20,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List versions, the newest first, each verified, with the champion marked; then how the champion came to serve."""
+    from ops.console import print_json, print_line, print_table
+    from ops.model_versions import ModelShelf, promotions_report
+    from ops.stack import load_stack
+
+    shelf = ModelShelf(load_stack(stack, outputs))
+    stored = shelf.champion()
+    champion = stored.champion if stored else None
+    versions = list(shelf.versions(champion, count))
+    promotions = promotions_report(champion)[:count] if champion else []
+    if as_json:
+        print_json(
+            {
+                "stack": stack,
+                "champion": champion.version if champion else None,
+                "versions": [version.as_report() for version in versions],
+                "promotions": promotions,
+            }
+        )
+        return
+    if not versions:
+        print_line("There is no model yet: the training state machine makes one from stored features and failures.")
+        return
+    columns = ["version", "", "learned until (UTC)", "failures", "PR-AUC", "a guess", "Brier", "alarm from", "problem"]
+    print_table(f"Models of {stack}", columns, [_row(version) for version in versions])
+    moves = [[move["promoted_at"], move["version"], move["previous"], move["reason"]] for move in promotions]
+    print_table("Promotions, the latest first", ["at (UTC)", "to", "from", "reason"], moves)
+
+
+@app.command("show")
+def show(
+    version: Annotated[
+        str | None, typer.Argument(help="A version that `mlops models list` names; else the champion.")
+    ] = None,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a version's card, which says what it is good for, and what it was made from."""
+    from ops.console import print_json, print_markdown, print_table
+    from ops.model_versions import ModelShelf, NoChampionError, key_figures, promotions_report
+    from ops.stack import load_stack
+
+    shelf = ModelShelf(load_stack(stack, outputs))
+    stored = shelf.champion()
+    if version is None:
+        if stored is None:
+            raise NoChampionError
+        version = stored.champion.version
+    bundle = shelf.load(version)
+    manifest = {**vars(bundle.manifest), "settings": dict(bundle.manifest.settings)}
+    promotions = promotions_report(stored.champion, version) if stored else []
+    if as_json:
+        print_json(
+            {
+                "stack": stack,
+                "version": version,
+                "is_champion": stored is not None and stored.champion.version == version,
+                **key_figures(bundle),
+                "alarm_precision": bundle.calibration.alarm_precision,
+                "manifest": manifest,
+                "features": bundle.schema.names,
+                "feature_schema_sha256": bundle.schema.sha256,
+                "promotions": promotions,
+                "model_card": bundle.model_card,
+            }
+        )
+        return
+    print_markdown(bundle.model_card)
+    shown = [[name, _brief(value)] for name, value in manifest.items() if name not in _UNSHOWN]
+    print_table("Manifest", ["what", "value"], [*shown, ["promoted", len(promotions)]])
+
+
+@app.command("promote")
+def promote(
+    version: Annotated[str, typer.Argument(help="A version that `mlops models list` names.")],
+    reason: Why = None,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a version serve. One that is damaged, or that does not fit this stack's features, is refused."""
+    from ops.model_versions import AlreadyServingError, ModelShelf
+    from ops.stack import load_stack
+
+    shelf = ModelShelf(load_stack(stack, outputs))
+    stored = shelf.champion()
+    if stored is not None and stored.champion.version == version:
+        raise AlreadyServingError(version)
+    _move(shelf, version, stored, reason or "Promoted by hand", stack, as_json=as_json)
+
+
+@app.command("rollback")
+def rollback(
+    reason: Why = None, stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False
+) -> None:
+    """Let the model serve again that served before this one: a promotion of it, so it can be undone the same way."""
+    from ops.model_versions import ModelShelf, NoChampionError
+    from ops.stack import load_stack
+
+    shelf = ModelShelf(load_stack(stack, outputs))
+    stored = shelf.champion()
+    if stored is None:
+        raise NoChampionError
+    why = reason or f"Rolled back by hand from {stored.champion.version}"
+    _move(shelf, stored.champion.previous, stored, why, stack, as_json=as_json)
+
+
+def _move(
+    shelf: "ModelShelf", version: str, stored: "StoredChampion | None", reason: str, stack: str, *, as_json: bool
+) -> None:
+    from ops.console import print_json, print_line
+
+    made = shelf.promote(version, after=stored, reason=reason)
+    previous = stored.champion.version if stored else None
+    if as_json:
+        print_json({"stack": stack, "champion": version, "previous": previous, "sequence": made, "reason": reason})
+        return
+    print_line(f"{version} serves now{f'; before it served {previous}' if previous else ''} (promotion {made}).")
+    print_line("Running functions take it within minutes, scoring with its next run.")
+
+
+def _row(version: "ModelVersion") -> list[object]:
+    mark = "champion" if version.is_champion else ""
+    if version.bundle is None:
+        return [version.version, mark, *[None] * 6, version.problem]
+    manifest, metrics = version.bundle.manifest, version.bundle.metrics
+    return [
+        version.version,
+        mark,
+        manifest.trained_through[:16].replace("T", " "),
+        manifest.failures,
+        *(_brief(metrics.get(name)) for name in ("pr_auc", "base_rate", "brier")),
+        _brief(version.bundle.calibration.alarm_threshold),
+        None,
+    ]
+
+
+def _brief(value: object) -> str | None:
+    """A figure to three digits, a list by its size and first items."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, tuple):
+        items = cast("tuple[object, ...]", value)
+        return f"{len(items)}: {', '.join(map(str, items[:3]))}{', ...' if len(items) > 3 else ''}"
+    return None if value is None else str(value)

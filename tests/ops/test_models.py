@@ -1,0 +1,182 @@
+"""``mlops models``: what there is, what serves and why, and moving it by hand."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from handlers.stores.model_registry import ModelRegistry
+from mlops_core.modelling.champion import CHAMPION_KEY
+from tests.handlers.model_bundles import small_bundle
+from tests.ops.conftest import Deployed
+
+AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
+FIRST, SECOND = sorted((small_bundle(1), small_bundle(2)), key=lambda bundle: bundle.version)
+
+
+@pytest.fixture
+def registry(deployed: Deployed) -> ModelRegistry:
+    """The second version serves, and the first did."""
+    registry = ModelRegistry(deployed.stack.lake)
+    for bundle in (FIRST, SECOND):
+        registry.store(bundle)
+        registry.promote(bundle.version, after=registry.champion(), at=AT, reason=f"to serve {bundle.version}")
+    return registry
+
+
+def overwrite(deployed: Deployed, key: str, body: bytes) -> None:
+    deployed.stack.s3.put_object(Bucket="lake", Key=key, Body=body)
+
+
+def champion(registry: ModelRegistry) -> str:
+    stored = registry.champion()
+    assert stored is not None
+    return stored.champion.version
+
+
+def test_versions_stand_newest_first_with_the_champion_marked_and_the_history_below(deployed, registry):
+    told = deployed.json("models", "list")
+    assert told["champion"] == SECOND.version
+    assert [(one["version"], one["is_champion"], one["problem"]) for one in told["versions"]] == [
+        (SECOND.version, True, None),
+        (FIRST.version, False, None),
+    ]
+    assert told["versions"][1]["metrics"] == dict(FIRST.metrics)
+    assert [(move["sequence"], move["reason"]) for move in told["promotions"]] == [
+        (2, f"to serve {SECOND.version}"),
+        (1, f"to serve {FIRST.version}"),
+    ]
+
+
+def test_the_table_marks_the_champion(deployed, registry, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = deployed.run("models", "list").stdout.splitlines()
+    [serving] = [line for line in lines if SECOND.version in line and "champion" in line]
+    assert f"{SECOND.metrics['pr_auc']:.3g}" in serving
+
+
+def test_a_damaged_version_and_one_for_other_features_are_listed_with_their_problem(deployed, registry):
+    overwrite(deployed, f"models/{FIRST.version}/life.txt", b"tree")
+    told = {one["version"]: one["problem"] for one in deployed.json("models", "list")["versions"]}
+    assert "life.txt" in told[FIRST.version]
+    assert told[SECOND.version] is None
+
+
+def test_the_champion_is_listed_however_old_it_is(deployed, registry):
+    deployed.json("models", "rollback")
+    told = deployed.json("models", "list", "--count", "1")
+    assert [one["version"] for one in told["versions"]] == [SECOND.version, FIRST.version]
+    assert len(told["promotions"]) == 1
+
+
+def test_an_empty_registry_says_where_models_come_from(deployed):
+    assert "training state machine" in deployed.run("models", "list").stdout
+    assert deployed.json("models", "list")["versions"] == []
+
+
+def test_the_champions_card_is_shown_unless_another_is_asked_for(deployed, registry):
+    assert deployed.json("models", "show")["version"] == SECOND.version
+    told = deployed.json("models", "show", FIRST.version)
+    assert (told["model_card"], told["is_champion"]) == (FIRST.model_card, False)
+    assert told["manifest"]["data_sha256"] == FIRST.manifest.data_sha256
+    assert told["features"] == list(FIRST.schema.names)
+    shown = deployed.run("models", "show").stdout
+    assert "When not to trust it" in shown
+    assert "data_sha256" in shown
+
+
+def test_a_promotion_by_hand_keeps_its_reason_in_the_history(deployed, registry):
+    told = deployed.json("models", "promote", FIRST.version, "--reason", "the second one flaps")
+    assert (told["champion"], told["previous"], told["sequence"]) == (FIRST.version, SECOND.version, 3)
+    stored = registry.champion()
+    assert stored is not None
+    assert [move.reason for move in stored.champion.promotions[1:]] == [
+        f"to serve {SECOND.version}",
+        "the second one flaps",
+    ]
+    shown = deployed.run("models", "promote", SECOND.version).stdout
+    assert f"{SECOND.version} serves now; before it served {FIRST.version} (promotion 4)." in shown
+
+
+def test_the_first_model_can_be_promoted_by_hand(deployed):
+    ModelRegistry(deployed.stack.lake).store(FIRST)
+    assert deployed.json("models", "promote", FIRST.version)["previous"] is None
+
+
+def test_a_rollback_goes_back_to_what_served_before_and_says_from_where(deployed, registry):
+    told = deployed.json("models", "rollback")
+    assert (told["champion"], told["previous"]) == (FIRST.version, SECOND.version)
+    assert told["reason"] == f"Rolled back by hand from {SECOND.version}"
+    assert champion(registry) == FIRST.version
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        pytest.param({"failure.txt": lambda old: old[:-200]}, "failure.txt of the model bundle", id="truncated"),
+        pytest.param({"life.txt": lambda _: SECOND.files()["life.txt"]}, "life.txt of the model bundle", id="mixed"),
+        pytest.param({"bundle.json": lambda old: old.replace(b'"layout":1', b'"layout":0')}, "layout 0", id="older"),
+        pytest.param({name: lambda _, n=name: SECOND.files()[n] for name in SECOND.files()}, "is 2026", id="swapped"),
+    ],
+)
+def test_what_is_not_what_was_stored_is_refused_with_the_reason_and_the_champion_stays(deployed, registry, harm, said):
+    for name, change in harm.items():
+        overwrite(deployed, f"models/{FIRST.version}/{name}", change(FIRST.files()[name]))
+    for command in (("promote", FIRST.version), ("rollback",)):
+        result = deployed.run("models", *command)
+        assert result.exit_code == 1
+        assert f"{FIRST.version} is refused" in result.stderr
+        assert said in result.stderr
+        assert "mlops models list" in result.stderr
+    assert champion(registry) == SECOND.version
+
+
+def test_a_model_of_features_that_this_stack_does_not_compute_is_refused(deployed, registry):
+    names = tuple(name.replace("_count_1h", "_count_72h") for name in FIRST.schema.names)
+    trees = {
+        part: getattr(FIRST, part).replace("vibration_count_1h", "vibration_count_72h")
+        for part in ("failure_trees", "life_trees")
+    }
+    older = replace(FIRST, schema=replace(FIRST.schema, names=names), **trees)
+    registry.store(older)
+    refused = deployed.run("models", "promote", older.version)
+    assert refused.exit_code == 1
+    assert "vibration_count_72h" in refused.stderr
+    assert champion(registry) == SECOND.version
+
+
+def test_what_cannot_be_done_says_what_can(deployed):
+    registry = ModelRegistry(deployed.stack.lake)
+    assert "No model has been promoted yet" in deployed.run("models", "rollback").stderr
+    assert "No model has been promoted yet" in deployed.run("models", "show").stderr
+    registry.store(FIRST)
+    assert "There is no model 20260101-000000000000" in deployed.run("models", "show", "20260101-000000000000").stderr
+    registry.promote(FIRST.version, after=None, at=AT, reason="the first")
+    assert "No other model served before" in deployed.run("models", "rollback").stderr
+    assert "is the champion already" in deployed.run("models", "promote", FIRST.version).stderr
+
+
+def test_a_promotion_that_comes_second_changes_nothing(deployed, registry, monkeypatch):
+    promote = ModelRegistry.promote
+
+    def overtaken(self: ModelRegistry, version: str, *, after, at, reason):
+        monkeypatch.setattr(ModelRegistry, "promote", promote)
+        registry.promote(version, after=after, at=at, reason="the quicker one")
+        return promote(self, version, after=after, at=at, reason=reason)
+
+    monkeypatch.setattr(ModelRegistry, "promote", overtaken)
+    result = deployed.run("models", "promote", FIRST.version)
+    assert result.exit_code == 1
+    assert "another promotion came first" in result.stderr
+    stored = registry.champion()
+    assert stored is not None
+    assert [move.reason for move in stored.champion.promotions[2:]] == ["the quicker one"]
+
+
+def test_a_champion_file_that_cannot_be_read_is_an_error_that_names_it(deployed, registry):
+    overwrite(deployed, CHAMPION_KEY, json.dumps({"history": []}).encode())
+    result = deployed.run("models", "list")
+    assert result.exit_code == 1
+    assert CHAMPION_KEY in result.stderr
+    assert "restore its previous version" in result.stderr
