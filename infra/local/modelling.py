@@ -2,20 +2,15 @@
 
 import json
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, cast
-
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from typing import Any
 
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.predictions import Predictions
 from infra.local.emulator import Endpoint
+from infra.local.signed_http import request
 from ops.stack import Stack
 
 PATIENCE_SECONDS = 300.0
@@ -86,29 +81,15 @@ def _message(cause: str) -> str:
         return cause
 
 
-def ask(stack: Stack, path: str, *, signed: bool = True) -> tuple[int, Any]:
-    """GET a path of the endpoint, with the stack's credentials or none; returns status and document."""
-    url = f"{stack.output('inference_endpoint')}{path}"
-    request = AWSRequest("GET", url)
-    if signed:
-        held = cast("Credentials", stack.session.get_credentials())
-        SigV4Auth(held, "execute-api", stack.session.region_name).add_auth(request)
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(request.headers))) as answer:  # noqa: S310 - the stack's own
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read() or b"null")
-
-
 def predictions(stack: Stack, machine_ids: list[str]) -> list[dict[str, Any]]:
     """Ask for each machine, and see that nobody else may. Raises EndpointError."""
     told: list[dict[str, Any]] = []
     for machine_id in machine_ids:
-        status, document = ask(stack, f"/machines/{machine_id}")
+        status, _, document = request(stack, f"/machines/{machine_id}")
         if status != HTTPStatus.OK:
             raise EndpointError(f"/machines/{machine_id}", status, document)
         told.append(document)
-    status, document = ask(stack, "/machines", signed=False)
+    status, _, document = request(stack, "/machines", signed=False)
     if status != HTTPStatus.FORBIDDEN:
         raise EndpointError("/machines without a signature", status, document)
     return told
