@@ -67,7 +67,7 @@ up: $(READY) ## Build the layers and deploy STACK (Pulumi CLI and AWS credential
 	pulumi up --stack $(STACK) $(if $(filter-out 0,$(YES)),--yes)
 
 sizes: $(READY) ## Print what each function deploys: sizes, cold import times, contents
-	$(BIN)/python -m infra.packaging --sizes
+	$(BIN)/python -m infra.package_report
 
 lock: $(READY) ## Renew requirements.txt and locks/ from pyproject.toml
 	$(LOCK) pyproject.toml --all-extras --group dev --group notebooks --group build -o requirements.txt

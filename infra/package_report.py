@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from infra.local.environments import lambda_interpreter
-from infra.packaging import Layer, Target, build
+from infra.packaging import Layer, Target, build, chosen_target
 from infra.setting_types import FunctionName
 from infra.sources import ROOT, function_sources
 
@@ -129,3 +129,13 @@ def _import_seconds(function: str, paths: Sequence[Path]) -> float:
     command = [str(lambda_interpreter()), "-c", _IMPORT, f"handlers.{function}"]
     done = subprocess.run(command, env=environment, cwd=paths[0], capture_output=True, text=True, check=True)  # noqa: S603
     return float(done.stdout)
+
+
+def main() -> None:
+    """Print what each function deploys: sizes, cold import times and package contents."""
+    target = chosen_target("infra.package_report", main.__doc__)
+    print_report(target, packages(target))
+
+
+if __name__ == "__main__":
+    main()

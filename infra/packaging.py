@@ -169,19 +169,18 @@ def _zip(scratch: Path, destination: Path) -> None:
             packed.writestr(entry, path.read_bytes())
 
 
-def main() -> None:
-    """Build every layer for one target; with --sizes, report what each function deploys instead."""
-    parser = argparse.ArgumentParser(prog="python -m infra.packaging", description=main.__doc__)
+def chosen_target(program: str, description: str | None) -> Target:
+    """The target that the command line of ``python -m program`` names; AWS's own where it names none."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("--python", default="3.13", choices=["3.11", "3.12", "3.13", "host"])
     parser.add_argument("--architecture", default="arm64", choices=["arm64", "x86_64", "host"])
-    parser.add_argument("--sizes", action="store_true", help="print sizes, cold import times and package contents")
     options = parser.parse_args()
-    target = Target.of(options.python, options.architecture)
-    if options.sizes:
-        from infra.package_report import packages, print_report  # reporting needs more than building
+    return Target.of(options.python, options.architecture)
 
-        print_report(target, packages(target))
-        return
+
+def main() -> None:
+    """Build every layer for one target."""
+    target = chosen_target("infra.packaging", main.__doc__)
     for name in LAYERS:
         path = build(Layer.of(name, target))
         print(f"{name}: {path.relative_to(ROOT)}, {path.stat().st_size / 1e6:.1f} MB")
