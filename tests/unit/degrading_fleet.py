@@ -11,7 +11,9 @@ from mlops_core.schema import FAILURES, TIMESTAMP
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def degrading_fleet(*, machines: int = 8, runs: int = 3, seed: int = 0, unfinished: bool = True) -> pl.DataFrame:
+def degrading_fleet(
+    *, machines: int = 8, runs: int = 3, seed: int = 0, unfinished: bool = True, horizon: str = "12h"
+) -> pl.DataFrame:
     """Labelled hourly rows: `vibration_rms_1h` grows over the last third of a run, `temperature_mean_6h` means nothing.
 
     Runs last 60 to 140 hours, repairs 10; with `unfinished` each machine ends in a run that is still under way.
@@ -37,7 +39,7 @@ def degrading_fleet(*, machines: int = 8, runs: int = 3, seed: int = 0, unfinish
                     }
                 )
             at += life + 10
-    return label_features(pl.concat(features), pl.DataFrame(failures, schema=FAILURES), horizon="12h")
+    return label_features(pl.concat(features), pl.DataFrame(failures, schema=FAILURES), horizon=horizon)
 
 
 def _rows(machine_id: str, hours: np.ndarray, vibration: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:

@@ -1,0 +1,121 @@
+"""Events in which the functions that make and use models do all that they can, and what the stack needs for them.
+
+The short history of the tests knows no failure, so no model comes of it: here are two of another fleet, as judged by
+machines that neither has learned from.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.partitions import encode_parquet
+from handlers.stores.predictions import Predictions
+from handlers.training_set import IS_HELD_OUT, rows_key
+from mlops_core.modelling.boosting import TreeSettings
+from mlops_core.modelling.scoring import AlarmState, MachineAlarm, Score
+from mlops_core.prediction import predict_one
+from mlops_core.telemetry import FailureEvent, utc_text
+from mlops_core.training import TrainingSettings, train
+from ops.stack import Stack
+from tests.unit.degrading_fleet import degrading_fleet
+
+EXECUTION = "policies"
+FUNCTIONS = ("training_set", "training", "evaluation", "promotion", "inference", "scoring")
+SMALL = TrainingSettings(trees=TreeSettings(rounds=10), folds=2)
+
+
+@dataclass(frozen=True)
+class Models:
+    """Two versions in a stack's registry, one of which is the champion, and a machine that has features."""
+
+    stack: Stack
+    versions: tuple[str, str]
+    due: Score
+
+    def events(self, function: str) -> list[dict[str, Any]]:
+        """Events in which the function does all that it can, as the stack is now."""
+        champion = ModelRegistry(self.stack.lake).champion()
+        assert champion is not None
+        serving = champion.champion.version
+        [other] = {*self.versions} - {serving}
+        execution = {"execution": EXECUTION}
+        machine = {"machine_id": self.stack.output("machine_ids")[0]}
+        match function:
+            case "training_set":
+                return [execution | {"started_at": datetime.now(UTC).isoformat()}]
+            case "training":
+                return [execution]
+            case "evaluation":
+                return [execution | {"version": other}]
+            case "promotion":
+                return [{"version": other, "reason": "a test", "against": serving}]
+            case "inference":
+                return [
+                    {"routeKey": "GET /machines"},
+                    {"routeKey": "GET /machines/{machine_id}", "pathParameters": machine},
+                ]
+            case _:
+                self.forget_predictions()
+                return [{}]
+
+    def forget_predictions(self) -> None:
+        """Have every machine scored anew, and people told of one whose state has changed."""
+        table = self.stack.output("predictions_table_name")
+        predictions = Predictions(self.stack.dynamodb, table)
+        for machine_id in predictions.load_all():
+            self.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
+        predictions.save(self.due)
+
+
+@contextmanager
+def models_in(stack: Stack) -> Iterator[Models]:
+    """Two models, the rows that they are trained and judged by, and failures of machines that have features."""
+    fleet = degrading_fleet(machines=6, runs=2, horizon="24h")
+    is_held_out = pl.col("machine_id").is_in(["PUMP-04", "PUMP-05"])
+    stack.lake.create(rows_key(EXECUTION), encode_parquet(fleet.with_columns(is_held_out.alias(IS_HELD_OUT))))
+    registry, now = ModelRegistry(stack.lake), datetime.now(UTC)
+    bundles = [train(fleet.filter(~is_held_out), seed=seed, horizon="24h", settings=SMALL) for seed in (1, 2)]
+    for bundle in bundles:
+        registry.store(bundle)
+    registry.promote(bundles[0].version, after=registry.champion(), at=now, reason="a test")
+    row = fleet.row(-1, named=True)
+    told = predict_one(bundles[0], "POLICY-1", now, {name: value for name, value in row.items() if is_feature(name)})
+    alarm = MachineAlarm(AlarmState.ALARM, now)
+    versions = (bundles[0].version, bundles[1].version)
+    with failures_of(stack, stack.output("machine_ids")[:3], at=now - timedelta(hours=2)):
+        yield Models(stack, versions, Score(told, 1, alarm, AlarmState.NORMAL, 1))
+
+
+def is_feature(column: str) -> bool:
+    """Whether a column of a labelled fleet is a feature."""
+    return column.startswith(("vibration_", "temperature_"))
+
+
+@contextmanager
+def failures_of(stack: Stack, machine_ids: list[str], *, at: datetime) -> Iterator[None]:
+    """Failures in the label history, for as long as the block lasts."""
+    table = stack.output("label_history_table_name")
+    history = LabelHistory(stack.dynamodb, table)
+    for machine_id in machine_ids:
+        history.record(
+            FailureEvent(
+                machine_id=machine_id,
+                event_timestamp=at,
+                event_code="WEAR",
+                measured_value=12.0,
+                threshold=11.2,
+                received_at=at,
+            )
+        )
+    try:
+        yield
+    finally:
+        for machine_id in machine_ids:
+            key: Mapping[str, Any] = {"machine_id": {"S": machine_id}, "event_timestamp": {"S": utc_text(at)}}
+            stack.dynamodb.delete_item(TableName=table, Key=key)

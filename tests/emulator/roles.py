@@ -1,0 +1,57 @@
+"""What a role of the deployed stack may do, as IAM holds it, and a role that may do less for a while."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.emulator import model_events
+from tests.emulator.conftest import Told
+
+# What AWS does with a function's role: write its log, poll its queue, keep the events that it failed on.
+ON_BEHALF = {"WriteOwnLog", "ReceiveMessages", "KeepFailedEvents"}
+PIPELINE = ("simulator", "ingestion", "label", "processing")
+FUNCTIONS = (*PIPELINE, *model_events.FUNCTIONS)
+
+
+def role_of(told: Told, function: str) -> str:
+    name = told.stack.output(f"{function}_function_name")
+    return told.endpoint.client("lambda").get_function_configuration(FunctionName=name)["Role"].split("/")[-1]
+
+
+def inline_policy(told: Told, role: str) -> tuple[str, dict[str, Any]]:
+    iam = told.endpoint.client("iam")
+    [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return name, iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+
+
+@contextmanager
+def policy(told: Told, role: str, statements: list[dict[str, Any]]) -> Iterator[None]:
+    """The role with other statements, for as long as the block lasts."""
+    iam, (name, document) = told.endpoint.client("iam"), inline_policy(told, role)
+    put = {"RoleName": role, "PolicyName": name}
+    iam.put_role_policy(**put, PolicyDocument=json.dumps({**document, "Statement": statements}))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**put, PolicyDocument=json.dumps(document))
+
+
+def may(told: Told, role_arn: str, action: str, resource: str) -> bool:
+    answer = told.endpoint.client("iam").simulate_principal_policy(
+        PolicySourceArn=role_arn, ActionNames=[action], ResourceArns=[resource]
+    )
+    return answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
+
+
+def trusted(told: Told, role_arn: str) -> dict[str, Any]:
+    document = told.endpoint.client("iam").get_role(RoleName=role_arn.split("/")[-1])["Role"][
+        "AssumeRolePolicyDocument"
+    ]
+    [statement] = document["Statement"]
+    return statement
+
+
+def grants(told: Told, role_arn: str) -> set[tuple[str, str]]:
+    statements = inline_policy(told, role_arn.split("/")[-1])[1]["Statement"]
+    return {(action, where) for each in statements for action in each["Action"] for where in each["Resource"]}

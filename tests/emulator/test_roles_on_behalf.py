@@ -1,0 +1,120 @@
+"""What AWS does with a role on someone's behalf: deliver for a rule, fire for a schedule, run a state machine, poll
+and dead-letter for a function.
+
+The emulator does all of it without asking IAM, so here the statements are simulated: each is there, and no more is.
+"""
+
+from typing import Any
+
+from tests.emulator.conftest import Told
+from tests.emulator.roles import FUNCTIONS, grants, may, trusted
+
+
+def queue_arn(told: Told, url: str) -> str:
+    attributes = told.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return attributes["Attributes"]["QueueArn"]
+
+
+def registered(told: Told, type_: str) -> list[dict[str, Any]]:
+    return [dict(each.inputs) for each in told.deployment.registrations if each.type == type_]
+
+
+def test_each_rule_may_send_to_its_queue_and_to_no_other(told: Told):
+    rules = registered(told, "aws:iot/topicRule:TopicRule")
+    deliveries = [(rule["name"], action) for rule in rules for action in (*rule["sqs"], rule["errorAction"]["sqs"])]
+    assert deliveries
+    for name, action in deliveries:
+        queue = queue_arn(told, action["queueUrl"])
+        assert grants(told, action["roleArn"]) == {("sqs:SendMessage", queue)}
+        assert may(told, action["roleArn"], "sqs:SendMessage", queue)
+        assert not may(told, action["roleArn"], "sqs:SendMessage", f"{queue}-other")
+        trust = trusted(told, action["roleArn"])
+        assert trust["Principal"] == {"Service": "iot.amazonaws.com"}
+        assert f"arn:aws:iot:us-east-1:000000000000:rule/{name}" in trust["Condition"]["ArnEquals"]["aws:SourceArn"]
+        assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": "000000000000"}
+
+
+def test_each_schedule_may_start_its_target_and_keep_what_was_refused_and_no_more(told: Told):
+    starts = {"lambda": "lambda:InvokeFunction", "states": "states:StartExecution"}
+    schedules = registered(told, "aws:scheduler/schedule:Schedule")
+    assert schedules
+    for schedule in schedules:
+        target = schedule["target"]
+        arn, dead_letters = target["arn"], target["deadLetterConfig"]["arn"]
+        start = starts[arn.split(":")[2]]
+        assert grants(told, target["roleArn"]) == {(start, arn), ("sqs:SendMessage", dead_letters)}
+        assert may(told, target["roleArn"], start, arn)
+        assert not may(told, target["roleArn"], start, f"{arn}-other")
+        assert trusted(told, target["roleArn"])["Principal"] == {"Service": "scheduler.amazonaws.com"}
+
+
+def test_each_consumer_may_poll_its_own_queue_alone_and_has_the_time_to_work_on_it(told: Told):
+    mappings = registered(told, "aws:lambda/eventSourceMapping:EventSourceMapping")
+    functions = {each["arn"]: each for each in functions_of(told)}
+    assert mappings
+    for mapping in mappings:
+        role, queue = functions[mapping["functionName"]]["role"], mapping["eventSourceArn"]
+        polled = {(action, where) for action, where in grants(told, role) if where == queue}
+        actions = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+        assert polled == {(action, queue) for action in actions}
+        assert all(may(told, role, action, queue) for action in actions)
+        assert not any(may(told, role, action, f"{queue}-other") for action in actions)
+        url = told.stack.sqs.get_queue_url(QueueName=queue.split(":")[-1])["QueueUrl"]
+        names = ["VisibilityTimeout"]
+        hidden = told.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][
+            "VisibilityTimeout"
+        ]
+        assert int(hidden) >= 6 * functions[mapping["functionName"]]["timeout"]
+
+
+def functions_of(told: Told) -> list[dict[str, Any]]:
+    client = told.endpoint.client("lambda")
+    configurations = [
+        client.get_function_configuration(FunctionName=told.stack.output(f"{function}_function_name"))
+        for function in FUNCTIONS
+    ]
+    return [
+        {
+            "arn": each["FunctionArn"],
+            "role": each["Role"],
+            "timeout": each["Timeout"],
+            "dead_letters": each.get("DeadLetterConfig", {}).get("TargetArn"),
+        }
+        for each in configurations
+    ]
+
+
+def test_lambda_alone_may_assume_a_functions_role_and_keep_its_failed_events(told: Told):
+    """The endpoint answers whoever waits for it, and has no failed events to keep."""
+    functions = functions_of(told)
+    for function in functions:
+        assert trusted(told, function["role"])["Principal"] == {"Service": "lambda.amazonaws.com"}
+        kept = {where for action, where in grants(told, function["role"]) if action == "sqs:SendMessage"}
+        assert kept == {function["dead_letters"]} - {None}
+        assert all(may(told, function["role"], "sqs:SendMessage", queue) for queue in kept)
+    assert [each["dead_letters"] for each in functions].count(None) == 1
+
+
+def test_the_training_state_machine_may_run_its_steps_and_tell_people_and_no_more(told: Told):
+    machine = told.stack.output("training_state_machine_arn")
+    role = told.endpoint.client("stepfunctions").describe_state_machine(stateMachineArn=machine)["roleArn"]
+    steps = {
+        each["arn"]
+        for function, each in zip(FUNCTIONS, functions_of(told), strict=True)
+        if function in {"training_set", "training", "evaluation", "promotion"}
+    }
+    topic = told.stack.output("notice_topic_arn")
+    assert grants(told, role) == {("lambda:InvokeFunction", step) for step in steps} | {("sns:Publish", topic)}
+    assert all(may(told, role, "lambda:InvokeFunction", step) for step in steps)
+    assert not may(told, role, "lambda:InvokeFunction", f"{min(steps)}-other")
+    trust = trusted(told, role)
+    assert trust["Principal"] == {"Service": "states.amazonaws.com"}
+    assert trust["Condition"]["ArnEquals"] == {"aws:SourceArn": [machine]}
+
+
+def test_what_invokes_a_function_by_its_resource_policy_is_one_rule_or_one_path(told: Told):
+    permissions = {each["principal"]: each for each in registered(told, "aws:lambda/permission:Permission")}
+    assert permissions.keys() == {"events.amazonaws.com", "apigateway.amazonaws.com"}
+    assert all(each["sourceAccount"] == "000000000000" for each in permissions.values())
+    assert ":rule/" in permissions["events.amazonaws.com"]["sourceArn"]
+    assert permissions["apigateway.amazonaws.com"]["sourceArn"].endswith("/$default/GET/machines*")
