@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from handlers.stores.model_registry import ModelRegistry
 from infra.local.signed_http import request
@@ -12,6 +14,7 @@ from tests import http_contract
 from tests.emulator.conftest import Told
 from tests.emulator.waiting import eventually
 from tests.handlers.model_bundles import small_bundle
+from tests.http_requests import Request, arbitrary
 
 LIST, GET = "GET /machines", "GET /machines/{machine_id}"
 
@@ -60,6 +63,29 @@ def test_each_documented_path_answers_as_documented(told: Told, ask: Ask, served
 def test_what_cannot_be_answered_is_a_documented_problem(ask: Ask, served: str):
     assert ask(GET, "/machines/NOBODY")[1]["error"] == "UNKNOWN_MACHINE"
     assert ask(LIST, "/machines?limit=0")[1]["error"] == "BAD_REQUEST"
+
+
+def can_be_sent(request: Request) -> bool:
+    """What is neither another path than the route's nor text that no URL holds."""
+    return all(
+        value.strip("./") and not {"/", "\\"} & set(value) and value.isprintable() for value in request.path.values()
+    ) and all(text.isprintable() for pair in request.query.items() for text in pair)
+
+
+# The answers of functions are fuzzed in tests/handlers; this is about what API Gateway makes of requests on their way.
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(
+    made_up=st.one_of(arbitrary(route, machine_ids=["PUMP-A01"]) for route in http_contract.ROUTES).filter(can_be_sent)
+)
+def test_whatever_is_asked_is_answered_as_documented(ask: Ask, made_up: Request):
+    status, document = ask(made_up.route, made_up.target(), body=made_up.body)
+    assert status < 500 or document["error"] == "NO_MODEL"
 
 
 @pytest.mark.parametrize("route", http_contract.ROUTES)

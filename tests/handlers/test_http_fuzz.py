@@ -1,0 +1,86 @@
+"""The functions behind the HTTP API take whatever is sent: no crash, and no answer that is not documented.
+
+HTTP_FUZZ_EXAMPLES=20000 makes the run as long as one likes; without it, it takes some seconds.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.stores import clients
+from handlers.stores.lake import DataLake
+from handlers.stores.model_registry import ModelRegistry
+from tests import http_contract
+from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.test_models import NEW, WORN, offer, serve
+from tests.http_requests import Request, arbitrary, documented
+
+FUNCTIONS = {"GET /machines": "inference", "GET /machines/{machine_id}": "inference"}
+MACHINES = ["FRESH", "OLD", "SILENT", "EARLIER-SCHEMA"]
+EXAMPLES = int(os.environ.get("HTTP_FUZZ_EXAMPLES", "100"))
+
+Send = Callable[[Request], tuple[int, Any]]
+fuzzed = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    # The stack that a test gets is read by its examples, which therefore may share it.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+@pytest.fixture
+def fleet(aws) -> None:
+    offer("FRESH", WORN)
+    offer("OLD", NEW, at=datetime.now(UTC) - timedelta(days=2))
+    offer("SILENT", {"vibration_count_1h": 0.0})
+    offer("EARLIER-SCHEMA", {"vibration_rms_1h": 3.0})
+
+
+@pytest.fixture
+def send(fleet, deploy, document) -> Send:
+    """Send a request to the function behind its route; what it answers must be as documented, and no 500."""
+    functions = {name: deploy(name) for name in set(FUNCTIONS.values())}
+    template = document("http_api_request")
+
+    def sent(request: Request) -> tuple[int, Any]:
+        answer = functions[FUNCTIONS[request.route]](request.event(template))
+        body = json.loads(answer["body"])
+        http_contract.check(request.route, answer["statusCode"], answer["headers"]["content-type"], body)
+        assert answer["statusCode"] < 500 or body["error"] == "NO_MODEL"
+        return answer["statusCode"], body
+
+    return sent
+
+
+def of_any_route(requests: Callable[..., st.SearchStrategy[Request]]) -> st.SearchStrategy[Request]:
+    return st.one_of(requests(route, machine_ids=MACHINES) for route in http_contract.ROUTES)
+
+
+@pytest.fixture
+def model(aws) -> None:
+    serve(ModelRegistry(DataLake(clients.s3(), BUCKET)))
+
+
+@fuzzed
+@given(request=of_any_route(arbitrary))
+def test_whatever_is_asked_is_answered_as_documented(model, send: Send, request: Request):
+    send(request)
+
+
+@fuzzed
+@given(request=of_any_route(arbitrary))
+def test_whatever_is_asked_without_a_model_is_answered_as_documented(send: Send, request: Request):
+    status, _ = send(request)
+    assert status >= 400 or not request.route.startswith("GET")
+
+
+@fuzzed
+@given(request=of_any_route(documented))
+def test_what_is_asked_as_documented_is_never_called_a_bad_request(model, send: Send, request: Request):
+    assert send(request)[0] in {200, 404}
