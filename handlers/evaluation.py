@@ -6,7 +6,8 @@ from io import BytesIO
 from typing import Any
 
 import polars as pl
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
@@ -14,12 +15,15 @@ from handlers import settings
 from handlers.settings import RegistrySettings
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from handlers.training_set import IS_HELD_OUT, Execution, rows_key
+from mlops_core.model_bundle import ModelBundle
 from mlops_core.modelling.json_records import canonical_json
+from mlops_core.modelling.model_errors import BundleError
 from mlops_core.modelling.training_set import judge_challenger
 
 logger = Logger()
+metrics = Metrics()
 
 
 class EvaluationEvent(BaseModel):
@@ -29,23 +33,29 @@ class EvaluationEvent(BaseModel):
     version: str
 
 
+@metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
     """Compare a version with the champion; returns whether to promote it, why, and whom it was judged against.
 
-    Raises UnjudgeableError, HeldOutRunsError and others of `compare_models`.
+    Raises UnjudgeableError, HeldOutRunsError and others of `compare_models`; BundleError where the version is damaged.
     """
+    metrics.add_metric("Judgements", MetricUnit.Count, 1)
     request = EvaluationEvent.model_validate(event)
     registry = ModelRegistry(_lake())
     stored = registry.champion()
     against = stored.champion.version if stored else None
+    challenger = registry.load(request.version)
     if against == request.version:
         return {"promote": False, "reason": "The same data gave the champion again.", "against": against}
     rows = pl.read_parquet(BytesIO(_lake().read(rows_key(request.execution))))
+    champion, refused = _verified(registry, against) if against else (None, None)
+    metrics.add_metric("ModelsRefused", MetricUnit.Count, 0 if refused is None else 1)
     verdict = judge_challenger(
-        registry.load(request.version),
-        registry.load(against) if against else None,
+        challenger,
+        champion,
         rows.filter(pl.col(IS_HELD_OUT)).drop(IS_HELD_OUT),
+        refused=refused,
     )
     _lake().create(f"training/{request.execution}/verdict-{request.version}-{against}.json", canonical_json(verdict))
     logger.info("Model judged", extra={"version": request.version, "reason": verdict.reason})
@@ -55,6 +65,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         "against": against,
         "figures": asdict(verdict.challenger),
     }
+
+
+def _verified(registry: ModelRegistry, version: str) -> tuple[ModelBundle | None, str | None]:
+    """Return the champion, or why it is refused: one that serves nowhere must not keep a good model from serving."""
+    try:
+        return registry.load(version), None
+    except (BundleError, UnknownModelError) as error:
+        logger.error("The champion is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400
+        return None, error.message
 
 
 @cache

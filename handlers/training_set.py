@@ -94,6 +94,7 @@ def _features(*, since: datetime, until: datetime) -> pl.DataFrame:
     frames = [pl.read_parquet(BytesIO(body)) for body in _lake().read_all(keys)]
     if not frames:
         raise UntrainableError(UntrainableReason.NO_ROWS, "no features are stored", "Has processing run yet?")
-    # Diagonal: a channel that was added later is null before.
-    features = pl.concat(frames, how="diagonal")
+    # Diagonal: a channel that was added later is null before. What the newest partition lacks is no longer computed: a
+    # model that learned from it could not serve.
+    features = pl.concat(frames, how="diagonal").select(frames[-1].columns)
     return features.filter(pl.col("window_end").is_between(since, until))

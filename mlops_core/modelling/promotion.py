@@ -7,8 +7,8 @@ A challenger is promoted when, on the same held-out runs,
 3. nothing that people rely on gets much worse: event recall at the alarm precision by more than 0.05, median lead time
    by more than a tenth, Brier score by more than a twentieth.
 
-Without a champion, or with one that cannot be compared (it reads other features, or looks ahead another time), the
-first condition decides.
+Without a champion, or with one that cannot be compared (it is damaged, reads other features, or looks ahead another
+time), the first condition decides.
 """
 
 from dataclasses import dataclass
@@ -55,10 +55,13 @@ def compare_models(
     champion: ModelBundle | None,
     held_out: pl.DataFrame,
     *,
+    refused: str | None = None,
     seed: int = 0,
     resamples: int = 400,
 ) -> Verdict:
     """Judge both models on the same labelled rows, of runs that neither has learned from.
+
+    refused: why there is a champion that cannot be given here: it is no model that may serve.
 
     Raises:
         HeldOutRunsError: one of them has learned from some of these runs.
@@ -72,7 +75,7 @@ def compare_models(
             f"at least {new.pr_auc_low:.3f}; a guess reaches {new.base_rate:.3f})."
         )
         return Verdict(promote=False, reason=reason, challenger=new, champion=None, probability_better=None)
-    obstacle = _obstacle(challenger, champion, held_out)
+    obstacle = f"the champion is refused ({refused})" if refused else _obstacle(challenger, champion, held_out)
     if champion is None or obstacle:
         reason = f"Promoted: {obstacle}, and PR-AUC {new.pr_auc:.3f} is well above a guess ({new.base_rate:.3f})."
         return Verdict(promote=True, reason=reason, challenger=new, champion=None, probability_better=None)

@@ -58,14 +58,18 @@ def split_training_set(
     return TrainingSet(split.known, split.later, f"runs that began after {split.at:%Y-%m-%d %H:%M} UTC are held out")
 
 
-def judge_challenger(challenger: ModelBundle, champion: ModelBundle | None, held_out: pl.DataFrame) -> Verdict:
+def judge_challenger(
+    challenger: ModelBundle, champion: ModelBundle | None, held_out: pl.DataFrame, *, refused: str | None = None
+) -> Verdict:
     """Compare two models on those held-out runs that neither has learned from.
+
+    refused: why the champion cannot be given: one that cannot be verified counts as none.
 
     Raises HeldOutRunsError where the challenger has learned from some, and whatever `compare_models` raises.
     """
     if champion is not None:
         held_out = _unlearned(champion, held_out)
-    return compare_models(challenger, champion, held_out)
+    return compare_models(challenger, champion, held_out, refused=refused)
 
 
 def _unlearned(champion: ModelBundle, held_out: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,157 @@
+"""From stored features to a champion: the steps of training, one after the other."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+
+import polars as pl
+import pytest
+
+from handlers.stores import clients
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.lake import DataLake
+from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
+from handlers.stores.partitions import encode_parquet
+from mlops_core.labels import LABELS
+from mlops_core.modelling.model_errors import CorruptBundleError, UntrainableError
+from mlops_core.telemetry import FailureEvent
+from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.model_bundles import small_bundle
+from tests.unit.degrading_fleet import START, degrading_fleet
+
+AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
+STARTED = {"execution": "run-1", "started_at": (START + timedelta(days=40)).isoformat()}
+BUNDLE, OTHER = small_bundle(1), small_bundle(2)
+
+
+@pytest.fixture
+def registry(aws) -> ModelRegistry:
+    return ModelRegistry(DataLake(clients.s3(), BUCKET))
+
+
+@pytest.fixture
+def history(aws) -> pl.DataFrame:
+    """Offline features, and the failures that the platform heard of."""
+    rows = degrading_fleet(runs=1, unfinished=False)
+    by_hour = rows.drop(list(LABELS)).group_by(pl.col("window_end").dt.truncate("1d").alias("day"))
+    for (day,), features in by_hour:
+        key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard=00.parquet"
+        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=encode_parquet(features.drop("day", strict=False)))
+    labels = LabelHistory(clients.dynamodb(), "label-history")
+    for machine_id, end, hours in (
+        rows.group_by("machine_id").last().select("machine_id", "window_end", "rul_hours").iter_rows()
+    ):
+        failed = end + timedelta(hours=hours)
+        labels.record(
+            FailureEvent(
+                machine_id=machine_id, event_timestamp=failed, event_code="WEAR", measured_value=12.0, threshold=11.2,
+                received_at=failed,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def serve(registry, bundle=BUNDLE):
+    registry.store(bundle)
+    return registry.promote(bundle.version, after=registry.champion(), at=AT, reason="a test")
+
+
+def damage(aws, version):
+    aws.s3.put_object(Bucket=BUCKET, Key=f"models/{version}/life.txt", Body=b"tree")
+
+
+def test_the_steps_train_judge_and_promote_a_model_and_the_same_data_give_the_champion_again(
+    deploy, history, registry, aws
+):
+    told = deploy("training_set")(STARTED)
+    assert (told["machines"], told["failures"], told["rule"]) == (8, 8, "2 machines are held out")
+    assert told["rows"] + told["held_out_rows"] == history.height
+    version = deploy("training")(STARTED)["version"]
+    verdict = deploy("evaluation")(STARTED | {"version": version})
+    assert (verdict["promote"], verdict["against"]) == (True, None)
+    event = {"version": version, "reason": verdict["reason"], "against": None}
+    promote = deploy("promotion")
+    assert promote(event) == {"version": version, "sequence": 1}
+    assert promote(event) == {"version": version, "sequence": 1}  # its first answer was lost
+    assert registry.champion().champion.version == version
+    again = deploy("evaluation")(STARTED | {"version": deploy("training")(STARTED)["version"]})
+    assert (again["promote"], again["against"]) == (False, version)
+    (stored,) = [body for key, body in aws.objects("training/").items() if "verdict" in key]
+    assert json.loads(stored)["reason"] == verdict["reason"]
+
+
+def test_a_step_that_is_tried_again_keeps_the_rows_that_the_first_attempt_wrote(deploy, history, aws):
+    build = deploy("training_set")
+    build(STARTED)
+    rows = aws.objects("training/")
+    aws.s3.delete_object(Bucket=BUCKET, Key=next(iter(aws.objects("processed/features/"))))
+    build(STARTED)
+    assert aws.objects("training/") == rows
+
+
+def test_what_was_not_known_when_the_execution_began_is_not_learned_from(deploy, history, aws):
+    early = START + timedelta(hours=30)
+    with pytest.raises(UntrainableError, match="NO_POSITIVES"):
+        deploy("training_set")(STARTED | {"started_at": early.isoformat()})
+
+
+def test_no_data_and_no_failures_are_refused_and_the_champion_stays(deploy, registry):
+    champion = serve(registry)
+    with pytest.raises(UntrainableError, match="NO_ROWS"):
+        deploy("training_set")(STARTED)
+    assert registry.champion() == champion
+
+
+def test_a_promotion_judged_against_a_model_that_serves_no_longer_is_refused(deploy, registry):
+    serve(registry)
+    registry.store(OTHER)
+    with pytest.raises(ChampionMovedError):
+        deploy("promotion")({"version": OTHER.version, "reason": "late", "against": None})
+    assert registry.champion().champion.version == BUNDLE.version
+
+
+def test_a_damaged_champion_counts_as_none_and_says_so(deploy, history, registry, aws, counters):
+    champion = serve(registry)
+    deploy("training_set")(STARTED)
+    version = deploy("training")(STARTED)["version"]
+    damage(aws, BUNDLE.version)
+    counters()
+    verdict = deploy("evaluation")(STARTED | {"version": version})
+    assert (verdict["promote"], verdict["against"]) == (True, BUNDLE.version)
+    assert verdict["reason"].startswith("Promoted: the champion is refused (life.txt")
+    assert counters()["ModelsRefused"] == 1
+    event = {name: verdict[name] for name in ("reason", "against")} | {"version": version}
+    assert deploy("promotion")(event)["sequence"] == len(champion.champion.promotions) + 1
+    assert registry.champion().champion.version == version
+
+
+def test_a_champion_whose_files_are_gone_counts_as_none(deploy, history, registry, aws):
+    serve(registry)
+    deploy("training_set")(STARTED)
+    version = deploy("training")(STARTED)["version"]
+    for key in aws.objects(f"models/{BUNDLE.version}/"):
+        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    reason = deploy("evaluation")(STARTED | {"version": version})["reason"]
+    assert reason.startswith(f"Promoted: the champion is refused (There is no model {BUNDLE.version}")
+
+
+def test_a_champion_that_is_trained_again_and_is_damaged_is_an_error_and_not_the_same_once_more(
+    deploy, history, registry, aws
+):
+    deploy("training_set")(STARTED)
+    version = deploy("training")(STARTED)["version"]
+    registry.promote(version, after=None, at=AT, reason="the first")
+    damage(aws, version)
+    with pytest.raises(CorruptBundleError):
+        deploy("evaluation")(STARTED | {"version": version})
+
+
+def test_features_that_are_no_longer_computed_are_not_learned_from(deploy, history, aws):
+    oldest = next(iter(aws.objects("processed/features/")))
+    longer = pl.read_parquet(BytesIO(aws.objects("processed/features/")[oldest])).with_columns(
+        pl.lit(60.0).alias("vibration_mean_72h")
+    )
+    aws.s3.put_object(Bucket=BUCKET, Key=oldest, Body=encode_parquet(longer))
+    assert deploy("training_set")(STARTED)["rows"] > 0
+    (rows,) = aws.objects("training/").values()
+    assert "vibration_mean_72h" not in pl.read_parquet(BytesIO(rows)).columns
