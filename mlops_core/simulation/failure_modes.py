@@ -6,7 +6,8 @@ one mode do not look alike.
 
 The vibration limit is the boundary of evaluation zone D of the original system (11.2 mm/s; ISO 20816-3 for large
 machines on flexible foundations has 11.0). The shapes follow the P-F curve of reliability-centred maintenance (Moubray,
-"RCM II", 1997, chapter 7): no symptom before the onset P, growth from there to functional failure F.
+"RCM II", 1997, chapter 7): no symptom before the onset P, growth from there to functional failure F, faster towards
+the end in every mode: loose parts loosen others, heat spoils the lubricant that should carry it away.
 """
 
 import math
@@ -72,7 +73,7 @@ IMBALANCE = FailureMode(
     threshold=VIBRATION_LIMIT_MM_S,
     end_excess=(0.02, 0.4),
     onset=(0.0, 0.4),
-    linear_share=(0.3, 0.9),
+    linear_share=(0.1, 0.5),
     side_gain=(0.0, 3.0),
     load_sensitivity=1.5,
 )
@@ -84,7 +85,7 @@ OVERHEATING = FailureMode(
     threshold=TEMPERATURE_LIMIT_CELSIUS,
     end_excess=(0.01, 0.2),
     onset=(0.05, 0.5),
-    linear_share=(0.2, 0.8),
+    linear_share=(0.1, 0.5),
     side_gain=(0.2, 2.0),
     load_sensitivity=0.8,
 )
