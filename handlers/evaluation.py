@@ -21,6 +21,7 @@ from mlops_core.model_bundle import ModelBundle
 from mlops_core.modelling.json_records import canonical_json
 from mlops_core.modelling.model_errors import BundleError
 from mlops_core.modelling.training_set import judge_challenger
+from mlops_core.storage.lake_keys import TRAINING_PREFIX
 
 logger = Logger()
 metrics = Metrics()
@@ -31,6 +32,11 @@ class EvaluationEvent(BaseModel):
 
     execution: Execution
     version: str
+
+
+def verdict_key(execution: str, version: str, against: str | None) -> str:
+    """Return the key of the verdict on a version, judged against that champion."""
+    return f"{TRAINING_PREFIX}{execution}/verdict-{version}-{against}.json"
 
 
 @metrics.log_metrics
@@ -57,7 +63,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         rows.filter(pl.col(IS_HELD_OUT)).drop(IS_HELD_OUT),
         refused=refused,
     )
-    _lake().create(f"training/{request.execution}/verdict-{request.version}-{against}.json", canonical_json(verdict))
+    _lake().create(verdict_key(request.execution, request.version, against), canonical_json(verdict))
     logger.info("Model judged", extra={"version": request.version, "reason": verdict.reason})
     return {
         "promote": verdict.promote,

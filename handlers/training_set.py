@@ -23,6 +23,7 @@ from mlops_core.labels import label_features
 from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
 from mlops_core.modelling.training_set import split_training_set
 from mlops_core.schema import FAILURES
+from mlops_core.storage.lake_keys import TRAINING_PREFIX
 
 logger = Logger()
 
@@ -41,7 +42,7 @@ class TrainingSetEvent(BaseModel):
 
 def rows_key(execution: str) -> str:
     """Return the key of an execution's labelled rows."""
-    return f"training/{execution}/rows.parquet"
+    return f"{TRAINING_PREFIX}{execution}/rows.parquet"
 
 
 @logger.inject_lambda_context

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from infra.account import current_account
 from infra.bucket import PrivateBucket
 from infra.policies import Statement
-from mlops_core.storage.lake_keys import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX
+from mlops_core.storage.lake_keys import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, TRAINING_PREFIX
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
@@ -17,6 +17,7 @@ _ABANDONED_UPLOAD_DAYS = 7
 _NONCURRENT_DAYS = 30
 _INFREQUENT_ACCESS_DAYS = 90
 _ACCESS_LOG_DAYS = 400
+_TRAINING_DAYS = 90  # as long as Step Functions keeps the execution that they belong to; what was decided is in models/
 
 
 class DataLakeArgs(TypedDict):
@@ -119,6 +120,7 @@ def _lake_rules(args: DataLakeArgs) -> list[Rule]:
         # Failure events are the labels of the readings: the two are kept for as long as each other.
         *(_expiration(prefix, raw_days) for prefix in (RAW_PREFIX, EVENTS_PREFIX) if raw_days),
         *([_expiration(QUARANTINE_PREFIX, quarantine_days)] if quarantine_days else []),
+        _expiration(TRAINING_PREFIX, _TRAINING_DAYS),
     ]
     if raw_days == 0 or raw_days > _INFREQUENT_ACCESS_DAYS:
         rules.append(

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account, current_account
-from infra.naming import access_log_group_name, log_group_name, namespace
+from infra.naming import access_log_group_name, execution_log_group_name, log_group_name, namespace
 from infra.policies import Statement, document
 
 
@@ -58,6 +58,7 @@ def _key_policy(account: Account) -> list[Statement]:
     our_log_groups = [
         account.arn("logs", f"log-group:{log_group_name('*')}"),
         account.arn("logs", f"log-group:{access_log_group_name('*')}"),
+        account.arn("logs", f"log-group:{execution_log_group_name('*')}"),
     ]
     return [
         Statement(

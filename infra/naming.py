@@ -42,3 +42,8 @@ def default_tags(owner: str, extra: dict[str, str]) -> dict[str, str]:
 def access_log_group_name(api: str) -> str:
     """Log group of an API's access log."""
     return f"/aws/apigateway/{namespace()}-{api}"
+
+
+def execution_log_group_name(state_machine: str) -> str:
+    """Log group of a state machine's executions, under the prefix that AWS keeps for logs that a service delivers."""
+    return f"/aws/vendedlogs/states/{namespace()}-{state_machine}"

@@ -1,32 +1,18 @@
 """How models are made: four functions, the state machine that runs them one after the other, and its schedule."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.account import current_account
+from infra.account import Account, current_account
 from infra.function import FunctionDefaults, PythonFunction
-from infra.naming import namespace
+from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
 from infra.setting_types import FunctionName
-
-# What the same input would end in again, by the class of the exception.
-_TERMINAL = (
-    "UntrainableError",
-    "UnjudgeableError",
-    "HeldOutRunsError",
-    "FeatureMismatchError",
-    "IncompleteBundleError",
-    "CorruptBundleError",
-    "SwappedBundleError",
-    "UnsupportedBundleError",
-    "UnknownModelError",
-    "InvalidEnvironmentError",
-    "ValidationError",
-)
+from infra.training_steps import training_definition
 
 
 class TrainingArgs(TypedDict):
@@ -74,6 +60,8 @@ class Training(pulumi.ComponentResource):
 
     steps: Mapping[str, PythonFunction]
     state_machine_arn: pulumi.Output[str]
+    log_group_name: pulumi.Output[str]
+    """The log of executions: every state with what went in and came out."""
     schedule: FunctionSchedule
 
     def __init__(self, name: str, args: TrainingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -166,17 +154,18 @@ class Training(pulumi.ComponentResource):
         return allow(sid, ["s3:ListBucket"], [self._args["bucket_arn"]], {"StringLike": {"s3:prefix": [prefix]}})
 
     def _make_state_machine(self) -> aws.sfn.StateMachine:
-        name, key = self._name, self._functions.get("kms_key_arn")
+        name = self._name
         child = pulumi.ResourceOptions(parent=self)
         account = current_account(self)
         physical = f"{namespace()}-{name}"
         functions = {step: function.arn for step, function in self.steps.items()}
-        statements = [
-            allow("RunSteps", ["lambda:InvokeFunction"], list(functions.values())),
-            allow("TellPeople", ["sns:Publish"], [self._args["notice_topic_arn"]]),
-        ]
-        if key is not None:
-            statements.append(use_key(key))
+        logs = aws.cloudwatch.LogGroup(
+            f"{name}-executions",
+            name=execution_log_group_name(name),
+            retention_in_days=self._functions.get("log_retention_days", 30),
+            kms_key_id=self._functions.get("kms_key_arn"),
+            opts=child,
+        )
         role = aws.iam.Role(
             f"{name}-role",
             assume_role_policy=trust(
@@ -184,87 +173,55 @@ class Training(pulumi.ComponentResource):
             ),
             opts=child,
         )
+        statements = self._state_machine_statements(functions, account)
         policy = aws.iam.RolePolicy(f"{name}-policy", role=role.name, policy=document(statements), opts=child)
+        self.log_group_name = logs.name
         return aws.sfn.StateMachine(
             name,
             name=physical,
             role_arn=role.arn,
             type="STANDARD",
-            definition=compact_json(_definition(functions, self._args["notice_topic_arn"])),
+            definition=compact_json(training_definition(functions, self._args["notice_topic_arn"])),
+            logging_configuration={
+                "level": "ALL",
+                # Keys, versions, figures and reasons: no reading passes between the steps.
+                "include_execution_data": True,
+                "log_destination": pulumi.Output.concat(logs.arn, ":*"),
+            },
             tracing_configuration={"enabled": self._functions.get("tracing", False)},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
+    def _state_machine_statements(
+        self, functions: Mapping[str, pulumi.Output[str]], account: Account
+    ) -> list[Statement]:
+        statements = [
+            allow("RunSteps", ["lambda:InvokeFunction"], list(functions.values())),
+            allow("TellPeople", ["sns:Publish"], [self._args["notice_topic_arn"]]),
+            # None of these has a resource to name; they are what Step Functions needs to deliver a log at all.
+            allow("DeliverLog", _LOG_DELIVERY, ["*"], {"StringEquals": {"aws:RequestedRegion": account.region}}),
+        ]
+        if (key := self._functions.get("kms_key_arn")) is not None:
+            statements.append(use_key(key))
+        if self._functions.get("tracing", False):
+            statements.append(allow("SendTraces", _TRACING, ["*"]))
+        return statements
+
 
 _STEP_NAMES = {"training_set": "set", "training": "fit", "evaluation": "judge", "promotion": "promote"}
-
-
-def _definition(functions: Mapping[str, pulumi.Input[str]], topic: pulumi.Input[str]) -> dict[str, Any]:
-    """The state machine in Amazon States Language."""
-    execution = {"execution.$": "$$.Execution.Name"}
-    judged = {
-        "version.$": "$.training.outcome.version",
-        "reason.$": "$.evaluation.outcome.reason",
-        "against.$": "$.evaluation.outcome.against",
-    }
-    started = {**execution, "started_at.$": "$$.Execution.StartTime"}
-    states: dict[str, Any] = {
-        "BuildTrainingSet": _task(functions, "training_set", started, "Train"),
-        "Train": _task(functions, "training", execution, "Evaluate"),
-        "Evaluate": _task(
-            functions, "evaluation", {**execution, "version.$": "$.training.outcome.version"}, "IsItBetter"
-        ),
-        "IsItBetter": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.evaluation.outcome.promote", "BooleanEquals": True, "Next": "Promote"}],
-            "Default": "Rejected",
-        },
-        "Promote": _task(functions, "promotion", judged, "Promoted", {"ChampionMovedError": "Evaluate"}),
-        "Promoted": {"Type": "Succeed"},
-        "Rejected": {"Type": "Succeed"},
-        "Notify": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::sns:publish",
-            "Parameters": {
-                "TopicArn": topic,
-                "Subject": "No new model could be made",
-                "Message.$": "States.Format('{}: {}', $.failure.Error, $.failure.Cause)",
-                "MessageAttributes": {"about": {"DataType": "String", "StringValue": "training"}},
-            },
-            "ResultPath": None,
-            "Retry": [_again(3)],
-            "Next": "Failed",
-        },
-        "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
-    }
-    return {"StartAt": "BuildTrainingSet", "TimeoutSeconds": 7200, "States": states}
-
-
-def _task(
-    functions: Mapping[str, pulumi.Input[str]],
-    step: str,
-    payload: Mapping[str, str],
-    following: str,
-    caught: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    special = [{"ErrorEquals": [error], "Next": state, "ResultPath": None} for error, state in (caught or {}).items()]
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Parameters": {"FunctionName": functions[step], "Payload": payload},
-        "ResultSelector": {"outcome.$": "$.Payload"},
-        "ResultPath": f"$.{step}",
-        "Retry": [{"ErrorEquals": [*_TERMINAL, *(caught or ())], "MaxAttempts": 0}, _again(2)],
-        "Catch": [*special, {"ErrorEquals": ["States.ALL"], "Next": "Notify", "ResultPath": "$.failure"}],
-        "Next": following,
-    }
-
-
-def _again(attempts: int) -> dict[str, Any]:
-    return {
-        "ErrorEquals": ["States.ALL"],
-        "IntervalSeconds": 5,
-        "BackoffRate": 2,
-        "JitterStrategy": "FULL",
-        "MaxAttempts": attempts,
-    }
+_LOG_DELIVERY = (
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+)
+_TRACING = (
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+)

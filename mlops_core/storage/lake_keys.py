@@ -9,6 +9,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     processed/buckets/date=YYYY-MM-DD/hour=HH/shard=NN.parquet     statistics, by the hour in which they begin
     processed/features/date=YYYY-MM-DD/hour=HH/shard=NN.parquet    feature rows, by the hour of their window end
     processed/checkpoint.json
+    training/<execution>/...                                       what one training learned from and how it was judged
 """
 
 import re
@@ -26,6 +27,7 @@ __all__ = [
     "MAXIMUM_SHARDS",
     "QUARANTINE_PREFIX",
     "RAW_PREFIX",
+    "TRAINING_PREFIX",
     "Partition",
     "RawObject",
     "buckets_key",
@@ -42,6 +44,7 @@ CHECKPOINT_KEY: Final = "processed/checkpoint.json"
 RAW_PREFIX: Final = "raw/"
 EVENTS_PREFIX: Final = "events/"
 QUARANTINE_PREFIX: Final = "quarantine/"
+TRAINING_PREFIX: Final = "training/"
 
 # Two digits in a key.
 MAXIMUM_SHARDS: Final = 100

@@ -141,6 +141,12 @@ DEV = {
             {f"{FUNCTIONS}:training-{step}-0a1b2c" for step in ("set", "fit", "judge", "promote")},
         ),
         "TellPeople": TELL_PEOPLE,
+        "DeliverLog": (
+            {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
+            | {f"logs:{action}" for action in ("ListLogDeliveries", "DescribeLogGroups")}
+            | {f"logs:{verb}" for verb in ("PutResourcePolicy", "DescribeResourcePolicies")},
+            {"*"},
+        ),
     },
     "training-schedule-policy": {
         "StartExecution": ({"states:StartExecution"}, {STATE_MACHINE}),
@@ -198,6 +204,8 @@ def test_a_key_and_traces_add_one_statement_each(evaluated):
         added = {"UseEncryptionKey": use_key}
         if f"{name.removesuffix('policy')}role-0a1b2c" in functions:
             added["SendTraces"] = traces
+        if name == "training-policy":  # a state machine decides on sampling too
+            added["SendTraces"] = (traces[0] | {"xray:GetSamplingRules", "xray:GetSamplingTargets"}, {"*"})
         assert {sid: statement[sid] for sid in statement.keys() - DEV[name].keys()} == added
 
 
@@ -206,12 +214,17 @@ def test_nothing_is_allowed_by_wildcard_but_what_aws_cannot_name(evaluated, stac
     for policy, by_sid in granted(evaluated(stack)).items():
         for sid, (actions, resources) in by_sid.items():
             assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action) for action in actions), (policy, sid)
-            if sid != "SendTraces":
+            if sid not in {"SendTraces", "DeliverLog"}:
                 # Only what is named at run time ends in a wildcard: objects below a prefix, streams of one log group.
                 assert all(re.fullmatch(r"[^*]+(/\*|/\*/\*|:log-stream:\*)?", resource) for resource in resources), (
                     policy,
                     sid,
                 )
+
+
+def test_the_delivery_of_execution_logs_which_names_no_resource_is_limited_to_the_region(evaluated):
+    policy = evaluated("prod").of("RolePolicy")["training-policy"].inputs["policy"]
+    assert statements(policy)["DeliverLog"]["Condition"] == {"StringEquals": {"aws:RequestedRegion": REGION}}
 
 
 def test_no_action_is_repeated_on_the_same_resource(evaluated):
@@ -296,7 +309,7 @@ def test_the_key_is_open_to_our_account_our_logs_and_our_alarms_alone(evaluated)
     }
     ours = [
         f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/{service}/mlops-industrial-prod-*"
-        for service in ("lambda", "apigateway")
+        for service in ("lambda", "apigateway", "vendedlogs/states")
     ]
     assert policy["EncryptLogs"]["Condition"] == {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ours}}
     assert policy["LetAlarmsReachTheirTopic"]["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}

@@ -146,7 +146,9 @@ def test_logs_are_kept_for_as_long_as_configured_and_a_year_unless_it_is(evaluat
     for evaluation, days in ((evaluated("dev"), 365), (evaluate_stack(config={"logRetentionDays": 7}), 7)):
         groups = evaluation.of("cloudwatch/logGroup:LogGroup").values()
         functions = evaluation.of("lambda/function:Function")
-        assert [group.inputs["retentionInDays"] for group in groups] == [days] * (len(functions) + 1)  # and the API's
+        assert [group.inputs["retentionInDays"] for group in groups] == [days] * (
+            len(functions) + 2
+        )  # API, state machine
 
 
 def test_production_encrypts_everything_with_a_key_of_its_own(evaluated):

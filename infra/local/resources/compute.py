@@ -38,6 +38,14 @@ def _layer(created: Created) -> dict[str, Any]:
     }
 
 
+def _state_machine_inputs(inputs: Values) -> dict[str, Any]:
+    """The provider takes one log destination as text, the API a list of them."""
+    logging = dict(inputs.get("loggingConfiguration") or {})
+    if destination := logging.pop("logDestination", None):
+        logging["destinations"] = [{"cloudWatchLogsLogGroup": {"logGroupArn": destination}}]
+    return {**inputs, "loggingConfiguration": logging or None}
+
+
 def _mapping(created: Created) -> dict[str, Any]:
     uuid = created.response["UUID"]
     return {"id": uuid, "uuid": uuid, "functionArn": created.response["FunctionArn"]}
@@ -102,6 +110,7 @@ KINDS: Mapping[str, Kind] = {
         "create_state_machine",
         lambda created: {"id": created.response["stateMachineArn"], "arn": created.response["stateMachineArn"]},
         named="name",
+        reshape=_state_machine_inputs,
     ),
     "aws:apigatewayv2/api:Api": Kind("apigatewayv2", "create_api", _api, named="name"),
     "aws:apigatewayv2/integration:Integration": Kind(

@@ -1,0 +1,134 @@
+"""The state machine of training in Amazon States Language: four steps, and a way out that tells people why.
+
+BuildTrainingSet -> Train -> Evaluate -> IsItBetter -> Promote -> Promoted
+|               |        |  ^          |            |
+|               |        |  +----------|------------+ another promotion came first: judge against that one
+v               v        v             v
+IsThereAMessage -> (ReadError -> TakeMessage | TakeCause) -> Notify -> Failed          Rejected
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+# What the same input would end in again, by the class of the exception.
+_TERMINAL = (
+    "UntrainableError",
+    "UnjudgeableError",
+    "HeldOutRunsError",
+    "FeatureMismatchError",
+    "IncompleteBundleError",
+    "CorruptBundleError",
+    "SwappedBundleError",
+    "UnsupportedBundleError",
+    "UnknownModelError",
+    "MalformedObjectError",
+    "InvalidEnvironmentError",
+    "ValidationError",
+)
+
+
+def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulumi.Input[str]) -> dict[str, Any]:
+    """Return the definition over the steps' function ARNs; `topic` is told of what fails for good.
+
+    A step is tried again unless its error says that it would end the same. A promotion that lost a race is judged
+    again, against the winner.
+    """
+    execution = {"execution.$": "$$.Execution.Name"}
+    judged = {
+        "version.$": "$.training.outcome.version",
+        "reason.$": "$.evaluation.outcome.reason",
+        "against.$": "$.evaluation.outcome.against",
+    }
+    started = {**execution, "started_at.$": "$$.Execution.StartTime"}
+    states: dict[str, Any] = {
+        "BuildTrainingSet": _task(functions, "training_set", started, "Train"),
+        "Train": _task(functions, "training", execution, "Evaluate"),
+        "Evaluate": _task(
+            functions, "evaluation", {**execution, "version.$": "$.training.outcome.version"}, "IsItBetter"
+        ),
+        "IsItBetter": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.evaluation.outcome.promote", "BooleanEquals": True, "Next": "Promote"}],
+            "Default": "Rejected",
+        },
+        "Promote": _task(functions, "promotion", judged, "Promoted", {"ChampionMovedError": "Evaluate"}),
+        "Promoted": {"Type": "Succeed"},
+        "Rejected": {"Type": "Succeed"},
+        **_tell_why(topic),
+        "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
+    }
+    return {"StartAt": "BuildTrainingSet", "TimeoutSeconds": 7200, "States": states}
+
+
+def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:
+    """States that tell people the message of a function's error, or the cause as it is: of a timeout, say."""
+    return {
+        "IsThereAMessage": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.failure.Cause", "StringMatches": '{*"errorMessage":*}', "Next": "ReadError"},
+            ],
+            "Default": "TakeCause",
+        },
+        "ReadError": {
+            "Type": "Pass",
+            "Parameters": {"error.$": "States.StringToJson($.failure.Cause)"},
+            "ResultPath": "$.read",
+            "Next": "TakeMessage",
+        },
+        "TakeMessage": {
+            "Type": "Pass",
+            "InputPath": "$.read.error.errorMessage",
+            "ResultPath": "$.message",
+            "Next": "Notify",
+        },
+        "TakeCause": {"Type": "Pass", "InputPath": "$.failure.Cause", "ResultPath": "$.message", "Next": "Notify"},
+        "Notify": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sns:publish",
+            "Parameters": {
+                "TopicArn": topic,
+                "Subject": "No new model could be made",
+                "Message.$": (
+                    "States.Format('{}: {} | The model that served goes on serving. | Execution {}',"
+                    " $.failure.Error, $.message, $$.Execution.Name)"
+                ),
+                "MessageAttributes": {"about": {"DataType": "String", "StringValue": "training"}},
+            },
+            "ResultPath": None,
+            "Retry": [_again(3)],
+            "Next": "Failed",
+        },
+    }
+
+
+def _task(
+    functions: Mapping[str, pulumi.Input[str]],
+    step: str,
+    payload: Mapping[str, str],
+    following: str,
+    caught: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    special = [{"ErrorEquals": [error], "Next": state, "ResultPath": None} for error, state in (caught or {}).items()]
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": functions[step], "Payload": payload},
+        "ResultSelector": {"outcome.$": "$.Payload"},
+        "ResultPath": f"$.{step}",
+        "Retry": [{"ErrorEquals": [*_TERMINAL, *(caught or ())], "MaxAttempts": 0}, _again(2)],
+        "Catch": [*special, {"ErrorEquals": ["States.ALL"], "Next": "IsThereAMessage", "ResultPath": "$.failure"}],
+        "Next": following,
+    }
+
+
+def _again(attempts: int) -> dict[str, Any]:
+    return {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": 5,
+        "BackoffRate": 2,
+        "JitterStrategy": "FULL",
+        "MaxAttempts": attempts,
+    }
