@@ -1,27 +1,26 @@
-"""The platform: settings, components, outputs.
-
-What a stack is made of is decided in infra/, and how, in Pulumi.yaml and Pulumi.<stack>.yaml.
-"""
+"""The platform: settings, components, outputs. What decides is in infra/, Pulumi.yaml and Pulumi.<stack>.yaml."""
 
 import pulumi
 
 from infra.account import tagging_provider
 from infra.data_lake import DataLake
+from infra.devices import Devices
 from infra.encryption import EncryptionKey
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
 from infra.monitoring import AlarmTopic, QueueAlarms
 from infra.naming import default_tags
+from infra.outputs import stack_outputs
 from infra.packaging import Layer
 from infra.processing import Processing
 from infra.settings import read_provider_settings, read_settings
 from infra.stack import (
     data_lake_args,
+    devices_args,
     function_defaults,
     ingestion_args,
     models,
     processing_args,
-    stack_outputs,
     target,
 )
 
@@ -41,6 +40,7 @@ layer = PythonLayer(
 )
 functions = function_defaults(settings, layer, key, alarms)
 ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions), options)
+devices = Devices("devices", devices_args(settings), options)
 processing = Processing("processing", processing_args(settings, lake, functions, ingestion), options)
 if alarms:
     QueueAlarms(
@@ -54,5 +54,5 @@ if alarms:
     )
 
 made = models(settings, lake, layer, functions, ingestion, processing, options)
-for name, value in stack_outputs(settings, lake, layer, ingestion, processing, made).items():
+for name, value in stack_outputs(settings, lake, layer, ingestion, processing, devices, made).items():
     pulumi.export(name, value)

@@ -38,13 +38,17 @@ class EmulatorStartError(RuntimeError):
 
 
 class Endpoint(BaseModel, frozen=True):
-    """Where a running emulator answers, and the credentials of its account's root user."""
+    """Where a running emulator answers, and the credentials of its account's root user.
+
+    Machines connect to ``mqtt_port`` of the same host, by MQTT over TLS with a certificate each.
+    """
 
     endpoint_url: str
     region: str = "us-east-1"
     account_id: str = "000000000000"
     access_key_id: str = "test"
     secret_access_key: str = "test"  # noqa: S105 - the emulator's fixed root credentials, not a secret
+    mqtt_port: int = 8883
     pid: int
 
     def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
@@ -104,12 +108,12 @@ class Emulator:
         temporary = self.folder / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        port = free_port()
+        port, mqtt_port = free_port(), free_port()
         command = [str(emulator_interpreter()), "-I", str(_LAUNCHER), str(lambda_interpreter())]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own launcher
                 command,
-                env=self._environment(port, temporary),
+                env=self._environment(port, mqtt_port, temporary),
                 cwd=temporary,
                 # The pipe closes when this process ends, however it ends, and the launcher stops with it.
                 stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
@@ -117,7 +121,7 @@ class Emulator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches this process, which then stops the emulator in order
             )
-        self._endpoint = Endpoint(endpoint_url=f"http://127.0.0.1:{port}", pid=self._process.pid)
+        self._endpoint = Endpoint(endpoint_url=f"http://127.0.0.1:{port}", mqtt_port=mqtt_port, pid=self._process.pid)
         self.describe({})
         try:
             self._wait_until_healthy()
@@ -135,7 +139,7 @@ class Emulator:
         document = {**self.endpoint.model_dump(), "outputs": dict(outputs)}
         (self.folder / STACK_FILE).write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
 
-    def _environment(self, port: int, temporary: Path) -> dict[str, str]:
+    def _environment(self, port: int, mqtt_port: int, temporary: Path) -> dict[str, str]:
         # Nothing of the caller's: no credentials, no proxy, no PYTHONPATH.
         return {
             "PATH": os.defpath,
@@ -148,7 +152,8 @@ class Emulator:
             "AUTH": "true" if self.enforce_iam else "false",
             "USE_SSL": "0",
             "MINISTACK_REGION": "us-east-1",
-            "IOT_MTLS_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "1",
+            "IOT_MTLS_PORT": str(mqtt_port),
             "SFTP_ENABLED": "0",
             "STOP_WITH_PARENT": "false" if self.keep else "true",
         }

@@ -31,6 +31,8 @@ def answer(token: str, arguments: Mapping[str, Any], endpoint: Endpoint) -> dict
             return {"region": endpoint.region, "id": endpoint.region, "description": "", "endpoint": ""}
         case "aws:index/getPartition:getPartition":
             return {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws", "reverseDnsPrefix": "com.amazonaws"}
+        case "aws:iot/getEndpoint:getEndpoint":
+            return {"endpointAddress": f"localhost:{endpoint.mqtt_port}", "id": "endpoint", **arguments}
         case "aws:iam/getPolicyDocument:getPolicyDocument":
             document = policy_document(arguments)
             return {"json": document, "minifiedJson": document, "id": "policy"}

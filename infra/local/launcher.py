@@ -9,17 +9,19 @@ Runs inside the emulator's own environment, so it imports the standard library a
 3. An event source mapping has its real batch size and batching window instead of 10 messages at once.
 4. A failed function reports its exception's class as ``errorType``, as Lambda does: Step Functions catches by it.
 5. A layer is unpacked once and shared by its workers (as under ``/opt``), not once for each of them.
-
 6. A request over loopback counts as one over TLS, which it stands for: bucket policies that refuse plain text hold.
+7. MQTT is served on loopback alone, and to devices that present a certificate, without which AWS serves nobody.
 
 Each patched name is asserted to exist first: another release of the emulator fails here, not quietly later.
 It stops when its standard input closes, so that it never outlives the process that started it.
 """
 
+import asyncio
 import hashlib
 import importlib
 import os
 import signal
+import ssl
 import sys
 import tempfile
 import threading
@@ -180,6 +182,28 @@ def trust_loopback(app: ModuleType) -> None:
     patch(app, "pin_request_origin", pin_as_secure)
 
 
+def serve_devices(iot: ModuleType) -> None:
+    """Bind the MQTT listener to loopback, not to every address, and have it ask for a certificate."""
+    for name in ("_mtls_server", "_mtls_loop"):
+        require(iot, name)
+    build: Callable[[], ssl.SSLContext] = require(iot, "_mtls_build_ssl_context")
+    acceptor, port = require(iot, "_MtlsAcceptor"), require(iot, "_mtls_port")
+
+    def build_strict() -> ssl.SSLContext:
+        context = build()
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    async def start() -> None:
+        if iot._mtls_server is None:  # noqa: SLF001
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(acceptor, host="127.0.0.1", port=port())
+            iot.__dict__.update(_mtls_server=server, _mtls_loop=loop)
+
+    patch(iot, "_mtls_build_ssl_context", build_strict)
+    patch(iot, "_mtls_start_locked", start)
+
+
 def stop_with_parent() -> None:
     """End this process, as SIGTERM would, once standard input reaches its end."""
 
@@ -197,12 +221,14 @@ def main(lambda_python: str) -> None:
     functions = importlib.import_module("ministack.services.lambda_svc")
     queues = importlib.import_module("ministack.services.sqs")
     scheduler = importlib.import_module("ministack.services.scheduler")
+    iot = importlib.import_module("ministack.services.iot")
     app = importlib.import_module("ministack.app")
     run_workers_on(runtime, lambda_python)
     report_error_types(runtime, functions)
     batch_as_configured(queues, functions)
     patch(scheduler, "_SCHEDULE_TICK_INTERVAL", SCHEDULER_TICK_SECONDS)
     trust_loopback(app)
+    serve_devices(iot)
     share_layers(runtime, Path(tempfile.gettempdir()) / "layers")
     sys.argv = ["ministack"]
     require(app, "main")()

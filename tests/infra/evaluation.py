@@ -96,6 +96,7 @@ class _Mocks(pulumi.runtime.Mocks):
                 "arn": f"arn:aws:iam::{ACCOUNT}:root",
             },
             "aws:index/getRegion:getRegion": {"region": REGION},
+            "aws:iot/getEndpoint:getEndpoint": {"endpointAddress": f"a1b2c3-ats.iot.{REGION}.amazonaws.com"},
         }
         return answers[args.token]
 

@@ -10,6 +10,7 @@ import pytest
 from infra.bucket import PrivateBucket
 from infra.catalogue import LakeCatalogue
 from infra.data_lake import DataLake
+from infra.devices import Devices
 from infra.encryption import EncryptionKey
 from infra.function import PythonFunction
 from infra.ingestion import Ingestion
@@ -25,7 +26,7 @@ from tests.infra.evaluation import evaluate
 
 COMPONENTS = (
     PrivateBucket, DataLake, EncryptionKey, PythonLayer, PythonFunction, FunctionSchedule, TopicRules, Ingestion,
-    LakeCatalogue, Processing, AlarmTopic, QueueAlarms,
+    LakeCatalogue, Processing, AlarmTopic, QueueAlarms, Devices,
 )  # fmt: skip
 
 

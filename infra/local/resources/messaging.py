@@ -83,6 +83,24 @@ KINDS: Mapping[str, Kind] = {
         ignore=frozenset({"tags"}),  # this API wants them as one header; the tests of the program see them
         reshape=_rule_inputs,
     ),
+    "aws:iot/policy:Policy": Kind(
+        "iot",
+        "create_policy",
+        named_outputs("iot", "policy/"),
+        named="name",
+        rename={"name": "policyName", "policy": "policyDocument"},
+    ),
+    "aws:iot/thingGroup:ThingGroup": Kind(
+        "iot",
+        "create_thing_group",
+        named_outputs("iot", "thinggroup/"),
+        named="name",
+        rename={
+            "name": "thingGroupName",
+            "properties": "thingGroupProperties",
+            "properties.description": "thingGroupDescription",
+        },
+    ),
     "aws:scheduler/scheduleGroup:ScheduleGroup": Kind(
         "scheduler", "create_schedule_group", named_outputs("scheduler", "schedule-group/"), named="name"
     ),

@@ -238,6 +238,23 @@ aws.iot.TopicRule(
     error_action={"sqs": {"queue_url": dead.url, "role_arn": rule_role.arn, "use_base64": False}},
     opts=options,
 )
+aws.iot.Policy(
+    "device-policy",
+    policy=json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": ["iot:Connect"],
+                    "Resource": ["arn:aws:iot:us-east-1:000000000000:client/${iot:Connection.Thing.ThingName}"],
+                }
+            ],
+        }
+    ),
+    opts=options,
+)
+aws.iot.ThingGroup("devices", properties={"description": "Machines"}, opts=options)
 schedule_role = aws.iam.Role("schedule-role", assume_role_policy=trust("scheduler.amazonaws.com"), opts=options)
 group = aws.scheduler.ScheduleGroup("group", opts=options)
 aws.scheduler.Schedule(
