@@ -46,7 +46,18 @@ def list_models(
     if not versions:
         print_line("There is no model yet: the training state machine makes one from stored features and failures.")
         return
-    columns = ["version", "", "learned until (UTC)", "failures", "PR-AUC", "a guess", "Brier", "alarm from", "problem"]
+    columns = [
+        "version",
+        "",
+        "learned until (UTC)",
+        "failures",
+        "PR-AUC",
+        "a guess",
+        "Brier",
+        "alarm from",
+        "right in",
+        "problem",
+    ]
     print_table(f"Models of {stack}", columns, [_row(version) for version in versions])
     moves = [[move["promoted_at"], move["version"], move["previous"], move["reason"]] for move in promotions]
     print_table("Promotions, the latest first", ["at (UTC)", "to", "from", "reason"], moves)
@@ -82,7 +93,7 @@ def show(
                 "version": version,
                 "is_champion": stored is not None and stored.champion.version == version,
                 **key_figures(bundle),
-                "alarm_precision": bundle.calibration.alarm_precision,
+                "alarm_precision_aim": bundle.calibration.alarm_precision,
                 "manifest": manifest,
                 "features": bundle.schema.names,
                 "feature_schema_sha256": bundle.schema.sha256,
@@ -148,7 +159,7 @@ def _move(
 def _row(version: "ModelVersion") -> list[object]:
     mark = "champion" if version.is_champion else ""
     if version.bundle is None:
-        return [version.version, mark, *[None] * 6, version.problem]
+        return [version.version, mark, *[None] * 7, version.problem]
     manifest, metrics = version.bundle.manifest, version.bundle.metrics
     return [
         version.version,
@@ -157,6 +168,7 @@ def _row(version: "ModelVersion") -> list[object]:
         manifest.failures,
         *(_brief(metrics.get(name)) for name in ("pr_auc", "base_rate", "brier")),
         _brief(version.bundle.calibration.alarm_threshold),
+        None if (right := metrics.get("alarm_precision")) is None else f"{right:.0%}",
         None,
     ]
 

@@ -20,7 +20,14 @@ from mlops_core.modelling.metrics import (
 from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
 from mlops_core.modelling.training_table import TrainingTable
 
-__all__ = ["FailureModel", "FailureSample", "fit_failure_model", "sample_failures"]
+__all__ = ["FailureModel", "FailureSample", "fit_failure_model", "place_alarm", "sample_failures"]
+
+LEAST_ALARM_PRECISION = 0.5
+"""Where no probability reaches the precision that alarms aim at, they must at least be right more often than wrong.
+
+A young stack has seen few failures, and then the highest probability may belong to a machine that lasted. It would
+otherwise never raise an alarm, which nobody expects of a model that foretells most failures.
+"""
 
 _NOISE_DEVIATIONS = 4.5
 _NOISE_ROWS = 10_000  # on each side of the split: enough to notice what reaches across
@@ -96,20 +103,34 @@ def fit_failure_model(
     calibration = fit_probability(raw, sample.fails, sample.weight, kept_share=sample.kept_share)
     probability = calibration.probability(raw)
     fails, weight = sample.fails, sample.weight
+    threshold, reached = place_alarm(fails, probability, weight, precision=alarm_precision)
     metrics = {
         "base_rate": float(np.average(fails, weights=weight)),
         "pr_auc": average_precision(fails, probability, weight),
         "roc_auc": roc_auc(fails, probability),
         "brier": brier_score(fails, probability, weight),
         "expected_calibration_error": expected_calibration_error(fails, probability, weight),
+        "alarm_precision": reached,
         "permuted_roc_auc": _permuted_roc_auc(matrix, fails, folds, trees, seed),
     }
     return FailureModel(
         trees=fit_trees(matrix, fails, objective="binary", settings=trees, seed=seed),
         calibration=calibration,
-        alarm_threshold=alarm_threshold(fails, probability, precision=alarm_precision, weight=weight),
+        alarm_threshold=threshold,
         metrics=metrics,
     )
+
+
+def place_alarm(
+    fails: FloatArray, probability: FloatArray, weight: FloatArray, *, precision: float
+) -> tuple[float | None, float]:
+    """Return the alarm threshold and the share of rows from there on that fail; None and NaN where alarms mislead."""
+    for wanted in (precision, LEAST_ALARM_PRECISION):
+        threshold = alarm_threshold(fails, probability, precision=wanted, weight=weight)
+        if threshold is not None:
+            raised = probability >= threshold
+            return threshold, float(np.average(fails[raised], weights=weight[raised]))
+    return None, math.nan
 
 
 def _permuted_roc_auc(

@@ -63,6 +63,7 @@ def _figures(metrics: Mapping[str, float | None], horizon: str) -> str:
         "roc_auc": "how often an hour before a failure is ranked above another: 0.5 is a guess",
         "brier": "mean squared error of the probability: 0 is perfect",
         "expected_calibration_error": "how far a stated probability is from the observed frequency, on average",
+        "alarm_precision": "share of hours at or above the alarm threshold that were within it",
         "permuted_roc_auc": "the same training on shuffled labels: about 0.5, or the test itself would be wrong",
         "rul_mean_absolute_error_hours": "mean error of the P50 of the remaining life, in hours",
         "rul_root_mean_square_error_hours": "root mean square error of it, in hours",
@@ -75,13 +76,21 @@ def _figures(metrics: Mapping[str, float | None], horizon: str) -> str:
 
 
 def _alarm(bundle: "ModelBundle") -> str:
-    calibration = bundle.calibration
+    calibration, horizon = bundle.calibration, f"{bundle.manifest.horizon_hours:g} h"
+    aim, reached = calibration.alarm_precision, bundle.metrics.get("alarm_precision")
     if calibration.alarm_threshold is None:
-        return f"No probability was right in {calibration.alarm_precision:.0%} of cases: it raises no alarm by itself."
-    return (
-        f"Alarm from a probability of {calibration.alarm_threshold:.2f} on: from there, at least "
-        f"{calibration.alarm_precision:.0%} of the hours were within {bundle.manifest.horizon_hours:g} h of a failure."
-    )
+        return (
+            "**It raises no alarm.** At no probability were even half of the hours within "
+            f"{horizon} of a failure. Go by the order of the machines, their hours and the reasons, and train again "
+            "once more failures are on record."
+        )
+    begins = f"Alarm from a probability of {calibration.alarm_threshold:.2f} on"
+    if reached is not None and reached < aim:
+        return (
+            f"{begins}. **Provisional:** {aim:.0%} of alarm hours should be within {horizon} of a failure, and no "
+            f"probability reached that; from here on {reached:.0%} were. Expect that share of alarms to be right."
+        )
+    return f"{begins}: from there, at least {aim:.0%} of the hours were within {horizon} of a failure."
 
 
 def _limits(bundle: "ModelBundle") -> str:
