@@ -1,0 +1,70 @@
+"""A fleet that fails, put where processing and the label function would have put it, and taken away again.
+
+The short history of the tests knows no failure; from this one a model can be made.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+
+import polars as pl
+
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.partitions import encode_parquet
+from mlops_core.labels import LABELS
+from mlops_core.telemetry import FailureEvent, utc_text
+from ops.stack import Stack
+from tests.unit.degrading_fleet import degrading_fleet
+
+_SHARD = 99  # of no partition that processing writes
+
+
+@contextmanager
+def failing_fleet(stack: Stack, *, machines: int = 10) -> Iterator[None]:
+    """Features of machines that each ran to failure before the stack's own history, and those failures."""
+    rows = degrading_fleet(machines=machines, runs=1, unfinished=False)
+    shift = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=5) - rows["window_end"].max()
+    rows = rows.with_columns(pl.col("window_end") + shift)
+    lake, bucket, table = stack.lake, stack.output("data_lake_bucket"), stack.output("label_history_table_name")
+    own = pl.read_parquet(BytesIO(lake.read(list(lake.versions("processed/features/"))[-1])))
+    features = rows.drop(list(LABELS)).with_columns(
+        pl.lit(None).alias(name) for name in own.columns if name not in rows.columns
+    )
+    keys = {
+        f"processed/features/date={day:%Y-%m-%d}/hour=00/shard={_SHARD}.parquet": part.select(
+            pl.col(name).cast(kind) for name, kind in own.schema.items()
+        )
+        for (day,), part in features.group_by(pl.col("window_end").dt.truncate("1d"))
+    }
+    failures = [
+        _failure(machine_id, end + timedelta(hours=hours))
+        for machine_id, end, hours in rows.group_by("machine_id")
+        .last()
+        .select("machine_id", "window_end", "rul_hours")
+        .iter_rows()
+    ]
+    history = LabelHistory(stack.dynamodb, table)
+    for key, part in keys.items():
+        lake.create(key, encode_parquet(part))
+    for failure in failures:
+        history.record(failure)
+    try:
+        yield
+    finally:
+        for key in keys:
+            stack.s3.delete_object(Bucket=bucket, Key=key)
+        for failure in failures:
+            name, at = failure.machine_id, utc_text(failure.event_timestamp)
+            stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": name}, "event_timestamp": {"S": at}})
+
+
+def _failure(machine_id: str, at: datetime) -> FailureEvent:
+    return FailureEvent(
+        machine_id=machine_id,
+        event_timestamp=at,
+        event_code="WEAR",
+        measured_value=12.0,
+        threshold=11.2,
+        received_at=at,
+    )

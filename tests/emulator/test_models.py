@@ -1,0 +1,243 @@
+"""Models on the deployed stack: made by the state machine, damaged, raced for, rolled back; a good one serves."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Barrier
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
+from infra.local.emulator import STACK_FILE
+from infra.local.modelling import Training, finished_training, start_training
+from infra.local.signed_http import request
+from mlops_core.model_bundle import ModelBundle
+from ops.cli import app
+from tests.emulator.conftest import Told
+from tests.emulator.failing_fleet import failing_fleet
+from tests.emulator.waiting import eventually, invoke
+from tests.handlers.model_bundles import small_bundle
+
+GOOD, DAMAGED = small_bundle(11), small_bundle(12)
+LONGER = replace(
+    DAMAGED,
+    schema=replace(
+        DAMAGED.schema, names=tuple(name.replace("_count_1h", "_count_72h") for name in DAMAGED.schema.names)
+    ),
+)
+"""A sound model of windows that the stack does not compute, as it may have done once."""
+
+
+@pytest.fixture(scope="module")
+def registry(told: Told) -> ModelRegistry:
+    return ModelRegistry(told.stack.lake)
+
+
+@pytest.fixture(scope="module")
+def messages(told: Told) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What people who subscribe to the topic are told, by way of a queue."""
+    queue = told.stack.sqs.create_queue(QueueName="people")["QueueUrl"]
+    arn = told.stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    deliver = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": told.stack.output("notice_topic_arn")}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deliver]})
+    told.stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    topic = told.endpoint.client("sns")
+    subscription = topic.subscribe(
+        TopicArn=told.stack.output("notice_topic_arn"), Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
+    )["SubscriptionArn"]
+
+    def received() -> list[dict[str, Any]]:
+        answer = told.stack.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    yield received
+    topic.unsubscribe(SubscriptionArn=subscription)
+    told.stack.sqs.delete_queue(QueueUrl=queue)
+
+
+def train(told: Told) -> Training:
+    return finished_training(told.endpoint, start_training(told.stack, told.endpoint))
+
+
+@pytest.fixture(scope="module")
+def trained(told: Told, registry: ModelRegistry) -> Training:
+    """A model made by the state machine from a fleet that fails, after a champion that was damaged since."""
+    registry.store(DAMAGED)
+    registry.promote(DAMAGED.version, after=registry.champion(), at=datetime.now(UTC), reason="to be damaged")
+    overwrite(told, DAMAGED, "life.txt", b"tree")
+    with failing_fleet(told.stack):
+        ended = train(told)
+    assert ended.version is not None, ended.reason
+    registry.store(GOOD)
+    return ended
+
+
+def overwrite(told: Told, bundle: ModelBundle, name: str, body: bytes) -> None:
+    told.stack.s3.put_object(
+        Bucket=told.stack.output("data_lake_bucket"), Key=f"models/{bundle.version}/{name}", Body=body
+    )
+
+
+def champion(registry: ModelRegistry) -> str:
+    stored = registry.champion()
+    assert stored is not None
+    return stored.champion.version
+
+
+def serve(registry: ModelRegistry, version: str) -> None:
+    if champion(registry) != version:
+        registry.promote(version, after=registry.champion(), at=datetime.now(UTC), reason="a test")
+
+
+def mlops(told: Told, *words: str) -> tuple[int, str]:
+    """The exit status of `mlops models ...`, and its output or error."""
+    ran = CliRunner().invoke(app, ["models", *words, "--stack", "local", "--outputs", str(told.folder / STACK_FILE)])
+    return ran.exit_code, ran.stdout if ran.exit_code == 0 else ran.stderr
+
+
+def scored_by(told: Told) -> str:
+    """The model that scoring uses now: it looks at the champion in every run."""
+    answer = invoke(told.endpoint, told.stack.output("scoring_function_name"), {})
+    assert "errorMessage" not in answer, answer
+    return answer["model_version"]
+
+
+def test_the_state_machine_makes_a_model_and_promotes_it_although_the_champion_is_damaged(
+    told: Told, registry: ModelRegistry, trained: Training
+):
+    assert trained.is_promoted
+    assert "the champion is refused (life.txt" in trained.reason
+    assert champion(registry) == trained.version
+    assert trained.outcome["evaluation"]["against"] == DAMAGED.version
+    assert trained.outcome["training_set"]["failures"] == 10
+    assert scored_by(told) == trained.version
+
+
+def test_people_list_show_promote_and_roll_back_models(told: Told, registry: ModelRegistry, trained: Training):
+    serve(registry, str(trained.version))
+    status, listed = mlops(told, "list", "--json")
+    versions = {one["version"]: one for one in json.loads(listed)["versions"]}
+    assert (status, versions[trained.version]["is_champion"]) == (0, True)
+    assert "life.txt" in versions[DAMAGED.version]["problem"]
+    assert "When not to trust it" in mlops(told, "show")[1]
+    assert mlops(told, "promote", GOOD.version, "--reason", "to see what it does")[0] == 0
+    assert scored_by(told) == GOOD.version
+    status, rolled = mlops(told, "rollback", "--json")
+    assert (status, json.loads(rolled)["champion"]) == (0, trained.version)
+    assert scored_by(told) == trained.version
+    stored = registry.champion()
+    assert stored is not None
+    assert [move.reason for move in stored.champion.promotions[-2:]] == [
+        "to see what it does",
+        f"Rolled back by hand from {GOOD.version}",
+    ]
+
+
+HARM = {
+    "truncated": {"failure.txt": DAMAGED.files()["failure.txt"][:-200]},
+    "corrupt": {"calibration.json": DAMAGED.files()["calibration.json"].replace(b"1", b"2")},
+    "swapped": GOOD.files(),
+    "of an older layout": {"bundle.json": DAMAGED.files()["bundle.json"].replace(b'"layout":1', b'"layout":0')},
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_an_artefact_that_is_not_what_was_stored_is_refused_and_the_last_good_model_serves(
+    told: Told, registry: ModelRegistry, trained: Training, harm: str
+):
+    serve(registry, str(trained.version))
+    for name, body in DAMAGED.files().items():
+        overwrite(told, DAMAGED, name, body)
+    registry.promote(DAMAGED.version, after=registry.champion(), at=datetime.now(UTC), reason="to be damaged")
+    for name, body in HARM[harm].items():
+        overwrite(told, DAMAGED, name, body)
+    assert scored_by(told) == trained.version
+    answer = request(told.stack, "/machines")
+    assert answer.status == 200
+    fleet = answer.document
+    assert {fleet["model_version"]} == {machine["model_version"] for machine in fleet["machines"]}
+    assert fleet["model_version"] != DAMAGED.version
+    serve(registry, str(trained.version))
+    status, said = mlops(told, "promote", DAMAGED.version)
+    assert (status, champion(registry)) == (1, trained.version)
+    assert f"{DAMAGED.version} is refused" in said
+
+
+def test_a_model_of_features_that_are_no_longer_computed_is_refused_and_the_last_good_one_serves(
+    told: Told, registry: ModelRegistry, trained: Training
+):
+    serve(registry, str(trained.version))
+    registry.store(LONGER)
+    status, said = mlops(told, "promote", LONGER.version)
+    assert status == 1
+    assert "vibration_count_72h" in said
+    registry.promote(LONGER.version, after=registry.champion(), at=datetime.now(UTC), reason="past the command")
+    assert scored_by(told) == trained.version
+
+
+def test_of_twenty_promotions_at_once_exactly_one_wins(told: Told, registry: ModelRegistry, trained: Training):
+    serve(registry, str(trained.version))
+    seen, start = registry.champion(), Barrier(20)
+
+    def attempt(number: int) -> str | None:
+        start.wait()
+        try:
+            registry.promote(GOOD.version, after=seen, at=datetime.now(UTC), reason=f"attempt {number}")
+        except ChampionMovedError:
+            return None
+        return f"attempt {number}"
+
+    with ThreadPoolExecutor(20) as pool:
+        winners = [reason for reason in pool.map(attempt, range(20)) if reason]
+    stored = registry.champion()
+    assert seen is not None
+    assert stored is not None
+    assert len(winners) == 1
+    assert stored.champion.promotions[-1].reason == winners[0]
+    assert len(stored.champion.promotions) == len(seen.champion.promotions) + 1
+
+
+def test_a_promotion_judged_against_a_champion_that_has_moved_is_refused_by_the_function(
+    told: Told, registry: ModelRegistry, trained: Training
+):
+    serve(registry, GOOD.version)
+    event = {"version": trained.version, "reason": "late", "against": DAMAGED.version}
+    answer = invoke(told.endpoint, told.stack.output("promotion_function_name"), event)
+    assert answer["errorType"] == "ChampionMovedError"
+    assert champion(registry) == GOOD.version
+
+
+def test_without_failures_no_model_is_made_people_are_told_why_and_the_champion_stays(
+    told: Told, registry: ModelRegistry, trained: Training, messages
+):
+    before = registry.champion()
+    ended = train(told)
+    assert ended.version is None
+    assert ended.reason.startswith("NO_POSITIVES")
+    assert registry.champion() == before
+    [message] = eventually(messages, within=20, what="a message about training")
+    assert message["Subject"] == "No new model could be made"
+    assert message["Message"].startswith("UntrainableError: NO_POSITIVES")
+    assert "The model that served goes on serving" in message["Message"]
+
+
+def test_one_machine_that_failed_and_no_rows_are_refused_with_the_reason(
+    told: Told, registry: ModelRegistry, trained: Training
+):
+    before, function = registry.champion(), told.stack.output("training_set_function_name")
+    with failing_fleet(told.stack, machines=1):
+        answer = invoke(told.endpoint, function, {"execution": "one", "started_at": datetime.now(UTC).isoformat()})
+    assert answer["errorMessage"].startswith("ONE_MACHINE")
+    answer = invoke(told.endpoint, function, {"execution": "none", "started_at": "2020-01-01T00:00:00Z"})
+    assert answer["errorMessage"].startswith("NO_ROWS")
+    assert registry.champion() == before
