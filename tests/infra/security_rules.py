@@ -199,6 +199,10 @@ RULES: Mapping[str, Rule] = {
         "sfn/stateMachine:StateMachine", lambda i: i["tracingConfiguration"]["enabled"],
         tracingConfiguration={"enabled": False},
     ),
+    "285 executions are logged": needs(
+        "sfn/stateMachine:StateMachine", lambda i: i.get("loggingConfiguration", {}).get("level") == "ALL",
+        loggingConfiguration={"level": "OFF"},
+    ),
     "66 338 logs are kept for a year": needs(
         "cloudwatch/logGroup:LogGroup", lambda i: i.get("retentionInDays", 0) >= 365, retentionInDays=7
     ),
