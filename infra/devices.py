@@ -67,7 +67,11 @@ class Devices(pulumi.ComponentResource):
         )
         group = aws.iot.ThingGroup(
             f"{name}-machines",
-            properties={"description": f"Machines that publish under {args['topic_prefix']}"},
+            properties={
+                "description": f"Machines that publish under {args['topic_prefix']}",
+                # An absent block would come back as an empty one, and be a change on every update.
+                "attribute_payload": {"attributes": {"topic_prefix": args["topic_prefix"]}},
+            },
             opts=child,
         )
         self.policy_name = policy.name

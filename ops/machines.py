@@ -1,33 +1,158 @@
-"""``mlops machines``: the machines that a stack knows."""
+"""``mlops machines``: the machines that a stack knows, and who of the real ones may publish."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.options import AsJson, OutputsFile, StackName
 
-app = typer.Typer(no_args_is_help=True, help="The machines that a stack knows.")
+if TYPE_CHECKING:
+    from ops.device_access import DeviceAccess
+    from ops.device_keys import KeySet
+    from ops.stack import Stack
+
+app = typer.Typer(no_args_is_help=True, help="The machines that a stack knows, and the certificates of real ones.")
+
+MachineId = Annotated[str, typer.Argument(help="The machine's id: letters, digits, '-' and '_'.", metavar="MACHINE_ID")]
+Request = Annotated[
+    Path | None,
+    typer.Option("--csr", help="A signing request that the machine made; without it a key is made here."),
+]
+KeyFolder = Annotated[
+    Path,
+    typer.Option("--keys", help="Folder of keys and certificates; a set is in STACK/MACHINE_ID/NUMBER below it."),
+]
+KEYS = Path("devices")
 
 
 @app.command("list")
 def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False) -> None:
-    """List machines: the state of a simulated one, the vibration zone, and how fresh features and readings are."""
+    """List machines: state of a simulated one, certificate of a real one, vibration zone, and how fresh data are."""
     from datetime import UTC, datetime
 
     from ops.console import print_json, print_table
-    from ops.fleet import SILENT_AFTER, read_fleet
+    from ops.device_access import fleet_access
+    from ops.fleet import SILENT_AFTER, Machine, read_fleet
     from ops.stack import load_stack
 
-    now = datetime.now(UTC)
-    machines = read_fleet(load_stack(stack, outputs), now)
+    now, loaded = datetime.now(UTC), load_stack(stack, outputs)
+    heard = {machine.machine_id: machine for machine in read_fleet(loaded, now)}
+    added = fleet_access(loaded.device_registry) if loaded.knows_devices else {}
+    machines = [heard.get(name, Machine(name, None, None, None, ())) for name in sorted({*heard, *added})]
     if as_json:
-        print_json(
-            {"stack": stack, "at": now, "machines": [machine.as_report(now, SILENT_AFTER) for machine in machines]}
-        )
+        reports = [
+            machine.as_report(now, SILENT_AFTER) | {"certificate": added.get(machine.machine_id)}
+            for machine in machines
+        ]
+        print_json({"stack": stack, "at": now, "machines": reports})
         return
     print_table(
         f"Machines of {stack}",
-        ["machine", "status", "zone", "vibration mm/s", "features until (UTC)", "last reading (UTC)"],
+        ["machine", "status", "certificate", "zone", "vibration mm/s", "features until (UTC)", "last reading (UTC)"],
         [
-            [machine.machine_id, machine.status, machine.zone, machine.vibration, machine.window_end, machine.last_seen]
+            [
+                machine.machine_id,
+                machine.status,
+                added.get(machine.machine_id),
+                machine.zone,
+                machine.vibration,
+                machine.window_end,
+                machine.last_seen,
+            ]
             for machine in machines
         ],
     )
+
+
+@app.command("add")
+def add(
+    machine_id: MachineId,
+    csr: Request = None,
+    keys: KeyFolder = KEYS,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a real machine publish: a certificate of its own, for its own topics. Run again, it goes on or says again."""
+    from ops.stack import load_stack
+
+    loaded = load_stack(stack, outputs)
+    made = _access(loaded, keys).add(_checked(machine_id), csr)
+    _tell(loaded, machine_id, made, as_json=as_json)
+
+
+@app.command("rotate")
+def rotate(
+    machine_id: MachineId,
+    csr: Request = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="The machine uses the new certificate: retire the old one.")
+    ] = False,
+    keys: KeyFolder = KEYS,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a machine a new certificate beside the old one; with --finish, once it uses the new, retire the old."""
+    from ops.console import print_json, print_line
+    from ops.stack import load_stack
+
+    loaded = load_stack(stack, outputs)
+    access = _access(loaded, keys)
+    if not finish:
+        _tell(loaded, machine_id, access.rotate(_checked(machine_id), csr), as_json=as_json)
+        if not as_json:
+            print_line(f"The old certificate is active still. Once the machine uses this one:"
+                       f" mlops machines rotate {machine_id} --finish --stack {stack}")  # fmt: skip
+        return
+    retired = [each.certificate_id for each in access.finish(_checked(machine_id))]
+    if as_json:
+        print_json({"machine_id": machine_id, "retired": retired})
+    else:
+        print_line(f"{machine_id}: {len(retired)} old certificate(s) retired, the newest stays.")
+
+
+@app.command("revoke")
+def revoke(
+    machine_id: MachineId,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a machine's access away: its certificates are deactivated, then deleted; what it sent stays."""
+    from ops.console import print_json, print_line
+    from ops.stack import load_stack
+
+    loaded = load_stack(stack, outputs)
+    revoked = [each.certificate_id for each in _access(loaded, KEYS).revoke(_checked(machine_id))]
+    if as_json:
+        print_json({"machine_id": machine_id, "revoked": revoked})
+    elif revoked:
+        print_line(f"{machine_id}: {len(revoked)} certificate(s) revoked. The broker ends open connections in minutes.")
+    else:
+        print_line(f"{machine_id} has no certificate in {stack}: `mlops machines list --stack {stack}` shows who has.")
+
+
+def _access(stack: "Stack", keys: Path) -> "DeviceAccess":
+    from ops.device_access import DeviceAccess
+
+    return DeviceAccess(stack.device_registry, keys / stack.name)
+
+
+def _checked(machine_id: str) -> str:
+    from mlops_core.machines import check_machine_id
+
+    return check_machine_id(machine_id)
+
+
+def _tell(stack: "Stack", machine_id: str, made: "KeySet", *, as_json: bool) -> None:
+    from ops.console import print_json, print_line
+    from ops.device_connection import connection
+
+    told = connection(stack, machine_id, made)
+    if as_json:
+        print_json(told.as_report())
+    else:
+        for line in told.lines():
+            print_line(line)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.config import Config
 
+from handlers.stores.device_registry import DeviceRegistry
 from handlers.stores.lake import DataLake
 from ops.errors import (
     LocalStackAbsentError,
@@ -23,6 +24,7 @@ from ops.errors import (
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_iot import IoTClient
     from types_boto3_iot_data import IoTDataPlaneClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
@@ -79,6 +81,23 @@ class Stack:
     def iot_data(self) -> "IoTDataPlaneClient":
         """The client that publishes."""
         return self._client("iot-data")
+
+    @cached_property
+    def iot(self) -> "IoTClient":
+        """The client of the broker's registry."""
+        return self._client("iot")
+
+    @property
+    def knows_devices(self) -> bool:
+        """Whether it was deployed with what real machines need."""
+        return "device_group_name" in self.outputs
+
+    @cached_property
+    def device_registry(self) -> DeviceRegistry:
+        """The machines that may publish."""
+        return DeviceRegistry(
+            self.iot, policy=self.output("device_policy_name"), group=self.output("device_group_name")
+        )
 
     @cached_property
     def functions(self) -> "LambdaClient":
