@@ -17,15 +17,17 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from handlers.answers import Problem, ProblemCode
 from handlers.machine_reports import FleetQuery, FleetReport, MachineReport
+from handlers.maintenance_documents import MaintenanceReceipt, MaintenanceRequest, RefusedRecord
 from mlops_core.machines import MACHINE_ID_PATTERN
 
 DOCUMENT: Final = Path(__file__).parent / "openapi.json"
 _PROJECT: Final = Path(__file__).parent.parent / "pyproject.toml"
 
 _DESCRIPTION: Final = """\
-What the model says of the machines of one stack. The stack's output `inference_endpoint` is the server. Every request
-is signed (AWS Signature Version 4, service `execute-api`) by an identity that IAM allows `execute-api:Invoke` on the
-stack's `inference_invoke_arn`."""
+What the model says of the machines of one stack, and what technicians say of them. The stack's output
+`inference_endpoint` is the server. Every request is signed (AWS Signature Version 4, service `execute-api`) by an
+identity that IAM allows `execute-api:Invoke` on the stack's `inference_invoke_arn`, for maintenance on its
+`maintenance_invoke_arn`."""
 
 _MACHINE_ID: Final = {
     "name": "machine_id",
@@ -62,6 +64,7 @@ class Operation:
     problems: Mapping[int, tuple[str, ProblemCode]]
     parameters: tuple[Mapping[str, Any], ...] = ()
     query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
     tags: tuple[str, ...] = field(default=("predictions",))
 
 
@@ -82,6 +85,22 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         parameters=(_MACHINE_ID,),
         answers={200: ("What is foretold, or in its status why nothing is", MachineReport)},
         problems={404: _UNKNOWN, 503: _NO_MODEL},
+    ),
+    "POST /machines/{machine_id}/maintenance": Operation(
+        name="recordMaintenance",
+        summary="Record a failure or a repair that no sensor announced; the same record again changes nothing",
+        tags=("maintenance",),
+        parameters=(_MACHINE_ID,),
+        body=MaintenanceRequest,
+        answers={
+            200: ("All of it stood there already", MaintenanceReceipt),
+            201: ("Recorded", MaintenanceReceipt),
+            400: (f"A body that is no record, with each reason ({ProblemCode.BAD_REQUEST})", RefusedRecord),
+        },
+        problems={
+            404: _UNKNOWN,
+            409: ("Another return to service or note stands there: send a correction", ProblemCode.CONTRADICTION),
+        },
     ),
 }
 # A 503 of the gateway itself: the function was busy or ran out of time.
@@ -107,7 +126,7 @@ def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Machine predictions",
+            "title": "Machines: predictions and maintenance",
             "version": tomllib.loads(_PROJECT.read_text())["project"]["version"],
             "description": _DESCRIPTION.replace("\n", " "),
             "license": {"name": "MIT", "identifier": "MIT"},
@@ -143,8 +162,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "tags": list(operation.tags),
         **({"parameters": parameters} if parameters else {}),
+        **({"requestBody": _body(operation.body)} if operation.body else {}),
         "responses": {str(status): _response(operation, status) for status in statuses},
     }
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": _reference(model)}}}
 
 
 def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
@@ -190,11 +214,13 @@ def _reference(model: type[BaseModel]) -> dict[str, str]:
 
 def _schemas() -> dict[str, Any]:
     """Every model that an operation names, and those that they hold."""
-    models = {model for operation in OPERATIONS.values() for _, model in operation.answers.values()}
+    answered = {model for operation in OPERATIONS.values() for _, model in operation.answers.values()}
+    sent = {operation.body for operation in OPERATIONS.values() if operation.body}
     named: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        (model, "serialization")
-        for model in sorted({*models, Problem, GatewayMessage}, key=lambda model: model.__name__)
+        *((model, "serialization") for model in {*answered, Problem, GatewayMessage}),
+        *((model, "validation") for model in sent),
     ]
+    named.sort(key=lambda pair: pair[0].__name__)
     _, definitions = models_json_schema(named, ref_template=_REFERENCE, schema_generator=_WithoutTitles)
     return dict(sorted(definitions["$defs"].items()))
 

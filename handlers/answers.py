@@ -23,6 +23,7 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     UNKNOWN_MACHINE = "UNKNOWN_MACHINE"
     NO_MODEL = "NO_MODEL"
+    CONTRADICTION = "CONTRADICTION"
 
 
 class Problem(Document):

@@ -180,6 +180,13 @@ class InferenceSettings(ServingSettings):
     features_stale_after: Hours = Field(validation_alias="FEATURES_STALE_AFTER_HOURS")
 
 
+class MaintenanceSettings(FunctionSettings):
+    """Settings of the function that takes technicians' records; a machine is known by its features."""
+
+    dynamodb_table_name: Name
+    label_history_table: Name
+
+
 class ScoringSettings(ServingSettings):
     """Settings of the function that scores the fleet."""
 

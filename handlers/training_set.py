@@ -19,7 +19,7 @@ from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.partitions import encode_parquet
-from mlops_core.labels import label_features
+from mlops_core.labels import MAINTENANCE, label_features
 from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
 from mlops_core.modelling.training_set import split_training_set
 from mlops_core.schema import FAILURES
@@ -53,6 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         _features(since=request.started_at - _settings().training_history, until=request.started_at),
         pl.DataFrame(_history().load_all(), schema=FAILURES),
         horizon=_settings().prediction_horizon,
+        maintenance=pl.DataFrame(_history().load_repairs(), schema=MAINTENANCE),
         known_until=request.started_at,
     )
     parts = split_training_set(labelled, horizon=_settings().prediction_horizon)

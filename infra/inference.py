@@ -1,18 +1,19 @@
 """How predictions are asked for: an HTTP API that only signed requests pass, and the function behind it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.account import current_account
+from infra.account import Account, current_account
 from infra.function import FunctionDefaults, PythonFunction
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
 
-ROUTES: Final = ("GET /machines", "GET /machines/{machine_id}")
+ROUTES: Final = {"fleet": "GET /machines", "machine": "GET /machines/{machine_id}"}
+"""What the endpoint answers, by the names of the resources."""
 _ACCESS_LOG: Final = {
     "requestId": "$context.requestId",
     "time": "$context.requestTime",
@@ -67,6 +68,7 @@ class Inference(pulumi.ComponentResource):
     """
 
     function: PythonFunction
+    api: aws.apigatewayv2.Api
     endpoint: pulumi.Output[str]
     invoke_arn: pulumi.Output[str]
     """What a caller's policy must allow `execute-api:Invoke` on."""
@@ -95,43 +97,15 @@ class Inference(pulumi.ComponentResource):
             },
             self._child,
         )
-        api = aws.apigatewayv2.Api(
+        self.api = aws.apigatewayv2.Api(
             name, name=f"{namespace()}-{name}", protocol_type="HTTP", description="Predictions", opts=self._child
         )
-        self._route(name, api)
-        self._stage(name, api, args)
-        self.endpoint = api.api_endpoint
-        self.invoke_arn = pulumi.Output.concat(api.execution_arn, "/$default/GET/machines*")
+        self.invoke_arn = answer_routes(
+            name, self.api, self.function, ROUTES, path="GET/machines*", account=current_account(self), opts=self._child
+        )
+        self._stage(name, self.api, args)
+        self.endpoint = self.api.api_endpoint
         self.register_outputs({"endpoint": self.endpoint, "function_name": self.function.name})
-
-    def _route(self, name: str, api: aws.apigatewayv2.Api) -> None:
-        integration = aws.apigatewayv2.Integration(
-            f"{name}-integration",
-            api_id=api.id,
-            integration_type="AWS_PROXY",
-            integration_uri=self.function.arn,
-            integration_method="POST",
-            payload_format_version="2.0",
-            opts=self._child,
-        )
-        for suffix, route in zip(("fleet", "machine"), ROUTES, strict=True):
-            aws.apigatewayv2.Route(
-                f"{name}-{suffix}",
-                api_id=api.id,
-                route_key=route,
-                authorization_type="AWS_IAM",
-                target=pulumi.Output.concat("integrations/", integration.id),
-                opts=self._child,
-            )
-        aws.lambda_.Permission(
-            f"{name}-permission",
-            action="lambda:InvokeFunction",
-            function=self.function.name,
-            principal="apigateway.amazonaws.com",
-            source_account=current_account(self).id,
-            source_arn=pulumi.Output.concat(api.execution_arn, "/$default/GET/machines*"),
-            opts=self._child,
-        )
 
     def _stage(self, name: str, api: aws.apigatewayv2.Api, args: InferenceArgs) -> None:
         functions: FunctionDefaults = {**args.get("functions", {})}
@@ -157,6 +131,52 @@ class Inference(pulumi.ComponentResource):
             },
             opts=self._child,
         )
+
+
+def answer_routes(
+    name: str,
+    api: aws.apigatewayv2.Api,
+    function: PythonFunction,
+    routes: Mapping[str, str],
+    *,
+    path: str,
+    account: Account,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    """Let `function` answer `routes` (route keys by resource name) of `api`, for callers whom IAM lets invoke them.
+
+    `path` is what of the API may start the function: a method and a path. Returns its ARN, which a caller's policy must
+    allow `execute-api:Invoke` on.
+    """
+    integration = aws.apigatewayv2.Integration(
+        f"{name}-integration",
+        api_id=api.id,
+        integration_type="AWS_PROXY",
+        integration_uri=function.arn,
+        integration_method="POST",
+        payload_format_version="2.0",
+        opts=opts,
+    )
+    for suffix, route in routes.items():
+        aws.apigatewayv2.Route(
+            f"{name}-{suffix}",
+            api_id=api.id,
+            route_key=route,
+            authorization_type="AWS_IAM",
+            target=pulumi.Output.concat("integrations/", integration.id),
+            opts=opts,
+        )
+    invoke_arn = pulumi.Output.concat(api.execution_arn, "/$default/", path)
+    aws.lambda_.Permission(
+        f"{name}-permission",
+        action="lambda:InvokeFunction",
+        function=function.name,
+        principal="apigateway.amazonaws.com",
+        source_account=account.id,
+        source_arn=invoke_arn,
+        opts=opts,
+    )
+    return invoke_arn
 
 
 def serving_environment(args: ServingArgs) -> dict[str, pulumi.Input[str]]:

@@ -23,6 +23,8 @@ def model_outputs(made: Models) -> dict[str, pulumi.Input[Any]]:
         "inference_function_name": made.inference.function.name,
         "inference_endpoint": made.inference.endpoint,
         "inference_invoke_arn": made.inference.invoke_arn,
+        "maintenance_function_name": made.maintenance.function.name,
+        "maintenance_invoke_arn": made.maintenance.invoke_arn,
         "scoring_function_name": made.scoring.function.name,
         "predictions_table_name": made.scoring.predictions.name,
         "predictions_table_arn": made.scoring.predictions.arn,
@@ -50,6 +52,7 @@ def stack_outputs(
         **functions,
         **made.training.steps,
         "inference": made.inference.function,
+        "maintenance": made.maintenance.function,
         "scoring": made.scoring.function,
     }
     tables = {

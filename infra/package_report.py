@@ -23,6 +23,7 @@ FUNCTION_LAYERS: Final[Mapping[FunctionName, tuple[str, ...]]] = {
     "ingestion": ("data",),
     "labels": ("data",),
     "processing": ("data",),
+    "maintenance": ("data",),
     **dict.fromkeys(("training_set", "training", "evaluation", "promotion"), ("data", "model")),
     **dict.fromkeys(("inference", "scoring"), ("model",)),
 }

@@ -9,7 +9,7 @@ from mlops_core.machines import MACHINE_ID_PATTERN, is_machine_id
 
 FunctionName = Literal[
     "simulator", "ingestion", "labels", "processing",
-    "training_set", "training", "evaluation", "promotion", "inference", "scoring",
+    "training_set", "training", "evaluation", "promotion", "inference", "maintenance", "scoring",
 ]  # fmt: skip
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogRetention = Literal[

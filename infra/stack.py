@@ -12,6 +12,7 @@ from infra.function import FunctionDefaults
 from infra.inference import Inference, InferenceArgs, ServingArgs
 from infra.ingestion import Ingestion, IngestionArgs
 from infra.layer import PythonLayer
+from infra.maintenance import Maintenance, MaintenanceArgs
 from infra.monitoring import AlarmTopic
 from infra.packaging import Layer, Target
 from infra.processing import Processing, ProcessingArgs
@@ -172,6 +173,27 @@ def scoring_args(
     }
 
 
+def maintenance_args(
+    settings: StackSettings,
+    functions: FunctionDefaults,
+    ingestion: Ingestion,
+    processing: Processing,
+    inference: Inference,
+) -> MaintenanceArgs:
+    """Arguments of maintenance, a route of the API of inference."""
+    return {
+        "api": inference.api,
+        "realtime_features_table": processing.realtime_features.name,
+        "realtime_features_arn": processing.realtime_features.arn,
+        "label_history_table": ingestion.label_history.name,
+        "label_history_arn": ingestion.label_history.arn,
+        "timeout_seconds": settings.inference_timeout_seconds,
+        "memory_mb": settings.lambda_memory_mb,
+        "reserved_concurrency": settings.reserved_concurrency.get("maintenance"),
+        "functions": functions,
+    }
+
+
 def _serving_args(settings: StackSettings, lake: DataLake, processing: Processing, layer: PythonLayer) -> ServingArgs:
     return {
         "bucket_name": lake.bucket_name,
@@ -191,6 +213,7 @@ class Models(NamedTuple):
     notices: NoticeTopic
     training: Training
     inference: Inference
+    maintenance: Maintenance
     scoring: Scoring
 
 
@@ -203,11 +226,12 @@ def models(
     processing: Processing,
     options: pulumi.ResourceOptions,
 ) -> Models:
-    """Register training, inference and scoring, the layer that they need beside `layer`, and whom they tell."""
+    """Register what makes models and what uses them, the layer that they need beside `layer`, and whom they tell."""
     light = PythonLayer(
         "model-layer", {"layer": Layer.of("model", target(settings)), "bucket_name": lake.bucket_name}, options
     )
     notices = NoticeTopic("notices", {"kms_key_arn": functions.get("kms_key_arn")}, options)
+    inference = Inference("inference", inference_args(settings, lake, functions, processing, light), options)
     return Models(
         light,
         notices,
@@ -216,7 +240,8 @@ def models(
             training_args(settings, lake, functions, ingestion, layers=[layer, light], notices=notices),
             options,
         ),
-        Inference("inference", inference_args(settings, lake, functions, processing, light), options),
+        inference,
+        Maintenance("maintenance", maintenance_args(settings, functions, ingestion, processing, inference), options),
         Scoring(
             "scoring",
             scoring_args(settings, lake, functions, ingestion, processing, layer=light, notices=notices),

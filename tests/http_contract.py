@@ -26,6 +26,13 @@ def check(route: str, status: int, content_type: str | None, body: object) -> No
     validator(route, str(status)).validate(body)
 
 
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema, or the one that it refers to."""
+    if "$ref" not in schema:
+        return schema
+    return DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+
+
 @cache
 def validator(route: str, status: str) -> Draft202012Validator:
     """Judge of a route's answers of one status; formats count, and fields that are not documented are refused."""

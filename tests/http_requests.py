@@ -3,11 +3,11 @@
 import json
 from base64 import b64encode
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from hypothesis import strategies as st
-from hypothesis_jsonschema import from_schema
 
 from tests import http_contract
 
@@ -18,6 +18,9 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
     max_leaves=6,
 )
+MOMENTS = st.datetimes(
+    timezones=st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+).map(datetime.isoformat)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def documented(route: str, *, machine_ids: list[str]) -> st.SearchStrategy[Reque
     described = http_contract.operation(route)
     parameters = {where: {} for where in ("path", "query")}
     for parameter in described.get("parameters", []):
-        values = from_schema(parameter["schema"]).map(str)
+        values = allowed_by(parameter["schema"]).map(str)
         if parameter["name"] == "machine_id":
             values = st.sampled_from(machine_ids) | values
         parameters[parameter["in"]][parameter["name"]] = values
@@ -87,15 +90,12 @@ def arbitrary(route: str, *, machine_ids: list[str]) -> st.SearchStrategy[Reques
 
 
 def _body_schema(described: dict[str, Any]) -> dict[str, Any] | None:
-    if "requestBody" not in described:
-        return None
-    schema = described["requestBody"]["content"][JSON]["schema"]
-    return {**http_contract.DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]}
+    return described["requestBody"]["content"][JSON]["schema"] if "requestBody" in described else None
 
 
 def _documented_body(described: dict[str, Any]) -> st.SearchStrategy[bytes | None]:
     schema = _body_schema(described)
-    return st.none() if schema is None else from_schema(schema).map(_encoded)
+    return st.none() if schema is None else allowed_by(schema).map(_encoded)
 
 
 def _spoilt_body(described: dict[str, Any]) -> st.SearchStrategy[bytes | None]:
@@ -103,9 +103,37 @@ def _spoilt_body(described: dict[str, Any]) -> st.SearchStrategy[bytes | None]:
     schema = _body_schema(described)
     if schema is None:
         return st.none()
-    sound, name = from_schema(schema), st.sampled_from(sorted(schema["properties"])) | ANY_TEXT
-    spoilt = st.builds(lambda body, name, value: _encoded(body | {name: value}), sound, name, ANY_JSON)
+    sound, names = allowed_by(schema), sorted(http_contract.resolved(schema)["properties"])
+    anything = ANY_JSON | MOMENTS
+    spoilt = st.builds(lambda b, n, v: _encoded(b | {n: v}), sound, st.sampled_from(names) | ANY_TEXT, anything)
     return spoilt | st.builds(lambda body, end: _encoded(body)[:end], sound, st.integers(0, 40))
+
+
+def allowed_by(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values that a schema allows, of those that docs/openapi.json has for requests; fails for any other."""
+    match http_contract.resolved(schema):
+        case {"anyOf": schemas}:
+            return st.one_of(allowed_by(each) for each in schemas)
+        case {"enum": values}:
+            return st.sampled_from(values)
+        case {"type": "object", "properties": properties, **rest}:
+            fields = {name: allowed_by(each) for name, each in properties.items()}
+            required = {name: fields.pop(name) for name in rest.get("required", ())}
+            return st.fixed_dictionaries(required, optional=fields)
+        case {"type": "string", "format": "date-time"}:
+            return MOMENTS
+        case {"type": "string", "pattern": pattern}:
+            return st.from_regex(pattern)
+        case {"type": "string", **limits}:
+            return st.text(min_size=limits.get("minLength", 0), max_size=limits.get("maxLength"))
+        case {"type": "integer", **limits}:
+            return st.integers(limits.get("minimum"), limits.get("maximum"))
+        case {"type": "boolean"}:
+            return st.booleans()
+        case {"type": "null"}:
+            return st.none()
+        case other:
+            raise NotImplementedError(other)
 
 
 def _encoded(value: object) -> bytes:

@@ -1,37 +1,97 @@
-"""The history of functional failures, which labels training rows: one item per machine and moment of failure."""
+"""The history that labels training rows: functional failures, and the work that made machines as good as new.
 
-from collections.abc import Mapping
+One item per machine, moment and kind. A failure's sort key is its moment; a repair's has `#repair` behind it, so that
+both may stand at one moment. Sensors and technicians may speak of the same failure, in any order and any number of
+times: what they write is the same in the end.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from handlers.stores.numbers import number
+from mlops_core.errors import MlopsError
+from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
 from mlops_core.telemetry import FailureEvent, utc_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-# Of two events for one machine and moment the larger (measured_value, event_code) stays, whichever came first.
+# Of two events for one machine and moment the larger (measured_value, event_code) stays, whichever came first. What a
+# technician alone has recorded has no measured value.
 _NEW_OR_LARGER = (
-    "attribute_not_exists(machine_id) OR measured_value < :measured_value"
+    "attribute_not_exists(measured_value) OR measured_value < :measured_value"
     " OR (measured_value = :measured_value AND event_code < :event_code)"
 )
 _ASSIGN = "SET event_code = :event_code, measured_value = :measured_value, threshold = :threshold"
+_RETURN = ", returned_to_service_at = :returned_to_service_at"
+
+REPORTED: Final = "REPORTED"
+"""The event code of a failure that no sensor announced."""
+
+_REPAIR: Final = "#repair"
+
+
+class MaintenanceConflictError(MlopsError):
+    """Something else was recorded of the same machine, moment and kind."""
+
+    def __init__(self, record: MaintenanceRecord) -> None:
+        super().__init__(
+            f"Another return to service or note stands with the {record.kind} of {record.machine_id} at"
+            f" {utc_text(record.at)}",
+            "Record it as a correction to replace what stands there",
+        )
+
+
+@dataclass(frozen=True)
+class LabelEntry:
+    """One item. `recorded_at` is None where no technician has had a hand in it."""
+
+    machine_id: str
+    event_timestamp: datetime
+    kind: MaintenanceKind
+    event_code: str | None = None
+    measured_value: float | None = None
+    threshold: float | None = None
+    returned_to_service_at: datetime | None = None
+    note: str | None = None
+    recorded_by: str | None = None
+    caller: str | None = None
+    recorded_at: datetime | None = None
 
 
 class LabelHistory:
-    """The table of failures (keys `machine_id`, `event_timestamp`)."""
+    """The table (keys `machine_id`, `event_timestamp`)."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
+    def entries(self) -> Iterator[LabelEntry]:
+        """Every item, in no order."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        return (_entry(item) for page in pages for item in page["Items"])
+
     def load_all(self) -> list[dict[str, object]]:
         """Return every failure as a row of the frame FAILURES."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        return [_failure(item) for page in pages for item in page["Items"]]
+        columns = ("machine_id", "event_timestamp", "event_code", "measured_value", "threshold")
+        return self._rows(MaintenanceKind.FAILURE, (*columns, "returned_to_service_at"))
 
-    def record(self, event: FailureEvent) -> bool:
-        """Record a failure; False where it is there already. Other attributes, such as its return to service, stay."""
+    def load_repairs(self) -> list[dict[str, object]]:
+        """Return every repair as a row of the frame MAINTENANCE."""
+        rows = self._rows(MaintenanceKind.REPAIR, ("machine_id", "event_timestamp", "returned_to_service_at"))
+        return [{**row, "renews": True} for row in rows]
+
+    def record(self, event: FailureEvent, *, returned_to_service_at: datetime | None = None) -> bool:
+        """Record a failure that sensors announced; False where it is there already. What a technician added stays."""
+        values: dict[str, Any] = {
+            ":event_code": {"S": event.event_code},
+            ":measured_value": {"N": number(event.measured_value)},
+            ":threshold": {"N": number(event.threshold)},
+        }
+        if returned_to_service_at is not None:
+            values[":returned_to_service_at"] = {"S": utc_text(returned_to_service_at)}
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -39,26 +99,81 @@ class LabelHistory:
                     "machine_id": {"S": event.machine_id},
                     "event_timestamp": {"S": utc_text(event.event_timestamp)},
                 },
-                UpdateExpression=_ASSIGN,
+                UpdateExpression=_ASSIGN if returned_to_service_at is None else _ASSIGN + _RETURN,
                 ConditionExpression=_NEW_OR_LARGER,
-                ExpressionAttributeValues={
-                    ":event_code": {"S": event.event_code},
-                    ":measured_value": {"N": number(event.measured_value)},
-                    ":threshold": {"N": number(event.threshold)},
-                },
+                ExpressionAttributeValues=values,
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
+    def record_maintenance(
+        self, record: MaintenanceRecord, *, recorded_at: datetime, caller: str | None = None, correct: bool = False
+    ) -> bool:
+        """Record what a technician says; False where all of it stands there already.
 
-def _failure(item: Mapping[str, Any]) -> dict[str, object]:
-    returned = item.get("returned_to_service_at")
-    return {
-        "machine_id": item["machine_id"]["S"],
-        "event_timestamp": datetime.fromisoformat(item["event_timestamp"]["S"]),
-        "event_code": item["event_code"]["S"],
-        "measured_value": float(item["measured_value"]["N"]),
-        "threshold": float(item["threshold"]["N"]),
-        "returned_to_service_at": datetime.fromisoformat(returned["S"]) if returned else None,
-    }
+        What a record does not say, it leaves as it is. `caller` is who was authorised to write. Raises
+        MaintenanceConflictError where it contradicts what stands there, unless it is meant to `correct` that.
+        """
+        key, said = _key(record), _said(record)
+        told = {"recorded_by": record.recorded_by, "caller": caller, "recorded_at": utc_text(recorded_at)}
+        signed = {name: value for name, value in told.items() if value is not None}
+        default = {"event_code": REPORTED} if record.kind is MaintenanceKind.FAILURE else {}
+        assignments = [f"#{name} = :{name}" for name in said]
+        assignments += [f"#{n} = :{n}" if correct else f"#{n} = if_not_exists(#{n}, :{n})" for n in signed]
+        assignments += [f"#{name} = if_not_exists(#{name}, :{name})" for name in default]
+        agrees = " AND ".join(f"(attribute_not_exists(#{name}) OR #{name} = :{name})" for name in said)
+        condition: dict[str, Any] = {"ConditionExpression": agrees} if agrees and not correct else {}
+        values = said | signed | default
+        try:
+            before = self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression=f"SET {', '.join(assignments)}",
+                ExpressionAttributeNames={f"#{name}": name for name in values},
+                ExpressionAttributeValues={f":{name}": {"S": value} for name, value in values.items()},
+                ReturnValues="ALL_OLD",
+                **condition,
+            ).get("Attributes", {})
+        except self._client.exceptions.ConditionalCheckFailedException:
+            raise MaintenanceConflictError(record) from None
+        stood = all(before.get(name) == {"S": value} for name, value in said.items())
+        return not ("recorded_at" in before and stood)
+
+    def _rows(self, kind: MaintenanceKind, columns: tuple[str, ...]) -> list[dict[str, object]]:
+        entries = (entry for entry in self.entries() if entry.kind is kind)
+        return [{column: getattr(entry, column) for column in columns} for entry in entries]
+
+
+def _key(record: MaintenanceRecord) -> dict[str, Any]:
+    suffix = _REPAIR if record.kind is MaintenanceKind.REPAIR else ""
+    return {"machine_id": {"S": record.machine_id}, "event_timestamp": {"S": f"{utc_text(record.at)}{suffix}"}}
+
+
+def _said(record: MaintenanceRecord) -> dict[str, str]:
+    """What a later record may not change unasked."""
+    returned = record.returned_to_service_at
+    said = {"returned_to_service_at": None if returned is None else utc_text(returned), "note": record.note}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _entry(item: Mapping[str, Any]) -> LabelEntry:
+    moment, is_repair, _ = item["event_timestamp"]["S"].partition(_REPAIR)
+    return LabelEntry(
+        machine_id=item["machine_id"]["S"],
+        event_timestamp=datetime.fromisoformat(moment),
+        kind=MaintenanceKind.REPAIR if is_repair else MaintenanceKind.FAILURE,
+        measured_value=_number(item, "measured_value"),
+        threshold=_number(item, "threshold"),
+        returned_to_service_at=_moment(item, "returned_to_service_at"),
+        recorded_at=_moment(item, "recorded_at"),
+        **{name: item.get(name, {}).get("S") for name in ("event_code", "note", "recorded_by", "caller")},
+    )
+
+
+def _number(item: Mapping[str, Any], name: str) -> float | None:
+    return float(item[name]["N"]) if name in item else None
+
+
+def _moment(item: Mapping[str, Any], name: str) -> datetime | None:
+    return datetime.fromisoformat(item[name]["S"]) if name in item else None

@@ -75,7 +75,7 @@ def simulate(plan: HistoryPlan, configured: list[str], *, end: datetime, seed: i
 
 
 def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, random_seed: int) -> SeededHistory:
-    """Put machine states, readings and failures where the functions would have put them.
+    """Put machine states, readings and failures where the functions would have put them, and technicians the returns.
 
     The states come first: from then on a schedule that fires carries on from them. Raises StateTakenError.
     """
@@ -92,7 +92,12 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
     ]
     lake, labels = stack.lake, LabelHistory(stack.dynamodb, stack.output("label_history_table_name"))
     in_parallel(lambda raw: lake.create(*raw), objects, lambda _: None)
-    in_parallel(labels.record, events, lambda _: None)
+    returns = history.failures["returned_to_service_at"].to_list()
+    in_parallel(
+        lambda known: labels.record(known[0], returned_to_service_at=known[1]),
+        list(zip(events, returns, strict=True)),
+        lambda _: None,
+    )
     return SeededHistory(
         start=end - timedelta(days=plan.days),
         end=end,

@@ -46,7 +46,7 @@ print(json.dumps({name: file for name, file in files.items() if "site-packages" 
 """
 
 
-@pytest.fixture(scope="module", params=["simulator", "ingestion", "labels", "processing"])
+@pytest.fixture(scope="module", params=["simulator", "ingestion", "labels", "processing", "maintenance"])
 def loaded(request) -> tuple[str, set[str]]:
     """A handler and the third-party modules in a fresh process that has imported it, with no environment of its own."""
     environment = {

@@ -13,6 +13,7 @@ MODELS = {
     "ingestion": IngestionSettings,
     "labels": settings.LabelSettings,
     "processing": ProcessingSettings,
+    "maintenance": settings.MaintenanceSettings,
 }
 
 

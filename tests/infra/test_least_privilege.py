@@ -135,6 +135,11 @@ DEV = {
         **MODELS,
         "ReadFeatures": ({"dynamodb:GetItem", "dynamodb:Scan"}, {FEATURES_TABLE}),
     },
+    "maintenance-api-policy": {
+        "WriteOwnLog": own_log("maintenance-api"),
+        "KnowMachines": ({"dynamodb:GetItem"}, {FEATURES_TABLE}),
+        "RecordLabels": ({"dynamodb:UpdateItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+    },
     "training-policy": {
         "RunSteps": (
             {"lambda:InvokeFunction"},

@@ -22,6 +22,7 @@ OUTPUTS = {
     "ingestion_queue_url", "label_queue_url", "dead_letter_queue_url",
     "glue_database_name", "raw_table_name", "features_table_name",
     "model_layer_arn", "training_state_machine_arn", "inference_endpoint", "inference_invoke_arn",
+    "maintenance_function_name", "maintenance_invoke_arn",
     "predictions_table_name", "notice_topic_arn",
     "lake_shards", "allowed_lateness_hours", "feature_lengths_hours", "feature_hop_minutes", "machine_ids",
 }  # fmt: skip

@@ -1,0 +1,68 @@
+"""What technicians send to the endpoint, and what they are answered."""
+
+from typing import Any, Self
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from handlers.answers import Document, Problem, ProblemCode
+from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord, MaintenanceReport
+
+
+class MaintenanceRequest(MaintenanceReport):
+    """What happened to the machine of the path, and when."""
+
+    is_correction: bool = Field(
+        default=False, description="Whether to replace the return to service and note that stand there already"
+    )
+
+    def of(self, machine_id: str) -> MaintenanceRecord:
+        """Return the record of a machine."""
+        said = {name: getattr(self, name) for name in MaintenanceReport.model_fields}
+        return MaintenanceRecord(machine_id=machine_id, **said)
+
+
+class MaintenanceReceipt(Document):
+    """What was recorded."""
+
+    machine_id: str
+    kind: MaintenanceKind
+    at: AwareDatetime
+    returned_to_service_at: AwareDatetime | None
+    is_new: bool = Field(description="False where all of it stood there already")
+
+    @classmethod
+    def of(cls, record: MaintenanceRecord, *, is_new: bool) -> Self:
+        """Return the receipt of a record."""
+        said: dict[str, Any] = {name: getattr(record, name) for name in cls.model_fields if name != "is_new"}
+        return cls(is_new=is_new, **said)
+
+
+class Fault(Document):
+    """One reason why a record is refused."""
+
+    field: str = Field(description="Of the body; empty where it is the body as a whole")
+    reason: str
+
+
+class RefusedRecord(Problem):
+    """A body that is no record, with each reason."""
+
+    faults: tuple[Fault, ...]
+
+    @classmethod
+    def of(cls, faults: tuple[Fault, ...]) -> Self:
+        """Return the problem that these faults make."""
+        told = "; ".join(f"{fault.field} {fault.reason}".strip() for fault in faults)
+        return cls(error=ProblemCode.BAD_REQUEST, message=f"This is no record of maintenance: {told}", faults=faults)
+
+    @classmethod
+    def because_of(cls, error: ValidationError) -> Self:
+        """Return the problem that reading the body ran into; what the body holds is not repeated."""
+        return cls.of(tuple(_fault(found["loc"], found["msg"]) for found in error.errors(include_input=False)))
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> Fault:
+    known = {*MaintenanceRequest.model_fields}
+    field = ".".join(str(part) for part in location)
+    # The name of a field that nobody asked for is the sender's own text: it is not sent back.
+    return Fault(field=field if field in known else "", reason=message.removeprefix("Value error, "))
