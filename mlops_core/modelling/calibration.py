@@ -104,9 +104,9 @@ class ModelCalibration:
 
     Attributes:
         probability, rul: how raw sums become a probability and hours.
-        alarm_threshold: the probability from which on at least the share `alarm_precision` of held-out rows failed
-            within the horizon; where none reached that, the one from which on half did (the figure `alarm_precision`
-            of the bundle's metrics says which); None where not even that.
+        alarm_threshold: the lowest probability from which on the share `alarm_precision` of held-out rows failed
+            within the horizon, or was promised to; where none reached that, the one from which on half did (the figure
+            `alarm_precision` of the bundle's metrics says how many did); None where not even that.
         typical_life_hours: the median life of a run (Kaplan-Meier); health index 1 means at least that much is left.
         zone_boundaries: vibration velocities in mm/s at which evaluation zones B, C and D begin.
         zone_source: where those come from.

@@ -124,12 +124,22 @@ def fit_failure_model(
 def place_alarm(
     fails: FloatArray, probability: FloatArray, weight: FloatArray, *, precision: float
 ) -> tuple[float | None, float]:
-    """Return the alarm threshold and the share of rows from there on that fail; None and NaN where alarms mislead."""
-    for wanted in (precision, LEAST_ALARM_PRECISION):
-        threshold = alarm_threshold(fails, probability, precision=wanted, weight=weight)
-        if threshold is not None:
-            raised = probability >= threshold
-            return threshold, float(np.average(fails[raised], weights=weight[raised]))
+    """Return the alarm threshold and the share of rows from there on that fail; None and NaN where alarms mislead.
+
+    It is the lowest probability from which on the share of failing rows, or what the probabilities themselves promise
+    of it, is `precision`. The share alone would hang on single runs: with some hundred failures, one that lasted
+    longer than it looked can leave a threshold that hardly any failure reaches.
+    """
+    observed = alarm_threshold(fails, probability, precision=precision, weight=weight)
+    stated = alarm_threshold(probability, probability, precision=precision, weight=weight)
+    likely = alarm_threshold(fails, probability, precision=LEAST_ALARM_PRECISION, weight=weight)
+    for threshold in [*sorted(found for found in (observed, stated) if found is not None), likely]:
+        if threshold is None:
+            continue
+        raised = probability >= threshold
+        reached = float(np.average(fails[raised], weights=weight[raised]))
+        if reached >= LEAST_ALARM_PRECISION:
+            return threshold, reached
     return None, math.nan
 
 

@@ -87,8 +87,8 @@ def _alarm(bundle: "ModelBundle") -> str:
     begins = f"Alarm from a probability of {calibration.alarm_threshold:.2f} on"
     if reached is not None and reached < aim:
         return (
-            f"{begins}. **Provisional:** {aim:.0%} of alarm hours should be within {horizon} of a failure, and no "
-            f"probability reached that; from here on {reached:.0%} were. Expect that share of alarms to be right."
+            f"{begins}. **Provisional:** {aim:.0%} of alarm hours should be within {horizon} of a failure; from here "
+            f"on {reached:.0%} were. Expect that share of alarms to be right, and train again with more failures."
         )
     return f"{begins}: from there, at least {aim:.0%} of the hours were within {horizon} of a failure."
 

@@ -43,6 +43,14 @@ def test_where_alarms_would_mislead_there_is_none():
     assert math.isnan(reached)
 
 
+def test_one_run_that_lasted_does_not_silence_the_alarms_of_all_others():
+    probability = np.array([0.97, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91, 0.9, 0.2])
+    fails = np.array([1.0, 0, 1, 1, 1, 1, 1, 0, 0])
+    threshold, reached = place_alarm(fails, probability, np.ones(9), precision=0.9)
+    assert threshold == 0.9  # the share of failing rows is 0.9 at the first row only; from here on the mean is
+    assert reached == 0.75
+
+
 def card(threshold, reached):
     metrics = MappingProxyType({**BUNDLE.metrics, "alarm_precision": reached})
     calibration = replace(BUNDLE.calibration, alarm_threshold=threshold)
