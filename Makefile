@@ -46,6 +46,7 @@ test: $(READY) ## All tests, the emulator run included
 
 bench: $(BENCH)/.ready ## Measure against peers, to build/bench.json (BENCH_OPTIONS="--sizes 1e5 --rounds 1" for a quick look)
 	$(BENCH)/bin/python -m benchmarks $(BENCH_OPTIONS)
+	$(BIN)/python -m benchmarks.inference
 
 $(BENCH)/.ready: locks/bench.txt $(READY)
 	@echo "Setting up $(BENCH) ..."
