@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops import backfill, machines, models, quarantine, replay, status
+from ops import backfill, machines, maintenance, models, quarantine, replay, status
 from ops.errors import OpsError
 
 
@@ -42,6 +42,7 @@ app.command("backfill")(backfill.backfill)
 app.command("status")(status.status)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(machines.app, name="machines")
+app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(models.app, name="models")
 
 

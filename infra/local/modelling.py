@@ -27,7 +27,7 @@ class EndpointError(RuntimeError):
     """The prediction endpoint answered what it must not."""
 
     def __init__(self, path: str, status: int, body: object) -> None:
-        super().__init__(f"GET {path} answered {status}: {body}")
+        super().__init__(f"{path} answered {status}: {body}")
 
 
 class NotScoredError(RuntimeError):
@@ -93,6 +93,16 @@ def predictions(stack: Stack, machine_ids: list[str]) -> list[dict[str, Any]]:
     if status != HTTPStatus.FORBIDDEN:
         raise EndpointError("/machines without a signature", status, document)
     return told
+
+
+def record_repair(stack: Stack, machine_id: str, *, at: datetime) -> None:
+    """Record over HTTP that a machine was made as good as new, as a technician does. Raises EndpointError."""
+    path = f"/machines/{machine_id}/maintenance"
+    body = json.dumps({"kind": "repair", "at": at.isoformat(), "note": "Bearing replaced", "recorded_by": "make local"})
+    for signed, expected in ((False, HTTPStatus.FORBIDDEN), (True, HTTPStatus.CREATED)):
+        status, _, document = request(stack, path, method="POST", body=body.encode(), signed=signed)
+        if status != expected:
+            raise EndpointError(path, status, document)
 
 
 def wait_until_scored(stack: Stack, machine_ids: list[str], *, timeout: float) -> int:

@@ -22,6 +22,7 @@ from infra.local.modelling import (
     finished_training,
     predictions,
     promote_and_roll_back,
+    record_repair,
     start_training,
     wait_until_scored,
 )
@@ -170,8 +171,10 @@ class Story:
         with self.screen.stage("Predictions") as stage:
             scored = wait_until_scored(stack, machine_ids, timeout=PATIENCE_SECONDS)
             self.predictions = predictions(stack, machine_ids)
+            record_repair(stack, machine_ids[0], at=datetime.now(UTC))
             stage.result = (
-                f"{scored} machines scored; {len(self.predictions)} asked for over signed HTTP, unsigned: 403"
+                f"{scored} machines scored; {len(self.predictions)} asked for over signed HTTP, unsigned: 403;"
+                f" a repair of {machine_ids[0]} recorded"
             )
         with self.screen.stage("Rollback") as stage:
             challenger = finished_training(self.emulator.endpoint, execution)

@@ -4,6 +4,7 @@ The short history of the tests knows no failure, so no model comes of it: here a
 machines that neither has learned from.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from ops.stack import Stack
 from tests.unit.degrading_fleet import degrading_fleet
 
 EXECUTION = "policies"
-FUNCTIONS = ("training_set", "training", "evaluation", "promotion", "inference", "scoring")
+FUNCTIONS = ("training_set", "training", "evaluation", "promotion", "inference", "maintenance", "scoring")
 SMALL = TrainingSettings(trees=TreeSettings(rounds=10), folds=2)
 
 
@@ -60,6 +61,10 @@ class Models:
                     {"routeKey": "GET /machines"},
                     {"routeKey": "GET /machines/{machine_id}", "pathParameters": machine},
                 ]
+            case "maintenance":
+                # Of a time that no features are of: nothing is labelled by it.
+                body = json.dumps({"kind": "repair", "at": "2020-01-01T00:00:00Z"})
+                return [{"pathParameters": machine, "body": body, "requestContext": {}}]
             case _:
                 self.forget_predictions()
                 return [{}]

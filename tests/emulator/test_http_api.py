@@ -1,5 +1,6 @@
 """The running endpoint answers each documented path as docs/openapi.json says, and nobody whom IAM does not know."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -7,9 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
+from infra.local.emulator import STACK_FILE
 from infra.local.signed_http import request
+from ops.cli import app
 from tests import http_contract
 from tests.emulator.conftest import Told
 from tests.emulator.waiting import eventually
@@ -17,6 +22,7 @@ from tests.handlers.model_bundles import small_bundle
 from tests.http_requests import Request, arbitrary
 
 LIST, GET = "GET /machines", "GET /machines/{machine_id}"
+POST = "POST /machines/{machine_id}/maintenance"
 
 Ask = Callable[..., tuple[int, Any]]
 
@@ -83,9 +89,39 @@ def can_be_sent(request: Request) -> bool:
 @given(
     made_up=st.one_of(arbitrary(route, machine_ids=["PUMP-A01"]) for route in http_contract.ROUTES).filter(can_be_sent)
 )
-def test_whatever_is_asked_is_answered_as_documented(ask: Ask, made_up: Request):
+def test_whatever_is_asked_is_answered_as_documented(history: LabelHistory, ask: Ask, made_up: Request):
     status, document = ask(made_up.route, made_up.target(), body=made_up.body)
     assert status < 500 or document["error"] == "NO_MODEL"
+
+
+@pytest.fixture
+def history(told: Told) -> Iterator[LabelHistory]:
+    """The label history, which forgets in the end what was recorded of the time before 2021."""
+    table = told.stack.output("label_history_table_name")
+    yield LabelHistory(told.stack.dynamodb, table)
+    for item in told.stack.dynamodb.scan(TableName=table)["Items"]:
+        if item["event_timestamp"]["S"] < "2021":
+            key = {name: item[name] for name in ("machine_id", "event_timestamp")}
+            told.stack.dynamodb.delete_item(TableName=table, Key=key)
+
+
+def test_a_technicians_record_is_kept_once_whichever_way_it_comes(told: Told, ask: Ask, history: LabelHistory):
+    body = {"kind": "repair", "at": "2020-01-01T06:00:00Z", "note": "new bearing"}
+
+    def post(machine_id: str, **changes: Any) -> tuple[int, Any]:
+        return ask(POST, f"/machines/{machine_id}/maintenance", body=json.dumps(body | changes).encode())
+
+    assert post("PUMP-A01")[0] == 201
+    assert post("PUMP-A01")[0] == 200
+    command = ["maintenance", "record", "PUMP-A01", "--kind", "repair", "--at", "2020-01-01T07:00:00+01:00", "--json"]
+    stack = ["--outputs", str(told.folder / STACK_FILE)]
+    recorded = CliRunner().invoke(app, [*command, *stack])
+    assert json.loads(recorded.stdout)["is_new"] is False
+    assert post("PUMP-A01", note="greased")[1]["error"] == "CONTRADICTION"
+    assert post("PUMP-A01", at="tomorrow")[1]["faults"][0]["field"] == "at"
+    assert post("NOBODY")[1]["error"] == "UNKNOWN_MACHINE"
+    (kept,) = [entry for entry in history.entries() if entry.event_timestamp.year == 2020]
+    assert (kept.machine_id, kept.kind, kept.note) == ("PUMP-A01", "repair", "new bearing")
 
 
 @pytest.mark.parametrize("route", http_contract.ROUTES)

@@ -68,7 +68,7 @@ Try = Callable[[str], str]
 
 def failed(told: Told, function: str, event: dict[str, Any]) -> str:
     answer = invoke(told.endpoint, told.stack.output(f"{function}_function_name"), event)
-    is_refused = answer.get("statusCode", HTTPStatus.OK) != HTTPStatus.OK
+    is_refused = answer.get("statusCode", HTTPStatus.OK) not in {HTTPStatus.OK, HTTPStatus.CREATED}
     return str(answer.get("errorMessage") or answer.get("batchItemFailures") or (answer if is_refused else ""))
 
 

@@ -85,14 +85,14 @@ def functions_of(told: Told) -> list[dict[str, Any]]:
 
 
 def test_lambda_alone_may_assume_a_functions_role_and_keep_its_failed_events(told: Told):
-    """The endpoint answers whoever waits for it, and has no failed events to keep."""
+    """The endpoint's two functions answer whoever waits for them, and have no failed events to keep."""
     functions = functions_of(told)
     for function in functions:
         assert trusted(told, function["role"])["Principal"] == {"Service": "lambda.amazonaws.com"}
         kept = {where for action, where in grants(told, function["role"]) if action == "sqs:SendMessage"}
         assert kept == {function["dead_letters"]} - {None}
         assert all(may(told, function["role"], "sqs:SendMessage", queue) for queue in kept)
-    assert [each["dead_letters"] for each in functions].count(None) == 1
+    assert [each["dead_letters"] for each in functions].count(None) == 2
 
 
 def test_the_training_state_machine_may_run_its_steps_and_tell_people_and_no_more(told: Told):
@@ -113,8 +113,13 @@ def test_the_training_state_machine_may_run_its_steps_and_tell_people_and_no_mor
 
 
 def test_what_invokes_a_function_by_its_resource_policy_is_one_rule_or_one_path(told: Told):
-    permissions = {each["principal"]: each for each in registered(told, "aws:lambda/permission:Permission")}
-    assert permissions.keys() == {"events.amazonaws.com", "apigateway.amazonaws.com"}
-    assert all(each["sourceAccount"] == "000000000000" for each in permissions.values())
-    assert ":rule/" in permissions["events.amazonaws.com"]["sourceArn"]
-    assert permissions["apigateway.amazonaws.com"]["sourceArn"].endswith("/$default/GET/machines*")
+    permissions = registered(told, "aws:lambda/permission:Permission")
+    assert {each["principal"] for each in permissions} == {"events.amazonaws.com", "apigateway.amazonaws.com"}
+    assert all(each["sourceAccount"] == "000000000000" for each in permissions)
+    sources = {
+        service: {each["sourceArn"] for each in permissions if each["principal"].startswith(service)}
+        for service in ("events", "apigateway")
+    }
+    assert all(":rule/" in source for source in sources["events"])
+    paths = {source.partition("/$default/")[2] for source in sources["apigateway"]}
+    assert paths == {"GET/machines*", "POST/machines/*/maintenance"}

@@ -20,6 +20,8 @@ VERBS = [
     ("machines", "add"),
     ("machines", "rotate"),
     ("machines", "revoke"),
+    ("maintenance", "record"),
+    ("maintenance", "list"),
     ("models", "list"),
     ("models", "show"),
     ("models", "promote"),

@@ -1,0 +1,149 @@
+"""``mlops maintenance``: what technicians know of machines and no sensor said."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.options import AsJson, OutputsFile, StackName
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from handlers.stores.label_history import LabelEntry
+    from ops.errors import OptionError
+
+app = typer.Typer(
+    no_args_is_help=True, help="Failures and repairs that no sensor announced: what models learn from, beside sensors."
+)
+
+_OPTIONS = {
+    "machine_id": "MACHINE_ID",
+    "kind": "--kind",
+    "at": "--at",
+    "returned_to_service_at": "--returned",
+    "note": "--note",
+    "recorded_by": "--by",
+}
+
+
+@app.command("record")
+def record(
+    machine_id: Annotated[str, typer.Argument(help="The machine's id, as `mlops machines list` shows it.")],
+    kind: Annotated[
+        str,
+        typer.Option("--kind", help="failure, or repair: work after which the machine is as good as new."),
+    ],
+    at: Annotated[
+        str, typer.Option("--at", help="When it failed or was taken out of service: 2026-01-31T09:30:00Z, say.")
+    ],
+    returned: Annotated[
+        str | None, typer.Option("--returned", help="When it ran again, if it does; of a repair without it: at once.")
+    ] = None,
+    note: Annotated[str | None, typer.Option("--note", help="What was found or done.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who says so; else the name you are signed in by.")] = None,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="Replace the return to service and the note that stand there already.")
+    ] = False,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record a failure or a repair. The same again changes nothing; what contradicts a record is refused.
+
+    No training row is made of a machine between its failure and its return to service. If sensors announced the
+    failure, record the repair that followed it: it gives the return that they cannot know.
+    """
+    from datetime import UTC, datetime
+    from getpass import getuser
+
+    from pydantic import ValidationError
+
+    from handlers.stores.label_history import LabelHistory
+    from handlers.stores.online_features import OnlineFeatures
+    from mlops_core.storage.maintenance import MaintenanceRecord
+    from mlops_core.telemetry import utc_text
+    from ops.console import print_json, print_line
+    from ops.errors import OptionError
+    from ops.stack import load_stack
+
+    said = {"machine_id": machine_id, "kind": kind, "at": at, "returned_to_service_at": returned, "note": note}
+    now = datetime.now(UTC)
+    try:
+        told = MaintenanceRecord.model_validate({**said, "recorded_by": by or getuser()}, strict=False)
+    except ValidationError as error:
+        raise _unreadable(error) from None
+    if early := told.in_the_future(now):
+        raise OptionError(f"{_OPTIONS[early[0]]} has not come yet.", "Record what has happened, once it has.")
+    loaded = load_stack(stack, outputs)
+    if OnlineFeatures(loaded.dynamodb, loaded.output("realtime_features_table_name")).load(machine_id) is None:
+        raise OptionError(
+            f"No machine {machine_id} has had features.",
+            f"`mlops machines list --stack {stack}` names those there are.",
+        )
+    history = LabelHistory(loaded.dynamodb, loaded.output("label_history_table_name"))
+    is_new = history.record_maintenance(told, recorded_at=now, correct=correct)
+    if as_json:
+        shown = told.model_dump(mode="json", include={"machine_id", "kind", "note", "recorded_by"})
+        moments = {"at": told.at, "returned_to_service_at": told.returned_to_service_at}
+        print_json({"stack": stack, "is_new": is_new, **shown, **moments})
+        return
+    print_line(
+        f"{'Recorded' if is_new else 'Recorded already'}: {told.kind} of {told.machine_id} at {utc_text(told.at)}"
+        + (f", back at {utc_text(told.returned_to_service_at)}" if told.returned_to_service_at else "")
+    )
+
+
+@app.command("list")
+def list_maintenance(
+    machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=36600, help="Only so many days back.")] = 90,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List failures and repairs, the newest first: who or what said so, and when the machine ran again."""
+    from datetime import UTC, datetime, timedelta
+
+    from handlers.stores.label_history import LabelHistory
+    from ops.console import print_json, print_line, print_table
+    from ops.stack import load_stack
+
+    loaded, since = load_stack(stack, outputs), datetime.now(UTC) - timedelta(days=days)
+    entries = sorted(
+        (
+            entry
+            for entry in LabelHistory(loaded.dynamodb, loaded.output("label_history_table_name")).entries()
+            if entry.event_timestamp >= since and machine in {None, entry.machine_id}
+        ),
+        key=lambda entry: (entry.event_timestamp, entry.machine_id, entry.kind),
+        reverse=True,
+    )
+    if as_json:
+        print_json({"stack": stack, "entries": [{**vars(entry), "source": _source(entry)} for entry in entries]})
+        return
+    if not entries:
+        print_line(f"Nothing is recorded of the last {days} days.")
+        return
+    print_table(
+        f"Failures and repairs of {stack}",
+        ["machine", "what", "at (UTC)", "back at (UTC)", "said by", "code", "note"],
+        [
+            [e.machine_id, str(e.kind), e.event_timestamp, e.returned_to_service_at, _source(e), e.event_code, e.note]
+            for e in entries
+        ],
+    )
+
+
+def _source(entry: "LabelEntry") -> str:
+    """Sensors, whoever recorded it, or both."""
+    said_by = ("sensors" if entry.measured_value is not None else None, entry.recorded_by or entry.caller)
+    return " and ".join(each for each in said_by if each is not None)
+
+
+def _unreadable(error: "ValidationError") -> "OptionError":
+    from ops.errors import OptionError
+
+    found = error.errors(include_input=False)[0]
+    option = _OPTIONS[str(found["loc"][0])] if found["loc"] else "--returned"
+    reason = found["msg"].removeprefix("Value error, ").removeprefix("returned_to_service_at ")
+    return OptionError(f"{option}: {reason}.", "`mlops maintenance record --help` shows what each option takes.")

@@ -1,0 +1,88 @@
+"""``mlops maintenance``: what technicians know is recorded once, and listed beside what sensors said."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from mlops_core.telemetry import FailureEvent, utc_text
+from tests.ops.conftest import Deployed
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+AT = NOW - timedelta(days=2)
+RECORD = ("maintenance", "record", "PUMP-1", "--kind", "repair", "--at", utc_text(AT), "--by", "Ana")
+
+
+@pytest.fixture(autouse=True)
+def _pump(deployed: Deployed) -> None:
+    features = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.output("realtime_features_table_name"))
+    features.offer(FeatureRow("PUMP-1", NOW, 1, {"vibration_rms_1h": 2.0}), updated_at=NOW)
+
+
+def labels(deployed: Deployed) -> LabelHistory:
+    return LabelHistory(deployed.stack.dynamodb, deployed.stack.output("label_history_table_name"))
+
+
+def test_a_repair_is_recorded_once_and_listed(deployed: Deployed) -> None:
+    returned = utc_text(AT + timedelta(hours=3))
+    told = deployed.json(*RECORD, "--returned", returned, "--note", "new bearing")
+    assert (told["is_new"], told["machine_id"], told["kind"], told["recorded_by"]) == (True, "PUMP-1", "repair", "Ana")
+    assert deployed.json(*RECORD, "--returned", returned)["is_new"] is False
+    (entry,) = deployed.json("maintenance", "list")["entries"]
+    assert (entry["note"], entry["source"]) == ("new bearing", "Ana")
+    assert entry["returned_to_service_at"] == (AT + timedelta(hours=3)).isoformat().replace("+00:00", "Z")
+    shown = deployed.run("maintenance", "list").stdout
+    assert "new bearing" in shown
+    assert "Recorded already" in deployed.run(*RECORD).stdout
+
+
+def test_what_sensors_said_stands_beside_it_the_newest_first(deployed: Deployed) -> None:
+    deployed.json(*RECORD)
+    event = {"event_timestamp": NOW, "event_code": "WEAR", "measured_value": 12.0, "threshold": 11.2}
+    for machine_id in ("PUMP-1", "FAN-1"):
+        labels(deployed).record(FailureEvent.model_validate({"machine_id": machine_id, "received_at": NOW, **event}))
+    deployed.json("maintenance", "record", "PUMP-1", "--kind", "failure", "--at", utc_text(NOW), "--by", "Rui")
+    sources = [
+        (entry["kind"], entry["source"])
+        for entry in deployed.json("maintenance", "list", "--machine", "PUMP-1")["entries"]
+    ]
+    assert sources == [("failure", "sensors and Rui"), ("repair", "Ana")]
+    assert len(deployed.json("maintenance", "list")["entries"]) == 3
+    assert len(deployed.json("maintenance", "list", "--days", "1")["entries"]) == 2
+
+
+def test_nothing_recorded_is_said_so(deployed: Deployed) -> None:
+    assert "Nothing is recorded" in deployed.run("maintenance", "list").stdout
+
+
+def test_a_contradiction_is_refused_with_the_way_out_and_a_correction_replaces(deployed: Deployed) -> None:
+    deployed.json(*RECORD, "--note", "greased")
+    refused = deployed.run(*RECORD, "--note", "new bearing")
+    assert refused.exit_code == 1
+    assert "correction" in refused.stderr
+    assert deployed.json(*RECORD, "--note", "new bearing", "--correct")["is_new"] is True
+    assert [entry.note for entry in labels(deployed).entries()] == ["new bearing"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("PUMP-1", "--kind", "inspection", "--at", utc_text(AT)), "--kind: Input should be 'failure' or 'repair'"),
+        (("PUMP-1", "--kind", "repair", "--at", "yesterday"), "--at: is no date and time"),
+        (("PUMP-1", "--kind", "repair", "--at", "2026-01-31T09:30:00"), "--at: Input should have timezone"),
+        (("PUMP-1", "--kind", "repair", "--at", "2200-01-31T09:30:00Z"), "--at has not come yet"),
+        (
+            ("PUMP-1", "--kind", "repair", "--at", utc_text(AT), "--returned", "2026-01-01T00:00:00Z"),
+            "--returned: is before",
+        ),
+        (("NOBODY", "--kind", "repair", "--at", utc_text(AT)), "mlops machines list"),
+        (("a/b", "--kind", "repair", "--at", utc_text(AT)), "MACHINE_ID"),
+    ],
+)  # fmt: skip
+def test_what_is_no_record_is_one_readable_line(deployed: Deployed, arguments: tuple[str, ...], says: str) -> None:
+    result = deployed.run("maintenance", "record", *arguments)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert says in result.stderr
+    assert list(labels(deployed).entries()) == []
