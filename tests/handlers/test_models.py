@@ -207,3 +207,22 @@ def test_a_fleet_without_a_model_is_left_alone(deploy, aws):
     offer("PUMP-1", NEW)
     assert deploy("scoring")({}) == {"scored": 0, "notices": 0, "model_version": None}
     assert aws.items("predictions") == []
+
+
+def test_a_run_predicts_with_one_model_although_another_is_promoted_meanwhile(deploy, registry, aws, hook, topic):
+    serve(registry)
+    for machine_id in ("NEW-1", "NEW-2", "WORN-1"):
+        offer(machine_id, WORN if machine_id == "WORN-1" else NEW)
+    score, promoted = deploy("scoring"), []
+
+    def promote_at_the_first_write(**_: object) -> None:
+        if not promoted:
+            promoted.append(OTHER.version)
+            serve(registry, OTHER)
+
+    hook(clients.dynamodb(), "before-call.dynamodb.PutItem", promote_at_the_first_write)
+    assert score({})["model_version"] == BUNDLE.version
+    assert promoted
+    assert {item["model_version"]["S"] for item in aws.items("predictions")} == {BUNDLE.version}
+    assert score({})["model_version"] == OTHER.version
+    assert {item["model_version"]["S"] for item in aws.items("predictions")} == {OTHER.version}
