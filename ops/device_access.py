@@ -106,13 +106,13 @@ class DeviceAccess:
         if not active:
             raise NotAddedError(machine_id)
         old = [each for each in self.registry.certificates(machine_id) if each.arn != active[0]]
-        self.registry.retire(machine_id, old)
+        self.registry.retire(old)
         return old
 
     def revoke(self, machine_id: str) -> list[Certificate]:
         """Take all access away, and forget the machine; returns the certificates that were left until now."""
         certificates = self.registry.certificates(machine_id)
-        self.registry.retire(machine_id, certificates)
+        self.registry.retire(certificates)
         self.registry.forget(machine_id)
         return certificates
 

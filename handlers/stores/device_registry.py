@@ -28,6 +28,16 @@ class NotDetachedError(MlopsError):
         super().__init__(f"{what} still counts as attached", "Run the same command again in a minute: it goes on there")
 
 
+class MachineElsewhereError(MlopsError):
+    """The broker, which all stacks of an account and region share, knows the machine as another's."""
+
+    def __init__(self, machine_id: str, groups: Sequence[str]) -> None:
+        super().__init__(
+            f"{machine_id} belongs to {', '.join(groups)}, which is not this stack's",
+            "Revoke it there first, or give this machine another id",
+        )
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A certificate as the broker knows it."""
@@ -60,7 +70,9 @@ class DeviceRegistry:
         return sorted(name for page in pages for name in page.get("things", ()))
 
     def certificates(self, machine_id: str) -> list[Certificate]:
-        """Return a machine's certificates, the newest first; none where there is no such machine."""
+        """Return a machine's certificates, the newest first; none where there is no such machine in this stack."""
+        if self._elsewhere(machine_id):
+            return []
         try:
             pages = list(self._client.get_paginator("list_thing_principals").paginate(thingName=machine_id))
         except self._client.exceptions.ResourceNotFoundException:
@@ -78,7 +90,9 @@ class DeviceRegistry:
         return Certificate(arn, told["certificatePem"], told["status"] == "ACTIVE", told["creationDate"])
 
     def register(self, machine_id: str) -> None:
-        """Make a machine known."""
+        """Make a machine known. Raises MachineElsewhereError where it is another stack's."""
+        if groups := self._elsewhere(machine_id):
+            raise MachineElsewhereError(machine_id, groups)
         # One that has attributes is "another" to the broker, and the same to us.
         with suppress(self._client.exceptions.ResourceAlreadyExistsException):
             self._client.create_thing(thingName=machine_id)
@@ -97,18 +111,20 @@ class DeviceRegistry:
         self._client.attach_policy(policyName=self._policy, target=certificate.arn)
         self._client.update_certificate(certificateId=certificate.certificate_id, newStatus="ACTIVE")
 
-    def retire(self, machine_id: str, certificates: Sequence[Certificate]) -> None:
+    def retire(self, certificates: Sequence[Certificate]) -> None:
         """Deactivate certificates, all of them before anything else, then detach and delete them."""
         for certificate in certificates:
             self._client.update_certificate(certificateId=certificate.certificate_id, newStatus="INACTIVE")
         for certificate in certificates:
-            self._detach(machine_id, certificate)
+            self._detach(certificate)
             self._delete(certificate.certificate_id)
 
     def forget(self, machine_id: str) -> None:
         """Delete a machine that has no certificates, and what retiring left behind when it was stopped."""
         for certificate in self._left_behind():
             self._delete(certificate.certificate_id)
+        if self._elsewhere(machine_id):
+            return
         with suppress(self._client.exceptions.ResourceNotFoundException):
             self._client.remove_thing_from_thing_group(thingGroupName=self._group, thingName=machine_id)
             self._patiently(
@@ -117,9 +133,19 @@ class DeviceRegistry:
                 self._client.exceptions.InvalidRequestException,
             )
 
-    def _detach(self, machine_id: str, certificate: Certificate) -> None:
-        with suppress(self._client.exceptions.ResourceNotFoundException):
-            self._client.detach_thing_principal(thingName=machine_id, principal=certificate.arn)
+    def _elsewhere(self, machine_id: str) -> list[str]:
+        """Groups of a thing that is not in ours; none for one that is, or that is in no group (yet, or any more)."""
+        try:
+            told = self._client.list_thing_groups_for_thing(thingName=machine_id).get("thingGroups", ())
+        except self._client.exceptions.ResourceNotFoundException:
+            return []
+        groups = [each.get("groupName", "") for each in told]
+        return [] if self._group in groups else groups
+
+    def _detach(self, certificate: Certificate) -> None:
+        for machine_id in self._client.list_principal_things(principal=certificate.arn).get("things", ()):
+            with suppress(self._client.exceptions.ResourceNotFoundException):
+                self._client.detach_thing_principal(thingName=machine_id, principal=certificate.arn)
 
     def _delete(self, certificate_id: str) -> None:
         # With its policy still attached, which is how one is found that was detached and not deleted.

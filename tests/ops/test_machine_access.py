@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from moto.iot.models import IoTBackend
 
-from handlers.stores.device_registry import DeviceRegistry, NotDetachedError
+from handlers.stores.device_registry import DeviceRegistry
 from ops.device_access import DeviceAccess
 from ops.device_keys import KeySet, newest
+from tests.iot_in_process import delete_certificate
 from tests.ops.conftest import REGION, Deployed
 
 POLICY, GROUP = "devices-policy", "devices-machines"
@@ -88,19 +89,9 @@ class Plant:
             raise Stopped
 
 
-def delete_with_policies(backend: IoTBackend, certificate_id: str, force_delete: bool) -> None:
-    """As AWS does: a forced deletion detaches the policies too; moto leaves them, and stumbles on them later."""
-    arn = backend.describe_certificate(certificate_id).arn
-    DELETE(backend, certificate_id, force_delete)
-    backend.principal_policies = {k: v for k, v in backend.principal_policies.items() if k[0] != arn}
-
-
-DELETE = IoTBackend.delete_certificate
-
-
 @pytest.fixture
 def plant(deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
-    monkeypatch.setattr(IoTBackend, "delete_certificate", delete_with_policies)
+    monkeypatch.setattr(IoTBackend, "delete_certificate", delete_certificate)
     iot = boto3.client("iot", region_name=REGION)
     iot.create_policy(policyName=POLICY, policyDocument='{"Version":"2012-10-17","Statement":[]}')
     iot.create_thing_group(thingGroupName=GROUP)
@@ -273,24 +264,6 @@ def test_all_certificates_are_inactive_before_any_is_taken_apart(plant: Plant) -
     plant.access.revoke(MACHINE)
     changes = [each for each in made if not each.startswith(("List", "Describe"))]
     assert changes[:3] == ["UpdateCertificate", "UpdateCertificate", "DetachThingPrincipal"]
-
-
-def test_a_deletion_that_comes_too_early_is_tried_again_and_then_named(plant: Plant) -> None:
-    access, refusals = plant.access, [3]
-
-    def refuse(**_: object) -> None:
-        if refusals[0]:
-            refusals[0] -= 1
-            raise plant.iot.exceptions.DeleteConflictException({"Error": {"Code": "DeleteConflictException"}}, "x")
-
-    plant.iot.meta.events.register("before-call.iot.DeleteCertificate", refuse)
-    access.add(MACHINE)
-    access.revoke(MACHINE)
-    access.add(MACHINE)
-    refusals[0] = 100
-    with pytest.raises(NotDetachedError, match="Run the same command again"):
-        access.revoke(MACHINE)
-    assert plant.active() == []
 
 
 def test_the_last_set_of_files_is_the_one_with_the_highest_number(tmp_path: Path) -> None:

@@ -1,0 +1,196 @@
+"""A real machine over MQTT and TLS: what it sends ends in the lake, and whatever it may not do is refused.
+
+The broker is the emulator's, which evaluates the policy that the program deployed. A certificate and its files are made
+as a person makes them, by what `mlops machines` calls. Two things the emulator does not do, and tests of the registry
+look at instead: it lets an exclusive certificate be attached to a second machine, and it leaves a connection open whose
+certificate is deactivated.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.stores.device_registry import Certificate
+from infra.local.reconciliation import wait_until_drained
+from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
+from mlops_core.telemetry import Message, failure_message, reading_message
+from ops.device_access import DeviceAccess
+from ops.device_connection import Connection, connection
+from tests.emulator.conftest import Told
+from tests.emulator.mqtt_device import CLOSED, GRANTED, REFUSED, answer, folder_of, opened
+
+MACHINE, NEIGHBOUR = "PRESS-D01", "PRESS-D02"
+Added = Callable[[str], Connection]
+
+
+@pytest.fixture
+def access(told: Told, tmp_path: Path) -> DeviceAccess:
+    return DeviceAccess(told.stack.device_registry, tmp_path)
+
+
+@pytest.fixture
+def added(told: Told, access: DeviceAccess) -> Iterator[Added]:
+    """Add machines; they are revoked afterwards."""
+    machine_ids: list[str] = []
+
+    def add(machine_id: str) -> Connection:
+        machine_ids.append(machine_id)
+        return connection(told.stack, machine_id, access.add(machine_id))
+
+    yield add
+    for machine_id in machine_ids:
+        access.revoke(machine_id)
+
+
+@pytest.fixture
+def machine(added: Added) -> Connection:
+    return added(MACHINE)
+
+
+def certificate_of(told: Told, of: Connection) -> Certificate:
+    found = told.stack.device_registry.find((folder_of(of) / "certificate.arn").read_text())
+    assert found is not None
+    return found
+
+
+def reading(machine_id: str, value: float, channel: str = "temperature") -> Message:
+    return reading_message(machine_id, channel, datetime.now(UTC), value)
+
+
+def objects(told: Told) -> frozenset[str]:
+    prefixes = (RAW_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX)
+    return frozenset(key for prefix in prefixes for key in told.stack.lake.versions(prefix))
+
+
+def stored_since(told: Told, before: frozenset[str], prefix: str) -> list[bytes]:
+    wait_until_drained(told.stack, timeout=60)
+    return told.stack.lake.read_all(sorted(told.stack.lake.versions(prefix).keys() - before))
+
+
+def test_what_a_machine_sends_on_its_own_topics_ends_in_the_lake(told: Told, machine: Connection):
+    before, now = objects(told), datetime.now(UTC)
+    sent = [reading(MACHINE, 41.5), reading(MACHINE, 3.25, "vibration"), failure_message(MACHINE, now, "WEAR", 12, 11)]
+    assert {message.topic for message in sent} == set(machine.topics)
+    with opened(machine) as (wire, said):
+        assert said == GRANTED
+        assert [wire.publish(message) for message in sent] == [GRANTED] * 3
+    readings = decode_readings(stored_since(told, before, RAW_PREFIX)).sort("channel")
+    assert readings.select("machine_id", "channel", "value").rows() == [
+        (MACHINE, "temperature", 41.5),
+        (MACHINE, "vibration", 3.25),
+    ]
+    failures = decode_failures(stored_since(told, before, EVENTS_PREFIX))
+    assert failures.select("machine_id", "event_code").rows() == [(MACHINE, "WEAR")]
+
+
+def test_a_machine_cannot_publish_to_another_machines_topic(told: Told, machine: Connection, added: Added):
+    added(NEIGHBOUR)
+    before = objects(told)
+    with opened(machine) as (wire, said):
+        assert said == GRANTED
+        assert wire.publish(reading(NEIGHBOUR, 99.0)) == REFUSED
+        assert wire.publish(reading("PUMP-A01", 99.0)) == REFUSED
+        assert wire.publish(reading(MACHINE, 20.0)) == GRANTED, "the connection goes on"
+    assert decode_readings(stored_since(told, before, RAW_PREFIX))["machine_id"].to_list() == [MACHINE]
+    assert objects(told).isdisjoint(key for key in objects(told) - before if key.startswith(QUARANTINE_PREFIX))
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "industrial/machine/PRESS-D01",
+        "industrial/machine/PRESS-D01/pressure",
+        "industrial/machine/PRESS-D01/temperature/more",
+        "industrial/machine//temperature",
+        "industrial/machine/PRESS-D0/temperature",
+        "industrial/machine/PRESS-D011/temperature",
+        "$aws/things/PRESS-D01/shadow/update",
+        "$aws/rules/mlops_industrial_local_ingestion_rules_temperature/industrial/machine/PUMP-A01/temperature",
+    ],
+)
+def test_a_machine_cannot_publish_elsewhere_by_any_way_round(machine: Connection, topic: str):
+    with opened(machine) as (wire, said):
+        assert said == GRANTED
+        assert wire.publish(Message(topic, b"{}")) in {REFUSED, CLOSED}
+
+
+@pytest.mark.parametrize("topic_filter", ["#", "industrial/machine/+/temperature", "industrial/machine/PRESS-D01/+"])
+def test_a_machine_hears_nothing(machine: Connection, topic_filter: str):
+    with opened(machine) as (wire, said):
+        assert said == GRANTED
+        assert wire.subscribe(topic_filter) != "Granted QoS 1"
+
+
+def test_a_machine_connects_under_its_own_name_alone(machine: Connection, added: Added):
+    added(NEIGHBOUR)
+    assert [answer(machine, name) for name in (NEIGHBOUR, f"{MACHINE}-2", "PUMP-A01", "press-d01")] == [REFUSED] * 4
+    assert answer(machine) == GRANTED
+
+
+def test_an_inactive_certificate_is_refused_and_the_same_one_serves_when_it_is_active_again(
+    told: Told, machine: Connection
+):
+    held = certificate_of(told, machine)
+    assert answer(machine) == GRANTED
+    told.stack.iot.update_certificate(certificateId=held.certificate_id, newStatus="INACTIVE")
+    assert answer(machine) == CLOSED
+    told.stack.iot.update_certificate(certificateId=held.certificate_id, newStatus="ACTIVE")
+    assert answer(machine) == GRANTED
+
+
+def test_a_certificate_that_is_attached_to_no_machine_is_refused(told: Told, machine: Connection):
+    held = certificate_of(told, machine)
+    told.stack.iot.detach_thing_principal(thingName=MACHINE, principal=held.arn)
+    assert answer(machine) == REFUSED
+    told.stack.iot.attach_thing_principal(thingName=MACHINE, principal=held.arn)
+    assert answer(machine) == GRANTED
+
+
+def test_a_certificate_without_the_policy_is_refused_and_so_is_none(told: Told, machine: Connection):
+    held, policy = certificate_of(told, machine), told.stack.output("device_policy_name")
+    assert answer(machine, has_certificate=False) == CLOSED
+    told.stack.iot.detach_policy(policyName=policy, target=held.arn)
+    assert answer(machine) == REFUSED
+
+
+def test_both_certificates_serve_during_a_rotation_and_the_new_one_after_it(
+    told: Told, machine: Connection, access: DeviceAccess
+):
+    rotated = connection(told.stack, MACHINE, access.rotate(MACHINE))
+    assert [answer(machine), answer(rotated)] == [GRANTED, GRANTED]
+    access.finish(MACHINE)
+    assert [answer(machine), answer(rotated)] == [CLOSED, GRANTED]
+
+
+def test_a_revoked_machine_is_refused_and_the_broker_keeps_nothing_of_it(
+    told: Told, machine: Connection, access: DeviceAccess
+):
+    held = certificate_of(told, machine)
+    access.revoke(MACHINE)
+    assert answer(machine) == CLOSED
+    assert told.stack.device_registry.find(held.arn) is None
+    assert MACHINE not in told.stack.device_registry.machines()
+
+
+def deployed_policy(told: Told) -> dict[str, Any]:
+    policy = told.stack.iot.get_policy(policyName=told.stack.output("device_policy_name"))
+    return json.loads(policy["policyDocument"])
+
+
+@pytest.mark.parametrize("action", ["iot:Connect", "iot:Publish"])
+def test_a_machine_needs_both_things_that_the_policy_grants(told: Told, machine: Connection, action: str):
+    iot, name, document = told.stack.iot, told.stack.output("device_policy_name"), deployed_policy(told)
+    rest = [each for each in document["Statement"] if each["Action"] != [action]]
+    shorter = json.dumps({**document, "Statement": rest})
+    version = iot.create_policy_version(policyName=name, policyDocument=shorter, setAsDefault=True)["policyVersionId"]
+    try:
+        with opened(machine) as (wire, said):
+            assert (said if said != GRANTED else wire.publish(reading(MACHINE, 20.0))) == REFUSED
+    finally:
+        iot.set_default_policy_version(policyName=name, policyVersionId="1")
+        iot.delete_policy_version(policyName=name, policyVersionId=version)
+    assert answer(machine) == GRANTED
