@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.package_report import FUNCTION_LAYERS
+
 ROOT = Path(__file__).parents[2]
 ALWAYS = {
     "annotated_types",
@@ -28,8 +30,19 @@ ALWAYS = {
     "typing_inspection",
     "urllib3",
 }
-# What the SDK and the interpreter take where a development environment happens to have it.
-BY_CHANCE = {"certifi", "_distutils_hack"}
+POLARS = {"polars", "_polars_runtime_32"}
+# LightGBM takes scipy (which registers two of its modules at the top) and narwhals.
+LIGHTGBM = {"lightgbm", "numpy", "scipy", "_csparsetools", "_cyutility", "narwhals"}
+FUNCTIONS = {
+    **dict.fromkeys(("simulator", "ingestion", "labels", "maintenance"), ALWAYS),
+    "processing": ALWAYS | POLARS,
+    **dict.fromkeys(("training_set", "evaluation"), ALWAYS | POLARS | {"numpy"}),
+    "training": ALWAYS | POLARS | LIGHTGBM,
+    # These load LightGBM with the model that they read, and do without polars.
+    **dict.fromkeys(("promotion", "inference", "scoring"), ALWAYS | {"numpy"}),
+}
+# What the SDK, numpy and the interpreter take where a development environment happens to have it.
+BY_CHANCE = {"certifi", "charset_normalizer", "_distutils_hack"}
 # Half a second each, where nothing uses them.
 HEAVY = {"aws_lambda_powertools.utilities.parser", "aws_lambda_powertools.utilities.idempotency"}
 
@@ -46,7 +59,7 @@ print(json.dumps({name: file for name, file in files.items() if "site-packages" 
 """
 
 
-@pytest.fixture(scope="module", params=["simulator", "ingestion", "labels", "processing", "maintenance"])
+@pytest.fixture(scope="module", params=list(FUNCTIONS))
 def loaded(request) -> tuple[str, set[str]]:
     """A handler and the third-party modules in a fresh process that has imported it, with no environment of its own."""
     environment = {
@@ -68,18 +81,22 @@ def loaded(request) -> tuple[str, set[str]]:
 
 def test_a_handler_loads_these_packages_and_no_other(loaded):
     function, modules = loaded
-    expected = ALWAYS | ({"polars", "_polars_runtime_32"} if function == "processing" else set())
-    assert {name.split(".")[0] for name in modules} - BY_CHANCE == expected
+    assert {name.split(".")[0] for name in modules} - BY_CHANCE == FUNCTIONS[function]
+
+
+def test_every_function_is_looked_at():
+    assert set(FUNCTIONS) == set(FUNCTION_LAYERS)
 
 
 def test_a_handler_does_not_load_the_expensive_parts_of_powertools(loaded):
     assert not HEAVY & loaded[1]
 
 
-def test_everything_that_a_handler_loads_is_locked_for_its_layer_or_for_lambda(loaded):
+def test_everything_that_a_handler_loads_is_locked_for_its_layers_or_for_lambda(loaded):
+    layers = [f"layer-{layer}" for layer in FUNCTION_LAYERS[loaded[0]]]
     locked = {
         match[1].lower()
-        for lock in ("layer-data", "lambda-runtime")
+        for lock in (*layers, "lambda-runtime")
         for match in re.finditer(r"^([A-Za-z0-9._-]+)==", (ROOT / "locks" / f"{lock}.txt").read_text(), re.MULTILINE)
     }
     distributions = packages_distributions()
