@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from handlers.stores.model_registry import ModelRegistry
 from infra.local.emulator import STACK_FILE
 from infra.local.signed_http import request
 from ops.cli import app
+from ops.stack import Stack
 from tests import http_contract
 from tests.emulator.conftest import Told
 from tests.emulator.waiting import eventually
@@ -122,6 +125,30 @@ def test_a_technicians_record_is_kept_once_whichever_way_it_comes(told: Told, as
     assert post("NOBODY")[1]["error"] == "UNKNOWN_MACHINE"
     (kept,) = [entry for entry in history.entries() if entry.event_timestamp.year == 2020]
     assert (kept.machine_id, kept.kind, kept.note) == ("PUMP-A01", "repair", "new bearing")
+
+
+@pytest.mark.parametrize(
+    ("output", "may_ask", "may_record"), [("inference_invoke_arn", 200, 403), ("maintenance_invoke_arn", 403, 201)]
+)
+def test_iam_lets_each_in_by_the_paths_of_their_policy_alone(
+    told: Told, history: LabelHistory, served: str, output: str, may_ask: int, may_record: int
+):
+    caller = with_policy(told, output)
+    body = json.dumps({"kind": "repair", "at": "2020-02-02T02:00:00Z"}).encode()
+    assert request(caller, "/machines").status == may_ask
+    assert request(caller, "/machines/PUMP-A01/maintenance", method="POST", body=body).status == may_record
+
+
+def with_policy(told: Told, output: str) -> Stack:
+    """The stack as somebody sees it who may invoke what an output names, and nothing else."""
+    iam, name = told.endpoint.client("iam"), f"only-{output}"
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": told.stack.output(output)}
+    iam.create_user(UserName=name)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=told.stack.session.region_name)
+    return replace(told.stack, session=session)
 
 
 @pytest.mark.parametrize("route", http_contract.ROUTES)
