@@ -1,10 +1,14 @@
 """The state machine of training in Amazon States Language: four steps, and a way out that tells people why.
 
+```
 BuildTrainingSet -> Train -> Evaluate -> IsItBetter -> Promote -> Promoted
-|               |        |  ^          |            |
-|               |        |  +----------|------------+ another promotion came first: judge against that one
-v               v        v             v
-IsThereAMessage -> (ReadError -> TakeMessage | TakeCause) -> Notify -> Failed          Rejected
+                             ^       |           |         |
+                             |       |           v         |
+                             |       |       Rejected      |
+                             +-------|---------------------+ another promotion came first: judge against that one
+what fails for good, anywhere        v
+IsThereAMessage -> ReadError -> TakeMessage | TakeCause | TakeNothing -> Notify -> Failed
+```
 """
 
 from collections.abc import Mapping
@@ -57,20 +61,25 @@ def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulum
         "Promoted": {"Type": "Succeed"},
         "Rejected": {"Type": "Succeed"},
         **_tell_why(topic),
-        "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
+        "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.message"},
     }
     return {"StartAt": "BuildTrainingSet", "TimeoutSeconds": 7200, "States": states}
 
 
 def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:
     """States that tell people the message of a function's error, or the cause as it is: of a timeout, say."""
+    has_cause = {"Variable": "$.failure.Cause", "IsPresent": True}
     return {
         "IsThereAMessage": {
             "Type": "Choice",
             "Choices": [
-                {"Variable": "$.failure.Cause", "StringMatches": '{*"errorMessage":*}', "Next": "ReadError"},
+                {
+                    "And": [has_cause, {"Variable": "$.failure.Cause", "StringMatches": '{*"errorMessage":*}'}],
+                    "Next": "ReadError",
+                },
+                {**has_cause, "Next": "TakeCause"},
             ],
-            "Default": "TakeCause",
+            "Default": "TakeNothing",
         },
         "ReadError": {
             "Type": "Pass",
@@ -85,6 +94,7 @@ def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:
             "Next": "Notify",
         },
         "TakeCause": {"Type": "Pass", "InputPath": "$.failure.Cause", "ResultPath": "$.message", "Next": "Notify"},
+        "TakeNothing": {"Type": "Pass", "Result": "no reason was given", "ResultPath": "$.message", "Next": "Notify"},
         "Notify": {
             "Type": "Task",
             "Resource": "arn:aws:states:::sns:publish",

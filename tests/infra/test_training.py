@@ -33,7 +33,10 @@ def test_whatever_fails_is_told_before_the_execution_fails(evaluated):
     for step in steps:
         assert step["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
         assert step["Catch"][-1]["Next"] == "IsThereAMessage"
-    assert states(evaluated)["Notify"]["Next"] == "Failed"
+    told = states(evaluated)
+    assert told["Notify"]["Next"] == "Failed"
+    for way in ("TakeMessage", "TakeCause", "TakeNothing"):  # a cause may be the JSON of an error, any text, or absent
+        assert (told[way]["ResultPath"], told[way]["Next"]) == ("$.message", "Notify")
 
 
 def test_what_would_end_the_same_is_not_tried_again_and_everything_else_is(evaluated):
