@@ -46,6 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     except NoModelError as error:
         logger.info(error.message)
         metrics.add_metric("MachinesScored", MetricUnit.Count, 0)
+        metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
         return {"scored": 0, "notices": 0, "model_version": None}
     table = Predictions(clients.dynamodb(), _settings().predictions_table)
     known = table.load_all()

@@ -217,7 +217,7 @@ def test_a_run_predicts_with_one_model_although_another_is_promoted_meanwhile(de
 
     def promote_at_the_first_write(**_: object) -> None:
         if not promoted:
-            promoted.append(OTHER.version)
+            promoted.append(True)  # at once: another thread writes too
             serve(registry, OTHER)
 
     hook(clients.dynamodb(), "before-call.dynamodb.PutItem", promote_at_the_first_write)
@@ -226,3 +226,13 @@ def test_a_run_predicts_with_one_model_although_another_is_promoted_meanwhile(de
     assert {item["model_version"]["S"] for item in aws.items("predictions")} == {BUNDLE.version}
     assert score({})["model_version"] == OTHER.version
     assert {item["model_version"]["S"] for item in aws.items("predictions")} == {OTHER.version}
+
+
+def test_a_fleet_whose_only_model_is_damaged_is_left_alone_and_counted(deploy, registry, aws, counters):
+    serve(registry)
+    damage(aws, BUNDLE)
+    offer("PUMP-1", NEW)
+    score = deploy("scoring")
+    counters()
+    assert score({}) == {"scored": 0, "notices": 0, "model_version": None}
+    assert counters()["ModelsRefused"] == 1
