@@ -1,8 +1,9 @@
 """Training on many rows, and predicting one: against plain LightGBM.
 
-Training: a size is a number of labelled rows with 40 features, 3 % of which fail. The number that ways agree on is the
-ROC AUC on rows of other machines. Our trees see every failing row and a sample of the others; `train()` is all that it
-does: held-out folds of both models, calibration, the check with permuted labels, and the remaining life.
+Training: a size is a number of labelled rows with 40 features, 3 % of which fail. The number of each way is the ROC AUC
+on rows of other machines, of which ours may lose 0.002. Our trees see every failing row and a sample of the others;
+`train()` is all that it does: held-out folds of both models, calibration, the check with permuted labels, and the
+remaining life.
 
 Prediction: a size is a number of machines, predicted one by one from mappings.
 """
@@ -17,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.harness import Benchmark, Way, ratio
+from benchmarks.harness import Benchmark, Figures, Reach, Way, ratio
 from mlops_core.model_bundle import ModelBundle
 from mlops_core.modelling.boosting import Trees, TreeSettings, fit_trees
 from mlops_core.modelling.failure_model import sample_failures
@@ -124,6 +125,12 @@ def bare(given: Machines) -> None:
         predict(np.array([list(row.values())], dtype=np.float32))
 
 
+def lost(figures: Figures) -> float | None:
+    """What our trees fall short of plain LightGBM's ROC AUC; negative where they are better."""
+    plain_cell, own_cell = (figures.cells.get((way, 1_000_000)) for way in (PLAIN, OURS))
+    return None if plain_cell is None or own_cell is None else plain_cell["number"] - own_cell["number"]
+
+
 BENCHMARKS = (
     Benchmark(
         "training",
@@ -131,8 +138,11 @@ BENCHMARKS = (
         task,
         {OURS: Way(sampled), PLAIN: Way(plain), WHOLE: Way(whole)},
         OURS,
-        reach=(ratio(PLAIN, 1_000_000, at_least=4),),
-        agreement=0.002,
+        reach=(
+            ratio(PLAIN, 1_000_000, at_least=4),
+            Reach("ROC AUC of plain LightGBM - ours", 1_000_000, lost, at_most=0.002),
+        ),
+        agreement=0.01,
     ),
     Benchmark(
         "prediction",
