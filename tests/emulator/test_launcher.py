@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -28,6 +29,13 @@ def test_lambda_workers_have_only_what_lambda_has(endpoint: Endpoint, sample: De
     code = "import importlib.util as u; print([n for n in ('polars', 'pydantic', 'ministack') if u.find_spec(n)])"
     found = subprocess.run([lambda_interpreter(), "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_devices_are_served_on_loopback_alone(endpoint: Endpoint):
+    with socket.create_connection(("127.0.0.1", endpoint.mqtt_port), timeout=5):
+        pass
+    with pytest.raises(OSError, match=r"refused|unreachable|assign|timed out"):
+        socket.create_connection(("127.0.0.2", endpoint.mqtt_port), timeout=5)  # where a listener on 0.0.0.0 answers
 
 
 def test_an_event_source_mapping_waits_for_its_window_and_takes_its_batch_size(endpoint: Endpoint, sample: Deployment):
