@@ -7,10 +7,8 @@ import typer
 from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from handlers.stores.label_history import LabelEntry
-    from ops.errors import OptionError
+    from mlops_core.storage.maintenance import MaintenanceRecord
 
 app = typer.Typer(
     no_args_is_help=True, help="Failures and repairs that no sensor announced: what models learn from, beside sensors."
@@ -26,16 +24,18 @@ _OPTIONS = {
 }
 
 
+MachineId = Annotated[str, typer.Argument(help="The machine's id, as `mlops machines list` shows it.")]
+Kind = Annotated[
+    str, typer.Option("--kind", help="failure, or repair: work after which the machine is as good as new.")
+]
+At = Annotated[str, typer.Option("--at", help="When it failed or was taken out of service: 2026-01-31T09:30:00Z, say.")]
+
+
 @app.command("record")
 def record(
-    machine_id: Annotated[str, typer.Argument(help="The machine's id, as `mlops machines list` shows it.")],
-    kind: Annotated[
-        str,
-        typer.Option("--kind", help="failure, or repair: work after which the machine is as good as new."),
-    ],
-    at: Annotated[
-        str, typer.Option("--at", help="When it failed or was taken out of service: 2026-01-31T09:30:00Z, say.")
-    ],
+    machine_id: MachineId,
+    kind: Kind,
+    at: At,
     returned: Annotated[
         str | None, typer.Option("--returned", help="When it ran again, if it does; of a repair without it: at once.")
     ] = None,
@@ -56,22 +56,17 @@ def record(
     from datetime import UTC, datetime
     from getpass import getuser
 
-    from pydantic import ValidationError
-
     from handlers.stores.label_history import LabelHistory
     from handlers.stores.online_features import OnlineFeatures
-    from mlops_core.storage.maintenance import MaintenanceRecord
     from mlops_core.telemetry import utc_text
     from ops.console import print_json, print_line
     from ops.errors import OptionError
     from ops.stack import load_stack
 
-    said = {"machine_id": machine_id, "kind": kind, "at": at, "returned_to_service_at": returned, "note": note}
     now = datetime.now(UTC)
-    try:
-        told = MaintenanceRecord.model_validate({**said, "recorded_by": by or getuser()}, strict=False)
-    except ValidationError as error:
-        raise _unreadable(error) from None
+    told = _read(
+        machine_id=machine_id, kind=kind, at=at, returned_to_service_at=returned, note=note, recorded_by=by or getuser()
+    )
     if early := told.in_the_future(now):
         raise OptionError(f"{_OPTIONS[early[0]]} has not come yet.", "Record what has happened, once it has.")
     loaded = load_stack(stack, outputs)
@@ -91,6 +86,35 @@ def record(
         f"{'Recorded' if is_new else 'Recorded already'}: {told.kind} of {told.machine_id} at {utc_text(told.at)}"
         + (f", back at {utc_text(told.returned_to_service_at)}" if told.returned_to_service_at else "")
     )
+
+
+@app.command("withdraw")
+def withdraw(
+    machine_id: MachineId,
+    kind: Kind,
+    at: At,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what was recorded by mistake. What sensors announced stays."""
+    from handlers.stores.label_history import LabelHistory
+    from mlops_core.telemetry import utc_text
+    from ops.console import print_json, print_line
+    from ops.errors import OptionError
+    from ops.stack import load_stack
+
+    told = _read(machine_id=machine_id, kind=kind, at=at)
+    loaded = load_stack(stack, outputs)
+    if not LabelHistory(loaded.dynamodb, loaded.output("label_history_table_name")).withdraw(told):
+        raise OptionError(
+            f"No {told.kind} of {machine_id} at {utc_text(told.at)} was recorded by people alone.",
+            f"`mlops maintenance list --stack {stack}` shows what stands there.",
+        )
+    if as_json:
+        print_json({"stack": stack, "withdrawn": {"machine_id": machine_id, "kind": str(told.kind), "at": told.at}})
+        return
+    print_line(f"Withdrawn: {told.kind} of {machine_id} at {utc_text(told.at)}")
 
 
 @app.command("list")
@@ -140,10 +164,18 @@ def _source(entry: "LabelEntry") -> str:
     return " and ".join(each for each in said_by if each is not None)
 
 
-def _unreadable(error: "ValidationError") -> "OptionError":
+def _read(**said: str | None) -> "MaintenanceRecord":
+    """What the options say; OptionError, naming the first at fault, where they say nothing that can be recorded."""
+    from pydantic import ValidationError
+
+    from mlops_core.storage.maintenance import MaintenanceRecord
     from ops.errors import OptionError
 
-    found = error.errors(include_input=False)[0]
-    option = _OPTIONS[str(found["loc"][0])] if found["loc"] else "--returned"
-    reason = found["msg"].removeprefix("Value error, ").removeprefix("returned_to_service_at ")
-    return OptionError(f"{option}: {reason}.", "`mlops maintenance record --help` shows what each option takes.")
+    try:
+        return MaintenanceRecord.model_validate(said, strict=False)
+    except ValidationError as error:
+        found = error.errors(include_input=False)[0]
+        option = _OPTIONS[str(found["loc"][0])] if found["loc"] else "--returned"
+        reason = found["msg"].removeprefix("Value error, ").removeprefix("returned_to_service_at ")
+        remedy = "`mlops maintenance record --help` shows what each option takes."
+        raise OptionError(f"{option}: {reason}.", remedy) from None

@@ -140,6 +140,21 @@ class LabelHistory:
         stood = all(before.get(name) == {"S": value} for name, value in said.items())
         return not ("recorded_at" in before and stood)
 
+    def withdraw(self, record: MaintenanceRecord) -> bool:
+        """Take back what technicians alone have said of a machine, kind and moment; False where there is no such item.
+
+        A failure that sensors announced stays, with whatever was added to it.
+        """
+        try:
+            self._client.delete_item(
+                TableName=self._table,
+                Key=_key(record),
+                ConditionExpression="attribute_exists(recorded_at) AND attribute_not_exists(measured_value)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
     def _rows(self, kind: MaintenanceKind, columns: tuple[str, ...]) -> list[dict[str, object]]:
         entries = (entry for entry in self.entries() if entry.kind is kind)
         return [{column: getattr(entry, column) for column in columns} for entry in entries]

@@ -21,6 +21,7 @@ VERBS = [
     ("machines", "rotate"),
     ("machines", "revoke"),
     ("maintenance", "record"),
+    ("maintenance", "withdraw"),
     ("maintenance", "list"),
     ("models", "list"),
     ("models", "show"),

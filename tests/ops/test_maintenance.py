@@ -65,6 +65,20 @@ def test_a_contradiction_is_refused_with_the_way_out_and_a_correction_replaces(d
     assert [entry.note for entry in labels(deployed).entries()] == ["new bearing"]
 
 
+def test_what_people_alone_recorded_can_be_withdrawn_and_what_sensors_announced_cannot(deployed: Deployed) -> None:
+    deployed.json(*RECORD)
+    event = {"event_timestamp": AT, "event_code": "WEAR", "measured_value": 12.0, "threshold": 11.2}
+    labels(deployed).record(FailureEvent.model_validate({"machine_id": "PUMP-1", "received_at": NOW, **event}))
+    of_one_moment = ("PUMP-1", "--at", utc_text(AT), "--kind")
+    deployed.json("maintenance", "record", *of_one_moment, "failure", "--note", "seized")
+    assert deployed.json("maintenance", "withdraw", *of_one_moment, "repair")["withdrawn"]["kind"] == "repair"
+    for kind in ("repair", "failure"):
+        refused = deployed.run("maintenance", "withdraw", *of_one_moment, kind)
+        assert (refused.exit_code, "by people alone" in refused.stderr) == (1, True)
+    (left,) = labels(deployed).entries()
+    assert (left.kind, left.measured_value, left.note) == ("failure", 12.0, "seized")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
