@@ -1,13 +1,14 @@
 """Scoring: every machine's newest features are predicted from, kept, and people told where a machine's state changed.
 
-Runs after each run of processing. The history in the lake comes first, then the table, then the message; a run that
-ends anywhere is made up for by the next. A message is sent at least once, and again only where a run ends between the
-message and the note of it.
+Runs after each run of processing; sensors that have fallen silent are told of first, with a model or without. The
+history in the lake comes first, then the table, then the message; a run that ends anywhere is made up for by the next.
+A message is sent at least once, and again only where a run ends between the message and the note of it.
 """
 
 import gzip
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 from itertools import groupby
@@ -19,6 +20,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handlers import settings
 from handlers.settings import ScoringSettings
+from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
@@ -41,6 +43,8 @@ metrics = Metrics()
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes them
     """Score the fleet; returns how many machines were scored anew and how many messages were sent."""
+    rows = OnlineFeatures(clients.dynamodb(), _settings().dynamodb_table_name).load_all()
+    _listen(rows)
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -50,7 +54,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         return {"scored": 0, "notices": 0, "model_version": None}
     table = Predictions(clients.dynamodb(), _settings().predictions_table)
     known = table.load_all()
-    rows = OnlineFeatures(clients.dynamodb(), _settings().dynamodb_table_name).load_all()
     fresh = [score for row in rows if (score := _score(bundle, row, known.get(row.machine_id)))]
     _keep_history(fresh)
     with ThreadPoolExecutor(clients.THREADS) as pool:
@@ -81,6 +84,13 @@ def _model() -> ServingModel:
 @cache
 def _lake() -> DataLake:
     return DataLake(clients.s3(), _settings().data_lake_bucket)
+
+
+def _listen(rows: list[FeatureRow]) -> None:
+    lengths = [timedelta(hours=hours) for hours in _settings().feature_lengths_hours]
+    watch = SilenceWatch(_lake(), rows, silent_after=_settings().silent_after, lengths=lengths)
+    metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
+    watch.tell(NoticeBoard(clients.sns(), _settings().notice_topic_arn))
 
 
 def _score(bundle: ModelBundle, row: FeatureRow, previous: Score | None) -> Score | None:

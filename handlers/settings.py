@@ -188,10 +188,11 @@ class MaintenanceSettings(FunctionSettings):
 
 
 class ScoringSettings(ServingSettings):
-    """Settings of the function that scores the fleet."""
+    """Settings of the function that scores the fleet. `silent_after`: how long a channel may say nothing."""
 
     predictions_table: Name
     notice_topic_arn: Name
+    silent_after: Hours = Field(validation_alias="SILENT_AFTER_HOURS")
 
 
 AnySettings = TypeVar("AnySettings", bound=FunctionSettings)

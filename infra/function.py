@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from infra.naming import log_group_name
+from infra.naming import log_group_name, namespace
 from infra.packaging import Target
 from infra.policies import Statement, allow, document, trust, use_key
 from infra.setting_types import LogLevel
@@ -110,7 +110,7 @@ class PythonFunction(pulumi.ComponentResource):
         level, dead_letters = args.get("log_level", "INFO"), args.get("dead_letter_queue_arn")
         environment = {
             "POWERTOOLS_SERVICE_NAME": args["service"],
-            "POWERTOOLS_METRICS_NAMESPACE": pulumi.get_project(),
+            "POWERTOOLS_METRICS_NAMESPACE": namespace(),  # stacks that share an account count apart
             "POWERTOOLS_LOG_LEVEL": level,
             **args["environment"],
         }

@@ -188,9 +188,10 @@ def serving_environment(args: ServingArgs) -> dict[str, pulumi.Input[str]]:
     }
 
 
-def serving_statements(args: ServingArgs) -> list[Statement]:
-    """What every function may do that predicts, beside reading features."""
+def serving_statements(args: ServingArgs, *, listed: Sequence[str] = ()) -> list[Statement]:
+    """What every function may do that predicts, beside reading features; `listed`: what else it lists of the lake."""
+    prefixes = {"StringLike": {"s3:prefix": ["models/*", *listed]}}
     return [
         allow("ReadModels", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], "/models/*")]),
-        allow("ListModels", ["s3:ListBucket"], [args["bucket_arn"]], {"StringLike": {"s3:prefix": ["models/*"]}}),
+        allow("ListModels", ["s3:ListBucket"], [args["bucket_arn"]], prefixes),
     ]

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import current_account
+from infra.naming import namespace
 from infra.policies import Statement, document
 from infra.queues import Queue
 
@@ -117,3 +118,27 @@ class QueueAlarms(pulumi.ComponentResource):
             ok_actions=[self._topic_arn],
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def silence_alarm(name: str, topic_arn: pulumi.Input[str], *, service: str, parent: pulumi.Resource) -> None:
+    """An alarm on the fleet's silent channels, as the function that calls itself `service` counts them at each run.
+
+    One metric for the whole fleet: a metric for each machine would cost more than the platform. Which sensors they are
+    is told by a notice, by the function's log and by `mlops status`.
+    """
+    aws.cloudwatch.MetricAlarm(
+        name,
+        alarm_description="Sensors have fallen silent; a notice names them, as does: mlops status",
+        namespace=namespace(),
+        metric_name="SilentChannels",
+        dimensions={"service": service},
+        statistic="Maximum",
+        period=300,
+        evaluation_periods=1,
+        comparison_operator="GreaterThanThreshold",
+        threshold=0,
+        treat_missing_data="ignore",  # hours may lie between two counts: until the next one, the last one holds
+        alarm_actions=[topic_arn],
+        ok_actions=[topic_arn],
+        opts=pulumi.ResourceOptions(parent=parent),
+    )

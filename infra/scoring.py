@@ -8,10 +8,10 @@ import pulumi_aws as aws
 from infra.account import current_account
 from infra.function import FunctionDefaults, PythonFunction
 from infra.inference import ServingArgs, serving_environment, serving_statements
+from infra.monitoring import silence_alarm
 from infra.policies import Statement, allow, compact_json, document
 from infra.table import string_keyed_table
-
-_COMMITTED = "processed/checkpoint.json"
+from mlops_core.storage.lake_keys import CHECKPOINT_KEY, FRESHNESS_KEY
 
 
 class NoticeTopicArgs(TypedDict, total=False):
@@ -53,6 +53,8 @@ class ScoringArgs(ServingArgs):
     """What scoring is made of."""
 
     notice_topic_arn: pulumi.Input[str]
+    silent_after_hours: int
+    """How long a channel may say nothing before people are told."""
     timeout_seconds: int
     protect: NotRequired[bool]
     """Refuse to delete the table (default: no)."""
@@ -68,7 +70,7 @@ class Scoring(pulumi.ComponentResource):
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
         ...     "layers": [model_layer.arn], "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
-        ...     "notice_topic_arn": topic.arn, "timeout_seconds": 120,
+        ...     "notice_topic_arn": topic.arn, "silent_after_hours": 1, "timeout_seconds": 120,
         ... })
         >>> pulumi.export("predictions_table_name", scoring.predictions.name)
 
@@ -99,9 +101,10 @@ class Scoring(pulumi.ComponentResource):
                     **serving_environment(args),
                     "PREDICTIONS_TABLE": self.predictions.name,
                     "NOTICE_TOPIC_ARN": args["notice_topic_arn"],
+                    "SILENT_AFTER_HOURS": str(args["silent_after_hours"]),
                 },
                 "statements": [
-                    *serving_statements(args),
+                    *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY]),
                     allow("ReadFeatures", ["dynamodb:Scan"], [args["realtime_features_arn"]]),
                     allow(
                         "KeepPredictions",
@@ -112,6 +115,7 @@ class Scoring(pulumi.ComponentResource):
                         "KeepHistory", ["s3:PutObject"], [pulumi.Output.concat(args["bucket_arn"], "/predictions/*")]
                     ),
                     allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
+                    *_listening_statements(args["bucket_arn"]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
@@ -119,6 +123,8 @@ class Scoring(pulumi.ComponentResource):
             },
             child,
         )
+        if (alarms := functions.get("alarm_topic_arn")) is not None:
+            silence_alarm(f"{name}-silence", alarms, service="scoring", parent=self)
         self.rule_name = self._run_when_committed(name, args)
         self.register_outputs({"function_name": self.function.name, "predictions_table": self.predictions.name})
 
@@ -131,7 +137,7 @@ class Scoring(pulumi.ComponentResource):
                 {
                     "source": ["aws.s3"],
                     "detail-type": ["Object Created"],
-                    "detail": {"bucket": {"name": [args["bucket_name"]]}, "object": {"key": [_COMMITTED]}},
+                    "detail": {"bucket": {"name": [args["bucket_name"]]}, "object": {"key": [CHECKPOINT_KEY]}},
                 }
             ),
             opts=child,
@@ -153,3 +159,13 @@ class Scoring(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
         )
         return rule.name
+
+
+def _listening_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
+    """What watching for silence takes: how far processing has come, and what was known of each channel before."""
+    return [
+        allow("ReadCheckpoint", ["s3:GetObject"], [pulumi.Output.concat(bucket_arn, f"/{CHECKPOINT_KEY}")]),
+        allow(
+            "KeepFreshness", ["s3:GetObject", "s3:PutObject"], [pulumi.Output.concat(bucket_arn, f"/{FRESHNESS_KEY}")]
+        ),
+    ]

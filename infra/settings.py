@@ -112,6 +112,7 @@ class StackSettings(BaseModel):
     inference_memory_mb: MemoryMb
     inference_requests_per_second: Annotated[int, Field(ge=1)]
     features_stale_after_hours: Annotated[int, Field(ge=1)]
+    silent_after_hours: Annotated[int, Field(ge=1, lt=720)]  # then a machine is taken to have left
 
     lambda_python: Literal["3.11", "3.12", "3.13", "host"]
     lambda_architecture: Literal["arm64", "x86_64", "host"]

@@ -166,6 +166,7 @@ def scoring_args(
     return {
         **_serving_args(settings, lake, processing, layer),
         "notice_topic_arn": notices.arn,
+        "silent_after_hours": settings.silent_after_hours,
         "timeout_seconds": settings.processing_timeout_seconds,
         "reserved_concurrency": settings.reserved_concurrency.get("scoring"),
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},

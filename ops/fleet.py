@@ -12,6 +12,7 @@ from mlops_core.lake import RAW_PREFIX, decode_readings, hour_path
 from mlops_core.machines import CHANNELS
 from mlops_core.severity import evaluation_zone
 from mlops_core.simulation.machine_state import MachineState
+from mlops_core.windowing.freshness import NewestWindows, latest_possible
 from ops.stack import Stack
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Freshness:
 
     def is_silent(self, now: datetime, after: timedelta) -> bool:
         """Whether nothing has been heard for longer than ``after``."""
-        return self.not_after is None or now - self.not_after > after
+        if self.last_seen is not None:
+            return now - self.last_seen > after
+        return self.not_after is None or now - self.not_after >= after  # the last reading came before that
 
 
 @dataclass(frozen=True)
@@ -149,19 +152,13 @@ def freshness(machine_id: str, row: OnlineRow | None, seen: Seen, lengths: Seque
     """How fresh each channel of a machine is; ``lengths`` of the feature windows, shortest first."""
     last = {channel: seen.get((machine_id, channel)) for channel in sorted(CHANNELS)}
     return [
-        Freshness(channel, at, at or (_latest_possible(row, channel, lengths) if row is not None else None))
+        Freshness(channel, at, at or (latest_possible(_windows(row), channel, lengths) if row is not None else None))
         for channel, at in last.items()
     ]
 
 
-def _latest_possible(row: OnlineRow, channel: str, lengths: Sequence[timedelta]) -> datetime:
-    """The end of what the features leave open: windows that hold nothing say that the last reading came before them."""
-    silent = timedelta()
-    for length in lengths:
-        if row.features.get(f"{channel}_count_{length // HOUR}h", 0) > 0:
-            return row.window_end - silent
-        silent = length
-    return row.window_end - silent
+def _windows(row: OnlineRow) -> NewestWindows:
+    return NewestWindows(row.machine_id, row.window_end, row.features)
 
 
 def _items(client: "DynamoDBClient", table: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     processed/buckets/date=YYYY-MM-DD/hour=HH/shard=NN.parquet     statistics, by the hour in which they begin
     processed/features/date=YYYY-MM-DD/hour=HH/shard=NN.parquet    feature rows, by the hour of their window end
     processed/checkpoint.json
+    freshness/channels.json                                        when each channel was last heard, and who is silent
     training/<execution>/...                                       what one training learned from and how it was judged
 """
 
@@ -24,6 +25,7 @@ from mlops_core.telemetry import utc_text
 __all__ = [
     "CHECKPOINT_KEY",
     "EVENTS_PREFIX",
+    "FRESHNESS_KEY",
     "MAXIMUM_SHARDS",
     "QUARANTINE_PREFIX",
     "RAW_PREFIX",
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 CHECKPOINT_KEY: Final = "processed/checkpoint.json"
+FRESHNESS_KEY: Final = "freshness/channels.json"
 RAW_PREFIX: Final = "raw/"
 EVENTS_PREFIX: Final = "events/"
 QUARANTINE_PREFIX: Final = "quarantine/"

@@ -21,6 +21,7 @@ from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.modelling.boosting import TreeSettings
 from mlops_core.modelling.scoring import AlarmState, MachineAlarm, Score
 from mlops_core.prediction import predict_one
+from mlops_core.storage.lake_keys import FRESHNESS_KEY
 from mlops_core.telemetry import FailureEvent, utc_text
 from mlops_core.training import TrainingSettings, train
 from ops.stack import Stack
@@ -70,12 +71,13 @@ class Models:
                 return [{}]
 
     def forget_predictions(self) -> None:
-        """Have every machine scored anew, and people told of one whose state has changed."""
+        """Have every machine scored anew and every channel heard anew, and people told of one whose state changed."""
         table = self.stack.output("predictions_table_name")
         predictions = Predictions(self.stack.dynamodb, table)
         for machine_id in predictions.load_all():
             self.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
         predictions.save(self.due)
+        self.stack.s3.put_object(Bucket=self.stack.output("data_lake_bucket"), Key=FRESHNESS_KEY, Body=b"{}")
 
 
 @contextmanager

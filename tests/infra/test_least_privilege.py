@@ -64,6 +64,8 @@ ASYNCHRONOUS = {
         ),
         "KeepHistory": ({"s3:PutObject"}, {f"{LAKE}/predictions/*"}),
         "TellPeople": TELL_PEOPLE,
+        "ReadCheckpoint": ({"s3:GetObject"}, {f"{LAKE}/processed/checkpoint.json"}),
+        "KeepFreshness": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/freshness/channels.json"}),
     },
 }
 
@@ -196,6 +198,15 @@ def test_listing_is_limited_to_what_processing_reads(evaluated):
     policy = evaluated("dev").of("RolePolicy")["processing-features-policy"].inputs["policy"]
     condition = statements(policy)["ListRawAndProcessed"]["Condition"]
     assert condition == {"StringLike": {"s3:prefix": ["raw/*", "processed/*"]}}
+
+
+@pytest.mark.parametrize(
+    ("function", "more"),
+    [("inference-api", []), ("scoring-fleet", ["processed/checkpoint.json", "freshness/channels.json"])],
+)
+def test_listing_is_limited_to_what_serving_reads(evaluated, function, more):
+    policy = evaluated("dev").of("RolePolicy")[f"{function}-policy"].inputs["policy"]
+    assert statements(policy)["ListModels"]["Condition"] == {"StringLike": {"s3:prefix": ["models/*", *more]}}
 
 
 def test_a_key_and_traces_add_one_statement_each(evaluated):

@@ -183,10 +183,21 @@ def test_every_alarm_tells_the_topic(evaluated):
     evaluation = evaluated("prod")
     topic = evaluation.of("sns/topic:Topic")["alarms"]
     alarms = evaluation.of("MetricAlarm")
-    assert len(alarms) == len(evaluation.of("lambda/function:Function")) + 2 + 1  # functions, buffers, dead letters
-    for alarm in alarms.values():
-        assert alarm.inputs["alarmActions"] == [topic.arn]
-        assert alarm.inputs["treatMissingData"] == "notBreaching"
+    functions = evaluation.of("lambda/function:Function")
+    assert len(alarms) == len(functions) + 2 + 1 + 1  # functions, buffers, dead letters, silence
+    for name, alarm in alarms.items():
+        assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [topic.arn]
+        assert alarm.inputs["treatMissingData"] == ("ignore" if name == "scoring-silence" else "notBreaching")
+
+
+def test_silence_is_counted_for_the_fleet_under_the_name_that_the_function_gives_it(evaluated):
+    evaluation = evaluated("prod")
+    alarm = evaluation.of("MetricAlarm")["scoring-silence"].inputs
+    told = evaluation.of("lambda/function:Function")["scoring-fleet"].inputs["environment"]["variables"]
+    assert alarm["namespace"] == told["POWERTOOLS_METRICS_NAMESPACE"]
+    assert alarm["dimensions"] == {"service": told["POWERTOOLS_SERVICE_NAME"]}
+    assert (alarm["metricName"], alarm["threshold"]) == ("SilentChannels", 0)
+    assert told["SILENT_AFTER_HOURS"] == "1"
 
 
 def test_each_address_is_subscribed():

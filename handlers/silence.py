@@ -1,0 +1,61 @@
+"""Silence is an event: people are told once of each sensor that falls silent and once when it is heard again.
+
+A message is sent before its note is kept, so it is sent at least once.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from aws_lambda_powertools import Logger
+
+from handlers.stores.channels_heard import ChannelsHeard
+from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.lake import DataLake, ObjectMovedError
+from handlers.stores.notices import NoticeBoard
+from handlers.stores.online_features import FeatureRow
+from mlops_core.machines import CHANNELS
+from mlops_core.modelling.silence import silence_notice
+from mlops_core.windowing.freshness import NewestWindows, listen, turned
+
+logger = Logger(child=True)
+
+
+class SilenceWatch:
+    """What is known of every channel now, and what was when somebody last looked.
+
+    Silence is measured up to the checkpoint of processing: that processing lags makes no sensor silent.
+    """
+
+    def __init__(
+        self, lake: DataLake, rows: Iterable[FeatureRow], *, silent_after: timedelta, lengths: Sequence[timedelta]
+    ) -> None:
+        self._file = ChannelsHeard(lake)
+        self._before = self._file.load()
+        stored = CheckpointFile(lake).load()
+        self._now = self._before.channels
+        if stored is not None:
+            self._now = listen(
+                self._before.channels,
+                (NewestWindows(row.machine_id, row.window_end, row.features) for row in rows),
+                at=stored.checkpoint.processed_until,
+                silent_after=silent_after,
+                lengths=sorted(lengths),
+                channels=sorted(CHANNELS),
+            )
+
+    @property
+    def silent(self) -> int:
+        """How many channels of the fleet are silent."""
+        return sum(heard.is_silent for heard in self._now.values())
+
+    def tell(self, board: NoticeBoard) -> None:
+        """Tell people of the channels that have turned since somebody last looked, and keep what is known now."""
+        fallen, again = turned(self._before.channels, self._now)
+        if fallen or again:
+            logger.warning("Sensors turned", extra={"silent": fallen, "heard_again": again})
+            board.publish(silence_notice(fallen, again, self._now), about="silence")
+        if self._now != self._before.channels:
+            try:
+                self._file.replace(self._now, after=self._before)
+            except ObjectMovedError as error:  # another run has looked meanwhile, and knows as much
+                logger.warning("Overtaken by another run", extra={"key": error.key})

@@ -1,0 +1,123 @@
+"""Which channels of which machines have fallen silent, by the windows of their newest features.
+
+Silence is told from what was not received: a window that holds nothing says that the last reading came before it
+began. A channel that was heard once is watched until it has been silent for `FORGOTTEN_AFTER`: then its machine has
+left the fleet. One that was never heard is not missed.
+
+```
+24h [.................................................)
+                                   6h [...............)
+                                                1h [..)   empty: the last reading came before this one began
+                                                      | window_end
+```
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+__all__ = [
+    "FORGOTTEN_AFTER",
+    "ChannelOfMachine",
+    "Heard",
+    "NewestWindows",
+    "latest_possible",
+    "listen",
+    "turned",
+]
+
+FORGOTTEN_AFTER: Final = timedelta(days=30)
+
+_HOUR: Final = timedelta(hours=1)
+_LENGTHS = Sequence[timedelta]
+
+
+class ChannelOfMachine(NamedTuple):
+    """One sensor."""
+
+    machine_id: str
+    channel: str
+
+
+class NewestWindows(NamedTuple):
+    """A machine's newest features: those named `{channel}_count_{hours}h` are looked at."""
+
+    machine_id: str
+    window_end: datetime
+    features: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A channel's last reading came before `not_after`, as far as windows until `until` tell."""
+
+    not_after: datetime
+    until: datetime
+    is_silent: bool
+
+
+def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime:
+    """Return the moment before which a channel's last reading came, as far as its windows tell.
+
+    lengths: of the feature windows, shortest first.
+    """
+    silent = timedelta()
+    for length in lengths:
+        if _count(windows, channel, length) > 0:
+            return windows.window_end - silent
+        silent = length
+    return windows.window_end - silent
+
+
+def listen(
+    known: Mapping[ChannelOfMachine, Heard],
+    fleet: Iterable[NewestWindows],
+    *,
+    at: datetime,
+    silent_after: timedelta,
+    lengths: _LENGTHS,
+    channels: Sequence[str],
+) -> dict[ChannelOfMachine, Heard]:
+    """Return what is known of every watched channel now, from what was known before; those forgotten are gone.
+
+    at: up to when readings have been processed; lengths: of the feature windows, shortest first. The windows say which
+    of their lengths are empty and no more, so a silence between two lengths is told when the longer one has passed.
+    """
+    bounds = {name: (heard.not_after, heard.until) for name, heard in known.items()}
+    for windows in fleet:
+        for channel in channels:
+            name = ChannelOfMachine(windows.machine_id, channel)
+            bound = _bound(known.get(name), windows, channel, lengths)
+            if bound is not None:
+                bounds[name] = bound, windows.window_end
+    return {
+        name: Heard(bound, until, is_silent=at - bound >= silent_after)
+        for name, (bound, until) in sorted(bounds.items())
+        if at - bound < FORGOTTEN_AFTER
+    }
+
+
+def turned(
+    before: Mapping[ChannelOfMachine, Heard], now: Mapping[ChannelOfMachine, Heard]
+) -> tuple[list[ChannelOfMachine], list[ChannelOfMachine]]:
+    """Return the channels that have fallen silent and those that are heard again."""
+    was_silent = {name for name, heard in before.items() if heard.is_silent}
+    fallen = [name for name, heard in now.items() if heard.is_silent and name not in was_silent]
+    again = [name for name, heard in now.items() if not heard.is_silent and name in was_silent]
+    return fallen, again
+
+
+def _bound(known: Heard | None, windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime | None:
+    """The moment before which the last reading came; None where the channel was never heard."""
+    possible = latest_possible(windows, channel, lengths)
+    if any(_count(windows, channel, length) > 0 for length in lengths):
+        return possible
+    if known is None:
+        return None
+    # Nothing in the longest window, which joins on to the silence that is known, or leaves a gap that nobody looked at.
+    return min(known.not_after, possible) if possible <= known.until else possible
+
+
+def _count(windows: NewestWindows, channel: str, length: timedelta) -> float:
+    return windows.features.get(f"{channel}_count_{length // _HOUR}h") or 0

@@ -1,0 +1,107 @@
+"""A channel is silent once its windows say that nothing came for so long; it is missed only if it was heard before."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops_core.modelling.silence import silence_notice
+from mlops_core.windowing.freshness import ChannelOfMachine, Heard, NewestWindows, listen, turned
+
+HOUR = timedelta(hours=1)
+LENGTHS = [HOUR, 6 * HOUR, 24 * HOUR]
+END = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PUMP = ChannelOfMachine("PUMP-1", "vibration")
+
+
+def windows(last_reading: datetime | None, end: datetime = END, machine_id: str = "PUMP-1") -> NewestWindows:
+    """A machine's windows at `end` where a channel spoke every minute and then no more."""
+    counts = {
+        f"vibration_count_{length // HOUR}h": 0.0
+        if last_reading is None
+        else float(max(timedelta(), min(last_reading, end) - (end - length)) // timedelta(minutes=1))
+        for length in LENGTHS
+    }
+    return NewestWindows(machine_id, end, counts)
+
+
+def heard(known, *fleet, at=END, after=HOUR):
+    return listen(known, fleet, at=at, silent_after=after, lengths=LENGTHS, channels=["vibration"])
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "not_after", "is_silent"), [(0.0, 0, False), (0.5, 0, False), (1.0, 1, True), (7.0, 6, True)]
+)
+def test_a_channel_is_silent_as_long_as_its_windows_are_empty(hours_ago, not_after, is_silent):
+    now = heard({}, windows(END - hours_ago * HOUR))
+    assert now == {PUMP: Heard(END - not_after * HOUR, END, is_silent)}
+
+
+def test_silence_grows_while_the_machine_speaks_through_its_other_channel():
+    known = heard({}, windows(END))
+    for hours in range(1, 72):
+        end = END + hours * HOUR
+        known = heard(known, windows(END, end), at=end)
+        assert known[PUMP].is_silent
+        assert hours < 24 or known[PUMP].not_after == END, "and not since the longest window began"
+
+
+def test_a_machine_that_has_left_keeps_its_newest_row_and_falls_silent_by_the_checkpoint():
+    known = heard({}, windows(END))
+    assert heard(known, windows(END), at=END + 2 * HOUR, after=3 * HOUR)[PUMP].is_silent is False
+    assert heard(known, windows(END), at=END + 3 * HOUR, after=3 * HOUR)[PUMP].is_silent is True
+    assert heard(known, at=END + 3 * HOUR, after=3 * HOUR)[PUMP].is_silent is True, "even where its row is gone"
+
+
+def test_a_machine_that_has_left_for_a_month_is_forgotten_and_not_found_again_by_its_old_row():
+    known = heard({}, windows(END))
+    assert heard(known, windows(END), at=END + timedelta(days=30)) == {}
+    assert heard({}, windows(END), at=END + timedelta(days=30)) == {}, "as is a history that was replayed"
+
+
+def test_a_channel_that_was_never_heard_is_not_missed():
+    assert heard({}, windows(None)) == {}
+
+
+def test_each_channel_turns_once_each_way():
+    silent, speaking = {PUMP: Heard(END, END, is_silent=True)}, {PUMP: Heard(END, END, is_silent=False)}
+    assert turned(speaking, silent) == ([PUMP], [])
+    assert turned(silent, silent) == ([], [])
+    assert turned(silent, speaking) == ([], [PUMP])
+    assert turned({}, silent) == ([PUMP], [])
+    assert turned(silent, {}) == ([], []), "one that is forgotten is not heard again"
+
+
+@given(
+    spoken=st.lists(st.integers(0, 60 * 60), min_size=1, max_size=5).map(sorted),
+    looks=st.lists(st.integers(1, 60), min_size=1, max_size=8, unique=True).map(sorted),
+)
+def test_no_reading_ever_comes_after_the_moment_that_is_said_to_bound_it(spoken, looks):
+    """Readings at any minutes of 60 hours, looked at after any hours: what is said is true, and silence is seen."""
+    begin, known = END - 60 * HOUR, {}
+    readings = [begin + timedelta(minutes=minute) for minute in spoken]
+    for hours in looks:
+        end = begin + hours * HOUR
+        counts = {
+            f"vibration_count_{length // HOUR}h": float(sum(end - length <= at < end for at in readings))
+            for length in LENGTHS
+        }
+        known = heard(known, NewestWindows("PUMP-1", end, counts), at=end)
+        last = max((at for at in readings if at < end), default=None)
+        if PUMP in known:
+            assert last is not None
+            assert last < known[PUMP].not_after or (last == begin and known[PUMP].not_after == begin)
+            assert known[PUMP].is_silent <= (end - last >= HOUR)
+            assert known[PUMP].is_silent or counts["vibration_count_1h"] > 0
+
+
+def test_people_get_one_message_that_names_at_most_fifty():
+    names = [ChannelOfMachine(f"M-{number:03}", "vibration") for number in range(60)]
+    now = dict.fromkeys(names, Heard(END, END, is_silent=True)) | {PUMP: Heard(END, END, is_silent=False)}
+    told = silence_notice(names, [PUMP], now)
+    assert told.subject == "Sensors: 60 silent, 1 heard again"
+    lines = told.text.splitlines()
+    assert lines[0] == "M-000 vibration: silent since before 2026-11-21 12:00 UTC"
+    assert lines[50:] == ["and 11 more", "Silent in all: 60."]
+    assert silence_notice([], [PUMP], now).text.startswith("PUMP-1 vibration: heard again")
