@@ -14,6 +14,7 @@ from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
 from handlers.stores.partitions import encode_parquet
 from mlops_core.labels import LABELS
 from mlops_core.modelling.model_errors import CorruptBundleError, UntrainableError
+from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
 from mlops_core.telemetry import FailureEvent
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.model_bundles import small_bundle
@@ -58,6 +59,21 @@ def serve(registry, bundle=BUNDLE):
 
 def damage(aws, version):
     aws.s3.put_object(Bucket=BUCKET, Key=f"models/{version}/life.txt", Body=b"tree")
+
+
+def test_a_repair_that_a_technician_recorded_ends_a_run_that_did_not_fail(deploy, history, aws):
+    machine_id = history["machine_id"][0]
+    ends = history.filter(machine_id=machine_id)["window_end"].sort()
+    repaired_at = ends[len(ends) // 2]
+    repair = MaintenanceRecord(machine_id=machine_id, kind=MaintenanceKind.REPAIR, at=repaired_at)
+    LabelHistory(clients.dynamodb(), "label-history").record_maintenance(repair, recorded_at=AT)
+    deploy("training_set")(STARTED)
+    (body,) = aws.objects("training/").values()
+    rows = pl.read_parquet(BytesIO(body)).filter(machine_id=machine_id)
+    is_before = pl.col("window_end") <= repaired_at
+    assert rows.filter(is_before)["is_censored"].all()
+    assert not rows.filter(~is_before)["is_censored"].any()
+    assert rows["run_id"].n_unique() == 2
 
 
 def test_the_steps_train_judge_and_promote_a_model_and_the_same_data_give_the_champion_again(
