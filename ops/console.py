@@ -33,15 +33,21 @@ def print_json(document: Mapping[str, object]) -> None:
     print(json.dumps(document, indent=2, default=_plain, allow_nan=False))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under their column names; None shows as a dash, times to the second in UTC."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, unbroken: Sequence[str] = ()
+) -> None:
+    """Print rows under their column names; None shows as a dash, times to the second in UTC.
+
+    unbroken: columns whose text stays on one line however narrow the terminal is: what is there to be copied.
+    """
     table = Table(title=title, title_justify="left", header_style="bold")
     numeric: dict[int, bool] = {}
     cells = [list(row) for row in rows]
     for index, _ in enumerate(columns):
         numeric[index] = any(isinstance(row[index], int | float) for row in cells)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if numeric[index] else "left", overflow="fold")
+        justify = "right" if numeric[index] else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in unbroken)
     for row in cells:
         table.add_row(*(_cell(value) for value in row))
     Console().print(table)

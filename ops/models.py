@@ -46,21 +46,13 @@ def list_models(
     if not versions:
         print_line("There is no model yet: the training state machine makes one from stored features and failures.")
         return
-    columns = [
-        "version",
-        "",
-        "learned until (UTC)",
-        "failures",
-        "PR-AUC",
-        "a guess",
-        "Brier",
-        "alarm from",
-        "right in",
-        "problem",
-    ]
-    print_table(f"Models of {stack}", columns, [_row(version) for version in versions])
-    moves = [[move["promoted_at"], move["version"], move["previous"], move["reason"]] for move in promotions]
-    print_table("Promotions, the latest first", ["at (UTC)", "to", "from", "reason"], moves)
+    columns = ["version", "", "failures", "PR-AUC / guess", "alarm (right)"]
+    print_table(f"Models of {stack}", columns, [_row(version) for version in versions], unbroken=["version"])
+    for version in versions:
+        if version.problem is not None:
+            print_line(f"{version.version} may not serve: {version.problem}")
+    moves = [[move["promoted_at"], move["version"], move["reason"]] for move in promotions]
+    print_table("Promotions, the latest first", ["at (UTC)", "to", "reason"], moves, unbroken=["at (UTC)", "to"])
 
 
 @app.command("show")
@@ -104,7 +96,7 @@ def show(
         return
     print_markdown(bundle.model_card)
     shown = [[name, _brief(value)] for name, value in manifest.items() if name not in _UNSHOWN]
-    print_table("Manifest", ["what", "value"], [*shown, ["promoted", len(promotions)]])
+    print_table("Manifest", ["what", "value"], [*shown, ["promoted", f"{len(promotions)} times"]])
 
 
 @app.command("promote")
@@ -159,17 +151,15 @@ def _move(
 def _row(version: "ModelVersion") -> list[object]:
     mark = "champion" if version.is_champion else ""
     if version.bundle is None:
-        return [version.version, mark, *[None] * 7, version.problem]
-    manifest, metrics = version.bundle.manifest, version.bundle.metrics
+        return [version.version, mark, None, None, None]
+    metrics, threshold = version.bundle.metrics, version.bundle.calibration.alarm_threshold
+    right = metrics.get("alarm_precision")
     return [
         version.version,
         mark,
-        manifest.trained_through[:16].replace("T", " "),
-        manifest.failures,
-        *(_brief(metrics.get(name)) for name in ("pr_auc", "base_rate", "brier")),
-        _brief(version.bundle.calibration.alarm_threshold),
-        None if (right := metrics.get("alarm_precision")) is None else f"{right:.0%}",
-        None,
+        version.bundle.manifest.failures,
+        f"{_brief(metrics.get('pr_auc'))} / {_brief(metrics.get('base_rate'))}",
+        "never" if threshold is None else f"{_brief(threshold)}{'' if right is None else f' ({right:.0%})'}",
     ]
 
 

@@ -49,11 +49,12 @@ def test_versions_stand_newest_first_with_the_champion_marked_and_the_history_be
     ]
 
 
-def test_the_table_marks_the_champion(deployed, registry, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_the_table_marks_the_champion_and_breaks_no_version_on_a_narrow_terminal(deployed, registry, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     lines = deployed.run("models", "list").stdout.splitlines()
     [serving] = [line for line in lines if SECOND.version in line and "champion" in line]
-    assert f"{SECOND.metrics['pr_auc']:.3g}" in serving
+    assert f"{SECOND.metrics['pr_auc']:.3g} / {SECOND.metrics['base_rate']:.3g}" in serving
+    assert sum(FIRST.version in line for line in lines) >= 2  # among the versions, and among the promotions
 
 
 def test_a_damaged_version_and_one_for_other_features_are_listed_with_their_problem(deployed, registry):
@@ -61,6 +62,7 @@ def test_a_damaged_version_and_one_for_other_features_are_listed_with_their_prob
     told = {one["version"]: one["problem"] for one in deployed.json("models", "list")["versions"]}
     assert "life.txt" in told[FIRST.version]
     assert told[SECOND.version] is None
+    assert f"{FIRST.version} may not serve: life.txt of the model" in deployed.run("models", "list").stdout
 
 
 def test_the_champion_is_listed_however_old_it_is(deployed, registry):
