@@ -1,7 +1,7 @@
 """Who is told when something is wrong, and what is wrong with queues: messages that failed, messages that wait."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -120,18 +120,25 @@ class QueueAlarms(pulumi.ComponentResource):
         )
 
 
-def silence_alarm(name: str, topic_arn: pulumi.Input[str], *, service: str, parent: pulumi.Resource) -> None:
-    """An alarm on the fleet's silent channels, as the function that calls itself `service` counts them at each run.
+class Counted(NamedTuple):
+    """What a function counts at each of its runs, and what it means to people if that is more than none."""
 
-    One metric for the whole fleet: a metric for each machine would cost more than the platform. Which sensors they are
-    is told by a notice, by the function's log and by `mlops status`.
+    service: str
+    metric: str
+    meaning: str
+
+
+def count_alarm(name: str, topic_arn: pulumi.Input[str], counted: Counted, *, parent: pulumi.Resource) -> None:
+    """An alarm on what a function counted in its last run, for the whole fleet.
+
+    A metric for each machine would cost more than the platform; which ones are meant is told elsewhere.
     """
     aws.cloudwatch.MetricAlarm(
         name,
-        alarm_description="Sensors have fallen silent; a notice names them, as does: mlops status",
+        alarm_description=counted.meaning,
         namespace=namespace(),
-        metric_name="SilentChannels",
-        dimensions={"service": service},
+        metric_name=counted.metric,
+        dimensions={"service": counted.service},
         statistic="Maximum",
         period=300,
         evaluation_periods=1,

@@ -8,10 +8,21 @@ import pulumi_aws as aws
 from infra.account import current_account
 from infra.function import FunctionDefaults, PythonFunction
 from infra.inference import ServingArgs, serving_environment, serving_statements
-from infra.monitoring import silence_alarm
+from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json, document
 from infra.table import string_keyed_table
 from mlops_core.storage.lake_keys import CHECKPOINT_KEY, FRESHNESS_KEY
+
+_COUNTED = {
+    "silence": Counted(
+        "scoring", "SilentChannels", "Sensors have fallen silent; a notice names them, as does: mlops status"
+    ),
+    "refused": Counted(
+        "scoring",
+        "ModelsRefused",
+        "The champion may not serve, an earlier model or none does; the reason stands in: mlops models list",
+    ),
+}
 
 
 class NoticeTopicArgs(TypedDict, total=False):
@@ -124,7 +135,8 @@ class Scoring(pulumi.ComponentResource):
             child,
         )
         if (alarms := functions.get("alarm_topic_arn")) is not None:
-            silence_alarm(f"{name}-silence", alarms, service="scoring", parent=self)
+            for what, counted in _COUNTED.items():
+                count_alarm(f"{name}-{what}", alarms, counted, parent=self)
         self.rule_name = self._run_when_committed(name, args)
         self.register_outputs({"function_name": self.function.name, "predictions_table": self.predictions.name})
 

@@ -240,11 +240,17 @@ RULES: Mapping[str, Rule] = {
 
 
 def broken(rule: Rule, evaluation: Evaluation) -> Evaluation:
-    """The evaluation with one resource, of those that meet the rule, as the rule forbids it."""
+    """The evaluation with one resource, of those that meet the rule, as the rule forbids it.
+
+    Some may be forbidden nothing (a function that answers callers loses no event), and which is registered first is
+    chance: those are passed over, unless there is no other.
+    """
     failing = rule.failures(evaluation)
-    victim = next(
-        (each for each in evaluation.of(rule.kind).values() if each.name not in failing),
-        Registration(f"aws:{rule.kind}", "made-up", "", {}, {}, ""),
-    )
-    spoilt = replace(victim, inputs={**victim.inputs, **rule.breaks})
-    return Evaluation([*(each for each in evaluation.registrations if each is not victim), spoilt])
+    victims = [each for each in evaluation.of(rule.kind).values() if each.name not in failing]
+    spoilt = evaluation
+    for victim in victims or [Registration(f"aws:{rule.kind}", "made-up", "", {}, {}, "")]:
+        others = [each for each in evaluation.registrations if each is not victim]
+        spoilt = Evaluation([*others, replace(victim, inputs={**victim.inputs, **rule.breaks})])
+        if rule.failures(spoilt) > failing:
+            break
+    return spoilt
