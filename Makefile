@@ -41,7 +41,7 @@ format: $(READY) ## Apply ruff's fixes and formatting
 	$(BIN)/ruff format .
 
 test: $(READY) ## All tests, the emulator run included
-	$(BIN)/pytest --numprocesses logical --dist loadfile --ignore tests/emulator
+	$(BIN)/pytest --numprocesses logical --dist loadfile --no-loadscope-reorder --ignore tests/emulator
 	$(BIN)/pytest tests/emulator
 
 bench: $(BENCH)/.ready ## Measure against peers, to build/bench.json (BENCH_OPTIONS="--sizes 1e5 --rounds 1" for a quick look)

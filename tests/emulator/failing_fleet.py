@@ -1,6 +1,7 @@
 """A fleet that fails, put where processing and the label function would have put it, and taken away again.
 
-The short history of the tests knows no failure; from this one a model can be made.
+The short history of the stack knows no failure but what tests before have recorded, and that can be set aside; from
+this one a model can be made.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,23 @@ from ops.stack import Stack
 from tests.unit.degrading_fleet import degrading_fleet
 
 _SHARD = 99  # of no partition that processing writes
+
+
+@contextmanager
+def nothing_recorded(stack: Stack) -> Iterator[None]:
+    """An empty label history; what stood there stands there again afterwards."""
+    table = stack.output("label_history_table_name")
+    pages = stack.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    items = [item for page in pages for item in page["Items"]]
+    for item in items:
+        stack.dynamodb.delete_item(
+            TableName=table, Key={name: item[name] for name in ("machine_id", "event_timestamp")}
+        )
+    try:
+        yield
+    finally:
+        for item in items:
+            stack.dynamodb.put_item(TableName=table, Item=item)
 
 
 @contextmanager

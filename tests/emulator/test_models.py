@@ -18,7 +18,7 @@ from infra.local.signed_http import request
 from mlops_core.model_bundle import ModelBundle
 from ops.cli import app
 from tests.emulator.conftest import Told
-from tests.emulator.failing_fleet import failing_fleet
+from tests.emulator.failing_fleet import failing_fleet, nothing_recorded
 from tests.emulator.waiting import eventually, invoke
 from tests.handlers.model_bundles import small_bundle
 
@@ -30,6 +30,12 @@ LONGER = replace(
     ),
 )
 """A sound model of windows that the stack does not compute, as it may have done once."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_failures_of_other_tests(told: Told) -> Iterator[None]:
+    with nothing_recorded(told.stack):
+        yield
 
 
 @pytest.fixture(scope="module")
