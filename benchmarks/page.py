@@ -26,7 +26,8 @@ def _introduction(measured: dict[str, Any]) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in measured["libraries"].items())
     return (
         "# Performance\n\n"
-        "What `make bench` measured, each way in a process of its own: CPU seconds of all threads (median of the\n"
+        "What `make bench` measured (`python -m benchmarks.page` then writes this page), each way in a process of its\n"
+        "own: CPU seconds of all threads (median of the\n"
         "rounds) and the rise of resident memory. Ratios hold on other machines, seconds do not. The ways of one\n"
         "benchmark agree on a number computed from their results.\n\n"
         f"Python {measured['python']} on {measured['machine']}; {libraries}."
@@ -48,10 +49,15 @@ def _section(name: str, benchmark: dict[str, Any]) -> str:
     if benchmark["reach"]:
         lines += ["", "| what it has to reach | size | bound | measured | |", "| --- | ---: | ---: | ---: | --- |"]
     for target in benchmark["reach"]:
-        bound = f"≥ {target['at_least']:g}" if "at_least" in target else f"≤ {target['at_most']:g}"
-        met = "met" if target["met"] else "missed"
-        lines.append(f"| {target['what']} | {target['size']:,} | {bound} | {target['value']:g} | {met} |")
+        met = ("met" if target["met"] else "missed") if bound(target) else "no bound"
+        lines.append(f"| {target['what']} | {target['size']:,} | {bound(target)} | {target['value']:g} | {met} |")
     return "\n".join(lines)
+
+
+def bound(target: dict[str, Any]) -> str:
+    """What a target asks for, in signs; empty where it is only reported."""
+    signs = {"at_least": "≥", "at_most": "≤"}
+    return ", ".join(f"{sign} {target[name]:g}" for name, sign in signs.items() if name in target)
 
 
 def _cell(row: dict[str, Any] | None) -> str:
