@@ -6,7 +6,7 @@ from typing import TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from infra.packaging import Layer, build
+from infra.packaging import Layer, build, is_built
 
 
 class PythonLayerArgs(TypedDict):
@@ -56,6 +56,6 @@ class PythonLayer(pulumi.ComponentResource):
 
 def _content(layer: Layer) -> pulumi.Asset:
     """The zip, or in a preview, which builds nothing, a note in its place."""
-    if pulumi.runtime.is_dry_run() and not layer.path.exists():
+    if pulumi.runtime.is_dry_run() and not is_built(layer):
         return pulumi.StringAsset(f"{layer.path.name}, not built yet")
     return pulumi.FileAsset(os.path.relpath(build(layer)))

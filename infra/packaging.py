@@ -87,6 +87,11 @@ class Layer(NamedTuple):
         return LAYER_FOLDER / f"{self.name}-{self.key}.zip"
 
 
+def is_built(layer: Layer) -> bool:
+    """Whether the layer's zip is there."""
+    return layer.path.exists()
+
+
 def build(layer: Layer) -> Path:
     """Build the layer's zip, or leave the one that is there.
 
