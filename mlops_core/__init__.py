@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from mlops_core.waveforms import BURSTS, WAVEFORM_FEATURES, readings_from_waveforms, waveform_features
     from mlops_core.windowing.bearings import BearingGeometry, DefectFrequencies
     from mlops_core.windowing.derived_features import add_age, add_drift, add_evaluation_zones, machine_baselines
-    from mlops_core.windowing.feature_table import TimeSpanError
+    from mlops_core.windowing.grid import TimeSpanError
     from mlops_core.windowing.window_statistics import StatisticError
     from mlops_core.windows import DurationError, NaiveTimeError, WindowError
 
@@ -86,7 +86,7 @@ _MODULES = {
     ),
     "evaluation": "Evaluation evaluate",
     "simulation.failure_modes": "FAILURE_MODES FailureMode",
-    "windowing.feature_table": "TimeSpanError",
+    "windowing.grid": "TimeSpanError",
     "features": "EXTRA_STATISTICS STATISTICS compute_features",
     "modelling.held_out": "TimeSplit split_by_time",
     "labels": "LABELS MAINTENANCE label_features",

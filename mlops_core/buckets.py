@@ -45,15 +45,16 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
         bucket_start=begins.cast(TIMESTAMP),
         bucket_end=(begins + microseconds).cast(TIMESTAMP),
     )
-    return buckets.select(*BUCKETS)
+    return buckets[list(BUCKETS)]
 
 
 def _without_nulls(readings: pl.DataFrame) -> pl.DataFrame:
-    if too_large := readings.filter(pl.col("value").abs() > LARGEST_VALUE).height:
+    values = readings["value"]
+    if too_large := int(((values > LARGEST_VALUE) | (values < -LARGEST_VALUE)).sum()):
         raise ColumnValueError(
             "readings", "value", f"is beyond {LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
         )
-    return readings.drop_nulls("value") if readings["value"].null_count() else readings
+    return readings.drop_nulls("value") if values.null_count() else readings
 
 
 def merge_buckets(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

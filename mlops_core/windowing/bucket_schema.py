@@ -40,13 +40,14 @@ def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.Da
             hint = "Make buckets with bucket_readings, and store them as Parquet"
             raise ColumnTypeError("buckets", column, str(found[column]), str(kind), hint)
     if hop is not None:
-        other = buckets.filter(pl.col("bucket_end") - pl.col("bucket_start") != hop)
-        if other.height:
+        widths = buckets["bucket_end"] - buckets["bucket_start"]
+        others = widths.filter(widths != hop)
+        if others.len():
             raise BucketError(
                 "buckets",
                 "bucket_end",
-                f"is {other['bucket_end'][0] - other['bucket_start'][0]} after bucket_start, where the hop is {hop},",
-                other.height,
+                f"is {others[0]} after bucket_start, where the hop is {hop},",
+                others.len(),
                 "Use the hop that the buckets were made with, or make them again with this one",
             )
-    return buckets.select(*BUCKETS)
+    return buckets[list(BUCKETS)]

@@ -9,7 +9,6 @@ computation of higher-order multivariate central moments", Computational Statist
 """
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 import polars as pl
 
@@ -33,96 +32,57 @@ MOMENTS: Mapping[str, tuple[type[pl.DataType], float]] = {
     "last_value": (pl.Float64, 0.0),  # value at the greatest timestamp
     "last_timestamp": (pl.Int64, -(2**63)),  # that timestamp
 }
+Columns = Mapping[str, pl.Series]
+"""Moments of many sets of readings, column by column: the names of MOMENTS."""
+
+EMPTY = pl.DataFrame([pl.Series(name, [empty], dtype=kind()) for name, (kind, empty) in MOMENTS.items()])
+"""One row: no readings."""
 
 
-_OLDER = {name: f"{name}_older" for name in MOMENTS}
+_NEXT_TO_NOTHING = 1e-300  # added to a count: changes none, and keeps 0 / 0 from being NaN
 
 
-def _differences() -> list[pl.Expr]:
-    """How far the parts' means are apart, and the parts' shares of the union."""
-    total = (pl.col("count_older") + pl.col("count")).clip(1)
-    both = (pl.col("count_older") > 0) & (pl.col("count") > 0)
-    apart = (pl.col("reference") - pl.col("reference_older")) + (pl.col("mean_offset") - pl.col("mean_offset_older"))
-    time_apart = pl.col("time_offset") - pl.col("time_offset_older")
-    return [
-        (pl.col("count_older") / total).alias("p"),
-        (pl.col("count") / total).alias("q"),
-        pl.when(both).then(apart).otherwise(0.0).alias("d"),
-        pl.when(both).then(time_apart).otherwise(0.0).alias("dt"),
-        (pl.col("count") > 0).alias("is_present"),
-    ]
+def merge(a: Columns, b: Columns, apart: float) -> dict[str, pl.Series]:
+    """The moments of each union of a row of `a` with the same row of `b`.
 
+    Both have the columns of MOMENTS with no nulls and equal heights; each reading of a row of `a` comes before every
+    reading of that row of `b`. The origin of the later row's times lies `apart` microseconds after the earlier's.
 
-def _products() -> list[pl.Expr]:
-    """What several moments of the union share."""
-    weight = pl.col("count_older") * pl.col("q")  # n_older n_newer / n
-    return [
-        (weight * pl.col("d")).alias("wd"),
-        (weight * pl.col("d") * pl.col("d")).alias("wdd"),
-        (pl.col("p") * pl.col("moment_2")).alias("pm"),
-        (pl.col("q") * pl.col("moment_2_older")).alias("qm"),
-        (weight * pl.col("dt")).alias("wdt"),
-    ]
-
-
-def _merged() -> list[pl.Expr]:
-    a = {name: pl.col(f"{name}_older") for name in MOMENTS}
-    b = {name: pl.col(name) for name in MOMENTS}
-    p, q, d, dt, pm, qm, wdd = (pl.col(name) for name in ("p", "q", "d", "dt", "pm", "qm", "wdd"))
-
-    def newest(name: str, then: pl.Expr) -> pl.Expr:
-        return pl.when("is_present").then(then).otherwise(a[name]).alias(name)
-
-    return [
-        b["revision"] + a["revision"],
-        b["count"] + a["count"],
-        newest("reference", b["reference"]),
-        newest("mean_offset", b["mean_offset"] - p * d),
-        b["moment_2"] + a["moment_2"] + wdd,
-        b["moment_3"] + a["moment_3"] + d * (wdd * (p - q) + 3.0 * (pm - qm)),
-        b["moment_4"]
-        + a["moment_4"]
-        + d
-        * (d * (wdd * (1.0 - 3.0 * p * q) + 6.0 * (p * pm + q * qm)) + 4.0 * (p * b["moment_3"] - q * a["moment_3"])),
-        newest("time_offset", b["time_offset"] - p * dt),
-        b["time_moment_2"] + a["time_moment_2"] + dt * pl.col("wdt"),
-        b["time_value_moment"] + a["time_value_moment"] + dt * pl.col("wd"),
-        pl.when(a["minimum"] < b["minimum"]).then(a["minimum"]).otherwise(b["minimum"]).alias("minimum"),
-        pl.when(a["maximum"] > b["maximum"]).then(a["maximum"]).otherwise(b["maximum"]).alias("maximum"),
-        newest("last_value", b["last_value"]),
-        newest("last_timestamp", b["last_timestamp"]),
-    ]
-
-
-# Building expressions takes longer than evaluating them on a small frame.
-_DIFFERENCES, _PRODUCTS, _MERGED = _differences(), _products(), _merged()
-
-
-def merge(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
-    """The moments of each union of a row of `older` with the same row of `newer`.
-
-    Both frames have the columns of MOMENTS with no nulls, equal heights, and times on one origin; each reading of an
-    older row comes before every reading of the newer one.
+    Columns are added and multiplied as Series: an expression takes longer to plan than to evaluate on such columns.
+    A row without readings needs no case of its own where its share, 0, is a factor.
     """
-    return newer.hstack(older.rename(_OLDER)).with_columns(_DIFFERENCES).with_columns(_PRODUCTS).select(_MERGED)
+    is_present = b["count"] > 0
+    a_count = a["count"].cast(pl.Float64)
+    total = a_count + b["count"] + _NEXT_TO_NOTHING
+    p, q = a_count / total, b["count"] / total
+    reference = b["reference"].zip_with(is_present, a["reference"])
+    d = (reference - a["reference"]) + (b["mean_offset"] - a["mean_offset"])
+    dt = b["time_offset"] - (a["time_offset"] - apart)
+    weight = a_count * q  # n_older n_newer / n
+    wd = weight * d
+    wdd = wd * d
+    pm, qm = p * b["moment_2"], q * a["moment_2"]
+    third = wdd * (p - q) + 3.0 * (pm - qm)
+    fourth = wdd * (1.0 - 3.0 * p * q) + 6.0 * (p * pm + q * qm)
+    return {
+        "revision": a["revision"] + b["revision"],
+        "count": a["count"] + b["count"],
+        "reference": reference,
+        "mean_offset": b["mean_offset"] - p * d,
+        "moment_2": b["moment_2"] + a["moment_2"] + wdd,
+        "moment_3": b["moment_3"] + a["moment_3"] + d * third,
+        "moment_4": b["moment_4"] + a["moment_4"] + d * (d * fourth + 4.0 * (p * b["moment_3"] - q * a["moment_3"])),
+        "time_offset": b["time_offset"] - p * dt,
+        "time_moment_2": b["time_moment_2"] + a["time_moment_2"] + dt * (weight * dt),
+        "time_value_moment": b["time_value_moment"] + a["time_value_moment"] + dt * wd,
+        "minimum": a["minimum"].zip_with(a["minimum"] < b["minimum"], b["minimum"]),
+        "maximum": a["maximum"].zip_with(a["maximum"] > b["maximum"], b["maximum"]),
+        "last_value": b["last_value"].zip_with(is_present, a["last_value"]),
+        "last_timestamp": b["last_timestamp"].zip_with(is_present, a["last_timestamp"]),
+    }
 
 
-def shift(moments: pl.DataFrame, rows: int, time_shift: float) -> pl.DataFrame:
-    """The moments `rows` rows earlier on a dense grid, their times moved back by `time_shift` microseconds."""
-    if rows == 0:
-        return moments
-    return moments.select(_shifted(rows, time_shift))
-
-
-@lru_cache(maxsize=256)
-def _shifted(rows: int, time_shift: float) -> list[pl.Expr]:
-    return [
-        (pl.col(name) - time_shift if name == "time_offset" else pl.col(name)).shift(rows, fill_value=empty)
-        for name, (_, empty) in MOMENTS.items()
-    ]
-
-
-def trailing(moments: pl.DataFrame, hops: tuple[int, ...], hop_microseconds: int) -> Iterator[pl.DataFrame]:
+def trailing(moments: Columns, hops: tuple[int, ...], hop_microseconds: int) -> Iterator[Columns]:
     """For each number of hops, the moments of the trailing window that ends with each row of a dense grid.
 
     Windows are put together from blocks of 1, 2, 4, ... rows, so a window depends on the rows inside it and nothing
@@ -130,28 +90,40 @@ def trailing(moments: pl.DataFrame, hops: tuple[int, ...], hop_microseconds: int
     logarithmic in the window's length.
 
     moments: one row per hop, columns of MOMENTS, times in microseconds since the row's own bucket began.
-    Gives one frame per entry of `hops`, times since the last bucket of the window began.
+    Gives columns for each entry of `hops`, times since the last bucket of the window began. Their rows are those of
+    the grid from the first on that all windows fit before, which is the `max(hops)`th.
     """
-    blocks = {1: moments}
+    blocks = {1: moments}  # row i of block w: the union of rows i to i + w - 1
     width = 1
     while width * 2 <= max(hops):
-        block = blocks[width]
-        blocks[width * 2] = merge(shift(block, width, float(width * hop_microseconds)), block)
+        blocks[width * 2] = _joined(blocks[width], width, blocks[width], width * hop_microseconds)
         width *= 2
-    return (_window(blocks, count, hop_microseconds) for count in hops)
+    for count in hops:
+        yield _from(_window(blocks, count, hop_microseconds), max(hops) - count)
 
 
-def _window(blocks: dict[int, pl.DataFrame], hops: int, hop_microseconds: int) -> pl.DataFrame:
-    window: pl.DataFrame | None = None
+def _window(blocks: Mapping[int, Columns], hops: int, hop_microseconds: int) -> Columns:
+    window: Columns | None = None
     covered = 0
     for width in sorted(blocks, reverse=True):
         if hops & width:
-            block = shift(blocks[width], covered, float(covered * hop_microseconds))
-            window = block if window is None else merge(block, window)
+            block = blocks[width]
+            window = block if window is None else _joined(block, width, window, covered * hop_microseconds)
             covered += width
     if window is None:
         raise ValueError("A window spans at least one hop.")
     return window
+
+
+def _joined(older: Columns, rows: int, newer: Columns, apart: float) -> dict[str, pl.Series]:
+    """Each row of `older` with the row of `newer` that comes `rows` after it."""
+    newer = _from(newer, rows)
+    height = newer["count"].len()
+    return merge({name: column.head(height) for name, column in older.items()}, newer, apart)
+
+
+def _from(columns: Columns, row: int) -> dict[str, pl.Series]:
+    return {name: column.slice(row) for name, column in columns.items()}
 
 
 def merge_disjoint(parts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -1,11 +1,12 @@
 """The statistics of a window: what each one is, and its value from the window's moments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 
 import polars as pl
 
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.windowing.moments import SMALLEST_SQUARE
+from mlops_core.windowing.moments import SMALLEST_SQUARE, Columns
 
 STATISTICS = ("count", "mean", "std", "min", "max", "rms", "peak_to_peak", "slope", "kurtosis", "last")
 """The statistics of a window that every table has by default.
@@ -31,6 +32,7 @@ EXTRA_STATISTICS = ("crest_factor", "hours_since_last")
 """Statistics that are made on request; see `STATISTICS` for what they are."""
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000.0
+_NULL = pl.Series([None], dtype=pl.Float64)
 
 
 class StatisticError(InvalidArgumentError):
@@ -57,33 +59,80 @@ def check_statistics(statistics: Sequence[str]) -> tuple[str, ...]:
     return tuple(statistics)
 
 
-_N = pl.col("count")
-_MINIMUM, _MAXIMUM = pl.col("minimum"), pl.col("maximum")
-_M2, _M4 = pl.col("moment_2"), pl.col("moment_4")
-_MEAN = (pl.col("reference") + pl.col("mean_offset")).clip(_MINIMUM, _MAXIMUM)  # rounding may leave it an ulp outside
-_RMS = (_M2 / _N + _MEAN * _MEAN).sqrt().clip(_MEAN.abs())  # the square of a tiny mean is lost
+class _Windows:
+    """Windows by their moments; each statistic is a column, null where it is not defined.
+
+    Columns are added and multiplied as Series: an expression takes longer to plan than to evaluate on such frames.
+    """
+
+    def __init__(self, moments: Columns, window_end: pl.Series) -> None:
+        self._columns = moments
+        self._window_end = window_end
+        self.count = moments["count"]
+
+    def _where(self, is_defined: pl.Series, values: pl.Series) -> pl.Series:
+        return values.zip_with(is_defined, _NULL)
+
+    @cached_property
+    def _has_readings(self) -> pl.Series:
+        return self.count > 0
+
+    @cached_property
+    def mean(self) -> pl.Series:
+        # Rounding may leave it an ulp outside.
+        mean = self._columns["reference"] + self._columns["mean_offset"]
+        least, greatest = self._columns["minimum"], self._columns["maximum"]
+        mean = mean.zip_with(mean >= least, least)
+        return self._where(self._has_readings, mean.zip_with(mean <= greatest, greatest))
+
+    @cached_property
+    def std(self) -> pl.Series:
+        return self._where(self.count > 1, (self._columns["moment_2"] / (self.count - 1)).sqrt())
+
+    @cached_property
+    def min(self) -> pl.Series:
+        return self._where(self._has_readings, self._columns["minimum"])
+
+    @cached_property
+    def max(self) -> pl.Series:
+        return self._where(self._has_readings, self._columns["maximum"])
+
+    @cached_property
+    def rms(self) -> pl.Series:
+        rms = (self._columns["moment_2"] / self.count + self.mean * self.mean).sqrt()
+        at_least = self.mean.zip_with(self.mean >= 0, -self.mean)  # the square of a tiny mean is lost
+        return rms.zip_with(rms >= at_least, at_least)
+
+    @cached_property
+    def peak_to_peak(self) -> pl.Series:
+        return self.max - self.min
+
+    @cached_property
+    def slope(self) -> pl.Series:
+        spread = self._columns["time_moment_2"]
+        return self._where(spread > 0, self._columns["time_value_moment"] / spread * _MICROSECONDS_PER_HOUR)
+
+    @cached_property
+    def kurtosis(self) -> pl.Series:
+        square = self._columns["moment_2"] * self._columns["moment_2"]
+        return self._where(square > SMALLEST_SQUARE, self._columns["moment_4"] * self.count / square - 3.0)
+
+    @cached_property
+    def last(self) -> pl.Series:
+        return self._where(self._has_readings, self._columns["last_value"])
+
+    @cached_property
+    def crest_factor(self) -> pl.Series:
+        least, greatest = -self.min, self.max
+        return self._where(self.rms > 0, greatest.zip_with(greatest >= least, least) / self.rms)
+
+    @cached_property
+    def hours_since_last(self) -> pl.Series:
+        since = self._window_end - self._columns["last_timestamp"]
+        return self._where(self._has_readings, since / _MICROSECONDS_PER_HOUR)
 
 
-_VALUES: Mapping[str, pl.Expr] = {
-    "mean": _MEAN,
-    "std": pl.when(_N > 1).then((_M2 / (_N - 1)).sqrt()),
-    "min": _MINIMUM,
-    "max": _MAXIMUM,
-    "rms": _RMS,
-    "peak_to_peak": _MAXIMUM - _MINIMUM,
-    "slope": pl.when(pl.col("time_moment_2") > 0).then(
-        pl.col("time_value_moment") / pl.col("time_moment_2") * _MICROSECONDS_PER_HOUR
-    ),
-    "kurtosis": pl.when(_M2 * _M2 > SMALLEST_SQUARE).then(_N * _M4 / (_M2 * _M2) - 3.0),
-    "last": pl.col("last_value"),
-    "crest_factor": pl.when(_RMS > 0).then(_MAXIMUM.clip(-_MINIMUM) / _RMS),
-    "hours_since_last": (pl.col("window_end") - pl.col("last_timestamp")) / _MICROSECONDS_PER_HOUR,
-}
-_DEFINED: Mapping[str, pl.Expr] = {"count": _N} | {
-    name: pl.when(_N > 0).then(value).alias(name) for name, value in _VALUES.items()
-}
-
-
-def window_statistics(windows: pl.DataFrame, statistics: Sequence[str]) -> pl.DataFrame:
-    """A column for each statistic, from the columns of `moments.MOMENTS` and `window_end` in microseconds."""
-    return windows.select(_DEFINED[name] for name in statistics)
+def window_statistics(moments: Columns, window_end: pl.Series, statistics: Sequence[str]) -> dict[str, pl.Series]:
+    """A column for each statistic, from the moments of windows; `window_end` in microseconds since the epoch."""
+    windows = _Windows(moments, window_end)
+    return {name: getattr(windows, name) for name in statistics}

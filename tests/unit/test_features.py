@@ -8,7 +8,7 @@ import pytest
 
 from mlops_core.errors import ColumnValueError, InvalidArgumentError
 from mlops_core.features import STATISTICS, compute_features
-from mlops_core.windowing.feature_table import TimeSpanError
+from mlops_core.windowing.grid import TimeSpanError
 from mlops_core.windowing.window_statistics import StatisticError
 from mlops_core.windows import WindowError
 from tests.independent_features import assert_equal_features, independent_features, readings_of
