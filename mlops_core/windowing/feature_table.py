@@ -34,12 +34,20 @@ def feature_table(
     rows_of_a_batch = rows_at_a_time // max(1, len(channels))
     ranges = machine_ranges(buckets["machine_id"], index, windows, start, end, rows_of_a_batch)
     placed = place_buckets(buckets, index, ranges, channels)
-    of_batch = placed.partition_by("batch", as_dict=True, include_key=False)
+    of_batch = _by_batch(placed)
     tables = [
-        _features(machines, of_batch.get((machines["batch"].first(),), placed.clear()), windows, statistics, channels)
-        for machines in ranges.partition_by("batch", maintain_order=True) or [ranges]
+        _features(machines, of_batch.get(batch, placed.clear()), windows, statistics, channels)
+        for batch, machines in (_by_batch(ranges) or {0: ranges}).items()
     ]
     return pl.concat(tables)
+
+
+def _by_batch(rows: pl.DataFrame) -> dict[int, pl.DataFrame]:
+    """Rows by their batch, in its order; a single batch is not copied."""
+    first, last = rows["batch"].min(), rows["batch"].max()
+    if isinstance(first, int) and first == last:
+        return {first: rows}
+    return {batch: part for (batch,), part in rows.partition_by("batch", as_dict=True, maintain_order=True).items()}
 
 
 def _features(

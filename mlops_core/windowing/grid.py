@@ -78,7 +78,7 @@ def machine_ranges(
 def place_buckets(
     buckets: pl.DataFrame, index: pl.Series, ranges: pl.DataFrame, channels: Sequence[str]
 ) -> pl.DataFrame:
-    """The moments that stand in the grid, with the batch that each belongs to and its row there.
+    """The moments that stand in the grid, times as integers, with the batch that each belongs to and its row there.
 
     Places are looked up once for each piece of a series, of which sorted buckets have few.
     """
@@ -100,12 +100,10 @@ def place_buckets(
     )
     piece = begins.cum_sum() - 1
     batch, first, ends, row_of_index_0 = (column[piece] for column in pieces)
-    times = buckets["last_timestamp"].to_physical()
-    return (
-        buckets.hstack([batch, (index + row_of_index_0).alias("row")])
-        .with_columns(times)
-        .filter((index >= first) & (index < ends))[["batch", "row", *MOMENTS]]
-    )
+    stands = (index >= first) & (index < ends)
+    row = (index + row_of_index_0).alias("row")
+    moments = (buckets[name].cast(kind) for name, (kind, _) in MOMENTS.items())
+    return pl.DataFrame([column.filter(stands) for column in (batch, row, *moments)])
 
 
 def dense_moments(placed: pl.DataFrame, height: int) -> dict[str, pl.Series]:
