@@ -2,8 +2,8 @@
 
 A model learns from one fleet and is judged on another with another seed, at least 200 run-to-failure histories long;
 law and training settings are the library's defaults. The oracle ranks the same hours by the true health index, which no
-sensor shows. Measured with the windows that the platform has by default, and with long ones as well (the setting
-`featureLengthsHours`), for wear shows over days; with those also after learning from a few machines only.
+sensor shows. Measured with the windows (`featureLengthsHours`) that a stack has by default, and with those of the stack
+prod, which has a longer one as well, for wear shows over days; with these also after learning from a few machines only.
 `benchmarks.cmapss` takes the same figures of turbofans.
 """
 
@@ -17,15 +17,17 @@ from typing import Any
 
 import polars as pl
 
+from infra.local.program import stack_config
 from mlops_core.evaluation import Evaluation, evaluate
 from mlops_core.features import compute_features
 from mlops_core.labels import label_features
 from mlops_core.simulator import simulate_fleet
 from mlops_core.training import train
 
+ROOT = Path(__file__).parent.parent
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 120
-LENGTHS = {"default windows": ("1h", "6h", "24h"), "long windows": ("1h", "6h", "24h", "72h", "168h")}
+STACKS = {"default windows": "dev", "windows of prod": "prod"}
 SEED_LEARNED, SEED_HELD_OUT = 11, 22
 LEAST_HISTORIES = 200
 MACHINES_AT_ONCE = 20
@@ -53,11 +55,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("build/prognosis.json"))
     arguments = parser.parse_args()
     document: dict[str, Any] = {}
-    for name, lengths in LENGTHS.items():
+    for name, stack in STACKS.items():
+        lengths = windows_of(stack)
         learned = fleet(arguments.machines, SEED_LEARNED, lengths).labelled
         held_out = fleet(arguments.held_out_machines, SEED_HELD_OUT, lengths)
-        document[name] = judged(learned, held_out)
-        if lengths == LENGTHS["long windows"]:
+        document[name] = {"windows": lengths, **judged(learned, held_out)}
+        if stack == "prod":
             few = learned["machine_id"].unique().sort().head(FEW_MACHINES)
             document[f"{name}, few machines"] = judged(
                 learned.filter(pl.col("machine_id").is_in(few.implode())), held_out
@@ -65,6 +68,12 @@ def main() -> None:
     print(json.dumps(document, indent=1))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def windows_of(stack: str) -> tuple[str, ...]:
+    """The window lengths that a stack is deployed with."""
+    project, config = stack_config(stack, ROOT)
+    return tuple(f"{hours}h" for hours in json.loads(config[f"{project}:featureLengthsHours"]))
 
 
 def fleet(machines: int, seed: int, lengths: Sequence[str]) -> Fleet:
