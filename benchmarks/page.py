@@ -1,14 +1,13 @@
 """Writes docs/performance.md and its plots from build/bench.json: `python -m benchmarks.page`."""
 
 import json
-import math
+from io import StringIO
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
+
+import altair as alt
 
 _ROOT = Path(__file__).parent.parent
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 860, 420, 60, 290, 16, 40
-_COLOURS = ("#0b5394", "#cc0000", "#38761d", "#b45f06", "#674ea7", "#a64d79", "#134f5c", "#7f6000", "#444444")
 
 
 def main() -> None:
@@ -67,44 +66,34 @@ def _cell(row: dict[str, Any] | None) -> str:
 
 
 def plot(benchmark: dict[str, Any]) -> str:
-    """CPU seconds against size, both logarithmic, a line for each way."""
+    """CPU seconds against size, both logarithmic, a line for each way, as SVG."""
     rows = [row for row in benchmark["measured"] if row["cpu_seconds"] > 0]
-    low_x, high_x = (math.log10(bound(row["size"] for row in rows)) for bound in (min, max))
-    low_y = math.floor(math.log10(min(row["cpu_seconds"] for row in rows)))
-    high_y = math.ceil(math.log10(max(row["cpu_seconds"] for row in rows)))
-
-    def x(size: float) -> float:
-        return _LEFT + (math.log10(size) - low_x) / (high_x - low_x) * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(seconds: float) -> float:
-        return _HEIGHT - _BOTTOM - (math.log10(seconds) - low_y) / (high_y - low_y) * (_HEIGHT - _TOP - _BOTTOM)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"',
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
-    ]
-    for power in range(low_y, high_y + 1):
-        at = y(10.0**power)
-        parts.append(f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#dddddd"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{10.0**power:g} s</text>')
     sizes = sorted({row["size"] for row in rows})
-    parts += [f'<text x="{x(size):.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{size:,}</text>' for size in sizes]
-    ways = list(dict.fromkeys(row["way"] for row in rows))
-    ends = {way: [(x(row["size"]), y(row["cpu_seconds"])) for row in rows if row["way"] == way] for way in ways}
-    label = _TOP - 14.0
-    for way in sorted(ways, key=lambda name: ends[name][-1][1]):
-        points = ends[way]
-        colour = _COLOURS[ways.index(way) % len(_COLOURS)]
-        label = max(label + 15, points[-1][1])
-        path = " ".join(f"{at:.1f},{height:.1f}" for at, height in points)
-        width = 3 if way == benchmark["ours"] else 1.5
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
-        parts += [f'<circle cx="{at:.1f}" cy="{height:.1f}" r="3" fill="{colour}"/>' for at, height in points]
-        weight = "bold" if way == benchmark["ours"] else "normal"
-        place = f'x="{_WIDTH - _RIGHT + 10}" y="{label + 4:.1f}"'
-        parts.append(f'<text {place} fill="{colour}" font-weight="{weight}">{escape(way)}</text>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    cost_at_the_end = {
+        row["way"]: row["cpu_seconds"] / row["size"] for row in sorted(rows, key=lambda row: row["size"])
+    }
+    ways = sorted(cost_at_the_end, key=lambda way: -cost_at_the_end[way])
+    is_ours = alt.datum["way"] == benchmark["ours"]
+    lines = (
+        alt.Chart(alt.Data(values=rows), width=520, height=330, background="white")
+        .mark_line(point=True)
+        .encode(
+            x=alt.X(
+                "size:Q", title=None, scale=alt.Scale(type="log", nice=False), axis=alt.Axis(values=sizes, format=",")
+            ),
+            y=alt.Y("cpu_seconds:Q", title="CPU seconds", scale=alt.Scale(type="log"), axis=alt.Axis(format="~g")),
+            color=alt.Color(
+                "way:N",
+                sort=ways,
+                scale=alt.Scale(scheme="tableau10"),
+                legend=alt.Legend(title=None, labelLimit=320, symbolType="stroke"),
+            ),
+            strokeWidth=alt.condition(is_ours, alt.value(4), alt.value(1.5)),
+        )
+    )
+    svg = StringIO()
+    lines.save(svg, format="svg")
+    return svg.getvalue()
 
 
 if __name__ == "__main__":

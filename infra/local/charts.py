@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
+from io import StringIO
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 720, 150
-LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 20
+import altair as alt
+import polars as pl
+
+WIDTH, HEIGHT = 400, 110
+_LINE, _MARK, _QUIET = "#3b82c4", "#c62828", "#808890"  # readable on white paper and on dark screens
+_LEAST_LABELLED = 0.12  # of the height: a name needs room
+
+Chart = alt.LayerChart | alt.FacetChart
 
 
 class Band(NamedTuple):
@@ -18,71 +24,55 @@ class Band(NamedTuple):
     colour: str
 
 
-class _Scale(NamedTuple):
-    begin: datetime
-    end: datetime
-    top: float
-
-    def x(self, at: datetime) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * ((at - self.begin) / (self.end - self.begin))
-
-    def y(self, value: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(max(value / self.top, 0.0), 1.0)
-
-
 def line_chart(
-    points: Sequence[tuple[datetime, float | None]],
-    *,
-    unit: str,
-    reach: float,
-    marks: Sequence[datetime],
-    bands: Sequence[Band] = (),
-) -> str:
-    """Return a chart of two or more points in the order of time; nulls are gaps, ``marks`` vertical lines.
+    points: pl.DataFrame, value: str, *, unit: str, reach: float, marks: Sequence[datetime], bands: Sequence[Band] = ()
+) -> Chart:
+    """Return a chart of the column ``value`` against ``window_end``; nulls are gaps, ``marks`` vertical lines.
 
     The scale begins at 0 and goes to ``reach`` at least, so that charts of the same quantity can be compared.
     """
-    top = 1.05 * max(reach, *(value for _, value in points if value is not None))
-    scale = _Scale(points[0][0], points[-1][0], top)
-    parts = [
-        *(_band(scale, band) for band in bands if band.lower < top),
-        *(_value_tick(scale, top * share, unit) for share in (0.0, 0.5, 1.0)),
-        *(_day_tick(scale, scale.begin + (scale.end - scale.begin) * share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
-        *(_mark(scale, at) for at in marks if scale.begin <= at <= scale.end),
-        f'<path class="line" d="{_path(scale, points)}"/>',
-    ]
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(parts)}</svg>'
-
-
-def _path(scale: _Scale, points: Sequence[tuple[datetime, float | None]]) -> str:
-    commands: list[str] = []
-    draws = False
-    for at, value in points:
-        if value is not None:
-            commands.append(f"{'L' if draws else 'M'}{scale.x(at):.1f} {scale.y(value):.1f}")
-        draws = value is not None
-    return "".join(commands)
-
-
-def _band(scale: _Scale, band: Band) -> str:
-    upper, lower = scale.y(min(band.upper, scale.top)), scale.y(band.lower)
-    width = WIDTH - LEFT - RIGHT
-    return (
-        f'<rect x="{LEFT}" y="{upper:.1f}" width="{width}" height="{lower - upper:.1f}" fill="{band.colour}"/>'
-        f'<text class="band" x="{WIDTH - RIGHT - 4}" y="{lower - 4:.1f}">{escape(band.name)}</text>'
+    top = 1.05 * max(reach, *points[value].drop_nulls())
+    first, last = points["window_end"][0], points["window_end"][-1]
+    time = alt.X(
+        "window_end:T",
+        title=None,
+        scale=alt.Scale(type="utc", nice=False),
+        axis=alt.Axis(format="%d %b", tickCount=6, grid=False),
     )
+    level = alt.Y(f"{value}:Q", title=unit, scale=alt.Scale(domain=[0, top], nice=False), axis=alt.Axis(tickCount=4))
+    seen = [at for at in marks if first <= at <= last]
+    failures = pl.DataFrame({"window_end": seen}, schema={"window_end": points.schema["window_end"]})
+    layers = [
+        *_bands(bands, top),
+        alt.Chart(points.select("window_end", value)).mark_line(color=_LINE, strokeWidth=1.3).encode(x=time, y=level),
+        alt.Chart(failures).mark_rule(color=_MARK, strokeWidth=1.5, strokeDash=[3, 2]).encode(x="window_end:T"),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
 
 
-def _value_tick(scale: _Scale, value: float, unit: str) -> str:
-    title = f"<title>{escape(unit)}</title>"
-    return f'<text class="tick" x="{LEFT - 4}" y="{scale.y(value) + 4:.1f}">{value:.1f}{title}</text>'
+def side_by_side(charts: Sequence[Chart]) -> str:
+    """Return charts beside each other as SVG."""
+    axis = alt.AxisConfig(labelColor=_QUIET, titleColor=_QUIET, titleFontWeight="normal", gridOpacity=0.25)
+    config = alt.Config(background="transparent", view=alt.ViewConfig(stroke=None), axis=axis)
+    svg = StringIO()
+    alt.hconcat(*charts, config=config).save(svg, format="svg")
+    return svg.getvalue()
 
 
-def _day_tick(scale: _Scale, at: datetime) -> str:
-    return f'<text class="day" x="{scale.x(at):.1f}" y="{HEIGHT - 4}">{at:%d %b}</text>'
+def _bands(bands: Sequence[Band], top: float) -> list[alt.Chart]:
+    seen = [band._replace(upper=min(band.upper, top)) for band in bands if band.lower < top]
+    if not seen:
+        return []
+    drawn = alt.Chart(_frame(seen))
+    named = alt.Chart(_frame([band for band in seen if band.upper - band.lower >= _LEAST_LABELLED * top]))
+    level = alt.Y("lower:Q")
+    return [
+        drawn.mark_rect(opacity=0.16).encode(y=level, y2="upper:Q", color=alt.Color("colour:N", scale=None)),
+        named.mark_text(color=_QUIET, align="right", baseline="bottom", dx=-3, dy=-2).encode(
+            x=alt.value(WIDTH), y=level, text="name:N"
+        ),
+    ]
 
 
-def _mark(scale: _Scale, at: datetime) -> str:
-    x = f"{scale.x(at):.1f}"
-    title = f"<title>failure {at:%Y-%m-%d %H:%M} UTC</title>"
-    return f'<line class="mark" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}">{title}</line>'
+def _frame(bands: Sequence[Band]) -> pl.DataFrame:
+    return pl.DataFrame(bands, schema=list(Band._fields), orient="row")

@@ -7,15 +7,15 @@ from html import escape
 
 import polars as pl
 
-from infra.local.charts import Band, line_chart
+from infra.local.charts import Band, line_chart, side_by_side
 from infra.local.summary import MachineLine, Summary
 from mlops_core.severity import DEFAULT_BOUNDARIES
 
 _BANDS = (
-    Band("A", 0.0, DEFAULT_BOUNDARIES.b_begins, "#2e7d3222"),
-    Band("B", DEFAULT_BOUNDARIES.b_begins, DEFAULT_BOUNDARIES.c_begins, "#f9a82522"),
-    Band("C", DEFAULT_BOUNDARIES.c_begins, DEFAULT_BOUNDARIES.d_begins, "#ef6c0033"),
-    Band("D", DEFAULT_BOUNDARIES.d_begins, float("inf"), "#c6282833"),
+    Band("A", 0.0, DEFAULT_BOUNDARIES.b_begins, "#2e7d32"),
+    Band("B", DEFAULT_BOUNDARIES.b_begins, DEFAULT_BOUNDARIES.c_begins, "#f9a825"),
+    Band("C", DEFAULT_BOUNDARIES.c_begins, DEFAULT_BOUNDARIES.d_begins, "#ef6c00"),
+    Band("D", DEFAULT_BOUNDARIES.d_begins, float("inf"), "#c62828"),
 )
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--rule:#d0d7de;--paper:#fff;--accent:#0a5db8}
@@ -27,10 +27,7 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;word-break:break-all}
 .cards{display:flex;flex-wrap:wrap;gap:.8rem}.card{border:1px solid var(--rule);border-radius:6px;padding:.5rem .9rem}
 .card b{display:block;font-size:1.3rem}.card span{color:var(--soft)}figure{margin:1rem 0}figcaption{font-weight:600}
-svg{width:49%;height:auto}@media(max-width:45rem){svg{width:100%}}
-svg .line{fill:none;stroke:var(--accent);stroke-width:1.3}
-svg text{font-size:10px;fill:var(--soft)}svg .tick,svg .band{text-anchor:end}svg .day{text-anchor:middle}
-svg .mark{stroke:#c62828;stroke-width:1.5;stroke-dasharray:3 2}
+svg{width:100%;height:auto}
 """
 
 
@@ -74,14 +71,12 @@ def _machine_chart(line: MachineLine, features: pl.DataFrame, failures: pl.DataF
     if rows.height < 2:
         return f"<p>{escape(line.machine_id)}: no features yet.</p>"
     marks = failures.filter(pl.col("machine_id") == line.machine_id)["event_timestamp"].to_list()
-    vibration, temperature = (
-        list(rows.select("window_end", name).iter_rows()) for name in ("vibration_rms_1h", "temperature_mean_1h")
-    )
+    reach = DEFAULT_BOUNDARIES.d_begins
     charts = (
-        line_chart(vibration, unit="mm/s", reach=DEFAULT_BOUNDARIES.d_begins, marks=marks, bands=_BANDS),
-        line_chart(temperature, unit="°C", reach=100.0, marks=marks),
+        line_chart(rows, "vibration_rms_1h", unit="mm/s", reach=reach, marks=marks, bands=_BANDS),
+        line_chart(rows, "temperature_mean_1h", unit="°C", reach=100.0, marks=marks),
     )
-    return f"<figure><figcaption>{escape(line.machine_id)}</figcaption>{''.join(charts)}</figure>"
+    return f"<figure><figcaption>{escape(line.machine_id)}</figcaption>{side_by_side(charts)}</figure>"
 
 
 def _machines(lines: Iterable[MachineLine]) -> str:
