@@ -10,6 +10,7 @@ lists; what has a row a bucket, in expressions.
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import NamedTuple
 
 import polars as pl
 
@@ -75,7 +76,7 @@ def reduce_readings(
         slices = (
             _slices(batch, hop_microseconds, rows_at_a_time) for batch in _sorted_series(readings, rows_at_a_time)
         )
-        sums = pl.concat([_reduce(rows) for rows in chain.from_iterable(slices)])
+        sums = pl.concat([_reduce(part) for part in chain.from_iterable(slices)])
     moments = sort_series(sums, continue_series(sums)).with_columns(_since_start(hop_microseconds), *_ABOUT_THE_MEAN)
     return moments[["machine_id", "channel", "bucket", *MOMENTS]]
 
@@ -83,14 +84,26 @@ def reduce_readings(
 def _reduce_in_order(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> pl.DataFrame | None:
     """The sums of readings whose series stand in one piece each, in time order; None of others."""
     parts: list[pl.DataFrame] = []
-    for rows in _slices(readings, hop_microseconds, rows_at_a_time):
-        if go_back(rows["time"], rows["continues"]) or repeat_a_series(rows, rows["continues"]):
+    for part in _slices(readings, hop_microseconds, rows_at_a_time):
+        if go_back(part.rows["time"], part.rows["continues"]) or repeat_a_series(part.heads, part.heads["continues"]):
             return None
-        parts.append(_reduce(rows))
+        parts.append(_reduce(part))
     buckets = pl.concat(parts)
     continues = continue_series(buckets)
     goes_back = go_back(buckets["bucket"], continues) or repeat(buckets["bucket"], continues)
     return None if goes_back or repeat_a_series(buckets, continues) else buckets
+
+
+class _Slice(NamedTuple):
+    """Annotated rows, the position of each bucket's first row, and these rows."""
+
+    rows: pl.DataFrame
+    starts: pl.Series
+    heads: pl.DataFrame
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, starts: pl.Series) -> "_Slice":
+        return cls(rows, starts, rows[["machine_id", "channel", "bucket", "continues"]][starts])
 
 
 def _sorted_series(readings: pl.DataFrame, rows_at_a_time: int) -> Iterator[pl.DataFrame]:
@@ -106,19 +119,20 @@ def _sorted_series(readings: pl.DataFrame, rows_at_a_time: int) -> Iterator[pl.D
         yield batch.explode("event_timestamp", "value")
 
 
-def _slices(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> Iterator[pl.DataFrame]:
+def _slices(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> Iterator[_Slice]:
     """The rows in order, cut where a bucket begins, so that no bucket is in two slices."""
     start, wanted = 0, rows_at_a_time
     while True:
         rows = _annotated(readings.slice(start, wanted), hop_microseconds)
+        starts = rows["begins"].arg_true()
         if start + wanted >= readings.height:
-            yield rows
+            yield _Slice.of(rows, starts)
             return
-        cut = rows["begins"].arg_true()[-1]
+        cut = int(starts[-1])
         if cut == 0:  # the bucket is larger than the slice
             wanted *= 2
             continue
-        yield rows.head(cut)
+        yield _Slice.of(rows.head(cut), starts.head(-1))
         start, wanted = start + cut, rows_at_a_time
 
 
@@ -133,15 +147,14 @@ def _annotated(readings: pl.DataFrame, hop_microseconds: int) -> pl.DataFrame:
     return rows[["machine_id", "channel", "value"]].hstack(columns)
 
 
-def _reduce(rows: pl.DataFrame) -> pl.DataFrame:
+def _reduce(part: _Slice) -> pl.DataFrame:
     """A row a bucket: machine_id, channel, bucket, extremes, and sums of deviations from nearly the mean."""
-    starts = rows["begins"].arg_true()
-    heads = [rows[name][starts] for name in ("machine_id", "channel", "bucket")]
+    rows, heads = part.rows, part.heads[["machine_id", "channel", "bucket"]]
     if repeat(rows["time"], rows["continues"]):
         distinct, revision = _without_duplicates(rows.select("value", "time", number=_numbers(rows)))
-        return pl.DataFrame([*heads, revision]).hstack(_sums(_lists(distinct)))
-    sums = _sums(_cut(rows, starts))
-    return pl.DataFrame([*heads, sums["count"].alias("revision")]).hstack(sums)
+        return heads.hstack([revision]).hstack(_sums(_lists(distinct)))
+    sums = _sums(_cut(rows, part.starts))
+    return heads.hstack([sums["count"].alias("revision")]).hstack(sums)
 
 
 def _cut(rows: pl.DataFrame, starts: pl.Series) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from datetime import datetime
 import polars as pl
 
 from mlops_core.schema import TIMESTAMP
-from mlops_core.windowing.grid import dense_moments, machine_ranges, place_buckets
+from mlops_core.windowing.grid import dense_moments, machine_ranges, place_buckets, series_pieces
 from mlops_core.windowing.moments import trailing
 from mlops_core.windowing.window_statistics import window_statistics
 from mlops_core.windows import MICROSECOND, Windows
@@ -32,8 +32,9 @@ def feature_table(
     """
     index = (buckets["bucket_start"].to_physical() // (windows.hop // MICROSECOND)).alias("index")
     rows_of_a_batch = rows_at_a_time // max(1, len(channels))
-    ranges = machine_ranges(buckets["machine_id"], index, windows, start, end, rows_of_a_batch)
-    placed = place_buckets(buckets, index, ranges, channels)
+    pieces, piece = series_pieces(buckets, index)
+    ranges = machine_ranges(pieces, windows, start, end, rows_of_a_batch)
+    placed = place_buckets(buckets, index, pieces, piece, ranges, channels)
     of_batch = _by_batch(placed)
     tables = [
         _features(machines, of_batch.get(batch, placed.clear()), windows, statistics, channels)
@@ -69,7 +70,7 @@ def _features(
     if below:
         is_emitted = pl.concat([grid["is_emitted"]] * below).slice(max(windows.hops) - 1)
         window_end = pl.concat([rows["window_end"]] * below)
-        dense = dense_moments(placed, grid.height * below)
+        dense = dense_moments(placed, machines["offset"].head(1), grid.height, below)
         for place, window in enumerate(trailing(dense, windows.hops, hop)):
             emitted = {name: moments.filter(is_emitted) for name, moments in window.items()}
             values = window_statistics(emitted, window_end, statistics)

@@ -13,13 +13,11 @@ import polars as pl
 from mlops_core.errors import MlopsError
 from mlops_core.windowing.bucket_schema import BucketError
 from mlops_core.windowing.moments import EMPTY, MOMENTS
-from mlops_core.windowing.series_order import continue_series
+from mlops_core.windowing.series_order import continue_series, rise
 from mlops_core.windows import EPOCH, Windows, hop_index
 
 ROWS_OF_A_MACHINE = 10_000_000  # 19 years of minutes: more is a clock that jumped
 
-_INDEX = pl.col("index")
-_ROWS = pl.col("ends") - pl.col("first")
 _NO_BUCKET = pl.Series([0], dtype=pl.UInt32)
 
 
@@ -34,38 +32,45 @@ class TimeSpanError(MlopsError, ValueError):
         )
 
 
-def machine_ranges(
-    machine_id: pl.Series,
-    index: pl.Series,
-    windows: Windows,
-    start: datetime | None,
-    end: datetime | None,
-    rows_of_a_batch: int,
-) -> pl.DataFrame:
-    """Which hops of each machine stand in the grid, and from which row of which batch's grid on; ordered by machine_id.
+def series_pieces(buckets: pl.DataFrame, index: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
+    """The pieces of series in the order of time that the rows fall into, and for each row the number of its piece.
 
-    machine_id, index: of each bucket, its machine and its hops since the epoch.
+    index: of each bucket, its hops since the epoch. Sorted buckets have one piece a series.
+    Returns machine_id, channel, and the indices `earliest` and `latest` of each piece.
+    """
+    begins = ~(continue_series(buckets) & rise(index))
+    starts = begins.arg_true()
+    ends = (starts.slice(1).append(pl.Series([buckets.height], dtype=starts.dtype)) - 1).head(starts.len())
+    ids = [buckets[name][starts] for name in ("machine_id", "channel")]
+    return pl.DataFrame([*ids, index[starts].alias("earliest"), index[ends].alias("latest")]), begins.cum_sum() - 1
+
+
+def machine_ranges(
+    pieces: pl.DataFrame, windows: Windows, start: datetime | None, end: datetime | None, rows_of_a_batch: int
+) -> pl.DataFrame:
+    """Which hops of each machine stand in the grid, and from which row on; ordered by machine_id.
+
     Returns machine_id, `batch`, and hops [`first`, `ends`), of which those before `emitted_from` are only looked back
-    at; `offset` is the row of `first` in the part of the grid of one channel, which has `batch_height` rows.
+    at; `offset` is the row of `first`, counted over all batches, for one channel.
 
     Raises:
         TimeSpanError: a machine would have more than ten million rows.
 
     """
-    earliest, latest = _INDEX.min(), _INDEX.max() + 1
+    earliest, latest = pl.col("earliest").min(), pl.col("latest").max() + 1
     if start is not None:
         earliest = earliest.clip(hop_index(start, windows.hop))
     if end is not None:
         latest = pl.lit(hop_index(end, windows.hop))
+    rows = pl.col("ends") - pl.col("first")
     ranges = (
-        pl.LazyFrame([machine_id, index])
+        pieces.lazy()
         .group_by("machine_id")
         .agg(emitted_from=earliest, ends=latest)
         .filter(pl.col("emitted_from") < pl.col("ends"))
         .sort("machine_id")
         .with_columns(first=pl.col("emitted_from") - (max(windows.hops) - 1))
-        .with_columns(batch=_ROWS.cum_sum() // rows_of_a_batch)
-        .with_columns(offset=_ROWS.cum_sum().over("batch") - _ROWS, batch_height=_ROWS.sum().over("batch"))
+        .with_columns(batch=rows.cum_sum() // rows_of_a_batch, offset=rows.cum_sum() - rows)
         .collect(engine="in-memory")
     )
     too_long = ranges["ends"] - ranges["emitted_from"] > ROWS_OF_A_MACHINE
@@ -76,47 +81,51 @@ def machine_ranges(
 
 
 def place_buckets(
-    buckets: pl.DataFrame, index: pl.Series, ranges: pl.DataFrame, channels: Sequence[str]
+    buckets: pl.DataFrame,
+    index: pl.Series,
+    pieces: pl.DataFrame,
+    piece: pl.Series,
+    ranges: pl.DataFrame,
+    channels: Sequence[str],
 ) -> pl.DataFrame:
-    """The moments that stand in the grid, times as integers, with the batch that each belongs to and its row there.
+    """The moments that stand in the grid, times as integers, each with its `batch`, `position` of channel and `row`.
 
-    Places are looked up once for each piece of a series, of which sorted buckets have few.
+    The row is counted over all batches. Places are looked up once a piece; `piece` is the number of each bucket's.
     """
-    begins = ~continue_series(buckets)
     positions = pl.DataFrame({"channel": channels}, schema={"channel": pl.String}).with_row_index("position")
-    pieces = (
-        buckets[["machine_id", "channel"]]
-        .filter(begins)
-        .lazy()
+    places = (
+        pieces.lazy()
         .join(ranges.lazy(), on="machine_id", how="left", maintain_order="left")
         .join(positions.lazy(), on="channel", how="left", maintain_order="left")
         .select(
             "batch",
+            pl.col("position").cast(pl.Int64),
             first=pl.when(pl.col("position").is_not_null()).then("first"),
             ends="ends",
-            row_of_index_0=pl.col("position") * pl.col("batch_height") + pl.col("offset") - pl.col("first"),
+            row_of_index_0=pl.col("offset") - pl.col("first"),
         )
         .collect(engine="in-memory")
     )
-    piece = begins.cum_sum() - 1
-    batch, first, ends, row_of_index_0 = (column[piece] for column in pieces)
+    batch, position, first, ends, row_of_index_0 = (column[piece] for column in places)
     stands = (index >= first) & (index < ends)
     row = (index + row_of_index_0).alias("row")
     moments = (buckets[name].cast(kind) for name, (kind, _) in MOMENTS.items())
-    return pl.DataFrame([column.filter(stands) for column in (batch, row, *moments)])
+    return pl.DataFrame([column.filter(stands) for column in (batch, position, row, *moments)])
 
 
-def dense_moments(placed: pl.DataFrame, height: int) -> dict[str, pl.Series]:
+def dense_moments(placed: pl.DataFrame, first_row: pl.Series, height: int, channels: int) -> dict[str, pl.Series]:
     """The moments of every row of a batch's grid, empty where there is no bucket.
 
-    placed: `row` and the columns of MOMENTS.
+    placed: what `place_buckets` gives of the batch; its first row is the one in `first_row`, and each channel has
+        `height` rows.
 
     Raises:
         BucketError: two buckets for one row.
 
     """
-    sources = _NO_BUCKET.new_from_index(0, height).scatter(
-        placed["row"], pl.int_range(1, placed.height + 1, dtype=pl.UInt32, eager=True)
+    row = placed["position"] * height + (placed["row"] - first_row)
+    sources = _NO_BUCKET.new_from_index(0, height * channels).scatter(
+        row, pl.int_range(1, placed.height + 1, dtype=pl.UInt32, eager=True)
     )
     if missing := placed.height - int((sources > 0).sum()):
         raise BucketError(

@@ -9,6 +9,8 @@ computation of higher-order multivariate central moments", Computational Statist
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
+from math import isqrt
 
 import polars as pl
 
@@ -52,9 +54,9 @@ def merge(a: Columns, b: Columns, apart: float) -> dict[str, pl.Series]:
     A row without readings needs no case of its own where its share, 0, is a factor.
     """
     is_present = b["count"] > 0
-    a_count = a["count"].cast(pl.Float64)
-    total = a_count + b["count"] + _NEXT_TO_NOTHING
-    p, q = a_count / total, b["count"] / total
+    a_count, b_count = a["count"].cast(pl.Float64), b["count"].cast(pl.Float64)
+    total = a_count + b_count + _NEXT_TO_NOTHING
+    p, q = a_count / total, b_count / total
     reference = b["reference"].zip_with(is_present, a["reference"])
     d = (reference - a["reference"]) + (b["mean_offset"] - a["mean_offset"])
     dt = b["time_offset"] - (a["time_offset"] - apart)
@@ -85,41 +87,34 @@ def merge(a: Columns, b: Columns, apart: float) -> dict[str, pl.Series]:
 def trailing(moments: Columns, hops: tuple[int, ...], hop_microseconds: int) -> Iterator[Columns]:
     """For each number of hops, the moments of the trailing window that ends with each row of a dense grid.
 
-    Windows are put together from blocks of 1, 2, 4, ... rows, so a window depends on the rows inside it and nothing
-    else: no running sum carries a spike on, and any computation that has those rows gives the same bits. The cost is
-    logarithmic in the window's length.
+    A window is put together from two shorter ones, and these from shorter ones, in a way that its length alone decides:
+    so it depends on the rows inside it and nothing else. No running sum carries a spike on, and any computation that
+    has those rows gives the same bits. The cost is logarithmic in the window's length.
 
     moments: one row per hop, columns of MOMENTS, times in microseconds since the row's own bucket began.
     Gives columns for each entry of `hops`, times since the last bucket of the window began. Their rows are those of
     the grid from the first on that all windows fit before, which is the `max(hops)`th.
+
+    Source of the way: the factor method for addition chains, Knuth, "The Art of Computer Programming" 2, 4.6.3.
     """
-    blocks = {1: moments}  # row i of block w: the union of rows i to i + w - 1
-    width = 1
-    while width * 2 <= max(hops):
-        blocks[width * 2] = _joined(blocks[width], width, blocks[width], width * hop_microseconds)
-        width *= 2
-    for count in hops:
-        yield _from(_window(blocks, count, hop_microseconds), max(hops) - count)
+
+    @cache
+    def window(rows: int) -> Columns:
+        """Row i: the union of rows i to i + `rows` - 1 of the grid."""
+        if rows == 1:
+            return moments
+        last = rows // _smallest_factor(rows)
+        newer = _from(window(last), rows - last)
+        older = {name: column.head(newer["count"].len()) for name, column in window(rows - last).items()}
+        return merge(older, newer, float(last * hop_microseconds))
+
+    for rows in hops:
+        yield _from(window(rows), max(hops) - rows)
 
 
-def _window(blocks: Mapping[int, Columns], hops: int, hop_microseconds: int) -> Columns:
-    window: Columns | None = None
-    covered = 0
-    for width in sorted(blocks, reverse=True):
-        if hops & width:
-            block = blocks[width]
-            window = block if window is None else _joined(block, width, window, covered * hop_microseconds)
-            covered += width
-    if window is None:
-        raise ValueError("A window spans at least one hop.")
-    return window
-
-
-def _joined(older: Columns, rows: int, newer: Columns, apart: float) -> dict[str, pl.Series]:
-    """Each row of `older` with the row of `newer` that comes `rows` after it."""
-    newer = _from(newer, rows)
-    height = newer["count"].len()
-    return merge({name: column.head(height) for name, column in older.items()}, newer, apart)
+def _smallest_factor(number: int) -> int:
+    """The smallest divisor above 1."""
+    return next((factor for factor in range(2, isqrt(number) + 1) if number % factor == 0), number)
 
 
 def _from(columns: Columns, row: int) -> dict[str, pl.Series]:

@@ -13,6 +13,11 @@ def like_before(column: pl.Series) -> pl.Series:
     return pl.concat([_FALSE, column.slice(1) == column.head(-1)]).head(column.len())
 
 
+def rise(times: pl.Series) -> pl.Series:
+    """Whether each time is later than the one before it; the first is not."""
+    return pl.concat([_FALSE, times.slice(1) > times.head(-1)]).head(times.len())
+
+
 def continue_series(rows: pl.DataFrame) -> pl.Series:
     """`continues` of the rows."""
     return like_before(rows["machine_id"]) & like_before(rows["channel"])
