@@ -76,6 +76,7 @@ class SimulatorSettings(FunctionSettings):
     """Settings of the simulator. `machine_ids` are distinct; `max_catch_up` bounds the time one invocation makes up."""
 
     machine_state_table: Name
+    label_history_table: Name
     mqtt_topic_prefix: TopicPrefix
     machine_ids: Json[tuple[MachineId, ...]]
     simulator_seed: int

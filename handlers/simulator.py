@@ -4,6 +4,9 @@ A machine's state is read, advanced, told and only then saved, on the condition 
 A long pause is made up for in strides, each saved before the next, so that a run that is slow to publish still gets on.
 What a machine says depends on its state alone, so a run that is retried, or that overlaps another, repeats the same
 messages and changes nothing.
+
+No sensor says when a machine has returned to service, so the simulator plays the technician of its machines too:
+without a record of the return, nothing would be learned from any run but a machine's first.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -21,10 +24,12 @@ from handlers import settings
 from handlers.deadline import Deadline
 from handlers.settings import SimulatorSettings
 from handlers.stores import clients
+from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
 from handlers.stores.machine_state import MachineStates, SavedState
 from handlers.stores.publisher import Publisher
 from mlops_core.degradation import Advance, advance, new_machine
 from mlops_core.errors import MlopsError
+from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
 from mlops_core.telemetry import Message, failure_message, reading_message
 
 logger = Logger()
@@ -92,12 +97,13 @@ def _settings() -> SimulatorSettings:
 
 
 class Fleet:
-    """The simulated machines: where their states are, and where they publish."""
+    """The simulated machines: where their states are, where they publish, and where their repairs are recorded."""
 
     def __init__(self, chosen: SimulatorSettings) -> None:
         self._settings = chosen
         self._states = MachineStates(clients.dynamodb(), chosen.machine_state_table)
         self._publisher = Publisher(clients.iot_data(chosen.iot_endpoint))
+        self._history = LabelHistory(clients.dynamodb(), chosen.label_history_table)
 
     def step(self, machine_id: str, now: datetime, deadline: Deadline) -> Step:
         """Advance one machine to `now`, or as far towards it as one run goes, and publish in the order of time."""
@@ -113,10 +119,32 @@ class Fleet:
             ):
                 self._publisher.publish(message)
                 published += 1
+            for returned_at in advanced.returns_to_service:
+                self._record_return(machine_id, returned_at, now)
             if not self._states.save(advanced.state, after=saved.revision):
                 return Step(published, is_saved=False)
             saved = SavedState(advanced.state, saved.revision + 1)
         return Step(published, is_saved=True)
+
+    def _record_return(self, machine_id: str, at: datetime, now: datetime) -> None:
+        """Record a repair that is over at `at`, when the machine ran again; the same record again changes nothing.
+
+        After a failure it gives the return that the sensors' record lacks. After a planned service it ends the run at
+        the return, not at its beginning, which the machine does not tell.
+        """
+        repair = MaintenanceRecord(
+            machine_id=machine_id,
+            kind=MaintenanceKind.REPAIR,
+            at=at,
+            note="Simulated repair",
+            recorded_by="simulator",
+        )
+        try:
+            self._history.record_maintenance(repair, recorded_at=now)
+        except MaintenanceConflictError as conflict:
+            # What a person recorded of that moment, or corrected before a run was tried again, stays: it says as well
+            # that the machine was repaired, and the machine must not stand still until somebody withdraws it.
+            logger.warning("Repair not recorded", extra={"machine_id": machine_id, "reason": conflict.message})
 
     def _state(self, machine_id: str, now: datetime) -> SavedState:
         """Return a machine's state. The first is saved before it speaks, so that two first runs tell one life."""

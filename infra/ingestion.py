@@ -151,6 +151,7 @@ class Ingestion(pulumi.ComponentResource):
             "simulator",
             environment={
                 "MACHINE_STATE_TABLE": self.machine_state.name,
+                "LABEL_HISTORY_TABLE": self.label_history.name,
                 "MQTT_TOPIC_PREFIX": prefix,
                 "MACHINE_IDS": json.dumps(list(simulator["machine_ids"]), separators=(",", ":")),
                 "SIMULATOR_SEED": str(simulator["seed"]),
@@ -160,6 +161,7 @@ class Ingestion(pulumi.ComponentResource):
             statements=[
                 allow("KeepMachineState", ["dynamodb:GetItem", "dynamodb:PutItem"], [self.machine_state.arn]),
                 allow("PublishTelemetry", ["iot:Publish"], topics),
+                allow("RecordReturns", ["dynamodb:UpdateItem"], [self.label_history.arn]),
             ],
         )
         self.schedule = FunctionSchedule(

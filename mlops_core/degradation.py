@@ -1,7 +1,8 @@
 """One machine, step by step: its state, and what it says between two moments.
 
     state = new_machine("PUMP-A01", seed=7, at=datetime(2026, 1, 1, tzinfo=UTC))
-    state, readings, failures = advance(state, datetime(2026, 1, 2, tzinfo=UTC), interval="1m")
+    told = advance(state, datetime(2026, 1, 2, tzinfo=UTC), interval="1m")
+    told.readings, told.failures, told.returns_to_service, told.state
 
 Plain Python, for a process without numpy; `simulator.simulate_fleet` gives the same readings for whole histories. State
 and readings at a moment depend on (law, seed, machine, commissioning) alone: any partition of time gives the same ones,
@@ -66,11 +67,17 @@ class Failure(NamedTuple):
 
 
 class Advance(NamedTuple):
-    """What happened in `[state.event_timestamp, until)`."""
+    """What happened in `[state.event_timestamp, until)`.
+
+    `returns_to_service` holds the moments at which the machine ran again, after a failure or a planned service. When it
+    had stopped is not told with them: a failure says so itself, and where a step begins at the return, the state knows
+    no more when a planned service (none by default) began.
+    """
 
     state: MachineState
     readings: list[Sample]
     failures: list[Failure]
+    returns_to_service: list[datetime]
 
 
 def new_machine(machine_id: str, *, seed: int, at: datetime, law: DegradationLaw | None = None) -> MachineState:
@@ -99,7 +106,8 @@ def advance(state: MachineState, until: datetime, *, interval: timedelta | str) 
     """Live from `state.event_timestamp` (inclusive) to `until` (exclusive).
 
     Readings stand at the multiples of `interval` since the epoch, in order of time, temperature before vibration; a
-    machine that is being repaired gives none. A failure is told once, by the step that contains its moment.
+    machine that is being repaired gives none. A failure or a return to service is told once, by the step that contains
+    its moment.
 
     Raises:
         InvalidArgumentError: `until` lies before the state.
@@ -113,16 +121,20 @@ def advance(state: MachineState, until: datetime, *, interval: timedelta | str) 
     progress = _progress_of(machine, state)
     readings: list[Sample] = []
     failures: list[Failure] = []
+    returns_to_service: list[datetime] = []
     while progress.moment < end:
         if progress.stop is not None:
             progress = _rest(machine, progress, progress.stop, end)
             continue
+        # Told where the run begins, not where the repair ends: a step that ends at the return leaves it to the next.
+        if progress.run.number and progress.moment == progress.run_started:
+            returns_to_service.append(at_moment(progress.moment))
         worked = _work(machine, progress, end)
         readings.extend(_readings(machine, progress, worked.moment, step))
         if worked.stop is not None and worked.stop.is_failure:
             failures.append(failure_of(machine.machine_id, progress.run, worked.moment))
         progress = worked
-    return Advance(_state_of(machine, progress), readings, failures)
+    return Advance(_state_of(machine, progress), readings, failures, returns_to_service)
 
 
 def failure_of(machine_id: str, run: Run, at: int) -> Failure:

@@ -17,7 +17,7 @@ from infra.local.screen import Screen
 from infra.local.seeding import HistoryPlan
 from infra.local.story import Story
 from infra.local.summary import Summary
-from mlops_core.degradation import new_machine
+from mlops_core.degradation import MachineStatus, new_machine
 from ops.stack import Stack, load_stack
 
 HERE = Path(__file__).parent
@@ -66,6 +66,16 @@ def told(emulator: Emulator) -> Told:
     assert story.deployment is not None
     stack = load_stack("local", local_file=emulator.folder / STACK_FILE)
     return Told(emulator.endpoint, stack, story.deployment, summary, emulator.folder, shown.getvalue())
+
+
+def under_repair(told: Told, machine_id: str, *, until: datetime) -> None:
+    """Let a configured machine have failed, and return to service at `until`."""
+    states = MachineStates(told.stack.dynamodb, told.stack.output("machine_state_table_name"))
+    saved = states.load(machine_id)
+    assert saved is not None
+    failed = {"status": MachineStatus.FAILED, "health_index": 0.0, "damage_at_hour": 1.0}
+    repaired = saved.state.model_copy(update={**failed, "returned_to_service_at": until})
+    assert states.save(repaired, after=saved.revision)
 
 
 @pytest.fixture

@@ -9,16 +9,18 @@ import numpy as np
 import polars as pl
 import pytest
 
+from handlers.stores.label_history import LabelHistory
 from handlers.stores.publisher import Publisher
 from infra.local.bad_messages import bad_messages
 from infra.local.reconciliation import lived, quarantined_messages, reconcile, saved_states, wait_until_drained
 from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
 from mlops_core.schema import READINGS
 from mlops_core.storage.lake_keys import features_key
+from mlops_core.storage.maintenance import MaintenanceKind
 from mlops_core.telemetry import Message, failure_message, reading_message
 from ops.dead_letters import DeadLetters
 from ops.fleet import online_rows
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Told, under_repair
 from tests.emulator.waiting import eventually, invoke
 from tests.independent_features import assert_equal_features, independent_features
 
@@ -193,3 +195,17 @@ def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested:
     said = lived(states, saved_states(rested.stack, machine_ids), timedelta(minutes=1))
     ledger = reconcile(rested.stack, said, [], before=before)
     assert ledger.published == ledger.lake_distinct > 0
+
+
+def test_a_simulated_machine_that_returns_to_service_is_recorded_as_repaired(rested: Told):
+    machine_ids, simulator = (rested.stack.output(name) for name in ("machine_ids", "simulator_function_name"))
+    machine_id = machine_ids[0]
+    latest = max(state.event_timestamp for state in saved_states(rested.stack, machine_ids).values())
+    back = latest + timedelta(minutes=1)
+    under_repair(rested, machine_id, until=back)
+    answer = invoke(rested.endpoint, simulator, {"at": (latest + timedelta(minutes=2)).isoformat()})
+    assert answer["machines"] == len(machine_ids)
+    history = LabelHistory(rested.stack.dynamodb, rested.stack.output("label_history_table_name"))
+    [repair] = [each for each in history.entries() if (each.machine_id, each.event_timestamp) == (machine_id, back)]
+    assert (repair.kind, repair.recorded_by) == (MaintenanceKind.REPAIR, "simulator")
+    wait_until_drained(rested.stack, timeout=60)

@@ -17,7 +17,7 @@ import pytest
 from infra.local.reconciliation import saved_states, wait_until_drained
 from mlops_core.telemetry import Message, failure_message, reading_message
 from tests.emulator import model_events
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Told, under_repair
 from tests.emulator.model_events import Models
 from tests.emulator.roles import ON_BEHALF, PIPELINE, inline_policy, may, policy, role_of
 from tests.emulator.waiting import eventually, invoke
@@ -51,6 +51,7 @@ def event_for(told: Told, function: str) -> dict[str, Any]:
         case "simulator":
             states = saved_states(told.stack, told.stack.output("machine_ids"))
             latest = max(state.event_timestamp for state in states.values())
+            under_repair(told, min(states), until=latest + timedelta(minutes=1))
             return {"at": (latest + timedelta(minutes=2)).isoformat()}
         case "ingestion":
             reading = reading_message("POLICY-1", "temperature", now, 20.0)

@@ -35,6 +35,7 @@ SERVING = {
 ENVIRONMENTS = {
     "simulator": {
         "MACHINE_STATE_TABLE": "machine-state",
+        "LABEL_HISTORY_TABLE": "label-history",
         "MQTT_TOPIC_PREFIX": "industrial/machine",
         "MACHINE_IDS": '["PUMP-A01", "FAN-B01"]',
         "SIMULATOR_SEED": "7",

@@ -75,6 +75,7 @@ def test_all_faults_are_told_at_once(environment):
         ("simulator", "MACHINE_IDS", '["PUMP-A01", "PUMP-A01"]'),
         ("simulator", "MACHINE_IDS", '["../etc"]'),
         ("simulator", "MACHINE_STATE_TABLE", ""),
+        ("simulator", "LABEL_HISTORY_TABLE", ""),
         ("simulator", "SIMULATOR_SEED", "seven"),
         ("simulator", "SAMPLING_INTERVAL_SECONDS", "0"),
         ("simulator", "MAX_CATCH_UP_MINUTES", "-1"),

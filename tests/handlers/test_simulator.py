@@ -4,12 +4,19 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 from pydantic import ValidationError
 
 from handlers.simulator import MachinesFailedError
 from handlers.stores import clients
-from mlops_core.degradation import advance, new_machine
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.machine_state import MachineStates
+from mlops_core.degradation import MachineStatus, advance, new_machine
+from mlops_core.labels import MAINTENANCE, label_features
+from mlops_core.schema import FAILURES, TIMESTAMP
+from mlops_core.simulator import simulate_fleet
+from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
 from mlops_core.telemetry import FailureEvent, parse_message
 from tests.handlers.aws_in_process import InjectedError
 
@@ -224,6 +231,146 @@ def test_of_two_first_runs_at_once_one_commissions_and_both_tell_that_life(aws, 
     ((state, revision),) = states(aws).values()
     assert (state["event_timestamp"], revision) == ("2026-11-21T10:01:30Z", 2)
     assert Counter(broker) == life("PUMP-A01", 1)
+
+
+LONG = {"MACHINE_IDS": '["PUMP-A01"]', "MAX_CATCH_UP_MINUTES": "600000", "SAMPLING_INTERVAL_SECONDS": "86400"}
+BACK = START + timedelta(minutes=3)
+
+
+@pytest.fixture
+def history(aws) -> LabelHistory:
+    return LabelHistory(clients.dynamodb(), "label-history")
+
+
+@pytest.fixture
+def repaired_until_back(aws):
+    """Put a machine where its first run has failed and its repair is over at BACK."""
+
+    def put(machine_id: str = "PUMP-A01") -> None:
+        failed = {"status": MachineStatus.FAILED, "health_index": 0.0, "damage_at_hour": 1.0}
+        state = new_machine(machine_id, seed=7, at=START).model_copy(update={**failed, "returned_to_service_at": BACK})
+        MachineStates(clients.dynamodb(), "machine-state").create(state)
+
+    return put
+
+
+def returns(history: LabelHistory) -> list[datetime]:
+    entries = list(history.entries())
+    assert {(entry.kind, entry.recorded_by) for entry in entries} <= {(MaintenanceKind.REPAIR, "simulator")}
+    return sorted(entry.event_timestamp for entry in entries)
+
+
+@pytest.mark.parametrize("days", [[150], [10, 90, 90.5, 150]])
+def test_runs_however_spaced_record_each_return_to_service_of_that_life(aws, deploy, broker, history, days):
+    invoke = deploy("simulator", **LONG)
+    for day in (0, *days):
+        invoke(at(day * 24 * 60))
+    begin, end = START - timedelta(days=1), START + timedelta(days=150)
+    lived = simulate_fleet(["PUMP-A01"], start=begin, end=end, interval="1d", seed=7)
+    assert returns(history) == lived.failures["returned_to_service_at"].drop_nulls().to_list()
+    assert len(returns(history)) > 3
+
+
+def test_every_run_of_a_machine_that_only_the_simulator_speaks_of_has_rows_to_learn_from(aws, deploy, broker, history):
+    invoke = deploy("simulator", **LONG)
+    invoke(at(0))
+    invoke(at(150 * 24 * 60))
+    received = START + timedelta(days=150)
+    for topic, payload in broker:
+        said = parse_message(topic, payload, received, allowed_lateness=timedelta(days=500))
+        if isinstance(said, FailureEvent):
+            history.record(said)
+    hours = [START + timedelta(hours=hour) for hour in range(150 * 24)]
+    labelled = label_features(
+        pl.DataFrame({"machine_id": "PUMP-A01", "window_end": hours}, schema_overrides={"window_end": TIMESTAMP}),
+        pl.DataFrame(history.load_all(), schema=FAILURES),
+        maintenance=pl.DataFrame(history.load_repairs(), schema=MAINTENANCE),
+    )
+    lived = simulate_fleet(["PUMP-A01"], start=START - timedelta(days=1), end=received, interval="1d", seed=7)
+    assert labelled["run_id"].unique(maintain_order=True).to_list() == lived.runs["run_id"].to_list()
+    ended = labelled.filter(~pl.col("is_censored"))
+    assert ended["run_id"].n_unique() == lived.failures.height > 3
+    assert ended.group_by("run_id").agg(pl.col("rul_hours").min() < 1)["rul_hours"].all()
+
+
+def test_a_return_at_the_end_of_a_run_is_recorded_by_the_next(aws, deploy, broker, history, repaired_until_back):
+    repaired_until_back()
+    invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
+    invoke(at(3))
+    assert returns(history) == []
+    invoke(at(3.1))
+    assert returns(history) == [BACK]
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_whichever_call_fails_the_return_is_recorded_before_the_state_has_passed_it(
+    aws, deploy, broker, history, repaired_until_back, faults, phase
+):
+    invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
+    repaired_until_back()
+    faults.fail(0, phase)
+    invoke(at(4))
+    undisturbed, calls = aws.items("label-history"), len(faults.calls)
+    assert calls == 1 + 2 + 1 + 1  # load, two messages, record, save
+    for number in range(1, calls + 1):
+        aws.clear()
+        repaired_until_back()
+        faults.fail(number, phase)
+        with pytest.raises(MachinesFailedError):
+            invoke(at(4))
+        passed = any(revision for _, revision in states(aws).values())
+        assert returns(history) == [BACK] or not passed
+        invoke(at(4))
+        assert aws.items("label-history") == undisturbed
+
+
+def test_a_run_that_is_overtaken_or_comes_again_changes_no_record(
+    aws, deploy, broker, history, hook, repaired_until_back
+):
+    invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
+    repaired_until_back()
+    recorded: list[list[dict]] = []
+
+    def overtake(**_):
+        if not recorded:
+            recorded.append([])
+            assert invoke(at(5))["overtaken"] == 0
+            recorded[0] = aws.items("label-history")
+
+    hook(clients.dynamodb(), "before-call.dynamodb.UpdateItem", overtake)
+    assert invoke(at(4))["overtaken"] == 1
+    invoke(at(5))
+    assert aws.items("label-history") == recorded[0]
+    assert returns(history) == [BACK]
+
+
+def test_a_return_that_cannot_be_recorded_stops_its_machine_alone(aws, deploy, broker, hook, repaired_until_back):
+    invoke = deploy("simulator")
+    for machine in MACHINES:
+        repaired_until_back(machine)
+
+    def fail(params, **_):
+        if "FAN-B01" in str(params):
+            raise InjectedError("UpdateItem")
+
+    hook(clients.dynamodb(), "before-call.dynamodb.UpdateItem", fail)
+    with pytest.raises(MachinesFailedError, match=r"1 of 2 machines.*FAN-B01: InjectedError"):
+        invoke(at(4))
+    assert {machine: revision for machine, (_, revision) in states(aws).items()} == {"PUMP-A01": 1, "FAN-B01": 0}
+
+
+def test_what_a_person_recorded_of_that_moment_stays_and_the_machine_goes_on(
+    aws, deploy, broker, history, repaired_until_back, capsys
+):
+    repaired_until_back()
+    own = {"kind": MaintenanceKind.REPAIR, "at": BACK, "note": "new bearing", "recorded_by": "Ana"}
+    history.record_maintenance(MaintenanceRecord(machine_id="PUMP-A01", **own), recorded_at=START)
+    before = aws.items("label-history")
+    assert deploy("simulator", MACHINE_IDS='["PUMP-A01"]')(at(4)) == {"machines": 1, "published": 2, "overtaken": 0}
+    assert aws.items("label-history") == before
+    [(state, _)] = states(aws).values()
+    assert (state["run_number"], state["status"]) == (1, "repaired")
+    assert "Repair not recorded" in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")

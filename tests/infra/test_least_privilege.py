@@ -84,6 +84,7 @@ DEV = {
                 for topic in ("temperature", "vibration", "event/failure")
             },
         ),
+        "RecordReturns": ({"dynamodb:UpdateItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
     },
     "ingestion-readings-policy": {
         "WriteOwnLog": own_log("ingestion-readings"),

@@ -14,13 +14,25 @@ from tests.properties.strategies_of_machines import for_all, intervals, laws, mo
 def test_any_partition_of_time_gives_the_same_state_and_messages(seed, at, period, interval, law, cuts):
     start = new_machine("PUMP-A01", seed=seed, at=at, law=law)
     whole = advance(start, at + period, interval=interval)
-    state, readings, failures = start, [], []
+    state, readings, failures, returns = start, [], [], []
     for until in sorted(at + cut * period for cut in [*cuts, 1.0]):
         saved = MachineState.model_validate_json(state.model_dump_json())
-        state, told, failed = advance(saved, until, interval=interval)
+        state, told, failed, returned = advance(saved, until, interval=interval)
         readings += told
         failures += failed
-    assert (state, readings, failures) == (whole.state, whole.readings, whole.failures)
+        returns += returned
+    assert (state, readings, failures, returns) == whole
+
+
+@for_all
+@given(seeds, moments, periods, laws(), st.data())
+def test_each_return_to_service_is_told_once_by_the_step_that_holds_it(seed, at, period, law, data):
+    state, end = new_machine("PUMP-A01", seed=seed, at=at, law=law), at + period
+    returns = advance(state, end, interval="1h").returns_to_service
+    assert returns == sorted(set(returns))
+    for until in sorted(data.draw(st.sets(st.sampled_from([*returns, end]))) | {end}):  # at an end is the next step's
+        begin, (state, _, _, told) = state.event_timestamp, advance(state, until, interval="1h")
+        assert told == [moment for moment in returns if begin <= moment < until]
 
 
 @for_all
@@ -38,6 +50,7 @@ def test_a_coarser_interval_gives_a_subset_of_the_same_readings(seed, at, period
     coarse = advance(state, at + period, interval="30m")
     assert set(coarse.readings) <= set(fine.readings)
     assert (coarse.state, coarse.failures) == (fine.state, fine.failures)
+    assert coarse.returns_to_service == fine.returns_to_service
 
 
 @for_all
@@ -46,7 +59,7 @@ def test_each_failure_is_told_once_and_nothing_is_read_until_the_return(seed, at
     state, told = new_machine("PUMP-A01", seed=seed, at=at, law=law), []
     for minute in range(0, 20 * 60, 20):
         before = state
-        state, readings, failures = advance(state, at + timedelta(minutes=minute), interval="2m")
+        state, readings, failures, _ = advance(state, at + timedelta(minutes=minute), interval="2m")
         told += failures
         if before.status is MachineStatus.FAILED and state.status is MachineStatus.FAILED and not failures:
             assert before.run_number == state.run_number

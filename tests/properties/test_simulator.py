@@ -22,12 +22,14 @@ machine_ids = st.lists(
 @example(1, datetime(2026, 1, 1, tzinfo=UTC), timedelta(hours=12), "90m", DegradationLaw(characteristic_life_hours=1))
 def test_bulk_and_live_agree_to_the_last_bit(seed, at, period, interval, law):
     history = simulate_fleet(["PUMP-A01"], start=at, end=at + period, interval=interval, seed=seed, law=law)
-    state, samples, failures = advance(
+    state, samples, failures, returns = advance(
         new_machine("PUMP-A01", seed=seed, at=at, law=law), at + period, interval=interval
     )
     told = history.readings.sort("event_timestamp", "channel").select("channel", "event_timestamp", "value")
     assert told.rows() == samples
     assert history.failures.drop("returned_to_service_at").rows() == failures
+    returned = [frame["returned_to_service_at"].drop_nulls() for frame in (history.failures, history.maintenance)]
+    assert sorted(pl.concat(returned)) == returns
     assert history.states["PUMP-A01"] == state
 
 

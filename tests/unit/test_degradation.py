@@ -53,6 +53,29 @@ def test_a_machine_passes_through_every_status():
     assert seen == set(MachineStatus)
 
 
+def test_a_return_to_service_at_the_end_belongs_to_the_next_step():
+    new = new_machine("PUMP-A01", seed=7, at=AT)
+    failed_at = advance(new, AT + timedelta(days=40), interval="1d").failures[0].event_timestamp
+    failed = advance(new, failed_at + timedelta(microseconds=1), interval="1d").state
+    back = failed.returned_to_service_at
+    first = advance(failed, back, interval="1h")
+    second = advance(first.state, back + timedelta(microseconds=1), interval="1h")
+    assert (first.state.run_started_at, first.returns_to_service) == (back, [])
+    assert second.returns_to_service == [back]
+
+
+def test_a_planned_service_is_told_by_its_end():
+    law = DegradationLaw(maintenance=MaintenancePolicy(preventive_interval_hours=20, preventive_hours=4))
+    step = advance(new_machine("PUMP-A01", seed=1, at=AT, law=law), AT + timedelta(hours=48), interval="1h")
+    assert step.failures == []
+    assert step.returns_to_service == [AT + timedelta(hours=24)]
+
+
+def test_commissioning_is_no_return_to_service():
+    step = advance(new_machine("PUMP-A01", seed=1, at=AT), AT + timedelta(hours=1), interval="1h")
+    assert step.returns_to_service == []
+
+
 def test_going_back_in_time_is_refused():
     with pytest.raises(InvalidArgumentError, match="lies before the state"):
         advance(new_machine("PUMP-A01", seed=1, at=AT), AT - timedelta(seconds=1), interval="1m")

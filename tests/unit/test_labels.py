@@ -129,6 +129,15 @@ def test_a_repair_record_gives_the_return_that_the_failure_record_lacks():
     assert labelled["rul_hours"].to_list()[:3] == [2.0, 1.0, 0.0]
 
 
+def test_a_repair_recorded_at_the_return_alone_ends_the_outage_and_begins_a_run():
+    # failed at 3, back at 6, which only the repair says; fails again at 8
+    log, returned = failure_log((3, None), (8, None)), work((6, None, True))
+    labelled = label_features(feature_rows(range(1, 11)), log, maintenance=returned)
+    assert hours_kept(labelled) == [1, 2, 3, 7, 8]
+    assert labelled["run_id"].to_list() == ["PUMP-1#0"] * 3 + ["PUMP-1#1"] * 2
+    assert labelled["rul_hours"].to_list() == [2.0, 1.0, 0.0, 1.0, 0.0]
+
+
 def test_a_replacement_before_failure_ends_the_run_censored():
     # replaced at 4, back at 5, fails at 9
     labelled = label_features(

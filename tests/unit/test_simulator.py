@@ -25,10 +25,12 @@ def test_a_simulated_history_is_what_the_machines_would_have_said_step_by_step()
     end = AT + timedelta(days=60, minutes=1)
     history = simulate_fleet(IDS, start=AT, end=end, interval="10m", seed=7)
     for machine_id in IDS:
-        state, samples, failures = advance(new_machine(machine_id, seed=7, at=AT), end, interval="10m")
+        state, samples, failures, returns = advance(new_machine(machine_id, seed=7, at=AT), end, interval="10m")
         readings = history.readings.filter(machine_id=machine_id).sort("event_timestamp", "channel")
         assert readings.select("channel", "event_timestamp", "value").rows() == [tuple(sample) for sample in samples]
-        assert history.failures.filter(machine_id=machine_id).drop("returned_to_service_at").rows() == failures
+        failed = history.failures.filter(machine_id=machine_id)
+        assert failed.drop("returned_to_service_at").rows() == failures
+        assert failed["returned_to_service_at"].drop_nulls().to_list() == returns
         assert history.states[machine_id] == state
 
 

@@ -1,4 +1,7 @@
-"""Histories of the simulator: machines that are advanced by runs which fail, overlap, come late or not at all."""
+"""Histories of the simulator: machines that are advanced by runs which fail, overlap, come late or not at all.
+
+No machine lives long enough here to fail, so some begin under repair, and return to service meanwhile.
+"""
 
 import json
 from collections.abc import Callable
@@ -7,7 +10,9 @@ from functools import cache
 from random import Random
 from typing import NamedTuple, TypeAlias
 
-from mlops_core.degradation import advance, new_machine
+from handlers.stores.machine_state import MachineStates
+from mlops_core.degradation import Advance, MachineState, MachineStatus, advance, new_machine
+from mlops_core.telemetry import utc_text
 from tests.properties.reliability.calls import Invocation, interleave
 from tests.properties.reliability.generator import faults, schedule
 from tests.properties.reliability.history import Faults, Wait
@@ -18,6 +23,13 @@ from tests.properties.reliability.tables import Written
 
 INTERVAL = timedelta(minutes=20)
 SEED = 7
+
+
+class Repair(NamedTuple):
+    """A machine that never ran here is under repair, for so many minutes more."""
+
+    machine_id: str
+    minutes: int
 
 
 class Simulate(NamedTuple):
@@ -36,20 +48,25 @@ class SimulateTogether(NamedTuple):
     schedule: tuple[tuple[int, int], ...]
 
 
-Operation: TypeAlias = Wait | Simulate | SimulateTogether
+Operation: TypeAlias = Wait | Repair | Simulate | SimulateTogether
 
 
 def lives(random: Random) -> list[Operation]:
     """What happens to two machines."""
-    return [random.choice((_wait, _simulate, _together))(random) for _ in range(random.randrange(3, 15))]
+    operations = (_wait, _wait, _repair, _simulate, _simulate, _together, _together)
+    return [random.choice(operations)(random) for _ in range(random.randrange(3, 15))]
 
 
 def _wait(random: Random) -> Wait:
     return Wait(random.choice((7, 20, 45, 130)))
 
 
+def _repair(random: Random) -> Repair:
+    return Repair(random.choice("AB"), random.choice((7, 20, 45)))
+
+
 def _simulate(random: Random) -> Simulate:
-    found = faults(random, 14, "GetItem", "PutItem", "Publish")
+    found = faults(random, 14, "GetItem", "PutItem", "Publish", "UpdateItem")
     return Simulate(found, random.randrange(6), random.choice((0, 0, 0, 25, 70)), random.choice((0, 0, 90_000)))
 
 
@@ -63,12 +80,14 @@ class Lives:
     def __init__(self, wiring: Wiring) -> None:
         self.pipeline = wiring.start(Variant())
         self.seen = Observations(self.pipeline)
-        self._commissioned: dict[str, datetime] = {}
+        self._states = MachineStates(self.pipeline.dynamodb, "machine-state")
+        self._first: dict[str, MachineState] = {}
         self.pipeline.dynamodb.watchers.append(self._first_state)
 
     def _first_state(self, written: Written) -> None:
-        machine_id = written.item["machine_id"]["S"]
-        self._commissioned.setdefault(machine_id, self._time(machine_id))
+        if written.table == "machine-state":
+            state = MachineState.model_validate_json(written.item["state"]["S"])
+            self._first.setdefault(state.machine_id, state)
 
     def _time(self, machine_id: str) -> datetime:
         item = self.pipeline.dynamodb.items["machine-state"].get((machine_id,))
@@ -81,6 +100,8 @@ class Lives:
         match operation:
             case Wait(minutes):
                 self.pipeline.now += timedelta(minutes=minutes)
+            case Repair(machine_id, minutes):
+                self._states.create(_under_repair(machine_id, self.pipeline.now, timedelta(minutes=minutes)))
             case Simulate():
                 _, act = self._run(operation)
                 act()
@@ -103,7 +124,7 @@ class Lives:
         return invocation, act
 
     def settle(self) -> None:
-        """Let the machines catch up with the clock; then what they said is what the law says, and nothing else."""
+        """Let the machines catch up with the clock; then what was told of them is what the law says, and no more."""
         for _ in range(100):
             self.apply(Simulate())
             if all(self.pipeline.now - self._time(machine_id) < INTERVAL for machine_id in "AB"):
@@ -114,14 +135,28 @@ class Lives:
             value = body["measured_value"] if "event_code" in body else body[FIELDS[topic.rsplit("/")[-1]]]
             said.add((topic, body["timestamp_utc"], value))
         law: set[tuple[str, str, float]] = set()
+        returns: set[tuple[str, str]] = set()
         for machine_id in "AB":
-            law |= _life(machine_id, self._commissioned[machine_id], self._time(machine_id))
+            lived = _life(self._first[machine_id], self._time(machine_id))
+            law |= _messages(machine_id, lived)
+            returns |= {(machine_id, f"{utc_text(at)}#repair") for at in lived.returns_to_service}
         demand(said == law, "I1 a machine says what its life gives, all of it", f"{sorted(said ^ law)}")
+        recorded = set(self.pipeline.dynamodb.items["label-history"])
+        demand(recorded == returns, "I1 each return to service is recorded", f"{sorted(recorded ^ returns)}")
+
+
+def _under_repair(machine_id: str, at: datetime, left: timedelta) -> MachineState:
+    failed = {"status": MachineStatus.FAILED, "health_index": 0.0, "damage_at_hour": 1.0}
+    new = new_machine(machine_id, seed=SEED, at=at - INTERVAL)
+    return new.model_copy(update={**failed, "returned_to_service_at": at + left})
 
 
 @cache
-def _life(machine_id: str, commissioned: datetime, until: datetime) -> set[tuple[str, str, float]]:
-    lived = advance(new_machine(machine_id, seed=SEED, at=commissioned), until, interval=INTERVAL)
+def _life(first: MachineState, until: datetime) -> Advance:
+    return advance(first, until, interval=INTERVAL)
+
+
+def _messages(machine_id: str, lived: Advance) -> set[tuple[str, str, float]]:
     topic = f"industrial/machine/{machine_id}"
     readings = {(f"{topic}/{channel}", text_of(at), value) for channel, at, value in lived.readings}
     return readings | {

@@ -203,6 +203,18 @@ MUTANTS = {
         ),
         of_simulator=True,
     ),
+    "saves-before-it-records-returns": Mutant(
+        "I1: a machine's state is saved after its returns to service are recorded",
+        edited(
+            Fleet.step,
+            (
+                "for returned_at in",
+                "is_saved = self._states.save(advanced.state, after=saved.revision)\n        for returned_at in",
+            ),
+            ("if not self._states.save(advanced.state, after=saved.revision)", "if not is_saved"),
+        ),
+        of_simulator=True,
+    ),
     "saves-unseen": Mutant(
         "I10: of two runs one saves",
         edited(MachineStates.save, ('"revision = :after"', '"attribute_exists(machine_id)"')),

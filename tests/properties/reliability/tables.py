@@ -19,6 +19,7 @@ KEYS = {
     "realtime-features": ("machine_id",),
 }
 _TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|[()<=]|:?\w+)")
+_ASSIGNMENT = re.compile(r"(\w+) = (?:(if_not_exists)\(\1, )?(:\w+)\)?(?:, |$)")
 
 
 class Written(NamedTuple):
@@ -44,12 +45,14 @@ class Tables:
 
     def update_item(self, *, TableName: str, Key: Item, UpdateExpression: str, **condition: Any) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
-            assigned = {
-                name.strip(): condition["ExpressionAttributeValues"][value.strip()]
-                for name, value in (each.split("=") for each in UpdateExpression.removeprefix("SET ").split(","))
-            }
             old = self.items[TableName].get(_key(TableName, Key), {})
-            return self._write("UpdateItem", TableName, Key, {**old, **Key, **assigned}, condition)
+            assigned = {
+                name: condition["ExpressionAttributeValues"][value]
+                for name, only_once, value in _assignments(_named(UpdateExpression, condition))
+                if not (only_once and name in old)
+            }
+            self._write("UpdateItem", TableName, Key, {**old, **Key, **assigned}, condition)
+            return {"Attributes": old} if condition.get("ReturnValues") == "ALL_OLD" and old else {}
 
         return perform("UpdateItem", effect)
 
@@ -66,7 +69,7 @@ class Tables:
         at = _key(table, key)
         old = self.items[table].get(at)
         if "ConditionExpression" in condition:
-            holds = _condition(condition["ConditionExpression"])
+            holds = _condition(_named(condition["ConditionExpression"], condition))
             if not holds(old or {}, condition.get("ExpressionAttributeValues", {})):
                 raise ConditionalCheckFailedException(operation)
         self._before[table][at] = old
@@ -78,6 +81,22 @@ class Tables:
 
 def _key(table: str, item: Item) -> tuple[str, ...]:
     return tuple(item[name]["S"] for name in KEYS[table])
+
+
+def _named(expression: str, condition: Mapping[str, Any]) -> str:
+    """The expression with the names that its placeholders stand for."""
+    names = condition.get("ExpressionAttributeNames", {})
+    return re.sub(r"#\w+", lambda placeholder: names[placeholder[0]], expression)
+
+
+@cache
+def _assignments(expression: str) -> tuple[tuple[str, str, str], ...]:
+    """Read what an update sets: the name, whether only where it is not set yet, and the value's placeholder."""
+    verb, _, assignments = expression.partition(" ")
+    found = list(_ASSIGNMENT.finditer(assignments))
+    known = "".join(match[0] for match in found) == assignments
+    assert verb == "SET" and known, f"unknown to this fake: {expression}"  # noqa: PT018  one fact
+    return tuple((match[1], match[2] or "", match[3]) for match in found)
 
 
 @cache
