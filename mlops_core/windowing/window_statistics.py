@@ -100,7 +100,7 @@ class _Windows:
     @cached_property
     def rms(self) -> pl.Series:
         rms = (self._columns["moment_2"] / self.count + self.mean * self.mean).sqrt()
-        at_least = self.mean.zip_with(self.mean >= 0, -self.mean)  # the square of a tiny mean is lost
+        at_least = self.mean.zip_with(self.mean >= 0, 0.0 - self.mean)  # the square of a tiny mean is lost
         return rms.zip_with(rms >= at_least, at_least)
 
     @cached_property
@@ -123,7 +123,7 @@ class _Windows:
 
     @cached_property
     def crest_factor(self) -> pl.Series:
-        least, greatest = -self.min, self.max
+        least, greatest = 0.0 - self.min, self.max
         return self._where(self.rms > 0, greatest.zip_with(greatest >= least, least) / self.rms)
 
     @cached_property

@@ -100,7 +100,7 @@ MUTANTS = {
     # Features are computed.
     "keeps-duplicates": Mutant(
         "I2: a reading counts once, however often it came",
-        edited(bucketing._reduce, ('repeat(rows["time"], rows["continues"])', "False")),
+        edited(bucketing._reduce, ("part.repeats", "False")),
     ),
     "lets-the-last-to-arrive-win": Mutant(
         "I2: of two values one wins whatever the order",
