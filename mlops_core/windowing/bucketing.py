@@ -79,13 +79,14 @@ def reduce_readings(
         slices = (
             _slices(batch, hop_microseconds, rows_at_a_time) for batch in _sorted_series(readings, rows_at_a_time)
         )
-        sums = pl.concat([_reduce(part) for part in chain.from_iterable(slices)])
-    moments = sort_series(sums, continue_series(sums)).with_columns(_since_start(hop_microseconds), *_ABOUT_THE_MEAN)
+        unsorted = pl.concat([_reduce(part) for part in chain.from_iterable(slices)])
+        sums = sort_series(unsorted, continue_series(unsorted))
+    moments = sums.with_columns(_since_start(hop_microseconds), *_ABOUT_THE_MEAN)
     return moments[["machine_id", "channel", "bucket", *MOMENTS]]
 
 
 def _reduce_in_order(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> pl.DataFrame | None:
-    """The sums of readings whose series stand in one piece each, in time order; None of others."""
+    """The sums, ordered, of readings whose series stand in one piece each, in time order; None of others."""
     parts: list[pl.DataFrame] = []
     for part in _slices(readings, hop_microseconds, rows_at_a_time):
         if part.goes_back or repeat_a_series(part.heads, part.heads["continues"]):
@@ -94,7 +95,7 @@ def _reduce_in_order(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_ti
     buckets = pl.concat(parts)
     continues = continue_series(buckets)
     goes_back = go_back(buckets["bucket"], continues) or repeat(buckets["bucket"], continues)
-    return None if goes_back or repeat_a_series(buckets, continues) else buckets
+    return None if goes_back or repeat_a_series(buckets, continues) else sort_series(buckets, continues)
 
 
 class _Slice(NamedTuple):

@@ -21,7 +21,7 @@ SMALLEST_SQUARE = 1e-300  # of a variance: below it a double loses digits, and a
 MOMENTS: Mapping[str, tuple[type[pl.DataType], float]] = {
     "revision": (pl.Int64, 0),  # distinct raw rows, duplicates of an identity with other values included
     "count": (pl.Int64, 0),  # readings
-    "reference": (pl.Float64, 0.0),  # a value near the mean
+    "reference": (pl.Float64, 0.0),  # the value of one of the readings
     "mean_offset": (pl.Float64, 0.0),  # mean minus reference
     "moment_2": (pl.Float64, 0.0),  # sum of squared deviations from the mean
     "moment_3": (pl.Float64, 0.0),
@@ -39,7 +39,6 @@ Columns = Mapping[str, pl.Series]
 
 EMPTY = pl.DataFrame([pl.Series(name, [empty], dtype=kind()) for name, (kind, empty) in MOMENTS.items()])
 """One row: no readings."""
-
 
 _NEXT_TO_NOTHING = 1e-300  # added to a count: changes none, and keeps 0 / 0 from being NaN
 

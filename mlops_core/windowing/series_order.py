@@ -10,12 +10,12 @@ _FALSE = pl.Series([False])
 
 def like_before(column: pl.Series) -> pl.Series:
     """Whether each value equals the one before it; the first does not."""
-    return pl.concat([_FALSE, column.slice(1) == column.head(-1)]).head(column.len())
+    return _not_the_first(column.slice(1) == column.head(-1), column)
 
 
 def rise(times: pl.Series) -> pl.Series:
     """Whether each time is later than the one before it; the first is not."""
-    return pl.concat([_FALSE, times.slice(1) > times.head(-1)]).head(times.len())
+    return _not_the_first(times.slice(1) > times.head(-1), times)
 
 
 def continue_series(rows: pl.DataFrame) -> pl.Series:
@@ -45,6 +45,11 @@ def sort_series(rows: pl.DataFrame, continues: pl.Series) -> pl.DataFrame:
     earlier, later = machine_id.head(-1), machine_id.slice(1)
     rises = (earlier < later) | ((earlier == later) & (channel.head(-1) < channel.slice(1)))
     return rows if rises.all() else rows.sort("machine_id", "channel", maintain_order=True)
+
+
+def _not_the_first(others: pl.Series, column: pl.Series) -> pl.Series:
+    """What holds of the `others`, as long as the column: of its first value, where it has one, nothing does."""
+    return pl.concat([_FALSE, others]).head(column.len())
 
 
 def _beginnings(rows: pl.DataFrame, continues: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -60,10 +60,7 @@ def check_statistics(statistics: Sequence[str]) -> tuple[str, ...]:
 
 
 class _Windows:
-    """Windows by their moments; each statistic is a column, null where it is not defined.
-
-    Columns are added and multiplied as Series: an expression takes longer to plan than to evaluate on such frames.
-    """
+    """Windows by their moments; each statistic is a column, null where it is not defined; Series, as in `merge`."""
 
     def __init__(self, moments: Columns, window_end: pl.Series) -> None:
         self._columns = moments
