@@ -40,7 +40,7 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
     checked = _without_nulls(normalise_readings(readings))
     microseconds = width // MICROSECOND
     begins = pl.col("bucket") * microseconds
-    buckets = reduce_readings(checked, microseconds).with_columns(
+    buckets = reduce_readings(checked, microseconds).with_columns_seq(
         pl.col("last_timestamp").cast(TIMESTAMP),
         bucket_start=begins.cast(TIMESTAMP),
         bucket_end=(begins + microseconds).cast(TIMESTAMP),
@@ -114,5 +114,4 @@ def features_from_buckets(
     windows = Windows.of(lengths, hop)
     chosen = check_statistics(statistics)
     stored = fitted_buckets(buckets, windows.hop)
-    names = tuple(stored["channel"].unique().sort()) if channels is None else tuple(channels)
-    return feature_table(stored, windows=windows, start=start, end=end, statistics=chosen, channels=names)
+    return feature_table(stored, windows=windows, start=start, end=end, statistics=chosen, channels=channels)

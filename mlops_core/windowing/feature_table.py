@@ -6,14 +6,12 @@ from datetime import datetime
 import polars as pl
 
 from mlops_core.schema import TIMESTAMP
-from mlops_core.windowing.grid import dense_moments, machine_ranges, place_buckets, series_pieces
+from mlops_core.windowing.grid import dense_moments, grid_rows, machine_ranges, place_buckets, series_pieces
 from mlops_core.windowing.moments import trailing
 from mlops_core.windowing.window_statistics import window_statistics
 from mlops_core.windows import MICROSECOND, Windows
 
 ROWS_AT_A_TIME = 100_000  # of one channel's window moments: about 11 MB a window length, whatever the fleet
-
-_INDEX = pl.col("index")
 
 
 def feature_table(
@@ -23,16 +21,17 @@ def feature_table(
     start: datetime | None,
     end: datetime | None,
     statistics: Sequence[str],
-    channels: Sequence[str],
+    channels: Sequence[str] | None,
     rows_at_a_time: int = ROWS_AT_A_TIME,
 ) -> pl.DataFrame:
     """Features of checked buckets: machine_id, window_end, revision, then channel by channel, length by length.
 
     Machines are taken some at a time, so that memory beyond the result does not grow with the fleet.
     """
-    index = (buckets["bucket_start"].to_physical() // (windows.hop // MICROSECOND)).alias("index")
-    rows_of_a_batch = rows_at_a_time // max(1, len(channels))
+    index = (buckets["bucket_start"].cast(pl.Int64) // (windows.hop // MICROSECOND)).alias("index")
     pieces, piece = series_pieces(buckets, index)
+    channels = pieces["channel"].unique().sort().to_list() if channels is None else channels
+    rows_of_a_batch = rows_at_a_time // max(1, len(channels))
     ranges = machine_ranges(pieces, windows, start, end, rows_of_a_batch)
     placed = place_buckets(buckets, index, pieces, piece, ranges, channels)
     of_batch = _by_batch(placed)
@@ -56,23 +55,18 @@ def _features(
 ) -> pl.DataFrame:
     """The features of a batch of machines."""
     hop = windows.hop // MICROSECOND
-    grid = (
-        machines.lazy()
-        .select("machine_id", "emitted_from", index=pl.int_ranges("first", "ends"))
-        .explode("index")
-        .select("machine_id", is_emitted=pl.col("emitted_from") <= _INDEX, window_end=(_INDEX + 1) * hop)
-        .collect(engine="in-memory")
-    )
-    rows = grid.filter(grid["is_emitted"])
-    height, below = rows.height, len(channels)
-    revision = pl.zeros(height, pl.Int64, eager=True)
+    index, machine, is_emitted = grid_rows(machines)
+    machine_id = machines["machine_id"][machine.filter(is_emitted)]
+    window_ends = (index.filter(is_emitted) + 1) * hop
+    height, below = machine_id.len(), len(channels)
+    revision = pl.Series([0]).new_from_index(0, height)
     columns: dict[tuple[int, int], dict[str, pl.Series]] = {}
     if below:
-        is_emitted = pl.concat([grid["is_emitted"]] * below).slice(max(windows.hops) - 1)
-        window_end = pl.concat([rows["window_end"]] * below)
-        dense = dense_moments(placed, machines["offset"].head(1), grid.height, below)
+        of_channels = pl.concat([is_emitted] * below, rechunk=True).slice(max(windows.hops) - 1)
+        window_end = pl.concat([window_ends] * below, rechunk=True)
+        dense = dense_moments(placed, machines["offset"].head(1), index.len(), below)
         for place, window in enumerate(trailing(dense, windows.hops, hop)):
-            emitted = {name: moments.filter(is_emitted) for name, moments in window.items()}
+            emitted = {name: moments.filter(of_channels) for name, moments in window.items()}
             values = window_statistics(emitted, window_end, statistics)
             for position in range(below):
                 columns[position, place] = _part(values, position * height, height)
@@ -84,8 +78,8 @@ def _features(
         for place, suffix in enumerate(windows.names)
         for name, column in columns[position, place].items()
     ]
-    ends = rows["window_end"].cast(TIMESTAMP)
-    return pl.DataFrame([rows["machine_id"], ends, revision.alias("revision"), *named])
+    ends = window_ends.cast(TIMESTAMP).alias("window_end")
+    return pl.DataFrame([machine_id, ends, revision.alias("revision"), *named])
 
 
 def _part(columns: dict[str, pl.Series], offset: int, height: int) -> dict[str, pl.Series]:

@@ -80,6 +80,19 @@ def machine_ranges(
     return ranges
 
 
+def grid_rows(machines: pl.DataFrame) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """The rows of one channel in the grid of a batch: hop, position of the machine, and whether it is more than looked at.
+
+    machines: what `machine_ranges` gives of the batch.
+    """
+    offset = machines["offset"] - machines["offset"][:1]
+    height = int((machines["ends"] - machines["first"]).sum())
+    begins = _NO_BUCKET.new_from_index(0, height).scatter(offset.slice(1), 1)
+    machine = begins.cum_sum()
+    index = pl.int_range(0, height, eager=True) + (machines["first"] - offset)[machine]
+    return index, machine, index >= machines["emitted_from"][machine]
+
+
 def place_buckets(
     buckets: pl.DataFrame,
     index: pl.Series,
@@ -135,4 +148,4 @@ def dense_moments(placed: pl.DataFrame, first_row: pl.Series, height: int, chann
             missing,
             "Merge the frames that the buckets come from: merge_buckets(frames)",
         )
-    return pl.concat([EMPTY, placed[list(MOMENTS)]], rechunk=True)[sources].to_dict()
+    return {name: pl.concat([EMPTY[name], placed[name]], rechunk=True)[sources] for name in MOMENTS}
