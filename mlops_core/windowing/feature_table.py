@@ -32,12 +32,14 @@ def feature_table(
     pieces, piece = series_pieces(buckets, index)
     channels = pieces["channel"].unique().sort().to_list() if channels is None else channels
     rows_of_a_batch = rows_at_a_time // max(1, len(channels))
-    ranges = machine_ranges(pieces, windows, start, end, rows_of_a_batch)
-    placed = place_buckets(buckets, index, pieces, piece, ranges, channels)
+    machines = machine_ranges(pieces, windows, start, end, rows_of_a_batch)
+    placed = place_buckets(buckets, index, pieces, piece, machines, channels)
+    has_rows = machines["first"] < machines["ends"]
+    emitted = machines if has_rows.all() else machines.filter(has_rows)
     of_batch = _by_batch(placed)
     tables = [
-        _features(machines, of_batch.get(batch, placed.clear()), windows, statistics, channels)
-        for batch, machines in (_by_batch(ranges) or {0: ranges}).items()
+        _features(part, of_batch.get(batch, placed.clear()), windows, statistics, channels)
+        for batch, part in (_by_batch(emitted) or {0: emitted}).items()
     ]
     return pl.concat(tables)
 

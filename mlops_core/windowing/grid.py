@@ -18,7 +18,9 @@ from mlops_core.windows import EPOCH, Windows, hop_index
 
 ROWS_OF_A_MACHINE = 10_000_000  # 19 years of minutes: more is a clock that jumped
 
-_NO_BUCKET = pl.Series([0], dtype=pl.UInt32)
+_NOTHING = pl.Series([0], dtype=pl.UInt32)
+_MACHINE = (pl.col("machine_id").rank("dense") - 1).alias("machine")
+_EXTENT = (pl.col("earliest").min().over("machine"), pl.col("latest").max().over("machine"))
 
 
 class TimeSpanError(MlopsError, ValueError):
@@ -36,13 +38,15 @@ def series_pieces(buckets: pl.DataFrame, index: pl.Series) -> tuple[pl.DataFrame
     """The pieces of series in the order of time that the rows fall into, and for each row the number of its piece.
 
     index: of each bucket, its hops since the epoch. Sorted buckets have one piece a series.
-    Returns machine_id, channel, and the indices `earliest` and `latest` of each piece.
+    Returns machine_id, channel, the indices `earliest` and `latest` of each piece, and the number of its `machine` in
+    the order of ids.
     """
     begins = ~(continue_series(buckets) & rise(index))
     starts = begins.arg_true()
     ends = (starts.slice(1).append(pl.Series([buckets.height], dtype=starts.dtype)) - 1).head(starts.len())
     ids = [buckets[name][starts] for name in ("machine_id", "channel")]
-    return pl.DataFrame([*ids, index[starts].alias("earliest"), index[ends].alias("latest")]), begins.cum_sum() - 1
+    pieces = pl.DataFrame([*ids, index[starts].alias("earliest"), index[ends].alias("latest")])
+    return pieces.with_columns_seq(_MACHINE), begins.cum_sum() - 1
 
 
 def machine_ranges(
@@ -51,46 +55,29 @@ def machine_ranges(
     """Which hops of each machine stand in the grid, and from which row on; ordered by machine_id.
 
     Returns machine_id, `batch`, and hops [`first`, `ends`), of which those before `emitted_from` are only looked back
-    at; `offset` is the row of `first`, counted over all batches, for one channel.
+    at; a machine of which nothing is emitted has none. `offset` is the row of `first`, counted over all batches, for
+    one channel.
 
     Raises:
         TimeSpanError: a machine would have more than ten million rows.
 
     """
-    earliest, latest = pl.col("earliest").min(), pl.col("latest").max() + 1
-    if start is not None:
-        earliest = earliest.clip(hop_index(start, windows.hop))
-    if end is not None:
-        latest = pl.lit(hop_index(end, windows.hop))
-    rows = pl.col("ends") - pl.col("first")
-    ranges = (
-        pieces.lazy()
-        .group_by("machine_id")
-        .agg(emitted_from=earliest, ends=latest)
-        .filter(pl.col("emitted_from") < pl.col("ends"))
-        .sort("machine_id")
-        .with_columns(first=pl.col("emitted_from") - (max(windows.hops) - 1))
-        .with_columns(batch=rows.cum_sum() // rows_of_a_batch, offset=rows.cum_sum() - rows)
-        .collect(engine="in-memory")
-    )
-    too_long = ranges["ends"] - ranges["emitted_from"] > ROWS_OF_A_MACHINE
+    a_piece = _NOTHING.new_from_index(0, pieces["machine"].n_unique())
+    a_piece = a_piece.scatter(pieces["machine"], pl.int_range(pieces.height, eager=True))
+    earliest, latest = (column[a_piece] for column in pieces.select_seq(_EXTENT))
+    machine_id = pieces["machine_id"][a_piece]
+    emitted_from = earliest if start is None else earliest.clip(hop_index(start, windows.hop))
+    ends = latest + 1 if end is None else pl.Series([hop_index(end, windows.hop)]).new_from_index(0, latest.len())
+    too_long = ends - emitted_from > ROWS_OF_A_MACHINE
     if too_long.any():
-        machine, begins, ends = ranges.select("machine_id", "emitted_from", "ends").filter(too_long).row(0)
-        raise TimeSpanError(machine, EPOCH + begins * windows.hop, EPOCH + ends * windows.hop, windows.hop)
-    return ranges
-
-
-def grid_rows(machines: pl.DataFrame) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """The rows of one channel in the grid of a batch: hop, position of the machine, and whether it is more than looked at.
-
-    machines: what `machine_ranges` gives of the batch.
-    """
-    offset = machines["offset"] - machines["offset"][:1]
-    height = int((machines["ends"] - machines["first"]).sum())
-    begins = _NO_BUCKET.new_from_index(0, height).scatter(offset.slice(1), 1)
-    machine = begins.cum_sum()
-    index = pl.int_range(0, height, eager=True) + (machines["first"] - offset)[machine]
-    return index, machine, index >= machines["emitted_from"][machine]
+        begun, ended = (EPOCH + column.filter(too_long)[0] * windows.hop for column in (emitted_from, ends))
+        raise TimeSpanError(machine_id.filter(too_long)[0], begun, ended, windows.hop)
+    first = emitted_from - (max(windows.hops) - 1)
+    ends = ends.zip_with(ends > emitted_from, first)
+    rows = ends - first
+    until = rows.cum_sum()
+    columns = {"first": first, "ends": ends, "emitted_from": emitted_from, "offset": until - rows}
+    return pl.DataFrame({"machine_id": machine_id, "batch": until // rows_of_a_batch, **columns})
 
 
 def place_buckets(
@@ -98,32 +85,35 @@ def place_buckets(
     index: pl.Series,
     pieces: pl.DataFrame,
     piece: pl.Series,
-    ranges: pl.DataFrame,
+    machines: pl.DataFrame,
     channels: Sequence[str],
 ) -> pl.DataFrame:
     """The moments that stand in the grid, times as integers, each with its `batch`, `position` of channel and `row`.
 
     The row is counted over all batches. Places are looked up once a piece; `piece` is the number of each bucket's.
+
+    pieces, machines: what `series_pieces` and `machine_ranges` give of all.
     """
-    positions = pl.DataFrame({"channel": channels}, schema={"channel": pl.String}).with_row_index("position")
-    places = (
-        pieces.lazy()
-        .join(ranges.lazy(), on="machine_id", how="left", maintain_order="left")
-        .join(positions.lazy(), on="channel", how="left", maintain_order="left")
-        .select(
-            "batch",
-            pl.col("position").cast(pl.Int64),
-            first=pl.when(pl.col("position").is_not_null()).then("first"),
-            ends="ends",
-            row_of_index_0=pl.col("offset") - pl.col("first"),
-        )
-        .collect(engine="in-memory")
-    )
-    batch, position, first, ends, row_of_index_0 = (column[piece] for column in places)
-    stands = (index >= first) & (index < ends)
-    row = (index + row_of_index_0).alias("row")
+    position = pieces["channel"].cast(pl.Enum(channels), strict=False).to_physical().cast(pl.Int64)[piece]
+    of_machine = (machines[name][pieces["machine"]] for name in ("batch", "first", "ends", "offset"))
+    batch, first, ends, offset = (column[piece] for column in of_machine)
+    stands = position.is_not_null() & (index >= first) & (index < ends)
+    row = index - first + offset
     moments = (buckets[name].cast(kind) for name, (kind, _) in MOMENTS.items())
-    return pl.DataFrame([column.filter(stands) for column in (batch, position, row, *moments)])
+    columns = (batch, position.alias("position"), row.alias("row"), *moments)
+    return pl.DataFrame([column.filter(stands) for column in columns])
+
+
+def grid_rows(machines: pl.DataFrame) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """The rows of one channel in the grid of a batch: the hop, the position of the machine, and whether it is emitted.
+
+    machines: those of `machine_ranges` in one batch that have rows.
+    """
+    offset = machines["offset"] - machines["offset"].head(1)
+    height = int((machines["ends"] - machines["first"]).sum())
+    machine = _NOTHING.new_from_index(0, height).scatter(offset.slice(1), 1).cum_sum()
+    index = pl.int_range(height, eager=True) + (machines["first"] - offset)[machine]
+    return index, machine, index >= machines["emitted_from"][machine]
 
 
 def dense_moments(placed: pl.DataFrame, first_row: pl.Series, height: int, channels: int) -> dict[str, pl.Series]:
@@ -137,7 +127,7 @@ def dense_moments(placed: pl.DataFrame, first_row: pl.Series, height: int, chann
 
     """
     row = placed["position"] * height + (placed["row"] - first_row)
-    sources = _NO_BUCKET.new_from_index(0, height * channels).scatter(
+    sources = _NOTHING.new_from_index(0, height * channels).scatter(
         row, pl.int_range(1, placed.height + 1, dtype=pl.UInt32, eager=True)
     )
     if missing := placed.height - int((sources > 0).sum()):

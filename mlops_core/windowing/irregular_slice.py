@@ -27,7 +27,11 @@ _SUM_OF_EACH = pl.all().list.sum()
 
 
 class IrregularSlice(NamedTuple):
-    """Whole buckets; `heads` are their first rows: machine_id, channel, bucket; and whether time rises in each series."""
+    """Whole buckets; `heads` are their first rows, and `rises` says whether time does in each series.
+
+    rows: machine_id, channel, value, time, bucket, `continues` (the series of the row before) and `begins` (a bucket).
+    heads: machine_id, channel, bucket.
+    """
 
     rows: pl.DataFrame
     heads: pl.DataFrame
@@ -64,7 +68,7 @@ class IrregularSlice(NamedTuple):
 
     def reduce(self) -> pl.DataFrame:
         """A row a bucket: machine_id, channel, bucket, extremes, and sums of deviations from one of its values."""
-        rows = self.rows.select("value", "time", number=_numbers(self.rows))
+        rows = self.rows.select_seq("value", "time", number=_numbers(self.rows))
         if self.repeats:
             rows, revision = _without_duplicates(rows)
             sums = _sums(_lists(rows))

@@ -23,7 +23,10 @@ _SUMS = (
 class RegularSlice(NamedTuple):
     """Whole buckets of `size` readings each, in the order of time; `heads` are their first rows.
 
-    heads: machine_id, channel, bucket. firsts, lasts: the positions of each bucket's first and last reading.
+    heads: machine_id, channel, bucket.
+    times: microseconds since the epoch, of the rows that stay behind as well.
+    firsts, lasts: the positions of each bucket's first and last reading.
+    is_equidistant: whether all readings of a bucket are equally far apart, in each bucket the same.
     """
 
     heads: pl.DataFrame
@@ -107,15 +110,19 @@ class RegularSlice(NamedTuple):
 
 
 def _first_size(times: pl.Series, hop_microseconds: int) -> int:
-    """How many readings a bucket has if all follow each other like the first two; 0 where these do not say it."""
+    """How many readings the first bucket has, as far as its first two tell where to look for the end; 0 where not."""
     step = times[1] - times[0] if times.len() > 1 else 0
-    return round(hop_microseconds / step) if step > 0 else 0
+    if step <= 0:
+        return 0
+    end = (times[0] // hop_microseconds + 1) * hop_microseconds
+    is_later = times.head(2 * hop_microseconds // step + 1) >= end
+    return is_later.arg_max() or 0 if is_later.any() else times.len()
 
 
 def _hold_inside(of_pairs: pl.Series, lasts: pl.Series) -> bool:
     """Whether something holds of each pair of neighbouring rows in one bucket; `lasts`: of each bucket's last row."""
     between = of_pairs[lasts.head(-1)]
-    return of_pairs.sum() - between.sum() == of_pairs.len() - between.len()
+    return (~of_pairs).sum() == (~between).sum()
 
 
 def _cells(columns: dict[str, pl.Series], size: int) -> dict[str, pl.Series]:

@@ -13,7 +13,7 @@ from handlers.stores.machine_state import MachineStates
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.partitions import Partitions
 from mlops_core import lake, processing
-from mlops_core.windowing import bucketing
+from mlops_core.windowing import irregular_slice
 from ops.dead_letters import DeadLetters
 from tests.properties.reliability.mutation import Mutant, constant, edited, redeployed, swapped, with_rules
 
@@ -100,11 +100,11 @@ MUTANTS = {
     # Features are computed.
     "keeps-duplicates": Mutant(
         "I2: a reading counts once, however often it came",
-        edited(bucketing._reduce, ("part.repeats", "False")),
+        edited(irregular_slice.IrregularSlice.reduce, ("self.repeats", "False")),
     ),
     "lets-the-last-to-arrive-win": Mutant(
         "I2: of two values one wins whatever the order",
-        edited(bucketing._without_duplicates, ('"time", "value")', '"time", maintain_order=True)')),
+        edited(irregular_slice._without_duplicates, ('"time", "value")', '"time", maintain_order=True)')),
     ),
     "moves-the-checkpoint-first": Mutant(
         "I10: the checkpoint moves after the outputs",
