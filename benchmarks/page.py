@@ -37,7 +37,7 @@ def _section(name: str, benchmark: dict[str, Any]) -> str:
     sizes = sorted({row["size"] for row in benchmark["measured"]})
     cells = {(row["way"], row["size"]): row for row in benchmark["measured"]}
     ways = list(dict.fromkeys(row["way"] for row in benchmark["measured"]))
-    lines = [f"## {name.capitalize()}"]
+    lines = [f"## {name.replace('-', ' ').capitalize()}"]
     if len(sizes) > 1:
         lines += ["", f"![CPU seconds against size]({f'performance-{name}.svg'})"]
     titles = [title for size in sizes for title in (f"{size:,}: s", "times ours", "MB")]
