@@ -26,9 +26,10 @@ def _introduction(measured: dict[str, Any]) -> str:
     return (
         "# Performance\n\n"
         "What `make bench` measured (`python -m benchmarks.page` then writes this page), each way in a process of its\n"
-        "own: CPU seconds of all threads (median of the\n"
-        "rounds) and the rise of resident memory. Ratios hold on other machines, seconds do not. The ways of one\n"
-        "benchmark agree on a number computed from their results.\n\n"
+        "own: CPU seconds of all threads (median of the rounds) and the rise of resident memory. Ratios hold on other\n"
+        "machines, seconds do not. The ways of one benchmark agree on a number computed from their results.\n\n"
+        "Features are of a reading a minute, which ours cuts into buckets by their number; *features with gaps* have\n"
+        "lost one reading in ten at random, and ours has to find each bucket's edges.\n\n"
         f"Python {measured['python']} on {measured['machine']}; {libraries}."
     )
 
