@@ -18,8 +18,10 @@ from mlops_core.windowing.series_order import continue_series, go_back, repeat, 
 
 ROWS_AT_A_TIME = 1 << 19  # about 60 MB while a slice is reduced
 
-_EXTENT = ["revision", "count", "reference", "minimum", "maximum", "last_value", "last_timestamp", "time_reference"]
-_COLUMNS = ["machine_id", "channel", "bucket", *_EXTENT, "d", "d2", "d3", "d4", "u", "u2", "ud"]
+_COLUMNS = (  # what a slice is reduced to
+    *("machine_id", "channel", "bucket", "revision", "count", "reference", "minimum", "maximum", "last_value"),
+    *("last_timestamp", "time_reference", "d", "d2", "d3", "d4", "u", "u2", "ud"),
+)
 
 # Deviations are from a value of the bucket, so that a constant bucket has none, and from the middle of its times: move
 # the moments to the means.

@@ -23,7 +23,7 @@ _EXTENT = (
     ((_TIME.list.first() + _TIME.list.last()) // 2).alias("time_reference"),
 )
 _EACH, _D, _U = pl.element(), pl.col("d"), pl.col("u")
-_SUMS = (  # within one column, arithmetic on its elements costs half of arithmetic on its lists
+_SUMS = (  # within one column, arithmetic on its elements costs less than arithmetic on its lists
     pl.col("d", "u").list.sum(),
     _D.list.eval(_EACH * _EACH).list.sum().alias("d2"),
     _D.list.eval(_EACH * _EACH * _EACH).list.sum().alias("d3"),

@@ -73,6 +73,11 @@ def test_a_bucket_that_may_go_on_stays_behind(more, height):
     assert RegularSlice.cut(rows, HOUR, is_last=False).height == height
 
 
+def test_series_of_one_bucket_each_are_regular():
+    rows = sampled([("A", "x"), ("A", "y"), ("B", "x")], 1, 60)
+    assert RegularSlice.cut(rows, HOUR, is_last=True).heads.height == 3
+
+
 def test_rows_after_the_last_whole_bucket_stay_behind_and_are_reduced_after_it():
     rows = sampled([("A", "x")], 3, 60).head(150)
     assert RegularSlice.cut(rows, HOUR, is_last=True).height == 120
