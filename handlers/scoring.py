@@ -1,12 +1,13 @@
 """Scoring: every machine's newest features are predicted from, kept, and people told where a machine's state changed.
 
-Runs after each run of processing; sensors that have fallen silent are told of first, with a model or without. The
+Runs after each run of processing; sensors that have fallen silent are told of first, with a model or without. A machine
+whose feature row lacks what the model reads is passed over and named; the others are scored. The
 history in the lake comes first, then the table, then the message; a run that ends anywhere is made up for by the next.
 A message is sent at least once, and again only where a run ends between the message and the note of it.
 """
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
@@ -30,7 +31,7 @@ from handlers.stores.predictions import Predictions, prediction_json
 from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
 from mlops_core.machines import CHANNELS
 from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.model_errors import EmptyFeaturesError
+from mlops_core.modelling.model_errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.modelling.scoring import Score, next_score, notice
 from mlops_core.prediction import predict_one
 from mlops_core.storage.lake_keys import hour_path
@@ -42,7 +43,7 @@ metrics = Metrics()
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes them
-    """Score the fleet; returns how many machines were scored anew and how many messages were sent."""
+    """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
     rows = OnlineFeatures(clients.dynamodb(), _settings().dynamodb_table_name).load_all()
     _listen(rows)
     try:
@@ -51,10 +52,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         logger.info(error.message)
         metrics.add_metric("MachinesScored", MetricUnit.Count, 0)
         metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
-        return {"scored": 0, "notices": 0, "model_version": None}
+        return {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
     table = Predictions(clients.dynamodb(), _settings().predictions_table)
     known = table.load_all()
-    fresh = [score for row in rows if (score := _score(bundle, row, known.get(row.machine_id)))]
+    fresh, incomplete = _score_fleet(bundle, rows, known)
     _keep_history(fresh)
     with ThreadPoolExecutor(clients.THREADS) as pool:
         saved = [score for score, is_saved in zip(fresh, pool.map(table.save, fresh), strict=True) if is_saved]
@@ -64,7 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
     told = _tell(table, (score for name, score in sorted(standing.items()) if name not in overtaken), bundle)
     metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
-    return {"scored": len(saved), "notices": told, "model_version": bundle.version}
+    return {"scored": len(saved), "notices": told, "incomplete": incomplete, "model_version": bundle.version}
 
 
 @cache
@@ -91,6 +92,28 @@ def _listen(rows: list[FeatureRow]) -> None:
     watch = SilenceWatch(_lake(), rows, silent_after=_settings().silent_after, lengths=lengths)
     metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
     watch.tell(NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+
+
+def _score_fleet(
+    bundle: ModelBundle, rows: list[FeatureRow], known: Mapping[str, Score]
+) -> tuple[list[Score], list[str]]:
+    """Return the scores that are new, and the machines whose features lack what the model reads.
+
+    Such a row was computed before a window length was configured, or stems from a machine that reports no more.
+    """
+    fresh: list[Score] = []
+    incomplete: dict[str, str] = {}
+    for row in rows:
+        try:
+            score = _score(bundle, row, known.get(row.machine_id))
+        except FeatureMismatchError as error:
+            incomplete[row.machine_id] = error.message
+        else:
+            fresh += [score] if score else []
+    metrics.add_metric("MachinesIncomplete", MetricUnit.Count, len(incomplete))
+    if incomplete:
+        logger.warning("Machines passed over: their features are incomplete", extra={"machines": incomplete})
+    return fresh, sorted(incomplete)
 
 
 def _score(bundle: ModelBundle, row: FeatureRow, previous: Score | None) -> Score | None:

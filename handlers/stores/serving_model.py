@@ -1,7 +1,8 @@
 """The model that a process serves: the champion, verified once and kept until another takes its place.
 
 A champion that is damaged, or that reads features which this stack does not compute, is refused. Then the model at hand
-goes on serving; a process that has none yet takes the latest earlier champion that is sound.
+goes on serving; a process that has none yet takes the latest earlier champion that is sound. A champion pointer that
+cannot be read names no model: the model at hand goes on, and a process that has none yet serves none.
 """
 
 import time
@@ -12,7 +13,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
-from mlops_core.errors import MlopsError
+from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.model_bundle import ModelBundle
 from mlops_core.modelling.champion import Champion
 from mlops_core.modelling.model_errors import BundleError, FeatureMismatchError
@@ -76,6 +77,9 @@ class ServingModel:
             if stored is not None:
                 self._take(stored.champion)
                 self._seen = stored.seen
+        except MalformedObjectError as error:
+            self._refused = [error.message]
+            logger.error("The champion pointer is refused", extra={"problem": error.message})  # noqa: TRY400  the message says it all
         except (ClientError, BotoCoreError):
             if self._bundle is None:
                 raise

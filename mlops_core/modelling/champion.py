@@ -3,10 +3,11 @@
 Promotions are only ever added, so the object is its own history; a rollback is the promotion of an earlier version.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Final
+
+from pydantic import BaseModel, Field, ValidationError
 
 from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.modelling.json_records import canonical_json
@@ -67,16 +68,25 @@ class Champion:
 
     @classmethod
     def decode(cls, content: bytes) -> "Champion":
-        """Read what `encode` wrote. Raises MalformedObjectError."""
+        """Read what `encode` wrote, by this program or by a newer one: unknown fields are ignored.
+
+        Raises MalformedObjectError.
+        """
         try:
-            history = cast("list[dict[str, Any]]", json.loads(content)["history"])
-            moments = [datetime.fromisoformat(entry.pop("promoted_at")) for entry in history]
-            promotions = tuple(Promotion(promoted_at=at, **entry) for at, entry in zip(moments, history, strict=True))
-        except (ValueError, TypeError, KeyError) as error:
-            raise MalformedObjectError(CHAMPION_KEY, f"holds no promotions ({error})") from error
-        if not promotions:
-            raise MalformedObjectError(CHAMPION_KEY, "holds no promotions")
-        return cls(promotions)
+            return cls(_Stored.model_validate_json(content).history)
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, fault["loc"]))
+            problem = (
+                f"holds no promotions ({where}: {fault['msg']})" if where else f"holds no promotions ({fault['msg']})"
+            )
+            raise MalformedObjectError(CHAMPION_KEY, problem) from error
+
+
+class _Stored(BaseModel):
+    """The object as it is stored; the fields beside `history` repeat its last entry for people who read it."""
+
+    history: tuple[Promotion, ...] = Field(min_length=1)
 
 
 def promoted(champion: Champion | None, version: str, *, at: datetime, reason: str) -> Champion:

@@ -13,6 +13,7 @@ from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.serving_model import NoModelError, ServingModel
+from mlops_core.modelling.champion import CHAMPION_KEY
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
 
@@ -150,6 +151,37 @@ def test_a_damaged_champion_is_refused_and_the_last_good_model_goes_on(registry,
     assert model.current().version == OTHER.version
 
 
+NEWER_POINTER = {"from a newer program": {"by": "canary"}}
+UNREADABLE = (b"", b"\xff", b"[]", b'{"history": ["x"]}', b'{"history": [{"sequence": 1}]}', b'{"history": []}')
+
+
+@pytest.mark.parametrize("content", UNREADABLE)
+def test_a_champion_pointer_that_cannot_be_read_stops_no_model_in_memory(registry, aws, content):
+    clock = Clock()
+    serve(registry)
+    model = serving(registry, clock)
+    model.current()
+    pointer = aws.objects(CHAMPION_KEY)[CHAMPION_KEY]
+    aws.s3.put_object(Bucket=BUCKET, Key=CHAMPION_KEY, Body=content)
+    clock.now = 60
+    assert model.current().version == BUNDLE.version
+    assert len(model.refused) == 1, "and it is counted"
+    with pytest.raises(NoModelError, match="holds no promotions"):
+        serving(registry, clock).current()
+    aws.s3.put_object(Bucket=BUCKET, Key=CHAMPION_KEY, Body=pointer)
+    serve(registry, OTHER)
+    clock.now = 120
+    assert model.current().version == OTHER.version
+
+
+def test_fields_of_a_newer_champion_pointer_are_ignored(registry, aws):
+    serve(registry)
+    pointer = json.loads(aws.objects(CHAMPION_KEY)[CHAMPION_KEY])
+    newer = pointer | NEWER_POINTER | {"history": [entry | NEWER_POINTER for entry in pointer["history"]]}
+    aws.s3.put_object(Bucket=BUCKET, Key=CHAMPION_KEY, Body=json.dumps(newer).encode())
+    assert serving(registry, Clock()).current().version == BUNDLE.version
+
+
 def test_a_model_that_reads_features_which_are_not_computed_is_refused(registry):
     serve(registry)
     with pytest.raises(NoModelError, match="vibration_count_1h"):
@@ -170,8 +202,8 @@ def test_the_fleet_is_scored_once_kept_and_told_once_where_a_state_changes(deplo
     offer("NEW-1", NEW, at=hour)
     offer("WORN-1", WORN, at=hour)
     score = deploy("scoring")
-    assert score({}) == {"scored": 2, "notices": 1, "model_version": BUNDLE.version}
-    assert score({}) == {"scored": 0, "notices": 0, "model_version": BUNDLE.version}
+    assert score({}) == {"scored": 2, "notices": 1, "incomplete": [], "model_version": BUNDLE.version}
+    assert score({}) == {"scored": 0, "notices": 0, "incomplete": [], "model_version": BUNDLE.version}
     assert {item["machine_id"]["S"]: item["alarm"]["S"] for item in aws.items("predictions")} == {
         "NEW-1": "NORMAL",
         "WORN-1": "ALARM",
@@ -199,14 +231,26 @@ def test_a_message_that_was_not_sent_is_sent_by_the_next_run(deploy, registry, h
     hook(clients.sns(), "before-call.sns.Publish", fail_at_first)
     with pytest.raises(InjectedError):
         score({})
-    assert score({}) == {"scored": 0, "notices": 1, "model_version": BUNDLE.version}
+    assert score({}) == {"scored": 0, "notices": 1, "incomplete": [], "model_version": BUNDLE.version}
     assert score({})["notices"] == 0
 
 
 def test_a_fleet_without_a_model_is_left_alone(deploy, aws):
     offer("PUMP-1", NEW)
-    assert deploy("scoring")({}) == {"scored": 0, "notices": 0, "model_version": None}
+    assert deploy("scoring")({}) == {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
     assert aws.items("predictions") == []
+
+
+def test_a_machine_whose_features_are_incomplete_is_passed_over_and_named(deploy, registry, aws, counters, topic):
+    serve(registry)
+    offer("OLD-1", {name: value for name, value in NEW.items() if name != "vibration_count_1h"})
+    offer("WORN-1", WORN)
+    score = deploy("scoring")
+    counters()
+    outcome = score({})
+    assert (outcome["scored"], outcome["notices"], outcome["incomplete"]) == (1, 1, ["OLD-1"])
+    assert [item["machine_id"]["S"] for item in aws.items("predictions")] == ["WORN-1"]
+    assert counters()["MachinesIncomplete"] == 1
 
 
 def test_a_run_predicts_with_one_model_although_another_is_promoted_meanwhile(deploy, registry, aws, hook, topic):
@@ -234,5 +278,5 @@ def test_a_fleet_whose_only_model_is_damaged_is_left_alone_and_counted(deploy, r
     offer("PUMP-1", NEW)
     score = deploy("scoring")
     counters()
-    assert score({}) == {"scored": 0, "notices": 0, "model_version": None}
+    assert score({}) == {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
     assert counters()["ModelsRefused"] == 1
