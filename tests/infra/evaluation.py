@@ -38,6 +38,8 @@ class Registration:
     inputs: Mapping[str, Any]
     options: Mapping[str, Any]
     provider: str
+    aliases: list[dict[str, Any]] = field(default_factory=list)
+    """As registered: `urn`, or those of `type`, `name`, `parentUrn` and `noParent` that differ."""
 
     @property
     def arn(self) -> str:
@@ -123,6 +125,7 @@ class _Monitor(RecordingMonitor):
                     "dependencies": sorted(request.dependencies),
                 },
                 provider=request.provider,
+                aliases=[_alias(each) for each in request.aliases],
             )
             with self._lock:
                 self._into.registrations.append(registration)
@@ -132,6 +135,13 @@ class _Monitor(RecordingMonitor):
         if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
             self._into.outputs = plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
         return super().RegisterResourceOutputs(request)
+
+
+def _alias(alias: Any) -> dict[str, Any]:
+    if alias.urn:
+        return {"urn": alias.urn}
+    fields = ("type", "name", "parentUrn", "noParent")
+    return {name: value for name in fields if (value := getattr(alias.spec, name))}
 
 
 def physical_name(kind: str, name: str, inputs: Mapping[str, Any]) -> str:
