@@ -72,6 +72,7 @@ class Invocation:
     is_dead: bool = False
     was_overtaken: bool = False
     failed: list[tuple[int, Fault, str]] = field(default_factory=list[tuple[int, Fault, str]])
+    scratch: dict[str, Any] = field(default_factory=dict[str, Any])  # what a mutant remembers of it
 
     def perform(self, operation: str, effect: Callable[[], T]) -> T:
         """Do what a call does, or what happens in its place."""

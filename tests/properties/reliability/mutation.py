@@ -1,17 +1,31 @@
-"""Removing one safeguard from the code, or from what is deployed, for as long as a test lasts."""
+"""Taking one safeguard away at the ports, for as long as a test lasts: what a mutant is made of."""
 
-import inspect
-import textwrap
 from collections.abc import Callable
-from itertools import dropwhile
-from types import FunctionType, ModuleType
-from typing import Any, NamedTuple
+from contextlib import suppress
+from hashlib import md5
+from types import ModuleType
+from typing import Any, NamedTuple, TypeAlias
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.properties.reliability import pipeline
+from tests.properties.reliability.calls import ConditionalCheckFailedException
 from tests.properties.reliability.deployed import Deployed, deployed
 from tests.properties.reliability.pipeline import Wiring
+from tests.properties.reliability.ports import (
+    GET,
+    GET_ITEM,
+    LIST,
+    Arguments,
+    Operation,
+    Ports,
+    Proceed,
+    scratch,
+)
 
-Remove = Callable[[Wiring], None]
+Remove: TypeAlias = Callable[[Wiring], None]
+Behaviour: TypeAlias = Callable[[Proceed, Arguments, Ports], Any]
+Of: TypeAlias = Callable[[Arguments], bool]
 
 
 class Mutant(NamedTuple):
@@ -22,37 +36,132 @@ class Mutant(NamedTuple):
     of_simulator: bool = False
 
 
-def edited(function: Callable[..., Any], *edits: tuple[str, str]) -> Remove:
-    """Change the source of a function where it stands, for all that hold it; what an edit replaces occurs once."""
+def at_key(prefix: str) -> Of:
+    """Calls of S3 for an object under `prefix`."""
+    return lambda arguments: arguments["Key"].startswith(prefix)
+
+
+def in_table(name: str) -> Of:
+    """Calls of DynamoDB for an item of one table."""
+    return lambda arguments: arguments["TableName"] == name
+
+
+def any_call(_: Arguments) -> bool:
+    """Every call of an operation."""
+    return True
+
+
+def around(operation: Operation, behaviour: Behaviour, *, of: Of = any_call) -> Remove:
+    """Put behaviour in the place of those calls of an operation."""
 
     def remove(wiring: Wiring) -> None:
-        target, source = _source(function)
-        for old, new in edits:
-            assert source.count(old) == 1, f"stale: {old!r} stands {source.count(old)} times in {target.__qualname__}"
-            source = source.replace(old, new)
-        _recompile(wiring, target, source)
+        def surrounded(proceed: Proceed, arguments: Arguments) -> Any:
+            return behaviour(proceed, arguments, wiring.ports) if of(arguments) else proceed(**arguments)
+
+        wiring.ports.surround(operation, surrounded)
 
     return remove
 
 
-def swapped(function: Callable[..., Any], first: str, second: str) -> Remove:
-    """Swap two lines of a function: those that hold `first` and `second`."""
+def all_of(*removals: Remove) -> Remove:
+    """Remove several things."""
 
     def remove(wiring: Wiring) -> None:
-        target, source = _source(function)
-        lines = source.splitlines(keepends=True)
-        [one] = [number for number, line in enumerate(lines) if first in line]
-        [other] = [number for number, line in enumerate(lines) if second in line]
-        lines[one], lines[other] = lines[other], lines[one]
-        _recompile(wiring, target, "".join(lines))
+        for each in removals:
+            each(wiring)
 
     return remove
 
 
-def constant(module: ModuleType, name: str, value: object) -> Remove:
-    """Give a module's constant another value."""
-    assert hasattr(module, name)
-    return lambda wiring: wiring.monkeypatch.setattr(module, name, value)
+def changing(change: Callable[[Arguments], Arguments]) -> Behaviour:
+    """Make the call with other arguments."""
+    return lambda proceed, arguments, _: proceed(**change(arguments))
+
+
+def without(*names: str) -> Behaviour:
+    """Make the call without some of its arguments."""
+    return changing(
+        lambda arguments: {name: value for name, value in arguments.items() if not name.startswith(tuple(names))}
+    )
+
+
+def answered_without_doing(_proceed: Proceed, arguments: Arguments, _ports: Ports) -> Any:
+    """Answer as if the call had been made."""
+    return answer_to(arguments)
+
+
+def unheard(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
+    """Make the call, and take an error for success."""
+    try:
+        return proceed(**arguments)
+    except ConditionalCheckFailedException:
+        raise
+    except (ClientError, BotoCoreError):
+        return answer_to(arguments)
+
+
+def answer_to(arguments: Arguments) -> dict[str, str]:
+    """What S3 answers to a put; others answer nothing that is looked at."""
+    body = arguments.get("Body")
+    return {} if body is None else {"ETag": f'"{md5(body, usedforsecurity=False).hexdigest()}"'}
+
+
+def postponed(held: "dict[Operation, Of]", until: "dict[Operation, Of]") -> Remove:
+    """Answer some calls at once, and make them only after the next of others: the two are done in the wrong order.
+
+    They are made before anything is read, too, and at the end of the invocation: what was written is never missed by
+    the run that wrote it.
+    """
+
+    def remove(wiring: Wiring) -> None:
+        def hold(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
+            _waiting().append((proceed, arguments))
+            return answer_to(arguments)
+
+        def first_this(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
+            try:
+                answer = proceed(**arguments)
+            except Exception:
+                _waiting().clear()  # the run that fails does not go on to what came after
+                raise
+            make_waiting_calls()
+            return answer
+
+        def then_read(proceed: Proceed, arguments: Arguments) -> Any:
+            make_waiting_calls()
+            return proceed(**arguments)
+
+        for operation, of in held.items():
+            around(operation, hold, of=of)(wiring)
+        for operation, of in until.items():
+            around(operation, first_this, of=of)(wiring)
+        for reading in (GET, LIST, GET_ITEM):
+            wiring.ports.surround(reading, then_read)
+        wiring.ports.at_end.append(make_waiting_calls)
+
+    return remove
+
+
+def _waiting() -> list[tuple[Proceed, Arguments]]:
+    return scratch("waiting", list)
+
+
+def make_waiting_calls() -> None:
+    """Make the calls that this invocation has put off."""
+    waiting = _waiting()
+    while waiting:
+        proceed, arguments = waiting.pop(0)
+        with suppress(ConditionalCheckFailedException):  # as where the call is made at its time
+            proceed(**arguments)
+
+
+def injected(module: ModuleType, function: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Remove:
+    """Let a module call something else in the place of a function of the core."""
+
+    def remove(wiring: Wiring) -> None:
+        wiring.monkeypatch.setattr(module, function, change(getattr(module, function)))
+
+    return remove
 
 
 def redeployed(change: Callable[[Deployed], Deployed]) -> Remove:
@@ -69,18 +178,3 @@ def redeployed(change: Callable[[Deployed], Deployed]) -> Remove:
 def with_rules(change: Callable[[str], str]) -> Remove:
     """Deploy topic rules of other SQL."""
     return redeployed(lambda real: real._replace(rules=tuple((change(rule[0]), *rule[1:]) for rule in real.rules)))
-
-
-def _source(function: Callable[..., Any]) -> tuple[FunctionType, str]:
-    """A function without its decorators, and its source without them."""
-    target: Any = inspect.unwrap(function)
-    lines = textwrap.dedent(inspect.getsource(target)).splitlines(keepends=True)
-    return target, "".join(dropwhile(lambda line: line.startswith("@"), lines))
-
-
-def _recompile(wiring: Wiring, target: FunctionType, source: str) -> None:
-    namespace: dict[str, Any] = {}
-    exec(source, dict(target.__globals__), namespace)  # noqa: S102  source of our own, changed above
-    code = namespace[target.__name__].__code__
-    assert code.co_freevars == target.__code__.co_freevars
-    wiring.monkeypatch.setattr(target, "__code__", code)

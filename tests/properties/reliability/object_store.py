@@ -37,6 +37,10 @@ class ObjectStore:
         """The objects of a prefix, in the order of their keys."""
         return {key: self.objects[key] for key in sorted(self.objects) if key.startswith(prefix)}
 
+    def versions(self) -> dict[str, str]:
+        """The version (ETag) of every object, by its key."""
+        return dict(self._etags)
+
     def put_object(
         self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str | None = None, IfMatch: str | None = None
     ) -> dict[str, str]:

@@ -34,6 +34,7 @@ from tests.properties.reliability.calls import Invocation, Pool, invoke
 from tests.properties.reliability.deployed import deployed
 from tests.properties.reliability.messages import ALLOWED_LATENESS, PREFIX, Publication
 from tests.properties.reliability.object_store import ObjectStore
+from tests.properties.reliability.ports import DELIVER, Ports
 from tests.properties.reliability.queues import Queue, QueuedMessage, SqsClient
 from tests.properties.reliability.reference import STATISTICS
 from tests.properties.reliability.tables import Tables
@@ -83,9 +84,11 @@ class Variant(NamedTuple):
 class Pipeline:
     """One stack, empty at first."""
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, variant: Variant, ports: Ports) -> None:
         self.variant = variant
+        self.ports = ports
         self.now = START
+        ports.start(self)
         self.s3 = ObjectStore()
         self.dynamodb = Tables()
         dead_letters = Queue(DEAD_LETTERS)
@@ -107,8 +110,8 @@ class Pipeline:
 
     def handle(self, queue: str, messages: Sequence[QueuedMessage], invocation: Invocation) -> Any:
         """Hand a batch to its function; returns what it returned, or the error that ended it."""
-        event = {"Records": [message.record() for message in messages]}
-        return invoke(invocation, lambda: _FUNCTIONS[queue].handler(event, _context()))
+        event = {"Records": [self.ports.call(DELIVER, dict, **message.record()) for message in messages]}
+        return self._invoke(invocation, lambda: _FUNCTIONS[queue].handler(event, _context()))
 
     @staticmethod
     def failed_of(queue: str, batch: Sequence[QueuedMessage], answer: Any, invocation: Invocation) -> set[str]:
@@ -134,18 +137,21 @@ class Pipeline:
     def process(self, invocation: Invocation, event: dict[str, str] | None = None, *, slowness_ms: int = 0) -> Any:
         """Run processing, each look at the clock `slowness_ms` after the one before."""
         at = {"at": self.now.isoformat(), **(event or {})}
-        return invoke(invocation, lambda: handlers.processing.handler(at, _context(slowness_ms)))
+        return self._invoke(invocation, lambda: handlers.processing.handler(at, _context(slowness_ms)))
 
     def simulate(self, invocation: Invocation, *, behind: timedelta, slowness_ms: int) -> Any:
         """Run the simulator, by a clock that is behind, each look at the time left `slowness_ms` after the last."""
         at = {"at": (self.now - behind).isoformat()}
-        return invoke(invocation, lambda: handlers.simulator.handler(at, _context(slowness_ms)))
+        return self._invoke(invocation, lambda: handlers.simulator.handler(at, _context(slowness_ms)))
 
     def redrive(self, invocation: Invocation) -> Any:
         """Put dead letters back into their queues, as `mlops quarantine redrive` does."""
-        client: Any = SqsClient(self.queues, self.now_ms)
+        client: Any = self.ports.client("sqs", SqsClient(self.queues, self.now_ms))
         letters = ops.dead_letters.DeadLetters(client, DEAD_LETTERS, readings=READINGS, failures=LABELS)
-        return invoke(invocation, lambda: letters.redrive(1000))
+        return self._invoke(invocation, lambda: letters.redrive(1000))
+
+    def _invoke(self, invocation: Invocation, function: Callable[[], Any]) -> Any:
+        return invoke(invocation, lambda: self.ports.returning(function))
 
 
 def _context(slowness_ms: int = 0) -> SimpleNamespace:
@@ -172,13 +178,14 @@ class Wiring:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
-        self._pipeline = Pipeline(Variant())
+        self.ports = Ports()
+        self._pipeline = Pipeline(Variant(), self.ports)
         set_ = monkeypatch.setattr
         monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "tests")
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "tests")
-        set_(clients, "s3", lambda: self._pipeline.s3)
-        set_(clients, "dynamodb", lambda: self._pipeline.dynamodb)
-        set_(clients, "iot_data", lambda _endpoint=None: self._pipeline.broker)
+        set_(clients, "s3", lambda: self.ports.client("s3", self._pipeline.s3))
+        set_(clients, "dynamodb", lambda: self.ports.client("dynamodb", self._pipeline.dynamodb))
+        set_(clients, "iot_data", lambda _endpoint=None: self.ports.client("iot_data", self._pipeline.broker))
         for module in (handlers.ingestion, handlers.labels, handlers.processing, handlers.simulator):
             set_(
                 module.metrics.provider, "namespace", "tests"
@@ -192,7 +199,7 @@ class Wiring:
 
     def start(self, variant: Variant) -> Pipeline:
         """An empty stack, which the handlers work on from now on, each in a fresh process."""
-        self._pipeline = Pipeline(variant)
+        self._pipeline = Pipeline(variant, self.ports)
         for module, model in _SETTINGS.items():
             chosen = _settings(variant, model)
             self.monkeypatch.setattr(module, "_settings", lambda chosen=chosen: chosen)
