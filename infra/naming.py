@@ -29,6 +29,11 @@ def identifier(name: str) -> str:
     return re.sub(r"[^0-9a-z_]", "_", f"{namespace()}_{name}".lower())
 
 
+def own_topic_prefix() -> str:
+    """The topic prefix of a stack that configures none: the broker belongs to the account, so it names the stack."""
+    return f"industrial/{pulumi.get_stack()}/machine"
+
+
 def log_group_name(function: str) -> str:
     """The log group of the function that is called `function` in the program."""
     return f"/aws/lambda/{namespace()}-{function}"

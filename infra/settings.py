@@ -6,6 +6,8 @@ cannot work is refused here, before a single resource is registered, with the ke
 
 import difflib
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypedDict, TypeVar, cast
 
@@ -16,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from infra.naming import is_namespace, namespace
+from infra.naming import is_namespace, namespace, own_topic_prefix
 from infra.setting_types import (
     BucketName,
     Email,
@@ -78,7 +80,7 @@ class StackSettings(BaseModel):
     access_logging: bool
 
     mqtt_topic_prefix: TopicPrefix
-    machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(min_length=1, strict=False)]
+    machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(strict=False)]
     simulator_enabled: bool
     simulator_schedule_expression: Schedule
     simulator_seed: int
@@ -171,6 +173,12 @@ class StackSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _simulator_has_machines(self) -> Self:
+        if self.simulator_enabled and not self.machine_ids:
+            raise _conflict("machineIds", "names no machine to simulate; name one, or set simulatorEnabled to false")
+        return self
+
+    @model_validator(mode="after")
     def _machines_fit(self) -> Self:
         topics = sum(
             _TOPIC_ARN_CHARACTERS + len(f"{self.mqtt_topic_prefix}/{machine}/{topic}")
@@ -184,6 +192,18 @@ class StackSettings(BaseModel):
                 " simulate fewer here, and seed larger fleets in bulk",
             )
         return self
+
+    def warnings(self, stack: str) -> list[str]:
+        """What can work, and is rarely meant: a sentence each, with the remedy."""
+        if re.search(rf"(^|[/_-]){re.escape(stack)}($|[/_-])", self.mqtt_topic_prefix):
+            return []
+        shared = (
+            f"mqttTopicPrefix {self.mqtt_topic_prefix} does not name the stack. The broker belongs to the account and"
+            f" region: every stack there with this prefix receives the same messages. To give {stack} a prefix of its"
+            f" own, put its name in, or pulumi config rm mqttTopicPrefix to use {own_topic_prefix()}; machines must"
+            " then publish there"
+        )
+        return [shared]
 
 
 class ProviderSettings(BaseModel):
@@ -207,11 +227,17 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_settings() -> StackSettings:
-    """The settings of the stack that is being evaluated. Raises SettingsError, which names every fault at once."""
+    """The settings of the stack that is being evaluated, warnings logged.
+
+    Raises SettingsError, which names every fault at once.
+    """
     if not is_namespace(namespace()):
         wrong = f"{namespace()} cannot begin the names of resources: lower case, digits and hyphens, at most 27 of them"
         raise SettingsError([("stack", wrong, "Choose another name: pulumi stack init NAME")])
-    return _read(StackSettings, pulumi.get_project(), key_schemas())
+    settings = _read(StackSettings, pulumi.get_project(), key_schemas(), {"mqttTopicPrefix": own_topic_prefix()})
+    for warning in settings.warnings(pulumi.get_stack()):
+        pulumi.log.warn(warning)
+    return settings
 
 
 def read_provider_settings() -> ProviderSettings:
@@ -229,7 +255,10 @@ def key_schemas() -> dict[str, KeySchema]:
     return {key: schema for key, schema in project["config"].items() if ":" not in key}
 
 
-def _read(model: type[Model], namespace: str, schemas: dict[str, KeySchema]) -> Model:
+def _read(
+    model: type[Model], namespace: str, schemas: dict[str, KeySchema], where_empty: Mapping[str, str] | None = None
+) -> Model:
+    """The checked values of a namespace; `where_empty` holds defaults that only the program knows."""
     config = pulumi.Config(namespace)
     values: dict[str, Any] = {}
     problems = [_unknown(namespace, key, schemas) for key in sorted(_configured(namespace) - schemas.keys())]
@@ -244,6 +273,7 @@ def _read(model: type[Model], namespace: str, schemas: dict[str, KeySchema]) -> 
             problems.append(
                 (f"{namespace}:{key}", f"{raw!r} is not of type {schema.get('type')}", _remedy(namespace, key, schema))
             )
+    values |= {key: value for key, value in (where_empty or {}).items() if values.get(key) == ""}
     try:
         settings = model.model_validate(values)
     except ValidationError as error:

@@ -105,14 +105,14 @@ def test_a_machine_cannot_publish_to_another_machines_topic(told: Told, machine:
 @pytest.mark.parametrize(
     "topic",
     [
-        "industrial/machine/PRESS-D01",
-        "industrial/machine/PRESS-D01/pressure",
-        "industrial/machine/PRESS-D01/temperature/more",
-        "industrial/machine//temperature",
-        "industrial/machine/PRESS-D0/temperature",
-        "industrial/machine/PRESS-D011/temperature",
+        "industrial/local/machine/PRESS-D01",
+        "industrial/local/machine/PRESS-D01/pressure",
+        "industrial/local/machine/PRESS-D01/temperature/more",
+        "industrial/local/machine//temperature",
+        "industrial/local/machine/PRESS-D0/temperature",
+        "industrial/local/machine/PRESS-D011/temperature",
         "$aws/things/PRESS-D01/shadow/update",
-        "$aws/rules/mlops_industrial_local_ingestion_rules_temperature/industrial/machine/PUMP-A01/temperature",
+        "$aws/rules/mlops_industrial_local_ingestion_rules_temperature/industrial/local/machine/PUMP-A01/temperature",
     ],
 )
 def test_a_machine_cannot_publish_elsewhere_by_any_way_round(machine: Connection, topic: str):
@@ -121,7 +121,9 @@ def test_a_machine_cannot_publish_elsewhere_by_any_way_round(machine: Connection
         assert wire.publish(Message(topic, b"{}")) in {REFUSED, CLOSED}
 
 
-@pytest.mark.parametrize("topic_filter", ["#", "industrial/machine/+/temperature", "industrial/machine/PRESS-D01/+"])
+@pytest.mark.parametrize(
+    "topic_filter", ["#", "industrial/local/machine/+/temperature", "industrial/local/machine/PRESS-D01/+"]
+)
 def test_a_machine_hears_nothing(machine: Connection, topic_filter: str):
     with opened(machine) as (wire, said):
         assert said == GRANTED

@@ -40,7 +40,7 @@ def test_a_machine_publishes_to_its_own_topics_which_are_those_that_the_rules_li
     (document,) = documents(evaluation)
     levels = [*CHANNELS, "event/failure"]
     assert resources(document, "iot:Publish") == {
-        f"{IOT}:topic/industrial/machine/{THING_NAME}/{level}" for level in levels
+        f"{IOT}:topic/industrial/dev/machine/{THING_NAME}/{level}" for level in levels
     }
     listened = {topic.replace("+", THING_NAME) for topic in evaluation.outputs["mqtt_topics"].values()}
     assert resources(document, "iot:Publish") == {f"{IOT}:topic/{topic}" for topic in listened}

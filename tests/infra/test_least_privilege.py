@@ -79,7 +79,7 @@ DEV = {
         "PublishTelemetry": (
             {"iot:Publish"},
             {
-                f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/industrial/machine/{machine}/{topic}"
+                f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/industrial/dev/machine/{machine}/{topic}"
                 for machine in ("PUMP-A01", "PUMP-A02", "FAN-B01", "FAN-B02", "COMPRESSOR-C01")
                 for topic in ("temperature", "vibration", "event/failure")
             },
@@ -354,6 +354,7 @@ def test_the_simulator_may_publish_for_its_machines_under_its_prefix_alone():
 
 def test_the_largest_fleet_that_settings_accept_fits_an_inline_policy_and_an_environment():
     defaults = {key: schema["default"] for key, schema in key_schemas().items()}
+    defaults["mqttTopicPrefix"] = "industrial/prod/machine"
 
     def is_accepted(machines):
         try:

@@ -16,7 +16,7 @@ def test_each_rule_keeps_the_bytes_the_topic_and_the_moment(evaluated):
         assert selected == (
             "SELECT encode(*, 'base64') AS payload_base64, topic() AS topic, timestamp() AS received_at_ms"
         )
-        assert source.startswith("'industrial/machine/")
+        assert source.startswith("'industrial/dev/machine/")
         assert rule.inputs["sqlVersion"] == "2016-03-23"
         assert rule.inputs["enabled"] is True
 
@@ -65,13 +65,18 @@ LEVELS = st.sampled_from(
 
 @given(st.lists(LEVELS, min_size=1, max_size=4))
 def test_every_message_below_the_prefix_is_taken_by_exactly_one_rule(evaluated, levels):
-    topic = "/".join(["industrial", "machine", *levels])
+    topic = "/".join(["industrial", "dev", "machine", *levels])
     takers = [name for name, rule in evaluated("dev").of("TopicRule").items() if takes(rule.inputs["sql"], topic)]
     assert len(takers) == 1, (topic, takers)
 
 
 def test_messages_outside_of_the_prefix_are_nobodys_business(evaluated):
-    for topic in ("industrial/machinery/M1/temperature", "other/M1/vibration", "industrial"):
+    for topic in (
+        "industrial/dev/machinery/M1/temperature",
+        "industrial/machine/M1/temperature",
+        "other/M1/vibration",
+        "industrial",
+    ):
         assert not [rule for rule in evaluated("dev").of("TopicRule").values() if takes(rule.inputs["sql"], topic)]
 
 

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from infra.naming import own_topic_prefix
 from infra.schedule_expression import schedule_problem
 from infra.settings import PROJECT_FILE, SettingsError, StackSettings, key_schemas
 from tests.infra.evaluation import Evaluation, evaluate_stack
@@ -20,7 +21,7 @@ MANY = [f"MACHINE-{number:04}" for number in range(500)]
         ({"machineIds": ["A", "B", "A"]}, "machineIds", "more than once"),
         ({"machineIds": ["PUMP A01"]}, "machineIds", "is not a machine id"),
         ({"machineIds": ["PUMP/A01"]}, "machineIds", "is not a machine id"),
-        ({"machineIds": []}, "machineIds", "at least 1"),
+        ({"machineIds": []}, "machineIds", "set simulatorEnabled to false"),
         ({"machineIds": MANY}, "machineIds", "do not fit"),
         ({"machineIds": "PUMP-A01"}, "machineIds", "not of type array"),
         ({"featureHopMinutes": 45}, "featureHopMinutes", "does not divide"),
@@ -43,7 +44,6 @@ MANY = [f"MACHINE-{number:04}" for number in range(500)]
         ({"mqttTopicPrefix": "industrial/+"}, "mqttTopicPrefix", "pattern"),
         ({"mqttTopicPrefix": "plant.1"}, "mqttTopicPrefix", "pattern"),
         ({"mqttTopicPrefix": "a/b/c/d/e"}, "mqttTopicPrefix", "pattern"),
-        ({"mqttTopicPrefix": ""}, "mqttTopicPrefix", "pattern"),
         ({"dataLakeBucketName": "My_Bucket"}, "dataLakeBucketName", "pattern"),
         ({"lakeShards": 101}, "lakeShards", "less than or equal to 100"),
         ({"logRetentionDays": 31}, "logRetentionDays", "30, 60"),
@@ -119,7 +119,9 @@ def test_the_project_file_and_the_settings_know_the_same_keys():
 
 
 def test_the_defaults_are_accepted_as_they_stand():
-    StackSettings.model_validate({key: schema["default"] for key, schema in key_schemas().items()})
+    StackSettings.model_validate(
+        {key: schema["default"] for key, schema in key_schemas().items()} | {"mqttTopicPrefix": own_topic_prefix()}
+    )
 
 
 @pytest.mark.parametrize("stack", ["dev", "local", "prod"])
