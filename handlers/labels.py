@@ -18,7 +18,6 @@ from handlers.settings import LabelSettings
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
-from handlers.stores.numbers import LARGEST
 from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.lake import encode_failures, hour_path
 from mlops_core.telemetry import FailureEvent, Reading, parse_message
@@ -69,8 +68,6 @@ def _failure(topic: str, payload: bytes, received_at: datetime) -> FailureEvent:
     )
     if isinstance(accepted, Reading):
         raise MessageRejectedError(QuarantineReason.BAD_TOPIC, "a reading, which belongs in the ingestion queue")
-    if max(abs(accepted.measured_value), abs(accepted.threshold)) > LARGEST:
-        raise MessageRejectedError(QuarantineReason.OUT_OF_RANGE, f"a value beyond {LARGEST:g} fits no table")
     return accepted
 
 

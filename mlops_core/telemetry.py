@@ -27,6 +27,7 @@ from mlops_core.storage.payloads import (
 )
 
 __all__ = [
+    "LARGEST_EVENT_VALUE",
     "MAXIMUM_PAYLOAD_BYTES",
     "TOPIC_PREFIX",
     "FailureEvent",
@@ -44,6 +45,12 @@ TOPIC_PREFIX: Final = "industrial/machine"
 
 # AWS IoT Core's limit for an MQTT payload.
 MAXIMUM_PAYLOAD_BYTES: Final = 128 * 1024
+
+# The largest magnitude that the table of labels (DynamoDB) stores.
+LARGEST_EVENT_VALUE: Final = 9.9e125
+
+_LONGEST_EVENT_CODE: Final = 100
+_EVENT_CODE_RULE: Final = f"is not 1 to {_LONGEST_EVENT_CODE} printable characters on one line"
 
 _FAILURE_SUFFIX: Final = "/event/failure"
 _COMMON_FIELDS: Final = frozenset({"machine_id", "timestamp_utc", "replayed"})
@@ -77,7 +84,10 @@ class Reading(_Accepted):
 
 
 class FailureEvent(_Accepted):
-    """A functional failure at `event_timestamp`: `measured_value` is what exceeded `threshold`, in one unit."""
+    """A functional failure at `event_timestamp`: `measured_value` is what exceeded `threshold`, in one unit.
+
+    `event_code` is one line of 1 to 100 printable characters; both numbers lie within LARGEST_EVENT_VALUE of zero.
+    """
 
     event_code: str
     measured_value: FiniteFloat
@@ -124,7 +134,16 @@ def failure_message(
     topic_prefix: str = TOPIC_PREFIX,
     replayed: bool = False,
 ) -> Message:
-    """Return the message that publishes a functional failure. Arguments and errors are those of `reading_message`."""
+    """Return the message that publishes a functional failure.
+
+    Arguments and errors are those of `reading_message`; InvalidArgumentError, too, for an `event_code` or a number
+    that a `FailureEvent` may not have.
+    """
+    if not _is_event_code(event_code):
+        raise InvalidArgumentError("event_code", event_code, _EVENT_CODE_RULE)
+    for name, value in {"measured_value": measured_value, "threshold": threshold}.items():
+        if abs(value) > LARGEST_EVENT_VALUE:
+            raise InvalidArgumentError(name, value, f"is further from zero than {LARGEST_EVENT_VALUE:g}")
     fields = {
         "event_code": event_code,
         "measured_value": _finite("measured_value", measured_value),
@@ -169,9 +188,9 @@ def parse_message(
         accepted = FailureEvent(
             machine_id=machine_id,
             event_timestamp=event_timestamp,
-            event_code=string(body, "event_code"),
-            measured_value=number(body, "measured_value"),
-            threshold=number(body, "threshold"),
+            event_code=_event_code(body),
+            measured_value=_event_value(body, "measured_value"),
+            threshold=_event_value(body, "threshold"),
             received_at=received_at,
             replayed=replayed,
             extras=extra_fields(body, _FAILURE_FIELDS),
@@ -253,6 +272,26 @@ def _check_time(accepted: Reading | FailureEvent, allowed_lateness: timedelta, f
             QuarantineReason.TOO_LATE,
             f"{utc_text(accepted.event_timestamp)} is {-ahead} before it was received; {allowed_lateness} is allowed",
         )
+
+
+def _is_event_code(text: str) -> bool:
+    return 1 <= len(text) <= _LONGEST_EVENT_CODE and text.isprintable() and not text.isspace()
+
+
+def _event_code(body: Payload) -> str:
+    code = string(body, "event_code")
+    if not _is_event_code(code):
+        raise MessageRejectedError(QuarantineReason.BAD_TYPE, f"event_code {excerpt(code)} {_EVENT_CODE_RULE}")
+    return code
+
+
+def _event_value(body: Payload, name: str) -> float:
+    value = number(body, name)
+    if abs(value) > LARGEST_EVENT_VALUE:
+        raise MessageRejectedError(
+            QuarantineReason.OUT_OF_RANGE, f"{name}={value} is further from zero than {LARGEST_EVENT_VALUE:g}"
+        )
+    return value
 
 
 def _plausible(body: Payload, channel: Channel) -> float:

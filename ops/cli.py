@@ -52,7 +52,9 @@ def main() -> None:
 
 
 def _say(line: str) -> None:
-    typer.echo(f"error: {line}", err=True)
+    from ops.console import print_error
+
+    print_error(line)
 
 
 def _domain_and_sdk_errors() -> tuple[type[Exception], ...]:

@@ -1,6 +1,11 @@
-"""What a verb prints: a table or one JSON document on standard output, progress on standard error."""
+"""The one way by which verbs print: tables, lines or one JSON document on standard output, the rest on standard error.
+
+Whatever is printed may hold text from outside (payloads, event codes, notes, file names): nothing of it reaches the
+terminal as a control character, as markup or as a link. A test holds that no other module of `ops` prints.
+"""
 
 import json
+import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,6 +26,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from mlops_core.text import printable
+
 
 class Advance(Protocol):
     """Moves a progress bar by a number of items."""
@@ -30,7 +37,7 @@ class Advance(Protocol):
 
 def print_json(document: Mapping[str, object]) -> None:
     """Print ``document`` as indented JSON, times as ISO 8601, keys as given."""
-    print(json.dumps(document, indent=2, default=_plain, allow_nan=False))
+    print(json.dumps(document, indent=2, default=_plain, allow_nan=False))  # ASCII only, by the encoder's default
 
 
 def print_table(
@@ -40,27 +47,39 @@ def print_table(
 
     unbroken: columns whose text stays on one line however narrow the terminal is: what is there to be copied.
     """
-    table = Table(title=title, title_justify="left", header_style="bold")
+    Console().print(table_of(title, columns, rows, unbroken=unbroken))
+
+
+def table_of(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, unbroken: Sequence[str] = ()
+) -> Table:
+    """Return the table that `print_table` prints."""
+    table = Table(title=_text(title), title_justify="left", header_style="bold")
     numeric: dict[int, bool] = {}
     cells = [list(row) for row in rows]
     for index, _ in enumerate(columns):
         numeric[index] = any(isinstance(row[index], int | float) for row in cells)
     for index, column in enumerate(columns):
         justify = "right" if numeric[index] else "left"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in unbroken)
+        table.add_column(_text(column), justify=justify, overflow="fold", no_wrap=column in unbroken)
     for row in cells:
-        table.add_row(*(_cell(value) for value in row))
-    Console().print(table)
+        table.add_row(*(_text(_cell(value)) for value in row))
+    return table
 
 
 def print_line(line: str) -> None:
-    """Print one line of the report, without markup."""
-    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print one line of the report as it is: no markup, and what cannot be printed as its escape."""
+    Console().print(_text(line), soft_wrap=True)
+
+
+def print_error(problem: str) -> None:
+    """Print one line about what went wrong on standard error."""
+    print(f"error: {printable(problem)}", file=sys.stderr)
 
 
 def print_markdown(text: str) -> None:
-    """Print Markdown as a terminal shows it."""
-    Console().print(Markdown(text))
+    """Print Markdown as a terminal shows it, with the addresses of its links written out."""
+    Console().print(Markdown(printable(text, keep="\n"), hyperlinks=False))
 
 
 @contextmanager
@@ -69,7 +88,7 @@ def progress_bar(description: str, total: int, *, unit: str, quiet: bool = False
     console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(unit),
@@ -88,6 +107,10 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f} {self._unit}/s")
+
+
+def _text(value: str) -> Text:
+    return Text(printable(value))
 
 
 def _cell(value: object) -> str:

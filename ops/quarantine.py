@@ -7,11 +7,10 @@ import typer
 from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from datetime import date
 
-    from ops.quarantined import Refused
-    from ops.stack import Stack
+    from mlops_core.storage.quarantine import QuarantineRecord
 
 app = typer.Typer(
     no_args_is_help=True, help="Refused messages and dead letters: see them, and let them in after a fix."
@@ -22,6 +21,7 @@ Days = Annotated[
     int, typer.Option("--days", min=1, max=3660, help="What was received today and on the days before, so many.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", help="Only what was refused for this reason: TOO_LATE, say.")]
+Machine = Annotated[str | None, typer.Option("--machine", help="Only what was published on this machine's topics.")]
 
 
 @app.command("list")
@@ -52,6 +52,7 @@ def list_reasons(
 @app.command("show")
 def show(
     reason: Reason = None,
+    machine: Machine = None,
     date: Date = None,
     days: Days = 7,
     count: Annotated[int, typer.Option("--count", min=1, help="How many examples.")] = 1,
@@ -60,13 +61,11 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the newest refused messages: why, when, topic and payload."""
-    from itertools import islice
-
     from ops.console import print_json, print_line
-    from ops.quarantined import payload_text
+    from ops.quarantined import Quarantine, payload_text
     from ops.stack import load_stack
 
-    matching = _matching(load_stack(stack, outputs), reason, _chosen(date, days), newest_first=True)
+    loaded, wanted = load_stack(stack, outputs), _wanted(reason, machine)
     reports = [
         {
             "key": key,
@@ -78,7 +77,7 @@ def show(
             "payload_bytes": len(record.payload),
             **payload_text(record.payload),
         }
-        for key, record in islice(matching, count)
+        for key, record in Quarantine(loaded.lake).newest(_chosen(date, days), count, wanted)
     ]
     if as_json:
         print_json({"stack": stack, "examples": reports})
@@ -94,6 +93,7 @@ def show(
 @app.command("replay")
 def replay(
     reason: Reason = None,
+    machine: Machine = None,
     date: Date = None,
     days: Days = 7,
     accept_late: Annotated[
@@ -110,30 +110,42 @@ def replay(
     """Judge refused messages again, by the code of today, and let in those that are valid now.
 
     Each is written into the lake first and then removed from quarantine: stop it and start it as you like, nothing
-    is lost or doubled.
+    is lost or doubled. One that cannot be moved stays, is named, and keeps no other from being let in.
     """
     from datetime import UTC, datetime, timedelta
 
-    from ops.console import print_json, print_line
-    from ops.quarantined import release_of, retry, second_chance
+    from ops.console import print_error, print_json, print_line
+    from ops.quarantined import Quarantine, Unreadable, release_of, retry, second_chance
     from ops.ranges import reach
     from ops.stack import load_stack
 
-    loaded = load_stack(stack, outputs)
-    refused = _matching(loaded, reason, _chosen(date, days))
+    loaded, wanted = load_stack(stack, outputs), _wanted(reason, machine)
+    quarantine = Quarantine(loaded.lake)
+    records = quarantine.records(quarantine.keys(_chosen(date, days)))
+    refused = (one for one in records if isinstance(one, Unreadable) or wanted(one.record))
     chance = second_chance(loaded, accept_late=accept_late)
     retried = retry(refused, chance, None if dry_run else release_of(loaded))
+    for one in (*retried.failed, *retried.unreadable):
+        print_error(f"{one.key}: {one.problem}")
     if as_json:
         print_json({"stack": stack, "dry_run": dry_run, **retried.as_report()})
+        if retried.failed:
+            raise typer.Exit(1)
         return
     print_line(f"{'Would be let in' if dry_run else 'Let in'}: {retried.accepted:,}")
     for still, number in retried.still_refused.most_common():
         print_line(f"Still refused, {still}: {number:,}")
+    if retried.failed:
+        print_line(f"Valid, but not moved (run this again): {len(retried.failed):,}")
+    if retried.unreadable:
+        print_line(f"Objects that hold no message (left alone): {len(retried.unreadable):,}")
     if retried.first is not None and retried.last is not None and not dry_run:
         longest = timedelta(hours=max(loaded.output("feature_lengths_hours")))
         start, end = reach(retried.first, retried.last, longest, now=datetime.now(UTC))
         command = f"mlops backfill --stack {stack} --start {start:%Y-%m-%dT%HZ} --end {end:%Y-%m-%dT%HZ}"
         print_line(f"To have their features computed now: {command}")
+    if retried.failed:
+        raise typer.Exit(1)
 
 
 @app.command("redrive")
@@ -183,16 +195,15 @@ def _chosen(date: str | None, days: int) -> "list[date]":
         raise OptionError(f"{date!r} is not a day.", "Write --date 2026-01-31, say.") from None
 
 
-def _matching(
-    loaded: "Stack", reason: str | None, days: "list[date]", *, newest_first: bool = False
-) -> "Iterator[Refused]":
+def _wanted(reason: str | None, machine: str | None) -> "Callable[[QuarantineRecord], bool]":
+    """Whether a refused message has this reason and came on a topic of this machine; None: any."""
     from mlops_core.errors import QuarantineReason
     from ops.errors import OptionError
-    from ops.quarantined import Quarantine
 
     if reason is not None and reason not in set(QuarantineReason):
         raise OptionError(f"{reason!r} is no reason of a refusal.", f"The reasons are: {', '.join(QuarantineReason)}")
-    quarantine = Quarantine(loaded.lake)
-    keys = quarantine.keys(days)
-    records = quarantine.records(keys[::-1] if newest_first else keys)
-    return (one for one in records if reason is None or one.record.reason == reason)
+
+    def wanted(record: "QuarantineRecord") -> bool:
+        return reason in {None, record.reason} and (machine is None or f"/{machine}/" in record.topic)
+
+    return wanted

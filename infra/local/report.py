@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from html import escape
+from html import escape as escaped
 
 import polars as pl
 
 from infra.local.charts import Band, line_chart, side_by_side
 from infra.local.summary import MachineLine, Summary
 from mlops_core.severity import DEFAULT_BOUNDARIES
+from mlops_core.text import printable
 
 _BANDS = (
     Band("A", 0.0, DEFAULT_BOUNDARIES.b_begins, "#2e7d32"),
@@ -46,7 +47,7 @@ def report(summary: Summary, features: pl.DataFrame, failures: pl.DataFrame) -> 
     cards = "".join(f'<div class="card"><b>{value:,}</b><span>{name}</span></div>' for name, value in figures.items())
     charts = "".join(_machine_chart(line, features, failures) for line in summary.machines)
     stages = [(name, f"{seconds:.1f}") for name, seconds in summary.stages.items()]
-    outputs = [(name, f"<code>{escape(_shown(value))}</code>") for name, value in sorted(summary.outputs.items())]
+    outputs = [(name, f"<code>{_text(_shown(value))}</code>") for name, value in sorted(summary.outputs.items())]
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Predictive maintenance on a laptop</title><style>{_STYLE}</style></head><body>
@@ -69,23 +70,23 @@ was found again: {summary.published:,} = {summary.lake_distinct:,} kept + {summa
 def _machine_chart(line: MachineLine, features: pl.DataFrame, failures: pl.DataFrame) -> str:
     rows = features.filter(pl.col("machine_id") == line.machine_id).sort("window_end")
     if rows.height < 2:
-        return f"<p>{escape(line.machine_id)}: no features yet.</p>"
+        return f"<p>{_text(line.machine_id)}: no features yet.</p>"
     marks = failures.filter(pl.col("machine_id") == line.machine_id)["event_timestamp"].to_list()
     reach = DEFAULT_BOUNDARIES.d_begins
     charts = (
         line_chart(rows, "vibration_rms_1h", unit="mm/s", reach=reach, marks=marks, bands=_BANDS),
         line_chart(rows, "temperature_mean_1h", unit="°C", reach=100.0, marks=marks),
     )
-    return f"<figure><figcaption>{escape(line.machine_id)}</figcaption>{side_by_side(charts)}</figure>"
+    return f"<figure><figcaption>{_text(line.machine_id)}</figcaption>{side_by_side(charts)}</figure>"
 
 
 def _machines(lines: Iterable[MachineLine]) -> str:
     head = ("machine", "status", "zone", "vibration mm/s", "temperature °C", "features until", "last reading")
     rows = [
         (
-            escape(line.machine_id),
-            line.status or "-",
-            line.zone or "-",
+            _text(line.machine_id),
+            _text(line.status or "-"),
+            _text(line.zone or "-"),
             _number(line.vibration),
             _number(line.temperature),
             _moment(line.features_until),
@@ -102,22 +103,22 @@ def _predictions(summary: Summary) -> str:
     head = ("machine", "fails in 24 h", "hours left, 10 %", "50 %", "90 %", "health", "why")
     rows = [
         (
-            escape(told["machine_id"]),
+            _text(told["machine_id"]),
             f"{told['failure_probability']:.1%}",
             *(f"{told['rul_hours'][name]:.0f}" for name in ("p10", "p50", "p90")),
             f"{told['health_index']:.2f}",
-            "<br>".join(escape(reason["text"]) for reason in told["reasons"]) or "nothing unusual",
+            "<br>".join(_text(reason["text"]) for reason in told["reasons"]) or "nothing unusual",
         )
         for told in summary.predictions
         if told["failure_probability"] is not None
     ]
     model = summary.model or {}
-    lead = f"Model {escape(model['version'])}. {escape(model['reason'])}"
+    lead = f"Model {_text(model['version'])}. {_text(model['reason'])}"
     return f'<h2>Predictions</h2><p class="lead">{lead}</p>{_table(head, rows, numeric=False)}'
 
 
 def _counts(counts: Mapping[str, int]) -> list[tuple[str, str]]:
-    return [(reason, f"{count:,}") for reason, count in sorted(counts.items())]
+    return [(_text(reason), f"{count:,}") for reason, count in sorted(counts.items())]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: bool = True) -> str:
@@ -132,6 +133,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: bool 
         for tag, row in [("th", head), *(("td", row) for row in rows)]
     ]
     return f"<table>{''.join(lines)}</table>"
+
+
+def _text(text: str) -> str:
+    """Text as HTML that shows exactly its characters: no markup, and nothing that changes the direction of reading."""
+    return escaped(printable(text))
 
 
 def _shown(value: object) -> str:

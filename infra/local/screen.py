@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from mlops_core.text import printable
+
 
 @dataclass
 class Stage:
@@ -44,7 +46,7 @@ class Screen:
     def failure(self, message: str, log: Path, warnings: Sequence[str]) -> None:
         """Show why the stage under way failed, where to look, and what was last said there."""
         self.console.print(f"[red]✘ {escape(self.failed or 'The run')} failed[/]")
-        self.console.print(message, markup=False, soft_wrap=True)
+        self.console.print(printable(message, keep="\n"), markup=False, soft_wrap=True)
         self.console.print(f"The emulator and the functions log to {log}", markup=False, soft_wrap=True)
         for warning in warnings:
-            self.console.print(f"  {warning[:400]}", markup=False, soft_wrap=True)
+            self.console.print(f"  {printable(warning[:400])}", markup=False, soft_wrap=True)

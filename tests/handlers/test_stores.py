@@ -6,7 +6,8 @@ from botocore.stub import Stubber
 
 from handlers.stores import clients
 from handlers.stores.lake import DataLake, ObjectMovedError
-from handlers.stores.numbers import LARGEST, number
+from handlers.stores.numbers import number
+from mlops_core.telemetry import LARGEST_EVENT_VALUE
 from tests.handlers.aws_in_process import BUCKET
 
 KEY = "raw/date=2026-11-21/hour=10/shard=00/aa.jsonl.gz"
@@ -108,7 +109,7 @@ def test_clients_are_made_once_and_give_up_in_time(aws):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.1, "0.1"), (7, "7"), (-1e-130, "-1e-130"), (9e-131, "0"), (-5e-324, "0"), (LARGEST, "9.9e+125")],
+    [(0.1, "0.1"), (7, "7"), (-1e-130, "-1e-130"), (9e-131, "0"), (-5e-324, "0"), (LARGEST_EVENT_VALUE, "9.9e+125")],
 )
 def test_numbers_are_written_exactly_where_the_table_can_hold_them(value, text):
     assert number(value) == text

@@ -4,9 +4,10 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,18 @@ from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode
 from mlops_core.storage.quarantine import QuarantineRecord
 from mlops_core.telemetry import failure_message, reading_message
 from ops.dead_letters import envelope_of
-from ops.quarantined import AT_ONCE, Quarantine, Release, Retried, SecondChance, release_of, retry
+from ops.quarantined import (
+    AT_ONCE,
+    Failed,
+    Quarantine,
+    Refused,
+    Release,
+    Retried,
+    SecondChance,
+    Unreadable,
+    release_of,
+    retry,
+)
 from tests.ops.conftest import Deployed, envelope
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -147,6 +159,77 @@ def test_only_the_chosen_reason_is_judged(deployed: Deployed) -> None:
     assert (report["accepted"], report["still_refused"]) == (1, {})
 
 
+def test_an_event_that_its_function_would_refuse_is_refused_again_and_blocks_no_other(deployed: Deployed) -> None:
+    """No table holds 1e200: judged by other rules than the label function's, it kept the good event from moving."""
+    body = failure_message("A", NOW, "X", 1.0, 0.5)
+    huge = deployed.refuse(
+        record(body.payload.replace(b'"measured_value":1.0', b'"measured_value":1e200'), topic=body.topic)
+    )
+    good = failure_message("B", NOW, "BEARING", 12.0, 11.2)
+    deployed.refuse(record(good.payload, QuarantineReason.TOO_LATE, topic=good.topic, message_id="2"))
+    report = deployed.json("quarantine", "replay")
+    assert (report["accepted"], report["still_refused"], report["failed"]) == (1, {"OUT_OF_RANGE": 1}, [])
+    assert quarantined(deployed) == [huge]
+    events = decode_failures(deployed.stack.lake.read_all(deployed.stack.lake.versions(EVENTS_PREFIX)))
+    assert events["machine_id"].to_list() == ["B"]
+
+
+@pytest.mark.parametrize("broken", ["update_item", "delete_object"])
+def test_a_message_that_cannot_be_moved_stays_alone_and_is_named(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    keys: dict[str, str] = {}
+    for machine in ("A", "B", "C"):
+        message = failure_message(machine, NOW, "BEARING", 12.0, 11.2)
+        keys[machine] = deployed.refuse(record(message.payload, topic=message.topic))
+    stack = deployed.stack
+    client = stack.dynamodb if broken == "update_item" else stack.s3
+    real = getattr(client, broken)
+
+    def sometimes(**request: object) -> object:
+        if keys["B"] in str(request) or "'S': 'B'" in str(request):
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": "no"}}, broken)
+        return real(**request)
+
+    monkeypatch.setattr(client, broken, sometimes)
+    retried = retry(refused_in(deployed), SecondChance("industrial/machine", timedelta(hours=48)), release_of(stack))
+    assert (retried.accepted, [failed.key for failed in retried.failed]) == (2, [keys["B"]])
+    assert quarantined(deployed) == [keys["B"]]
+
+
+def test_a_damaged_object_hides_no_refused_message(deployed: Deployed) -> None:
+    deployed.refuse(record())
+    damaged = f"{QUARANTINE_PREFIX}date={NOW:%Y-%m-%d}/zzz.json.gz"
+    deployed.stack.s3.put_object(Bucket="lake", Key=damaged, Body=b"")
+    assert deployed.json("quarantine", "list", "--days", "1")["quarantined"] == {
+        f"{NOW:%Y-%m-%d}": {"BAD_JSON": 1, "UNREADABLE": 1}
+    }
+    assert len(deployed.json("quarantine", "show", "--count", "9")["examples"]) == 1
+    report = deployed.json("quarantine", "replay")
+    assert report["still_refused"] == {"BAD_JSON": 1}
+    assert [one["key"] for one in report["unreadable"]] == [damaged]
+    assert damaged in deployed.run("quarantine", "replay").stderr
+    assert deployed.run("status").exit_code == 0
+
+
+def test_the_newest_refused_message_is_the_one_received_last(deployed: Deployed) -> None:
+    midday = datetime.combine(NOW.date(), time(12), UTC)
+    for minute in (3, 59, 17, 41):
+        deployed.refuse(record(received_at=midday + timedelta(minutes=minute), message_id=str(minute)))
+    deployed.refuse(record(received_at=midday - timedelta(days=1), message_id="yesterday"))
+    shown = deployed.json("quarantine", "show", "--count", "9")["examples"]
+    assert [example["message_id"] for example in shown] == ["59", "41", "17", "3", "yesterday"]
+
+
+def test_the_messages_of_one_machine_can_be_chosen(deployed: Deployed) -> None:
+    deployed.refuse(late(1))
+    message = reading_message("AB", "temperature", LATE, 20.0)
+    other = deployed.refuse(record(message.payload, QuarantineReason.TOO_LATE, topic=message.topic))
+    assert deployed.json("quarantine", "show", "--machine", "AB", "--count", "9")["examples"][0]["key"] == other
+    assert deployed.json("quarantine", "replay", "--accept-late", "--machine", "A")["accepted"] == 1
+    assert quarantined(deployed) == [other]
+
+
 class StopError(Exception):
     """The process ends here."""
 
@@ -210,13 +293,14 @@ def test_stopped_anywhere_and_started_again_each_message_is_in_the_lake_once_and
     assert decode_failures(stack.lake.read_all(stack.lake.versions(EVENTS_PREFIX))).unique().height == 1
 
 
-def refused_in(deployed: Deployed) -> list[tuple[str, QuarantineRecord]]:
+def refused_in(deployed: Deployed) -> list[Refused | Unreadable]:
     quarantine = Quarantine(deployed.stack.lake)
     return list(quarantine.records(quarantine.keys([NOW.date()])))
 
 
 def rows_of(deployed: Deployed, key: str, chance: SecondChance) -> list[tuple[object, ...]]:
     (refused,) = Quarantine(deployed.stack.lake).records([key])
+    assert isinstance(refused, Refused)
     judged = chance.judge(refused.record)
     value = getattr(judged, "value", None)
     return (
@@ -230,13 +314,14 @@ def test_more_messages_than_are_taken_at_once_are_all_released() -> None:
     released: list[int] = []
 
     class Counted:
-        def release(self, accepted: list[object]) -> None:
+        def release(self, accepted: list[object]) -> list[Failed]:
             released.append(len(accepted))
+            return []
 
     chance = SecondChance("industrial/machine", timedelta(hours=48), accept_late=True)
-    retried = retry(((str(number), late(number)) for number in range(AT_ONCE + 1)), chance, Counted())
+    retried = retry((Refused(str(number), late(number)) for number in range(AT_ONCE + 1)), chance, Counted())
     assert released == [AT_ONCE, 1]
-    assert retried == Retried(AT_ONCE + 1, Counter(), LATE, LATE + timedelta(minutes=AT_ONCE))
+    assert retried == Retried(AT_ONCE + 1, first=LATE, last=LATE + timedelta(minutes=AT_ONCE))
 
 
 def test_dead_letters_go_back_to_the_queue_that_they_were_meant_for(deployed: Deployed) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mlops_core.errors import InvalidArgumentError, UnknownChannelError
 from mlops_core.machines import CHANNELS, MACHINE_ID_PATTERN, Channel, channel_registry
 from mlops_core.telemetry import (
+    LARGEST_EVENT_VALUE,
     MAXIMUM_PAYLOAD_BYTES,
     FailureEvent,
     MessageRejectedError,
@@ -127,6 +128,26 @@ def test_quotes_and_nested_names_are_not_mistaken_for_names_that_occur_twice():
 @pytest.mark.parametrize("body", [b"null", b"[]", b"[{}]", b"61.5", b'"text"', b"true"])
 def test_json_that_is_no_object_is_of_the_wrong_type(body):
     assert rejected(body) == QuarantineReason.BAD_TYPE
+
+
+@pytest.mark.parametrize("code", ["", " ", "A\nB", "\x1b[2J", "\u202eX", "\x9b31m", "A" * 101])
+def test_an_event_code_is_one_line_of_printable_characters(code):
+    assert rejected(payload(FAILURE, event_code=code), FAILURE_TOPIC) == QuarantineReason.BAD_TYPE
+    with pytest.raises(InvalidArgumentError):
+        failure_message("PUMP-A01", NOON, code, 1.0, 0.5)
+
+
+@pytest.mark.parametrize("code", ["[/x]", "Überlast 3.2", "A" * 100])
+def test_an_event_code_may_be_any_line_of_text(code):
+    assert parse_message(FAILURE_TOPIC, payload(FAILURE, event_code=code), NOON).event_code == code
+
+
+@pytest.mark.parametrize("field", ["measured_value", "threshold"])
+def test_an_event_whose_value_fits_no_table_is_out_of_range(field):
+    body = payload(FAILURE, **{field: -1e126})
+    assert rejected(body, FAILURE_TOPIC) == QuarantineReason.OUT_OF_RANGE
+    with pytest.raises(InvalidArgumentError):
+        failure_message("PUMP-A01", NOON, "X", **({"measured_value": 1.0, "threshold": 0.5} | {field: -1e126}))
 
 
 @pytest.mark.parametrize(
@@ -259,8 +280,8 @@ def test_the_range_includes_its_ends(value):
     assert parse_message(TOPIC, payload(temperature_celsius=value), NOON).value == float(value)
 
 
-def test_a_failures_numbers_have_no_range_of_a_channel_but_fit_a_double():
-    assert parse_message(FAILURE_TOPIC, payload(FAILURE, measured_value=1e308), NOON).measured_value == 1e308
+def test_a_failures_numbers_have_no_range_of_a_channel_but_fit_the_table_of_labels():
+    assert parse_message(FAILURE_TOPIC, payload(FAILURE, measured_value=9.9e125), NOON).measured_value == 9.9e125
     assert rejected(payload(FAILURE, threshold=10**400), FAILURE_TOPIC) == QuarantineReason.OUT_OF_RANGE
 
 
@@ -426,8 +447,8 @@ def test_what_is_built_as_a_reading_is_parsed_as_that_reading(channel, machine_i
 @given(
     machine_id=MACHINE_IDS,
     time=TIMES,
-    event_code=st.text(),
-    numbers=st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2),
+    event_code=st.text(min_size=1, max_size=100).filter(lambda code: code.isprintable() and not code.isspace()),
+    numbers=st.tuples(*[st.floats(-LARGEST_EVENT_VALUE, LARGEST_EVENT_VALUE)] * 2),
 )
 def test_what_is_built_as_a_failure_is_parsed_as_that_failure(machine_id, time, event_code, numbers):
     message = failure_message(machine_id, time, event_code, *numbers, **REPLAY)
