@@ -31,7 +31,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "Operating conditions": "learn_normaliser ConditionNormaliser",
     "Vibration": "waveform_features readings_from_waveforms BURSTS WAVEFORM_FEATURES BearingGeometry DefectFrequencies "
     "evaluation_zone evaluation_zone_expression EvaluationZone ZoneBoundaries ZONE_BOUNDARIES",
-    "Labels": "label_features LABELS split_by_time TimeSplit",
+    "Labels": "label_features LABELS ReturnsAssumedWarning split_by_time TimeSplit",
     "Training and prediction": "train TrainingSettings TreeSettings predict predict_one Prediction Reason ModelBundle "
     "load_bundle",
     "Judging models": "evaluate Evaluation compare_models Verdict",

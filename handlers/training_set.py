@@ -3,6 +3,7 @@
 One object holds both parts and is written once, so that a step that is tried again trains and judges on the same rows.
 """
 
+import warnings
 from datetime import datetime
 from functools import cache
 from io import BytesIO
@@ -49,13 +50,16 @@ def rows_key(execution: str) -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
     """Write the training set of an execution; returns its size and how it was parted. Raises UntrainableError."""
     request = TrainingSetEvent.model_validate(event)
-    labelled = label_features(
-        _features(since=request.started_at - _settings().training_history, until=request.started_at),
-        pl.DataFrame(_history().load_all(), schema=FAILURES),
-        horizon=_settings().prediction_horizon,
-        maintenance=pl.DataFrame(_history().load_repairs(), schema=MAINTENANCE),
-        known_until=request.started_at,
-    )
+    with warnings.catch_warnings(record=True) as assumptions:
+        labelled = label_features(
+            _features(since=request.started_at - _settings().training_history, until=request.started_at),
+            pl.DataFrame(_history().load_all(), schema=FAILURES),
+            horizon=_settings().prediction_horizon,
+            maintenance=pl.DataFrame(_history().load_repairs(), schema=MAINTENANCE),
+            known_until=request.started_at,
+        )
+    for assumption in assumptions:
+        logger.warning(str(assumption.message))
     parts = split_training_set(labelled, horizon=_settings().prediction_horizon)
     rows = pl.concat(
         [

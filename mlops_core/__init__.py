@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from mlops_core.simulator import SimulatedHistory, simulate_fleet
     from mlops_core.telemetry import FailureEvent, Message, Reading, failure_message, parse_message, reading_message
     from mlops_core.training import TrainingSettings, train
+    from mlops_core.unrecorded_returns import ReturnsAssumedWarning
     from mlops_core.waveforms import BURSTS, WAVEFORM_FEATURES, readings_from_waveforms, waveform_features
     from mlops_core.windowing.bearings import BearingGeometry, DefectFrequencies
     from mlops_core.windowing.derived_features import add_age, add_drift, add_evaluation_zones, machine_baselines
@@ -110,6 +111,7 @@ _MODULES = {
     "simulator": "SimulatedHistory simulate_fleet",
     "telemetry": "FailureEvent Message Reading failure_message parse_message reading_message",
     "training": "TrainingSettings train",
+    "unrecorded_returns": "ReturnsAssumedWarning",
     "waveforms": "BURSTS WAVEFORM_FEATURES readings_from_waveforms waveform_features",
     "windowing.window_statistics": "StatisticError",
     "windows": "DurationError NaiveTimeError WindowError",
@@ -170,6 +172,7 @@ __all__ = [
     "QuarantineReason",
     "Reading",
     "Reason",
+    "ReturnsAssumedWarning",
     "Sample",
     "SchemaError",
     "SensorFaults",

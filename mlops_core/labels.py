@@ -10,6 +10,8 @@ failure exactly at `window_end` is therefore still ahead of that row: it has `ru
 and including the moment of return, belong to no run and are left out.
 """
 
+import warnings
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +21,7 @@ import polars as pl
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
 from mlops_core.schema import TIMESTAMP, normalise_failures
+from mlops_core.unrecorded_returns import Returns, ReturnsAssumedWarning, assumed_returns
 from mlops_core.windows import parse_duration
 
 __all__ = ["LABELS", "MAINTENANCE", "label_features"]
@@ -56,6 +59,8 @@ class _Outage:
     stopped_at: datetime
     returned_at: datetime | None
     failed: bool
+    is_assumed: bool = False
+    """No record gives `returned_at`: it is assumed, or None."""
 
 
 def label_features(
@@ -63,6 +68,7 @@ def label_features(
     failures: pl.DataFrame,
     *,
     horizon: timedelta | str = "24h",
+    returns: Returns = "after_gap",
     maintenance: pl.DataFrame | None = None,
     known_until: datetime | None = None,
 ) -> pl.DataFrame:
@@ -70,9 +76,12 @@ def label_features(
 
     Args:
         features: one row per `machine_id` and `window_end` (a timestamp in UTC); other columns pass through.
-        failures: frame `FAILURES`; a second failure before the return to service belongs to the same outage. Where
-            `returned_to_service_at` is null the machine stays out of service until a later record says otherwise.
+        failures: frame `FAILURES`; a second failure before the return to service belongs to the same outage. Machine
+            and moment are enough.
         horizon: how far ahead `fails_within_horizon` looks.
+        returns: what to assume where neither `returned_to_service_at` nor `maintenance` says when a machine ran again:
+            "after_gap", when its readings go on after a gap; "at_once"; a duration such as "8h" after the failure; or
+            "recorded", nothing: the machine stays out of service until a later record says otherwise.
         maintenance: frame `MAINTENANCE`, the repairs and replacements that telemetry does not announce. One before a
             failure ends the run unfailed; one after a failure gives the return to service that its record lacks.
         known_until: the labels are those that were known at this moment: later rows are left out and later events
@@ -85,31 +94,69 @@ def label_features(
         `fails_within_horizon` (`rul_hours <= horizon`; null where observation ended before the answer was known),
         `is_censored` (whether the run's failure was not observed).
 
+    Warns:
+        ReturnsAssumedWarning: rows were kept or dropped because returns are not recorded; it counts them.
+
     Raises:
         MissingColumnError, ColumnTypeError, ColumnValueError: a frame that does not fit.
         InvalidArgumentError: `features` is labelled already, or `known_until` has no time zone.
-        DurationError: the horizon cannot be read or is not positive.
+        DurationError: the horizon cannot be read or is not positive, or `returns` is neither a choice nor a duration.
 
     """
     ahead = parse_duration(horizon)
     if known_until is not None and known_until.tzinfo is None:
         raise InvalidArgumentError("known_until", known_until, "has no time zone", "Give an aware time in UTC")
     rows = _rows(features, known_until)
-    outages = _outage_frame(_merged(_outages(normalise_failures(failures), maintenance, known_until)))
-    previous = outages.select("machine_id", "stopped_at", "returned_at", "number")
+    stops = _outages(normalise_failures(failures), maintenance, known_until)
+    outages = _outage_frame(_merged(_with_assumed_returns(stops, rows, returns)))
+    after_stops = _after_stops(rows, outages)
+    _warn_of_assumptions(after_stops, _after_stops(rows, _outage_frame(_merged(stops))))
     upcoming = outages.select("machine_id", ends_at="stopped_at", ends_in_failure="failed")
-    in_runs = (
-        rows.join_asof(
-            previous, left_on="window_end", right_on="stopped_at", by="machine_id", strategy="backward",
-            allow_exact_matches=False, check_sortedness=False,
-        )
-        .filter(pl.col("stopped_at").is_null() | (pl.col("window_end") > pl.col("returned_at")))
-        .join_asof(
-            upcoming, left_on="window_end", right_on="ends_at", by="machine_id", strategy="forward",
-            check_sortedness=False,
-        )
-    )  # fmt: skip
+    in_runs = after_stops.filter("in_run").join_asof(
+        upcoming, left_on="window_end", right_on="ends_at", by="machine_id", strategy="forward", check_sortedness=False
+    )
     return _labelled(in_runs, ahead).select(*features.columns, *LABELS)
+
+
+def _after_stops(rows: pl.DataFrame, outages: pl.DataFrame) -> pl.DataFrame:
+    """Add to each row its machine's last stop before it (null: none), and `in_run`, whether it was back by then."""
+    previous = outages.select("machine_id", "stopped_at", "returned_at", "is_assumed", "number")
+    return rows.join_asof(
+        previous, left_on="window_end", right_on="stopped_at", by="machine_id", strategy="backward",
+        allow_exact_matches=False, check_sortedness=False,
+    ).with_columns(
+        in_run=pl.col("stopped_at").is_null() | (pl.col("window_end") > pl.col("returned_at")).fill_null(value=False)
+    )  # fmt: skip
+
+
+def _with_assumed_returns(stops: list[_Outage], rows: pl.DataFrame, returns: Returns) -> list[_Outage]:
+    unknown: defaultdict[str, list[datetime]] = defaultdict(list)
+    for stop in stops:
+        if stop.returned_at is None:
+            unknown[stop.machine_id].append(stop.stopped_at)
+    assumed = assumed_returns(unknown, rows, returns)
+    return [
+        replace(stop, returned_at=assumed.get((stop.machine_id, stop.stopped_at))) if stop.returned_at is None else stop
+        for stop in stops
+    ]
+
+
+def _warn_of_assumptions(rows: pl.DataFrame, as_recorded: pl.DataFrame) -> None:
+    """Count what follows failures of unknown return; `as_recorded` are the same rows with nothing assumed."""
+    unsure = rows.filter(pl.col("is_assumed"))
+    stops = unsure.select("machine_id", "stopped_at", "returned_at").unique()
+    kept = int(rows["in_run"].sum()) - int(as_recorded["in_run"].sum())
+    dropped = int((~unsure["in_run"]).sum())
+    if kept or dropped:
+        warnings.warn(
+            ReturnsAssumedWarning(
+                failures=stops.height,
+                assumed=stops.height - stops["returned_at"].null_count(),
+                rows_kept=kept,
+                rows_dropped=dropped,
+            ),
+            stacklevel=3,
+        )
 
 
 def _rows(features: pl.DataFrame, known_until: datetime | None) -> pl.DataFrame:
@@ -147,7 +194,7 @@ def _labelled(in_runs: pl.DataFrame, horizon: timedelta) -> pl.DataFrame:
 
 def _outages(failures: pl.DataFrame, maintenance: pl.DataFrame | None, known_until: datetime | None) -> list[_Outage]:
     stops = [
-        _Outage(machine_id, stopped_at, returned_at, failed=True)
+        _Outage(machine_id, stopped_at, returned_at, failed=True, is_assumed=returned_at is None)
         for machine_id, stopped_at, returned_at in failures.select(
             "machine_id", "event_timestamp", "returned_to_service_at"
         ).iter_rows()
@@ -160,7 +207,9 @@ def _outages(failures: pl.DataFrame, maintenance: pl.DataFrame | None, known_unt
     if known_until is None:
         return stops
     return [
-        replace(stop, returned_at=stop.returned_at if stop.returned_at and stop.returned_at <= known_until else None)
+        stop
+        if stop.returned_at and stop.returned_at <= known_until
+        else replace(stop, returned_at=None, is_assumed=True)
         for stop in stops
         if stop.stopped_at <= known_until
     ]
@@ -193,9 +242,16 @@ def _merged(stops: Iterable[_Outage]) -> list[_Outage]:
         current = outages[-1] if outages else None
         if current is None or current.machine_id != stop.machine_id or _is_back(current, stop.stopped_at):
             outages.append(stop)
-        elif stop.returned_at is not None and (current.returned_at is None or stop.returned_at > current.returned_at):
-            outages[-1] = replace(current, returned_at=stop.returned_at)
+        elif stop.returned_at is not None and _says_more(stop, current):
+            outages[-1] = replace(current, returned_at=stop.returned_at, is_assumed=stop.is_assumed)
     return outages
+
+
+def _says_more(stop: _Outage, current: _Outage) -> bool:
+    """Whether a further record tells the return better: a recorded one beats an assumed one, else the later counts."""
+    if current.returned_at is None or stop.is_assumed != current.is_assumed:
+        return current.is_assumed
+    return stop.returned_at is not None and stop.returned_at > current.returned_at
 
 
 def _is_back(outage: _Outage, at: datetime) -> bool:
@@ -203,8 +259,14 @@ def _is_back(outage: _Outage, at: datetime) -> bool:
 
 
 def _outage_frame(outages: list[_Outage]) -> pl.DataFrame:
-    schema = {"machine_id": pl.String, "stopped_at": TIMESTAMP, "returned_at": TIMESTAMP, "failed": pl.Boolean}
-    rows = [(o.machine_id, o.stopped_at, o.returned_at, o.failed) for o in outages]
+    schema = {
+        "machine_id": pl.String,
+        "stopped_at": TIMESTAMP,
+        "returned_at": TIMESTAMP,
+        "failed": pl.Boolean,
+        "is_assumed": pl.Boolean,
+    }
+    rows = [(o.machine_id, o.stopped_at, o.returned_at, o.failed, o.is_assumed) for o in outages]
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("machine_id")
     )

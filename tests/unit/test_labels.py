@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
 from mlops_core.labels import LABELS, MAINTENANCE, label_features
 from mlops_core.schema import FAILURES, TIMESTAMP
+from mlops_core.unrecorded_returns import ReturnsAssumedWarning
 from mlops_core.windows import DurationError
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+# What is warned of has a class of tests of its own; here it is not what the claim is about.
+RETURNS_UNKNOWN = pytest.mark.filterwarnings("ignore:.*do not say when the machine returned")
 
 
 def at(hours: float) -> datetime:
@@ -80,6 +84,7 @@ class TestOneFailure:
         assert {name: self.labelled.schema[name] for name in LABELS} == dict(LABELS)
 
 
+@RETURNS_UNKNOWN
 def test_a_failure_exactly_at_window_end_is_still_ahead_of_that_row():
     labelled = label_features(feature_rows([4, 5, 6]), failure_log((5, None)), horizon="1h")
     assert hours_kept(labelled) == [4, 5]
@@ -100,7 +105,61 @@ def test_a_censored_row_is_negative_only_where_the_machine_was_seen_to_run_beyon
 
 
 def test_a_machine_that_never_returned_has_no_rows_after_its_failure():
-    assert hours_kept(label_features(feature_rows(range(1, 9)), failure_log((3.5, None)))) == [1, 2, 3]
+    with pytest.warns(ReturnsAssumedWarning, match="5 rows are dropped"):
+        assert hours_kept(label_features(feature_rows(range(1, 9)), failure_log((3.5, None)))) == [1, 2, 3]
+
+
+class TestFailuresWithoutReturn:
+    # hours      1 2 3 4x5 -gap- 9 10 11x12 -gap- 15 16
+    rows = feature_rows([1, 2, 3, 4, 5, 9, 10, 11, 12, 15, 16])
+    failures = failure_log((4.5, None), (11.5, None))
+
+    def label(self, returns, rows=rows):
+        with pytest.warns(ReturnsAssumedWarning) as warned:
+            labelled = label_features(rows, self.failures, horizon="1h", returns=returns)
+        (one,) = warned
+        counted = one.message
+        assert one.filename == __file__
+        return labelled, (counted.failures, counted.assumed, counted.rows_kept, counted.rows_dropped)
+
+    def test_by_default_a_machine_is_back_where_its_readings_go_on_after_a_gap(self):
+        labelled, counts = self.label("after_gap")
+        assert hours_kept(labelled) == [1, 2, 3, 4, 9, 10, 11, 15, 16]
+        assert labelled["run_id"].unique().sort().to_list() == ["PUMP-1#0", "PUMP-1#1", "PUMP-1#2"]
+        assert counts == (2, 2, 5, 2)
+        with pytest.warns(ReturnsAssumedWarning):
+            assert label_features(self.rows, self.failures, horizon="1h").equals(labelled)
+
+    def test_a_window_without_readings_is_a_gap_though_it_has_a_row(self):
+        heard = {1, 2, 3, 4, 5, 9, 10, 11, 12, 15, 16}
+        rows = feature_rows(range(1, 17)).with_columns(
+            v_count_1h=pl.Series([int(hour in heard) for hour in range(1, 17)]), v_count_6h=pl.lit(6)
+        )
+        labelled, counts = self.label("after_gap", rows)
+        assert hours_kept(labelled) == [1, 2, 3, 4, 9, 10, 11, 15, 16]
+        assert counts == (2, 2, 5, 7)
+
+    def test_the_caller_may_assume_a_duration_or_that_it_took_no_time(self):
+        labelled, counts = self.label("6h")
+        assert (hours_kept(labelled), counts) == ([1, 2, 3, 4, 11], (2, 2, 1, 6))
+        labelled, counts = self.label("at_once")
+        assert (hours_kept(labelled), counts) == (self.rows["load"].to_list(), (2, 2, 7, 0))
+        assert self.label(timedelta(0))[0].equals(labelled)
+
+    def test_where_nothing_is_assumed_it_is_said_what_is_dropped(self):
+        labelled, counts = self.label("recorded")
+        assert (hours_kept(labelled), counts) == ([1, 2, 3, 4], (1, 0, 0, 7))
+
+    def test_a_recorded_return_beats_an_assumed_one(self):
+        labelled = label_features(self.rows, failure_log((4.5, None)), maintenance=work((4.8, None, True)))
+        assert hours_kept(labelled) == self.rows["load"].to_list()
+
+    def test_a_failure_that_no_row_follows_is_nothing_to_warn_of(self):
+        label_features(feature_rows([1, 2, 3]), failure_log((3, None)))
+
+    def test_what_is_neither_a_choice_nor_a_duration_is_refused(self):
+        with pytest.raises(DurationError):
+            label_features(self.rows, self.failures, returns="tomorrow")
 
 
 def test_several_runs_of_several_machines_are_numbered_for_each_machine():
@@ -129,6 +188,7 @@ def test_a_repair_record_gives_the_return_that_the_failure_record_lacks():
     assert labelled["rul_hours"].to_list()[:3] == [2.0, 1.0, 0.0]
 
 
+@RETURNS_UNKNOWN
 def test_a_repair_recorded_at_the_return_alone_ends_the_outage_and_begins_a_run():
     # failed at 3, back at 6, which only the repair says; fails again at 8
     log, returned = failure_log((3, None), (8, None)), work((6, None, True))
@@ -151,6 +211,7 @@ def test_a_replacement_before_failure_ends_the_run_censored():
     assert labelled.filter(pl.col("run_id") == "PUMP-1#1")["rul_hours"].to_list() == [3.0, 2.0, 1.0]
 
 
+@RETURNS_UNKNOWN
 def test_work_without_a_return_time_took_no_time_and_an_inspection_changes_nothing():
     rows, log = feature_rows(range(1, 9)), failure_log((7, None))
     replaced = label_features(rows, log, maintenance=work((4, None, True)))
@@ -167,6 +228,7 @@ def test_what_was_not_known_at_the_time_is_not_used():
     assert known["fails_within_horizon"].to_list() == [False, None, None, None]
 
 
+@RETURNS_UNKNOWN
 def test_a_return_that_was_not_known_at_the_time_leaves_the_machine_out_of_service():
     labelled = label_features(feature_rows(range(1, 9)), failure_log((3, 6)), known_until=at(5))
     assert hours_kept(labelled) == [1, 2, 3]
@@ -204,6 +266,7 @@ def test_arguments_and_records_that_cannot_be_are_refused():
         label_features(feature_rows([1]), failure_log(), maintenance=work().with_columns(renews=pl.lit("yes")))
 
 
+@RETURNS_UNKNOWN
 @given(
     stops=st.lists(st.integers(1, 60), min_size=1, max_size=4, unique=True),
     downtime=st.integers(0, 6),
