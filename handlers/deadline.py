@@ -17,3 +17,32 @@ class Deadline:
         self._slowest = max(self._slowest, self._left - left)
         self._left = left
         return left > 2 * self._slowest
+
+
+class Pace:
+    """How many units of work the next piece may hold, from the time that is left and what units took so far.
+
+    The first piece is one unit, begun whatever the time: what comes before it (listings, say) must never be a reason
+    to do nothing. Later pieces hold as many units as fit in half of the time that is left.
+    """
+
+    def __init__(self, context: LambdaContext) -> None:
+        self._context = context
+        self._began_at = 0
+        self._slowest = 0.0
+        self.pieces = 0
+
+    def room(self, most: int) -> int:
+        """Units that the next piece may hold, at most `most`; 0 where none fits. To be asked before each piece."""
+        self._began_at = self._context.get_remaining_time_in_millis()
+        if self.pieces == 0:
+            return 1
+        if self._slowest <= 0:
+            return most
+        return min(most, int(self._began_at / (2 * self._slowest)))
+
+    def ended(self, units: int) -> None:
+        """Take note that a piece of so many units is done."""
+        took = self._began_at - self._context.get_remaining_time_in_millis()
+        self._slowest = max(self._slowest, took / max(1, units))
+        self.pieces += 1

@@ -1,5 +1,9 @@
-"""One chunk of processing, done: buckets rebuilt from raw objects, feature rows from buckets, the online store."""
+"""One chunk of processing, done: buckets rebuilt from raw objects, feature rows from buckets.
 
+The online store is offered one row a machine, its newest, however many chunks a run has.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,7 +19,7 @@ from mlops_core.lake import MalformedLine, decode_readings
 from mlops_core.machines import CHANNELS
 from mlops_core.processing import Chunk, WindowRange
 from mlops_core.storage.checkpoint import Checkpoint
-from mlops_core.storage.lake_keys import Partition, buckets_key, features_key
+from mlops_core.storage.lake_keys import Partition, buckets_key, features_key, features_prefix
 
 logger = Logger(child=True)
 
@@ -42,22 +46,40 @@ class ChunkWorker:
         self._lake = lake
         self._online = online
         self._partitions = partitions
+        self._newest: pl.DataFrame | None = None
 
-    def do(self, chunk: Chunk, work: Work, *, now: datetime) -> None:
-        """Write everything that follows from a chunk, online rows last. An error leaves the rest for the next run."""
+    def do(self, chunk: Chunk, work: Work) -> None:
+        """Write what follows from a chunk to the lake. An error leaves the rest for the next run."""
         self._partitions.write(
             {buckets_key(*partition): self._buckets(keys, work) for partition, keys in chunk.rebuild.items()}
         )
-        newest: dict[str, FeatureRow] = {}
         for window_range in chunk.ranges:
             features = self._features(window_range, chunk.checkpoint)
             self._partitions.write(self._by_partition(features, window_range))
-            newest |= _newest(features)  # a shard's ranges come in the order of time, and a machine is in one shard
+            self._note_newest(features)
             work.feature_rows += features.height
             work.windows |= set(features["window_end"])
             work.machines |= set(features["machine_id"])
-        work.online_written += self._online.offer_all(newest.values(), updated_at=now)
         work.hours_changed += len(chunk.rebuild)
+
+    def recall(self, first: datetime, last: datetime) -> None:
+        """Take note of the stored rows of some hours, which an earlier run ended without offering."""
+        hour = first
+        while hour <= last:
+            stored = self._partitions.under(features_prefix(hour))
+            for features in self._partitions.read(stored, committed=()):
+                self._note_newest(features)
+            hour += timedelta(hours=1)
+
+    def offer(self, work: Work, *, now: datetime) -> None:
+        """Offer each machine's newest row, of those computed since the last offer, to the online store."""
+        if self._newest is not None:
+            work.online_written += self._online.offer_all(_rows(self._newest), updated_at=now)
+        self._newest = None
+
+    def _note_newest(self, features: pl.DataFrame) -> None:
+        both = features if self._newest is None else pl.concat([self._newest, features], how="diagonal")
+        self._newest = both.sort("window_end", "revision").unique("machine_id", keep="last", maintain_order=True)
 
     def _buckets(self, keys: tuple[str, ...], work: Work) -> pl.DataFrame:
         def left_out(line: MalformedLine) -> None:
@@ -94,12 +116,8 @@ class ChunkWorker:
         return {key: frame for key, frame in frames.items() if frame.height}
 
 
-def _newest(features: pl.DataFrame) -> dict[str, FeatureRow]:
-    newest = features.filter(pl.col("window_end") == pl.col("window_end").max().over("machine_id"))
-    names = [name for name in features.columns if name not in {"machine_id", "window_end", "revision"}]
-    return {
-        row["machine_id"]: FeatureRow(
-            row["machine_id"], row["window_end"], row["revision"], {name: row[name] for name in names}
-        )
-        for row in newest.iter_rows(named=True)
-    }
+def _rows(newest: pl.DataFrame) -> Iterator[FeatureRow]:
+    names = [name for name in newest.columns if name not in {"machine_id", "window_end", "revision"}]
+    for row in newest.iter_rows(named=True):
+        features = {name: row[name] for name in names}
+        yield FeatureRow(row["machine_id"], row["window_end"], row["revision"], features)

@@ -1,11 +1,14 @@
-"""One run of processing: it looks, does chunk after chunk while time allows, and looks again where it was overtaken."""
+"""One run of processing: it looks, does chunk after chunk while time allows, and looks again where it was overtaken.
+
+The first chunk is one hour of event time; those after it are as long as the time left allows, up to the rules' chunk.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
-from handlers.deadline import Deadline
+from handlers.deadline import Pace
 from handlers.feature_chunks import ChunkWorker, Work
 from handlers.settings import ProcessingSettings
 from handlers.stores import clients
@@ -14,6 +17,8 @@ from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.partitions import Partitions
 from mlops_core.processing import (
+    Checkpoint,
+    Chunk,
     Listing,
     ProcessingRules,
     closed_hour,
@@ -21,7 +26,8 @@ from mlops_core.processing import (
     first_listed_hour,
     next_chunk,
     partition_keys,
-    range_chunks,
+    range_checkpoint,
+    refuse_the_future,
 )
 from mlops_core.storage.lake_keys import RAW_PREFIX, Partition, hour_path
 
@@ -34,9 +40,11 @@ _ATTEMPTS = 3
 class Run:
     """One invocation: what it works on, what it has done, and how far it got."""
 
-    def __init__(self, chosen: ProcessingSettings, deadline: Deadline, now: datetime) -> None:
+    def __init__(self, chosen: ProcessingSettings, pace: Pace, now: datetime, *, chunks: int | None = None) -> None:
         self._settings = chosen
-        self._deadline = deadline
+        self._pace = pace
+        self._most_chunks = chunks
+        self._is_complete = False
         self._now = now
         self._closed_until = closed_hour(now.astimezone(UTC))
         self._rules = ProcessingRules(
@@ -50,6 +58,11 @@ class Run:
         self.work = Work()
         self.reached: datetime | None = None
         self.overtaken = 0
+
+    @property
+    def is_progress(self) -> bool:
+        """Whether anything was done."""
+        return self._pace.pieces > 0
 
     def until_not_overtaken(self, start: datetime | None, end: datetime | None) -> bool:
         """Process, and look again where another run was faster; returns whether all is done.
@@ -71,26 +84,50 @@ class Run:
         # late that comes.
         stored = file.load() or file.move(first_checkpoint(self._closed_until, self._rules), after=None)
         checkpoint = stored.checkpoint
-        due = [Partition.from_text(text).hour for text in checkpoint.due]
-        worker, listing = self._look(min([first_listed_hour(checkpoint, self._rules), *due]), self._closed_until)
-        while chunk := next_chunk(listing, checkpoint, self._rules, self._closed_until):
-            if not self._deadline.allows_another():
-                return False
-            worker.do(chunk, self.work, now=self._now)
-            stored, checkpoint = file.move(chunk.checkpoint, after=stored), chunk.checkpoint
-            self.reached = checkpoint.processed_until
+        refuse_the_future(checkpoint, self._now)
+        begins = [first_listed_hour(checkpoint, self._rules)]
+        begins += [Partition.from_text(text).hour for text in checkpoint.due]
+        unoffered = checkpoint.unoffered_from
+        worker, listing = self._look(min([*begins, unoffered or begins[0]]), self._closed_until)
+        if unoffered is not None:
+            worker.recall(unoffered, checkpoint.processed_until)
+        chunk = self._next(listing, checkpoint, self._closed_until)
+        while chunk:
+            worker.do(chunk, self.work)
+            checkpoint = chunk.checkpoint
+            chunk = self._next(listing, checkpoint, self._closed_until, done=chunk)
+            if chunk:
+                stored = file.move(checkpoint, after=stored)
+                self.reached = checkpoint.processed_until
+        worker.offer(self.work, now=self._now)
+        if checkpoint != stored.checkpoint or checkpoint.unoffered_from:
+            file.move(checkpoint.offered(version=stored.checkpoint.version + 1), after=stored)
         self.reached = checkpoint.processed_until
-        return True
+        return self._is_complete
 
     def _over(self, start: datetime, end: datetime) -> bool:
         start = max(start, self.reached or start)
         worker, listing = self._look(start - self._rules.lookback, end)
-        for chunk in range_chunks(listing, start, end, self._rules, self._closed_until):
-            if not self._deadline.allows_another():
-                return False
-            worker.do(chunk, self.work, now=self._now)
-            self.reached = chunk.checkpoint.processed_until
-        return True
+        checkpoint, ends = range_checkpoint(start, end, self._closed_until)
+        chunk = self._next(listing, checkpoint, ends)
+        while chunk:
+            worker.do(chunk, self.work)
+            checkpoint = chunk.checkpoint
+            chunk = self._next(listing, checkpoint, ends, done=chunk)
+        worker.offer(self.work, now=self._now)
+        self.reached = checkpoint.processed_until if checkpoint.version else self.reached
+        return self._is_complete
+
+    def _next(
+        self, listing: Listing, checkpoint: Checkpoint, until: datetime, *, done: Chunk | None = None
+    ) -> Chunk | None:
+        """Return the chunk to do now; None where no work remains (`_is_complete`), or no time for it."""
+        if done:
+            self._pace.ended(done.hours)
+        room = 0 if self._pace.pieces == self._most_chunks else self._pace.room(self._rules.chunk_hours)
+        chunk = next_chunk(listing, checkpoint, self._rules, until, hours=max(room, 1))
+        self._is_complete = chunk is None
+        return chunk if room else None
 
     def _look(self, first: datetime, last: datetime) -> tuple[ChunkWorker, Listing]:
         """See which outputs stand and, only then, which raw objects: so outputs never know more than this run does."""

@@ -1,34 +1,54 @@
 """Processing: raw readings become feature rows, offline as Parquet, then online, and then the checkpoint moves.
 
 A scheduled run goes on from the checkpoint, late readings included; a run for a range leaves the checkpoint alone. Work
-comes in chunks, each wholly done before the next, so a run that ends anywhere costs work and never a gap.
+comes in chunks, each wholly done before the next, so a run that ends anywhere costs work and never a gap. A scheduled
+run that ends before its work does has the function invoked again at once, a bounded number of times.
 """
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import AwareDatetime, BaseModel, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from handlers import settings
-from handlers.deadline import Deadline
+from handlers.deadline import Pace
 from handlers.feature_run import Run
 from handlers.settings import ProcessingSettings
+from handlers.stores import clients
+from mlops_core.errors import MlopsError
+from mlops_core.processing import FutureMomentError
 from mlops_core.telemetry import utc_text
 
 logger = Logger()
 metrics = Metrics()
 
+# Lambda stops a function that invokes itself more than about 16 times in a chain; the schedule goes on from there.
+MAXIMUM_CONTINUATIONS: Final = 12
+
+
+class NoProgressError(MlopsError):
+    """A run ended with work left and nothing done."""
+
+    def __init__(self) -> None:
+        super().__init__("Processing made no progress", "Raise processingTimeoutSeconds or processingMemoryMb")
+
 
 class ProcessingEvent(BaseModel):
-    """What a schedule sends (nothing), an operator (the range to compute) or a test (the moment to take for now)."""
+    """What a schedule sends (nothing), an operator (the range to compute) or the function itself, to go on.
+
+    at: the moment to take for now, not later than it is. chunks: the most to do in this invocation. continuation: how
+    many invocations of the same run came before.
+    """
 
     start: AwareDatetime | None = None
     end: AwareDatetime | None = None
     at: AwareDatetime | None = None
+    chunks: int | None = Field(None, ge=1)
+    continuation: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _is_a_range_or_none(self) -> Self:
@@ -42,7 +62,10 @@ class ProcessingEvent(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | str | bool | None]:
     """Process what is due, or the range that the event names, as far as time allows; the answer says how far."""
     request = ProcessingEvent.model_validate(event)
-    run = Run(_settings(), Deadline(context), request.at or datetime.now(UTC))
+    now = _clock()
+    if request.at and request.at > now:
+        raise FutureMomentError("at", request.at, now)
+    run = Run(_settings(), Pace(context), request.at or now, chunks=request.chunks)
     try:
         is_complete = run.until_not_overtaken(request.start, request.end)
     finally:
@@ -57,7 +80,28 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | st
         "is_complete": is_complete,
     }
     logger.info("Features computed", extra=outcome)
+    if not is_complete:
+        _go_on(request, run, context)
     return outcome
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def _go_on(request: ProcessingEvent, run: Run, context: LambdaContext) -> None:
+    """Have a scheduled run continued; whoever asked for a range reads in the answer how far it came."""
+    if not run.is_progress:
+        raise NoProgressError
+    if request.start:
+        return
+    if request.continuation >= MAXIMUM_CONTINUATIONS:
+        logger.warning("Work remains for the next scheduled run", extra={"continuations": request.continuation})
+        return
+    again = request.model_copy(update={"continuation": request.continuation + 1})
+    payload = again.model_dump_json(exclude_defaults=True).encode()
+    clients.functions().invoke(FunctionName=context.function_name, InvocationType="Event", Payload=payload)
+    metrics.add_metric("RunsContinued", MetricUnit.Count, 1)
 
 
 @cache

@@ -49,6 +49,8 @@ class PythonFunctionArgs(FunctionDefaults):
     memory_mb: int
     reserved_concurrency: NotRequired[int | None]
     """Most runs at once, taken from the account's limit (default: no reservation)."""
+    invokes_itself: NotRequired[bool]
+    """Whether it may have itself invoked again, to go on with what one run could not finish (default: no)."""
 
 
 class PythonFunction(pulumi.ComponentResource):
@@ -87,6 +89,14 @@ class PythonFunction(pulumi.ComponentResource):
             opts=child,
         )
         function = self._function(name, args, role=role, policy=policy, logs=logs)
+        if args.get("invokes_itself", False):
+            # A policy of its own: the function's ARN exists only after the function, which waits for its first policy.
+            aws.iam.RolePolicy(
+                f"{name}-itself-policy",
+                role=role.name,
+                policy=document([allow("GoOn", ["lambda:InvokeFunction"], [function.arn])]),
+                opts=child,
+            )
         if (topic := args.get("alarm_topic_arn")) is not None:
             self._alarm(f"{name}-errors", function, topic)
         self.name = function.name

@@ -48,7 +48,8 @@ class ProcessingArgs(TypedDict):
 class Processing(pulumi.ComponentResource):
     """Schedule, processing function, realtime-features table, Glue database with the tables raw and features.
 
-    The function may read raw/, keep its own buckets and checkpoint, write features and the table, and nothing more.
+    The function may read raw/, keep its own buckets and checkpoint, write features and the table, have itself
+    invoked again to go on, and nothing more.
 
     Example:
         >>> processing = Processing("processing", {
@@ -92,6 +93,7 @@ class Processing(pulumi.ComponentResource):
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
                 "reserved_concurrency": args.get("reserved_concurrency"),
+                "invokes_itself": True,
             },
             child,
         )

@@ -19,13 +19,15 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from mlops_core.errors import InvalidArgumentError, MalformedObjectError
+from mlops_core.errors import InvalidArgumentError, MalformedObjectError, MlopsError
 from mlops_core.storage.checkpoint import Checkpoint
 from mlops_core.storage.lake_keys import Partition, partition_of
+from mlops_core.telemetry import utc_text
 
 __all__ = [
     "Checkpoint",
     "Chunk",
+    "FutureMomentError",
     "Listing",
     "ProcessingRules",
     "WindowRange",
@@ -34,10 +36,19 @@ __all__ = [
     "first_listed_hour",
     "next_chunk",
     "partition_keys",
-    "range_chunks",
+    "range_checkpoint",
+    "refuse_the_future",
 ]
 
 HOUR: Final = timedelta(hours=1)
+
+
+class FutureMomentError(MlopsError):
+    """A moment that has not come yet, where processing goes by what has been."""
+
+    def __init__(self, what: str, moment: datetime, now: datetime, hint: str = "") -> None:
+        super().__init__(f"{what}, {utc_text(moment)}, lies in the future: it is {utc_text(now)} now", hint)
+
 
 Listing = Mapping[Partition, Collection[str]]
 
@@ -70,6 +81,11 @@ class ProcessingRules:
     def lookback(self) -> timedelta:
         """How far before a window end readings matter, in whole hours."""
         return _whole_hours(self.longest_length)
+
+    @property
+    def chunk_hours(self) -> int:
+        """The most hours of event time that one chunk takes."""
+        return self.chunk // HOUR
 
     @property
     def memory(self) -> timedelta:
@@ -108,6 +124,12 @@ class Chunk:
     ranges: tuple[WindowRange, ...]
     checkpoint: Checkpoint
 
+    @property
+    def hours(self) -> int:
+        """Hours of event time with work in them: what the duration of a chunk is proportional to."""
+        rebuilt = {partition.hour for partition in self.rebuild}
+        return max(len(rebuilt), len({hour for window_range in self.ranges for hour in window_range.hours}))
+
 
 def closed_hour(moment: datetime) -> datetime:
     """Return the end of the last whole hour at a moment: what lies before it is closed and may be processed."""
@@ -137,43 +159,56 @@ def first_listed_hour(checkpoint: Checkpoint, rules: ProcessingRules) -> datetim
     return max(checkpoint.processed_from - rules.lookback, checkpoint.processed_until - rules.memory)
 
 
+def refuse_the_future(checkpoint: Checkpoint, now: datetime) -> None:
+    """Raise FutureMomentError where a checkpoint reaches further than the clock, by more than clocks disagree.
+
+    Otherwise every run until then would find nothing to do, and say that all is well.
+    """
+    if checkpoint.processed_until > now + HOUR:
+        hint = "Restore the previous version of processed/checkpoint.json"
+        raise FutureMomentError("the checkpoint", checkpoint.processed_until, now, hint)
+
+
 def next_chunk(
-    listing: Listing, checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime
+    listing: Listing,
+    checkpoint: Checkpoint,
+    rules: ProcessingRules,
+    closed_until: datetime,
+    *,
+    hours: int | None = None,
 ) -> Chunk | None:
-    """Return the oldest work that remains, at most `rules.chunk` of event time; None where there is none.
+    """Return the oldest work that remains; None where there is none.
 
     listing: the object names of every partition from `first_listed_hour` on; others do no harm.
     closed_until: `closed_hour` of the present. Later hours are left alone, whatever they hold.
+    hours: the most event time that the chunk takes, 1 to `rules.chunk_hours` (the default).
 
     Every window end in (processed_from, processed_until] of the returned checkpoint that is not due has then been
     computed from all objects that the listing names.
     """
-    chunk = _one_chunk(listing, checkpoint, rules, closed_until)
+    span = HOUR * (hours or rules.chunk_hours)
+    chunk = _one_chunk(listing, checkpoint, rules, closed_until, span)
     while chunk and not chunk.rebuild and not chunk.ranges:
-        following = _one_chunk(listing, chunk.checkpoint, rules, closed_until)
+        following = _one_chunk(listing, chunk.checkpoint, rules, closed_until, span)
         if following is None:
             break
         chunk = following
     return chunk
 
 
-def range_chunks(
-    listing: Listing, start: datetime, end: datetime, rules: ProcessingRules, closed_until: datetime
-) -> Iterator[Chunk]:
-    """Yield the chunks that compute every window end in (start, end], widened to whole hours, whatever was done before.
+def range_checkpoint(start: datetime, end: datetime, closed_until: datetime) -> tuple[Checkpoint, datetime]:
+    """Return the checkpoint and the closed hour by which `next_chunk` computes a range, whatever was done before.
 
-    The listing must reach from `rules.lookback` before the start. The chunks' checkpoints are not for storing.
+    The chunks then compute every window end in (start, end], widened to whole hours. The listing must reach from
+    `rules.lookback` before the start; the chunks' checkpoints are not for storing.
     """
     begins = closed_hour(start)
     ends = min(begins + _whole_hours(end - begins), closed_until)
-    checkpoint = Checkpoint(version=0, processed_from=begins, processed_until=begins, hours={})
-    while chunk := next_chunk(listing, checkpoint, rules, ends):
-        yield chunk
-        checkpoint = chunk.checkpoint
+    return Checkpoint(version=0, processed_from=begins, processed_until=begins, hours={}), ends
 
 
 def _one_chunk(
-    listing: Listing, checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime
+    listing: Listing, checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime, span: timedelta
 ) -> Chunk | None:
     until = checkpoint.processed_until
     changed = _changed(listing, checkpoint, rules, closed_until)
@@ -184,7 +219,7 @@ def _one_chunk(
         begins.append(until)
     if not begins:
         return None
-    limit = min(min(begins) + rules.chunk, closed_until)
+    limit = min(min(begins) + span, closed_until)
 
     rebuild = {partition: tuple(sorted(listing[partition])) for partition in changed if partition.hour < limit}
     due |= {late for partition in rebuild for late in _affected(partition, checkpoint, rules)}
@@ -196,13 +231,16 @@ def _one_chunk(
             "due": tuple(sorted(partition.text for partition in due - ready)),
         }
     )
+    ranges = tuple(_ranges(ready | _new(listing, until, limit, rules), limit, rules))
+    unoffered = [hour for window_range in ranges for hour in window_range.hours[:1]]
+    unoffered += [checkpoint.unoffered_from] if checkpoint.unoffered_from else []
     watched_from = first_listed_hour(advanced, rules)
     hours = checkpoint.hours | {partition.text: changed[partition] for partition in rebuild}
     kept = {text: hours[text] for text in sorted(hours) if Partition.from_text(text).hour >= watched_from}
     return Chunk(
         rebuild=rebuild,
-        ranges=tuple(_ranges(ready | _new(listing, until, limit, rules), limit, rules)),
-        checkpoint=advanced.model_copy(update={"hours": kept}),
+        ranges=ranges,
+        checkpoint=advanced.model_copy(update={"hours": kept, "unoffered_from": min(unoffered, default=None)}),
     )
 
 

@@ -9,6 +9,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_iot_data import IoTDataPlaneClient
+    from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
     from types_boto3_sns import SNSClient
 
@@ -45,6 +46,12 @@ def iot_data(endpoint: str | None = None) -> "IoTDataPlaneClient":
     return boto3.client(  # pyright: ignore[reportUnknownMemberType]
         "iot-data", endpoint_url=endpoint, config=CONFIG
     )
+
+
+@cache
+def functions() -> "LambdaClient":
+    """Make the client that invokes functions."""
+    return boto3.client("lambda", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]
 
 
 @cache

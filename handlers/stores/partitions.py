@@ -43,6 +43,10 @@ class Partitions:
         self._prefixes = tuple(prefixes)
         self._seen = lake.versions_under(self._prefixes)
 
+    def under(self, prefix: str) -> list[str]:
+        """Return the keys of the partitions under a prefix, in their order."""
+        return sorted(key for key in self._seen if key.startswith(prefix))
+
     def read(self, keys: Iterable[str], *, committed: Container[str]) -> list[pl.DataFrame]:
         """Return the frames of those partitions of `keys` that exist; the `committed` ones of them must.
 

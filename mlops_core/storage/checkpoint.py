@@ -17,7 +17,8 @@ class Checkpoint(BaseModel):
 
     Of the window ends after `processed_from`, all up to `processed_until` have been computed; those in the feature
     partitions named in `due` are to be computed again, since readings arrived late. `hours` gives for each partition
-    (`2026-11-21T10/00`: hour and shard) the digest of the object names from which its buckets were built.
+    (`2026-11-21T10/00`: hour and shard) the digest of the object names from which its buckets were built. The online
+    store has been offered all rows but those in feature partitions from the hour `unoffered_from` on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,6 +28,11 @@ class Checkpoint(BaseModel):
     processed_until: AwareDatetime
     hours: dict[str, str]
     due: tuple[str, ...] = ()
+    unoffered_from: AwareDatetime | None = None
+
+    def offered(self, *, version: int) -> Self:
+        """Return the checkpoint that says that the online store has been offered every row."""
+        return self.model_copy(update={"version": version, "unoffered_from": None})
 
     def encode(self) -> bytes:
         """Return the checkpoint as JSON; equal checkpoints give equal bytes."""
@@ -37,6 +43,8 @@ class Checkpoint(BaseModel):
             "hours": self.hours,
             "due": self.due,
         }
+        if self.unoffered_from is not None:
+            fields["unoffered_from"] = utc_text(self.unoffered_from)
         return f"{json.dumps(fields, sort_keys=True)}\n".encode()
 
     @classmethod

@@ -35,6 +35,7 @@ __all__ = [
     "buckets_key",
     "events_key",
     "features_key",
+    "features_prefix",
     "hour_path",
     "partition_of",
     "quarantine_key",
@@ -111,7 +112,12 @@ def quarantine_key(day: date, content_sha256: str) -> str:
 
 def features_key(hour_of_window_end: datetime, shard: int) -> str:
     """Return the key of the feature rows whose window ends lie in one hour."""
-    return f"processed/features/{hour_path(hour_of_window_end)}/shard={_shard_text(shard)}.parquet"
+    return f"{features_prefix(hour_of_window_end)}shard={_shard_text(shard)}.parquet"
+
+
+def features_prefix(hour_of_window_end: datetime) -> str:
+    """Return what the keys of all feature rows begin with whose window ends lie in one hour."""
+    return f"processed/features/{hour_path(hour_of_window_end)}/"
 
 
 def buckets_key(hour: datetime, shard: int) -> str:

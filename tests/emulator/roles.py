@@ -20,8 +20,10 @@ def role_of(told: Told, function: str) -> str:
 
 
 def inline_policy(told: Told, role: str) -> tuple[str, dict[str, Any]]:
+    """The policy of what a function does; what lets it go on (`-itself-policy`) is apart."""
     iam = told.endpoint.client("iam")
-    [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    [name] = [name for name in names if "-itself-policy" not in name]
     return name, iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
 
 

@@ -87,6 +87,21 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
         assert online[machine_id].features == pytest.approx(newest, rel=1e-9, abs=1e-9)
 
 
+def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(told: Told):
+    lake = told.stack.lake
+    hours = [this_hour() - back * HOUR for back in (3, 12, 20)]  # more than a chunk apart
+    publish(told, [reading_message("GOES-ON", "temperature", hour, 50.0) for hour in hours])
+    answer = invoke(told.endpoint, told.stack.output("processing_function_name"), {"chunks": 1})
+    assert not answer["is_complete"]
+    eventually(
+        lambda: all(
+            "GOES-ON" in pl.read_parquet(lake.read(features_key(hour + HOUR, 0)))["machine_id"] for hour in hours
+        ),
+        within=60,
+        what="the function goes on by itself",
+    )
+
+
 def test_each_kind_of_bad_input_is_in_quarantine_with_its_bytes_and_its_reason_and_nothing_else_is(told: Told):
     before = objects(told)
     sent = bad_messages(told.stack.topic_prefix, "PUMP-A02", datetime.now(UTC))

@@ -146,6 +146,17 @@ def test_processing_cannot_write_or_delete_raw_data(told: Told):
         assert not may(told, role, action, f"{bucket}/{key}")
 
 
+def test_processing_may_invoke_itself_and_no_other_function(told: Told):
+    client, role = told.endpoint.client("lambda"), told.stack.output("processing_role_arn")
+    arns = {
+        function: client.get_function_configuration(FunctionName=told.stack.output(f"{function}_function_name"))[
+            "FunctionArn"
+        ]
+        for function in PIPELINE
+    }
+    assert {name for name, arn in arns.items() if may(told, role, "lambda:InvokeFunction", arn)} == {"processing"}
+
+
 def test_the_simulator_cannot_publish_for_a_machine_that_is_not_its_own(told: Told):
     role = f"arn:aws:iam::000000000000:role/{role_of(told, 'simulator')}"
     topic = f"arn:aws:iot:us-east-1:000000000000:topic/{told.stack.topic_prefix}"

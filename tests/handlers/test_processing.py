@@ -4,17 +4,21 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+from handlers.deadline import Pace
+from handlers.processing import MAXIMUM_CONTINUATIONS, NoProgressError
 from handlers.stores import clients
-from handlers.stores.lake import ObjectMovedError
+from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.partitions import PartitionLostError
 from mlops_core.features import compute_features
 from mlops_core.lake import encode_readings
+from mlops_core.processing import FutureMomentError
 from mlops_core.telemetry import Reading
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 
@@ -335,33 +339,166 @@ def test_a_backlog_is_taken_in_chunks_each_committed(aws, deploy):
     invoke(at())
     before = checkpoint(aws)["version"]
     invoke(at(42))
-    assert checkpoint(aws)["version"] == before + 7
+    assert checkpoint(aws)["version"] == before + 8  # the first takes one hour, the others up to six
     assert stored(aws).equals(computed(some, -6, 42))
 
 
-def test_a_run_stops_in_time_and_the_next_one_goes_on(aws, deploy, context):
-    some = readings(-6, 42, minutes=30)
+@pytest.fixture
+def continuations(monkeypatch) -> list[dict]:
+    """The invocations of itself that the function asked for."""
+    asked: list[dict] = []
+    monkeypatch.setattr(clients, "functions", lambda: SimpleNamespace(invoke=lambda **call: asked.append(call)))
+    return asked
+
+
+class Stopwatch:
+    """The time that an invocation has left, which reading the raw objects of an hour takes its share of."""
+
+    def __init__(self, milliseconds: int, of_an_hour: int) -> None:
+        self.left = milliseconds
+        self._of_an_hour = of_an_hour
+
+    def read_raw_objects(self, lake: DataLake, keys: Iterable[str]) -> list[bytes]:
+        keys = list(keys)
+        if keys and keys[0].startswith("raw/"):
+            self.left -= self._of_an_hour
+        if self.left <= 0:
+            raise KilledError
+        return _READ_ALL(lake, keys)
+
+
+class KilledError(BaseException):
+    """Lambda ends the process."""
+
+
+_READ_ALL = DataLake.read_all
+
+
+@pytest.fixture
+def stopwatch(context, monkeypatch):
+    """Start an invocation's time: `stopwatch(milliseconds, of_an_hour=...)`."""
+
+    def start(milliseconds: int, *, of_an_hour: int) -> Stopwatch:
+        watch = Stopwatch(milliseconds, of_an_hour)
+        context.get_remaining_time_in_millis = lambda: watch.left
+        monkeypatch.setattr(DataLake, "read_all", lambda lake, keys: watch.read_raw_objects(lake, keys))
+        return watch
+
+    return start
+
+
+def test_hours_that_take_more_time_together_than_a_run_has_are_done_by_several(aws, deploy, stopwatch, continuations):
+    some = readings(-12, 6)
     put(aws, some)
     invoke = deploy("processing")
-    invoke(at())
-    left = iter([100_000, 100_000, 70_000, 40_000])  # at the start, then before each chunk: 30 s a chunk
-    context.get_remaining_time_in_millis = lambda: next(left)
-    outcome = invoke(at(42))
-    assert (outcome["is_complete"], outcome["window_end"]) == (False, "2026-11-22T00:00:00.000000Z")
-    assert checkpoint(aws)["processed_until"] == "2026-11-22T00:00:00.000000Z"
-    context.get_remaining_time_in_millis = lambda: 300_000
-    assert invoke(at(42))["is_complete"]
-    assert stored(aws).equals(computed(some, -6, 42))
+    for _ in range(10):
+        before = aws.objects("processed/buckets/").keys()
+        stopwatch(300_000, of_an_hour=60_000)  # the six hours of a chunk would take 360 s
+        if (outcome := invoke(at(6)))["is_complete"]:
+            break
+        assert aws.objects("processed/buckets/").keys() > before
+    assert outcome["is_complete"]
+    assert stored(aws).equals(computed(some, 0, 6))
+    assert len(continuations) == 2
 
 
-def test_a_range_that_stops_in_time_says_how_far_it_came(aws, deploy, context):
+def test_a_run_gets_on_although_its_listings_take_nearly_all_of_its_time(aws, deploy, context, hook, continuations):
+    some = readings(-8, 0)
+    put(aws, some)
+    invoke = deploy("processing")
+    left = 3000
+
+    def listed(**_):
+        nonlocal left
+        left = max(1, left - 500)
+
+    hook(clients.s3(), "before-call.s3.ListObjectsV2", listed)
+    context.get_remaining_time_in_millis = lambda: left
+    for _ in range(40):
+        left = 3000
+        if (outcome := invoke(at()))["is_complete"]:
+            break
+    assert outcome["is_complete"]
+    assert stored(aws).equals(computed(some, -6, 0))
+
+
+def test_a_run_that_stops_in_time_has_itself_continued(aws, deploy, stopwatch, continuations, counters):
+    put(aws, readings(-12, 0))
+    stopwatch(300_000, of_an_hour=100_000)
+    assert not deploy("processing")(at(0.5))["is_complete"]
+    [call] = continuations
+    assert (call["FunctionName"], call["InvocationType"]) == ("function", "Event")
+    again = json.loads(call["Payload"])
+    assert (datetime.fromisoformat(again.pop("at")), again) == (NOON + HOUR / 2, {"continuation": 1})
+    assert counters()["RunsContinued"] == 1
+    stopwatch(300_000, of_an_hour=0)
+    assert deploy("processing")(json.loads(call["Payload"]))["is_complete"]
+    assert len(continuations) == 1
+
+
+def test_a_run_is_continued_a_bounded_number_of_times(aws, deploy, stopwatch, continuations):
+    put(aws, readings(-12, 0))
+    stopwatch(300_000, of_an_hour=160_000)
+    outcome = deploy("processing")({**at(), "continuation": MAXIMUM_CONTINUATIONS})
+    assert (outcome["is_complete"], continuations) == (False, [])
+
+
+def test_a_run_that_may_not_continue_itself_fails(aws, deploy, stopwatch, monkeypatch):
+    put(aws, readings(-12, 0))
+    stopwatch(300_000, of_an_hour=160_000)
+
+    def refuse(**_):
+        raise InjectedError("Invoke")
+
+    monkeypatch.setattr(clients, "functions", lambda: SimpleNamespace(invoke=refuse))
+    with pytest.raises(InjectedError):
+        deploy("processing")(at())
+
+
+def test_a_run_without_progress_is_an_error(aws, deploy, monkeypatch):
+    put(aws, readings(-12, 0))
+    monkeypatch.setattr(Pace, "room", lambda *_: 0)
+    with pytest.raises(NoProgressError):
+        deploy("processing")(at())
+
+
+def test_a_run_does_no_more_chunks_than_it_is_asked_for(aws, deploy, continuations):
+    put(aws, readings(-12, 0))
+    invoke = deploy("processing")
+    assert not invoke({**at(), "chunks": 1})["is_complete"]
+    assert (checkpoint(aws)["version"], len(continuations)) == (1, 1)
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+@pytest.mark.parametrize("event", [at(1.1), span(-6, 0) | at(1.1)])
+def test_a_moment_later_than_now_is_refused(aws, deploy, monkeypatch, event):
+    put(aws, readings(-12, 1))
+    invoke = deploy("processing")
+    monkeypatch.setattr("handlers.processing._clock", lambda: NOON + HOUR)
+    with pytest.raises(FutureMomentError, match=r"at, 2026-11-21T13:06:00.000000Z, lies in the future"):
+        invoke(event)
+    assert aws.objects("processed/") == {}
+
+
+def test_a_checkpoint_of_the_future_is_an_error_that_names_the_remedy(aws, deploy):
+    put(aws, readings(-12, 1))
+    invoke = deploy("processing")
+    invoke(at(24 * 400))  # a clock that jumped
+    with pytest.raises(FutureMomentError, match=r"the checkpoint, 2027-.+Restore the previous version of processed/c"):
+        invoke(at(1))
+    assert checkpoint(aws)["processed_until"] > "2027"
+
+
+def test_a_range_that_stops_in_time_says_how_far_it_came(aws, deploy, stopwatch, context, monkeypatch, continuations):
     some = readings(-24, 0)
     put(aws, some)
     invoke = deploy("processing")
-    left = iter([100_000, 100_000, 60_000])
-    context.get_remaining_time_in_millis = lambda: next(left)
+    stopwatch(900_000, of_an_hour=40_000)
     outcome = invoke(span(-18, 0))
     assert not outcome["is_complete"]
+    assert outcome["window_end"] > "2026-11-20T18"
+    assert continuations == []  # whoever asked for it goes on
+    monkeypatch.setattr(DataLake, "read_all", _READ_ALL)
     context.get_remaining_time_in_millis = lambda: 300_000
     assert invoke(span(-18, 0) | {"start": outcome["window_end"] or NOON - 18 * HOUR})["is_complete"]
     assert stored(aws).equals(computed(some, -18, 0))

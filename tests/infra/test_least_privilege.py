@@ -128,6 +128,9 @@ DEV = {
         "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:ingestion-simulator-0a1b2c"}),
         "KeepRefusedInvocations": DEAD_LETTERS,
     },
+    "processing-features-itself-policy": {
+        "GoOn": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:processing-features-0a1b2c"}),
+    },
     "processing-schedule-policy": {
         "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:processing-features-0a1b2c"}),
         "KeepRefusedInvocations": DEAD_LETTERS,
@@ -218,7 +221,7 @@ def test_a_key_and_traces_add_one_statement_each(evaluated):
     traces = ({"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, {"*"})
     functions = {each.inputs["role"].rpartition("/")[2] for each in evaluation.of("lambda/function:Function").values()}
     for name, statement in granted(evaluation).items():
-        added = {"UseEncryptionKey": use_key}
+        added = {} if name.endswith("-itself-policy") else {"UseEncryptionKey": use_key}
         if f"{name.removesuffix('policy')}role-0a1b2c" in functions:
             added["SendTraces"] = traces
         if name == "training-policy":  # a state machine decides on sampling too
@@ -250,10 +253,11 @@ def test_no_action_is_repeated_on_the_same_resource(evaluated):
         assert len(set(pairs)) == len(pairs), policy
 
 
-def test_each_role_has_one_policy_and_is_used(evaluated):
+def test_each_role_has_one_policy_and_one_more_to_go_on_by_itself_and_is_used(evaluated):
     evaluation = evaluated("dev")
     roles = {role.removesuffix("-role") for role in evaluation.of("iam/role:Role")}
-    assert {policy.removesuffix("-policy") for policy in evaluation.of("iam/rolePolicy:RolePolicy")} == roles
+    policies = {policy.removesuffix("-policy") for policy in evaluation.of("iam/rolePolicy:RolePolicy")}
+    assert policies == roles | {"processing-features-itself"}
     users = json.dumps([each.inputs for each in evaluation.aws if not each.type.startswith("aws:iam/")])
     for role in evaluation.of("iam/role:Role").values():
         assert role.arn in users, role.name

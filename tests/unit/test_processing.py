@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.lake import Partition
 from mlops_core.processing import (
+    FutureMomentError,
     ProcessingRules,
     closed_hour,
     first_checkpoint,
     first_listed_hour,
     next_chunk,
     partition_keys,
-    range_chunks,
+    range_checkpoint,
+    refuse_the_future,
 )
 from mlops_core.storage.checkpoint import Checkpoint
 
@@ -85,10 +87,10 @@ class Lake:
     def rows_within(self, start, end):
         return {key: seen for key, seen in self.rows.items() if start < key[1] <= end}
 
-    def run(self, checkpoint, closed_until, *, chunks=1000):
+    def run(self, checkpoint, closed_until, *, chunks=1000, hours=None):
         """Do at most so many chunks, the last of which may crash before its checkpoint is stored."""
         for _ in range(chunks):
-            chunk = next_chunk(self.listing(), checkpoint, self.rules, closed_until)
+            chunk = next_chunk(self.listing(), checkpoint, self.rules, closed_until, hours=hours)
             if chunk is None:
                 break
             self.do(chunk)
@@ -173,6 +175,23 @@ def test_a_clock_that_went_back_neither_moves_the_watermark_back_nor_fails():
     assert lake.rows == lake.expected_rows(at(-5), at(1))
 
 
+def test_a_chunk_takes_no_more_hours_than_it_may():
+    lake = Lake(RULES)
+    lake.readings = {(0, at(hours + 0.5)) for hours in range(-24, 12)}
+    checkpoint = lake.run(first_checkpoint(at(0), RULES), at(0))
+    for hours in (1, 3, 6):
+        chunk = next_chunk(lake.listing(), checkpoint, RULES, at(12), hours=hours)
+        assert chunk.hours == hours == len(chunk.rebuild)
+        assert chunk.checkpoint.processed_until == at(hours)
+
+
+def test_a_checkpoint_may_be_ahead_of_the_clock_by_as_much_as_clocks_disagree_and_no_more():
+    checkpoint = first_checkpoint(at(6), RULES)
+    refuse_the_future(checkpoint, at(-0.5))
+    with pytest.raises(FutureMomentError, match=r"2026-11-21T00:00:00.000000Z, lies in the future"):
+        refuse_the_future(checkpoint, at(-1.5))
+
+
 def test_an_empty_lake_moves_the_watermark_in_one_step():
     chunk = next_chunk({}, first_checkpoint(at(0), RULES), RULES, at(168))
     assert (chunk.checkpoint.processed_until, dict(chunk.rebuild), chunk.ranges) == (at(168), {}, ())
@@ -209,6 +228,7 @@ TIMES = st.integers(-6 * 60, 20 * 60).map(lambda minute: MIDNIGHT + minute * MIN
             st.integers(0, 150),  # minutes until the next run
             st.integers(0, 4),  # chunks until that run crashes
             st.booleans(),  # whether its last chunk's checkpoint is lost with it
+            st.sampled_from([None, 1]),  # the most hours that its chunks may hold
         ),
         min_size=1,
         max_size=10,
@@ -217,19 +237,19 @@ TIMES = st.integers(-6 * 60, 20 * 60).map(lambda minute: MIDNIGHT + minute * MIN
 @example(
     # Half-hour hops with chunks of one hour: a partition's second window end needs the chunk after its first.
     rules=ProcessingRules(hop=30 * MINUTE, longest_length=90 * MINUTE, chunk=HOUR, allowed_lateness=4 * HOUR),
-    steps=[([(0, at(0.5))], 150, 4, False), ([(0, at(0.25)), (1, at(1.75))], 60, 1, True)],
+    steps=[([(0, at(0.5))], 150, 4, False, None), ([(0, at(0.25)), (1, at(1.75))], 60, 1, True, None)],
 )
 def test_rows_are_a_function_of_the_set_of_readings_whatever_arrives_late_and_whenever_runs_stop(rules, steps):
     lake = Lake(rules)
     now = MIDNIGHT
     checkpoint = first_checkpoint(closed_hour(now), rules)
     begin = checkpoint.processed_from
-    for arrivals, minutes, chunks, is_lost in steps:
+    for arrivals, minutes, chunks, is_lost, hours in steps:
         now += minutes * MINUTE
         # The lake accepts nothing later than the lateness allows, nor from the future.
         lake.readings |= {(shard, time) for shard, time in arrivals if now - rules.allowed_lateness <= time <= now}
-        before = lake.run(checkpoint, closed_hour(now), chunks=max(chunks - 1, 0))
-        after = lake.run(before, closed_hour(now), chunks=min(chunks, 1))
+        before = lake.run(checkpoint, closed_hour(now), chunks=max(chunks - 1, 0), hours=hours)
+        after = lake.run(before, closed_hour(now), chunks=min(chunks, 1), hours=hours)
         reached = before if is_lost else Checkpoint.decode(after.encode())
         assert reached.processed_until >= checkpoint.processed_until
         checkpoint = reached
@@ -245,15 +265,15 @@ def test_rows_are_a_function_of_the_set_of_readings_whatever_arrives_late_and_wh
     start=st.integers(-300, 1000),
     minutes=st.integers(1, 600),
     hop=st.sampled_from([15, 60]),
+    hours=st.sampled_from([None, 1]),
 )
-def test_a_range_is_computed_whole_whatever_was_done_before(readings, start, minutes, hop):
+def test_a_range_is_computed_whole_whatever_was_done_before(readings, start, minutes, hop, hours):
     rules = ProcessingRules(hop=hop * MINUTE, longest_length=3 * HOUR, chunk=2 * HOUR, allowed_lateness=HOUR)
     lake = Lake(rules)
     lake.readings = readings
     start = MIDNIGHT + start * MINUTE
     end = start + minutes * MINUTE
-    for chunk in range_chunks(lake.listing(), start, end, rules, at(15)):
-        lake.do(chunk)
+    lake.run(*range_checkpoint(start, end, at(15)), hours=hours)
     begin, finish = closed_hour(start), min(end, at(15))
     assert lake.rows_within(begin, finish) == lake.expected_rows(begin, finish)
     assert all(window_end <= at(15) for _, window_end in lake.rows)

@@ -85,7 +85,7 @@ def _say_bad_failure(random: Random) -> SayBad:
 
 
 def _wait(random: Random) -> Wait:
-    return Wait(random.choice((10, 30, 60, 60, 150)))
+    return Wait(random.choice((10, 30, 60, 60, 150, 300)))
 
 
 def _deliver(random: Random) -> Deliver:

@@ -211,11 +211,18 @@ def replace_only_in_the_hour(proceed: Proceed, arguments: Arguments, ports: Port
     return answer
 
 
+def all_offered(arguments: Arguments) -> Arguments:
+    """Leave out of a checkpoint which rows the online store has not been offered yet."""
+    checkpoint = json.loads(arguments["Body"])
+    checkpoint.pop("unoffered_from", None)
+    return arguments | {"Body": json.dumps(checkpoint).encode()}
+
+
 def nothing_due(next_chunk: Callable[..., Any]) -> Callable[..., Any]:
     """Plan chunks that leave nothing for the next."""
 
-    def planned(*of: Any) -> Any:
-        chunk = next_chunk(*of)
+    def planned(*of: Any, **how: Any) -> Any:
+        chunk = next_chunk(*of, **how)
         return chunk and replace(chunk, checkpoint=chunk.checkpoint.model_copy(update={"due": ()}))
 
     return planned

@@ -165,6 +165,14 @@ MUTANTS = {
     "writes-online-first": Mutant(
         "I12: online follows offline", postponed({PUT: at_key(FEATURES)}, until={PUT_ITEM: is_online_row})
     ),
+    "forgets-rows-not-offered": Mutant(
+        "I9: what a run did not offer to the online store is offered by the next",
+        around(PUT, changing(misbehaviour.all_offered), of=at_key(CHECKPOINT)),
+    ),
+    "offers-after-the-checkpoint": Mutant(
+        "I9: the checkpoint says that rows are offered after they are",
+        postponed({PUT_ITEM: is_online_row}, until={PUT: at_key(CHECKPOINT)}),
+    ),
     "swallows-online-errors": Mutant(
         "I11: an error of the online store fails the run", around(PUT_ITEM, unheard, of=is_online_row)
     ),

@@ -30,7 +30,7 @@ from handlers import deliveries, settings
 from handlers.stores import clients, lake, online_features, partitions
 from mlops_core.buckets import features_from_buckets
 from tests.properties.reliability.broker import Broker, Rule, read_rule
-from tests.properties.reliability.calls import Invocation, Pool, invoke
+from tests.properties.reliability.calls import Invocation, Pool, invoke, perform
 from tests.properties.reliability.deployed import deployed
 from tests.properties.reliability.messages import ALLOWED_LATENESS, PREFIX, Publication
 from tests.properties.reliability.object_store import ObjectStore
@@ -81,6 +81,17 @@ class Variant(NamedTuple):
         }
 
 
+class Functions:
+    """Takes asynchronous invocations: those that a run has made of itself to be continued."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803  boto3's
+        assert (FunctionName, InvocationType) == ("function", "Event")
+        perform("Invoke", lambda: self.asked.append(json.loads(Payload)))
+
+
 class Pipeline:
     """One stack, empty at first."""
 
@@ -96,6 +107,7 @@ class Pipeline:
             name: Queue(name, deployed().deliveries[name], dead_letters) for name in (READINGS, LABELS)
         }
         self.broker = Broker(_rules(), self.queues)
+        self.functions = Functions()
 
     @property
     def now_ms(self) -> int:
@@ -185,6 +197,8 @@ class Wiring:
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "tests")
         set_(clients, "s3", lambda: self.ports.client("s3", self._pipeline.s3))
         set_(clients, "dynamodb", lambda: self.ports.client("dynamodb", self._pipeline.dynamodb))
+        set_(clients, "functions", lambda: self.ports.client("lambda", self._pipeline.functions))
+        set_(handlers.processing, "_clock", lambda: self._pipeline.now)
         set_(clients, "iot_data", lambda _endpoint=None: self.ports.client("iot_data", self._pipeline.broker))
         for module in (handlers.ingestion, handlers.labels, handlers.processing, handlers.simulator):
             set_(
