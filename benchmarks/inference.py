@@ -26,7 +26,7 @@ import polars as pl
 
 from benchmarks.harness import Benchmark, Figures, Reach, Way, ratio, refuse_disagreement, summary
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from infra.local.environments import lambda_interpreter
+from infra.local.engine.environments import lambda_interpreter
 from infra.packaging import InterpreterNotFoundError, Layer, Target, build
 from infra.sources import ROOT, function_sources
 from mlops_core.features import compute_features

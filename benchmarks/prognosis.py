@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from infra.local.program import stack_config
+from infra.local.engine.program import stack_config
 from mlops_core.evaluation import Evaluation, evaluate
 from mlops_core.features import compute_features
 from mlops_core.labels import label_features

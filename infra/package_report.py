@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from infra.local.environments import lambda_interpreter
+from infra.local.engine.environments import lambda_interpreter
 from infra.packaging import Layer, Target, build, chosen_target
 from infra.setting_types import FunctionName
 from infra.sources import ROOT, function_sources

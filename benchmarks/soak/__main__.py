@@ -7,8 +7,8 @@ import sys
 from datetime import UTC, datetime
 
 from benchmarks.soak.soak import soak
-from infra.local.emulator import Emulator, signals_raise
-from infra.local.environments import BUILD
+from infra.local.engine.emulator import Emulator, signals_raise
+from infra.local.engine.environments import BUILD
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import polars as pl
 
-from infra.local.reconciliation import READING
+from infra.local.run.reconciliation import READING
 from mlops_core.buckets import bucket_readings, features_from_buckets
 from mlops_core.lake import RAW_PREFIX, decode_readings
 from mlops_core.machines import CHANNELS

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.soak.faulty_sdk import DELIVERED, MIXED
-from infra.local.emulator import Endpoint
+from infra.local.engine.emulator import Endpoint
 from ops.stack import Stack
 
 QUEUES = ("ingestion_queue_url", "label_queue_url")

@@ -11,10 +11,10 @@ from benchmarks.soak.books import Books, feature_differences, stale_online, stor
 from benchmarks.soak.disturbance import Disturbance, impatient
 from benchmarks.soak.traffic import MACHINES, OLDEST, Traffic, publish
 from handlers.stores.publisher import Publisher
-from infra.local.deploy import deploy
-from infra.local.emulator import STACK_FILE, Emulator
-from infra.local.reconciliation import reconcile, wait_until_drained
-from infra.local.schedules import ScheduledRunError, Schedules
+from infra.local.engine.deploy import deploy
+from infra.local.engine.emulator import STACK_FILE, Emulator
+from infra.local.run.reconciliation import reconcile, wait_until_drained
+from infra.local.run.schedules import ScheduledRunError, Schedules
 from infra.packaging import LAYERS, Layer, Target, build
 from ops.dead_letters import DeadLetters
 from ops.ranges import RangeProcessor, hour_of

@@ -11,8 +11,8 @@ from itertools import islice
 import polars as pl
 
 from handlers.stores.publisher import Publisher
-from infra.local.bad_messages import BadMessage, bad_messages
-from infra.local.reconciliation import FAILURE, READING, Lived
+from infra.local.run.bad_messages import BadMessage, bad_messages
+from infra.local.run.reconciliation import FAILURE, READING, Lived
 from mlops_core.schema import FAILURES, READINGS
 from mlops_core.telemetry import Message, failure_message, reading_message
 

@@ -1,4 +1,4 @@
-"""The laptop run: an embedded AWS emulator, the real Pulumi program deployed to it, and the pipeline exercised there.
+"""The program on this machine: ``engine`` deploys it to an embedded AWS emulator, ``run`` lives the platform there.
 
 Defines no resource: what exists is decided by ``__main__.py`` and the components in ``infra``.
 """

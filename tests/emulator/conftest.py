@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 from handlers.stores.machine_state import MachineStates
-from infra.local.deploy import Deployment, deploy
-from infra.local.emulator import STACK_FILE, Emulator, Endpoint
-from infra.local.screen import Screen
-from infra.local.seeding import HistoryPlan
-from infra.local.story import Story
-from infra.local.summary import Summary
+from infra.local.engine.deploy import Deployment, deploy
+from infra.local.engine.emulator import STACK_FILE, Emulator, Endpoint
+from infra.local.run.screen import Screen
+from infra.local.run.seeding import HistoryPlan
+from infra.local.run.story import Story
+from infra.local.run.summary import Summary
 from mlops_core.degradation import MachineStatus, new_machine
 from ops.stack import Stack, load_stack
 

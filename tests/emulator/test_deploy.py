@@ -6,11 +6,11 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from infra.local.deploy import DeployError, Deployment, deploy
-from infra.local.emulator import Endpoint
-from infra.local.mapping import UnmappedInputError, to_parameters
-from infra.local.program import StackConfigError, stack_config
-from infra.local.resources import KINDS
+from infra.local.engine.deploy import DeployError, Deployment, deploy
+from infra.local.engine.emulator import Endpoint
+from infra.local.engine.mapping import UnmappedInputError, to_parameters
+from infra.local.engine.program import StackConfigError, stack_config
+from infra.local.engine.resources import KINDS
 from tests.emulator.conftest import Told
 from tests.emulator.waiting import invoke
 

@@ -16,8 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from handlers.stores.device_registry import Certificate
-from infra.local.emulator import STACK_FILE
-from infra.local.reconciliation import wait_until_drained
+from infra.local.engine.emulator import STACK_FILE
+from infra.local.run.reconciliation import wait_until_drained
 from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
 from mlops_core.telemetry import Message, failure_message, reading_message
 from ops.cli import app

@@ -16,8 +16,8 @@ from benchmarks.soak.books import feature_differences, stale_online, stored_read
 from benchmarks.soak.disturbance import Disturbance, impatient
 from benchmarks.soak.faulty_sdk import KILLED_AFTER, KILLED_BEFORE, LOST, SENT_AGAIN, UNAVAILABLE, UNAVAILABLE_ONCE
 from handlers.stores.publisher import Publisher
-from infra.local.bad_messages import BadMessage, bad_messages
-from infra.local.reconciliation import FAILURE, READING, Lived, reconcile, wait_until_drained
+from infra.local.run.bad_messages import BadMessage, bad_messages
+from infra.local.run.reconciliation import FAILURE, READING, Lived, reconcile, wait_until_drained
 from mlops_core.schema import FAILURES, READINGS
 from mlops_core.storage.lake_keys import CHECKPOINT_KEY
 from mlops_core.telemetry import Message, failure_message, reading_message

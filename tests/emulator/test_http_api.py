@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
-from infra.local.emulator import STACK_FILE
-from infra.local.signed_http import request
+from infra.local.engine.emulator import STACK_FILE
+from infra.local.run.signed_http import request
 from ops.cli import app
 from ops.stack import Stack
 from tests import http_contract

@@ -11,10 +11,10 @@ from types import ModuleType
 
 import pytest
 
-from infra.local import environments, launcher
-from infra.local.deploy import Deployment
-from infra.local.emulator import Emulator, Endpoint, answers, running
-from infra.local.environments import lambda_interpreter
+from infra.local.engine import environments, launcher
+from infra.local.engine.deploy import Deployment
+from infra.local.engine.emulator import Emulator, Endpoint, answers, running
+from infra.local.engine.environments import lambda_interpreter
 from tests.emulator.waiting import eventually, invoke
 
 
@@ -127,7 +127,7 @@ def test_an_environment_that_cannot_be_made_says_what_uv_said(tmp_path: Path):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from infra.local.emulator import Emulator, signals_raise
+from infra.local.engine.emulator import Emulator, signals_raise
 with signals_raise(), Emulator(Path(sys.argv[1])) as emulator:
     print("up", flush=True)
     time.sleep(60)

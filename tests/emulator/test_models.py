@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
-from infra.local.emulator import STACK_FILE
-from infra.local.modelling import Training, finished_training, start_training
-from infra.local.signed_http import request
+from infra.local.engine.emulator import STACK_FILE
+from infra.local.run.modelling import Training, finished_training, start_training
+from infra.local.run.signed_http import request
 from mlops_core.model_bundle import ModelBundle
 from ops.cli import app
 from tests.emulator.conftest import Told

@@ -11,8 +11,8 @@ import pytest
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.publisher import Publisher
-from infra.local.bad_messages import bad_messages
-from infra.local.reconciliation import lived, quarantined_messages, reconcile, saved_states, wait_until_drained
+from infra.local.run.bad_messages import bad_messages
+from infra.local.run.reconciliation import lived, quarantined_messages, reconcile, saved_states, wait_until_drained
 from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
 from mlops_core.schema import READINGS
 from mlops_core.storage.lake_keys import features_key

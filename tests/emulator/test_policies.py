@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.reconciliation import saved_states, wait_until_drained
+from infra.local.run.reconciliation import saved_states, wait_until_drained
 from mlops_core.telemetry import Message, failure_message, reading_message
 from tests.emulator import model_events
 from tests.emulator.conftest import Told, under_repair

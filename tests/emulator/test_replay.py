@@ -17,8 +17,8 @@ import pytest
 from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
-from infra.local.deploy import deploy
-from infra.local.emulator import Endpoint
+from infra.local.engine.deploy import deploy
+from infra.local.engine.emulator import Endpoint
 from infra.packaging import LAYERS, Layer, Target, build
 from mlops_core import compute_features
 from mlops_core.lake import RAW_PREFIX, decode_readings, hour_path

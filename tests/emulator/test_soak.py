@@ -1,7 +1,7 @@
 """A small soak: two thousand messages and faults all the while, nothing lost, nothing doubled."""
 
 from benchmarks.soak.soak import soak
-from infra.local.emulator import Emulator
+from infra.local.engine.emulator import Emulator
 from tests.emulator.conftest import Told
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from infra.local import __main__ as command
-from infra.local.deploy import DeployError
-from infra.local.emulator import STACK_FILE
-from infra.local.story import Story
+from infra.local.engine.deploy import DeployError
+from infra.local.engine.emulator import STACK_FILE
+from infra.local.run import command
+from infra.local.run.story import Story
 from mlops_core.errors import QuarantineReason
 from tests.emulator.conftest import Told
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from infra.local.emulator import Endpoint
+from infra.local.engine.emulator import Endpoint
 
 T = TypeVar("T")
 

@@ -3,12 +3,9 @@
 As in a real preview, what only AWS can know (ARNs, made-up names) is unknown when `preview` is set.
 """
 
-import asyncio
 import hashlib
 import json
 import re
-import runpy
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +13,14 @@ from typing import Any
 
 import pulumi
 from pulumi.output import Unknown
-from pulumi.runtime import rpc, settings
-from pulumi.runtime.stack import run_in_stack
 
-from infra.local.monitor import RecordingMonitor
-from infra.local.program import stack_config
+from infra.local.engine.monitor import RecordingMonitor
+from infra.local.engine.monitor import Registration as Recorded
+from infra.local.engine.program import program_at, run_program, stack_config
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "mlops-industrial"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
-_SPECIAL = "4dabf18193072939515e22adb298388d"
 
 
 @dataclass(frozen=True)
@@ -103,47 +98,6 @@ class _Mocks(pulumi.runtime.Mocks):
         return answers[args.token]
 
 
-class _Monitor(RecordingMonitor):
-    """Records the options of a resource too, and what is unknown as unknown."""
-
-    def __init__(self, mocks: pulumi.runtime.Mocks, into: Evaluation) -> None:
-        super().__init__(mocks)
-        self._into, self._lock = into, threading.Lock()
-
-    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name of Pulumi's RPC
-        response = super().RegisterResource(request)
-        if request.type != "pulumi:pulumi:Stack":
-            registration = Registration(
-                type=request.type,
-                name=request.name,
-                parent=request.parent,
-                inputs=plain(rpc.deserialize_properties(request.object, keep_unknowns=True)),
-                options={
-                    "protect": request.protect,
-                    "retain": request.retainOnDelete,
-                    "ignore": list(request.ignoreChanges),
-                    "dependencies": sorted(request.dependencies),
-                },
-                provider=request.provider,
-                aliases=[_alias(each) for each in request.aliases],
-            )
-            with self._lock:
-                self._into.registrations.append(registration)
-        return response
-
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
-        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
-            self._into.outputs = plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
-        return super().RegisterResourceOutputs(request)
-
-
-def _alias(alias: Any) -> dict[str, Any]:
-    if alias.urn:
-        return {"urn": alias.urn}
-    fields = ("type", "name", "parentUrn", "noParent")
-    return {name: value for name in fields if (value := getattr(alias.spec, name))}
-
-
 def physical_name(kind: str, name: str, inputs: Mapping[str, Any]) -> str:
     """The name in AWS: the program's, or as Pulumi would make it."""
     key = "bucket" if kind.endswith("bucket:Bucket") else "name"
@@ -165,7 +119,7 @@ def arn_of(kind: str, name: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` without secret wrappers, whole floats as integers, assets and archives as hashes of what they hold."""
+    """What was recorded as JSON would hold it: assets and archives as hashes of what they hold, the unknown named."""
     if isinstance(value, pulumi.AssetArchive):
         return {name: plain(asset) for name, asset in sorted(value.assets.items())}
     if isinstance(value, pulumi.FileAsset | pulumi.FileArchive):
@@ -175,10 +129,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Unknown):
         return "<unknown>"
     if isinstance(value, Mapping):
-        return plain(value["value"]) if _SPECIAL in value else {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def evaluate(
@@ -191,23 +143,30 @@ def evaluate(
     into: Evaluation | None = None,
 ) -> Evaluation:
     """Run `program` as the engine would; what it raises is raised here, and `into` holds what it did until then."""
+    monitor = RecordingMonitor(_Mocks(preview=preview))
     evaluation = into if into is not None else Evaluation()
-    mocks = _Mocks(preview=preview)
-    monitor = _Monitor(mocks, evaluation)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)  # before set_mocks, which binds to the current loop
     try:
-        settings.reset_options()
-        pulumi.runtime.set_mocks(mocks, project=project, stack=stack, preview=preview, monitor=monitor)
-        pulumi.runtime.set_all_config(dict(config or {}))
-        settings.set_root_resource(None)
-        loop.run_until_complete(asyncio.wait_for(run_in_stack(program), timeout=60))
+        run_program(monitor, program, project=project, stack=stack, config=config or {}, preview=preview)
     finally:
-        settings.reset_options()
-        asyncio.set_event_loop(None)
-        loop.close()
-        monitor.close()
+        evaluation.registrations.extend(map(_registration, monitor.registrations))
+        evaluation.outputs.update(plain(monitor.stack_outputs))
     return evaluation
+
+
+def _registration(recorded: Recorded) -> Registration:
+    return Registration(
+        type=recorded.type,
+        name=recorded.name,
+        parent=recorded.parent,
+        inputs=plain(recorded.inputs),
+        options={
+            "protect": recorded.protect,
+            "retain": recorded.retain_on_delete,
+            "ignore": list(recorded.ignore_changes),
+            "dependencies": sorted(recorded.dependencies),
+        },
+        provider=recorded.provider,
+    )
 
 
 def evaluate_stack(
@@ -224,7 +183,7 @@ def evaluate_stack(
         qualified = key if ":" in key else f"{PROJECT}:{key}"
         values[qualified] = value if isinstance(value, str) else json.dumps(value)
     return evaluate(
-        lambda: runpy.run_path(str(root / "__main__.py"), run_name="__main__"),
+        program_at(root),
         preview=preview,
         stack=stack,
         config=values,

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from pulumi.runtime.mocks import Mocks
 
-from infra.local.monitor import RecordingMonitor, plain
-from infra.local.program import run_program
+from infra.local.engine.monitor import RecordingMonitor, plain
+from infra.local.engine.program import program_at, run_program
 
 PROGRAM = Path(__file__).parent / "ingestion_program"
 QUEUE_URL = "https://sqs/"
@@ -42,7 +42,7 @@ def deployed() -> Deployed:
     """Evaluate the program once."""
     monitor = RecordingMonitor(_Echo())
     run_program(
-        monitor, PROGRAM, project="mlops-industrial", stack="dev", config={"aws:region": "eu-west-1"}, timeout=60
+        monitor, program_at(PROGRAM), project="mlops-industrial", stack="dev", config={"aws:region": "eu-west-1"}
     )
     by_type: dict[str, list[Any]] = {}
     for each in monitor.registrations:

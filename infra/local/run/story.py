@@ -15,10 +15,10 @@ import polars as pl
 
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.publisher import Publisher
-from infra.local.bad_messages import BadMessage, bad_messages
-from infra.local.deploy import Deployment, deploy
-from infra.local.emulator import STACK_FILE, Emulator
-from infra.local.modelling import (
+from infra.local.engine.deploy import Deployment, deploy
+from infra.local.engine.emulator import STACK_FILE, Emulator
+from infra.local.run.bad_messages import BadMessage, bad_messages
+from infra.local.run.modelling import (
     finished_training,
     predictions,
     promote_and_roll_back,
@@ -26,12 +26,12 @@ from infra.local.modelling import (
     start_training,
     wait_until_scored,
 )
-from infra.local.reconciliation import Ledger, lived, reconcile, saved_states, wait_until_drained
-from infra.local.report import report
-from infra.local.schedules import Schedules
-from infra.local.screen import Screen
-from infra.local.seeding import HistoryPlan, SeededHistory, seed
-from infra.local.summary import MachineLine, Summary
+from infra.local.run.reconciliation import Ledger, lived, reconcile, saved_states, wait_until_drained
+from infra.local.run.report import report
+from infra.local.run.schedules import Schedules
+from infra.local.run.screen import Screen
+from infra.local.run.seeding import HistoryPlan, SeededHistory, seed
+from infra.local.run.summary import MachineLine, Summary
 from infra.packaging import LAYERS, Layer, Target, build
 from mlops_core.simulation.machine_state import MachineState
 from mlops_core.telemetry import Message

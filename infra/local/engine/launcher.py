@@ -43,7 +43,7 @@ class EmulatorChangedError(RuntimeError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"The emulator has no {what}: keep the pinned release, or adapt infra/local/launcher.py to this one."
+            f"The emulator has no {what}: keep the pinned release, or adapt infra/local/engine/launcher.py to this one."
         )
 
 

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from infra.local.emulator import Endpoint
+from infra.local.engine.emulator import Endpoint
 
 
 class ScheduledRunError(RuntimeError):

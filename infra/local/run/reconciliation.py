@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from handlers.stores.machine_state import MachineStates
-from infra.local.bad_messages import BadMessage
+from infra.local.run.bad_messages import BadMessage
 from mlops_core.degradation import advance
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings

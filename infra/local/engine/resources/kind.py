@@ -1,6 +1,7 @@
 """The form of a row of the resource tables: one AWS call that creates, and what it gives back.
 
-The API's casing and types come from botocore (``infra.local.mapping``), so a row says only what the model cannot know.
+The API's casing and types come from botocore (``infra.local.engine.mapping``): a row says only what the model cannot
+know.
 """
 
 from collections.abc import Callable, Iterable, Mapping

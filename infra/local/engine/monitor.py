@@ -14,7 +14,7 @@ _SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the key t
 
 
 class Registration(NamedTuple):
-    """One resource as the program registered it."""
+    """One resource as the program registered it; what only AWS can know is Pulumi's `Unknown` in a preview."""
 
     urn: str
     type: str
@@ -24,6 +24,8 @@ class Registration(NamedTuple):
     inputs: Mapping[str, Any]
     protect: bool
     retain_on_delete: bool
+    ignore_changes: tuple[str, ...]
+    provider: str
     dependencies: tuple[str, ...]
     id: str
 
@@ -67,9 +69,11 @@ class RecordingMonitor(MockMonitor):
                 name=request.name,
                 parent=request.parent,
                 custom=request.custom,
-                inputs=plain(rpc.deserialize_properties(request.object)),
+                inputs=plain(rpc.deserialize_properties(request.object, keep_unknowns=True)),
                 protect=request.protect,
                 retain_on_delete=request.retainOnDelete,
+                ignore_changes=tuple(request.ignoreChanges),
+                provider=request.provider,
                 dependencies=tuple(request.dependencies),
                 id=response.id,
             )
@@ -79,7 +83,7 @@ class RecordingMonitor(MockMonitor):
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802
         """Keep the outputs of a component, or of the stack."""
-        outputs = plain(rpc.deserialize_properties(request.outputs))
+        outputs = plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
         with self._guard:
             if request.urn.split("::")[2] == _STACK:
                 self.stack_outputs = outputs

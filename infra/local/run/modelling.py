@@ -9,8 +9,8 @@ from typing import Any
 
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.predictions import Predictions
-from infra.local.emulator import Endpoint
-from infra.local.signed_http import request
+from infra.local.engine.emulator import Endpoint
+from infra.local.run.signed_http import request
 from ops.stack import Stack
 
 PATIENCE_SECONDS = 300.0

@@ -15,7 +15,7 @@ import yaml
 from pulumi.runtime import settings
 from pulumi.runtime.stack import run_in_stack
 
-from infra.local.monitor import RecordingMonitor
+from infra.local.engine.monitor import RecordingMonitor
 
 AUTONAMING = "pulumi:autonaming"
 DEFAULT_NAME_PATTERN = "${name}-${hex(7)}"  # the engine's own
@@ -71,24 +71,39 @@ def autoname(project: str, stack: str, config: Mapping[str, str]) -> Callable[[s
     return name_of
 
 
+def program_at(root: Path) -> Callable[[], None]:
+    """Return the Pulumi program of a project: its `__main__.py`, which finds the packages beside it."""
+
+    def program() -> None:
+        if str(root) not in sys.path:
+            sys.path.insert(0, str(root))
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+    return program
+
+
 def run_program(
-    monitor: RecordingMonitor, root: Path, *, project: str, stack: str, config: Mapping[str, str], timeout: float
+    monitor: RecordingMonitor,
+    program: Callable[[], None],
+    *,
+    project: str,
+    stack: str,
+    config: Mapping[str, str],
+    preview: bool = False,
+    timeout: float | None = None,
 ) -> None:
-    """Run ``root``/__main__.py against ``monitor``. Raises TimeoutError, and what the program or the monitor raises."""
+    """Run ``program`` against ``monitor``, as in a preview or an update.
+
+    Raises TimeoutError after ``timeout`` seconds, and what the program or the monitor raises.
+    """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)  # before set_mocks, which binds to the current loop; another order hangs silently
     loop.set_exception_handler(_leave_to_the_raised)
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
     try:
         settings.reset_options()
-        pulumi.runtime.set_mocks(monitor.mocks, project=project, stack=stack, preview=False, monitor=monitor)
+        pulumi.runtime.set_mocks(monitor.mocks, project=project, stack=stack, preview=preview, monitor=monitor)
         pulumi.runtime.set_all_config({key: value for key, value in config.items() if key != AUTONAMING})
         settings.set_root_resource(cast("pulumi.Resource", None))  # the program's stack is the root, not the mocks' own
-
-        def program() -> None:
-            runpy.run_path(str(root / "__main__.py"), run_name="__main__")
-
         loop.run_until_complete(asyncio.wait_for(run_in_stack(program), timeout))
     finally:
         settings.reset_options()

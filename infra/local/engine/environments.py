@@ -13,7 +13,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
 BUILD = PROJECT_ROOT / "build"
 _MARKER = "lock-key"
 

@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 from pydantic import BaseModel
 
-from infra.local.environments import BUILD, emulator_interpreter, lambda_interpreter
+from infra.local.engine.environments import BUILD, emulator_interpreter, lambda_interpreter
 
 LOCAL = BUILD / "local"
 START_TIMEOUT_SECONDS = 30.0

@@ -7,8 +7,8 @@ from html import escape as escaped
 
 import polars as pl
 
-from infra.local.charts import Band, line_chart, side_by_side
-from infra.local.summary import MachineLine, Summary
+from infra.local.run.charts import Band, line_chart, side_by_side
+from infra.local.run.summary import MachineLine, Summary
 from mlops_core.severity import DEFAULT_BOUNDARIES
 from mlops_core.text import printable
 

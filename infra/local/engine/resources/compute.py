@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.archives import content_bytes
-from infra.local.resources.kind import REGION, Created, FollowUp, Kind, Values, arn, inside, named_outputs
+from infra.local.engine.archives import content_bytes
+from infra.local.engine.resources.kind import REGION, Created, FollowUp, Kind, Values, arn, inside, named_outputs
 
 _S3_CODE = ("s3Bucket", "s3Key", "s3ObjectVersion")
 

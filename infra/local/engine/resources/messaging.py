@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.resources.kind import Created, Kind, Values, arn, named_outputs
+from infra.local.engine.resources.kind import Created, Kind, Values, arn, named_outputs
 
 _QUEUE_ATTRIBUTES = {
     "visibilityTimeoutSeconds": "VisibilityTimeout",

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from infra.local.resources import compute, messaging, observability, storage
-from infra.local.resources.kind import Created, Kind
+from infra.local.engine.resources import compute, messaging, observability, storage
+from infra.local.engine.resources.kind import Created, Kind
 
 KINDS: Mapping[str, Kind] = {**storage.KINDS, **compute.KINDS, **messaging.KINDS, **observability.KINDS}
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.archives import content_bytes
-from infra.local.resources.kind import ACCOUNT_ID, REGION, Created, FollowUp, Kind, Values, arn, inside
+from infra.local.engine.archives import content_bytes
+from infra.local.engine.resources.kind import ACCOUNT_ID, REGION, Created, FollowUp, Kind, Values, arn, inside
 
 
 def _bucket(created: Created) -> dict[str, Any]:

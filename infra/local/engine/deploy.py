@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, cast
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
-from infra.local.emulator import Endpoint
-from infra.local.environments import PROJECT_ROOT
-from infra.local.invokes import answer
-from infra.local.mapping import to_parameters
-from infra.local.monitor import RecordingMonitor, Registration, plain
-from infra.local.program import autoname, run_program, stack_config
-from infra.local.resources import KINDS, Created
+from infra.local.engine.emulator import Endpoint
+from infra.local.engine.environments import PROJECT_ROOT
+from infra.local.engine.invokes import answer
+from infra.local.engine.mapping import to_parameters
+from infra.local.engine.monitor import RecordingMonitor, Registration, plain
+from infra.local.engine.program import autoname, program_at, run_program, stack_config
+from infra.local.engine.resources import KINDS, Created
 
 DEPLOY_TIMEOUT_SECONDS = 120.0
 _PROVIDER = "pulumi:providers:"
@@ -36,7 +36,7 @@ class UnknownResourceTypeError(LookupError):
     """The program registers a resource type that the laptop run does not know."""
 
     def __init__(self, type_: str) -> None:
-        super().__init__(f"no resource type {type_} here: add what it becomes to infra/local/resources")
+        super().__init__(f"no resource type {type_} here: add what it becomes to infra/local/engine/resources")
 
 
 class ReadResourceError(ValueError):
@@ -75,7 +75,7 @@ def deploy(
     deployer = Deployer(endpoint, autoname(project, stack, config))
     monitor = RecordingMonitor(deployer)
     try:
-        run_program(monitor, root, project=project, stack=stack, config=config, timeout=timeout)
+        run_program(monitor, program_at(root), project=project, stack=stack, config=config, timeout=timeout)
     finally:
         if deployer.failure is not None:  # rather than Pulumi's account of it, or of what followed from it
             raise deployer.failure

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from infra.local.emulator import Endpoint
+from infra.local.engine.emulator import Endpoint
 
 _STATEMENT_LISTS = {
     "actions": "Action",
@@ -18,7 +18,7 @@ class UnknownInvokeError(LookupError):
     """The program calls a provider function that the laptop run does not know."""
 
     def __init__(self, token: str) -> None:
-        super().__init__(f"no provider function {token} here: answer it in infra/local/invokes.py")
+        super().__init__(f"no provider function {token} here: answer it in infra/local/engine/invokes.py")
 
 
 def answer(token: str, arguments: Mapping[str, Any], endpoint: Endpoint) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class UnmappedInputError(ValueError):
     def __init__(self, path: str, operation: str) -> None:
         super().__init__(
             f"{operation} has nothing for the input {path!r}. If it means something on a laptop, give its place in "
-            "infra/local/resources (rename, or a call of its own); if not, ignore it there with the reason."
+            "infra/local/engine/resources (rename, or a call of its own); if not, ignore it there with the reason."
         )
 
 

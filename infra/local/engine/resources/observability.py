@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.resources.kind import Created, FollowUp, Kind, arn, named_outputs
+from infra.local.engine.resources.kind import Created, FollowUp, Kind, arn, named_outputs
 
 
 def _retention(value: float, created: Created) -> dict[str, Any]:
