@@ -8,7 +8,7 @@ from infra.devices import Devices
 from infra.encryption import EncryptionKey
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
-from infra.monitoring import AlarmTopic, QueueAlarms
+from infra.monitoring import AlarmTopic
 from infra.naming import default_tags
 from infra.outputs import stack_outputs
 from infra.packaging import Layer
@@ -19,9 +19,11 @@ from infra.stack import (
     devices_args,
     function_defaults,
     ingestion_args,
+    made_alerting,
     models,
     processing_args,
     target,
+    watch_queues,
 )
 
 settings = read_settings()
@@ -39,20 +41,13 @@ layer = PythonLayer(
     "data-layer", {"layer": Layer.of("data", target(settings)), "bucket_name": lake.bucket_name}, options
 )
 functions = function_defaults(settings, layer, key, alarms)
-ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions), options)
+alerting = made_alerting(settings, key, options)
+ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions, alerting), options)
 devices = Devices("devices", devices_args(settings), options)
 processing = Processing("processing", processing_args(settings, lake, functions, ingestion), options)
 if alarms:
-    QueueAlarms(
-        "queue-alarms",
-        {
-            "topic_arn": alarms.arn,
-            "buffers": {"readings": ingestion.readings_queue, "labels": ingestion.label_queue},
-            "dead_letter_queue": ingestion.dead_letter_queue,
-        },
-        options,
-    )
+    watch_queues(ingestion, alarms, options)
 
-made = models(settings, lake, layer, functions, ingestion, processing, options)
-for name, value in stack_outputs(settings, lake, layer, ingestion, processing, devices, made).items():
+made = models(settings, lake, layer, functions, ingestion, processing, alerting, options)
+for name, value in stack_outputs(settings, lake, layer, ingestion, processing, devices, made, alerting).items():
     pulumi.export(name, value)

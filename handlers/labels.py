@@ -1,10 +1,11 @@
-"""Labels: failure events from the queue become objects of the lake and rows of the label history.
+"""Labels: failure events from the queue become objects of the lake and rows of the label history, and people hear.
 
-The lake comes first: the history can be made again from it. A record is acknowledged when both hold its event.
+The lake comes first: the history can be made again from it. A record is acknowledged when both hold its event and the
+failure has been announced, unless it is history: replayed, known already, or repaired since.
 """
 
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -13,11 +14,16 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handlers import settings
+from handlers.announcements import AlarmDesk
 from handlers.deliveries import DurableBatch, grouped
 from handlers.settings import LabelSettings
 from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory
+from handlers.stores.alarms import Alarms
+from handlers.stores.label_history import LabelHistory, last_return
 from handlers.stores.lake import DataLake
+from handlers.stores.notices import NoticeBoard
+from mlops_core.alerting.episodes import AlarmSource
+from mlops_core.alerting.failure_alarms import failure_alarm
 from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.lake import encode_failures, hour_path
 from mlops_core.telemetry import FailureEvent, Reading, parse_message
@@ -37,6 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         kept = batch.keep(grouped(batch.accepted, _hour), encode_failures)
         durable = [[delivered] for group, _ in kept for delivered in group]
         recorded = batch.attempt(durable, _record)
+        batch.attempt((group for group, _ in recorded), _announce)
         metrics.add_metric("FailuresAccepted", MetricUnit.Count, len(recorded))
         metrics.add_metric("FailuresDuplicate", MetricUnit.Count, sum(not is_new for _, is_new in recorded))
         batch.log_failures(logger)
@@ -56,6 +63,26 @@ def _lake() -> DataLake:
 @cache
 def _history() -> LabelHistory:
     return LabelHistory(clients.dynamodb(), _settings().label_history_table)
+
+
+@cache
+def _desk() -> AlarmDesk:
+    return AlarmDesk(
+        Alarms(clients.dynamodb(), _settings().alarms_table),
+        NoticeBoard(clients.sns(), _settings().notice_topic_arn),
+    )
+
+
+def _announce(failures: list[FailureEvent]) -> bool:
+    for failure in failures:
+        if not failure.replayed:
+            returned_at = last_return(_history().of_machine(failure.machine_id))
+            _desk().change(
+                failure.machine_id,
+                AlarmSource.FAILURE,
+                partial(failure_alarm, event=failure, returned_at=returned_at),
+            )
+    return True
 
 
 def _failure(topic: str, payload: bytes, received_at: datetime) -> FailureEvent:

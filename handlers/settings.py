@@ -108,7 +108,14 @@ class IngestionSettings(FunctionSettings):
     allowed_lateness: Hours = Field(timedelta(hours=48), validation_alias="ALLOWED_LATENESS_HOURS")
 
 
-class LabelSettings(FunctionSettings):
+class AlarmSettings(FunctionSettings):
+    """Settings of every function that raises alarms."""
+
+    alarms_table: Name
+    notice_topic_arn: Name
+
+
+class LabelSettings(AlarmSettings):
     """Settings of the label function."""
 
     data_lake_bucket: Name

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account, current_account
+from infra.alerting import AlarmAccess, alarm_environment, alarm_statements
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
 from infra.queues import Queue, buffer_queue, dead_letter_queue
@@ -34,6 +35,8 @@ class IngestionArgs(TypedDict):
     bucket_name: pulumi.Input[str]
     bucket_arn: pulumi.Input[str]
     """The data lake."""
+    alarms: AlarmAccess
+    """Where alarms are kept and who is told of them."""
     topic_prefix: str
     channels: Sequence[str]
     simulator: SimulatorArgs
@@ -58,6 +61,7 @@ class Ingestion(pulumi.ComponentResource):
     Example:
         >>> ingestion = Ingestion("ingestion", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
+        ...     "alarms": alerting.access,
         ...     "topic_prefix": "industrial/machine", "channels": ["temperature", "vibration"],
         ...     "simulator": {
         ...         "machine_ids": ["PUMP-A01"], "enabled": True, "schedule_expression": "rate(1 minute)", "seed": 1,
@@ -195,12 +199,17 @@ class Ingestion(pulumi.ComponentResource):
         self.labels = self._function(
             f"{name}-labels",
             "labels",
-            environment={**environment, "LABEL_HISTORY_TABLE": self.label_history.name},
+            environment={
+                **environment,
+                **alarm_environment(args["alarms"]),
+                "LABEL_HISTORY_TABLE": self.label_history.name,
+            },
             statements=[
                 _receive(self.label_queue),
                 self._store("events"),
                 self._store("quarantine"),
-                allow("RecordLabels", ["dynamodb:UpdateItem"], [self.label_history.arn]),
+                allow("RecordLabels", ["dynamodb:Query", "dynamodb:UpdateItem"], [self.label_history.arn]),
+                *alarm_statements(args["alarms"]),
             ],
         )
         self._connect(f"{name}-readings", self.readings_queue, self.readings)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pulumi
 
+from infra.alerting import Alerting
 from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.ingestion import Ingestion
@@ -28,7 +29,6 @@ def model_outputs(made: Models) -> dict[str, pulumi.Input[Any]]:
         "scoring_function_name": made.scoring.function.name,
         "predictions_table_name": made.scoring.predictions.name,
         "predictions_table_arn": made.scoring.predictions.arn,
-        "notice_topic_arn": made.notices.arn,
     }
 
 
@@ -40,6 +40,7 @@ def stack_outputs(
     processing: Processing,
     devices: Devices,
     made: Models,
+    alerting: Alerting,
 ) -> dict[str, pulumi.Input[Any]]:
     """The stack's outputs, by name."""
     functions = {
@@ -65,6 +66,9 @@ def stack_outputs(
         "data_lake_bucket_arn": lake.bucket_arn,
         "data_layer_arn": layer.arn,
         **model_outputs(made),
+        "notice_topic_arn": alerting.access["notice_topic_arn"],
+        "alarms_table_name": alerting.alarms.name,
+        "alarms_table_arn": alerting.alarms.arn,
         **{f"{name}_function_name": function.name for name, function in functions.items()},
         **{f"{name}_function_arn": function.arn for name, function in functions.items()},
         "processing_role_arn": processing.function.role_arn,

@@ -1,6 +1,6 @@
-"""How the fleet is watched: the scoring function, run whenever processing commits, its table, and whom it tells."""
+"""How the fleet is watched: the scoring function, run whenever processing commits, and its table."""
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 import pulumi_aws as aws
@@ -9,7 +9,7 @@ from infra.account import current_account
 from infra.function import FunctionDefaults, PythonFunction
 from infra.inference import ServingArgs, serving_environment, serving_statements
 from infra.monitoring import Counted, count_alarm
-from infra.policies import Statement, allow, compact_json, document
+from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
 from mlops_core.storage.lake_keys import CHECKPOINT_KEY, FRESHNESS_KEY
 
@@ -23,41 +23,6 @@ _COUNTED = {
         "The champion may not serve, an earlier model or none does; the reason stands in: mlops models list",
     ),
 }
-
-
-class NoticeTopicArgs(TypedDict, total=False):
-    """What a topic for people is made of."""
-
-    kms_key_arn: pulumi.Input[str] | None
-    """Key that encrypts the messages (default: SNS's own)."""
-
-
-class NoticeTopic(pulumi.ComponentResource):
-    """The SNS topic that people subscribe to; the message attribute `about` is `machine` or `training`. TLS only.
-
-    Example:
-        >>> topic = NoticeTopic("notices", {})
-        >>> pulumi.export("notice_topic_arn", topic.arn)
-
-    """
-
-    arn: pulumi.Output[str]
-
-    def __init__(self, name: str, args: NoticeTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("mlops:scoring:NoticeTopic", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        topic = aws.sns.Topic(name, kms_master_key_id=args.get("kms_key_arn") or "alias/aws/sns", opts=child)
-        refuse_plain_text = Statement(
-            Sid="RefusePlainText",
-            Effect="Deny",
-            Principal="*",
-            Action=["sns:Publish"],
-            Resource=[topic.arn],
-            Condition={"Bool": {"aws:SecureTransport": "false"}},
-        )
-        aws.sns.TopicPolicy(f"{name}-policy", arn=topic.arn, policy=document([refuse_plain_text]), opts=child)
-        self.arn = topic.arn
-        self.register_outputs({"arn": self.arn})
 
 
 class ScoringArgs(ServingArgs):

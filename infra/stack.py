@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pulumi
 
+from infra.alerting import Alerting, NoticeTopic
 from infra.data_lake import DataLake, DataLakeArgs
 from infra.devices import DevicesArgs
 from infra.encryption import EncryptionKey
@@ -13,10 +14,10 @@ from infra.inference import Inference, InferenceArgs, ServingArgs
 from infra.ingestion import Ingestion, IngestionArgs
 from infra.layer import PythonLayer
 from infra.maintenance import Maintenance, MaintenanceArgs
-from infra.monitoring import AlarmTopic
+from infra.monitoring import AlarmTopic, QueueAlarms
 from infra.packaging import Layer, Target
 from infra.processing import Processing, ProcessingArgs
-from infra.scoring import NoticeTopic, Scoring, ScoringArgs
+from infra.scoring import Scoring, ScoringArgs
 from infra.settings import StackSettings
 from infra.training import Training, TrainingArgs
 from mlops_core.machines import CHANNELS
@@ -54,9 +55,22 @@ def function_defaults(
     }
 
 
-def ingestion_args(settings: StackSettings, lake: DataLake, functions: FunctionDefaults) -> IngestionArgs:
+def made_alerting(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> Alerting:
+    """Register the topic that people subscribe to and the table of alarms."""
+    notices = NoticeTopic("notices", {"kms_key_arn": key and key.arn}, options)
+    return Alerting(
+        "alerting",
+        {"notice_topic_arn": notices.arn, "kms_key_arn": key and key.arn, "protect": settings.protect_data},
+        options,
+    )
+
+
+def ingestion_args(
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, alerting: Alerting
+) -> IngestionArgs:
     """Arguments of ingestion."""
     return {
+        "alarms": alerting.access,
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
         "topic_prefix": settings.mqtt_topic_prefix,
@@ -80,6 +94,19 @@ def ingestion_args(settings: StackSettings, lake: DataLake, functions: FunctionD
         "functions": functions,
         "protect": settings.protect_data,
     }
+
+
+def watch_queues(ingestion: Ingestion, alarms: AlarmTopic, options: pulumi.ResourceOptions) -> None:
+    """Register the alarms of the queues of ingestion."""
+    QueueAlarms(
+        "queue-alarms",
+        {
+            "topic_arn": alarms.arn,
+            "buffers": {"readings": ingestion.readings_queue, "labels": ingestion.label_queue},
+            "dead_letter_queue": ingestion.dead_letter_queue,
+        },
+        options,
+    )
 
 
 def devices_args(settings: StackSettings) -> DevicesArgs:
@@ -116,7 +143,7 @@ def training_args(
     ingestion: Ingestion,
     *,
     layers: Sequence[PythonLayer],
-    notices: NoticeTopic,
+    alerting: Alerting,
 ) -> TrainingArgs:
     """Arguments of training."""
     return {
@@ -125,7 +152,7 @@ def training_args(
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
         "layers": [layer.arn for layer in layers],
-        "notice_topic_arn": notices.arn,
+        "notice_topic_arn": alerting.access["notice_topic_arn"],
         "schedule_expression": settings.training_schedule_expression,
         "enabled": settings.training_enabled,
         "horizon_hours": settings.prediction_horizon_hours,
@@ -160,12 +187,12 @@ def scoring_args(
     processing: Processing,
     *,
     layer: PythonLayer,
-    notices: NoticeTopic,
+    alerting: Alerting,
 ) -> ScoringArgs:
     """Arguments of scoring, whose failed runs go where those of ingestion go."""
     return {
         **_serving_args(settings, lake, processing, layer),
-        "notice_topic_arn": notices.arn,
+        "notice_topic_arn": alerting.access["notice_topic_arn"],
         "silent_after_hours": settings.silent_after_hours,
         "timeout_seconds": settings.processing_timeout_seconds,
         "reserved_concurrency": settings.reserved_concurrency.get("scoring"),
@@ -211,7 +238,6 @@ class Models(NamedTuple):
     """What makes models and what they are used by."""
 
     layer: PythonLayer
-    notices: NoticeTopic
     training: Training
     inference: Inference
     maintenance: Maintenance
@@ -225,27 +251,26 @@ def models(
     functions: FunctionDefaults,
     ingestion: Ingestion,
     processing: Processing,
+    alerting: Alerting,
     options: pulumi.ResourceOptions,
 ) -> Models:
-    """Register what makes models and what uses them, the layer that they need beside `layer`, and whom they tell."""
+    """Register what makes models and what uses them, the layer that they need beside `layer`."""
     light = PythonLayer(
         "model-layer", {"layer": Layer.of("model", target(settings)), "bucket_name": lake.bucket_name}, options
     )
-    notices = NoticeTopic("notices", {"kms_key_arn": functions.get("kms_key_arn")}, options)
     inference = Inference("inference", inference_args(settings, lake, functions, processing, light), options)
     return Models(
         light,
-        notices,
         Training(
             "training",
-            training_args(settings, lake, functions, ingestion, layers=[layer, light], notices=notices),
+            training_args(settings, lake, functions, ingestion, layers=[layer, light], alerting=alerting),
             options,
         ),
         inference,
         Maintenance("maintenance", maintenance_args(settings, functions, ingestion, processing, inference), options),
         Scoring(
             "scoring",
-            scoring_args(settings, lake, functions, ingestion, processing, layer=light, notices=notices),
+            scoring_args(settings, lake, functions, ingestion, processing, layer=light, alerting=alerting),
             options,
         ),
     )

@@ -16,9 +16,15 @@ class TableOptions(TypedDict):
 
 
 def string_keyed_table(
-    name: str, options: TableOptions, parent: pulumi.Resource, *, hash_key: str, range_key: str | None = None
+    name: str,
+    options: TableOptions,
+    parent: pulumi.Resource,
+    *,
+    hash_key: str,
+    range_key: str | None = None,
+    expires: str | None = None,
 ) -> aws.dynamodb.Table:
-    """A table whose keys are strings."""
+    """A table whose keys are strings; an item is deleted after the Unix time that its attribute `expires` holds."""
     protect, key = options.get("protect", False), options.get("kms_key_arn")
     keys = [hash_key] if range_key is None else [hash_key, range_key]
     return aws.dynamodb.Table(
@@ -28,6 +34,7 @@ def string_keyed_table(
         range_key=range_key,
         billing_mode="PAY_PER_REQUEST",
         point_in_time_recovery={"enabled": True},
+        ttl=None if expires is None else {"attribute_name": expires, "enabled": True},
         server_side_encryption=None if key is None else {"enabled": True, "kms_key_arn": key},
         deletion_protection_enabled=protect,
         opts=pulumi.ResourceOptions(parent=parent, protect=protect, retain_on_delete=protect),

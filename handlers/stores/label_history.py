@@ -5,7 +5,7 @@ both may stand at one moment. Sensors and technicians may speak of the same fail
 times: what they write is the same in the end.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -60,6 +60,18 @@ class LabelEntry:
     caller: str | None = None
     recorded_at: datetime | None = None
 
+    @property
+    def ran_again_at(self) -> datetime | None:
+        """When the machine returned to service; of a repair without one, at once."""
+        if self.returned_to_service_at is None and self.kind is MaintenanceKind.REPAIR:
+            return self.event_timestamp
+        return self.returned_to_service_at
+
+
+def last_return(entries: Iterable[LabelEntry]) -> datetime | None:
+    """Return when a machine was last returned to service, as far as its entries tell."""
+    return max((entry.ran_again_at for entry in entries if entry.ran_again_at is not None), default=None)
+
 
 class LabelHistory:
     """The table (keys `machine_id`, `event_timestamp`)."""
@@ -72,6 +84,16 @@ class LabelHistory:
         """Every item, in no order."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
         return (_entry(item) for page in pages for item in page["Items"])
+
+    def of_machine(self, machine_id: str) -> list[LabelEntry]:
+        """Return the items of one machine, in order of time."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="machine_id = :machine",
+            ExpressionAttributeValues={":machine": {"S": machine_id}},
+            ConsistentRead=True,
+        )
+        return [_entry(item) for page in pages for item in page["Items"]]
 
     def load_all(self) -> list[dict[str, object]]:
         """Return every failure as a row of the frame FAILURES."""

@@ -57,7 +57,8 @@ def event_for(told: Told, function: str) -> dict[str, Any]:
             reading = reading_message("POLICY-1", "temperature", now, 20.0)
             return {"Records": [record(reading, 1), record(bad, 2)]}
         case "label":
-            failure = failure_message("POLICY-1", now, "BEARING_WEAR", 12.0, 11.2)
+            # A machine that has not failed yet: a failure is announced once.
+            failure = failure_message(f"POLICY-{now:%H%M%S%f}", now, "BEARING_WEAR", 12.0, 11.2)
             return {"Records": [record(failure, 1), record(bad, 2)]}
         case _:
             return {"start": (hour - timedelta(hours=1)).isoformat(), "end": hour.isoformat()}

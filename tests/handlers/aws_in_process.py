@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import boto3
+from moto.sns import sns_backends
 
 from handlers.stores import clients
 
@@ -18,19 +19,21 @@ TABLES = {
     "label-history": ("machine_id", "event_timestamp"),
     "realtime-features": ("machine_id",),
     "predictions": ("machine_id",),
+    "alarms": ("machine_id", "alarm"),
 }
 
 
 @cache
-def _observers() -> tuple[Any, Any]:
-    return boto3.client("s3"), boto3.client("dynamodb")
+def _observers() -> tuple[Any, Any, Any]:
+    return boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sns")
 
 
 class Aws:
     """The bucket and the tables of a stack, seen through clients of their own, which no injected fault reaches."""
 
     def __init__(self) -> None:
-        self.s3, self.dynamodb = _observers()
+        self.s3, self.dynamodb, sns = _observers()
+        self._topic = sns.create_topic(Name="notices")["TopicArn"]
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         for table, keys in TABLES.items():
             self.dynamodb.create_table(
@@ -56,6 +59,11 @@ class Aws:
         """Every item of a table, in the order of its keys."""
         items = self.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
         return sorted(items, key=lambda item: [item[key]["S"] for key in TABLES[table]])
+
+    def notices(self) -> list[str]:
+        """The text of every message that people were sent."""
+        region, account = self._topic.split(":")[3:5]
+        return [sent[1] for sent in sns_backends[account][region].topics[self._topic].sent_notifications]
 
     def snapshot(self) -> tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]:
         """Return all that is stored."""
@@ -94,7 +102,7 @@ class Faults:
         self._fails: Callable[[int, str, str], bool] = lambda *_: False
         self._phase = "before"
         self.calls: list[str] = []
-        for client in (clients.s3(), clients.dynamodb(), clients.iot_data(None)):
+        for client in (clients.s3(), clients.dynamodb(), clients.iot_data(None), clients.sns()):
             hook(client, "before-call", self._before)
             hook(client, "after-call", self._after)
 

@@ -33,6 +33,7 @@ SERVING = {
     "DYNAMODB_TABLE_NAME": "realtime-features",
     "FEATURE_LENGTHS_HOURS": "[1, 6]",
 }
+ALARMS = {"ALARMS_TABLE": "alarms", "NOTICE_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices"}
 ENVIRONMENTS = {
     "simulator": {
         "MACHINE_STATE_TABLE": "machine-state",
@@ -42,7 +43,8 @@ ENVIRONMENTS = {
         "SIMULATOR_SEED": "7",
     },
     "ingestion": {"DATA_LAKE_BUCKET": BUCKET, "MQTT_TOPIC_PREFIX": "industrial/machine"},
-    "labels": {
+    "labels": ALARMS
+    | {
         "DATA_LAKE_BUCKET": BUCKET,
         "LABEL_HISTORY_TABLE": "label-history",
         "MQTT_TOPIC_PREFIX": "industrial/machine",

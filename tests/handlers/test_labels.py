@@ -1,11 +1,16 @@
 """Labels keeps every failure event in the lake and in the label history, whatever is delivered how often."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
+from handlers.stores import clients
+from handlers.stores.label_history import LabelHistory
+from mlops_core.alerting import episodes
 from mlops_core.lake import decode_quarantine
+from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
 from mlops_core.telemetry import failure_message, reading_message
 from tests.handlers.aws_in_process import until_accepted
 
@@ -14,6 +19,12 @@ AT = datetime(2026, 11, 21, 10, 14, tzinfo=UTC)
 
 def failure(measured_value: float, event_code: str = "BEARING_WEAR", machine_id: str = "PUMP-A01") -> tuple[str, bytes]:
     return tuple(failure_message(machine_id, AT, event_code, measured_value, 11.2))
+
+
+@pytest.fixture
+def claims_run_out(monkeypatch):
+    """A claim has run out when a message is delivered again: the queue hides it for longer."""
+    monkeypatch.setattr(episodes, "ANNOUNCING", timedelta(0))
 
 
 def history(aws) -> list[tuple[str, str, str]]:
@@ -49,7 +60,12 @@ def test_failures_reach_the_lake_and_the_history_and_what_is_refused_is_quaranti
     assert {line["machine_id"] for line in aws.lines("events/")} == {"FAN-B01", "PUMP-A01"}
     (refused,) = map(decode_quarantine, aws.objects("quarantine/").values())
     assert (refused.reason, refused.payload) == ("BAD_ENCODING", b"\xff\xfe\x00")
-    assert counters() == {"FailuresAccepted": 2, "FailuresDuplicate": 0, "MessagesQuarantined.BAD_ENCODING": 1}
+    assert counters() == {
+        "FailuresAccepted": 2,
+        "FailuresDuplicate": 0,
+        "AlarmsAnnounced": 2,
+        "MessagesQuarantined.BAD_ENCODING": 1,
+    }
 
 
 def test_delivering_a_batch_again_changes_nothing_and_counts_duplicates(aws, deploy, document, counters):
@@ -106,8 +122,8 @@ def test_a_reading_is_not_a_failure_event(aws, deploy, deliver):
 
 def test_a_failed_table_write_fails_its_record_though_the_lake_has_it(aws, deploy, deliver, faults):
     event = deliver(failure(11.6), failure(11.7, machine_id="FAN-B01"))
-    writes = iter([False, True])
-    faults.fail_where(lambda operation, _: operation == "UpdateItem" and next(writes))
+    writes = count(1)
+    faults.fail_where(lambda operation, _: operation == "UpdateItem" and next(writes) == 2)
     (failed,) = deploy("labels")(event)["batchItemFailures"]
     assert failed["itemIdentifier"] in {record["messageId"] for record in event["Records"]}
     assert len(aws.items("label-history")) == 1
@@ -122,6 +138,7 @@ def test_the_history_is_not_written_where_the_lake_is_not(aws, deploy, deliver, 
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.usefixtures("claims_run_out")
 def test_whichever_call_fails_the_end_is_the_same(aws, deploy, deliver, faults, phase):
     # One event an hour: an event that is delivered again alone would otherwise stand in a second object, too.
     event = deliver(failure(11.6), ("industrial/machine/PUMP-A01/event/failure", b"poison"))
@@ -134,4 +151,77 @@ def test_whichever_call_fails_the_end_is_the_same(aws, deploy, deliver, faults, 
         assert until_accepted(invoke, event) == 2
         faults.clear()
         assert (aws.objects(), aws.items("label-history")) == undisturbed
-    assert calls == 3
+    assert calls == 8
+
+
+def announced(notices):
+    return [text.splitlines()[0] for text in notices]
+
+
+def test_a_failure_is_announced_at_once_with_its_code_and_what_to_do_and_only_once(aws, deploy, deliver, counters):
+    invoke = deploy("labels")
+    invoke(deliver(failure(11.6)))
+    (text,) = aws.notices()
+    assert text.startswith(
+        "PUMP-A01 has failed.\nWhy:\n- it reported BEARING_WEAR at 2026-11-21 10:14:00 UTC: measured 11.6"
+    )
+    assert "mlops maintenance record PUMP-A01 --kind repair" in text
+    assert counters()["AlarmsAnnounced"] == 1
+    invoke(deliver(failure(11.6)))
+    invoke(deliver(failure(12.5)))
+    assert len(aws.notices()) == 1, "the same failure, delivered or reported again"
+
+
+def test_a_failure_after_the_return_to_service_is_another_and_one_before_it_is_history(aws, deploy, deliver):
+    invoke = deploy("labels")
+    invoke(deliver(failure(11.6)))
+    repaired_at = AT + timedelta(hours=2)
+    history_of_labels = LabelHistory(clients.dynamodb(), "label-history")
+    history_of_labels.record_maintenance(
+        MaintenanceRecord(machine_id="PUMP-A01", kind=MaintenanceKind.REPAIR, at=repaired_at), recorded_at=repaired_at
+    )
+    for at in (AT + timedelta(hours=1), AT + timedelta(hours=3)):
+        event = deliver(
+            tuple(failure_message("PUMP-A01", at, "OVERHEATING", 96.0, 95.0)),
+            received_at_ms=int(at.timestamp() * 1000),
+        )
+        invoke(event)
+    assert announced(aws.notices()) == ["PUMP-A01 has failed."] * 2
+    assert "at 2026-11-21 13:14:00 UTC" in aws.notices()[1]
+
+
+def test_a_failure_that_is_replayed_is_kept_and_not_announced(aws, deploy, deliver):
+    deploy("labels")(deliver(tuple(failure_message("PUMP-A01", AT, "BEARING_WEAR", 12.0, 11.2, replayed=True))))
+    assert len(history(aws)) == 1
+    assert aws.notices() == []
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.usefixtures("claims_run_out")
+def test_a_failure_is_announced_whichever_call_fails(aws, deploy, deliver, faults, phase):
+    event, invoke = deliver(failure(11.6)), deploy("labels")
+    invoke(event)
+    calls, sent = len(faults.calls), len(aws.notices())
+    assert "Publish" in faults.calls
+    for number in range(1, calls + 1):
+        aws.clear()
+        faults.fail(number, phase)
+        until_accepted(invoke, event)
+        faults.clear()
+        assert len(aws.notices()) - sent in {1, 2}, "at least once; twice where the answer of the first was lost"
+        sent = len(aws.notices())
+
+
+def test_of_two_deliveries_at_once_one_announces(aws, deploy, deliver, hook):
+    invoke, event, nested = deploy("labels"), deliver(failure(11.6)), []
+
+    def deliver_again_in_between(**_: object) -> None:
+        if not nested:
+            nested.append(1)
+            with pytest.raises(BatchProcessingError):
+                invoke(event)
+
+    hook(clients.sns(), "before-call.sns.Publish", deliver_again_in_between)
+    invoke(event)
+    assert nested
+    assert len(aws.notices()) == 1

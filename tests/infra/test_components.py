@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pulumi
 import pytest
 
+from infra.alerting import Alerting, NoticeTopic
 from infra.bucket import PrivateBucket
 from infra.catalogue import LakeCatalogue
 from infra.data_lake import DataLake
@@ -26,8 +27,15 @@ from tests.infra.evaluation import evaluate
 
 COMPONENTS = (
     PrivateBucket, DataLake, EncryptionKey, PythonLayer, PythonFunction, FunctionSchedule, TopicRules, Ingestion,
-    LakeCatalogue, Processing, AlarmTopic, QueueAlarms, Devices,
+    LakeCatalogue, Processing, AlarmTopic, NoticeTopic, Alerting, QueueAlarms, Devices,
 )  # fmt: skip
+
+
+ALARMS = {
+    "alarms_table": "acme-alarms",
+    "alarms_arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/acme-alarms",
+    "notice_topic_arn": "arn:aws:sns:eu-west-1:123456789012:acme-notices",
+}
 
 
 def a_queue(name):
@@ -49,6 +57,7 @@ def run_example(component):
         "lake": SimpleNamespace(bucket_name="acme-lake", bucket_arn="arn:aws:s3:::acme-lake"),
         "layer": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:layer:acme:1"),
         "report": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:function:report"),
+        "alerting": SimpleNamespace(access=ALARMS),
         "topic": SimpleNamespace(arn="arn:aws:sns:eu-west-1:123456789012:alarms"),
         **{name: a_queue(name) for name in ("readings", "failures", "dead_letters")},
     }
@@ -77,7 +86,8 @@ def test_two_of_a_component_live_in_one_program(component):
     arguments = {
         DataLake: {},
         Ingestion: {
-            "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "topic_prefix": "acme/machine",
+            "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "alarms": ALARMS,
+            "topic_prefix": "acme/machine",
             "channels": ["pressure"], "simulator": {
                 "machine_ids": ["M1"], "enabled": False, "schedule_expression": "rate(1 minute)", "seed": 1,
                 "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,

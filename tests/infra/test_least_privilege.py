@@ -24,6 +24,7 @@ def own_log(function):
     return {"logs:CreateLogStream", "logs:PutLogEvents"}, {f"{LOGS}-{function}:log-stream:*"}
 
 
+ALARMS_TABLE = f"{TABLES}/alerting-alarms-0a1b2c"
 FEATURES_TABLE = f"{TABLES}/processing-realtime-features-0a1b2c"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-training"
 TELL_PEOPLE = ({"sns:Publish"}, {f"arn:aws:sns:{REGION}:{ACCOUNT}:notices-0a1b2c"})
@@ -99,7 +100,12 @@ DEV = {
         "ReceiveMessages": (RECEIVE, {f"{QUEUES}-ingestion-labels"}),
         "StoreEvents": ({"s3:PutObject"}, {f"{LAKE}/events/*"}),
         "StoreQuarantine": ({"s3:PutObject"}, {f"{LAKE}/quarantine/*"}),
-        "RecordLabels": ({"dynamodb:UpdateItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "RecordLabels": (
+            {"dynamodb:Query", "dynamodb:UpdateItem"},
+            {f"{TABLES}/ingestion-label-history-0a1b2c"},
+        ),
+        "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
+        "TellPeople": TELL_PEOPLE,
     },
     "processing-features-policy": {
         "WriteOwnLog": own_log("processing-features"),

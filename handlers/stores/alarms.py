@@ -1,0 +1,145 @@
+"""The table of alarms: one item a machine, source and subject, moved forward by compare and set on its sequence."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
+from mlops_core.telemetry import utc_text
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+KEPT_AFTER_CLOSING: Final = timedelta(days=30)
+"""An alarm without an open episode is deleted after this; until then it guards against late data."""
+
+
+class Alarms:
+    """The table (keys `machine_id`, `alarm`)."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self, machine_id: str, source: AlarmSource, subject: str = "") -> Alarm:
+        """Return an alarm; one that was never stored has sequence 0."""
+        empty = Alarm(machine_id=machine_id, source=source, subject=subject)
+        answer = self._client.get_item(TableName=self._table, Key=_key(empty), ConsistentRead=True)
+        return _alarm(answer["Item"]) if "Item" in answer else empty
+
+    def load_all(self) -> list[Alarm]:
+        """Return every alarm, in order of machine, source and subject. Few machines have any."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        alarms = (_alarm(item) for page in pages for item in page["Items"])
+        return sorted(alarms, key=lambda alarm: (alarm.machine_id, alarm.key))
+
+    def of_machine(self, machine_id: str) -> list[Alarm]:
+        """Return the alarms of one machine."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="machine_id = :machine",
+            ExpressionAttributeValues={":machine": {"S": machine_id}},
+            ConsistentRead=True,
+        )
+        return [_alarm(item) for page in pages for item in page["Items"]]
+
+    def save(self, alarm: Alarm, *, now: datetime) -> bool:
+        """Store an alarm in the place of the one it follows; False where another process has stored one there since.
+
+        What was announced is not written: a message that was sent meanwhile stays noted.
+        """
+        kept: dict[str, dict[str, str] | None] = {
+            "episode": {"S": alarm.episode.model_dump_json()} if alarm.episode else None,
+            "claimed_until": {"S": utc_text(alarm.claimed_until)} if alarm.claimed_until else None,
+            "expires": None if _is_active(alarm) else {"N": str(int((now + KEPT_AFTER_CLOSING).timestamp()))},
+            "evidence": {"S": alarm.evidence},
+            "sequence": {"N": str(alarm.sequence)},
+        }
+        assigned = {name: value for name, value in kept.items() if value is not None}
+        removed = [f"#{name}" for name in kept if name not in assigned]
+        update = f"SET {', '.join(f'#{name} = :{name}' for name in assigned)}"
+        before = {":before": {"N": str(alarm.sequence - 1)}} if alarm.sequence > 1 else {}
+        return self._update(
+            alarm,
+            f"{update} REMOVE {', '.join(removed)}" if removed else update,
+            "#sequence = :before" if before else "attribute_not_exists(machine_id)",
+            names=kept,
+            values={f":{name}": value for name, value in assigned.items()} | before,
+        )
+
+    def claim(self, alarm: Alarm, *, until: datetime) -> bool:
+        """Claim an announcement that its writer has not made in time.
+
+        False where another process was faster, or has made it.
+        """
+        if alarm.episode is None:
+            return False
+        seen = {":seen": {"S": utc_text(alarm.claimed_until)}} if alarm.claimed_until else {}
+        claimable = "#claimed_until = :seen" if seen else "attribute_not_exists(#claimed_until)"
+        return self._update(
+            alarm,
+            "SET #claimed_until = :until",
+            "attribute_exists(machine_id)"
+            f" AND {claimable} AND (attribute_not_exists(#announced) OR #announced <> :announcement)",
+            names=["claimed_until", "announced"],
+            values={":until": {"S": utc_text(until)}, ":announcement": {"S": alarm.episode.announcement}} | seen,
+        )
+
+    def release(self, alarm: Alarm, *, at: datetime) -> None:
+        """Let anybody announce from `at` on what this process could not."""
+        self._update(
+            alarm,
+            "SET #claimed_until = :until",
+            "attribute_exists(machine_id)",
+            names=["claimed_until"],
+            values={":until": {"S": utc_text(at)}},
+        )
+
+    def note_announced(self, alarm: Alarm) -> None:
+        """Note what was announced. Where the episode has changed meanwhile, its next announcement stays due."""
+        if alarm.episode is not None:
+            self._update(
+                alarm,
+                "SET #announced = :announced",
+                "attribute_exists(machine_id)",
+                names=["announced"],
+                values={":announced": {"S": alarm.episode.announcement}},
+            )
+
+    def _update(
+        self, alarm: Alarm, update: str, condition: str, *, names: Iterable[str], values: Mapping[str, Any]
+    ) -> bool:
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(alarm),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in names},
+                ExpressionAttributeValues=values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _is_active(alarm: Alarm) -> bool:
+    return alarm.episode is not None and alarm.episode.is_open
+
+
+def _key(alarm: Alarm) -> dict[str, Any]:
+    return {"machine_id": {"S": alarm.machine_id}, "alarm": {"S": alarm.key}}
+
+
+def _alarm(item: dict[str, Any]) -> Alarm:
+    source, _, subject = item["alarm"]["S"].partition("#")
+    return Alarm(
+        machine_id=item["machine_id"]["S"],
+        source=AlarmSource(source),
+        subject=subject,
+        episode=Episode.model_validate_json(item["episode"]["S"]) if "episode" in item else None,
+        evidence=item["evidence"]["S"],
+        announced=item.get("announced", {}).get("S", ""),
+        claimed_until=datetime.fromisoformat(item["claimed_until"]["S"]) if "claimed_until" in item else None,
+        sequence=int(item["sequence"]["N"]),
+    )

@@ -1,0 +1,110 @@
+"""What alarms are kept in and who is told of them: the table of alarms, and the topic that people subscribe to."""
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.policies import Statement, allow, document
+from infra.table import string_keyed_table
+
+
+class NoticeTopicArgs(TypedDict, total=False):
+    """What a topic for people is made of."""
+
+    kms_key_arn: pulumi.Input[str] | None
+    """Key that encrypts the messages (default: SNS's own)."""
+
+
+class NoticeTopic(pulumi.ComponentResource):
+    """The SNS topic that people subscribe to; the message attribute `about` is `machine`, `silence` or `training`.
+
+    TLS only.
+
+    Example:
+        >>> topic = NoticeTopic("notices", {})
+        >>> pulumi.export("notice_topic_arn", topic.arn)
+
+    """
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: NoticeTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        # The type's name is that of the module which it was first in: it is part of the URN of what is deployed.
+        super().__init__("mlops:scoring:NoticeTopic", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        topic = aws.sns.Topic(name, kms_master_key_id=args.get("kms_key_arn") or "alias/aws/sns", opts=child)
+        refuse_plain_text = Statement(
+            Sid="RefusePlainText",
+            Effect="Deny",
+            Principal="*",
+            Action=["sns:Publish"],
+            Resource=[topic.arn],
+            Condition={"Bool": {"aws:SecureTransport": "false"}},
+        )
+        aws.sns.TopicPolicy(f"{name}-policy", arn=topic.arn, policy=document([refuse_plain_text]), opts=child)
+        self.arn = topic.arn
+        self.register_outputs({"arn": self.arn})
+
+
+class AlarmAccess(TypedDict):
+    """What a function needs to keep alarms and to announce them."""
+
+    alarms_table: pulumi.Input[str]
+    alarms_arn: pulumi.Input[str]
+    notice_topic_arn: pulumi.Input[str]
+
+
+class AlertingArgs(TypedDict):
+    """What alerting is made of."""
+
+    notice_topic_arn: pulumi.Input[str]
+    kms_key_arn: NotRequired[pulumi.Input[str] | None]
+    """Key that encrypts the table (default: DynamoDB's own)."""
+    protect: NotRequired[bool]
+    """Refuse to delete the table (default: no)."""
+
+
+class Alerting(pulumi.ComponentResource):
+    """The table of alarms: one item a machine, source and subject, deleted 30 days after its episode has closed.
+
+    Example:
+        >>> alerting = Alerting("alerting", {"notice_topic_arn": topic.arn})
+        >>> pulumi.export("alarms_table_name", alerting.alarms.name)
+
+    """
+
+    alarms: aws.dynamodb.Table
+    access: AlarmAccess
+    """Given to the components whose functions raise alarms."""
+
+    def __init__(self, name: str, args: AlertingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:alerting:Alerting", name, None, opts)
+        self.alarms = string_keyed_table(
+            f"{name}-alarms",
+            {"protect": args.get("protect", False), "kms_key_arn": args.get("kms_key_arn")},
+            self,
+            hash_key="machine_id",
+            range_key="alarm",
+            expires="expires",
+        )
+        self.access = {
+            "alarms_table": self.alarms.name,
+            "alarms_arn": self.alarms.arn,
+            "notice_topic_arn": args["notice_topic_arn"],
+        }
+        self.register_outputs({"alarms_table": self.alarms.name})
+
+
+def alarm_environment(access: AlarmAccess) -> dict[str, pulumi.Input[str]]:
+    """The variables of every function that raises alarms."""
+    return {"ALARMS_TABLE": access["alarms_table"], "NOTICE_TOPIC_ARN": access["notice_topic_arn"]}
+
+
+def alarm_statements(access: AlarmAccess, *, reads: Sequence[str] = ("dynamodb:GetItem",)) -> list[Statement]:
+    """What every function may do that raises alarms; `reads`: how it reads them."""
+    return [
+        allow("KeepAlarms", [*reads, "dynamodb:UpdateItem"], [access["alarms_arn"]]),
+        allow("TellPeople", ["sns:Publish"], [access["notice_topic_arn"]]),
+    ]

@@ -1,0 +1,1 @@
+"""Alarms and silence, and the words of every message that a person receives."""

@@ -1,0 +1,61 @@
+"""The words of a message about an alarm episode: what, why, what to do, and by what id it goes on being known."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mlops_core.alerting.episodes import AlarmSource, Episode, Stage
+
+__all__ = ["Notice", "episode_notice"]
+
+_SUBJECT_LIMIT: Final = 100  # of SNS
+_TO_DO: Final = {
+    Stage.WATCH: "Plan an inspection within days.",
+    Stage.ACT: "Inspect it within hours; stop it where that is the safer choice.",
+}
+_AFTER_A_FAILURE: Final = (
+    "Stop it if it still runs, and find out what failed. No prediction is made of it until it is back in service; then"
+    " record the repair: mlops maintenance record {machine_id} --kind repair --at WHEN."
+)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message to people: `subject` of at most 100 ASCII characters, and `text`."""
+
+    subject: str
+    text: str
+
+
+def episode_notice(episode: Episode) -> Notice:
+    """Return what people are to know of an episode that was opened, raised or closed."""
+    headline = _headline(episode)
+    if episode.is_open:
+        details = ["Why:", *(f"- {reason}" for reason in episode.reasons), f"What to do: {_to_do(episode)}"]
+    else:
+        closed = "" if episode.closed is None else f" at {episode.closed:%Y-%m-%d %H:%M} UTC"
+        details = [f"It was {episode.stage} since {episode.opened:%Y-%m-%d %H:%M} UTC and ended{closed}."]
+    return Notice(headline[:_SUBJECT_LIMIT], "\n".join([f"{headline}.", *details, f"Episode {episode.id}."]))
+
+
+def _headline(episode: Episode) -> str:
+    machine_id, subject = episode.machine_id, episode.subject
+    match episode.source:
+        case AlarmSource.FAILURE:
+            return f"{machine_id} has failed" if episode.is_open else f"{machine_id} is back in service"
+        case AlarmSource.LIMIT:
+            beyond = f"{episode.stage}: {machine_id} {subject} is beyond its limit"
+            return beyond if episode.is_open else f"{machine_id} {subject} is back within its limits"
+        case AlarmSource.SILENCE:
+            return f"{machine_id} {subject} is {'silent' if episode.is_open else 'heard again'}"
+        case AlarmSource.ANOMALY:
+            unusual = f"{episode.stage}: {machine_id} behaves unusually"
+            return unusual if episode.is_open else f"{machine_id} is back to normal"
+        case AlarmSource.FAILURE_MODEL:
+            likely = f"{episode.stage}: {machine_id} is likely to fail"
+            return likely if episode.is_open else f"{machine_id} is back to normal"
+
+
+def _to_do(episode: Episode) -> str:
+    if episode.source is AlarmSource.FAILURE:
+        return _AFTER_A_FAILURE.format(machine_id=episode.machine_id)
+    return _TO_DO[episode.stage]

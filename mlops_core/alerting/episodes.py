@@ -1,0 +1,170 @@
+"""Alarm episodes: what is wrong with a machine, how urgent it is, and what became of it.
+
+An episode has one source and, for limits and silence, one subject (the channel). A machine has at most one open episode
+a source and subject, so the same trouble seen again changes nothing. Stages follow ISO 13374's advisories: WATCH leaves
+days (plan the work), ACT leaves hours (stop and see). The stage of an open episode only rises.
+
+```
+            opened      raised                      closed
+  none -----> WATCH ----> ACT ----------------------> CLOSED (with a verdict, once somebody has looked)
+              `-- life: OPEN, ACKNOWLEDGED, IN_WORK, SHELVED --'
+```
+
+An `Alarm` is what is stored of one machine, source and subject: the newest episode, the evidence from which it is
+judged, and what was last announced. It is replaced by optimistic concurrency on `sequence`; a message is sent after the
+write that makes it due, so it is sent at least once.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from mlops_core.machines import MachineId
+from mlops_core.telemetry import utc_text
+
+__all__ = ["ANNOUNCING", "Alarm", "AlarmSource", "Episode", "EpisodeLife", "Stage", "Verdict"]
+
+ANNOUNCING: Final = timedelta(minutes=1)
+"""How long the writer of a change has to announce it before another process may."""
+
+
+class Stage(StrEnum):
+    """How urgent an episode is. WATCH: days, plan the work. ACT: hours, stop the machine and see."""
+
+    WATCH = "WATCH"
+    ACT = "ACT"
+
+    @property
+    def urgency(self) -> int:
+        """Rank among stages, higher is more urgent."""
+        return list(Stage).index(self)
+
+
+class AlarmSource(StrEnum):
+    """What raised an episode."""
+
+    FAILURE = "failure"
+    LIMIT = "limit"
+    SILENCE = "silence"
+    ANOMALY = "anomaly"
+    FAILURE_MODEL = "failure_model"
+
+
+class EpisodeLife(StrEnum):
+    """What became of an episode."""
+
+    OPEN = "OPEN"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    IN_WORK = "IN_WORK"
+    SHELVED = "SHELVED"
+    CLOSED = "CLOSED"
+
+
+class Verdict(StrEnum):
+    """What somebody found."""
+
+    FAULT_FOUND = "FAULT_FOUND"
+    NO_FAULT = "NO_FAULT"
+    SENSOR_FAULT = "SENSOR_FAULT"
+
+
+class Episode(BaseModel):
+    """One alarm episode. Fields of a newer program are ignored when read.
+
+    Attributes:
+        machine_id: whose.
+        source, subject: what raised it; the channel of a limit or a silence, empty otherwise.
+        stage: how urgent it is.
+        opened: event time from which the evidence speaks.
+        reasons: why, in words, the strongest first.
+        life: what became of it.
+        closed: event time at which it ended.
+        verdict: what somebody found; None as long as nobody has said.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    machine_id: MachineId
+    source: AlarmSource
+    subject: str = ""
+    stage: Stage
+    opened: AwareDatetime
+    reasons: tuple[str, ...] = ()
+    life: EpisodeLife = EpisodeLife.OPEN
+    closed: AwareDatetime | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for the same trouble, whoever finds it: machine, source, subject and the instant it opened."""
+        what = f"{self.source}-{self.subject}" if self.subject else str(self.source)
+        return f"{self.machine_id}.{what}.{utc_text(self.opened)}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return self.life is not EpisodeLife.CLOSED
+
+    @property
+    def announcement(self) -> str:
+        """What a person is to know of it, as a text to compare: one for each stage, and one for its end."""
+        return f"{self.id}/{self.stage if self.is_open else self.life}"
+
+    def raised(self, stage: Stage, reasons: tuple[str, ...]) -> Self:
+        """Return the episode at `stage` with its reasons; itself where that is no more urgent."""
+        if stage.urgency <= self.stage.urgency or not self.is_open:
+            return self
+        return self.model_copy(update={"stage": stage, "reasons": reasons})
+
+    def ended(self, at: datetime, *, verdict: Verdict | None = None) -> Self:
+        """Return the episode closed at the event time `at`; itself where it is closed already."""
+        if not self.is_open:
+            return self
+        return self.model_copy(update={"life": EpisodeLife.CLOSED, "closed": at, "verdict": verdict or self.verdict})
+
+
+class Alarm(BaseModel):
+    """What is stored of one machine, source and subject.
+
+    Attributes:
+        episode: the newest one; None before the first.
+        evidence: JSON of what the source judges by (since when a limit is exceeded, say).
+        announced: the `announcement` that was last sent.
+        claimed_until: until when the process that made the last change may announce it alone.
+        sequence: how often it was written; 0 for one that is not stored.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    machine_id: MachineId
+    source: AlarmSource
+    subject: str = ""
+    episode: Episode | None = None
+    evidence: str = ""
+    announced: str = ""
+    claimed_until: AwareDatetime | None = None
+    sequence: int = 0
+
+    @property
+    def key(self) -> str:
+        """The sort key under which it is stored."""
+        return f"{self.source}#{self.subject}"
+
+    def is_due(self) -> bool:
+        """Whether its episode has changed since it was last announced."""
+        return self.episode is not None and self.announced != self.episode.announcement
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Whether another process may still be announcing it."""
+        return self.claimed_until is not None and now < self.claimed_until
+
+    def following(self, *, episode: Episode | None, evidence: str, now: datetime) -> Self:
+        """Return the alarm that replaces this one; where that is to be announced, its writer has a minute for it."""
+        after = self.model_copy(
+            update={"episode": episode, "evidence": evidence, "claimed_until": None, "sequence": self.sequence + 1}
+        )
+        return after.model_copy(update={"claimed_until": now + ANNOUNCING}) if after.is_due() else after
