@@ -25,15 +25,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.adapters.cmapss import CmapssSet, read_cmapss
-from mlops_core.evaluation import Evaluation, evaluate
-from mlops_core.features import compute_features
-from mlops_core.labels import label_features
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.boosting import TreeSettings
-from mlops_core.normalisation import ConditionNormaliser, learn_normaliser
-from mlops_core.prediction import predict
-from mlops_core.training import TrainingSettings, train
-from mlops_core.windowing.derived_features import add_age, add_drift
+from mlops_core.features import ConditionNormaliser, add_age, add_drift, compute_features, learn_normaliser
+from mlops_core.prognosis import (
+    Evaluation,
+    ModelBundle,
+    TrainingSettings,
+    TreeSettings,
+    evaluate,
+    label_features,
+    predict,
+    train,
+)
 
 Subset = Literal["FD001", "FD002", "FD003", "FD004"]
 SUBSETS: tuple[Subset, ...] = ("FD001", "FD002", "FD003", "FD004")

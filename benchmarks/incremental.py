@@ -11,9 +11,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.harness import Benchmark, Way, ratio
-from mlops_core.buckets import bucket_readings, features_from_buckets, merge_buckets
-from mlops_core.lake import decode_readings
-from mlops_core.storage.raw_history import encode_history
+from mlops_core.features import bucket_readings, features_from_buckets, merge_buckets
+from mlops_core.lake import decode_readings, encode_history
 
 OURS = "one hour and stored buckets"
 RECOMPUTE = "24 hours of raw data again"

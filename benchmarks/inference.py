@@ -30,11 +30,8 @@ from infra.local.engine.environments import lambda_interpreter
 from infra.packaging import InterpreterNotFoundError, Layer, Target, build
 from infra.sources import ROOT, function_sources
 from mlops_core.features import compute_features
-from mlops_core.labels import label_features
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.champion import CHAMPION_KEY, MODELS_PREFIX, promoted
-from mlops_core.simulator import simulate_fleet
-from mlops_core.training import train
+from mlops_core.prognosis import CHAMPION_KEY, MODELS_PREFIX, ModelBundle, label_features, promoted, train
+from mlops_core.simulation import simulate_fleet
 
 OURS = "inference function, with reasons"
 EACH = "pandas row, LightGBM read each time"

@@ -18,11 +18,9 @@ from typing import Any
 import polars as pl
 
 from infra.local.engine.program import stack_config
-from mlops_core.evaluation import Evaluation, evaluate
 from mlops_core.features import compute_features
-from mlops_core.labels import label_features
-from mlops_core.simulator import simulate_fleet
-from mlops_core.training import train
+from mlops_core.prognosis import Evaluation, evaluate, label_features, train
+from mlops_core.simulation import simulate_fleet
 
 ROOT = Path(__file__).parent.parent
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -20,13 +20,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from benchmarks.trajectories import kolmogorov_smirnov, measure_realism
 from mlops_core.adapters.cmapss import read_cmapss
 from mlops_core.adapters.ims import read_ims
 from mlops_core.adapters.nab import read_nab
 from mlops_core.features import compute_features
-from mlops_core.realism import kolmogorov_smirnov, measure_realism
-from mlops_core.simulation.degradation_law import DegradationLaw
-from mlops_core.simulator import simulate_fleet
+from mlops_core.simulation import DegradationLaw, simulate_fleet
 
 SEED = 2026
 START = datetime(2026, 1, 1, tzinfo=UTC)

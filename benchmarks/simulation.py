@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from benchmarks import simulation_peers as peers
 from benchmarks.harness import Benchmark, Figures, Reach, Way, ratio
 from benchmarks.simulation_peers import Plan
-from mlops_core.simulator import simulate_fleet
+from mlops_core.simulation import simulate_fleet
 
 OURS = "mlops_core, whole history"
 GENERATOR = "numpy generator alone"

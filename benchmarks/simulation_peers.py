@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mlops_core.degradation import advance, new_machine
+from mlops_core.simulation import advance, new_machine
 
 PUMP_INPUTS: Mapping[str, float] = {"Tamb": 290.0, "V": 471.2, "pdisch": 928654.0, "psuc": 239179.0, "wsync": 471.2}
 STEPS_PER_CALL = 500  # of progpy: its models leave their working range sooner or later

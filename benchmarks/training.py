@@ -19,13 +19,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.harness import Benchmark, Figures, Reach, Way, ratio
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.boosting import Trees, TreeSettings, fit_trees
-from mlops_core.modelling.failure_model import sample_failures
-from mlops_core.modelling.metrics import roc_auc
-from mlops_core.modelling.training_table import TrainingTable, training_table
-from mlops_core.prediction import predict_one
-from mlops_core.training import TrainingSettings, train
+from mlops_core.prognosis import (
+    ModelBundle,
+    TrainingSettings,
+    TrainingTable,
+    Trees,
+    TreeSettings,
+    fit_trees,
+    predict_one,
+    roc_auc,
+    sample_failures,
+    train,
+    training_table,
+)
 
 OURS = "trees on a sample of the negatives"
 PLAIN = "plain LightGBM, 100 trees"

@@ -18,7 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from handlers.answers import Problem, ProblemCode
 from handlers.machine_reports import FleetQuery, FleetReport, MachineReport
 from handlers.maintenance_documents import MaintenanceReceipt, MaintenanceRequest, RefusedRecord
-from mlops_core.machines import MACHINE_ID_PATTERN
+from mlops_core.telemetry import MACHINE_ID_PATTERN
 
 DOCUMENT: Final = Path(__file__).parent / "openapi.json"
 _PROJECT: Final = Path(__file__).parent.parent / "pyproject.toml"

@@ -17,11 +17,10 @@ from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from handlers.training_set import IS_HELD_OUT, Execution, rows_key
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.json_records import canonical_json
-from mlops_core.modelling.model_errors import BundleError
-from mlops_core.modelling.training_set import judge_challenger
-from mlops_core.storage.lake_keys import TRAINING_PREFIX
+from mlops_core.errors import BundleError
+from mlops_core.lake import TRAINING_PREFIX
+from mlops_core.prognosis import ModelBundle, judge_challenger
+from mlops_core.records import canonical_json
 
 logger = Logger()
 metrics = Metrics()

@@ -14,12 +14,11 @@ from handlers.settings import ProcessingSettings
 from handlers.stores.lake import DataLake
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import Partitions
-from mlops_core.buckets import BUCKETS, bucket_readings, features_from_buckets
-from mlops_core.lake import MalformedLine, decode_readings
-from mlops_core.machines import CHANNELS
+from mlops_core.features import BUCKETS, bucket_readings, features_from_buckets
+from mlops_core.lake import Checkpoint, MalformedLine, Partition, buckets_key, decode_readings, features_key
+from mlops_core.lake.keys import features_prefix
 from mlops_core.processing import Chunk, WindowRange
-from mlops_core.storage.checkpoint import Checkpoint
-from mlops_core.storage.lake_keys import Partition, buckets_key, features_key, features_prefix
+from mlops_core.telemetry import CHANNELS
 
 logger = Logger(child=True)
 

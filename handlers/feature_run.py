@@ -16,8 +16,8 @@ from handlers.stores.checkpoint import CheckpointFile
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.partitions import Partitions
+from mlops_core.lake import RAW_PREFIX, Checkpoint, Partition, hour_path
 from mlops_core.processing import (
-    Checkpoint,
     Chunk,
     Listing,
     ProcessingRules,
@@ -26,10 +26,8 @@ from mlops_core.processing import (
     first_listed_hour,
     next_chunk,
     partition_keys,
-    range_checkpoint,
-    refuse_the_future,
 )
-from mlops_core.storage.lake_keys import RAW_PREFIX, Partition, hour_path
+from mlops_core.processing.plan import range_checkpoint, refuse_the_future
 
 logger = Logger(child=True)
 

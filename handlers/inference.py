@@ -19,7 +19,7 @@ from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
-from mlops_core.machines import CHANNELS, is_machine_id
+from mlops_core.telemetry import CHANNELS, is_machine_id
 
 logger = Logger()
 metrics = Metrics()

@@ -19,9 +19,9 @@ from handlers.settings import IngestionSettings
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from mlops_core.errors import MessageRejectedError, QuarantineReason
+from mlops_core.features import first_window_end
 from mlops_core.lake import RawObject, encode_readings, hour_path, shard_of
 from mlops_core.telemetry import FailureEvent, Reading, parse_message
-from mlops_core.windows import first_window_end
 
 logger = Logger()
 metrics = Metrics()

@@ -11,9 +11,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from handlers.answers import Document
 from handlers.stores.online_features import FeatureRow
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.model_errors import EmptyFeaturesError, FeatureMismatchError
-from mlops_core.prediction import Prediction, predict_one
+from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.prognosis import ModelBundle, Prediction, predict_one
 
 
 class Status(StrEnum):

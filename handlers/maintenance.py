@@ -21,8 +21,7 @@ from handlers.settings import MaintenanceSettings
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
 from handlers.stores.online_features import OnlineFeatures
-from mlops_core.machines import is_machine_id
-from mlops_core.storage.maintenance import MaintenanceRecord
+from mlops_core.telemetry import MaintenanceRecord, is_machine_id
 
 logger = Logger()
 metrics = Metrics()

@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import AwareDatetime, Field, ValidationError
 
 from handlers.answers import Document, Problem, ProblemCode
-from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord, MaintenanceReport
+from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, MaintenanceReport
 
 
 class MaintenanceRequest(MaintenanceReport):

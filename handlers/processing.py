@@ -20,8 +20,8 @@ from handlers.feature_run import Run
 from handlers.settings import ProcessingSettings
 from handlers.stores import clients
 from mlops_core.errors import MlopsError
-from mlops_core.processing import FutureMomentError
-from mlops_core.telemetry import utc_text
+from mlops_core.processing.plan import FutureMomentError
+from mlops_core.time import utc_text
 
 logger = Logger()
 metrics = Metrics()

@@ -29,12 +29,11 @@ from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.predictions import Predictions, prediction_json
 from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
-from mlops_core.machines import CHANNELS
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.model_errors import EmptyFeaturesError, FeatureMismatchError
-from mlops_core.modelling.scoring import Score, next_score, notice
-from mlops_core.prediction import predict_one
-from mlops_core.storage.lake_keys import hour_path
+from mlops_core.alerting import Score, next_score, notice
+from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.lake import hour_path
+from mlops_core.prognosis import ModelBundle, predict_one
+from mlops_core.telemetry import CHANNELS
 
 logger = Logger()
 metrics = Metrics()

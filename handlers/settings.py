@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, Json, StringConstraints, Validation
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mlops_core.errors import MlopsError
-from mlops_core.machines import MachineId
+from mlops_core.telemetry import MachineId
 
 
 class InvalidEnvironmentError(MlopsError):

@@ -13,9 +13,8 @@ from handlers.stores.checkpoint import CheckpointFile
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
-from mlops_core.machines import CHANNELS
-from mlops_core.modelling.silence import silence_notice
-from mlops_core.windowing.freshness import NewestWindows, listen, turned
+from mlops_core.alerting import NewestWindows, listen, silence_notice, turned
+from mlops_core.telemetry import CHANNELS
 
 logger = Logger(child=True)
 

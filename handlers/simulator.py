@@ -27,10 +27,9 @@ from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
 from handlers.stores.machine_state import MachineStates, SavedState
 from handlers.stores.publisher import Publisher
-from mlops_core.degradation import Advance, advance, new_machine
 from mlops_core.errors import MlopsError
-from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
-from mlops_core.telemetry import Message, failure_message, reading_message
+from mlops_core.simulation import Advance, advance, new_machine
+from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, Message, failure_message, reading_message
 
 logger = Logger()
 metrics = Metrics()

@@ -15,7 +15,7 @@ from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.training_set import IS_HELD_OUT, Execution, rows_key
-from mlops_core.training import train
+from mlops_core.prognosis import train
 
 logger = Logger()
 

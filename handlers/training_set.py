@@ -20,11 +20,10 @@ from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.partitions import encode_parquet
-from mlops_core.labels import MAINTENANCE, label_features
-from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
-from mlops_core.modelling.training_set import split_training_set
-from mlops_core.schema import FAILURES
-from mlops_core.storage.lake_keys import TRAINING_PREFIX
+from mlops_core.errors import UntrainableError, UntrainableReason
+from mlops_core.lake import TRAINING_PREFIX
+from mlops_core.prognosis import label_features, split_training_set
+from mlops_core.telemetry import FAILURES, MAINTENANCE
 
 logger = Logger()
 

@@ -8,8 +8,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.naming import identifier
-from mlops_core.buckets import bucket_readings, features_from_buckets
-from mlops_core.schema import READINGS
+from mlops_core.features import bucket_readings, features_from_buckets
+from mlops_core.telemetry import READINGS
 
 # Replayed history is older than the platform. Athena looks at every day from here on unless a query names its own.
 _FIRST_DATE: Final = "2000-01-01"

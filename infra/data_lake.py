@@ -8,7 +8,7 @@ import pulumi_aws as aws
 from infra.account import current_account
 from infra.bucket import PrivateBucket
 from infra.policies import Statement
-from mlops_core.storage.lake_keys import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, TRAINING_PREFIX
+from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, TRAINING_PREFIX
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 

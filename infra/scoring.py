@@ -11,7 +11,7 @@ from infra.inference import ServingArgs, serving_environment, serving_statements
 from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
-from mlops_core.storage.lake_keys import CHECKPOINT_KEY, FRESHNESS_KEY
+from mlops_core.lake import CHECKPOINT_KEY, FRESHNESS_KEY
 
 _COUNTED = {
     "silence": Counted(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from infra.schedule_expression import schedule_problem
-from mlops_core.machines import MACHINE_ID_PATTERN, is_machine_id
+from mlops_core.telemetry import MACHINE_ID_PATTERN, is_machine_id
 
 FunctionName = Literal[
     "simulator", "ingestion", "labels", "processing",

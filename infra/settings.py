@@ -34,8 +34,8 @@ from infra.setting_types import (
     checked_lengths,
     checked_machines,
 )
-from mlops_core.machines import CHANNELS
-from mlops_core.storage.lake_keys import MAXIMUM_SHARDS
+from mlops_core.lake import MAXIMUM_SHARDS
+from mlops_core.telemetry import CHANNELS
 
 PROJECT_FILE = Path(__file__).resolve().parent.parent / "Pulumi.yaml"
 

@@ -20,7 +20,7 @@ from infra.processing import Processing, ProcessingArgs
 from infra.scoring import Scoring, ScoringArgs
 from infra.settings import StackSettings
 from infra.training import Training, TrainingArgs
-from mlops_core.machines import CHANNELS
+from mlops_core.telemetry import CHANNELS
 
 
 def target(settings: StackSettings) -> Target:

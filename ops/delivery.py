@@ -10,7 +10,7 @@ import polars as pl
 
 from handlers.stores.lake import DataLake
 from handlers.stores.publisher import Publisher
-from mlops_core.storage.raw_history import encode_history
+from mlops_core.lake import encode_history
 from mlops_core.telemetry import reading_message
 from ops.concurrency import in_parallel
 from ops.console import Advance

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlops_core.machines import CHANNELS
+from mlops_core.telemetry import CHANNELS
 from ops.device_keys import KeySet
 from ops.stack import Stack
 

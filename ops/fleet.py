@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 
 from handlers.stores.lake import DataLake
+from mlops_core.alerting import NewestWindows, latest_possible
+from mlops_core.condition import evaluation_zone
 from mlops_core.lake import RAW_PREFIX, decode_readings, hour_path
-from mlops_core.machines import CHANNELS
-from mlops_core.severity import evaluation_zone
-from mlops_core.simulation.machine_state import MachineState
-from mlops_core.windowing.freshness import NewestWindows, latest_possible
+from mlops_core.simulation import MachineState
+from mlops_core.telemetry import CHANNELS
 from ops.stack import Stack
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from mlops_core.errors import QuarantineReason
-from mlops_core.machines import CHANNELS, MACHINE_ID_PATTERN
+from mlops_core.telemetry import CHANNELS, MACHINE_ID_PATTERN
 from ops.errors import OpsError, OptionError
 from ops.instants import read_instants
 from ops.mapping import HistoryMapping

@@ -141,7 +141,7 @@ def _access(stack: "Stack", keys: Path) -> "DeviceAccess":
 
 
 def _checked(machine_id: str) -> str:
-    from mlops_core.machines import check_machine_id
+    from mlops_core.telemetry import check_machine_id
 
     return check_machine_id(machine_id)
 

@@ -8,7 +8,7 @@ from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
     from handlers.stores.label_history import LabelEntry
-    from mlops_core.storage.maintenance import MaintenanceRecord
+    from mlops_core.telemetry import MaintenanceRecord
 
 app = typer.Typer(
     no_args_is_help=True, help="Failures and repairs that no sensor announced: what models learn from, beside sensors."
@@ -58,7 +58,7 @@ def record(
 
     from handlers.stores.label_history import LabelHistory
     from handlers.stores.online_features import OnlineFeatures
-    from mlops_core.telemetry import utc_text
+    from mlops_core.time import utc_text
     from ops.console import print_json, print_line
     from ops.errors import OptionError
     from ops.stack import load_stack
@@ -99,7 +99,7 @@ def withdraw(
 ) -> None:
     """Take back what was recorded by mistake. What sensors announced stays."""
     from handlers.stores.label_history import LabelHistory
-    from mlops_core.telemetry import utc_text
+    from mlops_core.time import utc_text
     from ops.console import print_json, print_line
     from ops.errors import OptionError
     from ops.stack import load_stack
@@ -168,7 +168,7 @@ def _read(**said: str | None) -> "MaintenanceRecord":
     """What the options say; OptionError, naming the first at fault, where they say nothing that can be recorded."""
     from pydantic import ValidationError
 
-    from mlops_core.storage.maintenance import MaintenanceRecord
+    from mlops_core.telemetry import MaintenanceRecord
     from ops.errors import OptionError
 
     try:

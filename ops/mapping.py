@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
-from mlops_core.machines import CHANNELS, MACHINE_ID_PATTERN, is_machine_id
-from mlops_core.windows import DurationError, parse_duration
+from mlops_core.errors import DurationError
+from mlops_core.telemetry import CHANNELS, MACHINE_ID_PATTERN, is_machine_id
+from mlops_core.time import parse_duration
 from ops.errors import OptionError
 
 _FINE_UNITS = {"us": timedelta(microseconds=1), "ms": timedelta(milliseconds=1)}

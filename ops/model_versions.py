@@ -8,10 +8,9 @@ from typing import Any
 
 from handlers.stores.model_registry import ModelRegistry, StoredChampion, UnknownModelError
 from handlers.stores.serving_model import counts_at_hand, load_servable
-from mlops_core.machines import CHANNELS
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.champion import Champion
-from mlops_core.modelling.model_errors import BundleError, FeatureMismatchError
+from mlops_core.errors import BundleError, FeatureMismatchError
+from mlops_core.prognosis import Champion, ModelBundle
+from mlops_core.telemetry import CHANNELS
 from ops.errors import OpsError
 from ops.stack import Stack
 

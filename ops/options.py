@@ -27,7 +27,8 @@ AsJson = Annotated[
 
 def parse_length(option: str, name: str) -> "timedelta":
     """A duration such as 15m, 6h or 1d; OptionError, naming the option, for anything else."""
-    from mlops_core.windows import DurationError, parse_duration
+    from mlops_core.errors import DurationError
+    from mlops_core.time import parse_duration
     from ops.errors import OptionError
 
     try:

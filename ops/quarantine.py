@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
-    from mlops_core.storage.quarantine import QuarantineRecord
+    from mlops_core.lake import QuarantineRecord
 
 app = typer.Typer(
     no_args_is_help=True, help="Refused messages and dead letters: see them, and let them in after a fix."

@@ -13,8 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from mlops_core.errors import MalformedObjectError, MessageRejectedError, QuarantineReason
-from mlops_core.lake import QUARANTINE_PREFIX, encode_failures, encode_readings, hour_path
-from mlops_core.storage.quarantine import QuarantineRecord, decode_quarantine
+from mlops_core.lake import (
+    QUARANTINE_PREFIX,
+    QuarantineRecord,
+    decode_quarantine,
+    encode_failures,
+    encode_readings,
+    hour_path,
+)
 from mlops_core.telemetry import FailureEvent, Reading, parse_message
 from ops.concurrency import in_parallel
 from ops.stack import Stack

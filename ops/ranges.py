@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
-from mlops_core.telemetry import utc_text
+from mlops_core.time import utc_text
 from ops.console import Advance, progress_bar
 from ops.errors import FunctionFailedError, OptionError
 from ops.options import parse_length

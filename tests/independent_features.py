@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from mlops_core.schema import READINGS
+from mlops_core.telemetry import READINGS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

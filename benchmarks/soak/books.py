@@ -8,9 +8,9 @@ from io import BytesIO
 import polars as pl
 
 from infra.local.run.reconciliation import READING
-from mlops_core.buckets import bucket_readings, features_from_buckets
+from mlops_core.features import bucket_readings, features_from_buckets
 from mlops_core.lake import RAW_PREFIX, decode_readings
-from mlops_core.machines import CHANNELS
+from mlops_core.telemetry import CHANNELS
 from ops.fleet import online_rows
 from ops.stack import Stack
 

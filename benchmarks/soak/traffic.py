@@ -13,8 +13,7 @@ import polars as pl
 from handlers.stores.publisher import Publisher
 from infra.local.run.bad_messages import BadMessage, bad_messages
 from infra.local.run.reconciliation import FAILURE, READING, Lived
-from mlops_core.schema import FAILURES, READINGS
-from mlops_core.telemetry import Message, failure_message, reading_message
+from mlops_core.telemetry import FAILURES, READINGS, Message, failure_message, reading_message
 
 MACHINES = tuple(f"SOAK-{number:02}" for number in range(20))
 OLDEST = timedelta(hours=46)  # within the allowed lateness, waiting in queues included

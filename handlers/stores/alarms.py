@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
-from mlops_core.telemetry import utc_text
+from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

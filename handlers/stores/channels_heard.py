@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from handlers.stores.lake import DataLake
-from mlops_core.storage.lake_keys import FRESHNESS_KEY
-from mlops_core.telemetry import utc_text
-from mlops_core.windowing.freshness import ChannelOfMachine, Heard
+from mlops_core.alerting import ChannelOfMachine, Heard
+from mlops_core.lake import FRESHNESS_KEY
+from mlops_core.time import utc_text
 
 Channels = Mapping[ChannelOfMachine, Heard]
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from handlers.stores.lake import DataLake
-from mlops_core.storage.checkpoint import Checkpoint
-from mlops_core.storage.lake_keys import CHECKPOINT_KEY
+from mlops_core.lake import CHECKPOINT_KEY, Checkpoint
 
 
 @dataclass(frozen=True)

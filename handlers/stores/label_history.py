@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers.stores.numbers import number
 from mlops_core.errors import MlopsError
-from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
-from mlops_core.telemetry import FailureEvent, utc_text
+from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
+from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from mlops_core.degradation import MachineState
+from mlops_core.simulation import MachineState
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

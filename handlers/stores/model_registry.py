@@ -9,8 +9,7 @@ from datetime import datetime
 
 from handlers.stores.lake import DataLake, ObjectMovedError
 from mlops_core.errors import MlopsError
-from mlops_core.model_bundle import ModelBundle, load_bundle
-from mlops_core.modelling.champion import CHAMPION_KEY, MODELS_PREFIX, Champion, promoted
+from mlops_core.prognosis import CHAMPION_KEY, MODELS_PREFIX, Champion, ModelBundle, load_bundle, promoted
 
 _ROOT = "bundle.json"
 

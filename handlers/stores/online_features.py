@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.stores.clients import THREADS
 from handlers.stores.numbers import number
-from mlops_core.telemetry import utc_text
+from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

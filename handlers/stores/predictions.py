@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handlers.stores.numbers import number
-from mlops_core.modelling.reasons import Reason
-from mlops_core.modelling.scoring import AlarmState, MachineAlarm, Score
-from mlops_core.prediction import Prediction
-from mlops_core.telemetry import utc_text
+from mlops_core.alerting import AlarmState, MachineAlarm, Score
+from mlops_core.prognosis import Prediction, Reason
+from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -13,10 +13,8 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
-from mlops_core.errors import MalformedObjectError, MlopsError
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.champion import Champion
-from mlops_core.modelling.model_errors import BundleError, FeatureMismatchError
+from mlops_core.errors import BundleError, FeatureMismatchError, MalformedObjectError, MlopsError
+from mlops_core.prognosis import Champion, ModelBundle
 
 logger = Logger(child=True)
 

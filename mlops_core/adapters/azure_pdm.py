@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from mlops_core.adapters.source_files import SourceFormatError, find_file
-from mlops_core.labels import MAINTENANCE
-from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
+from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS, TIMESTAMP
 
 __all__ = ["AzurePdmSet", "read_azure_pdm"]
 

@@ -12,8 +12,8 @@ from typing import Final, Literal, NamedTuple
 import polars as pl
 
 from mlops_core.adapters.source_files import SourceFormatError, find_file
-from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
-from mlops_core.windows import EPOCH, MICROSECOND
+from mlops_core.telemetry import FAILURES, READINGS, TIMESTAMP
+from mlops_core.time import EPOCH, MICROSECOND
 
 __all__ = ["CMAPSS_CHANNELS", "CmapssSet", "read_cmapss"]
 

@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.adapters.source_files import SourceFileError, SourceFormatError
-from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
+from mlops_core.telemetry import FAILURES, READINGS, TIMESTAMP
 
 __all__ = ["IMS_SAMPLES_PER_SECOND", "ImsSet", "ImsSnapshot", "ims_snapshots", "read_ims"]
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from mlops_core.adapters.source_files import SourceFormatError, find_file
-from mlops_core.schema import FAILURES, READINGS, TIMESTAMP
+from mlops_core.telemetry import FAILURES, READINGS, TIMESTAMP
 
 __all__ = ["NabSet", "read_nab"]
 

@@ -21,8 +21,8 @@ from typing import Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from mlops_core.machines import MachineId
-from mlops_core.telemetry import utc_text
+from mlops_core.telemetry import MachineId
+from mlops_core.time import utc_text
 
 __all__ = ["ANNOUNCING", "Alarm", "AlarmSource", "Episode", "EpisodeLife", "Stage", "Verdict"]
 

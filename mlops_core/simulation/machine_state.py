@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
-from mlops_core.machines import MachineId
-from mlops_core.simulation.degradation_law import DegradationLaw, Machine, Run, damage_rate, load_at
-from mlops_core.windows import EPOCH, MICROSECOND, NaiveTimeError
+from mlops_core.errors import NaiveTimeError
+from mlops_core.simulation.law import DegradationLaw, Machine, Run, damage_rate, load_at
+from mlops_core.telemetry import MachineId
+from mlops_core.time import EPOCH, MICROSECOND
 
 __all__ = ["MachineState", "MachineStatus"]
 

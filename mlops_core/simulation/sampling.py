@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.degradation import TEMPERATURE_LANE, VIBRATION_LANE
-from mlops_core.simulation.degradation_law import (
+from mlops_core.simulation.law import (
     TEMPERATURE_STEPS,
     VIBRATION_STEPS,
     DegradationLaw,
@@ -31,7 +30,8 @@ from mlops_core.simulation.random_streams import (
     SECOND_FACTOR,
     standard_normal,
 )
-from mlops_core.simulation.run_path import FloatArray, RunPath, smooth_noise_of_hours
+from mlops_core.simulation.run import FloatArray, RunPath, smooth_noise_of_hours
+from mlops_core.simulation.step import TEMPERATURE_LANE, VIBRATION_LANE
 
 BLOCK = 16_384
 _PHASES = range(8, 1025)  # ticks an hour for which whole rows are cheaper than looking up each tick's hour

@@ -16,9 +16,9 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from mlops_core.schema import READINGS, TIMESTAMP, normalise_readings
 from mlops_core.simulation.random_streams import random_word, stream_key, uniform
-from mlops_core.windows import EPOCH
+from mlops_core.telemetry import READINGS, TIMESTAMP, normalise_readings
+from mlops_core.time import EPOCH
 
 __all__ = ["SENSOR_FAULTS", "FaultyReadings", "SensorFaults", "inject_sensor_faults"]
 

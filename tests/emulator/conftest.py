@@ -17,7 +17,7 @@ from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan
 from infra.local.run.story import Story
 from infra.local.run.summary import Summary
-from mlops_core.degradation import MachineStatus, new_machine
+from mlops_core.simulation import MachineStatus, new_machine
 from ops.stack import Stack, load_stack
 
 HERE = Path(__file__).parent

@@ -13,8 +13,9 @@ import polars as pl
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.partitions import encode_parquet
-from mlops_core.labels import LABELS
-from mlops_core.telemetry import FailureEvent, utc_text
+from mlops_core.prognosis import LABELS
+from mlops_core.telemetry import FailureEvent
+from mlops_core.time import utc_text
 from ops.stack import Stack
 from tests.unit.degrading_fleet import degrading_fleet
 

@@ -18,12 +18,11 @@ from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.partitions import encode_parquet
 from handlers.stores.predictions import Predictions
 from handlers.training_set import IS_HELD_OUT, rows_key
-from mlops_core.modelling.boosting import TreeSettings
-from mlops_core.modelling.scoring import AlarmState, MachineAlarm, Score
-from mlops_core.prediction import predict_one
-from mlops_core.storage.lake_keys import FRESHNESS_KEY
-from mlops_core.telemetry import FailureEvent, utc_text
-from mlops_core.training import TrainingSettings, train
+from mlops_core.alerting import AlarmState, MachineAlarm, Score
+from mlops_core.lake import FRESHNESS_KEY
+from mlops_core.prognosis import TrainingSettings, TreeSettings, predict_one, train
+from mlops_core.telemetry import FailureEvent
+from mlops_core.time import utc_text
 from ops.stack import Stack
 from tests.unit.degrading_fleet import degrading_fleet
 

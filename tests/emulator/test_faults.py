@@ -18,9 +18,8 @@ from benchmarks.soak.faulty_sdk import KILLED_AFTER, KILLED_BEFORE, LOST, SENT_A
 from handlers.stores.publisher import Publisher
 from infra.local.run.bad_messages import BadMessage, bad_messages
 from infra.local.run.reconciliation import FAILURE, READING, Lived, reconcile, wait_until_drained
-from mlops_core.schema import FAILURES, READINGS
-from mlops_core.storage.lake_keys import CHECKPOINT_KEY
-from mlops_core.telemetry import Message, failure_message, reading_message
+from mlops_core.lake import CHECKPOINT_KEY
+from mlops_core.telemetry import FAILURES, READINGS, Message, failure_message, reading_message
 from ops.dead_letters import DeadLetters
 from tests.emulator.conftest import Told
 from tests.emulator.waiting import eventually, invoke

@@ -15,7 +15,7 @@ from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
 from infra.local.engine.emulator import STACK_FILE
 from infra.local.run.modelling import Training, finished_training, start_training
 from infra.local.run.signed_http import request
-from mlops_core.model_bundle import ModelBundle
+from mlops_core.prognosis import ModelBundle
 from ops.cli import app
 from tests.emulator.conftest import Told
 from tests.emulator.failing_fleet import failing_fleet, nothing_recorded

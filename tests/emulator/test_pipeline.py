@@ -13,11 +13,8 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.publisher import Publisher
 from infra.local.run.bad_messages import bad_messages
 from infra.local.run.reconciliation import lived, quarantined_messages, reconcile, saved_states, wait_until_drained
-from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
-from mlops_core.schema import READINGS
-from mlops_core.storage.lake_keys import features_key
-from mlops_core.storage.maintenance import MaintenanceKind
-from mlops_core.telemetry import Message, failure_message, reading_message
+from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings, features_key
+from mlops_core.telemetry import READINGS, MaintenanceKind, Message, failure_message, reading_message
 from ops.dead_letters import DeadLetters
 from ops.fleet import online_rows
 from tests.emulator.conftest import Told, under_repair

@@ -2,9 +2,7 @@
 
 from functools import cache
 
-from mlops_core.model_bundle import ModelBundle
-from mlops_core.modelling.boosting import TreeSettings
-from mlops_core.training import TrainingSettings, train
+from mlops_core.prognosis import ModelBundle, TrainingSettings, TreeSettings, train
 from tests.unit.degrading_fleet import degrading_fleet
 
 

@@ -10,8 +10,7 @@ from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory
 from mlops_core.alerting import episodes
 from mlops_core.lake import decode_quarantine
-from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
-from mlops_core.telemetry import failure_message, reading_message
+from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, failure_message, reading_message
 from tests.handlers.aws_in_process import until_accepted
 
 AT = datetime(2026, 11, 21, 10, 14, tzinfo=UTC)

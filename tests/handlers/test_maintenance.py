@@ -11,10 +11,8 @@ import pytest
 
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
-from mlops_core.labels import MAINTENANCE, label_features
-from mlops_core.schema import FAILURES, TIMESTAMP
-from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
-from mlops_core.telemetry import FailureEvent
+from mlops_core.prognosis import label_features
+from mlops_core.telemetry import FAILURES, MAINTENANCE, TIMESTAMP, FailureEvent, MaintenanceKind, MaintenanceRecord
 from tests import http_contract
 from tests.handlers.test_models import NEW, offer
 

@@ -9,14 +9,14 @@ import pytest
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ChampionMovedError, ModelRegistry, UnknownModelError
-from mlops_core.modelling.champion import CHAMPION_KEY
-from mlops_core.modelling.model_errors import (
+from mlops_core.errors import (
     BundleError,
     CorruptBundleError,
     IncompleteBundleError,
     SwappedBundleError,
     UnsupportedBundleError,
 )
+from mlops_core.prognosis import CHAMPION_KEY
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.model_bundles import small_bundle
 

@@ -18,7 +18,7 @@ from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.partitions import PartitionLostError
 from mlops_core.features import compute_features
 from mlops_core.lake import encode_readings
-from mlops_core.processing import FutureMomentError
+from mlops_core.processing.plan import FutureMomentError
 from mlops_core.telemetry import Reading
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 

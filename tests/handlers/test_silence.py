@@ -9,7 +9,7 @@ from handlers.stores import clients
 from handlers.stores.checkpoint import CheckpointFile
 from handlers.stores.lake import DataLake
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from mlops_core.storage.checkpoint import Checkpoint
+from mlops_core.lake import Checkpoint
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 
 HOUR = timedelta(hours=1)

@@ -12,12 +12,17 @@ from handlers.simulator import MachinesFailedError
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.machine_state import MachineStates
-from mlops_core.degradation import MachineStatus, advance, new_machine
-from mlops_core.labels import MAINTENANCE, label_features
-from mlops_core.schema import FAILURES, TIMESTAMP
-from mlops_core.simulator import simulate_fleet
-from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
-from mlops_core.telemetry import FailureEvent, parse_message
+from mlops_core.prognosis import label_features
+from mlops_core.simulation import MachineStatus, advance, new_machine, simulate_fleet
+from mlops_core.telemetry import (
+    FAILURES,
+    MAINTENANCE,
+    TIMESTAMP,
+    FailureEvent,
+    MaintenanceKind,
+    MaintenanceRecord,
+    parse_message,
+)
 from tests.handlers.aws_in_process import InjectedError
 
 START = datetime(2026, 11, 21, 10, 0, 30, tzinfo=UTC)

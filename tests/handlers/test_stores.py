@@ -7,7 +7,7 @@ from botocore.stub import Stubber
 from handlers.stores import clients
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.numbers import number
-from mlops_core.telemetry import LARGEST_EVENT_VALUE
+from mlops_core.telemetry.message import LARGEST_EVENT_VALUE
 from tests.handlers.aws_in_process import BUCKET
 
 KEY = "raw/date=2026-11-21/hour=10/shard=00/aa.jsonl.gz"

@@ -12,10 +12,9 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
 from handlers.stores.partitions import encode_parquet
-from mlops_core.labels import LABELS
-from mlops_core.modelling.model_errors import CorruptBundleError, UntrainableError
-from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
-from mlops_core.telemetry import FailureEvent
+from mlops_core.errors import CorruptBundleError, UntrainableError
+from mlops_core.prognosis import LABELS
+from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.model_bundles import small_bundle
 from tests.unit.degrading_fleet import START, degrading_fleet

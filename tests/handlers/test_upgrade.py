@@ -18,9 +18,8 @@ from handlers.stores.machine_state import MachineStates
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.predictions import Predictions
-from mlops_core.lake import decode_failures, decode_readings
-from mlops_core.prediction import predict
-from mlops_core.storage.quarantine import decode_quarantine
+from mlops_core.lake import decode_failures, decode_quarantine, decode_readings
+from mlops_core.prognosis import predict
 from tests.handlers.aws_in_process import BUCKET, TABLES
 
 RELEASE = Path(__file__).resolve().parents[1] / "fixtures/release_1"

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from mlops_core.features import compute_features
-from mlops_core.schema import READINGS
-from mlops_core.storage.lake_keys import features_key, raw_key
+from mlops_core.lake import features_key, raw_key
+from mlops_core.telemetry import READINGS
 from tests.infra.evaluation import evaluate_stack
 
 HOUR = datetime(2026, 11, 21, 7, tzinfo=UTC)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from infra.devices import THING_NAME, Devices
-from mlops_core.machines import CHANNELS
+from mlops_core.telemetry import CHANNELS
 from tests.infra.evaluation import ACCOUNT, REGION, evaluate
 
 IOT = f"arn:aws:iot:{REGION}:{ACCOUNT}"

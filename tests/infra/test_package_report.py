@@ -49,5 +49,11 @@ def test_contents_add_up_to_the_layer(report):
 def test_the_report_shows_sizes_import_times_and_contents(report, capsys):
     print_report(HOST, list(report.values()))
     printed = capsys.readouterr().out
-    for expected in ("import ms", "total MB", "_polars_runtime", "handlers/processing.py", "mlops_core/buckets.py"):
+    for expected in (
+        "import ms",
+        "total MB",
+        "_polars_runtime",
+        "handlers/processing.py",
+        "mlops_core/features/buckets.py",
+    ):
         assert expected in printed

@@ -74,7 +74,7 @@ def test_a_function_carries_no_other_function_and_no_science_that_it_does_not_us
     assert (
         not {f"mlops_core/{module}.py" for module in ("buckets", "features", "lake", "labels", "simulator")} & simulator
     )
-    assert "mlops_core/degradation.py" not in function_sources("handlers.processing")
+    assert "mlops_core/simulation/step.py" not in function_sources("handlers.processing")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from infra import training_steps
 from mlops_core.errors import MlopsError
-from mlops_core.modelling import model_errors
+from mlops_core.prognosis import model_errors
 
 
 def machine(evaluated, stack="dev"):

@@ -14,8 +14,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
-from mlops_core.lake import encode_quarantine, encode_readings
-from mlops_core.storage.quarantine import QuarantineRecord
+from mlops_core.lake import QuarantineRecord, encode_quarantine, encode_readings
 from mlops_core.telemetry import Message, Reading, parse_message
 from ops import journal
 from ops.cli import app

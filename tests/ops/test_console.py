@@ -8,8 +8,7 @@ import pytest
 
 from handlers.stores.label_history import LabelHistory
 from mlops_core.errors import QuarantineReason
-from mlops_core.storage.maintenance import MaintenanceKind, MaintenanceRecord
-from mlops_core.telemetry import FailureEvent
+from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
 from ops.console import print_error, print_line, print_markdown, print_table
 from tests.ops.conftest import Deployed
 from tests.ops.test_quarantine import NOW, record

@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_core.lake import decode_readings
-from mlops_core.schema import READINGS
-from mlops_core.telemetry import Message, Reading, parse_message
+from mlops_core.telemetry import READINGS, Message, Reading, parse_message
 from ops import concurrency, delivery
 from ops.delivery import BulkWriting, LivePublishing, Pace, deliver
 from ops.journal import Journal, JournalUnreadableError, open_journal

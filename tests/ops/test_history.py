@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_core.errors import MessageRejectedError
-from mlops_core.machines import CHANNELS
-from mlops_core.schema import READINGS
-from mlops_core.telemetry import parse_message, reading_message
+from mlops_core.telemetry import CHANNELS, READINGS, parse_message, reading_message
 from ops.errors import OptionError
 from ops.history import FUTURE_TOLERANCE, History, HistoryUnreadableError, read_history
 from ops.mapping import HistoryMapping, parse_channel, parse_moment

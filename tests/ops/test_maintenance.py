@@ -6,7 +6,8 @@ import pytest
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from mlops_core.telemetry import FailureEvent, utc_text
+from mlops_core.telemetry import FailureEvent
+from mlops_core.time import utc_text
 from tests.ops.conftest import Deployed
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -12,8 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops_core.errors import QuarantineReason
-from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
-from mlops_core.storage.quarantine import QuarantineRecord
+from mlops_core.lake import (
+    EVENTS_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    QuarantineRecord,
+    decode_failures,
+    decode_readings,
+)
 from mlops_core.telemetry import failure_message, reading_message
 from ops.dead_letters import envelope_of
 from ops.quarantined import (

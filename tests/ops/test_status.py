@@ -8,11 +8,9 @@ import pytest
 from handlers.stores.checkpoint import CheckpointFile
 from handlers.stores.machine_state import MachineStates
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from mlops_core.degradation import new_machine
 from mlops_core.errors import QuarantineReason
-from mlops_core.lake import encode_readings, raw_key
-from mlops_core.storage.checkpoint import Checkpoint
-from mlops_core.storage.quarantine import QuarantineRecord
+from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key
+from mlops_core.simulation import new_machine
 from mlops_core.telemetry import Reading
 from ops.fleet import Freshness, OnlineRow, freshness
 from tests.ops.conftest import Deployed, envelope

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from mlops_core.simulation.degradation_law import DegradationLaw, MaintenancePolicy
-from mlops_core.simulation.operating_conditions import OperatingConditions
+from mlops_core.simulation import DegradationLaw, MaintenancePolicy, OperatingConditions
 
 for_all = settings(deadline=None, max_examples=40)  # each example is a whole history; machines differ in speed
 

@@ -6,10 +6,16 @@ import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mlops_core.buckets import bucket_readings, features_from_buckets, merge_buckets
-from mlops_core.features import EXTRA_STATISTICS, STATISTICS, compute_features
-from mlops_core.schema import READINGS
-from mlops_core.windowing.bucketing import reduce_readings
+from mlops_core.features import (
+    EXTRA_STATISTICS,
+    STATISTICS,
+    bucket_readings,
+    compute_features,
+    features_from_buckets,
+    merge_buckets,
+)
+from mlops_core.features.bucketing import reduce_readings
+from mlops_core.telemetry import READINGS
 from tests.independent_features import assert_equal_features, independent_features
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_core.windowing.bucketing import reduce_readings
-from mlops_core.windowing.irregular_slice import IrregularSlice
-from mlops_core.windowing.regular_slice import RegularSlice
+from mlops_core.features.bucketing import reduce_readings
+from mlops_core.features.irregular_slice import IrregularSlice
+from mlops_core.features.regular_slice import RegularSlice
 
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 for_all = settings(deadline=None, max_examples=50)

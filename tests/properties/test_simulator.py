@@ -6,10 +6,8 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mlops_core.degradation import advance, new_machine
-from mlops_core.machines import CHANNELS
-from mlops_core.simulation.degradation_law import DegradationLaw
-from mlops_core.simulator import simulate_fleet
+from mlops_core.simulation import DegradationLaw, advance, new_machine, simulate_fleet
+from mlops_core.telemetry import CHANNELS
 from tests.properties.strategies_of_machines import for_all, intervals, laws, moments, periods, seeds
 
 machine_ids = st.lists(

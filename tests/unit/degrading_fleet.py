@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from mlops_core.labels import label_features
-from mlops_core.schema import FAILURES, TIMESTAMP
+from mlops_core.prognosis import label_features
+from mlops_core.telemetry import FAILURES, TIMESTAMP
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

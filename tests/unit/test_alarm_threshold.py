@@ -7,8 +7,8 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from mlops_core.modelling.failure_model import place_alarm
-from mlops_core.modelling.model_card import render_model_card
+from mlops_core.prognosis.card import render_model_card
+from mlops_core.prognosis.failure import place_alarm
 from tests.handlers.model_bundles import small_bundle
 
 BUNDLE = small_bundle()

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from mlops_core.windowing.bearings import BearingGeometry
+from mlops_core.features import BearingGeometry
 
 # Rexnord ZA-2115 of the IMS bearing rig: 16 rollers of 0.331 in on a pitch circle of 2.815 in, 15.17 degrees, 2000 rpm.
 IMS_BEARING = BearingGeometry(

@@ -5,10 +5,16 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from mlops_core.buckets import BUCKETS, BucketError, bucket_readings, features_from_buckets, merge_buckets
 from mlops_core.errors import ColumnTypeError, MissingColumnError
-from mlops_core.features import compute_features
-from mlops_core.windowing.bucketing import reduce_readings
+from mlops_core.features import (
+    BUCKETS,
+    BucketError,
+    bucket_readings,
+    compute_features,
+    features_from_buckets,
+    merge_buckets,
+)
+from mlops_core.features.bucketing import reduce_readings
 from tests.independent_features import readings_of
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)

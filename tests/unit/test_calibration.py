@@ -5,13 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_core.modelling.calibration import (
-    ProbabilityCalibration,
-    fit_probability,
-    fit_rul_curves,
-    weighted_quantiles,
-)
-from mlops_core.modelling.censoring import completeness_weights, median_life, surviving
+from mlops_core.prognosis.calibration import ProbabilityCalibration, fit_probability, fit_rul_curves, weighted_quantiles
+from mlops_core.prognosis.censoring import completeness_weights, median_life, surviving
 
 
 def logistic(log_odds):

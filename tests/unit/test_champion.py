@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mlops_core.errors import MalformedObjectError
-from mlops_core.modelling.champion import Champion, NothingToRollBackError, promoted
+from mlops_core.prognosis import Champion, promoted
+from mlops_core.prognosis.champion import NothingToRollBackError
 
 AT = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 

@@ -7,11 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from mlops_core.degradation import MachineState, MachineStatus, advance, new_machine
-from mlops_core.errors import InvalidArgumentError
-from mlops_core.simulation.degradation_law import DegradationLaw, MaintenancePolicy
+from mlops_core.errors import DurationError, InvalidArgumentError, NaiveTimeError
+from mlops_core.simulation import DegradationLaw, MachineState, MachineStatus, MaintenancePolicy, advance, new_machine
 from mlops_core.simulation.failure_modes import BEARING_WEAR
-from mlops_core.windows import DurationError, NaiveTimeError
 
 AT = datetime(2026, 1, 1, 0, 17, 3, tzinfo=UTC)
 
@@ -89,7 +87,7 @@ def test_naive_times_and_impossible_intervals_are_refused():
 
 
 def test_the_step_needs_neither_numpy_nor_polars():
-    code = "import sys, mlops_core.degradation; assert not {'numpy', 'polars'} & set(sys.modules), 'loaded'"
+    code = "import sys, mlops_core.simulation.step; assert not {'numpy', 'polars'} & set(sys.modules), 'loaded'"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

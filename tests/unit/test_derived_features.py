@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from mlops_core.condition import ZONE_BOUNDARIES, add_evaluation_zones
 from mlops_core.errors import InvalidArgumentError, MissingColumnError
-from mlops_core.severity import ZONE_BOUNDARIES
-from mlops_core.windowing.derived_features import add_age, add_drift, add_evaluation_zones, machine_baselines
+from mlops_core.features import add_age, add_drift, machine_baselines
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 import polars as pl
 import pytest
 
-from mlops_core.errors import InvalidArgumentError
-from mlops_core.evaluation import evaluate
-from mlops_core.modelling.boosting import TreeSettings
-from mlops_core.modelling.held_out import split_by_time, split_time
-from mlops_core.modelling.model_errors import FeatureMismatchError, HeldOutRunsError, UnjudgeableError, UntrainableError
-from mlops_core.modelling.promotion import compare_models
-from mlops_core.training import TrainingSettings, train
+from mlops_core.errors import (
+    FeatureMismatchError,
+    HeldOutRunsError,
+    InvalidArgumentError,
+    UnjudgeableError,
+    UntrainableError,
+)
+from mlops_core.prognosis import TrainingSettings, TreeSettings, compare_models, evaluate, split_by_time, train
+from mlops_core.prognosis.splits import split_time
 from tests.unit.degrading_fleet import START, degrading_fleet
 
 QUICK = TrainingSettings(trees=TreeSettings(rounds=30))
@@ -108,7 +110,7 @@ def test_the_same_seed_gives_the_same_figures(bundle, unseen):
 def test_the_alarms_that_count_reach_the_precision(bundle, unseen):
     figures = evaluate(bundle, unseen)
     assert figures.alarm_precision == 0.9
-    from mlops_core.prediction import predict
+    from mlops_core.prognosis import predict
 
     told = unseen.with_columns(probability=predict(bundle, unseen, reasons=0)["failure_probability"])
     alarms = told.drop_nulls("fails_within_horizon").filter(pl.col("probability") >= figures.alarm_threshold)

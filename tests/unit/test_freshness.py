@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_core.modelling.silence import silence_notice
-from mlops_core.windowing.freshness import ChannelOfMachine, Heard, NewestWindows, listen, turned
+from mlops_core.alerting import ChannelOfMachine, Heard, NewestWindows, listen, silence_notice, turned
 
 HOUR = timedelta(hours=1)
 LENGTHS = [HOUR, 6 * HOUR, 24 * HOUR]

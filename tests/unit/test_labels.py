@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
-from mlops_core.labels import LABELS, MAINTENANCE, label_features
-from mlops_core.schema import FAILURES, TIMESTAMP
-from mlops_core.unrecorded_returns import ReturnsAssumedWarning
-from mlops_core.windows import DurationError
+from mlops_core.errors import ColumnTypeError, ColumnValueError, DurationError, InvalidArgumentError, MissingColumnError
+from mlops_core.prognosis import LABELS, ReturnsAssumedWarning, label_features
+from mlops_core.telemetry import FAILURES, MAINTENANCE, TIMESTAMP
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

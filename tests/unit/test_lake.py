@@ -24,9 +24,7 @@ from mlops_core.lake import (
     raw_key,
     shard_of,
 )
-from mlops_core.machines import MACHINE_ID_PATTERN
-from mlops_core.schema import FAILURES, READINGS
-from mlops_core.telemetry import FailureEvent, Reading
+from mlops_core.telemetry import FAILURES, MACHINE_ID_PATTERN, READINGS, FailureEvent, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HASH = "0123456789abcdef" * 4

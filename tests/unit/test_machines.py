@@ -4,7 +4,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.machines import CHANNELS, MACHINE_ID_PATTERN, Channel, channel_registry, check_machine_id, is_machine_id
+from mlops_core.telemetry import (
+    CHANNELS,
+    MACHINE_ID_PATTERN,
+    Channel,
+    channel_registry,
+    check_machine_id,
+    is_machine_id,
+)
 
 
 @pytest.mark.parametrize("machine_id", ["PUMP-A01", "a", "0", "x_y-z", "A" * 64])

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mlops_core.modelling.metrics import (
+from mlops_core.prognosis import roc_auc
+from mlops_core.prognosis.metrics import (
     alarm_leads,
     alarm_threshold,
     average_precision,
     brier_score,
     expected_calibration_error,
-    roc_auc,
 )
 
 FAILS = np.array([0.0, 0.0, 1.0, 1.0])

@@ -5,17 +5,15 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from mlops_core.model_bundle import LAYOUT, load_bundle
-from mlops_core.modelling.boosting import TreeSettings
-from mlops_core.modelling.model_errors import (
+from mlops_core.errors import (
     CorruptBundleError,
     FeatureMismatchError,
     IncompleteBundleError,
     SwappedBundleError,
     UnsupportedBundleError,
 )
-from mlops_core.prediction import predict
-from mlops_core.training import TrainingSettings, train
+from mlops_core.prognosis import TrainingSettings, TreeSettings, load_bundle, predict, train
+from mlops_core.prognosis.bundle import LAYOUT
 from tests.unit.degrading_fleet import degrading_fleet
 
 QUICK = TrainingSettings(trees=TreeSettings(rounds=10))

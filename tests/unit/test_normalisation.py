@@ -11,8 +11,8 @@ import pytest
 
 from mlops_core.adapters.cmapss import read_cmapss
 from mlops_core.errors import InvalidArgumentError, UnknownChannelError
-from mlops_core.normalisation import ConditionNormaliser, learn_normaliser
-from mlops_core.windowing.clusters import cluster_centres
+from mlops_core.features import ConditionNormaliser, learn_normaliser
+from mlops_core.features.clusters import cluster_centres
 from tests.independent_features import readings_of
 
 SETTINGS = ("altitude", "speed")
@@ -167,7 +167,7 @@ sys.modules["numpy"] = None
 from datetime import UTC, datetime
 import polars as pl
 from mlops_core.features import compute_features
-from mlops_core.normalisation import ConditionNormaliser
+from mlops_core.features.normaliser import ConditionNormaliser
 moment = datetime(2026, 1, 1, tzinfo=UTC)
 readings = pl.DataFrame({"machine_id": ["A"], "channel": ["x"], "event_timestamp": [moment], "value": [4.0]})
 kept = ConditionNormaliser.model_validate_json(sys.argv[1])

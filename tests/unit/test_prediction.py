@@ -11,12 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_core.modelling.boosting import TreeSettings
-from mlops_core.modelling.feature_schema import FeatureName, parse_feature_name
-from mlops_core.modelling.model_errors import EmptyFeaturesError, FeatureMismatchError
-from mlops_core.modelling.reasons import strongest_reasons
-from mlops_core.prediction import predict, predict_one
-from mlops_core.training import TrainingSettings, train
+from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.features import parse_feature_name
+from mlops_core.features.names import FeatureName
+from mlops_core.prognosis import TrainingSettings, TreeSettings, predict, predict_one, train
+from mlops_core.prognosis.reasons import strongest_reasons
 from tests.unit.degrading_fleet import degrading_fleet
 
 ROOT = Path(__file__).parents[2]
@@ -212,8 +211,8 @@ for name in ("spmatrix", "csr_matrix", "csc_matrix"):
 scipy.sparse = sparse
 sys.modules |= {{"scipy": scipy, "scipy.sparse": sparse}}
 sys.modules |= dict.fromkeys(("polars", "pydantic", "sklearn", "pandas"))
-from mlops_core.model_bundle import load_bundle
-from mlops_core.prediction import predict_one
+from mlops_core.prognosis.bundle import load_bundle
+from mlops_core.prognosis.prediction import predict_one
 bundle = load_bundle({{path.name: path.read_bytes() for path in Path({str(tmp_path)!r}).iterdir()}})
 told = predict_one(bundle, "PUMP-1", datetime(2026, 11, 21, 12, tzinfo=UTC), {worn_row(features, labelled)!r})
 print(repr(told.failure_probability), told.evaluation_zone, len(told.reasons))

@@ -8,19 +8,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
-from mlops_core.lake import Partition
+from mlops_core.lake import Checkpoint, Partition
 from mlops_core.processing import (
-    FutureMomentError,
     ProcessingRules,
     closed_hour,
     first_checkpoint,
     first_listed_hour,
     next_chunk,
     partition_keys,
-    range_checkpoint,
-    refuse_the_future,
 )
-from mlops_core.storage.checkpoint import Checkpoint
+from mlops_core.processing.plan import FutureMomentError, range_checkpoint, refuse_the_future
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

@@ -4,11 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mlops_core.evaluation import evaluate
 from mlops_core.features import compute_features
-from mlops_core.labels import label_features
-from mlops_core.simulator import simulate_fleet
-from mlops_core.training import train
+from mlops_core.prognosis import evaluate, label_features, train
+from mlops_core.simulation import simulate_fleet
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

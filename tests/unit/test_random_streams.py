@@ -14,7 +14,7 @@ from mlops_core.simulation.random_streams import (
     stream_key,
     uniform,
 )
-from mlops_core.simulation.run_path import smooth_noise_of_hours
+from mlops_core.simulation.run import smooth_noise_of_hours
 
 KEY = stream_key(7, "PUMP-A01", "noise")
 COUNTERS = np.arange(200_000, dtype=np.uint64)

@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_core.errors import ColumnValueError, InvalidArgumentError
-from mlops_core.lake import encode_readings
-from mlops_core.schema import READINGS
-from mlops_core.storage.raw_history import encode_history
-from mlops_core.telemetry import Reading
+from mlops_core.lake import encode_history, encode_readings
+from mlops_core.telemetry import READINGS, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -7,8 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_core.errors import InvalidArgumentError
-from mlops_core.realism import (
+from benchmarks.trajectories import (
     complete_runs,
     kolmogorov_smirnov,
     lifetime_variation,
@@ -19,9 +18,9 @@ from mlops_core.realism import (
     sign_monotonicity,
     trendability,
 )
-from mlops_core.schema import FAILURES, READINGS
-from mlops_core.simulation.degradation_law import DegradationLaw
-from mlops_core.simulator import simulate_fleet
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.simulation import DegradationLaw, simulate_fleet
+from mlops_core.telemetry import FAILURES, READINGS
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 RISING = np.arange(50.0)

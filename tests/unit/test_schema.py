@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError
-from mlops_core.schema import FAILURES, READINGS, TIMESTAMP, normalise_failures, normalise_readings
+from mlops_core.telemetry import FAILURES, READINGS, TIMESTAMP, normalise_failures, normalise_readings
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mlops_core.modelling.reasons import Reason
-from mlops_core.modelling.scoring import AlarmState, next_score, notice
-from mlops_core.prediction import Prediction
+from mlops_core.alerting import AlarmState, next_score, notice
+from mlops_core.prognosis import Prediction, Reason
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 TOLD = Prediction("PUMP-1", AT, 0.0, 5.0, 20.0, 40.0, 0.2, "C", (), (), "model-1")

@@ -6,9 +6,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from mlops_core.schema import READINGS
-from mlops_core.simulation.sensor_faults import SENSOR_FAULTS, SensorFaults, inject_sensor_faults
-from mlops_core.simulator import simulate_fleet
+from mlops_core.simulation import SENSOR_FAULTS, SensorFaults, inject_sensor_faults, simulate_fleet
+from mlops_core.telemetry import READINGS
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 END = AT + timedelta(days=20)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from mlops_core.condition import ZONE_BOUNDARIES, ZoneBoundaries, evaluation_zone, evaluation_zone_expression
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.severity import ZONE_BOUNDARIES, ZoneBoundaries, evaluation_zone, evaluation_zone_expression
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,22 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_core.degradation import advance, new_machine
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.labels import MAINTENANCE, label_features
-from mlops_core.schema import FAILURES, READINGS
-from mlops_core.simulation.degradation_law import DegradationLaw, MaintenancePolicy
-from mlops_core.simulation.failure_modes import BEARING_WEAR, FAILURE_MODES
-from mlops_core.simulation.operating_conditions import OperatingConditions, mean_cubed_load
-from mlops_core.simulator import RUNS, TRUTH, simulate_fleet
+from mlops_core.prognosis import label_features
+from mlops_core.simulation import (
+    FAILURE_MODES,
+    RUNS,
+    TRUTH,
+    DegradationLaw,
+    MaintenancePolicy,
+    OperatingConditions,
+    advance,
+    new_machine,
+    simulate_fleet,
+)
+from mlops_core.simulation.failure_modes import BEARING_WEAR
+from mlops_core.simulation.operating_conditions import mean_cubed_load
+from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS
 
 AT = datetime(2026, 1, 1, 0, 17, 3, tzinfo=UTC)
 STILL = OperatingConditions(load_variation=0, daily_celsius=0, weather_celsius=0)

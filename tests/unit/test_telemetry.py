@@ -5,20 +5,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mlops_core.errors import InvalidArgumentError, UnknownChannelError
-from mlops_core.machines import CHANNELS, MACHINE_ID_PATTERN, Channel, channel_registry
+from mlops_core.errors import InvalidArgumentError, MessageRejectedError, QuarantineReason, UnknownChannelError
 from mlops_core.telemetry import (
-    LARGEST_EVENT_VALUE,
+    CHANNELS,
+    MACHINE_ID_PATTERN,
     MAXIMUM_PAYLOAD_BYTES,
+    Channel,
     FailureEvent,
-    MessageRejectedError,
-    QuarantineReason,
     Reading,
+    channel_registry,
     failure_message,
     parse_message,
     reading_message,
-    utc_text,
 )
+from mlops_core.telemetry.message import LARGEST_EVENT_VALUE
+from mlops_core.time import utc_text
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TOPIC = "industrial/machine/PUMP-A01/temperature"

@@ -7,15 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_core.errors import InvalidArgumentError, MissingColumnError
-from mlops_core.modelling.boosting import TreeSettings
-from mlops_core.modelling.failure_model import sample_failures
-from mlops_core.modelling.held_out import machine_folds
-from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
-from mlops_core.modelling.training_table import training_table
-from mlops_core.prediction import predict
-from mlops_core.training import TrainingSettings, train
-from mlops_core.windows import parse_duration
+from mlops_core.errors import InvalidArgumentError, MissingColumnError, UntrainableError, UntrainableReason
+from mlops_core.prognosis import TrainingSettings, TreeSettings, predict, sample_failures, train, training_table
+from mlops_core.prognosis.splits import machine_folds
+from mlops_core.time import parse_duration
 from tests.unit.degrading_fleet import degrading_fleet
 
 QUICK = TrainingSettings(trees=TreeSettings(rounds=30))
@@ -166,5 +161,5 @@ def test_a_split_that_lets_rows_into_both_sides_is_found_by_permuted_labels(labe
         everything = np.arange(len(row_folds))
         yield everything, everything
 
-    monkeypatch.setattr("mlops_core.modelling.failure_model.out_of_fold", leaking)
+    monkeypatch.setattr("mlops_core.prognosis.failure.out_of_fold", leaking)
     assert reason_of(labelled) is UntrainableReason.LEARNS_NOISE

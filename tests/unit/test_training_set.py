@@ -5,10 +5,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from mlops_core.modelling.boosting import TreeSettings
-from mlops_core.modelling.model_errors import UntrainableError, UntrainableReason
-from mlops_core.modelling.training_set import judge_challenger, split_training_set
-from mlops_core.training import TrainingSettings, train
+from mlops_core.errors import UntrainableError, UntrainableReason
+from mlops_core.prognosis import TrainingSettings, TreeSettings, judge_challenger, split_training_set, train
 from tests.unit.degrading_fleet import degrading_fleet
 
 LABELLED = degrading_fleet()

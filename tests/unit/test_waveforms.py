@@ -5,9 +5,14 @@ import polars as pl
 import pytest
 
 from mlops_core.errors import ColumnValueError, InvalidArgumentError, MissingColumnError
-from mlops_core.features import compute_features
-from mlops_core.waveforms import BURSTS, WAVEFORM_FEATURES, readings_from_waveforms, waveform_features
-from mlops_core.windowing.bearings import BearingGeometry
+from mlops_core.features import (
+    BURSTS,
+    WAVEFORM_FEATURES,
+    BearingGeometry,
+    compute_features,
+    readings_from_waveforms,
+    waveform_features,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RATE, LENGTH = 20_000.0, 20_000  # one second

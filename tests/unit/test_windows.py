@@ -2,16 +2,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from mlops_core.windows import (
-    DurationError,
-    NaiveTimeError,
-    WindowError,
-    Windows,
-    bucket_start,
-    first_window_end,
-    length_name,
-    parse_duration,
-)
+from mlops_core.errors import DurationError, NaiveTimeError, WindowError
+from mlops_core.features import Windows, first_window_end, length_name
+from mlops_core.features.windows import bucket_start
+from mlops_core.time import parse_duration
 
 
 def at(hour, minute=0, *, day=1):

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mlops_core.errors import QuarantineReason as Reason
-from mlops_core.telemetry import MAXIMUM_PAYLOAD_BYTES, utc_text
+from mlops_core.telemetry import MAXIMUM_PAYLOAD_BYTES
+from mlops_core.time import utc_text
 
 
 class BadMessage(NamedTuple):

@@ -10,12 +10,16 @@ import polars as pl
 
 from handlers.stores.machine_state import MachineStates
 from infra.local.run.bad_messages import BadMessage
-from mlops_core.degradation import advance
 from mlops_core.errors import QuarantineReason
-from mlops_core.lake import QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
-from mlops_core.simulation.machine_state import MachineState
-from mlops_core.storage.lake_keys import EVENTS_PREFIX
-from mlops_core.storage.quarantine import decode_quarantine
+from mlops_core.lake import (
+    EVENTS_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    decode_failures,
+    decode_quarantine,
+    decode_readings,
+)
+from mlops_core.simulation import MachineState, advance
 from ops.stack import Stack
 
 READING = ["machine_id", "channel", "event_timestamp", "value"]

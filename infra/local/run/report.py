@@ -9,7 +9,7 @@ import polars as pl
 
 from infra.local.run.charts import Band, line_chart, side_by_side
 from infra.local.run.summary import MachineLine, Summary
-from mlops_core.severity import DEFAULT_BOUNDARIES
+from mlops_core.condition import DEFAULT_BOUNDARIES
 from mlops_core.text import printable
 
 _BANDS = (

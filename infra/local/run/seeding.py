@@ -11,10 +11,8 @@ import polars as pl
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.machine_state import MachineStates
-from mlops_core.lake import encode_failures
-from mlops_core.simulation.machine_state import MachineState
-from mlops_core.simulator import SimulatedHistory, simulate_fleet
-from mlops_core.storage.raw_history import encode_history
+from mlops_core.lake import encode_failures, encode_history
+from mlops_core.simulation import MachineState, SimulatedHistory, simulate_fleet
 from mlops_core.telemetry import FailureEvent
 from ops.concurrency import in_parallel
 from ops.stack import Stack

@@ -33,7 +33,7 @@ from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan, SeededHistory, seed
 from infra.local.run.summary import MachineLine, Summary
 from infra.packaging import LAYERS, Layer, Target, build
-from mlops_core.simulation.machine_state import MachineState
+from mlops_core.simulation import MachineState
 from mlops_core.telemetry import Message
 from ops.fleet import online_rows, read_fleet
 from ops.ranges import HOUR, RangeProcessor, chunks, hour_of

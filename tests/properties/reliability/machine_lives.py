@@ -11,8 +11,8 @@ from random import Random
 from typing import NamedTuple, TypeAlias
 
 from handlers.stores.machine_state import MachineStates
-from mlops_core.degradation import Advance, MachineState, MachineStatus, advance, new_machine
-from mlops_core.telemetry import utc_text
+from mlops_core.simulation import Advance, MachineState, MachineStatus, advance, new_machine
+from mlops_core.time import utc_text
 from tests.properties.reliability.calls import Invocation, interleave
 from tests.properties.reliability.generator import faults, schedule
 from tests.properties.reliability.history import Faults, Wait

@@ -28,7 +28,7 @@ import handlers.simulator
 import ops.dead_letters
 from handlers import deliveries, settings
 from handlers.stores import clients, lake, online_features, partitions
-from mlops_core.buckets import features_from_buckets
+from mlops_core.features import features_from_buckets
 from tests.properties.reliability.broker import Broker, Rule, read_rule
 from tests.properties.reliability.calls import Invocation, Pool, invoke, perform
 from tests.properties.reliability.deployed import deployed

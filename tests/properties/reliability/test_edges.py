@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from mlops_core.features import compute_features
-from mlops_core.schema import READINGS
+from mlops_core.telemetry import READINGS
 from tests.properties.reliability.calls import Invocation
 from tests.properties.reliability.messages import PREFIX, ReadingFact, text_of
 from tests.properties.reliability.observations import Observations

@@ -16,9 +16,17 @@ from hypothesis import strategies as st
 
 from handlers.deliveries import open_record
 from mlops_core.errors import MessageRejectedError, QuarantineReason
-from mlops_core.lake import QuarantineRecord, decode_failures, decode_readings, encode_failures, encode_readings
-from mlops_core.storage.quarantine import decode_quarantine, encode_quarantine
-from mlops_core.telemetry import FailureEvent, Reading, parse_message, utc_text
+from mlops_core.lake import (
+    QuarantineRecord,
+    decode_failures,
+    decode_quarantine,
+    decode_readings,
+    encode_failures,
+    encode_quarantine,
+    encode_readings,
+)
+from mlops_core.telemetry import FailureEvent, Reading, parse_message
+from mlops_core.time import utc_text
 from tests.properties.reliability.calls import Invocation
 from tests.properties.reliability.junk import bodies, payloads, topics
 from tests.properties.reliability.messages import ALLOWED_LATENESS, PREFIX, FailureFact, ReadingFact

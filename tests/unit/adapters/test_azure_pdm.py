@@ -6,8 +6,7 @@ import pytest
 
 from mlops_core.adapters.azure_pdm import read_azure_pdm
 from mlops_core.adapters.source_files import SourceFileError, SourceFormatError
-from mlops_core.labels import MAINTENANCE
-from mlops_core.schema import FAILURES, READINGS
+from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS
 
 FILES = {
     "telemetry": "datetime,machineID,volt,rotate,pressure,vibration\n"

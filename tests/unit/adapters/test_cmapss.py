@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from benchmarks.trajectories import measure_realism
 from mlops_core.adapters.cmapss import CMAPSS_CHANNELS, read_cmapss
 from mlops_core.adapters.source_files import SourceFileError, SourceFormatError
-from mlops_core.labels import label_features
-from mlops_core.realism import measure_realism
-from mlops_core.schema import FAILURES, READINGS
+from mlops_core.prognosis import label_features
+from mlops_core.telemetry import FAILURES, READINGS
 from tests.unit.adapters.real_data import real_data
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)

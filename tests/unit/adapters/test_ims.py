@@ -8,7 +8,7 @@ import pytest
 
 from mlops_core.adapters.ims import ims_snapshots, read_ims
 from mlops_core.adapters.source_files import SourceFileError, SourceFormatError
-from mlops_core.schema import FAILURES, READINGS
+from mlops_core.telemetry import FAILURES, READINGS
 from tests.unit.adapters.real_data import real_data
 
 AT = datetime(2004, 2, 12, 10, 32, 39, tzinfo=UTC)

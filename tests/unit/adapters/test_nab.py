@@ -7,7 +7,7 @@ import pytest
 
 from mlops_core.adapters.nab import FILE, read_nab
 from mlops_core.adapters.source_files import SourceFileError, SourceFormatError
-from mlops_core.schema import FAILURES, READINGS
+from mlops_core.telemetry import FAILURES, READINGS
 from tests.unit.adapters.real_data import real_data
 
 

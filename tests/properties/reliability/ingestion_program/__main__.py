@@ -1,8 +1,8 @@
 """Ingestion alone, as the platform's program makes it: its rules, queues and event source mappings are under test."""
 
 from infra.ingestion import Ingestion
-from mlops_core.machines import CHANNELS
-from mlops_core.telemetry import TOPIC_PREFIX
+from mlops_core.telemetry import CHANNELS
+from mlops_core.telemetry.message import TOPIC_PREFIX
 
 Ingestion(
     "ingestion",

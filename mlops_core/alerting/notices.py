@@ -1,0 +1,32 @@
+"""What people are told of sensors that have fallen silent or are heard again."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from mlops_core.alerting.notices import Notice
+from mlops_core.alerting.silence import ChannelOfMachine, Heard
+
+__all__ = ["silence_notice"]
+
+_NAMED_AT_MOST: Final = 50
+
+
+def silence_notice(
+    fallen: Sequence[ChannelOfMachine], again: Sequence[ChannelOfMachine], now: Mapping[ChannelOfMachine, Heard]
+) -> Notice:
+    """Return what to tell people of the channels that have turned: one message, however many there are."""
+    counts = [
+        *([f"{len(fallen)} silent"] if fallen else []),
+        *([f"{len(again)} heard again"] if again else []),
+    ]
+    lines = [
+        *(
+            f"{name.machine_id} {name.channel}: silent since before {now[name].not_after:%Y-%m-%d %H:%M} UTC"
+            for name in fallen
+        ),
+        *(f"{name.machine_id} {name.channel}: heard again" for name in again),
+    ]
+    more = len(lines) - _NAMED_AT_MOST
+    total = sum(heard.is_silent for heard in now.values())
+    text = [*lines[:_NAMED_AT_MOST], *([f"and {more} more"] if more > 0 else []), f"Silent in all: {total}."]
+    return Notice(f"Sensors: {', '.join(counts)}", "\n".join(text))

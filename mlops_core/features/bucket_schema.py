@@ -1,0 +1,53 @@
+"""What a frame of buckets is: columns, types, and the check of one that comes from storage."""
+
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+from mlops_core.errors import ColumnTypeError, ColumnValueError, MissingColumnError
+from mlops_core.features.moments import MOMENTS
+from mlops_core.telemetry import TIMESTAMP
+
+IDENTITY: Final = ("machine_id", "channel", "bucket_start")
+
+BUCKETS: Final = pl.Schema(
+    {"machine_id": pl.String(), "channel": pl.String(), "bucket_start": TIMESTAMP, "bucket_end": TIMESTAMP}
+    | {name: kind() for name, (kind, _) in MOMENTS.items()}
+    | {"last_timestamp": TIMESTAMP}
+)
+"""One row per machine, channel and hop with readings, `[bucket_start, bucket_end)`: sums that merge (moments about the
+mean, co-moments with time in microseconds), extremes, and the latest reading. `revision` counts distinct raw rows."""
+
+
+class BucketError(ColumnValueError):
+    """Buckets that do not fit the hop asked for, or each other."""
+
+
+def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.DataFrame:
+    """The columns of BUCKETS, checked; with `hop`, all of that width.
+
+    Raises:
+        SchemaError: a column is missing or has another type.
+        BucketError: a bucket of another width.
+
+    """
+    found = buckets.schema
+    for column, kind in BUCKETS.items():
+        if column not in found:
+            raise MissingColumnError("buckets", column, found)
+        if found[column] != kind:
+            hint = "Make buckets with bucket_readings, and store them as Parquet"
+            raise ColumnTypeError("buckets", column, str(found[column]), str(kind), hint)
+    if hop is not None:
+        widths = buckets["bucket_end"] - buckets["bucket_start"]
+        others = widths.filter(widths != hop)
+        if others.len():
+            raise BucketError(
+                "buckets",
+                "bucket_end",
+                f"is {others[0]} after bucket_start, where the hop is {hop},",
+                others.len(),
+                "Use the hop that the buckets were made with, or make them again with this one",
+            )
+    return buckets[list(BUCKETS)]

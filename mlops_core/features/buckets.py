@@ -1,0 +1,118 @@
+"""Buckets: readings reduced once per machine, channel and hop, to statistics that merge into any longer window.
+
+A bucket is small, storable (Parquet) and enough: window features of any lengths come from buckets alone. Processing
+keeps them, so an hourly run reduces one hour and not a day, and a late reading changes only its own bucket.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from mlops_core.errors import ColumnValueError
+from mlops_core.features.bucket_schema import BUCKETS, IDENTITY, BucketError, fitted_buckets
+from mlops_core.features.bucketing import reduce_readings
+from mlops_core.features.moments import LARGEST_VALUE, merge_disjoint
+from mlops_core.features.statistics import STATISTICS, check_statistics
+from mlops_core.features.table import feature_table
+from mlops_core.features.windows import Windows
+from mlops_core.telemetry import TIMESTAMP, normalise_readings
+from mlops_core.time import MICROSECOND, parse_duration
+
+__all__ = ["BUCKETS", "BucketError", "bucket_readings", "features_from_buckets", "merge_buckets"]
+
+
+def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataFrame:
+    """Reduce readings to buckets one hop wide.
+
+    readings: schema READINGS, in any order (one pass where each series stands in one piece and in time order, an
+        ordering first where not). Of two values for one identity the larger counts. A null value is a measurement that
+        was not made and counts nowhere.
+    hop: width of a bucket, on the grid of whole hops since the epoch; a reading on an edge belongs to the later one.
+    Returns one row per machine, channel and hop with readings, ordered by these, schema BUCKETS. The rows are a
+    function of the set of readings, bit for bit: order, duplicates and slicing do not matter.
+
+    Raises:
+        DurationError: the hop cannot be read or is not positive.
+        SchemaError: a column is missing, has another type, or holds null ids, NaN, infinity or values beyond 1e70.
+
+    """
+    width = parse_duration(hop)
+    checked = _without_nulls(normalise_readings(readings))
+    microseconds = width // MICROSECOND
+    begins = pl.col("bucket") * microseconds
+    buckets = reduce_readings(checked, microseconds).with_columns_seq(
+        pl.col("last_timestamp").cast(TIMESTAMP),
+        bucket_start=begins.cast(TIMESTAMP),
+        bucket_end=(begins + microseconds).cast(TIMESTAMP),
+    )
+    return buckets[list(BUCKETS)]
+
+
+def _without_nulls(readings: pl.DataFrame) -> pl.DataFrame:
+    values = readings["value"]
+    if too_large := int(((values > LARGEST_VALUE) | (values < -LARGEST_VALUE)).sum()):
+        raise ColumnValueError(
+            "readings", "value", f"is beyond {LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
+        )
+    return readings.drop_nulls("value") if values.null_count() else readings
+
+
+def merge_buckets(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One frame of buckets from several, in any order; parts of one bucket become the bucket of their union.
+
+    frames: schema BUCKETS. Parts of one bucket must come from disjoint readings; the same part twice counts once.
+    A bucket rebuilt from all its readings replaces the old one instead: keep only the rebuilt.
+
+    Raises:
+        SchemaError: a column is missing or has another type.
+        BucketError: parts of one bucket share a reading (their last).
+
+    """
+    parts = pl.concat([fitted_buckets(frame) for frame in frames]) if frames else pl.DataFrame(schema=BUCKETS)
+    shared = parts.select(*IDENTITY).is_duplicated()
+    if not shared.any():
+        return parts.sort(IDENTITY)
+    several = parts.filter(shared).unique()
+    overlapping = several.select(*IDENTITY, "last_timestamp").is_duplicated()
+    if overlapping.any():
+        raise BucketError(
+            "buckets",
+            "last_timestamp",
+            "is the same in different parts of one bucket, which therefore share readings,",
+            int(overlapping.sum()),
+            "Compute that bucket again from all its readings",
+        )
+    merged = merge_disjoint(several.sort(several.columns), [*IDENTITY, "bucket_end"])
+    return pl.concat([parts.filter(~shared), merged.select(*BUCKETS)]).sort(IDENTITY)
+
+
+def features_from_buckets(
+    buckets: pl.DataFrame,
+    *,
+    lengths: Sequence[timedelta | str],
+    hop: timedelta | str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    statistics: Sequence[str] = STATISTICS,
+    channels: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """Window features from buckets, as `compute_features` gives them, and their `revision`.
+
+    buckets: schema BUCKETS, each bucket once, of the same hop. For rows after `start`, the buckets of the longest
+        length before it are enough.
+    channels: the channels that have columns, in this order, whether they have data or not; default: those in `buckets`.
+    Returns machine_id, window_end, revision, then {channel}_{statistic}_{length}. `revision` is the number of distinct
+    raw readings in the longest window, over the channels shown: it grows with late data and not with duplicates.
+
+    Raises:
+        DurationError, WindowError, StatisticError: an argument that cannot work.
+        SchemaError: a column is missing or has another type.
+        BucketError: buckets of another hop, or one bucket twice.
+        TimeSpanError: one machine would have more than ten million rows.
+
+    """
+    windows = Windows.of(lengths, hop)
+    chosen = check_statistics(statistics)
+    stored = fitted_buckets(buckets, windows.hop)
+    return feature_table(stored, windows=windows, start=start, end=end, statistics=chosen, channels=channels)

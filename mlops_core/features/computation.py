@@ -1,0 +1,48 @@
+"""Windowed features of readings: the table that models are trained on and served from."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from mlops_core.features.buckets import bucket_readings, features_from_buckets
+from mlops_core.features.statistics import EXTRA_STATISTICS, STATISTICS
+
+__all__ = ["EXTRA_STATISTICS", "STATISTICS", "compute_features"]
+
+
+def compute_features(
+    readings: pl.DataFrame,
+    *,
+    lengths: Sequence[timedelta | str] = ("1h", "6h", "24h"),
+    hop: timedelta | str = "1h",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    statistics: Sequence[str] = STATISTICS,
+) -> pl.DataFrame:
+    """Statistics of trailing windows, one row per machine and hop, known at `window_end`.
+
+    A window is half open, `[window_end - length, window_end)`, in UTC, and window ends lie on the grid of whole hops
+    since the epoch. A machine has rows from the first window end after its first reading to the first one after its
+    last reading, or up to `end` where given; gaps give rows with count 0 and nulls.
+
+    readings: schema READINGS, any channel names, any order, irregular or not. Of two values for one (machine_id,
+        channel, event_timestamp) the larger counts. A null value counts nowhere.
+    lengths: window lengths, whole minutes and whole multiples of `hop`.
+    start, end: aware times; rows have start < window_end <= end.
+    statistics: columns per channel and length, out of STATISTICS (the default) and EXTRA_STATISTICS; units are the
+        channel's, `slope` per hour, `hours_since_last` hours, `kurtosis` and `crest_factor` without unit. Where each is
+        null is said under STATISTICS; none is ever NaN or infinite.
+    Returns machine_id, window_end, then {channel}_{statistic}_{length}, ordered by machine and time. The same set of
+    readings gives the same bits, and a row at t depends on readings before t only.
+
+    Raises:
+        DurationError, WindowError, StatisticError, NaiveTimeError: an argument that cannot work.
+        SchemaError: a column of readings is missing, has another type, or holds null ids, NaN, infinity or values
+            beyond 1e70; the message counts the rows.
+        TimeSpanError: one machine would have more than ten million rows, as after a clock jump.
+
+    """
+    buckets = bucket_readings(readings, hop=hop)
+    features = features_from_buckets(buckets, lengths=lengths, hop=hop, start=start, end=end, statistics=statistics)
+    return features.drop("revision")

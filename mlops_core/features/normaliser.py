@@ -1,0 +1,221 @@
+"""Normalisation per operating condition: a reading in standard deviations from what is usual under that condition.
+
+A machine that runs at several loads, speeds or altitudes moves its sensors far more by changing condition than by
+wearing. The normaliser learns each channel's mean and standard deviation under each condition, on training machines
+only, and is
+JSON that is kept with the model: what was learned once is applied to every later reading.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from mlops_core.errors import InvalidArgumentError, UnknownChannelError
+from mlops_core.telemetry import normalise_readings
+
+__all__ = ["ConditionNormaliser", "learn_normaliser"]
+
+_CONSTANT = 1e-9  # a standard deviation below this share of the mean is rounding, not variation
+_IDENTITY = ("machine_id", "event_timestamp")
+
+
+class ChannelScale(BaseModel):
+    """What a channel is like under each condition, in the channel's unit; null where training had no such readings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    means: tuple[float | None, ...]
+    deviations: tuple[float | None, ...]
+
+
+class ConditionNormaliser(BaseModel):
+    """Means and standard deviations of channels under operating conditions. Made by `learn_normaliser`.
+
+    setting_channels: the channels that say what the condition is; none for a single condition.
+    setting_scales: a unit of distance for each of them.
+    centres: the settings of each condition, numbered from 0.
+    assignment: "equal", a condition is met exactly; "nearest", the nearest centre counts.
+    channels: what was learned.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    setting_channels: tuple[str, ...]
+    setting_scales: tuple[float, ...]
+    centres: tuple[tuple[float, ...], ...]
+    assignment: Literal["equal", "nearest"]
+    channels: dict[str, ChannelScale]
+
+    def conditions(self, readings: pl.DataFrame) -> pl.DataFrame:
+        """The operating condition at each moment that has a full set of settings.
+
+        readings: schema READINGS, the setting channels among them.
+        Returns machine_id, event_timestamp, condition (Int32; null where settings equal none of the conditions),
+        ordered by both. A condition holds until the next row of its machine.
+        """
+        return _conditions(_settings(normalise_readings(readings), self.setting_channels), self)
+
+    def apply(self, readings: pl.DataFrame) -> pl.DataFrame:
+        """The readings with each value as (value - mean) / deviation under the condition that held at its time.
+
+        The condition at a time is the latest one at or before it, so that nothing is known early. A channel that was
+        constant under a condition keeps its unit: only the mean is taken off. The value is null (a measurement that
+        counts nowhere) where no condition is known yet, or training had no readings of the channel under it. Setting
+        channels stay as they are. Schema READINGS, rows in the same order.
+
+        Raises:
+            UnknownChannelError: a channel that was not learned.
+            SchemaError: `readings` does not fit READINGS.
+
+        """
+        checked = normalise_readings(readings)
+        for channel in checked["channel"].unique().sort():
+            if channel not in self.channels and channel not in self.setting_channels:
+                raise UnknownChannelError(channel, self.channels)
+        located = _located(checked, self)
+        scales = pl.DataFrame(
+            [
+                (channel, condition, mean, deviation)
+                for channel, scale in self.channels.items()
+                for condition, (mean, deviation) in enumerate(zip(scale.means, scale.deviations, strict=True))
+            ],
+            schema={"channel": pl.String, "condition": pl.Int32, "mean": pl.Float64, "deviation": pl.Float64},
+            orient="row",
+        )
+        scaled = located.join(scales, on=["channel", "condition"], how="left", maintain_order="left")
+        value = (pl.col("value") - pl.col("mean")) / pl.col("deviation")
+        is_setting = pl.col("channel").is_in(self.setting_channels)
+        return scaled.select(
+            "machine_id", "channel", "event_timestamp", value=pl.when(is_setting).then("value").otherwise(value)
+        )
+
+
+def learn_normaliser(
+    readings: pl.DataFrame,
+    *,
+    settings: Sequence[str] = (),
+    conditions: int | None = None,
+    machine_ids: Sequence[str] | None = None,
+) -> ConditionNormaliser:
+    """Learn what each channel is like under each operating condition.
+
+    readings: schema READINGS; channels in `settings` tell the condition, all others are normalised.
+    settings: channel names; with none there is one condition, and normalising is against the fleet.
+    conditions: how many conditions to find by clustering the settings (k-means on settings divided by their standard
+        deviation, started at points far apart; no chance is involved). None: every distinct combination of setting
+        values is a condition of its own, as when a controller reports its mode.
+    machine_ids: the training machines; default all in `readings`.
+
+    Raises: InvalidArgumentError: settings that have no readings, more conditions asked for than there are distinct
+        settings, or clusters without settings. SchemaError: `readings` does not fit READINGS.
+    """
+    checked = normalise_readings(readings)
+    if machine_ids is not None:
+        checked = checked.filter(pl.col("machine_id").is_in(list(machine_ids)))
+    if conditions is not None and not settings:
+        raise InvalidArgumentError("conditions", conditions, "needs settings to cluster", "Name them: settings=(...)")
+    points = _settings(checked, settings)
+    if settings and not points.height:
+        raise InvalidArgumentError(
+            "settings",
+            tuple(settings),
+            "are never all known for a training machine",
+            "Name channels that have readings",
+        )
+    distinct = points.select(settings).unique().sort(settings) if settings else pl.DataFrame()
+    scales = tuple(_spread(points[name]) for name in settings)
+    if not settings:
+        centres: tuple[tuple[float, ...], ...] = ((),)
+    elif conditions is None:
+        centres = tuple(distinct.rows())
+    else:
+        if not 1 <= conditions <= distinct.height:
+            raise InvalidArgumentError(
+                "conditions", conditions, f"is not from 1 to {distinct.height}, the number of distinct settings"
+            )
+        from mlops_core.features.clusters import cluster_centres
+
+        centres = cluster_centres(points.select(settings).sort(settings), scales, conditions)
+    unlearned = ConditionNormaliser(
+        setting_channels=tuple(settings),
+        setting_scales=scales,
+        centres=centres,
+        assignment="equal" if conditions is None else "nearest",
+        channels={},
+    )
+    return unlearned.model_copy(update={"channels": _channel_scales(_located(checked, unlearned), unlearned)})
+
+
+def _settings(readings: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """machine_id, event_timestamp and the settings at each moment that reports one, the others as last reported."""
+    own = readings.filter(pl.col("channel").is_in(list(names))).drop_nulls("value")
+    wide = (
+        own.group_by(_IDENTITY)
+        .agg(pl.col("value").filter(pl.col("channel") == name).max().alias(name) for name in names)
+        .sort(_IDENTITY)
+    )
+    return wide.with_columns(pl.col(names).forward_fill().over("machine_id")).drop_nulls() if names else wide
+
+
+def _conditions(settings: pl.DataFrame, normaliser: ConditionNormaliser) -> pl.DataFrame:
+    names, centres = normaliser.setting_channels, normaliser.centres
+    if normaliser.assignment == "equal":
+        known = pl.DataFrame(
+            [(*centre, number) for number, centre in enumerate(centres)],
+            schema={**dict.fromkeys(names, pl.Float64), "condition": pl.Int32},
+            orient="row",
+        )
+        found = settings.join(known, on=names, how="left", maintain_order="left")
+    else:
+        distances = [
+            pl.sum_horizontal(
+                ((pl.col(name) - at) / scale) ** 2
+                for name, at, scale in zip(names, centre, normaliser.setting_scales, strict=True)
+            )
+            for centre in centres
+        ]
+        found = settings.with_columns(condition=pl.concat_list(distances).list.arg_min().cast(pl.Int32))
+    return found.select(*_IDENTITY, "condition")
+
+
+def _located(readings: pl.DataFrame, normaliser: ConditionNormaliser) -> pl.DataFrame:
+    """Readings in their order, with the condition that held at each."""
+    if not normaliser.setting_channels:
+        return readings.with_columns(condition=pl.lit(0, pl.Int32))
+    conditions = _conditions(_settings(readings, normaliser.setting_channels), normaliser)
+    return (
+        readings.with_row_index("row")
+        .sort("event_timestamp")
+        .join_asof(conditions.sort("event_timestamp"), on="event_timestamp", by="machine_id", check_sortedness=False)
+        .sort("row")
+        .drop("row")
+    )
+
+
+def _channel_scales(located: pl.DataFrame, normaliser: ConditionNormaliser) -> dict[str, ChannelScale]:
+    measured = located.filter(~pl.col("channel").is_in(normaliser.setting_channels)).drop_nulls()
+    # Sorted values make the sums independent of the order of rows and of the number of threads.
+    groups = measured.group_by("channel", "condition").agg(pl.col("value").sort())
+    mean, deviation = pl.col("value").list.mean(), pl.col("value").list.std().fill_null(0.0)
+    learned = groups.select("channel", "condition", mean=mean, deviation=deviation).with_columns(
+        deviation=pl.when(pl.col("deviation") > _CONSTANT * pl.col("mean").abs()).then("deviation").otherwise(1.0)
+    )
+    means: dict[tuple[str, int], tuple[float, float]] = {
+        (channel, condition): (at, by) for channel, condition, at, by in learned.iter_rows()
+    }
+    nothing = (None, None)
+    return {
+        channel: ChannelScale(
+            means=tuple(means.get((channel, c), nothing)[0] for c in range(len(normaliser.centres))),
+            deviations=tuple(means.get((channel, c), nothing)[1] for c in range(len(normaliser.centres))),
+        )
+        for channel in sorted({channel for channel, _ in means})
+    }
+
+
+def _spread(settings: pl.Series) -> float:
+    """The standard deviation as a unit of distance; 1 where all are equal, and every distance is 0."""
+    deviation = settings.sort().std()
+    return deviation if isinstance(deviation, float) and deviation > 0 else 1.0

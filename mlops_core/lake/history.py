@@ -1,0 +1,80 @@
+"""A whole history of readings as objects of the lake, written column by column."""
+
+import gzip
+import json
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+import polars as pl
+
+from mlops_core.lake.json_lines import COMPRESSION_LEVEL
+from mlops_core.lake.keys import Partition, RawObject, raw_key, shard_of
+from mlops_core.telemetry import check_machine_id, normalise_readings
+from mlops_core.time import utc_text
+
+__all__ = ["encode_history"]
+
+# Within these magnitudes Python and polars write the same digits; beyond them they differ in how an exponent looks.
+_PLAIN_FROM: Final = 1e-4
+_PLAIN_BELOW: Final = 1e16
+
+
+def encode_history(
+    readings: pl.DataFrame, *, received_at: datetime, shards: int = 1, replayed: bool = True
+) -> list[RawObject]:
+    """Return the objects that hold a history: byte for byte those of `encode_readings`, about six times faster.
+
+    readings: schema READINGS, in any order; rows with a null value were not measured and are left out.
+    received_at: when the history is taken to have arrived; with `replayed` no rule of lateness applies to it.
+
+    Raises:
+        SchemaError: as `normalise_readings`.
+        InvalidArgumentError: an illegal machine id, or `received_at` without time zone.
+
+    """
+    measured = normalise_readings(readings).drop_nulls("value")
+    shard_by_machine = {name: shard_of(check_machine_id(name), shards) for name in measured["machine_id"].unique()}
+    received = f',"received_at":"{utc_text(received_at)}"'
+    end = f'{received},"replayed":true}}\n' if replayed else f"{received}}}\n"
+    lines = (
+        measured.lazy()
+        .select(
+            hour=pl.col("event_timestamp").dt.truncate("1h"),
+            shard=pl.col("machine_id").replace_strict(shard_by_machine, return_dtype=pl.UInt8),
+            line=pl.concat_str(
+                pl.lit('{"machine_id":'),
+                _as_json("machine_id", measured),
+                pl.lit(',"channel":'),
+                _as_json("channel", measured),
+                pl.lit(',"event_timestamp":"'),
+                pl.col("event_timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
+                pl.lit('","value":'),
+                _digits(),
+                pl.lit(end),
+            ),
+        )
+        .unique()
+        .sort("hour", "shard", "line")
+        .group_by("hour", "shard", maintain_order=True)
+        .agg(pl.col("line").str.join(""))
+        .collect()
+    )
+    return sorted(_object(Partition(hour, shard), content.encode()) for hour, shard, content in lines.iter_rows())
+
+
+def _as_json(column: str, readings: pl.DataFrame) -> pl.Expr:
+    written = {text: json.dumps(text) for text in readings[column].unique()}
+    return pl.col(column).replace_strict(written, return_dtype=pl.String)
+
+
+def _digits() -> pl.Expr:
+    value = pl.col("value")
+    plain = (value == 0) | value.abs().is_between(_PLAIN_FROM, _PLAIN_BELOW, closed="left")
+    rare = pl.when(~plain).then(value).map_elements(repr, return_dtype=pl.String, skip_nulls=True)
+    return pl.when(plain).then(value.cast(pl.String)).otherwise(rare)
+
+
+def _object(partition: Partition, content: bytes) -> RawObject:
+    key = raw_key(partition.hour, partition.shard, sha256(content).hexdigest())
+    return RawObject(key, gzip.compress(content, COMPRESSION_LEVEL, mtime=0))

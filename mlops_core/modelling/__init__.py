@@ -1,1 +1,0 @@
-"""What training, judging and serving are made of: tables, trees, calibration, metrics, words."""

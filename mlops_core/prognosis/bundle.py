@@ -1,0 +1,192 @@
+"""A trained model as an immutable set of files, each with its hash: what is stored, verified, and served.
+
+| file | content |
+| --- | --- |
+| `failure.txt` | LightGBM text: log odds of failure within the horizon |
+| `life.txt` | LightGBM text: log(1 + remaining hours) |
+| `features.json` | the feature schema |
+| `calibration.json` | how raw sums become a probability and hours |
+| `metrics.json` | figures on machines held out in training |
+| `training.json` | the manifest of the training data |
+| `normaliser.json` | what readings went through before features were computed; absent where nothing |
+| `model_card.md` | all of it in words |
+| `bundle.json` | layout, version, feature schema hash, sha256 of every other file |
+
+The version is made of the day of the newest training row and of the hash of all files but the card, which names it: the
+same data, seed and program give the same bytes and so the same version.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from mlops_core.errors import CorruptBundleError, IncompleteBundleError, SwappedBundleError, UnsupportedBundleError
+from mlops_core.prognosis.calibration import ModelCalibration
+from mlops_core.prognosis.manifest import TrainingManifest
+from mlops_core.prognosis.schema import FeatureSchema
+from mlops_core.records import canonical_json, record_from_json
+
+if TYPE_CHECKING:
+    from mlops_core.prognosis.trees import Trees
+
+__all__ = ["LAYOUT", "ModelBundle", "load_bundle"]
+
+LAYOUT: Final = 1
+"""Raised whenever the meaning of a file changes; a bundle of another layout is refused."""
+
+_FAILURE, _LIFE, _FEATURES, _CALIBRATION = "failure.txt", "life.txt", "features.json", "calibration.json"
+_METRICS, _TRAINING, _NORMALISER, _CARD = "metrics.json", "training.json", "normaliser.json", "model_card.md"
+_ROOT: Final = "bundle.json"
+_REQUIRED: Final = frozenset({_FAILURE, _LIFE, _FEATURES, _CALIBRATION, _METRICS, _TRAINING, _CARD})
+
+
+@dataclass(frozen=True)
+class _Root:
+    layout: int
+    version: str
+    feature_schema_sha256: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A model and all that is known of it. Frozen; equal content gives equal files and an equal version.
+
+    Attributes:
+        failure_trees, life_trees: LightGBM text.
+        schema: the features it takes.
+        calibration: from raw sums to statements.
+        metrics: figures on held-out machines, by name; NaN-free, None where not defined.
+        manifest: what it was trained on.
+        normaliser: JSON text of what readings went through before features were computed, or None.
+        model_card: Markdown for the people who act on the predictions.
+
+    """
+
+    failure_trees: str
+    life_trees: str
+    schema: FeatureSchema
+    calibration: ModelCalibration
+    metrics: Mapping[str, float | None]
+    manifest: TrainingManifest
+    normaliser: str | None = None
+    model_card: str = ""
+
+    @cached_property
+    def version(self) -> str:
+        """`{day of the newest training row}-{12 hex digits of the hash of the files}`."""
+        return f"{self.manifest.trained_through[:10].replace('-', '')}-{_digest(_hashes(self._content))}"
+
+    @cached_property
+    def failure(self) -> "Trees":
+        """The trees of the failure probability. Loads LightGBM."""
+        return self._trees(_FAILURE, self.failure_trees)
+
+    @cached_property
+    def life(self) -> "Trees":
+        """The trees of the remaining life. Loads LightGBM."""
+        return self._trees(_LIFE, self.life_trees)
+
+    def files(self) -> dict[str, bytes]:
+        """Return every file by name; storing all of them stores the model."""
+        files = {**self._content, _CARD: self.model_card.encode()}
+        root = _Root(LAYOUT, self.version, self.schema.sha256, _hashes(files))
+        return {**files, _ROOT: canonical_json(root)}
+
+    def check_features(self, columns: Collection[str]) -> None:
+        """Raise FeatureMismatchError where these columns lack one that the model needs."""
+        self.schema.check(self.version, columns)
+
+    def _trees(self, file: str, text: str) -> "Trees":
+        from mlops_core.prognosis.trees import Trees, TreesError
+
+        try:
+            trees = Trees(text)
+        except TreesError as error:
+            raise CorruptBundleError(file, f"is no LightGBM model ({error})") from error
+        if trees.width != len(self.schema.names):
+            raise CorruptBundleError(file, f"takes {trees.width} features, not {len(self.schema.names)}")
+        return trees
+
+    @cached_property
+    def _content(self) -> dict[str, bytes]:
+        content = {
+            _FAILURE: self.failure_trees.encode(),
+            _LIFE: self.life_trees.encode(),
+            _FEATURES: canonical_json(self.schema),
+            _CALIBRATION: canonical_json(self.calibration),
+            _METRICS: canonical_json(self.metrics),
+            _TRAINING: canonical_json(self.manifest),
+        }
+        return content if self.normaliser is None else {**content, _NORMALISER: self.normaliser.encode()}
+
+
+def load_bundle(files: Mapping[str, bytes], *, version: str | None = None) -> ModelBundle:
+    """Return the model of these files after verifying every hash, the layout and the feature schema.
+
+    version: the version that was asked for; None accepts any.
+
+    Raises:
+        IncompleteBundleError: a file is absent.
+        CorruptBundleError: a file is not what was stored: damaged, truncated, or of another model.
+        UnsupportedBundleError: an older or newer layout.
+        SwappedBundleError: a sound bundle of another version than asked for.
+
+    """
+    root = _root(files)
+    if missing := (_REQUIRED | root.files.keys()) - files.keys():
+        raise IncompleteBundleError(missing)
+    for name, content in files.items():
+        if name != _ROOT and hashlib.sha256(content).hexdigest() != root.files.get(name):
+            raise CorruptBundleError(name, "does not have the hash under which it was stored")
+    bundle = _parsed(files)
+    if bundle.schema.sha256 != root.feature_schema_sha256:
+        raise CorruptBundleError(_FEATURES, "does not have the schema hash under which it was stored")
+    if bundle.version != root.version:
+        raise CorruptBundleError(_ROOT, f"names version {root.version}, and its files are {bundle.version}")
+    if version is not None and version != bundle.version:
+        raise SwappedBundleError(version, bundle.version)
+    return bundle
+
+
+def _root(files: Mapping[str, bytes]) -> _Root:
+    if _ROOT not in files:
+        raise IncompleteBundleError([_ROOT])
+    try:
+        layout = json.loads(files[_ROOT]).get("layout")
+    except (ValueError, AttributeError) as error:
+        raise CorruptBundleError(_ROOT, "is not a JSON object") from error
+    if layout != LAYOUT:
+        raise UnsupportedBundleError(layout, LAYOUT)
+    try:
+        return record_from_json(_Root, files[_ROOT])
+    except TypeError as error:
+        raise CorruptBundleError(_ROOT, f"does not hold what layout {LAYOUT} holds ({error})") from error
+
+
+def _parsed(files: Mapping[str, bytes]) -> ModelBundle:
+    try:
+        return ModelBundle(
+            failure_trees=files[_FAILURE].decode(),
+            life_trees=files[_LIFE].decode(),
+            schema=record_from_json(FeatureSchema, files[_FEATURES]),
+            calibration=record_from_json(ModelCalibration, files[_CALIBRATION]),
+            metrics=MappingProxyType(json.loads(files[_METRICS])),
+            manifest=record_from_json(TrainingManifest, files[_TRAINING]),
+            normaliser=files[_NORMALISER].decode() if _NORMALISER in files else None,
+            model_card=files[_CARD].decode(),
+        )
+    except (TypeError, ValueError) as error:
+        raise CorruptBundleError(_ROOT, f"lists files that do not hold what layout {LAYOUT} holds ({error})") from error
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def _digest(hashes: Mapping[str, str]) -> str:
+    return hashlib.sha256(canonical_json(hashes)).hexdigest()[:12]

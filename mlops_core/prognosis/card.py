@@ -1,0 +1,119 @@
+"""The model card: what a model predicts, from what, how sure it is and when not to trust it, for maintenance engineers.
+
+Source of the form: Mitchell et al., "Model cards for model reporting", FAT* 2019.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mlops_core.prognosis.reasons import phrase
+from mlops_core.prognosis.schema import FeatureSchema
+
+if TYPE_CHECKING:
+    from mlops_core.prognosis.bundle import ModelBundle
+
+__all__ = ["render_model_card"]
+
+_MOST_FEATURES = 8
+
+
+def render_model_card(bundle: "ModelBundle") -> str:
+    """Return the card of a model as Markdown."""
+    manifest, calibration = bundle.manifest, bundle.calibration
+    horizon = f"{manifest.horizon_hours:g} h"
+    predicts = (
+        f"For each machine, from its latest windows of readings: the probability that it fails within {horizon}; the "
+        "hours that it has left (P10: nine of ten machines in this state last longer; P50: half do; P90: one in ten "
+        "does); a health index (P50 as a share of a typical life of "
+        f"{calibration.typical_life_hours:.0f} h, at most 1); and what speaks for it, in words."
+    )
+    judged = "Each machine was judged by a model that had learned from the other machines only."
+    sections = [
+        f"# Model {bundle.version}",
+        f"## What it predicts\n{predicts}",
+        f"## What it learned from\n{_origin(bundle)}",
+        f"## What it looks at most\n{_features(bundle.schema)}",
+        f"## How sure it is\n{judged}\n\n{_figures(bundle.metrics, horizon)}\n\n{_alarm(bundle)}",
+        f"## When not to trust it\n{_limits(bundle)}",
+        f"## To make it again\n{_recipe(bundle)}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _origin(bundle: "ModelBundle") -> str:
+    manifest = bundle.manifest
+    return (
+        f"{manifest.failures} failures of {len(manifest.machines)} machines in {len(manifest.runs)} runs, "
+        f"{manifest.rows} feature rows from {manifest.trained_from[:16]} to {manifest.trained_through[:16]} UTC, "
+        f"{manifest.failing_rows} of them within {manifest.horizon_hours:g} h of a failure. "
+        "Runs that had not failed yet are counted as having lasted at least as long as they were seen."
+    )
+
+
+def _features(schema: FeatureSchema) -> str:
+    ranked = sorted(zip(schema.importance, schema.names, strict=True), key=lambda item: (-item[0], item[1]))
+    lines = [f"| {phrase(name)} | {share:.0%} |" for share, name in ranked[:_MOST_FEATURES] if share > 0]
+    return "\n".join([f"The strongest of {len(ranked)} features:\n", "| feature | share |", "| --- | --- |", *lines])
+
+
+def _figures(metrics: Mapping[str, float | None], horizon: str) -> str:
+    meanings = {
+        "base_rate": f"share of hours within {horizon} of a failure: what a guess would reach",
+        "pr_auc": "area under the precision-recall curve: 1 is perfect, the share above is a guess",
+        "roc_auc": "how often an hour before a failure is ranked above another: 0.5 is a guess",
+        "brier": "mean squared error of the probability: 0 is perfect",
+        "expected_calibration_error": "how far a stated probability is from the observed frequency, on average",
+        "alarm_precision": "share of hours at or above the alarm threshold that were within it",
+        "permuted_roc_auc": "the same training on shuffled labels: about 0.5, or the test itself would be wrong",
+        "rul_mean_absolute_error_hours": "mean error of the P50 of the remaining life, in hours",
+        "rul_root_mean_square_error_hours": "root mean square error of it, in hours",
+    }
+    lines = [
+        f"| {name} | {'not defined' if value is None else f'{value:.3g}'} | {meanings[name]} |"
+        for name, value in metrics.items()
+    ]
+    return "\n".join(["| figure | value | meaning |", "| --- | --- | --- |", *lines])
+
+
+def _alarm(bundle: "ModelBundle") -> str:
+    calibration, horizon = bundle.calibration, f"{bundle.manifest.horizon_hours:g} h"
+    aim, reached = calibration.alarm_precision, bundle.metrics.get("alarm_precision")
+    if calibration.alarm_threshold is None:
+        return (
+            "**It raises no alarm.** At no probability were even half of the hours within "
+            f"{horizon} of a failure. Go by the order of the machines, their hours and the reasons, and train again "
+            "once more failures are on record."
+        )
+    begins = f"Alarm from a probability of {calibration.alarm_threshold:.2f} on"
+    if reached is not None and reached < aim:
+        return (
+            f"{begins}. **Provisional:** {aim:.0%} of alarm hours should be within {horizon} of a failure; from here "
+            f"on {reached:.0%} were. Expect that share of alarms to be right, and train again with more failures."
+        )
+    return f"{begins}: from there, at least {aim:.0%} of the hours were within {horizon} of a failure."
+
+
+def _limits(bundle: "ModelBundle") -> str:
+    limits = [
+        "A kind of machine, mounting or duty that is not among those it learned from.",
+        "A way of failing that never happened in its data, or that these sensors do not show.",
+        "A prediction that lists unusual features: it is outside all that the model has seen.",
+        "The first hours after a return to service, while long windows still hold readings from before the repair.",
+        "Silence: a machine that stopped reporting is not a healthy one.",
+        f"More than {bundle.manifest.horizon_hours:g} h ahead, the probability says nothing; read the hours instead.",
+    ]
+    if bundle.manifest.failures < 30:
+        limits.insert(0, f"It has seen {bundle.manifest.failures} failures only: treat every figure as provisional.")
+    if bundle.manifest.rul_ceiling_hours is not None:
+        limits.append(f"Remaining lives beyond {bundle.manifest.rul_ceiling_hours:g} h are not told apart.")
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _recipe(bundle: "ModelBundle") -> str:
+    manifest = bundle.manifest
+    settings = ", ".join(f"{name} {value:g}" for name, value in sorted(manifest.settings.items()))
+    return (
+        f"Seed {manifest.seed}; {settings}; LightGBM {manifest.lightgbm}. Training data sha256 "
+        f"`{manifest.data_sha256}`, feature schema sha256 `{bundle.schema.sha256}`. "
+        f"Vibration zones: {bundle.calibration.zone_source}."
+    )

@@ -1,0 +1,100 @@
+"""Which model serves, and every promotion that led there: the content of one object that is moved by compare and swap.
+
+Promotions are only ever added, so the object is its own history; a rollback is the promotion of an earlier version.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pydantic import BaseModel, Field, ValidationError
+
+from mlops_core.errors import MalformedObjectError, MlopsError
+from mlops_core.records import canonical_json
+from mlops_core.time import utc_text
+
+__all__ = ["CHAMPION_KEY", "MODELS_PREFIX", "Champion", "NothingToRollBackError", "Promotion", "promoted"]
+
+MODELS_PREFIX: Final = "models/"
+CHAMPION_KEY: Final = f"{MODELS_PREFIX}champion.json"
+
+
+class NothingToRollBackError(MlopsError):
+    """There is no earlier model to go back to."""
+
+    def __init__(self) -> None:
+        super().__init__("No other model served before this one", "Promote a version by name: mlops models promote")
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One move: the `sequence`-th (from 1), to `version`, from `previous` (None for the first), and why."""
+
+    sequence: int
+    version: str
+    promoted_at: datetime
+    previous: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Champion:
+    """All promotions, oldest first; the last one serves. There is at least one."""
+
+    promotions: tuple[Promotion, ...]
+
+    @property
+    def version(self) -> str:
+        """The version that serves."""
+        return self.promotions[-1].version
+
+    @property
+    def previous(self) -> str:
+        """The version that served last before this one and is another. Raises NothingToRollBackError."""
+        others = [version for version in self.recent if version != self.version]
+        if not others:
+            raise NothingToRollBackError
+        return others[0]
+
+    @property
+    def recent(self) -> tuple[str, ...]:
+        """Every version that ever served, once each, the latest first."""
+        return tuple(dict.fromkeys(promotion.version for promotion in reversed(self.promotions)))
+
+    def encode(self) -> bytes:
+        """Return canonical JSON: the promotion that counts, and `history`, oldest first."""
+        history = [_plain(promotion) for promotion in self.promotions]
+        return canonical_json({**history[-1], "history": history})
+
+    @classmethod
+    def decode(cls, content: bytes) -> "Champion":
+        """Read what `encode` wrote, by this program or by a newer one: unknown fields are ignored.
+
+        Raises MalformedObjectError.
+        """
+        try:
+            return cls(_Stored.model_validate_json(content).history)
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, fault["loc"]))
+            problem = (
+                f"holds no promotions ({where}: {fault['msg']})" if where else f"holds no promotions ({fault['msg']})"
+            )
+            raise MalformedObjectError(CHAMPION_KEY, problem) from error
+
+
+class _Stored(BaseModel):
+    """The object as it is stored; the fields beside `history` repeat its last entry for people who read it."""
+
+    history: tuple[Promotion, ...] = Field(min_length=1)
+
+
+def promoted(champion: Champion | None, version: str, *, at: datetime, reason: str) -> Champion:
+    """Return the champion that follows `champion` (None: there is none yet)."""
+    earlier = champion.promotions if champion else ()
+    previous = champion.version if champion else None
+    return Champion((*earlier, Promotion(len(earlier) + 1, version, at, previous, reason)))
+
+
+def _plain(promotion: Promotion) -> dict[str, object]:
+    return {**vars(promotion), "promoted_at": utc_text(promotion.promoted_at)}

@@ -1,0 +1,168 @@
+"""The failure probability: trees on all failing rows and a sample of the others, put right on held-out machines."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_core.errors import UntrainableError, UntrainableReason
+from mlops_core.prognosis.calibration import ProbabilityCalibration, fit_probability
+from mlops_core.prognosis.metrics import (
+    alarm_threshold,
+    average_precision,
+    brier_score,
+    expected_calibration_error,
+    roc_auc,
+)
+from mlops_core.prognosis.splits import out_of_fold
+from mlops_core.prognosis.training_table import TrainingTable
+from mlops_core.prognosis.trees import FloatArray, Trees, TreeSettings, fit_trees
+
+__all__ = ["FailureModel", "FailureSample", "fit_failure_model", "place_alarm", "sample_failures"]
+
+LEAST_ALARM_PRECISION = 0.5
+"""Where no probability reaches the precision that alarms aim at, they must at least be right more often than wrong.
+
+A young stack has seen few failures, and then the highest probability may belong to a machine that lasted. It would
+otherwise never raise an alarm, which nobody expects of a model that foretells most failures.
+"""
+
+_NOISE_DEVIATIONS = 4.5
+_NOISE_ROWS = 10_000  # on each side of the split: enough to notice what reaches across
+
+
+@dataclass(frozen=True)
+class FailureModel:
+    """Trees, and how their raw sums become probabilities; figures are of held-out machines."""
+
+    trees: str
+    calibration: ProbabilityCalibration
+    alarm_threshold: float | None
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class FailureSample:
+    """Positions of the rows to learn from, and the share of rows without failure that they are.
+
+    `weight` makes the sample stand for all rows again: 1 for a failing row, otherwise 1 / `kept_share`.
+    """
+
+    rows: NDArray[np.intp]
+    fails: FloatArray
+    weight: FloatArray
+    kept_share: float
+
+
+def sample_failures(
+    table: TrainingTable, *, negatives_per_positive: float, negatives: tuple[int, int], seed: int
+) -> FailureSample:
+    """Keep every failing row, and of the others as many as are worth their time.
+
+    Hourly rows of a healthy machine repeat each other: beyond a few per failing row they add time and no knowledge.
+
+    negatives: how many rows without failure to keep at least and at most; at least as many as fail, in any case.
+    """
+    least, most = negatives
+    positives, others = np.flatnonzero(table.fails == 1), np.flatnonzero(table.fails == 0)
+    wanted = max(min(negatives_per_positive * len(positives), most), least, len(positives))
+    kept_share = min(1.0, wanted / len(others))
+    if kept_share < 1.0:
+        drawn = np.random.Generator(np.random.PCG64(seed)).random(len(others)) < kept_share
+        kept_share = float(drawn.mean())
+        others = others[drawn]
+    rows = np.sort(np.concatenate((positives, others)))
+    fails = table.fails[rows]
+    return FailureSample(rows, fails, np.where(fails == 1, 1.0, 1.0 / kept_share), kept_share)
+
+
+def fit_failure_model(
+    table: TrainingTable,
+    row_folds: NDArray[np.int64],
+    sample: FailureSample,
+    *,
+    trees: TreeSettings,
+    alarm_precision: float,
+    seed: int,
+) -> FailureModel:
+    """Grow the trees on the sample; calibrate, find the alarm threshold and take figures on held-out machines.
+
+    row_folds: for each row of the table, the fold in which it is held out.
+
+    Raises UntrainableError where trees grown on permuted labels foretell held-out machines.
+    """
+    matrix, folds = table.matrix[sample.rows], row_folds[sample.rows]
+    raw = np.empty(len(matrix))
+    for learned, held_out in out_of_fold(folds):
+        grown = fit_trees(
+            matrix[learned], sample.fails[learned], objective="binary", settings=trees, seed=seed
+        )  # fmt: skip
+        raw[held_out] = Trees(grown).raw(matrix[held_out])
+    calibration = fit_probability(raw, sample.fails, sample.weight, kept_share=sample.kept_share)
+    probability = calibration.probability(raw)
+    fails, weight = sample.fails, sample.weight
+    threshold, reached = place_alarm(fails, probability, weight, precision=alarm_precision)
+    metrics = {
+        "base_rate": float(np.average(fails, weights=weight)),
+        "pr_auc": average_precision(fails, probability, weight),
+        "roc_auc": roc_auc(fails, probability),
+        "brier": brier_score(fails, probability, weight),
+        "expected_calibration_error": expected_calibration_error(fails, probability, weight),
+        "alarm_precision": reached,
+        "permuted_roc_auc": _permuted_roc_auc(matrix, fails, folds, trees, seed),
+    }
+    return FailureModel(
+        trees=fit_trees(matrix, fails, objective="binary", settings=trees, seed=seed),
+        calibration=calibration,
+        alarm_threshold=threshold,
+        metrics=metrics,
+    )
+
+
+def place_alarm(
+    fails: FloatArray, probability: FloatArray, weight: FloatArray, *, precision: float
+) -> tuple[float | None, float]:
+    """Return the alarm threshold and the share of rows from there on that fail; None and NaN where alarms mislead.
+
+    It is the lowest probability from which on the share of failing rows, or what the probabilities themselves promise
+    of it, is `precision`. The share alone would hang on single runs: with some hundred failures, one that lasted
+    longer than it looked can leave a threshold that hardly any failure reaches.
+    """
+    observed = alarm_threshold(fails, probability, precision=precision, weight=weight)
+    stated = alarm_threshold(probability, probability, precision=precision, weight=weight)
+    likely = alarm_threshold(fails, probability, precision=LEAST_ALARM_PRECISION, weight=weight)
+    for threshold in [*sorted(found for found in (observed, stated) if found is not None), likely]:
+        if threshold is None:
+            continue
+        raised = probability >= threshold
+        reached = float(np.average(fails[raised], weights=weight[raised]))
+        if reached >= LEAST_ALARM_PRECISION:
+            return threshold, reached
+    return None, math.nan
+
+
+def _permuted_roc_auc(
+    matrix: NDArray[np.float32], fails: FloatArray, folds: NDArray[np.int64], trees: TreeSettings, seed: int
+) -> float:
+    """Learn labels dealt out at random, and return how well they are foretold on held-out machines: about 0.5.
+
+    More than chance explains would mean that rows stand on both sides of the split.
+    """
+    permuted = np.random.Generator(np.random.PCG64(seed)).permutation(fails)
+    learned, held_out = (rows[:: 1 + len(rows) // _NOISE_ROWS] for rows in next(out_of_fold(folds)))
+    grown = fit_trees(matrix[learned], permuted[learned], objective="binary", settings=trees, seed=seed)
+    reached = roc_auc(permuted[held_out], Trees(grown).raw(matrix[held_out]))
+    positives = int(permuted[held_out].sum())
+    negatives = len(held_out) - positives
+    if not positives or not negatives:
+        return math.nan
+    # The variance of the Mann-Whitney statistic where there is nothing to find.
+    if abs(reached - 0.5) > _NOISE_DEVIATIONS * math.sqrt((positives + negatives + 1) / (12 * positives * negatives)):
+        raise UntrainableError(
+            UntrainableReason.LEARNS_NOISE,
+            f"permuted labels were foretold on held-out machines (ROC AUC {reached:.3f})",
+            "Rows stand on both sides of a split: look for machines or runs that share them",
+        )
+    return reached

@@ -1,0 +1,272 @@
+"""What happened to a machine after each feature row: the labels that a model learns from.
+
+```
+          run 1                 outage        run 2
+|--------------------------x---------------|-----------------> known_until
+rows: rul_hours falls to 0 ^ failure       ^ returned to service: rows after this instant
+```
+A row at `window_end` has seen readings before `window_end` only, and its label speaks of what came at or after it. A
+failure exactly at `window_end` is therefore still ahead of that row: it has `rul_hours` 0. Rows after a failure, up to
+and including the moment of return, belong to no run and are left out.
+"""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
+from mlops_core.prognosis.returns import Returns, ReturnsAssumedWarning, assumed_returns
+from mlops_core.telemetry import TIMESTAMP, normalise_failures
+from mlops_core.time import parse_duration
+
+__all__ = ["LABELS", "MAINTENANCE", "label_features"]
+
+LABELS: Final = pl.Schema(
+    {
+        "run_id": pl.String(),
+        "rul_hours": pl.Float64(),
+        "fails_within_horizon": pl.Boolean(),
+        "is_censored": pl.Boolean(),
+    }
+)
+"""What `label_features` adds to a feature row; see there."""
+
+MAINTENANCE: Final = pl.Schema(
+    {
+        "machine_id": pl.String(),
+        "event_timestamp": TIMESTAMP,
+        "returned_to_service_at": TIMESTAMP,
+        "renews": pl.Boolean(),
+    }
+)
+"""Work on a machine: `event_timestamp` is when it was taken out of service, `returned_to_service_at` when it ran again
+(null: at once), `renews` whether the work restored it (a repair, a replaced part), so that a new run begins. An
+inspection does not renew."""
+
+_HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class _Outage:
+    """The end of a run: a failure, or work that renewed the machine before it failed."""
+
+    machine_id: str
+    stopped_at: datetime
+    returned_at: datetime | None
+    failed: bool
+    is_assumed: bool = False
+    """No record gives `returned_at`: it is assumed, or None."""
+
+
+def label_features(
+    features: pl.DataFrame,
+    failures: pl.DataFrame,
+    *,
+    horizon: timedelta | str = "24h",
+    returns: Returns = "after_gap",
+    maintenance: pl.DataFrame | None = None,
+    known_until: datetime | None = None,
+) -> pl.DataFrame:
+    """Join each feature row with the fate of its machine.
+
+    Args:
+        features: one row per `machine_id` and `window_end` (a timestamp in UTC); other columns pass through.
+        failures: frame `FAILURES`; a second failure before the return to service belongs to the same outage. Machine
+            and moment are enough.
+        horizon: how far ahead `fails_within_horizon` looks.
+        returns: what to assume where neither `returned_to_service_at` nor `maintenance` says when a machine ran again:
+            "after_gap", when its readings go on after a gap; "at_once"; a duration such as "8h" after the failure; or
+            "recorded", nothing: the machine stays out of service until a later record says otherwise.
+        maintenance: frame `MAINTENANCE`, the repairs and replacements that telemetry does not announce. One before a
+            failure ends the run unfailed; one after a failure gives the return to service that its record lacks.
+        known_until: the labels are those that were known at this moment: later rows are left out and later events
+            ignored. Default: each machine is known to its last row, and all events are used.
+
+    Returns:
+        The rows that belong to a run, in order of machine and time, with
+        `run_id` (`{machine_id}#{n}`, n = 0 for the machine's first run in these records),
+        `rul_hours` (hours to the run's failure, >= 0; null where that was not observed),
+        `fails_within_horizon` (`rul_hours <= horizon`; null where observation ended before the answer was known),
+        `is_censored` (whether the run's failure was not observed).
+
+    Warns:
+        ReturnsAssumedWarning: rows were kept or dropped because returns are not recorded; it counts them.
+
+    Raises:
+        MissingColumnError, ColumnTypeError, ColumnValueError: a frame that does not fit.
+        InvalidArgumentError: `features` is labelled already, or `known_until` has no time zone.
+        DurationError: the horizon cannot be read or is not positive, or `returns` is neither a choice nor a duration.
+
+    """
+    ahead = parse_duration(horizon)
+    if known_until is not None and known_until.tzinfo is None:
+        raise InvalidArgumentError("known_until", known_until, "has no time zone", "Give an aware time in UTC")
+    rows = _rows(features, known_until)
+    stops = _outages(normalise_failures(failures), maintenance, known_until)
+    outages = _outage_frame(_merged(_with_assumed_returns(stops, rows, returns)))
+    after_stops = _after_stops(rows, outages)
+    _warn_of_assumptions(after_stops, _after_stops(rows, _outage_frame(_merged(stops))))
+    upcoming = outages.select("machine_id", ends_at="stopped_at", ends_in_failure="failed")
+    in_runs = after_stops.filter("in_run").join_asof(
+        upcoming, left_on="window_end", right_on="ends_at", by="machine_id", strategy="forward", check_sortedness=False
+    )
+    return _labelled(in_runs, ahead).select(*features.columns, *LABELS)
+
+
+def _after_stops(rows: pl.DataFrame, outages: pl.DataFrame) -> pl.DataFrame:
+    """Add to each row its machine's last stop before it (null: none), and `in_run`, whether it was back by then."""
+    previous = outages.select("machine_id", "stopped_at", "returned_at", "is_assumed", "number")
+    return rows.join_asof(
+        previous, left_on="window_end", right_on="stopped_at", by="machine_id", strategy="backward",
+        allow_exact_matches=False, check_sortedness=False,
+    ).with_columns(
+        in_run=pl.col("stopped_at").is_null() | (pl.col("window_end") > pl.col("returned_at")).fill_null(value=False)
+    )  # fmt: skip
+
+
+def _with_assumed_returns(stops: list[_Outage], rows: pl.DataFrame, returns: Returns) -> list[_Outage]:
+    unknown: defaultdict[str, list[datetime]] = defaultdict(list)
+    for stop in stops:
+        if stop.returned_at is None:
+            unknown[stop.machine_id].append(stop.stopped_at)
+    assumed = assumed_returns(unknown, rows, returns)
+    return [
+        replace(stop, returned_at=assumed.get((stop.machine_id, stop.stopped_at))) if stop.returned_at is None else stop
+        for stop in stops
+    ]
+
+
+def _warn_of_assumptions(rows: pl.DataFrame, as_recorded: pl.DataFrame) -> None:
+    """Count what follows failures of unknown return; `as_recorded` are the same rows with nothing assumed."""
+    unsure = rows.filter(pl.col("is_assumed"))
+    stops = unsure.select("machine_id", "stopped_at", "returned_at").unique()
+    kept = int(rows["in_run"].sum()) - int(as_recorded["in_run"].sum())
+    dropped = int((~unsure["in_run"]).sum())
+    if kept or dropped:
+        warnings.warn(
+            ReturnsAssumedWarning(
+                failures=stops.height,
+                assumed=stops.height - stops["returned_at"].null_count(),
+                rows_kept=kept,
+                rows_dropped=dropped,
+            ),
+            stacklevel=3,
+        )
+
+
+def _rows(features: pl.DataFrame, known_until: datetime | None) -> pl.DataFrame:
+    for column in ("machine_id", "window_end"):
+        if column not in features.columns:
+            raise MissingColumnError("features", column, features.columns[:6])
+    if features.schema["window_end"] != TIMESTAMP:
+        raise ColumnTypeError(
+            "features", "window_end", str(features.schema["window_end"]), str(TIMESTAMP), "compute_features gives it so"
+        )
+    for column in LABELS:
+        if column in features.columns:
+            raise InvalidArgumentError("features", column, "is a label", "Label a frame once, from its features")
+    known = features if known_until is None else features.filter(pl.col("window_end") <= known_until)
+    return known.sort("machine_id", "window_end").with_columns(
+        last_row_at=pl.col("window_end").max().over("machine_id")
+    )
+
+
+def _labelled(in_runs: pl.DataFrame, horizon: timedelta) -> pl.DataFrame:
+    failed = pl.col("ends_in_failure").fill_null(value=False)
+    remaining = pl.when(failed).then(pl.col("ends_at") - pl.col("window_end"))
+    # Without a failure, the machine is known to have run until it was taken out of service, or to its last row.
+    seen_running = pl.col("ends_at").fill_null(pl.col("last_row_at")) - pl.col("window_end")
+    return in_runs.with_columns(
+        run_id=pl.format("{}#{}", "machine_id", pl.col("number").fill_null(0)),
+        rul_hours=remaining / _HOUR,
+        fails_within_horizon=pl.when(failed)
+        .then(remaining <= horizon)
+        .when(seen_running > horizon)
+        .then(statement=False),
+        is_censored=~failed,
+    )
+
+
+def _outages(failures: pl.DataFrame, maintenance: pl.DataFrame | None, known_until: datetime | None) -> list[_Outage]:
+    stops = [
+        _Outage(machine_id, stopped_at, returned_at, failed=True, is_assumed=returned_at is None)
+        for machine_id, stopped_at, returned_at in failures.select(
+            "machine_id", "event_timestamp", "returned_to_service_at"
+        ).iter_rows()
+    ]
+    if maintenance is not None:
+        stops += [
+            _Outage(machine_id, stopped_at, returned_at or stopped_at, failed=False)
+            for machine_id, stopped_at, returned_at in _renewals(maintenance).iter_rows()
+        ]
+    if known_until is None:
+        return stops
+    return [
+        stop
+        if stop.returned_at and stop.returned_at <= known_until
+        else replace(stop, returned_at=None, is_assumed=True)
+        for stop in stops
+        if stop.stopped_at <= known_until
+    ]
+
+
+def _renewals(maintenance: pl.DataFrame) -> pl.DataFrame:
+    for column, expected in MAINTENANCE.items():
+        if column not in maintenance.columns:
+            raise MissingColumnError("maintenance", column, maintenance.columns)
+        if maintenance.schema[column] not in (expected, pl.Null()):
+            raise ColumnTypeError(
+                "maintenance", column, str(maintenance.schema[column]), str(expected), f"Cast it to {expected}"
+            )
+    backwards = maintenance.filter(pl.col("returned_to_service_at") < pl.col("event_timestamp")).height
+    if backwards:
+        raise ColumnValueError(
+            "maintenance",
+            "returned_to_service_at",
+            "is earlier than event_timestamp",
+            backwards,
+            "Correct those records",
+        )
+    return maintenance.filter("renews").select("machine_id", "event_timestamp", "returned_to_service_at")
+
+
+def _merged(stops: Iterable[_Outage]) -> list[_Outage]:
+    """Join stops that fall into one outage: what first took the machine out of service says how the run ended."""
+    outages: list[_Outage] = []
+    for stop in sorted(stops, key=lambda stop: (stop.machine_id, stop.stopped_at, not stop.failed)):
+        current = outages[-1] if outages else None
+        if current is None or current.machine_id != stop.machine_id or _is_back(current, stop.stopped_at):
+            outages.append(stop)
+        elif stop.returned_at is not None and _says_more(stop, current):
+            outages[-1] = replace(current, returned_at=stop.returned_at, is_assumed=stop.is_assumed)
+    return outages
+
+
+def _says_more(stop: _Outage, current: _Outage) -> bool:
+    """Whether a further record tells the return better: a recorded one beats an assumed one, else the later counts."""
+    if current.returned_at is None or stop.is_assumed != current.is_assumed:
+        return current.is_assumed
+    return stop.returned_at is not None and stop.returned_at > current.returned_at
+
+
+def _is_back(outage: _Outage, at: datetime) -> bool:
+    return outage.returned_at is not None and outage.returned_at < at
+
+
+def _outage_frame(outages: list[_Outage]) -> pl.DataFrame:
+    schema = {
+        "machine_id": pl.String,
+        "stopped_at": TIMESTAMP,
+        "returned_at": TIMESTAMP,
+        "failed": pl.Boolean,
+        "is_assumed": pl.Boolean,
+    }
+    rows = [(o.machine_id, o.stopped_at, o.returned_at, o.failed, o.is_assumed) for o in outages]
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("machine_id")
+    )

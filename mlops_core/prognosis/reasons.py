@@ -1,0 +1,131 @@
+"""Why a machine's failure probability is what it is: the strongest contributions, in words and numbers.
+
+Features that say the same thing share their Shapley values at random, so they are added up by what they describe: the
+level, trend, variation or drift of a channel. The one that adds most gives the number.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_core.features import parse_feature_name
+from mlops_core.prognosis.schema import FeatureSchema
+
+__all__ = ["Reason", "phrase", "strongest_reasons"]
+
+_ASPECTS: Final = {
+    "mean": "level",
+    "rms": "level",
+    "min": "level",
+    "max": "level",
+    "last": "level",
+    "slope": "trend",
+    "std": "variation",
+    "peak_to_peak": "variation",
+    "crest_factor": "variation",
+    "kurtosis": "variation",
+    "count": "reporting",
+    "hours_since_last": "reporting",
+}
+_WORDS: Final = {
+    "mean": "mean",
+    "rms": "r.m.s.",
+    "min": "minimum",
+    "max": "maximum",
+    "last": "last value",
+    "slope": "trend",
+    "std": "standard deviation",
+    "peak_to_peak": "peak-to-peak range",
+    "crest_factor": "crest factor",
+    "kurtosis": "kurtosis",
+    "count": "number of readings",
+    "hours_since_last": "hours since the last reading",
+}
+_WITHOUT_UNIT: Final = frozenset({"crest_factor", "kurtosis", "count", "hours_since_last"})
+_NOTHING: Final = 0.01  # a factor between 0.99 and 1.01 on the odds is no reason
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One contribution to the failure probability.
+
+    Attributes:
+        feature: the column that adds most within its group.
+        value: its value; None where it has none.
+        typical: its median in the training data.
+        odds_factor: by what the whole group multiplies the odds of failure; above 1 towards failure.
+        text: all of that as a sentence.
+
+    """
+
+    feature: str
+    value: float | None
+    typical: float | None
+    odds_factor: float
+    text: str
+
+
+def strongest_reasons(
+    schema: FeatureSchema, row: NDArray[np.float32], contributions: NDArray[np.float64], slope: float, *, most: int
+) -> tuple[Reason, ...]:
+    """Return up to `most` reasons, the strongest first.
+
+    row: one row of the matrix; contributions: what each column adds to the raw log odds (one more entry, the mean, may
+    follow); slope: of the calibration, by which raw log odds count.
+    """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index, name in enumerate(schema.names):
+        groups.setdefault(_group(name), []).append(index)
+    totals = sorted(
+        ((float(contributions[columns].sum()) * slope, columns) for columns in groups.values()),
+        key=lambda total: (-abs(total[0]), total[1]),
+    )
+    return tuple(
+        _reason(schema, row, max(columns, key=lambda column: _along(contributions, column, effect)), effect)
+        for effect, columns in totals[:most]
+        if abs(effect) >= _NOTHING
+    )
+
+
+def _along(contributions: NDArray[np.float64], column: int, effect: float) -> float:
+    return float(contributions[column]) * math.copysign(1.0, effect)
+
+
+def _group(name: str) -> tuple[str, str]:
+    parts = parse_feature_name(name)
+    if parts is None:
+        return name, ""
+    return parts.channel, "drift" if parts.is_drift else _ASPECTS[parts.statistic]
+
+
+def _reason(schema: FeatureSchema, row: NDArray[np.float32], column: int, effect: float) -> Reason:
+    name, typical = schema.names[column], schema.typical[column]
+    value = None if np.isnan(row[column]) else float(row[column])
+    factor = math.exp(max(-50.0, min(50.0, effect)))
+    unit = _unit(schema, name)
+    what = f"{phrase(name)} is {_amount(value, unit)}, usually {_amount(typical, unit)}"
+    how = f"multiplies the odds of failure by {_amount(factor)}"
+    return Reason(name, value, typical, factor, f"{what}: {how}")
+
+
+def phrase(name: str) -> str:
+    """Return a feature in words: `vibration r.m.s. over 6 h`; a name of another form stands for itself."""
+    parts = parse_feature_name(name)
+    if parts is None:
+        return name
+    words = f"{parts.channel} {_WORDS[parts.statistic]} over {parts.length}"
+    return f"{words}, against the machine's own beginning," if parts.is_drift else words
+
+
+def _unit(schema: FeatureSchema, name: str) -> str:
+    parts = parse_feature_name(name)
+    if parts is None or parts.statistic in _WITHOUT_UNIT or parts.channel not in schema.units:
+        return ""
+    return f" {schema.units[parts.channel]}{' per h' if parts.statistic == 'slope' else ''}"
+
+
+def _amount(value: float | None, unit: str = "") -> str:
+    return "absent" if value is None else f"{value:.3g}{unit}"

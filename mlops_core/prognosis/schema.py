@@ -1,0 +1,119 @@
+"""What a model expects of a feature row: the columns in their order, and what was usual in its training data.
+
+Needs neither polars nor LightGBM: the service that predicts for one machine has room for neither more than it must.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_core.errors import FeatureMismatchError
+
+__all__ = ["FeatureName", "FeatureSchema", "parse_feature_name"]
+
+_FEATURE: Final = re.compile(
+    r"(?P<channel>.+?)_(?P<statistic>count|mean|std|min|max|rms|peak_to_peak|slope|kurtosis|last|crest_factor"
+    r"|hours_since_last)_(?P<number>\d+)(?P<unit>[hm])(?P<drift>_drift)?"
+)
+_SEVERITY_STATISTICS: Final = ("rms", "mean", "last")
+
+
+@dataclass(frozen=True)
+class FeatureName:
+    """The parts of `{channel}_{statistic}_{length}`; with `_drift` after it, of its distance from its beginning."""
+
+    channel: str
+    statistic: str
+    minutes: int
+    is_drift: bool
+
+    @property
+    def length(self) -> str:
+        """The window's length in words: `6 h`, `30 min`."""
+        return f"{self.minutes} min" if self.minutes % 60 else f"{self.minutes // 60} h"
+
+
+def parse_feature_name(name: str) -> FeatureName | None:
+    """Return the parts of a feature's name, or None where it has another form."""
+    parts = _FEATURE.fullmatch(name)
+    if parts is None:
+        return None
+    minutes = int(parts["number"]) * (60 if parts["unit"] == "h" else 1)
+    return FeatureName(parts["channel"], parts["statistic"], minutes, is_drift=parts["drift"] is not None)
+
+
+@dataclass(frozen=True)
+class FeatureSchema:
+    """The columns of a model, one entry of each tuple per column.
+
+    Attributes:
+        names: the columns in the order in which the trees take them.
+        typical, lowest, highest: median, minimum and maximum in the training rows; None where they held no value.
+        importance: the share of what the failure trees learned that they learned from this column; adds up to 1.
+        units: the unit of each channel that has one, by channel.
+
+    """
+
+    names: tuple[str, ...]
+    typical: tuple[float | None, ...]
+    lowest: tuple[float | None, ...]
+    highest: tuple[float | None, ...]
+    importance: tuple[float, ...]
+    units: Mapping[str, str]
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of names and order: equal for two models that take the same rows."""
+        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()
+
+    @cached_property
+    def severity_feature(self) -> str | None:
+        """The column that stands for the vibration velocity r.m.s.: that of the shortest window, where there is one."""
+        candidates = [
+            (_SEVERITY_STATISTICS.index(parts.statistic), parts.minutes, name)
+            for name in self.names
+            if (parts := parse_feature_name(name)) and parts.channel == "vibration" and not parts.is_drift
+            if parts.statistic in _SEVERITY_STATISTICS
+        ]
+        return min(candidates)[2] if candidates else None
+
+    @cached_property
+    def counts(self) -> tuple[str, ...]:
+        """The columns that are never null: the counts of readings."""
+        return tuple(name for name in self.names if _counts_readings(name))
+
+    @cached_property
+    def is_count(self) -> NDArray[np.bool_]:
+        """For each column, whether it counts readings."""
+        return np.isin(np.array(self.names), np.array(self.counts, dtype=str))
+
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        low = np.array([-np.inf if value is None else value for value in self.lowest], dtype=np.float32)
+        high = np.array([np.inf if value is None else value for value in self.highest], dtype=np.float32)
+        return low, high
+
+    def check(self, version: str, columns: Collection[str], *, allowed: Iterable[str] | None = None) -> None:
+        """Raise FeatureMismatchError where a column is missing, or, given `allowed`, where there is one beyond it."""
+        present = set(columns)
+        missing = [name for name in self.names if name not in present]
+        unexpected = set[str]() if allowed is None else present.difference(self.names, allowed)
+        if missing or unexpected:
+            raise FeatureMismatchError(version, missing=missing, unexpected=unexpected)
+
+    def unusual(self, matrix: NDArray[np.float32]) -> list[list[str]]:
+        """Return for each row the columns whose value lies outside all that the model has seen."""
+        low, high = self._bounds
+        outside = (matrix < low) | (matrix > high)
+        return [[self.names[index] for index in np.flatnonzero(row)] if row.any() else [] for row in outside]
+
+
+def _counts_readings(name: str) -> bool:
+    parts = parse_feature_name(name)
+    return parts is not None and parts.statistic == "count" and not parts.is_drift

@@ -1,0 +1,116 @@
+"""Splits that a maintenance engineer would accept: by machine, and by run in order of time. Never by row.
+
+Rows of one run are nearly copies of each other; a split by row would let the model recognise what it should foresee.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
+from mlops_core.prognosis.training_table import TrainingTable
+from mlops_core.time import parse_duration
+
+__all__ = ["TimeSplit", "machine_folds", "out_of_fold", "refuse_untrainable", "split_by_time", "split_time"]
+
+
+def refuse_untrainable(table: TrainingTable) -> None:
+    """Raise UntrainableError where nothing fails, nothing survives, or only one machine can be learned from."""
+    known, failing = ~np.isnan(table.fails), _failing_rows(table)
+    if not failing.any():
+        raise UntrainableError(
+            UntrainableReason.NO_POSITIVES,
+            f"none of {int(known.sum())} rows fails within the horizon",
+            "Wait for a failure, record those that sensors missed, or lengthen the horizon",
+        )
+    if not (table.fails == 0).any():
+        raise UntrainableError(UntrainableReason.NO_NEGATIVES, "every row fails within the horizon", "Shorten it")
+    if (failing > 0).sum() < 2:
+        machine = table.machine_ids[int(failing.argmax())]
+        raise UntrainableError(
+            UntrainableReason.ONE_MACHINE,
+            f"only {machine} has failed, so no model can be tried on a machine that it has not seen",
+            "Wait for failures of a second machine",
+        )
+
+
+def machine_folds(table: TrainingTable, *, folds: int, seed: int) -> NDArray[np.int64]:
+    """Return for each machine the fold in which it is held out, failures spread evenly over the folds.
+
+    There are at most as many folds as machines with a row that fails within the horizon.
+    """
+    failing = _failing_rows(table)
+    usable = min(folds, int((failing > 0).sum()))
+    # The most failing rows first, machines without any last, chance deciding between equals.
+    order = np.lexsort((np.random.Generator(np.random.PCG64(seed)).permutation(len(failing)), -failing))
+    position = np.empty(len(failing), dtype=np.int64)
+    position[order] = np.arange(len(failing)) % usable
+    return position
+
+
+def out_of_fold(row_folds: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield for each fold the positions of the rows to learn from and of the rows held out."""
+    for fold in range(int(row_folds.max()) + 1):
+        yield np.flatnonzero(row_folds != fold), np.flatnonzero(row_folds == fold)
+
+
+@dataclass(frozen=True)
+class TimeSplit:
+    """`known`: what was known at `at`, labels included. `later`: whole runs that began after `at`."""
+
+    at: datetime
+    known: pl.DataFrame
+    later: pl.DataFrame
+
+
+def split_by_time(labelled: pl.DataFrame, *, at: datetime, horizon: timedelta | str = "24h") -> TimeSplit:
+    """Part labelled rows as someone who trained at `at` would have seen them, and what came after.
+
+    A run under way at `at` is censored in `known`, since its failure was yet to come, and absent from `later`.
+
+    Raises InvalidArgumentError where `at` has no time zone.
+    """
+    if at.tzinfo is None:
+        raise InvalidArgumentError("at", at, "has no time zone", "Give an aware time in UTC")
+    ahead = parse_duration(horizon)
+    failed_at = pl.col("window_end") + pl.duration(microseconds=(pl.col("rul_hours") * 3.6e9).round())
+    unknown = failed_at > at
+    answered = pl.col("window_end") + ahead < at
+    known = labelled.filter(pl.col("window_end") <= at).with_columns(
+        rul_hours=pl.when(unknown).then(None).otherwise(pl.col("rul_hours")),
+        is_censored=pl.col("is_censored") | unknown.fill_null(value=False),
+        fails_within_horizon=pl.when(answered | (failed_at <= at)).then(pl.col("fails_within_horizon")),
+    )
+    began = pl.col("window_end").min().over("run_id")
+    return TimeSplit(at, known, labelled.filter(began > at))
+
+
+def split_time(labelled: pl.DataFrame, *, later_share: float = 0.25) -> datetime:
+    """Return the moment after which about `later_share` of all failures lie whose runs also began after it.
+
+    Raises UntrainableError where no run that failed began after another's failure: nothing can be held out by time.
+    """
+    runs = (
+        labelled.filter(~pl.col("is_censored"))
+        .group_by("run_id")
+        .agg(began=pl.col("window_end").min(), failed=pl.col("window_end").max())
+        .sort("began", descending=True)
+    )
+    if runs.height >= 2:
+        wanted = max(1, round(later_share * runs.height))
+        at = runs["began"][min(wanted, runs.height) - 1] - timedelta(microseconds=1)
+        if runs.filter(pl.col("failed") <= at).height:
+            return at
+    raise UntrainableError(
+        UntrainableReason.NO_POSITIVES,
+        "no failure lies wholly after another, so none can be held out by time",
+        "Wait for more history, or hold out machines instead",
+    )
+
+
+def _failing_rows(table: TrainingTable) -> NDArray[np.intp]:
+    return np.bincount(table.machines[table.fails == 1], minlength=len(table.machine_ids))

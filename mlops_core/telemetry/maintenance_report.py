@@ -1,0 +1,101 @@
+"""What a technician records of a machine because no sensor said it: a failure, or work that made it as good as new."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    model_validator,
+)
+from pydantic import Field as Described
+
+from mlops_core.telemetry.machine import MachineId
+
+__all__ = ["FUTURE_TOLERANCE", "MaintenanceKind", "MaintenanceRecord", "MaintenanceReport"]
+
+FUTURE_TOLERANCE: Final = timedelta(minutes=5)
+"""How far a technician's clock may be ahead of ours."""
+
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_WRITTEN: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+
+
+def _is_written_out(value: object) -> object:
+    """Refuse Unix times, which pydantic reads, in quotes too: nobody sees what they say."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _WRITTEN.match(value)):
+        raise ValueError("is no date and time such as 2026-01-31T09:30:00Z")
+    return value
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment < _EARLIEST:
+        raise ValueError(f"is before {_EARLIEST:%Y}")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies beyond the year 9999") from None
+
+
+def _is_printable(text: str) -> str:
+    if not text.replace("\n", "").isprintable():
+        raise ValueError("holds characters that cannot be printed")
+    return text
+
+
+Moment = Annotated[AwareDatetime, Described(strict=False), BeforeValidator(_is_written_out), AfterValidator(_in_utc)]
+
+
+def _text(longest: int) -> StringConstraints:
+    return StringConstraints(min_length=1, max_length=longest, strip_whitespace=True)
+
+
+class MaintenanceKind(StrEnum):
+    """FAILURE: the machine failed. REPAIR: it was made as good as new, by a repair or by a new part, so a run begins.
+
+    An inspection is neither: it leaves the machine as it was.
+    """
+
+    FAILURE = "failure"
+    REPAIR = "repair"
+
+
+class MaintenanceReport(BaseModel):
+    """What happened to a machine, and when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: MaintenanceKind
+    at: Moment = Described(description="When it failed, or was taken out of service for the work")
+    returned_to_service_at: Moment | None = Described(
+        default=None, description="When it ran again, if it does; of a repair without it: at once"
+    )
+    note: Annotated[str, _text(500), AfterValidator(_is_printable)] | None = Described(
+        default=None, description="What was found or done"
+    )
+    recorded_by: Annotated[str, _text(100), AfterValidator(_is_printable)] | None = Described(
+        default=None, description="Who says so"
+    )
+
+    @model_validator(mode="after")
+    def _returns_after_it_stops(self) -> Self:
+        if self.returned_to_service_at is not None and self.returned_to_service_at < self.at:
+            raise ValueError("returned_to_service_at is before at")
+        return self
+
+    def in_the_future(self, now: datetime) -> list[str]:
+        """Return the fields whose moment has not come yet: what is planned is not recorded."""
+        moments = {"at": self.at, "returned_to_service_at": self.returned_to_service_at}
+        return [name for name, moment in moments.items() if moment is not None and moment > now + FUTURE_TOLERANCE]
+
+
+class MaintenanceRecord(MaintenanceReport):
+    """A report of one machine."""
+
+    machine_id: MachineId

@@ -1,1 +1,0 @@
-"""What windowed features are made of: mergeable moments, buckets' reduction, statistics, the dense feature table."""
