@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from benchmarks import feature_limit as limit
-from benchmarks import feature_peers as peers
+from benchmarks import feature_limit as limit, feature_peers as peers
 from benchmarks.harness import Benchmark, Reach, Way, ratio
 from mlops_core.features import compute_features
 

@@ -36,7 +36,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "load_bundle",
     "Judging models": "evaluate Evaluation compare_models Verdict",
     "Simulation": "simulate_fleet SimulatedHistory TRUTH RUNS new_machine advance Advance MachineState MachineStatus "
-    "Sample Failure DegradationLaw MaintenancePolicy OperatingConditions FailureMode FAILURE_MODES measure_realism",
+    "Sample Failure DegradationLaw MaintenancePolicy OperatingConditions FailureMode FAILURE_MODES",
     "Sensor faults": "inject_sensor_faults SensorFaults FaultyReadings SENSOR_FAULTS",
     "Messages": "parse_message reading_message failure_message Reading FailureEvent Message Channel CHANNELS "
     "channel_registry",
@@ -66,7 +66,7 @@ def render() -> str:
     """Return the page. Raises UngroupedNamesError where topics and public names disagree."""
     grouped = [name for names in TOPICS.values() for name in names.split()]
     repeated = {name for name in grouped if grouped.count(name) > 1}
-    if wrong := (set(grouped) ^ set(mlops_core.__all__)) | repeated:
+    if wrong := (set(grouped) ^ set(dir(mlops_core))) | repeated:
         raise UngroupedNamesError(wrong)
     contents = "\n".join(
         f"- [{topic}](#{topic.lower().replace(' ', '-')}): {', '.join(f'`{name}`' for name in names.split())}"
@@ -210,7 +210,7 @@ def _default(default: object) -> object:
         return _Shown(f"{type(default).__name__}()") if not default.model_dump(exclude_defaults=True) else default
     if repr(default) == "<factory>":  # of a dataclass or model: made anew for each
         return _Shown("...")
-    names = [name for name in mlops_core.__all__ if name.isupper() and getattr(mlops_core, name) is default]
+    names = [name for name in dir(mlops_core) if name.isupper() and getattr(mlops_core, name) is default]
     return _Shown(names[0]) if names else default
 
 
@@ -228,8 +228,12 @@ def _constant_documentation(name: str) -> str:
 
 
 def _source(module: str) -> str:
+    """The module's text; of a package with a lazy door, that of its stub."""
     spec = find_spec(module)
-    return Path(spec.origin).read_text() if spec and spec.origin else ""
+    if not spec or not spec.origin:
+        return ""
+    stub = Path(spec.origin).with_suffix(".pyi")
+    return (stub if stub.is_file() else Path(spec.origin)).read_text()
 
 
 def _assigns(statement: ast.stmt, name: str) -> bool:
@@ -240,7 +244,7 @@ def _assigns(statement: ast.stmt, name: str) -> bool:
 def _imported_from(tree: ast.Module, name: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and name in {alias.name for alias in node.names}:
-            return node.module
+            return f"mlops_core.{node.module}" if node.level else node.module
     raise LookupError(name)
 
 

@@ -32,6 +32,8 @@ def function_archive(handler: str, root: Path = ROOT) -> pulumi.AssetArchive:
 def function_sources(module: str, root: Path = ROOT) -> tuple[str, ...]:
     """Sorted paths, relative to `root`, of `module` and of every module of ours that it imports, however indirectly.
 
+    A name that is imported from a package with a lazy door brings the module that the door's stub takes it from.
+
     Raises UnknownModuleError.
     """
     if _source(module, root) is None:
@@ -44,6 +46,8 @@ def function_sources(module: str, root: Path = ROOT) -> tuple[str, ...]:
             if path is not None and path not in found:
                 found.add(path)
                 waiting += _imports(path, root)
+                if (stub := path.with_suffix(".pyi")).is_file():  # which a lazy door reads when it runs
+                    found.add(stub)
     return tuple(sorted(path.relative_to(root).as_posix() for path in found))
 
 
@@ -72,8 +76,22 @@ def _imports(path: Path, root: Path) -> list[str]:
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([base] if base else [])])
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+            door = _door(base, root)
+            names += [base, *(door.get(alias.name, f"{base}.{alias.name}") for alias in node.names)]
     return names
+
+
+def _door(package: str, root: Path) -> dict[str, str]:
+    """The module that each public name of a package with a lazy door comes from; none where the package has no stub."""
+    stub = root.joinpath(*package.split("."), "__init__.pyi")
+    if package.partition(".")[0] not in PACKAGES or not stub.is_file():
+        return {}
+    return {
+        alias.name: f"{package}.{node.module}"
+        for node in ast.parse(stub.read_bytes(), stub).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:

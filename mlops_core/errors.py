@@ -5,20 +5,35 @@ connection) belong to the adapters that talk to AWS.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 
 __all__ = [
+    "BundleError",
     "ColumnTypeError",
     "ColumnValueError",
+    "CorruptBundleError",
+    "DurationError",
+    "EmptyFeaturesError",
+    "FeatureMismatchError",
     "FrameTypeError",
+    "HeldOutRunsError",
+    "IncompleteBundleError",
     "InvalidArgumentError",
     "MalformedObjectError",
     "MessageRejectedError",
     "MissingColumnError",
     "MlopsError",
+    "NaiveTimeError",
     "QuarantineReason",
     "SchemaError",
+    "SwappedBundleError",
+    "UnjudgeableError",
     "UnknownChannelError",
+    "UnsupportedBundleError",
+    "UntrainableError",
+    "UntrainableReason",
+    "WindowError",
 ]
 
 
@@ -146,3 +161,141 @@ class MessageRejectedError(MlopsError, ValueError):
 def _short(value: object, limit: int = 80) -> str:
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+class DurationError(InvalidArgumentError):
+    """A duration that cannot be read, or is not positive."""
+
+    def __init__(self, duration: object) -> None:
+        super().__init__(
+            "duration",
+            duration,
+            "is not a positive duration",
+            "Give a timedelta, or whole numbers with units w, d, h, m (minutes) or s, such as '30m', '6h' or '1d12h'",
+        )
+
+
+class WindowError(InvalidArgumentError):
+    """Window lengths and hop that do not fit each other."""
+
+
+class NaiveTimeError(InvalidArgumentError):
+    """A time without an offset, which could mean any hour of the day."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__("time", at.isoformat(), "has no time zone", "Make it aware: at.replace(tzinfo=UTC)")
+
+
+class UntrainableReason(StrEnum):
+    """Why a model cannot be made of a frame. Closed, so that a pipeline can count them."""
+
+    NO_ROWS = "NO_ROWS"
+    NO_FEATURES = "NO_FEATURES"
+    NO_POSITIVES = "NO_POSITIVES"
+    NO_NEGATIVES = "NO_NEGATIVES"
+    ONE_MACHINE = "ONE_MACHINE"
+    LABELS_DISAGREE = "LABELS_DISAGREE"
+    LEARNS_NOISE = "LEARNS_NOISE"
+
+
+class UntrainableError(MlopsError, ValueError):
+    """Labelled rows that no honest model can be made of: `reason` for machines to count, the text for people."""
+
+    def __init__(self, reason: UntrainableReason, detail: str, hint: str = "") -> None:
+        super().__init__(f"{reason}: {detail}", hint)
+        self.reason = reason
+
+
+class UnjudgeableError(MlopsError, ValueError):
+    """Held-out rows that no model can be judged by."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"Nothing can be judged: {problem}", "Hold out more runs, some of which failed")
+
+
+class HeldOutRunsError(MlopsError, ValueError):
+    """Runs meant to judge a model that the model has learned from."""
+
+    def __init__(self, version: str, runs: Iterable[str]) -> None:
+        seen = sorted(runs)
+        super().__init__(
+            f"Model {version} has learned from {len(seen)} of these runs, {seen[0]} among them",
+            "Judge it on runs that ended after its training data, or that it never saw",
+        )
+        self.runs = seen
+
+
+class FeatureMismatchError(MlopsError, ValueError):
+    """Features that do not fit the model's schema: `missing` and `unexpected` name the columns."""
+
+    def __init__(
+        self,
+        version: str,
+        *,
+        missing: Iterable[str] = (),
+        unexpected: Iterable[str] = (),
+        wrong_type: Iterable[str] = (),
+    ) -> None:
+        self.missing, self.unexpected, self.wrong_type = sorted(missing), sorted(unexpected), sorted(wrong_type)
+        problems = [
+            f"{len(names)} {problem}: {_some(names)}"
+            for problem, names in (
+                ("missing", self.missing),
+                ("unexpected", self.unexpected),
+                ("not numeric", self.wrong_type),
+            )
+            if names
+        ]
+        super().__init__(
+            f"The features do not fit model {version}; {'; '.join(problems)}",
+            "Compute features with the channels, statistics and lengths that the model was trained on, or train again",
+        )
+
+
+class EmptyFeaturesError(MlopsError, ValueError):
+    """A machine without a single reading in any window: there is nothing to predict from."""
+
+    def __init__(self, machine_id: str) -> None:
+        super().__init__(f"{machine_id} has no reading in any window", "Check whether the machine still reports")
+        self.machine_id = machine_id
+
+
+class BundleError(MlopsError, ValueError):
+    """A stored model that must not serve."""
+
+
+class IncompleteBundleError(BundleError):
+    """Files of a bundle are absent."""
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        self.missing = sorted(missing)
+        super().__init__(f"The model bundle lacks {_some(self.missing)}", "Restore the version from its storage")
+
+
+class CorruptBundleError(BundleError):
+    """A file whose content is not what was stored under its name."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(f"{file} of the model bundle {problem}", "Restore the version, or promote an earlier one")
+        self.file = file
+
+
+class SwappedBundleError(BundleError):
+    """A sound bundle that is not the one that was asked for."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"The bundle stored as {expected} is {found}", "Restore the version from its storage")
+        self.expected, self.found = expected, found
+
+
+class UnsupportedBundleError(BundleError):
+    """A bundle of an older or newer layout than this program reads."""
+
+    def __init__(self, found: object, supported: int) -> None:
+        super().__init__(f"The bundle has layout {found!r}; this program reads layout {supported}", "Train again")
+        self.found = found
+
+
+def _some(names: list[str], limit: int = 5) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

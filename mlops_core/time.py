@@ -1,1 +1,59 @@
-"""The module."""
+"""Durations and instants: how they are read and written. Instants are aware and in UTC."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from mlops_core.errors import DurationError, InvalidArgumentError
+
+__all__ = ["EPOCH", "MICROSECOND", "in_utc", "parse_duration", "utc_text"]
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+_UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_DURATION: Final = re.compile(r"(?:\d+[wdhms])+")
+_PART: Final = re.compile(r"(\d+)([wdhms])")
+
+
+def parse_duration(duration: timedelta | str) -> timedelta:
+    """The timedelta of a duration such as '30m', '6h', '1d' or '1d12h'.
+
+    Raises:
+        DurationError: it cannot be read, or is zero or negative.
+
+    """
+    if isinstance(duration, str):
+        if not _DURATION.fullmatch(duration):
+            raise DurationError(duration)
+        parts: dict[str, int] = {}
+        for number, unit in _PART.findall(duration):
+            parts[_UNITS[unit]] = parts.get(_UNITS[unit], 0) + int(number)
+        parsed = timedelta(**parts)
+    else:
+        parsed = duration
+    if parsed <= timedelta(0):
+        raise DurationError(duration)
+    return parsed
+
+
+def utc_text(moment: datetime) -> str:
+    """The instant as `YYYY-MM-DDTHH:MM:SS.ffffffZ`: of fixed width, so that text sorts as time does.
+
+    Raises:
+        InvalidArgumentError: the moment has no time zone.
+
+    """
+    return f"{in_utc('moment', moment).isoformat(timespec='microseconds')[:26]}Z"
+
+
+def in_utc(argument: str, moment: datetime) -> datetime:
+    """The instant in UTC; `argument` names it in the error.
+
+    Raises:
+        InvalidArgumentError: the moment has no time zone.
+
+    """
+    if moment.tzinfo is None:
+        raise InvalidArgumentError(argument, moment, "has no time zone", "Give it one: .replace(tzinfo=UTC)")
+    return moment.astimezone(UTC)

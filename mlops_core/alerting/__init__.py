@@ -1,1 +1,5 @@
 """Alarms and silence, and the words of every message that a person receives."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

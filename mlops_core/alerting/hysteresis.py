@@ -5,7 +5,7 @@ probability  threshold  . . . . . x . . . . . . . . . . . . .   raised by the fi
                         ........x . . x x . . . . . . . . . .   between the two nothing changes
              half of it . . . . . . . . . x . . x x x . . . .   cleared by the third in a row below this
 ```
-One that hovers about the threshold thus sends one message and not one an hour.
+Hysteresis: a probability that hovers about the threshold sends one message and not one an hour.
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,13 @@ from typing import Final
 
 from mlops_core.prognosis import Prediction
 
-__all__ = ["CALM_PREDICTIONS", "CLEAR_SHARE", "AlarmState", "MachineAlarm", "Notice", "Score", "next_score", "notice"]
+__all__ = ["CALM_PREDICTIONS", "CLEAR_SHARE", "AlarmState", "MachineAlarm", "Score", "next_score"]
 
 CLEAR_SHARE: Final = 0.5
 """An alarm is calming down below this share of the threshold that raised it."""
 
 CALM_PREDICTIONS: Final = 3
 """And over after this many predictions in a row that are."""
-
-_SUBJECT_LIMIT: Final = 100  # of SNS
 
 
 class AlarmState(StrEnum):
@@ -67,14 +65,6 @@ class Score:
         return self.alarm.state != self.announced
 
 
-@dataclass(frozen=True)
-class Notice:
-    """A message about one machine: `subject` of at most 100 ASCII characters, and `text`."""
-
-    subject: str
-    text: str
-
-
 def next_score(
     previous: Score | None, prediction: Prediction, *, revision: int, threshold: float | None
 ) -> Score | None:
@@ -95,30 +85,6 @@ def next_score(
     is_later = prediction.window_end > known.window_end
     alarm = _next_alarm(previous.alarm, prediction, threshold, is_later=is_later)
     return Score(prediction, revision, alarm, previous.announced, previous.sequence + 1)
-
-
-def notice(score: Score, *, horizon_hours: float) -> Notice:
-    """Return what to tell people of a machine whose state has changed."""
-    told = score.prediction
-    if score.alarm.state is AlarmState.ALARM:
-        headline = f"{told.machine_id} may fail within {horizon_hours:g} h"
-    else:
-        headline = f"{told.machine_id} is back to normal"
-    until = f"{told.window_end:%Y-%m-%d %H:%M} UTC"
-    life = f"{told.rul_hours_p50:.0f} h; in 8 of 10 cases {told.rul_hours_p10:.0f} to {told.rul_hours_p90:.0f} h"
-    lines = [
-        f"{headline}: probability {told.failure_probability:.0%}, from readings until {until}.",
-        f"Remaining life: {life}.",
-        *([f"Vibration severity: zone {told.evaluation_zone}."] if told.evaluation_zone else []),
-        *(["Why:", *(f"- {reason.text}" for reason in told.reasons)] if told.reasons else []),
-        *(
-            [f"Unlike all that the model has seen: {', '.join(told.unusual_features)}."]
-            if told.unusual_features
-            else []
-        ),
-        f"Model {told.model_version}.",
-    ]
-    return Notice(headline[:_SUBJECT_LIMIT], "\n".join(lines))
 
 
 def _next_alarm(alarm: MachineAlarm, told: Prediction, threshold: float | None, *, is_later: bool) -> MachineAlarm:

@@ -6,6 +6,7 @@ the worse zone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from math import isfinite
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlops_core.errors import InvalidArgumentError
+from mlops_core.errors import InvalidArgumentError, MissingColumnError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +24,7 @@ __all__ = [
     "ZONE_BOUNDARIES",
     "EvaluationZone",
     "ZoneBoundaries",
+    "add_evaluation_zones",
     "evaluation_zone",
     "evaluation_zone_expression",
 ]
@@ -111,4 +113,23 @@ def evaluation_zone_expression(velocity_rms: str | pl.Expr, boundaries: ZoneBoun
         .when(velocity < boundaries.d_begins)
         .then(pl.lit("C"))
         .otherwise(pl.lit("D"))
+    )
+
+
+def add_evaluation_zones(
+    features: pl.DataFrame, columns: Sequence[str], *, boundaries: ZoneBoundaries = DEFAULT_BOUNDARIES
+) -> pl.DataFrame:
+    """Add `{column}_zone`: the ISO 20816 zone, A to D, of velocity r.m.s. columns in mm/s; null in an empty window.
+
+    columns: such as "vibration_rms_1h".
+
+    Raises:
+        MissingColumnError: a column that is absent.
+
+    """
+    for column in columns:
+        if column not in features.columns:
+            raise MissingColumnError("features", column, features.columns)
+    return features.with_columns(
+        evaluation_zone_expression(column, boundaries).alias(f"{column}_zone") for column in columns
     )

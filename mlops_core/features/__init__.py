@@ -1,1 +1,5 @@
-"""The package."""
+"""Windowed features: mergeable buckets, hopping windows, statistics, normalisation, drift, waveforms."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Features of features: drift against a machine's own baseline, age, and zones of severity.
+"""Features of features: drift against a machine's own baseline, and age.
 
 They are made from a feature table by separate steps, so that the table itself keeps the columns of its contract.
 """
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from mlops_core.condition import DEFAULT_BOUNDARIES, ZoneBoundaries, evaluation_zone_expression
 from mlops_core.errors import InvalidArgumentError, MissingColumnError
 
-__all__ = ["add_age", "add_drift", "add_evaluation_zones", "machine_baselines"]
+__all__ = ["add_age", "add_drift", "machine_baselines"]
 
 BASELINE_ROWS = 24
 
@@ -78,23 +77,6 @@ def add_age(features: pl.DataFrame, *, by: Sequence[str] = ("machine_id",)) -> p
     _refuse_missing(features, (*by, "window_end"))
     since = pl.col("window_end") - pl.col("window_end").min().over(by)
     return features.with_columns(age_hours=since.dt.total_microseconds() / 3.6e9)
-
-
-def add_evaluation_zones(
-    features: pl.DataFrame, columns: Sequence[str], *, boundaries: ZoneBoundaries = DEFAULT_BOUNDARIES
-) -> pl.DataFrame:
-    """Add `{column}_zone`: the ISO 20816 zone, A to D, of velocity r.m.s. columns in mm/s; null in an empty window.
-
-    columns: such as "vibration_rms_1h".
-
-    Raises:
-        MissingColumnError: a column that is absent.
-
-    """
-    _refuse_missing(features, columns)
-    return features.with_columns(
-        evaluation_zone_expression(column, boundaries).alias(f"{column}_zone") for column in columns
-    )
 
 
 def _baseline(column: str) -> str:

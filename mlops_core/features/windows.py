@@ -1,66 +1,17 @@
-"""Durations, and the grid of hops that windows end on.
+"""Hopping windows: lengths, hop, and the grid that windows end on.
 
 A window is half open, `[window_end - length, window_end)`, in UTC. Window ends lie on the grid of whole hops counted
 from 1970-01-01T00:00Z, so the grid depends on the hop alone and never on when data began.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from mlops_core.errors import InvalidArgumentError
+from mlops_core.errors import NaiveTimeError, WindowError
+from mlops_core.time import EPOCH, parse_duration
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-_DURATION = re.compile(r"(?:\d+[wdhms])+")
-_PART = re.compile(r"(\d+)([wdhms])")
-
-
-class DurationError(InvalidArgumentError):
-    """A duration that cannot be read, or is not positive."""
-
-    def __init__(self, duration: object) -> None:
-        super().__init__(
-            "duration",
-            duration,
-            "is not a positive duration",
-            "Give a timedelta, or whole numbers with units w, d, h, m (minutes) or s, such as '30m', '6h' or '1d12h'",
-        )
-
-
-class WindowError(InvalidArgumentError):
-    """Window lengths and hop that do not fit each other."""
-
-
-class NaiveTimeError(InvalidArgumentError):
-    """A time without an offset, which could mean any hour of the day."""
-
-    def __init__(self, at: datetime) -> None:
-        super().__init__("time", at.isoformat(), "has no time zone", "Make it aware: at.replace(tzinfo=UTC)")
-
-
-def parse_duration(duration: timedelta | str) -> timedelta:
-    """The timedelta of a duration such as '30m', '6h', '1d' or '1d12h'.
-
-    Raises:
-        DurationError: it cannot be read, or is zero or negative.
-
-    """
-    if isinstance(duration, str):
-        if not _DURATION.fullmatch(duration):
-            raise DurationError(duration)
-        parts: dict[str, int] = {}
-        for number, unit in _PART.findall(duration):
-            parts[_UNITS[unit]] = parts.get(_UNITS[unit], 0) + int(number)
-        parsed = timedelta(**parts)
-    else:
-        parsed = duration
-    if parsed <= timedelta(0):
-        raise DurationError(duration)
-    return parsed
+__all__ = ["Windows", "bucket_start", "first_window_end", "hop_index", "length_name"]
 
 
 def length_name(length: timedelta | str) -> str:

@@ -1,4 +1,4 @@
-"""What the data lake holds: the bytes of readings and failure events, written and read.
+"""Readings and failure events as objects of the lake: their bytes, written and read.
 
 Objects are gzip-compressed JSON lines. The lake is at-least-once: the same reading may stand in several objects, and
 every reader removes duplicates by the identity (machine_id, channel, event_timestamp).
@@ -22,54 +22,19 @@ from pydantic import AwareDatetime, BaseModel, FiniteFloat, ValidationError
 
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake.keys import (
-    CHECKPOINT_KEY,
-    EVENTS_PREFIX,
-    MAXIMUM_SHARDS,
-    QUARANTINE_PREFIX,
-    RAW_PREFIX,
     Partition,
     RawObject,
-    buckets_key,
     events_key,
-    features_key,
-    hour_path,
-    partition_of,
-    quarantine_key,
     raw_key,
     shard_of,
 )
-from mlops_core.lake.quarantine import QuarantineRecord, decode_quarantine, encode_quarantine
 from mlops_core.telemetry import FailureEvent, Reading
 from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "CHECKPOINT_KEY",
-    "EVENTS_PREFIX",
-    "MAXIMUM_SHARDS",
-    "QUARANTINE_PREFIX",
-    "RAW_PREFIX",
-    "MalformedLine",
-    "Partition",
-    "QuarantineRecord",
-    "RawObject",
-    "buckets_key",
-    "decode_failures",
-    "decode_quarantine",
-    "decode_readings",
-    "encode_failures",
-    "encode_quarantine",
-    "encode_readings",
-    "events_key",
-    "features_key",
-    "hour_path",
-    "partition_of",
-    "quarantine_key",
-    "raw_key",
-    "shard_of",
-]
+__all__ = ["MalformedLine", "decode_failures", "decode_readings", "encode_failures", "encode_readings"]
 
 # The fastest level that still folds the repeated names of JSON lines: about a tenth of the time of level 9, at most a
 # quarter more bytes.

@@ -21,10 +21,10 @@ import polars as pl
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
 from mlops_core.prognosis.returns import Returns, ReturnsAssumedWarning, assumed_returns
-from mlops_core.telemetry import TIMESTAMP, normalise_failures
+from mlops_core.telemetry import MAINTENANCE, TIMESTAMP, normalise_failures
 from mlops_core.time import parse_duration
 
-__all__ = ["LABELS", "MAINTENANCE", "label_features"]
+__all__ = ["LABELS", "label_features"]
 
 LABELS: Final = pl.Schema(
     {
@@ -35,18 +35,6 @@ LABELS: Final = pl.Schema(
     }
 )
 """What `label_features` adds to a feature row; see there."""
-
-MAINTENANCE: Final = pl.Schema(
-    {
-        "machine_id": pl.String(),
-        "event_timestamp": TIMESTAMP,
-        "returned_to_service_at": TIMESTAMP,
-        "renews": pl.Boolean(),
-    }
-)
-"""Work on a machine: `event_timestamp` is when it was taken out of service, `returned_to_service_at` when it ran again
-(null: at once), `renews` whether the work restored it (a repair, a replaced part), so that a new run begins. An
-inspection does not renew."""
 
 _HOUR: Final = timedelta(hours=1)
 

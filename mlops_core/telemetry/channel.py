@@ -1,50 +1,24 @@
-"""What a machine may be called, and what is measured on it.
+"""What is measured on a machine.
 
 A channel is data, not code: who measures oil pressure registers one more `Channel` and changes nothing else.
 """
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlops_core.errors import InvalidArgumentError
 
 __all__ = [
     "CHANNELS",
-    "MACHINE_ID_PATTERN",
     "Channel",
-    "MachineId",
     "channel_registry",
-    "check_machine_id",
-    "is_machine_id",
 ]
-
-MACHINE_ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-
-_MACHINE_ID: Final = re.compile(MACHINE_ID_PATTERN, re.ASCII)
 
 # Fields that every payload has; a channel's value cannot stand under one of them.
 _PAYLOAD_FIELDS: Final = frozenset({"machine_id", "timestamp_utc", "replayed"})
-
-
-def is_machine_id(text: str) -> bool:
-    """Tell whether `text` may name a machine: 1 to 64 of `A-Z a-z 0-9 _ -`, the first a letter or digit."""
-    return _MACHINE_ID.fullmatch(text) is not None
-
-
-def check_machine_id(machine_id: str) -> str:
-    """Return `machine_id`, or raise InvalidArgumentError where it may not name a machine."""
-    if not is_machine_id(machine_id):
-        raise InvalidArgumentError(
-            "machine_id", machine_id, f"does not match {MACHINE_ID_PATTERN}", "Use letters, digits, '-' and '_' only"
-        )
-    return machine_id
-
-
-MachineId = Annotated[str, AfterValidator(check_machine_id)]
 
 
 class Channel(BaseModel):

@@ -14,7 +14,7 @@ import polars as pl
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError
 
-__all__ = ["FAILURES", "READINGS", "TIMESTAMP", "normalise_failures", "normalise_readings"]
+__all__ = ["FAILURES", "MAINTENANCE", "READINGS", "TIMESTAMP", "normalise_failures", "normalise_readings"]
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
 
@@ -36,6 +36,18 @@ FAILURES: Final = pl.Schema(
 )
 """One row per functional failure: when it happened, what exceeded which limit (in one unit), and when the machine ran
 again (null: not known, or not yet). All but the first two columns may be null."""
+
+MAINTENANCE: Final = pl.Schema(
+    {
+        "machine_id": pl.String(),
+        "event_timestamp": TIMESTAMP,
+        "returned_to_service_at": TIMESTAMP,
+        "renews": pl.Boolean(),
+    }
+)
+"""Work on a machine: `event_timestamp` is when it was taken out of service, `returned_to_service_at` when it ran again
+(null: at once), `renews` whether the work restored it (a repair, a replaced part), so that a new run begins. An
+inspection does not renew."""
 
 _OPTIONAL_FAILURE_COLUMNS: Final = ("event_code", "measured_value", "threshold", "returned_to_service_at")
 

@@ -11,10 +11,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field as Described,
     StringConstraints,
     model_validator,
 )
-from pydantic import Field as Described
 
 from mlops_core.telemetry.machine import MachineId
 

@@ -6,7 +6,7 @@ The topic's machine id is the identity. Fields that this version does not know a
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import Final, NamedTuple
 
@@ -26,6 +26,7 @@ from mlops_core.telemetry.payload import (
     string,
     timestamp,
 )
+from mlops_core.time import in_utc, utc_text
 
 __all__ = [
     "LARGEST_EVENT_VALUE",
@@ -33,13 +34,10 @@ __all__ = [
     "TOPIC_PREFIX",
     "FailureEvent",
     "Message",
-    "MessageRejectedError",
-    "QuarantineReason",
     "Reading",
     "failure_message",
     "parse_message",
     "reading_message",
-    "utc_text",
 ]
 
 TOPIC_PREFIX: Final = "industrial/machine"
@@ -93,11 +91,6 @@ class FailureEvent(_Accepted):
     event_code: str
     measured_value: FiniteFloat
     threshold: FiniteFloat
-
-
-def utc_text(moment: datetime) -> str:
-    """Return an aware timestamp as `YYYY-MM-DDTHH:MM:SS.ffffffZ`: of fixed width, so that text sorts as time does."""
-    return f"{_in_utc('moment', moment).isoformat(timespec='microseconds')[:26]}Z"
 
 
 def reading_message(
@@ -175,7 +168,7 @@ def parse_message(
         InvalidArgumentError: `received_at` has no time zone.
 
     """
-    received_at = _in_utc("received_at", received_at)
+    received_at = in_utc("received_at", received_at)
     if len(payload) > MAXIMUM_PAYLOAD_BYTES:
         raise MessageRejectedError(
             QuarantineReason.OVERSIZE, f"{len(payload)} bytes, more than the {MAXIMUM_PAYLOAD_BYTES} of MQTT"
@@ -208,12 +201,6 @@ def parse_message(
         )
     _check_time(accepted, allowed_lateness, future_tolerance)
     return accepted
-
-
-def _in_utc(argument: str, moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise InvalidArgumentError(argument, moment, "has no time zone", "Give it one: .replace(tzinfo=UTC)")
-    return moment.astimezone(UTC)
 
 
 def _finite(argument: str, value: float) -> float:

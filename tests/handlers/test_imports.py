@@ -21,6 +21,7 @@ ALWAYS = {
     "dateutil",
     "dotenv",
     "jmespath",
+    "lazy_loader",
     "pydantic",
     "pydantic_core",
     "pydantic_settings",

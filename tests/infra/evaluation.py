@@ -14,8 +14,7 @@ from typing import Any
 import pulumi
 from pulumi.output import Unknown
 
-from infra.local.engine.monitor import RecordingMonitor
-from infra.local.engine.monitor import Registration as Recorded
+from infra.local.engine.monitor import RecordingMonitor, Registration as Recorded
 from infra.local.engine.program import program_at, run_program, stack_config
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -93,7 +93,7 @@ def test_a_changed_handler_changes_its_function_and_nothing_else(first_copy, tmp
 def test_a_module_changes_the_functions_that_import_it_and_no_other(first_copy, tmp_path):
     _, registered = first_copy
     edited = copy_program(tmp_path)
-    with (edited / "mlops_core" / "simulation" / "degradation_law.py").open("a") as source:
+    with (edited / "mlops_core" / "simulation" / "law.py").open("a") as source:
         source.write("# edited\n")
     before, after = archives(registered), archives(evaluate_copy(edited))
     assert {name for name in before if before[name] != after[name]} == {"ingestion-simulator"}

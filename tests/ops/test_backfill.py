@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ops.errors import FunctionFailedError
 from ops.ranges import HOUR, Processed, RangeProcessor, chunks, reach, whole_hours

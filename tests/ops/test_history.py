@@ -7,8 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mlops_core.errors import MessageRejectedError
 from mlops_core.telemetry import CHANNELS, READINGS, parse_message, reading_message

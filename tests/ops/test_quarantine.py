@@ -8,8 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import (

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mlops_core.simulation import MachineState, MachineStatus, advance, new_machine
 from tests.properties.strategies_of_machines import for_all, intervals, laws, moments, periods, seeds

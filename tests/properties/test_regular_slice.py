@@ -4,8 +4,7 @@ from unittest.mock import patch
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from mlops_core.features.bucketing import reduce_readings
 from mlops_core.features.irregular_slice import IrregularSlice

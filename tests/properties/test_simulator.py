@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from mlops_core.simulation import DegradationLaw, advance, new_machine, simulate_fleet
 from mlops_core.telemetry import CHANNELS

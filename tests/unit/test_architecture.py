@@ -21,6 +21,14 @@ LAPTOP_RUN = {"infra", "ops", "handlers.stores", "handlers.settings", "mlops_cor
 ENGINE = {"infra.local.engine"}
 
 
+# The packages of mlops_core from the ground up: each imports those before it only. `condition` lies below `prognosis`,
+# which grades vibration in its zones.
+CORE = (
+    "errors", "text", "time", "records", "telemetry", "lake", "features", "simulation", "condition", "prognosis",
+    "alerting", "processing", "adapters",
+)  # fmt: skip
+
+
 def imported_modules(path: Path) -> set[str]:
     modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -47,6 +55,27 @@ def test_imports_point_one_way(package: str) -> None:
         if module.split(".")[0] in OURS and not any(f"{module}.".startswith(f"{prefix}.") for prefix in allowed(path))
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("package", CORE)
+def test_a_package_of_the_core_imports_those_below_it_only(package: str) -> None:
+    folder = ROOT / "mlops_core" / package
+    below = CORE[: CORE.index(package) + 1]
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in (sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")])
+        for module in sorted(imported_modules(path))
+        if module.split(".")[0] == "mlops_core" and module.split(".")[1] not in below
+    ]
+    assert wrong == []
+
+
+def test_every_package_of_the_core_has_its_place_and_nothing_lies_beside_them() -> None:
+    core = ROOT / "mlops_core"
+    packages = {path.parent.name for path in core.glob("*/__init__.py")}
+    modules = {path.stem for path in core.glob("*.py")} - {"__init__"}
+    assert packages | modules == set(CORE)
+    assert packages & modules == set()
 
 
 def test_the_core_knows_nothing_of_aws_pulumi_the_environment_or_the_clock() -> None:

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mlops_core.prognosis.calibration import ProbabilityCalibration, fit_probability, fit_rul_curves, weighted_quantiles
 from mlops_core.prognosis.censoring import completeness_weights, median_life, surviving

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, DurationError, InvalidArgumentError, MissingColumnError
 from mlops_core.prognosis import LABELS, ReturnsAssumedWarning, label_features

@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.lake import (
@@ -266,7 +265,7 @@ def test_values_of_every_magnitude_survive_storage():
 
 
 def test_what_only_writes_to_the_lake_starts_without_polars():
-    modules = ("lake", "telemetry", "processing", "severity", "storage.checkpoint")
+    modules = ("lake.json_lines", "telemetry.message", "processing.plan", "condition.severity", "lake.checkpoint")
     probe = f"import sys, {', '.join(f'mlops_core.{module}' for module in modules)}; print('polars' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -4,8 +4,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.lake import Checkpoint, Partition

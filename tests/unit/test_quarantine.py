@@ -4,8 +4,7 @@ from base64 import b64encode
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mlops_core.errors import MalformedObjectError, QuarantineReason
 from mlops_core.lake import QuarantineRecord, decode_quarantine, encode_quarantine

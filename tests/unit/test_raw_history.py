@@ -2,8 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mlops_core.errors import ColumnValueError, InvalidArgumentError
 from mlops_core.lake import encode_history, encode_readings

@@ -1,7 +1,6 @@
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
 from mlops_core.condition import ZONE_BOUNDARIES, ZoneBoundaries, evaluation_zone, evaluation_zone_expression

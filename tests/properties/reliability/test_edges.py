@@ -10,8 +10,7 @@ from mlops_core.telemetry import READINGS
 from tests.properties.reliability.calls import Invocation
 from tests.properties.reliability.messages import PREFIX, ReadingFact, text_of
 from tests.properties.reliability.observations import Observations
-from tests.properties.reliability.pipeline import READINGS as QUEUE
-from tests.properties.reliability.pipeline import START, Variant
+from tests.properties.reliability.pipeline import READINGS as QUEUE, START, Variant
 
 LARGEST = 128 * 1024  # what AWS IoT takes
 LAMBDA_EVENT = 6 * 1024 * 1024

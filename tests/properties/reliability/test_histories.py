@@ -6,8 +6,7 @@ looks longer.
 """
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.properties.reliability import generator
 from tests.properties.reliability.exploration import explore, platform

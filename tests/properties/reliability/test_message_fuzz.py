@@ -11,8 +11,7 @@ from functools import partial
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from handlers.deliveries import open_record
 from mlops_core.errors import MessageRejectedError, QuarantineReason

@@ -1,0 +1,167 @@
+from .condition.severity import (
+    ZONE_BOUNDARIES as ZONE_BOUNDARIES,
+    EvaluationZone as EvaluationZone,
+    ZoneBoundaries as ZoneBoundaries,
+    add_evaluation_zones as add_evaluation_zones,
+    evaluation_zone as evaluation_zone,
+    evaluation_zone_expression as evaluation_zone_expression,
+)
+from .errors import (
+    BundleError as BundleError,
+    ColumnTypeError as ColumnTypeError,
+    ColumnValueError as ColumnValueError,
+    CorruptBundleError as CorruptBundleError,
+    DurationError as DurationError,
+    EmptyFeaturesError as EmptyFeaturesError,
+    FeatureMismatchError as FeatureMismatchError,
+    FrameTypeError as FrameTypeError,
+    HeldOutRunsError as HeldOutRunsError,
+    IncompleteBundleError as IncompleteBundleError,
+    InvalidArgumentError as InvalidArgumentError,
+    MessageRejectedError as MessageRejectedError,
+    MissingColumnError as MissingColumnError,
+    MlopsError as MlopsError,
+    NaiveTimeError as NaiveTimeError,
+    QuarantineReason as QuarantineReason,
+    SchemaError as SchemaError,
+    SwappedBundleError as SwappedBundleError,
+    UnjudgeableError as UnjudgeableError,
+    UnknownChannelError as UnknownChannelError,
+    UnsupportedBundleError as UnsupportedBundleError,
+    UntrainableError as UntrainableError,
+    UntrainableReason as UntrainableReason,
+    WindowError as WindowError,
+)
+from .features.bearings import (
+    BearingGeometry as BearingGeometry,
+    DefectFrequencies as DefectFrequencies,
+)
+from .features.bucket_schema import (
+    BUCKETS as BUCKETS,
+    BucketError as BucketError,
+)
+from .features.buckets import (
+    bucket_readings as bucket_readings,
+    features_from_buckets as features_from_buckets,
+    merge_buckets as merge_buckets,
+)
+from .features.computation import (
+    compute_features as compute_features,
+)
+from .features.derived import (
+    add_age as add_age,
+    add_drift as add_drift,
+    machine_baselines as machine_baselines,
+)
+from .features.grid import (
+    TimeSpanError as TimeSpanError,
+)
+from .features.normaliser import (
+    ConditionNormaliser as ConditionNormaliser,
+    learn_normaliser as learn_normaliser,
+)
+from .features.statistics import (
+    EXTRA_STATISTICS as EXTRA_STATISTICS,
+    STATISTICS as STATISTICS,
+    StatisticError as StatisticError,
+)
+from .features.waveforms import (
+    BURSTS as BURSTS,
+    WAVEFORM_FEATURES as WAVEFORM_FEATURES,
+    readings_from_waveforms as readings_from_waveforms,
+    waveform_features as waveform_features,
+)
+from .prognosis.bundle import (
+    ModelBundle as ModelBundle,
+    load_bundle as load_bundle,
+)
+from .prognosis.evaluation import (
+    Evaluation as Evaluation,
+    evaluate as evaluate,
+)
+from .prognosis.labels import (
+    LABELS as LABELS,
+    label_features as label_features,
+)
+from .prognosis.prediction import (
+    Prediction as Prediction,
+    predict as predict,
+    predict_one as predict_one,
+)
+from .prognosis.promotion import (
+    Verdict as Verdict,
+    compare_models as compare_models,
+)
+from .prognosis.reasons import (
+    Reason as Reason,
+)
+from .prognosis.returns import (
+    ReturnsAssumedWarning as ReturnsAssumedWarning,
+)
+from .prognosis.splits import (
+    TimeSplit as TimeSplit,
+    split_by_time as split_by_time,
+)
+from .prognosis.training import (
+    TrainingSettings as TrainingSettings,
+    train as train,
+)
+from .prognosis.trees import (
+    TreeSettings as TreeSettings,
+)
+from .simulation.failure_modes import (
+    FAILURE_MODES as FAILURE_MODES,
+    FailureMode as FailureMode,
+)
+from .simulation.fleet import (
+    SimulatedHistory as SimulatedHistory,
+    simulate_fleet as simulate_fleet,
+)
+from .simulation.law import (
+    DegradationLaw as DegradationLaw,
+    MaintenancePolicy as MaintenancePolicy,
+)
+from .simulation.machine_state import (
+    MachineState as MachineState,
+    MachineStatus as MachineStatus,
+)
+from .simulation.operating_conditions import (
+    OperatingConditions as OperatingConditions,
+)
+from .simulation.sensor_faults import (
+    SENSOR_FAULTS as SENSOR_FAULTS,
+    FaultyReadings as FaultyReadings,
+    SensorFaults as SensorFaults,
+    inject_sensor_faults as inject_sensor_faults,
+)
+from .simulation.step import (
+    Advance as Advance,
+    Failure as Failure,
+    Sample as Sample,
+    advance as advance,
+    new_machine as new_machine,
+)
+from .simulation.truth import (
+    RUNS as RUNS,
+    TRUTH as TRUTH,
+)
+from .telemetry.channel import (
+    CHANNELS as CHANNELS,
+    Channel as Channel,
+    channel_registry as channel_registry,
+)
+from .telemetry.frames import (
+    FAILURES as FAILURES,
+    MAINTENANCE as MAINTENANCE,
+    READINGS as READINGS,
+    normalise_failures as normalise_failures,
+    normalise_readings as normalise_readings,
+)
+from .telemetry.message import (
+    FailureEvent as FailureEvent,
+    Message as Message,
+    Reading as Reading,
+    failure_message as failure_message,
+    parse_message as parse_message,
+    reading_message as reading_message,
+)

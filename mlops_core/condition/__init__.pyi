@@ -1,0 +1,9 @@
+from .severity import (
+    DEFAULT_BOUNDARIES as DEFAULT_BOUNDARIES,
+    ZONE_BOUNDARIES as ZONE_BOUNDARIES,
+    EvaluationZone as EvaluationZone,
+    ZoneBoundaries as ZoneBoundaries,
+    add_evaluation_zones as add_evaluation_zones,
+    evaluation_zone as evaluation_zone,
+    evaluation_zone_expression as evaluation_zone_expression,
+)

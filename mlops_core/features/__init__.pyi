@@ -1,0 +1,47 @@
+from .bearings import (
+    BearingGeometry as BearingGeometry,
+    DefectFrequencies as DefectFrequencies,
+)
+from .bucket_schema import (
+    BUCKETS as BUCKETS,
+    BucketError as BucketError,
+)
+from .buckets import (
+    bucket_readings as bucket_readings,
+    features_from_buckets as features_from_buckets,
+    merge_buckets as merge_buckets,
+)
+from .computation import (
+    compute_features as compute_features,
+)
+from .derived import (
+    add_age as add_age,
+    add_drift as add_drift,
+    machine_baselines as machine_baselines,
+)
+from .grid import (
+    TimeSpanError as TimeSpanError,
+)
+from .names import (
+    parse_feature_name as parse_feature_name,
+)
+from .normaliser import (
+    ConditionNormaliser as ConditionNormaliser,
+    learn_normaliser as learn_normaliser,
+)
+from .statistics import (
+    EXTRA_STATISTICS as EXTRA_STATISTICS,
+    STATISTICS as STATISTICS,
+    StatisticError as StatisticError,
+)
+from .waveforms import (
+    BURSTS as BURSTS,
+    WAVEFORM_FEATURES as WAVEFORM_FEATURES,
+    readings_from_waveforms as readings_from_waveforms,
+    waveform_features as waveform_features,
+)
+from .windows import (
+    Windows as Windows,
+    first_window_end as first_window_end,
+    length_name as length_name,
+)

@@ -1,0 +1,60 @@
+from .bundle import (
+    ModelBundle as ModelBundle,
+    load_bundle as load_bundle,
+)
+from .champion import (
+    CHAMPION_KEY as CHAMPION_KEY,
+    MODELS_PREFIX as MODELS_PREFIX,
+    Champion as Champion,
+    promoted as promoted,
+)
+from .evaluation import (
+    Evaluation as Evaluation,
+    evaluate as evaluate,
+)
+from .failure import (
+    sample_failures as sample_failures,
+)
+from .labels import (
+    LABELS as LABELS,
+    label_features as label_features,
+)
+from .metrics import (
+    roc_auc as roc_auc,
+)
+from .prediction import (
+    Prediction as Prediction,
+    predict as predict,
+    predict_one as predict_one,
+)
+from .promotion import (
+    Verdict as Verdict,
+    compare_models as compare_models,
+)
+from .reasons import (
+    Reason as Reason,
+)
+from .returns import (
+    ReturnsAssumedWarning as ReturnsAssumedWarning,
+)
+from .splits import (
+    TimeSplit as TimeSplit,
+    split_by_time as split_by_time,
+)
+from .training import (
+    TrainingSettings as TrainingSettings,
+    train as train,
+)
+from .training_set import (
+    judge_challenger as judge_challenger,
+    split_training_set as split_training_set,
+)
+from .training_table import (
+    TrainingTable as TrainingTable,
+    training_table as training_table,
+)
+from .trees import (
+    Trees as Trees,
+    TreeSettings as TreeSettings,
+    fit_trees as fit_trees,
+)

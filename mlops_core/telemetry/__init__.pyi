@@ -1,0 +1,33 @@
+from .channel import (
+    CHANNELS as CHANNELS,
+    Channel as Channel,
+    channel_registry as channel_registry,
+)
+from .frames import (
+    FAILURES as FAILURES,
+    MAINTENANCE as MAINTENANCE,
+    READINGS as READINGS,
+    TIMESTAMP as TIMESTAMP,
+    normalise_failures as normalise_failures,
+    normalise_readings as normalise_readings,
+)
+from .machine import (
+    MACHINE_ID_PATTERN as MACHINE_ID_PATTERN,
+    MachineId as MachineId,
+    check_machine_id as check_machine_id,
+    is_machine_id as is_machine_id,
+)
+from .maintenance_report import (
+    MaintenanceKind as MaintenanceKind,
+    MaintenanceRecord as MaintenanceRecord,
+    MaintenanceReport as MaintenanceReport,
+)
+from .message import (
+    MAXIMUM_PAYLOAD_BYTES as MAXIMUM_PAYLOAD_BYTES,
+    FailureEvent as FailureEvent,
+    Message as Message,
+    Reading as Reading,
+    failure_message as failure_message,
+    parse_message as parse_message,
+    reading_message as reading_message,
+)
