@@ -7,11 +7,9 @@ from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.encryption import EncryptionKey
 from infra.ingestion import Ingestion
-from infra.layer import PythonLayer
 from infra.monitoring import AlarmTopic
 from infra.naming import default_tags
 from infra.outputs import stack_outputs
-from infra.packaging import Layer
 from infra.processing import Processing
 from infra.settings import read_provider_settings, read_settings
 from infra.stack import (
@@ -22,7 +20,7 @@ from infra.stack import (
     made_alerting,
     models,
     processing_args,
-    target,
+    python_layers,
     watch_queues,
 )
 
@@ -37,10 +35,8 @@ alarms = (
     else None
 )
 lake = DataLake("data-lake", data_lake_args(settings, key), options)
-layer = PythonLayer(
-    "data-layer", {"layer": Layer.of("data", target(settings)), "bucket_name": lake.bucket_name}, options
-)
-functions = function_defaults(settings, layer, key, alarms)
+layers = python_layers(settings, lake, options)
+functions = function_defaults(settings, layers, key, alarms)
 alerting = made_alerting(settings, key, options)
 ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions, alerting), options)
 devices = Devices("devices", devices_args(settings), options)
@@ -48,6 +44,6 @@ processing = Processing("processing", processing_args(settings, lake, functions,
 if alarms:
     watch_queues(ingestion, alarms, options)
 
-made = models(settings, lake, layer, functions, ingestion, processing, alerting, options)
-for name, value in stack_outputs(settings, lake, layer, ingestion, processing, devices, made, alerting).items():
+made = models(settings, lake, functions, ingestion, processing, alerting, options)
+for name, value in stack_outputs(settings, lake, layers, ingestion, processing, devices, made, alerting).items():
     pulumi.export(name, value)

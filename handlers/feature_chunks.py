@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import polars as pl
 from aws_lambda_powertools import Logger
 
-from handlers.settings import ProcessingSettings
+from contract.environment import ProcessingSettings
 from handlers.stores.lake import DataLake
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import Partitions

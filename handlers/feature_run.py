@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
+from contract.environment import ProcessingSettings
 from handlers.deadline import Pace
 from handlers.feature_chunks import ChunkWorker, Work
-from handlers.settings import ProcessingSettings
 from handlers.stores import clients
 from handlers.stores.checkpoint import CheckpointFile
 from handlers.stores.lake import DataLake, ObjectMovedError

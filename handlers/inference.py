@@ -10,10 +10,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
+from contract.environment import InferenceSettings
 from handlers import settings
 from handlers.answers import ProblemCode, Response, answer, problem
 from handlers.machine_reports import FleetQuery, fleet_report, machine_report
-from handlers.settings import InferenceSettings
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry

@@ -13,9 +13,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contract.environment import IngestionSettings
 from handlers import settings
 from handlers.deliveries import Done, DurableBatch, grouped
-from handlers.settings import IngestionSettings
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from mlops_core.errors import MessageRejectedError, QuarantineReason

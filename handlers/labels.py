@@ -13,10 +13,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contract.environment import LabelSettings
 from handlers import settings
 from handlers.announcements import AlarmDesk
 from handlers.deliveries import DurableBatch, grouped
-from handlers.settings import LabelSettings
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory, last_return

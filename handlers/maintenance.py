@@ -14,10 +14,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
+from contract.environment import MaintenanceSettings
 from handlers import settings
 from handlers.answers import ProblemCode, Response, answer, problem
 from handlers.maintenance_documents import Fault, MaintenanceReceipt, MaintenanceRequest, RefusedRecord
-from handlers.settings import MaintenanceSettings
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
 from handlers.stores.online_features import OnlineFeatures

@@ -14,10 +14,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
+from contract.environment import ProcessingSettings
 from handlers import settings
 from handlers.deadline import Pace
 from handlers.feature_run import Run
-from handlers.settings import ProcessingSettings
 from handlers.stores import clients
 from mlops_core.errors import MlopsError
 from mlops_core.processing.plan import FutureMomentError

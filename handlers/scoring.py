@@ -19,8 +19,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from contract.environment import ScoringSettings
 from handlers import settings
-from handlers.settings import ScoringSettings
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.lake import DataLake

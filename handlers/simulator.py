@@ -20,9 +20,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel
 
+from contract.environment import SimulatorSettings
 from handlers import settings
 from handlers.deadline import Deadline
-from handlers.settings import SimulatorSettings
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
 from handlers.stores.machine_state import MachineStates, SavedState

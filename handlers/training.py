@@ -9,8 +9,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
+from contract.environment import TrainingSettings
 from handlers import settings
-from handlers.settings import TrainingSettings
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry

@@ -14,8 +14,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 
+from contract.environment import TrainingSetSettings
 from handlers import settings
-from handlers.settings import TrainingSetSettings
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake

@@ -97,9 +97,9 @@ class Alerting(pulumi.ComponentResource):
         self.register_outputs({"alarms_table": self.alarms.name})
 
 
-def alarm_environment(access: AlarmAccess) -> dict[str, pulumi.Input[str]]:
-    """The variables of every function that raises alarms."""
-    return {"ALARMS_TABLE": access["alarms_table"], "NOTICE_TOPIC_ARN": access["notice_topic_arn"]}
+def alarm_settings(access: AlarmAccess) -> dict[str, object]:
+    """The settings of every function that raises alarms."""
+    return {"alarms_table": access["alarms_table"], "notice_topic_arn": access["notice_topic_arn"]}
 
 
 def alarm_statements(access: AlarmAccess, *, reads: Sequence[str] = ("dynamodb:GetItem",)) -> list[Statement]:

@@ -1,11 +1,12 @@
 """A Lambda function in Python with all that is its own: code, role, log group and alarm."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
 
+from contract.functions import FUNCTIONS, Function
 from infra.naming import log_group_name, namespace
 from infra.packaging import Target
 from infra.policies import Statement, allow, document, trust, use_key
@@ -18,8 +19,8 @@ class FunctionDefaults(TypedDict, total=False):
 
     target: Target
     """Python and processor (default: 3.13 on arm64)."""
-    layers: Sequence[pulumi.Input[str]]
-    """ARNs of the layers that hold what the code imports beside the standard library and the AWS SDK."""
+    layers: Mapping[str, pulumi.Input[str]]
+    """ARNs of layers by name, of which each function takes those of its row in contract.functions (default: none)."""
     log_retention_days: int
     """How long its log group keeps what it logs (default: 30)."""
     log_level: LogLevel
@@ -32,23 +33,21 @@ class FunctionDefaults(TypedDict, total=False):
     """Queue that takes an asynchronous invocation after its last attempt has failed."""
     alarm_topic_arn: pulumi.Input[str] | None
     """Topic that is told when a run fails; without it there is no alarm."""
+    reserved_concurrency: Mapping[str, int]
+    """Most runs at once by function, taken from the account's limit (default: no reservations)."""
 
 
 class PythonFunctionArgs(FunctionDefaults):
     """What one function is made of."""
 
-    handler: str
-    """`package.module.function`, of a package that infra.sources packs."""
-    service: str
-    """What the function calls itself in logs and metrics."""
-    environment: Mapping[str, pulumi.Input[str]]
-    """Its own environment variables, beside those of its logs and metrics."""
+    function: str
+    """Which one: a name of contract.functions."""
+    settings: Mapping[str, object]
+    """Fields of its settings model, beside those of its logs and metrics; plain values are checked by the model."""
     statements: Sequence[Statement]
     """What it may do beside writing its own log."""
     timeout_seconds: int
     memory_mb: int
-    reserved_concurrency: NotRequired[int | None]
-    """Most runs at once, taken from the account's limit (default: no reservation)."""
     invokes_itself: NotRequired[bool]
     """Whether it may have itself invoked again, to go on with what one run could not finish (default: no)."""
 
@@ -56,13 +55,15 @@ class PythonFunctionArgs(FunctionDefaults):
 class PythonFunction(pulumi.ComponentResource):
     """A function whose role may do what its statements say, and write to its own log group, and nothing else.
 
+    Its environment is an instance of its settings model, so what the handler would refuse is refused here.
+
     Example:
-        >>> report = PythonFunction("report", {
-        ...     "handler": "handlers.processing.handler", "service": "report", "environment": {},
-        ...     "statements": [allow("ReadReports", ["s3:GetObject"], ["arn:aws:s3:::reports/*"])],
+        >>> promotion = PythonFunction("promotion", {
+        ...     "function": "promotion", "settings": {"data_lake_bucket": lake.bucket_name},
+        ...     "statements": [allow("ReadModels", ["s3:GetObject"], ["arn:aws:s3:::acme-lake/models/*"])],
         ...     "timeout_seconds": 30, "memory_mb": 256,
         ... })
-        >>> pulumi.export("report_function_arn", report.arn)
+        >>> pulumi.export("promotion_function_arn", promotion.arn)
 
     """
 
@@ -118,25 +119,25 @@ class PythonFunction(pulumi.ComponentResource):
     ) -> aws.lambda_.Function:
         target = args.get("target") or Target.of("3.13", "arm64")
         level, dead_letters = args.get("log_level", "INFO"), args.get("dead_letter_queue_arn")
-        environment = {
-            "POWERTOOLS_SERVICE_NAME": args["service"],
-            "POWERTOOLS_METRICS_NAMESPACE": namespace(),  # stacks that share an account count apart
-            "POWERTOOLS_LOG_LEVEL": level,
-            **args["environment"],
+        function, layers = FUNCTIONS[args["function"]], args.get("layers", {})
+        common = {
+            "powertools_service_name": function.service,
+            "powertools_metrics_namespace": namespace(),  # stacks that share an account count apart
+            "powertools_log_level": level,
         }
         return aws.lambda_.Function(
             name,
-            code=function_archive(args["handler"]),
-            handler=args["handler"],
+            code=function_archive(function.handler),
+            handler=function.handler,
             runtime=target.runtime,
             architectures=[target.architecture],
             role=role.arn,
-            layers=list(args.get("layers", ())),
+            layers=[layers[layer] for layer in function.layers if layer in layers],
             timeout=args["timeout_seconds"],
             memory_size=args["memory_mb"],
-            environment={"variables": environment},
+            environment={"variables": variables(function, {**common, **args["settings"]})},
             kms_key_arn=args.get("kms_key_arn"),
-            reserved_concurrent_executions=args.get("reserved_concurrency"),
+            reserved_concurrent_executions=args.get("reserved_concurrency", {}).get(function.name),
             logging_config={
                 "log_format": "JSON",
                 "log_group": logs.name,
@@ -166,6 +167,23 @@ class PythonFunction(pulumi.ComponentResource):
             ok_actions=[topic_arn],
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def variables(function: Function, settings: Mapping[str, object]) -> dict[str, pulumi.Input[str]]:
+    """The environment variables from which the handler reads `settings`, fields of its model.
+
+    An output, whose value is not known yet, is stood in for while the model checks the others. Raises ValidationError.
+    """
+    outputs = {
+        field: cast("pulumi.Output[str]", value)
+        for field, value in settings.items()
+        if isinstance(value, pulumi.Output)
+    }
+    plain = function.settings.model_validate({**settings, **dict.fromkeys(outputs, "an-output")})
+    return {
+        **plain.variables(),
+        **{function.settings.variable(field): value for field, value in outputs.items()},
+    }
 
 
 # What Lambda calls the two levels for which it has names of its own.

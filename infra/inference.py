@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Final, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
+from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
 from infra.function import FunctionDefaults, PythonFunction
 from infra.naming import access_log_group_name, namespace
@@ -34,12 +36,8 @@ class ServingArgs(TypedDict):
     """The data lake, which holds the models."""
     realtime_features_table: pulumi.Input[str]
     realtime_features_arn: pulumi.Input[str]
-    layers: Sequence[pulumi.Input[str]]
-    """ARNs of the layers that hold LightGBM."""
     feature_lengths_hours: Sequence[int]
     memory_mb: int
-    reserved_concurrency: NotRequired[int | None]
-    """Most runs at once (default: no reservation)."""
     functions: NotRequired[FunctionDefaults]
 
 
@@ -60,7 +58,7 @@ class Inference(pulumi.ComponentResource):
         >>> inference = Inference("inference", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
-        ...     "layers": [model_layer.arn], "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
+        ...     "functions": {"layers": {"model": layer.arn}}, "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
         ...     "stale_after_hours": 12, "requests_per_second": 20, "timeout_seconds": 15,
         ... })
         >>> pulumi.export("inference_endpoint", inference.endpoint)
@@ -77,15 +75,13 @@ class Inference(pulumi.ComponentResource):
         super().__init__("mlops:inference:Inference", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self.function = PythonFunction(
-            f"{name}-api",
+            f"{name}-{FUNCTIONS['inference'].resource}",
             {
                 **args.get("functions", {}),
-                "layers": args["layers"],
-                "handler": "handlers.inference.handler",
-                "service": "inference",
-                "environment": {
-                    **serving_environment(args),
-                    "FEATURES_STALE_AFTER_HOURS": str(args["stale_after_hours"]),
+                "function": "inference",
+                "settings": {
+                    **serving_settings(args),
+                    "features_stale_after": timedelta(hours=args["stale_after_hours"]),
                 },
                 "statements": [
                     *serving_statements(args),
@@ -93,7 +89,6 @@ class Inference(pulumi.ComponentResource):
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
-                "reserved_concurrency": args.get("reserved_concurrency"),
             },
             self._child,
         )
@@ -179,12 +174,12 @@ def answer_routes(
     return invoke_arn
 
 
-def serving_environment(args: ServingArgs) -> dict[str, pulumi.Input[str]]:
-    """The variables of every function that predicts."""
+def serving_settings(args: ServingArgs) -> dict[str, object]:
+    """The settings of every function that predicts."""
     return {
-        "DATA_LAKE_BUCKET": args["bucket_name"],
-        "DYNAMODB_TABLE_NAME": args["realtime_features_table"],
-        "FEATURE_LENGTHS_HOURS": json.dumps(list(args["feature_lengths_hours"]), separators=(",", ":")),
+        "data_lake_bucket": args["bucket_name"],
+        "dynamodb_table_name": args["realtime_features_table"],
+        "feature_lengths_hours": args["feature_lengths_hours"],
     }
 
 

@@ -1,19 +1,19 @@
 """How telemetry comes in: simulated or real machines, topic rules, buffers, and the functions that store it."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
+from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
-from infra.alerting import AlarmAccess, alarm_environment, alarm_statements
+from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
 from infra.queues import Queue, buffer_queue, dead_letter_queue
 from infra.schedule import FunctionSchedule
-from infra.setting_types import FunctionName
 from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
 
@@ -47,8 +47,6 @@ class IngestionArgs(TypedDict):
     batch_size: int
     batch_window_seconds: int
     maximum_concurrency: int
-    reserved_concurrency: NotRequired[dict[FunctionName, int]]
-    """By function: simulator, ingestion, labels (default: no reservations)."""
     functions: NotRequired[FunctionDefaults]
     """What the functions share; its key encrypts the queues and tables too."""
     protect: NotRequired[bool]
@@ -69,7 +67,7 @@ class Ingestion(pulumi.ComponentResource):
         ...     },
         ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 30, "memory_mb": 256,
         ...     "batch_size": 500, "batch_window_seconds": 20, "maximum_concurrency": 10,
-        ...     "functions": {"layers": [layer.arn]},
+        ...     "functions": {"layers": {"data": layer.arn}},
         ... })
         >>> pulumi.export("ingestion_function_name", ingestion.readings.name)
 
@@ -153,16 +151,16 @@ class Ingestion(pulumi.ComponentResource):
         # A statement without resources is no statement: without machines the function may publish nothing.
         publish = [allow("PublishTelemetry", ["iot:Publish"], topics)] if topics else []
         self.simulator = self._function(
-            f"{name}-simulator",
+            name,
             "simulator",
-            environment={
-                "MACHINE_STATE_TABLE": self.machine_state.name,
-                "LABEL_HISTORY_TABLE": self.label_history.name,
-                "MQTT_TOPIC_PREFIX": prefix,
-                "MACHINE_IDS": json.dumps(list(simulator["machine_ids"]), separators=(",", ":")),
-                "SIMULATOR_SEED": str(simulator["seed"]),
-                "SAMPLING_INTERVAL_SECONDS": str(simulator["sampling_interval_seconds"]),
-                "MAX_CATCH_UP_MINUTES": str(simulator["maximum_catch_up_minutes"]),
+            settings={
+                "machine_state_table": self.machine_state.name,
+                "label_history_table": self.label_history.name,
+                "mqtt_topic_prefix": prefix,
+                "machine_ids": simulator["machine_ids"],
+                "simulator_seed": simulator["seed"],
+                "sampling_interval": timedelta(seconds=simulator["sampling_interval_seconds"]),
+                "max_catch_up": timedelta(minutes=simulator["maximum_catch_up_minutes"]),
             },
             statements=[
                 allow("KeepMachineState", ["dynamodb:GetItem", "dynamodb:PutItem"], [self.machine_state.arn]),
@@ -185,24 +183,24 @@ class Ingestion(pulumi.ComponentResource):
 
     def _make_consumers(self, name: str) -> None:
         args = self._args
-        environment: dict[str, pulumi.Input[str]] = {
-            "DATA_LAKE_BUCKET": args["bucket_name"],
-            "MQTT_TOPIC_PREFIX": args["topic_prefix"],
-            "ALLOWED_LATENESS_HOURS": str(args["allowed_lateness_hours"]),
+        settings = {
+            "data_lake_bucket": args["bucket_name"],
+            "mqtt_topic_prefix": args["topic_prefix"],
+            "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),
         }
         self.readings = self._function(
-            f"{name}-readings",
+            name,
             "ingestion",
-            environment={**environment, "LAKE_SHARDS": str(args["lake_shards"])},
+            settings={**settings, "lake_shards": args["lake_shards"]},
             statements=[_receive(self.readings_queue), self._store("raw"), self._store("quarantine")],
         )
         self.labels = self._function(
-            f"{name}-labels",
+            name,
             "labels",
-            environment={
-                **environment,
-                **alarm_environment(args["alarms"]),
-                "LABEL_HISTORY_TABLE": self.label_history.name,
+            settings={
+                **settings,
+                **alarm_settings(args["alarms"]),
+                "label_history_table": self.label_history.name,
             },
             statements=[
                 _receive(self.label_queue),
@@ -218,22 +216,20 @@ class Ingestion(pulumi.ComponentResource):
     def _function(
         self,
         name: str,
-        function: FunctionName,
+        function: str,
         *,
-        environment: dict[str, pulumi.Input[str]],
+        settings: Mapping[str, object],
         statements: Sequence[Statement],
     ) -> PythonFunction:
         return PythonFunction(
-            name,
+            f"{name}-{FUNCTIONS[function].resource}",
             {
                 **self._functions,
-                "handler": f"handlers.{function}.handler",
-                "service": function,
-                "environment": environment,
+                "function": function,
+                "settings": settings,
                 "statements": statements,
                 "timeout_seconds": self._args["timeout_seconds"],
                 "memory_mb": self._args["memory_mb"],
-                "reserved_concurrency": self._args.get("reserved_concurrency", {}).get(function),
             },
             pulumi.ResourceOptions(parent=self),
         )

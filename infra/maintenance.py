@@ -5,6 +5,7 @@ from typing import Final, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from contract.functions import FUNCTIONS
 from infra.account import current_account
 from infra.function import FunctionDefaults, PythonFunction
 from infra.inference import answer_routes
@@ -26,8 +27,6 @@ class MaintenanceArgs(TypedDict):
     label_history_arn: pulumi.Input[str]
     timeout_seconds: int
     memory_mb: int
-    reserved_concurrency: NotRequired[int | None]
-    """Most runs at once (default: no reservation)."""
     functions: NotRequired[FunctionDefaults]
 
 
@@ -53,14 +52,13 @@ class Maintenance(pulumi.ComponentResource):
         super().__init__("mlops:maintenance:Maintenance", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.function = PythonFunction(
-            f"{name}-api",
+            f"{name}-{FUNCTIONS['maintenance'].resource}",
             {
                 **args.get("functions", {}),
-                "handler": "handlers.maintenance.handler",
-                "service": "maintenance",
-                "environment": {
-                    "DYNAMODB_TABLE_NAME": args["realtime_features_table"],
-                    "LABEL_HISTORY_TABLE": args["label_history_table"],
+                "function": "maintenance",
+                "settings": {
+                    "dynamodb_table_name": args["realtime_features_table"],
+                    "label_history_table": args["label_history_table"],
                 },
                 "statements": [
                     allow("KnowMachines", ["dynamodb:GetItem"], [args["realtime_features_arn"]]),
@@ -68,7 +66,6 @@ class Maintenance(pulumi.ComponentResource):
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
-                "reserved_concurrency": args.get("reserved_concurrency"),
             },
             child,
         )

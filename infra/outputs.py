@@ -1,5 +1,6 @@
 """What a stack says of itself in the end: its outputs, which commands, tests and other stacks read by name."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -18,7 +19,6 @@ def model_outputs(made: Models) -> dict[str, pulumi.Input[Any]]:
     """The stack's outputs that speak of models, by name."""
     steps = made.training.steps
     return {
-        "model_layer_arn": made.layer.arn,
         "training_state_machine_arn": made.training.state_machine_arn,
         **{f"{step}_function_name": function.name for step, function in steps.items()},
         "inference_function_name": made.inference.function.name,
@@ -35,7 +35,7 @@ def model_outputs(made: Models) -> dict[str, pulumi.Input[Any]]:
 def stack_outputs(
     settings: StackSettings,
     lake: DataLake,
-    layer: PythonLayer,
+    layers: Mapping[str, PythonLayer],
     ingestion: Ingestion,
     processing: Processing,
     devices: Devices,
@@ -64,7 +64,7 @@ def stack_outputs(
     return {
         "data_lake_bucket": lake.bucket_name,
         "data_lake_bucket_arn": lake.bucket_arn,
-        "data_layer_arn": layer.arn,
+        **{f"{name}_layer_arn": layer.arn for name, layer in layers.items()},
         **model_outputs(made),
         "notice_topic_arn": alerting.access["notice_topic_arn"],
         "alarms_table_name": alerting.alarms.name,

@@ -8,25 +8,16 @@ import os
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from contract.functions import FUNCTIONS
 from infra.local.engine.environments import lambda_interpreter
 from infra.packaging import Layer, Target, build, chosen_target
-from infra.setting_types import FunctionName
 from infra.sources import ROOT, function_sources
 
 LIMIT_BYTES = 250 * 1024 * 1024  # of a function and its layers together, unzipped
-FUNCTION_LAYERS: Final[Mapping[FunctionName, tuple[str, ...]]] = {
-    "simulator": ("data",),
-    "ingestion": ("data",),
-    "labels": ("data",),
-    "processing": ("data",),
-    "maintenance": ("data",),
-    **dict.fromkeys(("training_set", "training", "evaluation", "promotion"), ("data", "model")),
-    **dict.fromkeys(("inference", "scoring"), ("model",)),
-}
 _RUNS = 3
 _IMPORT = """
 import sys, time
@@ -55,20 +46,20 @@ def packages(target: Target) -> list[Package]:
     """Every function as deployed for `target`; the layers of target and host are built where they are missing."""
     found: list[Package] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for function, layers in FUNCTION_LAYERS.items():
-            files = function_sources(f"handlers.{function}")
-            code = Path(scratch) / function
+        for function in FUNCTIONS.values():
+            files = function_sources(function.module)
+            code = Path(scratch) / function.name
             for file in files:
                 (code / file).parent.mkdir(parents=True, exist_ok=True)
                 (code / file).write_bytes((ROOT / file).read_bytes())
-            paths = [code, *(_unpacked(layer, Path(scratch) / "layers") for layer in layers)]
+            paths = [code, *(_unpacked(layer, Path(scratch) / "layers") for layer in function.layers)]
             found.append(
                 Package(
-                    function=function,
+                    function=function.name,
                     files=files,
                     code_bytes=sum((ROOT / file).stat().st_size for file in files),
-                    layer_bytes=sum(_unzipped_bytes(build(Layer.of(layer, target))) for layer in layers),
-                    import_seconds=min(_import_seconds(function, paths) for _ in range(_RUNS)),
+                    layer_bytes=sum(_unzipped_bytes(build(Layer.of(layer, target))) for layer in function.layers),
+                    import_seconds=min(_import_seconds(function.module, paths) for _ in range(_RUNS)),
                 )
             )
     return found
@@ -94,7 +85,7 @@ def print_report(target: Target, report: Sequence[Package]) -> None:
             f"{package.function:<12}{len(package.files):>6}{package.code_bytes / 1e3:>9.1f}{sizes}"
             f"{package.import_seconds * 1e3:>11.0f}"
         )
-    for name in sorted({name for names in FUNCTION_LAYERS.values() for name in names}):
+    for name in sorted({name for function in FUNCTIONS.values() for name in function.layers}):
         print(f"\nlayer {name}")
         for top, size in layer_contents(Layer.of(name, target)).items():
             print(f"  {size / 1e6:>9.3f} MB  {top}")
@@ -118,16 +109,16 @@ def _unpacked(layer: str, folder: Path) -> Path:
     return destination / "python"
 
 
-def _import_seconds(function: str, paths: Sequence[Path]) -> float:
+def _import_seconds(module: str, paths: Sequence[Path]) -> float:
     """One import in a fresh process that writes no bytecode, as Lambda's cannot."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "POWERTOOLS_SERVICE_NAME": function,
+        "POWERTOOLS_SERVICE_NAME": "report",
         "POWERTOOLS_METRICS_NAMESPACE": "report",
     }
-    command = [str(lambda_interpreter()), "-c", _IMPORT, f"handlers.{function}"]
+    command = [str(lambda_interpreter()), "-c", _IMPORT, module]
     done = subprocess.run(command, env=environment, cwd=paths[0], capture_output=True, text=True, check=True)  # noqa: S603
     return float(done.stdout)
 

@@ -1,12 +1,13 @@
 """How readings become features: the processing function on its schedule, the online table, and the lake's catalogue."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
+from contract.functions import FUNCTIONS
 from infra.catalogue import LakeCatalogue
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
@@ -37,8 +38,6 @@ class ProcessingArgs(TypedDict):
     allowed_lateness_hours: int
     timeout_seconds: int
     memory_mb: int
-    reserved_concurrency: NotRequired[int | None]
-    """Most runs at once (default: no reservation)."""
     functions: NotRequired[FunctionDefaults]
     """What the functions share; its key encrypts the table too, its dead-letter queue takes runs that failed."""
     protect: NotRequired[bool]
@@ -57,7 +56,7 @@ class Processing(pulumi.ComponentResource):
         ...     "schedule_expression": "rate(6 hours)", "time_window_hours": 6,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "lake_shards": 1,
         ...     "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
-        ...     "functions": {"layers": [layer.arn]},
+        ...     "functions": {"layers": {"data": layer.arn}},
         ... })
         >>> pulumi.export("realtime_features_table_name", processing.realtime_features.name)
 
@@ -80,19 +79,17 @@ class Processing(pulumi.ComponentResource):
             hash_key="machine_id",
         )
         self.function = PythonFunction(
-            f"{name}-features",
+            f"{name}-{FUNCTIONS['processing'].resource}",
             {
                 **functions,
-                "handler": "handlers.processing.handler",
-                "service": "processing",
-                "environment": self._environment(args),
+                "function": "processing",
+                "settings": self._settings(args),
                 "statements": [
                     *_lake_statements(args["bucket_arn"]),
                     allow("ServeFeatures", ["dynamodb:PutItem"], [self.realtime_features.arn]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
-                "reserved_concurrency": args.get("reserved_concurrency"),
                 "invokes_itself": True,
             },
             child,
@@ -128,15 +125,15 @@ class Processing(pulumi.ComponentResource):
             }
         )
 
-    def _environment(self, args: ProcessingArgs) -> dict[str, pulumi.Input[str]]:
+    def _settings(self, args: ProcessingArgs) -> Mapping[str, object]:
         return {
-            "DATA_LAKE_BUCKET": args["bucket_name"],
-            "DYNAMODB_TABLE_NAME": self.realtime_features.name,
-            "TIME_WINDOW": str(args["time_window_hours"]),
-            "FEATURE_LENGTHS_HOURS": json.dumps(list(args["feature_lengths_hours"]), separators=(",", ":")),
-            "FEATURE_HOP_MINUTES": str(args["feature_hop_minutes"]),
-            "LAKE_SHARDS": str(args["lake_shards"]),
-            "ALLOWED_LATENESS_HOURS": str(args["allowed_lateness_hours"]),
+            "data_lake_bucket": args["bucket_name"],
+            "dynamodb_table_name": self.realtime_features.name,
+            "time_window": timedelta(hours=args["time_window_hours"]),
+            "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
+            "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
+            "lake_shards": args["lake_shards"],
+            "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),
         }
 
 

@@ -1,13 +1,15 @@
 """How the fleet is watched: the scoring function, run whenever processing commits, and its table."""
 
+from datetime import timedelta
 from typing import NotRequired
 
 import pulumi
 import pulumi_aws as aws
 
+from contract.functions import FUNCTIONS
 from infra.account import current_account
 from infra.function import FunctionDefaults, PythonFunction
-from infra.inference import ServingArgs, serving_environment, serving_statements
+from infra.inference import ServingArgs, serving_settings, serving_statements
 from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
@@ -45,7 +47,7 @@ class Scoring(pulumi.ComponentResource):
         >>> scoring = Scoring("scoring", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
-        ...     "layers": [model_layer.arn], "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
+        ...     "functions": {"layers": {"model": layer.arn}}, "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
         ...     "notice_topic_arn": topic.arn, "silent_after_hours": 1, "timeout_seconds": 120,
         ... })
         >>> pulumi.export("predictions_table_name", scoring.predictions.name)
@@ -67,17 +69,15 @@ class Scoring(pulumi.ComponentResource):
             hash_key="machine_id",
         )
         self.function = PythonFunction(
-            f"{name}-fleet",
+            f"{name}-{FUNCTIONS['scoring'].resource}",
             {
                 **functions,
-                "layers": args["layers"],
-                "handler": "handlers.scoring.handler",
-                "service": "scoring",
-                "environment": {
-                    **serving_environment(args),
-                    "PREDICTIONS_TABLE": self.predictions.name,
-                    "NOTICE_TOPIC_ARN": args["notice_topic_arn"],
-                    "SILENT_AFTER_HOURS": str(args["silent_after_hours"]),
+                "function": "scoring",
+                "settings": {
+                    **serving_settings(args),
+                    "predictions_table": self.predictions.name,
+                    "notice_topic_arn": args["notice_topic_arn"],
+                    "silent_after": timedelta(hours=args["silent_after_hours"]),
                 },
                 "statements": [
                     *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY]),
@@ -95,7 +95,6 @@ class Scoring(pulumi.ComponentResource):
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
-                "reserved_concurrency": args.get("reserved_concurrency"),
             },
             child,
         )

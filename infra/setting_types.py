@@ -4,13 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from contract.functions import FUNCTIONS
 from infra.schedule_expression import schedule_problem
 from mlops_core.telemetry import MACHINE_ID_PATTERN, is_machine_id
 
-FunctionName = Literal[
-    "simulator", "ingestion", "labels", "processing",
-    "training_set", "training", "evaluation", "promotion", "inference", "maintenance", "scoring",
-]  # fmt: skip
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogRetention = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -21,6 +18,14 @@ def _schedule(expression: str) -> str:
     if problem := schedule_problem(expression):
         raise ValueError(problem)
     return expression
+
+
+def _function(name: str) -> str:
+    if name not in FUNCTIONS:
+        known = ", ".join(repr(function) for function in FUNCTIONS)
+        message = f"{name!r} is none of the functions: {known}"
+        raise ValueError(message)
+    return name
 
 
 def checked_machines(machine_ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -40,6 +45,7 @@ def checked_lengths(lengths: tuple[int, ...]) -> tuple[int, ...]:
     return lengths
 
 
+FunctionName = Annotated[str, AfterValidator(_function)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=900)]
 MemoryMb = Annotated[int, Field(ge=128, le=10240)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pulumi
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("handlers", "mlops_core")
+PACKAGES = ("handlers", "contract", "mlops_core")
 
 
 class UnknownModuleError(Exception):

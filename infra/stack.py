@@ -1,10 +1,11 @@
 """What each component of this stack is made of, from its settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pulumi
 
+from contract.functions import FUNCTIONS
 from infra.alerting import Alerting, NoticeTopic
 from infra.data_lake import DataLake, DataLakeArgs
 from infra.devices import DevicesArgs
@@ -40,13 +41,25 @@ def data_lake_args(settings: StackSettings, key: EncryptionKey | None) -> DataLa
     }
 
 
+def python_layers(settings: StackSettings, lake: DataLake, options: pulumi.ResourceOptions) -> dict[str, PythonLayer]:
+    """Register the layers that the functions take, by name."""
+    names = sorted({layer for function in FUNCTIONS.values() for layer in function.layers})
+    return {
+        name: PythonLayer(
+            f"{name}-layer", {"layer": Layer.of(name, target(settings)), "bucket_name": lake.bucket_name}, options
+        )
+        for name in names
+    }
+
+
 def function_defaults(
-    settings: StackSettings, layer: PythonLayer, key: EncryptionKey | None, alarms: AlarmTopic | None
+    settings: StackSettings, layers: Mapping[str, PythonLayer], key: EncryptionKey | None, alarms: AlarmTopic | None
 ) -> FunctionDefaults:
     """What the functions of the stack have in common."""
     return {
         "target": target(settings),
-        "layers": [layer.arn],
+        "layers": {name: layer.arn for name, layer in layers.items()},
+        "reserved_concurrency": settings.reserved_concurrency,
         "log_retention_days": settings.log_retention_days,
         "log_level": settings.log_level,
         "tracing": settings.tracing,
@@ -90,7 +103,6 @@ def ingestion_args(
         "batch_size": settings.ingestion_batch_size,
         "batch_window_seconds": settings.ingestion_batch_window_seconds,
         "maximum_concurrency": settings.ingestion_maximum_concurrency,
-        "reserved_concurrency": settings.reserved_concurrency,
         "functions": functions,
         "protect": settings.protect_data,
     }
@@ -130,7 +142,6 @@ def processing_args(
         "allowed_lateness_hours": settings.allowed_lateness_hours,
         "timeout_seconds": settings.processing_timeout_seconds,
         "memory_mb": settings.processing_memory_mb,
-        "reserved_concurrency": settings.reserved_concurrency.get("processing"),
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
         "protect": settings.protect_data,
     }
@@ -142,7 +153,6 @@ def training_args(
     functions: FunctionDefaults,
     ingestion: Ingestion,
     *,
-    layers: Sequence[PythonLayer],
     alerting: Alerting,
 ) -> TrainingArgs:
     """Arguments of training."""
@@ -151,7 +161,6 @@ def training_args(
         "bucket_arn": lake.bucket_arn,
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
-        "layers": [layer.arn for layer in layers],
         "notice_topic_arn": alerting.access["notice_topic_arn"],
         "schedule_expression": settings.training_schedule_expression,
         "enabled": settings.training_enabled,
@@ -160,21 +169,19 @@ def training_args(
         "seed": settings.training_seed,
         "timeout_seconds": settings.training_timeout_seconds,
         "memory_mb": settings.training_memory_mb,
-        "reserved_concurrency": settings.reserved_concurrency,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
     }
 
 
 def inference_args(
-    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, processing: Processing, layer: PythonLayer
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, processing: Processing
 ) -> InferenceArgs:
     """Arguments of inference."""
     return {
-        **_serving_args(settings, lake, processing, layer),
+        **_serving_args(settings, lake, processing),
         "stale_after_hours": settings.features_stale_after_hours,
         "requests_per_second": settings.inference_requests_per_second,
         "timeout_seconds": settings.inference_timeout_seconds,
-        "reserved_concurrency": settings.reserved_concurrency.get("inference"),
         "functions": functions,
     }
 
@@ -186,16 +193,14 @@ def scoring_args(
     ingestion: Ingestion,
     processing: Processing,
     *,
-    layer: PythonLayer,
     alerting: Alerting,
 ) -> ScoringArgs:
     """Arguments of scoring, whose failed runs go where those of ingestion go."""
     return {
-        **_serving_args(settings, lake, processing, layer),
+        **_serving_args(settings, lake, processing),
         "notice_topic_arn": alerting.access["notice_topic_arn"],
         "silent_after_hours": settings.silent_after_hours,
         "timeout_seconds": settings.processing_timeout_seconds,
-        "reserved_concurrency": settings.reserved_concurrency.get("scoring"),
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
         "protect": settings.protect_data,
     }
@@ -217,18 +222,16 @@ def maintenance_args(
         "label_history_arn": ingestion.label_history.arn,
         "timeout_seconds": settings.inference_timeout_seconds,
         "memory_mb": settings.lambda_memory_mb,
-        "reserved_concurrency": settings.reserved_concurrency.get("maintenance"),
         "functions": functions,
     }
 
 
-def _serving_args(settings: StackSettings, lake: DataLake, processing: Processing, layer: PythonLayer) -> ServingArgs:
+def _serving_args(settings: StackSettings, lake: DataLake, processing: Processing) -> ServingArgs:
     return {
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
         "realtime_features_table": processing.realtime_features.name,
         "realtime_features_arn": processing.realtime_features.arn,
-        "layers": [layer.arn],
         "feature_lengths_hours": settings.feature_lengths_hours,
         "memory_mb": settings.inference_memory_mb,
     }
@@ -237,7 +240,6 @@ def _serving_args(settings: StackSettings, lake: DataLake, processing: Processin
 class Models(NamedTuple):
     """What makes models and what they are used by."""
 
-    layer: PythonLayer
     training: Training
     inference: Inference
     maintenance: Maintenance
@@ -247,30 +249,21 @@ class Models(NamedTuple):
 def models(
     settings: StackSettings,
     lake: DataLake,
-    layer: PythonLayer,
     functions: FunctionDefaults,
     ingestion: Ingestion,
     processing: Processing,
     alerting: Alerting,
     options: pulumi.ResourceOptions,
 ) -> Models:
-    """Register what makes models and what uses them, the layer that they need beside `layer`."""
-    light = PythonLayer(
-        "model-layer", {"layer": Layer.of("model", target(settings)), "bucket_name": lake.bucket_name}, options
-    )
-    inference = Inference("inference", inference_args(settings, lake, functions, processing, light), options)
+    """Register what makes models and what uses them."""
+    inference = Inference("inference", inference_args(settings, lake, functions, processing), options)
     return Models(
-        light,
-        Training(
-            "training",
-            training_args(settings, lake, functions, ingestion, layers=[layer, light], alerting=alerting),
-            options,
-        ),
+        Training("training", training_args(settings, lake, functions, ingestion, alerting=alerting), options),
         inference,
         Maintenance("maintenance", maintenance_args(settings, functions, ingestion, processing, inference), options),
         Scoring(
             "scoring",
-            scoring_args(settings, lake, functions, ingestion, processing, layer=light, alerting=alerting),
+            scoring_args(settings, lake, functions, ingestion, processing, alerting=alerting),
             options,
         ),
     )

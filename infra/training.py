@@ -1,17 +1,18 @@
 """How models are made: four functions, the state machine that runs them one after the other, and its schedule."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
+from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
 from infra.function import FunctionDefaults, PythonFunction
 from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
-from infra.setting_types import FunctionName
 from infra.training_steps import training_definition
 
 
@@ -23,8 +24,6 @@ class TrainingArgs(TypedDict):
     """The data lake, which holds features, training sets and models."""
     label_history_table: pulumi.Input[str]
     label_history_arn: pulumi.Input[str]
-    layers: Sequence[pulumi.Input[str]]
-    """ARNs of the layers that together hold polars and LightGBM."""
     notice_topic_arn: pulumi.Input[str]
     """Topic that is told when no model could be made."""
     schedule_expression: str
@@ -35,8 +34,6 @@ class TrainingArgs(TypedDict):
     seed: int
     timeout_seconds: int
     memory_mb: int
-    reserved_concurrency: NotRequired[Mapping[FunctionName, int]]
-    """Most runs of each step at once (default: no reservation)."""
     functions: NotRequired[FunctionDefaults]
 
 
@@ -50,7 +47,8 @@ class Training(pulumi.ComponentResource):
         >>> training = Training("training", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
-        ...     "layers": [data_layer.arn, model_layer.arn], "notice_topic_arn": topic.arn,
+        ...     "functions": {"layers": {"data": data_layer.arn, "model": model_layer.arn}},
+        ...     "notice_topic_arn": topic.arn,
         ...     "schedule_expression": "rate(7 days)", "enabled": True, "horizon_hours": 24, "history_days": 180,
         ...     "seed": 1, "timeout_seconds": 900, "memory_mb": 3008,
         ... })
@@ -67,7 +65,7 @@ class Training(pulumi.ComponentResource):
     def __init__(self, name: str, args: TrainingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:training:Training", name, None, opts)
         self._name, self._args = name, args
-        self._functions: FunctionDefaults = {**args.get("functions", {}), "layers": args["layers"]}
+        self._functions: FunctionDefaults = {**args.get("functions", {})}
         self.steps = self._make_steps()
         self.state_machine_arn = self._make_state_machine().arn
         self.schedule = FunctionSchedule(
@@ -86,16 +84,16 @@ class Training(pulumi.ComponentResource):
         self.register_outputs({"state_machine_arn": self.state_machine_arn, "schedule_name": self.schedule.name})
 
     def _make_steps(self) -> dict[str, PythonFunction]:
-        args, lake = self._args, {"DATA_LAKE_BUCKET": self._args["bucket_name"]}
-        horizon = {"PREDICTION_HORIZON_HOURS": str(args["horizon_hours"])}
+        args, lake = self._args, {"data_lake_bucket": self._args["bucket_name"]}
+        horizon = {"prediction_horizon": timedelta(hours=args["horizon_hours"])}
         read_rows = allow("ReadTrainingSet", ["s3:GetObject"], self._objects("training/*"))
         read_models = [
             allow("ReadModels", ["s3:GetObject"], self._objects("models/*")),
             self._list("ListModels", "models/*"),
         ]
-        history: dict[str, pulumi.Input[str]] = {
-            "LABEL_HISTORY_TABLE": args["label_history_table"],
-            "TRAINING_HISTORY_DAYS": str(args["history_days"]),
+        history = {
+            "label_history_table": args["label_history_table"],
+            "training_history": timedelta(days=args["history_days"]),
         }
         return {
             "training_set": self._step(
@@ -110,7 +108,7 @@ class Training(pulumi.ComponentResource):
             ),
             "training": self._step(
                 "training",
-                {**lake, **horizon, "TRAINING_SEED": str(args["seed"])},
+                {**lake, **horizon, "training_seed": args["seed"]},
                 [read_rows, allow("StoreModel", ["s3:PutObject"], self._objects("models/*/*"))],
             ),
             "evaluation": self._step(
@@ -129,20 +127,16 @@ class Training(pulumi.ComponentResource):
             ),
         }
 
-    def _step(
-        self, step: FunctionName, environment: Mapping[str, pulumi.Input[str]], statements: Sequence[Statement]
-    ) -> PythonFunction:
+    def _step(self, step: str, settings: Mapping[str, object], statements: Sequence[Statement]) -> PythonFunction:
         return PythonFunction(
-            f"{self._name}-{_STEP_NAMES[step]}",
+            f"{self._name}-{FUNCTIONS[step].resource}",
             {
                 **self._functions,
-                "handler": f"handlers.{step}.handler",
-                "service": step.replace("_", "-"),
-                "environment": environment,
+                "function": step,
+                "settings": settings,
                 "statements": statements,
                 "timeout_seconds": self._args["timeout_seconds"],
                 "memory_mb": self._args["memory_mb"],
-                "reserved_concurrency": self._args.get("reserved_concurrency", {}).get(step),
             },
             pulumi.ResourceOptions(parent=self),
         )
@@ -208,7 +202,6 @@ class Training(pulumi.ComponentResource):
         return statements
 
 
-_STEP_NAMES = {"training_set": "set", "training": "fit", "evaluation": "judge", "promotion": "promote"}
 _LOG_DELIVERY = (
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",

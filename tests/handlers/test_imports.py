@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.package_report import FUNCTION_LAYERS
+from contract.functions import FUNCTIONS as ROWS
 
 ROOT = Path(__file__).parents[2]
 ALWAYS = {
@@ -19,12 +19,10 @@ ALWAYS = {
     "boto3",
     "botocore",
     "dateutil",
-    "dotenv",
     "jmespath",
     "lazy_loader",
     "pydantic",
     "pydantic_core",
-    "pydantic_settings",
     "s3transfer",
     "six",
     "typing_extensions",
@@ -86,7 +84,7 @@ def test_a_handler_loads_these_packages_and_no_other(loaded):
 
 
 def test_every_function_is_looked_at():
-    assert set(FUNCTIONS) == set(FUNCTION_LAYERS)
+    assert set(FUNCTIONS) == set(ROWS)
 
 
 def test_a_handler_does_not_load_the_expensive_parts_of_powertools(loaded):
@@ -94,7 +92,7 @@ def test_a_handler_does_not_load_the_expensive_parts_of_powertools(loaded):
 
 
 def test_everything_that_a_handler_loads_is_locked_for_its_layers_or_for_lambda(loaded):
-    layers = [f"layer-{layer}" for layer in FUNCTION_LAYERS[loaded[0]]]
+    layers = [f"layer-{layer}" for layer in ROWS[loaded[0]].layers]
     locked = {
         match[1].lower()
         for lock in (*layers, "lambda-runtime")

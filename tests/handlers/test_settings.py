@@ -5,16 +5,11 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
+from contract.environment import IngestionSettings, InvalidEnvironmentError, ProcessingSettings, SimulatorSettings
+from contract.functions import FUNCTIONS
 from handlers import settings
-from handlers.settings import IngestionSettings, InvalidEnvironmentError, ProcessingSettings, SimulatorSettings
 
-MODELS = {
-    "simulator": SimulatorSettings,
-    "ingestion": IngestionSettings,
-    "labels": settings.LabelSettings,
-    "processing": ProcessingSettings,
-    "maintenance": settings.MaintenanceSettings,
-}
+MODELS = {name: row.settings for name, row in FUNCTIONS.items()}
 
 
 @pytest.fixture(params=MODELS)
@@ -71,7 +66,6 @@ def test_all_faults_are_told_at_once(environment):
     ("function", "variable", "value"),
     [
         ("simulator", "MACHINE_IDS", "PUMP-A01"),  # not JSON
-        ("simulator", "MACHINE_IDS", "[]"),
         ("simulator", "MACHINE_IDS", '["PUMP-A01", "PUMP-A01"]'),
         ("simulator", "MACHINE_IDS", '["../etc"]'),
         ("simulator", "MACHINE_STATE_TABLE", ""),
@@ -99,6 +93,17 @@ def test_a_value_that_cannot_work_is_refused_by_its_name(environment, function, 
     environment(function, **{variable: value})
     with pytest.raises(InvalidEnvironmentError, match=variable):
         settings.read(MODELS[function])
+
+
+def test_the_variables_of_settings_are_read_back_as_equal_settings(environment, function):
+    environment(function)
+    read = settings.read(MODELS[function])
+    assert MODELS[function].read(read.variables()) == read
+
+
+def test_a_field_that_no_function_reads_is_refused():
+    with pytest.raises(ValidationError, match="lake_shard"):
+        IngestionSettings.model_validate({"data_lake_bucket": "lake", "lake_shard": 2})
 
 
 def test_a_step_shorter_than_the_sampling_interval_is_refused(environment):

@@ -11,7 +11,17 @@ import pytest
 
 from tests.infra.evaluation import ROOT, Evaluation, evaluate_stack
 
-PROGRAM = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml", "infra", "handlers", "mlops_core", "locks", "tests/infra")
+PROGRAM = (
+    "__main__.py",
+    "Pulumi.yaml",
+    "Pulumi.dev.yaml",
+    "infra",
+    "contract",
+    "handlers",
+    "mlops_core",
+    "locks",
+    "tests/infra",
+)
 EVALUATE = """
 import sys
 from tests.infra.evaluation import evaluate_stack

@@ -1,11 +1,10 @@
 """Each rule of security over each stack: where it fails, the stack's configuration says so, or SECURITY.md does."""
 
 from functools import cache
-from typing import get_args
 
 import pytest
 
-from infra.setting_types import FunctionName
+from contract.functions import FUNCTIONS
 from tests.infra.evaluation import evaluate_stack
 from tests.infra.security_rules import RULES, broken
 
@@ -58,5 +57,5 @@ def test_each_rule_has_something_to_look_at(evaluated):
 
 @cache
 def _switched(switch):
-    value = dict.fromkeys(get_args(FunctionName), 20) if switch == "reservedConcurrency" else True
+    value = dict.fromkeys(FUNCTIONS, 20) if switch == "reservedConcurrency" else True
     return evaluate_stack("dev", config={switch: value})

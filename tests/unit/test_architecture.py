@@ -1,4 +1,4 @@
-"""The arrows of import: `__main__` -> infra; ops -> handlers.stores -> mlops_core. Never back."""
+"""The arrows of import: `__main__` -> infra -> contract -> mlops_core; ops -> handlers.stores -> contract."""
 
 import ast
 import subprocess
@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = {"infra", "handlers", "ops", "mlops_core", "benchmarks", "tests"}
+OURS = {"infra", "handlers", "contract", "ops", "mlops_core", "benchmarks", "tests"}
 MAY_IMPORT = {
     "mlops_core": {"mlops_core"},
-    "handlers": {"handlers", "mlops_core"},
-    "infra": {"infra", "mlops_core"},
-    "ops": {"ops", "handlers.stores", "handlers.settings", "mlops_core"},
+    "contract": {"contract", "mlops_core"},
+    "handlers": {"handlers", "contract", "mlops_core"},
+    "infra": {"infra", "contract", "mlops_core"},
+    "ops": {"ops", "handlers.stores", "contract", "mlops_core"},
 }
 # The laptop run is a user of the platform: it seeds through the handlers' stores and drives what `infra` defined.
-LAPTOP_RUN = {"infra", "ops", "handlers.stores", "handlers.settings", "mlops_core"}
+LAPTOP_RUN = {"infra", "ops", "handlers.stores", "contract", "mlops_core"}
 # The engine under it knows Pulumi and AWS alone: the tests of infra evaluate the program by it, too.
 ENGINE = {"infra.local.engine"}
 

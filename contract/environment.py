@@ -1,0 +1,243 @@
+"""The environment of each function, typed: one frozen model a function, which the program fills and the handler reads.
+
+A field's name in capitals is its variable, unless its alias says another; what has a unit is a duration here and a
+whole number there. The program makes an instance and deploys its `variables`; the handler reads them back (`read`).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from mlops_core.errors import MlopsError
+from mlops_core.lake import MAXIMUM_SHARDS
+from mlops_core.telemetry import MachineId
+
+
+class InvalidEnvironmentError(MlopsError):
+    """The function's environment variables do not form valid settings; the message names each variable at fault."""
+
+    def __init__(self, function: str, error: ValidationError) -> None:
+        faults = "; ".join(f"{_variable(fault['loc'])}{fault['msg']}" for fault in error.errors(include_input=False))
+        super().__init__(f"{function} cannot be read from the environment: {faults}", "Set them on the function")
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """Name the variable of a pydantic error location; empty for a rule over several of them."""
+    name = "".join(f"[{part}]" if isinstance(part, int) else part for part in location)
+    return f"{name}: " if name else ""
+
+
+def _whole(unit: str) -> Callable[[object], timedelta]:
+    def parse(raw: object) -> timedelta:
+        if isinstance(raw, timedelta):
+            span = raw
+        else:
+            try:
+                span = timedelta(**{unit: int(str(raw))})
+            except (ValueError, OverflowError):
+                span = timedelta(0)
+        if span <= timedelta(0) or span % timedelta(**{unit: 1}):
+            message = f"must be a whole number of {unit}, 1 or more, and fewer than a billion days"
+            raise ValueError(message)
+        return span
+
+    return parse
+
+
+def _count(unit: str) -> PlainSerializer:
+    return PlainSerializer(lambda span: span // timedelta(**{unit: 1}), return_type=int)
+
+
+def _from_json(raw: object) -> object:
+    if not isinstance(raw, str):
+        return raw
+    try:
+        return json.loads(raw)
+    except ValueError:
+        message = "must be JSON"
+        raise ValueError(message) from None
+
+
+Days = Annotated[timedelta, BeforeValidator(_whole("days")), _count("days")]
+Hours = Annotated[timedelta, BeforeValidator(_whole("hours")), _count("hours")]
+Minutes = Annotated[timedelta, BeforeValidator(_whole("minutes")), _count("minutes")]
+Seconds = Annotated[timedelta, BeforeValidator(_whole("seconds")), _count("seconds")]
+Name = Annotated[str, StringConstraints(min_length=1)]
+TopicPrefix = Annotated[str, StringConstraints(pattern=r"\A[^+#/\s]+(/[^+#/\s]+)*\z")]
+Shards = Annotated[int, Field(ge=1, le=MAXIMUM_SHARDS)]
+_JSON = BeforeValidator(_from_json)
+
+
+class FunctionSettings(BaseModel):
+    """What every function needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=str.upper, validate_by_name=True)
+
+    powertools_service_name: Name
+    powertools_metrics_namespace: Name
+    powertools_log_level: Name = "INFO"
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """The environment variable of a field."""
+        return cls.model_fields[field].alias or field.upper()
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Fill the model from `environ`. Raises InvalidEnvironmentError, which names each variable at fault."""
+        own = (cls.variable(field) for field in cls.model_fields)
+        try:
+            return cls.model_validate({name: environ[name] for name in own if name in environ})
+        except ValidationError as error:
+            raise InvalidEnvironmentError(cls.__name__, error) from error
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables from which `read` makes an equal instance."""
+        dumped: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+        return {
+            name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            for name, value in dumped.items()
+        }
+
+
+class SimulatorSettings(FunctionSettings):
+    """Settings of the simulator. `machine_ids` are distinct; `max_catch_up` bounds the time one invocation makes up."""
+
+    machine_state_table: Name
+    label_history_table: Name
+    mqtt_topic_prefix: TopicPrefix
+    machine_ids: Annotated[tuple[MachineId, ...], _JSON]
+    simulator_seed: int
+    sampling_interval: Seconds = Field(timedelta(seconds=60), alias="SAMPLING_INTERVAL_SECONDS")
+    max_catch_up: Minutes = Field(timedelta(minutes=120), alias="MAX_CATCH_UP_MINUTES")
+    iot_endpoint: str | None = None
+
+    @model_validator(mode="after")
+    def _machines_are_distinct(self) -> Self:
+        if len(set(self.machine_ids)) < len(self.machine_ids):
+            message = "MACHINE_IDS: must name each machine once"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _a_step_fits(self) -> Self:
+        if self.max_catch_up < self.sampling_interval:
+            message = "MAX_CATCH_UP_MINUTES: must be at least SAMPLING_INTERVAL_SECONDS, or time would never advance"
+            raise ValueError(message)
+        return self
+
+
+class IngestionSettings(FunctionSettings):
+    """Settings of the ingestion function. `allowed_lateness`: age beyond which a reading is quarantined as too late."""
+
+    data_lake_bucket: Name
+    mqtt_topic_prefix: TopicPrefix
+    lake_shards: Shards = 1
+    allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
+
+
+class AlarmSettings(FunctionSettings):
+    """Settings of every function that raises alarms."""
+
+    alarms_table: Name
+    notice_topic_arn: Name
+
+
+class LabelSettings(AlarmSettings):
+    """Settings of the label function."""
+
+    data_lake_bucket: Name
+    label_history_table: Name
+    mqtt_topic_prefix: TopicPrefix
+    allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
+
+
+class ProcessingSettings(FunctionSettings):
+    """Settings of the processing function. `time_window`: where a run starts without a checkpoint, and its chunk size.
+
+    The hop divides the hour, because the lake is partitioned by the hour, and so it divides every feature length.
+    """
+
+    data_lake_bucket: Name
+    dynamodb_table_name: Name
+    time_window: Hours
+    feature_lengths: Annotated[tuple[Hours, ...], _JSON] = Field(alias="FEATURE_LENGTHS_HOURS")
+    feature_hop: Minutes = Field(timedelta(minutes=60), alias="FEATURE_HOP_MINUTES")
+    lake_shards: Shards = 1
+    allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
+
+    @model_validator(mode="after")
+    def _hop_divides_the_lengths(self) -> Self:
+        hour = timedelta(hours=1)
+        if hour % self.feature_hop:
+            message = "FEATURE_HOP_MINUTES: must divide 60, because the lake is partitioned by the hour"
+            raise ValueError(message)
+        if not self.feature_lengths or len(set(self.feature_lengths)) < len(self.feature_lengths):
+            message = "FEATURE_LENGTHS_HOURS: must name one length or more, each once"
+            raise ValueError(message)
+        return self
+
+
+class TrainingSetSettings(FunctionSettings):
+    """Settings of the function that builds training sets. `training_history`: how far back it looks."""
+
+    data_lake_bucket: Name
+    label_history_table: Name
+    prediction_horizon: Hours = Field(alias="PREDICTION_HORIZON_HOURS")
+    training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
+
+
+class TrainingSettings(FunctionSettings):
+    """Settings of the function that trains. `training_seed`: of every random choice."""
+
+    data_lake_bucket: Name
+    prediction_horizon: Hours = Field(alias="PREDICTION_HORIZON_HOURS")
+    training_seed: int
+
+
+class RegistrySettings(FunctionSettings):
+    """Settings of the functions that compare models and promote one."""
+
+    data_lake_bucket: Name
+
+
+class ServingSettings(FunctionSettings):
+    """Settings of every function that predicts. `model_recheck`: how long a new champion may go unnoticed."""
+
+    data_lake_bucket: Name
+    dynamodb_table_name: Name
+    feature_lengths_hours: Annotated[tuple[Annotated[int, Field(ge=1)], ...], _JSON]
+    model_recheck: Seconds = Field(timedelta(seconds=60), alias="MODEL_RECHECK_SECONDS")
+
+
+class InferenceSettings(ServingSettings):
+    """Settings of the endpoint. `features_stale_after`: age beyond which features are called stale."""
+
+    features_stale_after: Hours = Field(alias="FEATURES_STALE_AFTER_HOURS")
+
+
+class MaintenanceSettings(FunctionSettings):
+    """Settings of the function that takes technicians' records; a machine is known by its features."""
+
+    dynamodb_table_name: Name
+    label_history_table: Name
+
+
+class ScoringSettings(ServingSettings):
+    """Settings of the function that scores the fleet. `silent_after`: how long a channel may say nothing."""
+
+    predictions_table: Name
+    notice_topic_arn: Name
+    silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")
