@@ -20,6 +20,7 @@ import polars as pl
 from pydantic import BaseModel
 
 import mlops_core
+from mlops_core.features.statistics import REGISTRY, STATISTICS
 
 PAGE: Final = Path(__file__).parent / "api.md"
 
@@ -155,6 +156,9 @@ def _constant_entry(name: str, value: object) -> str:
     if isinstance(value, pl.Schema):
         rows = "\n".join(f"| `{column}` | {_column_type(kind)} |" for column, kind in value.items())
         return f"{text}\n\n| column | type |\n| --- | --- |\n{rows}"
+    if value is STATISTICS:
+        rows = "\n".join(f"| `{key}` | {row.definition} | {row.undefined} |" for key, row in REGISTRY.items())
+        return f"{text}\n\n| statistic | definition | null where |\n| --- | --- | --- |\n{rows}"
     if isinstance(value, Mapping | tuple):
         held = [getattr(item, "name", item) for item in cast("Iterable[object]", value)]
         return f"{text}\n\nHolds {', '.join(f'`{item}`' for item in held)}."

@@ -53,9 +53,6 @@ from .features.derived import (
     add_drift as add_drift,
     machine_baselines as machine_baselines,
 )
-from .features.grid import (
-    TimeSpanError as TimeSpanError,
-)
 from .features.normaliser import (
     ConditionNormaliser as ConditionNormaliser,
     learn_normaliser as learn_normaliser,
@@ -64,6 +61,9 @@ from .features.statistics import (
     EXTRA_STATISTICS as EXTRA_STATISTICS,
     STATISTICS as STATISTICS,
     StatisticError as StatisticError,
+)
+from .features.table import (
+    TimeSpanError as TimeSpanError,
 )
 from .features.waveforms import (
     BURSTS as BURSTS,

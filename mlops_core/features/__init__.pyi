@@ -19,9 +19,6 @@ from .derived import (
     add_drift as add_drift,
     machine_baselines as machine_baselines,
 )
-from .grid import (
-    TimeSpanError as TimeSpanError,
-)
 from .names import (
     parse_feature_name as parse_feature_name,
 )
@@ -33,6 +30,9 @@ from .statistics import (
     EXTRA_STATISTICS as EXTRA_STATISTICS,
     STATISTICS as STATISTICS,
     StatisticError as StatisticError,
+)
+from .table import (
+    TimeSpanError as TimeSpanError,
 )
 from .waveforms import (
     BURSTS as BURSTS,

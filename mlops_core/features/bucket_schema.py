@@ -1,19 +1,20 @@
 """What a frame of buckets is: columns, types, and the check of one that comes from storage."""
 
+from dataclasses import fields
 from datetime import timedelta
 from typing import Final
 
 import polars as pl
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, MissingColumnError
-from mlops_core.features.moments import MOMENTS
+from mlops_core.features.kernel import Moments, empty_moments
 from mlops_core.telemetry import TIMESTAMP
 
 IDENTITY: Final = ("machine_id", "channel", "bucket_start")
 
 BUCKETS: Final = pl.Schema(
     {"machine_id": pl.String(), "channel": pl.String(), "bucket_start": TIMESTAMP, "bucket_end": TIMESTAMP}
-    | {name: kind() for name, (kind, _) in MOMENTS.items()}
+    | pl.DataFrame(vars(empty_moments(0))).schema
     | {"last_timestamp": TIMESTAMP}
 )
 """One row per machine, channel and hop with readings, `[bucket_start, bucket_end)`: sums that merge (moments about the
@@ -51,3 +52,8 @@ def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.Da
                 "Use the hop that the buckets were made with, or make them again with this one",
             )
     return buckets[list(BUCKETS)]
+
+
+def bucket_moments(buckets: pl.DataFrame) -> Moments:
+    """The moments of checked buckets."""
+    return Moments(*(buckets[field.name].to_physical().to_numpy() for field in fields(Moments)))

@@ -1,115 +1,81 @@
-"""From readings to buckets: one pass over the rows, a slice at a time, so that memory does not grow with the history.
+"""From readings to the moments of their buckets (tumbling windows one hop wide): put the rows in order, run the kernel.
 
-Readings whose series (machine, channel) each stand in one piece, in time order, are read as they are; others are sorted
-first. Within a bucket, moments are summed about its first value, in time order, and moved to its mean: a bucket's
-numbers depend on the set of its readings alone, to the last bit, and not on how far the series has moved since it
-began.
+Readings whose series (machine, channel) are contiguous and rise in time are read as they are; others are sorted first.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
 
-from mlops_core.features.irregular_slice import IrregularSlice
-from mlops_core.features.moments import MOMENTS
-from mlops_core.features.regular_slice import RegularSlice
-from mlops_core.features.series_order import continue_series, go_back, repeat, repeat_a_series, sort_series
+from mlops_core.features.kernel import Booleans, Integers, Moments, changes, reduce_buckets
 
-ROWS_AT_A_TIME = 1 << 19  # about 60 MB while a slice is reduced
+ROWS_AT_A_TIME = 1 << 14  # what is computed of each row stays in the processor's cache, whatever the history
 
-_COLUMNS = (  # what a slice is reduced to
-    *("machine_id", "channel", "bucket", "revision", "count", "reference", "minimum", "maximum", "last_value"),
-    *("last_timestamp", "time_reference", "d", "d2", "d3", "d4", "u", "u2", "ud"),
-)
-
-# Deviations are from a value of the bucket, so that a constant bucket has none, and from the middle of its times: move
-# the moments to the means.
-_N = pl.col("count")
-_D, _D2, _D3, _D4 = (pl.col(name) for name in ("d", "d2", "d3", "d4"))  # sums of deviations, and of their powers
-_U, _U2, _UD = (pl.col(name) for name in ("u", "u2", "ud"))  # sums of deviations in time, squares, products
-_LEFT, _LEFT_TIME = _D / _N, _U / _N
-_ABOUT_THE_MEAN = (
-    _LEFT.alias("mean_offset"),
-    (_D2 - _D * _LEFT).clip(0.0).alias("moment_2"),
-    (_D3 - _LEFT * (3.0 * _D2 - 2.0 * _LEFT * _D)).alias("moment_3"),
-    (_D4 - _LEFT * (4.0 * _D3 - _LEFT * (6.0 * _D2 - 3.0 * _LEFT * _D))).alias("moment_4"),
-    (_U2 - _U * _LEFT_TIME).alias("time_moment_2"),
-    (_UD - _U * _LEFT).alias("time_value_moment"),
-)
-
-
-def _since_start(hop_microseconds: int) -> pl.Expr:
-    """The mean time since the bucket began: an integer, of which nothing is rounded, and what is left."""
-    reference = pl.col("time_reference") - pl.col("bucket") * hop_microseconds
-    return (_LEFT_TIME + reference).alias("time_offset")
+_SERIES = ("machine_id", "channel")
 
 
 def reduce_readings(
     readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int = ROWS_AT_A_TIME
 ) -> pl.DataFrame:
-    """One row per machine, channel and hop that has readings, ordered by these, with the columns of `moments.MOMENTS`.
+    """One row per machine, channel and hop that has readings, ordered by these, with the columns of `Moments`.
 
-    readings: schema READINGS without nulls, in any order. Of two values for one timestamp the larger counts.
-    Returns machine_id, channel, bucket (whole hops since the epoch, Int64), then the moments. Times count from the
-    start of the bucket, but `last_timestamp` from the epoch, all in microseconds.
+    Args:
+        readings: schema READINGS without nulls, in any order. Of two values for one timestamp the larger counts.
+        hop_microseconds: width of a bucket.
+        rows_at_a_time: rows that are reduced together; changes no result.
+
+    Returns:
+        machine_id, channel, bucket (whole hops since the epoch, Int64), then the moments. Times count from the start of
+        the bucket, but `last_timestamp` from the epoch, all in microseconds.
+
     """
-    sums = _reduce_in_order(readings, hop_microseconds, rows_at_a_time)
-    if sums is None:
-        slices = (
-            _slices(batch, hop_microseconds, rows_at_a_time) for batch in _sorted_series(readings, rows_at_a_time)
-        )
-        unsorted = _stacked([part.reduce() for part in chain.from_iterable(slices)])
-        sums = sort_series(unsorted, continue_series(unsorted))
-    moments = sums.with_columns_seq(_since_start(hop_microseconds), *_ABOUT_THE_MEAN)
-    return moments[["machine_id", "channel", "bucket", *MOMENTS]]
-
-
-def _reduce_in_order(readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int) -> pl.DataFrame | None:
-    """The sums, ordered, of readings whose series stand in one piece each, in time order; None of others."""
-    parts: list[pl.DataFrame] = []
-    for part in _slices(readings, hop_microseconds, rows_at_a_time):
-        if part.is_out_of_order:
-            return None
-        parts.append(part.reduce())
-    buckets = _stacked(parts)
-    continues = continue_series(buckets)
-    goes_back = go_back(buckets["bucket"], continues) or repeat(buckets["bucket"], continues)
-    return None if goes_back or repeat_a_series(buckets, continues) else sort_series(buckets, continues)
-
-
-def _stacked(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    return pl.DataFrame([pl.concat([part[name] for part in parts], rechunk=True) for name in _COLUMNS])
-
-
-def _sorted_series(readings: pl.DataFrame, rows_at_a_time: int) -> Iterator[pl.DataFrame]:
-    """The readings with each series in one piece and in time order, some series at a time."""
-    series = (
-        readings.lazy()
-        .group_by("machine_id", "channel")
-        .agg(pl.col("event_timestamp", "value").sort_by("event_timestamp"))
-        .with_columns(batch=pl.col("value").list.len().cum_sum() // rows_at_a_time)
-        .collect(engine="in-memory")
+    heads, times = _heads(readings), _times(readings)
+    is_ordered = _is_ordered(readings, heads, times)
+    if not is_ordered:
+        readings = _ordered(readings)
+        heads, times = _heads(readings), _times(readings)
+    values, bucket = readings["value"].to_numpy(), times // hop_microseconds
+    starts = np.flatnonzero(heads | changes(bucket))
+    buckets = readings[starts].select(*_SERIES, bucket=bucket[starts])
+    revision = {}
+    if not is_ordered:  # only then there are several rows of one timestamp, the largest value last
+        counted = np.roll(heads | changes(times), -1)
+        revision = {"revision": np.add.reduceat(heads | changes(times, values), starts, dtype=np.int64)}
+        starts = (np.cumsum(counted) - counted)[starts]
+        times, values = times[counted], values[counted]
+    blocks = np.flatnonzero(changes(starts // rows_at_a_time)).tolist()
+    moments = Moments.concatenate(
+        [
+            reduce_buckets(values[rows], times[rows], starts[first:end] - rows.start, hop_microseconds)
+            for first, end in pairwise([*blocks, len(starts)])
+            for rows in [slice(starts[first], starts[end] if end < len(starts) else None)]
+        ]
     )
-    for batch in series.partition_by("batch", maintain_order=True, include_key=False):
-        yield batch.explode("event_timestamp", "value")
+    table = buckets.with_columns(**vars(moments) | revision)
+    return table.sort(_SERIES, maintain_order=True) if is_ordered else table
 
 
-def _slices(
-    readings: pl.DataFrame, hop_microseconds: int, rows_at_a_time: int
-) -> Iterator[RegularSlice | IrregularSlice]:
-    """The rows in order, cut where a bucket begins, so that no bucket is in two slices."""
-    start, wanted = 0, rows_at_a_time
-    while True:
-        rows = readings.slice(start, wanted).rechunk()
-        is_last = start + wanted >= readings.height
-        part = RegularSlice.cut(rows, hop_microseconds, is_last=is_last) or IrregularSlice.cut(
-            rows, hop_microseconds, is_last=is_last
-        )
-        if part is None:  # a bucket is larger than the slice
-            wanted *= 2
-            continue
-        yield part
-        if start + part.height >= readings.height:
-            return
-        start, wanted = start + part.height, rows_at_a_time
+def _times(readings: pl.DataFrame) -> Integers:
+    return readings["event_timestamp"].to_physical().to_numpy()
+
+
+def _heads(readings: pl.DataFrame) -> Booleans:
+    """Whether each row begins a series: it is of another machine or channel than the row before."""
+    heads = np.ones(readings.height, dtype=np.bool_)
+    machine_id, channel = (readings[name].slice(1) != readings[name].head(-1) for name in _SERIES)
+    heads[1:] = machine_id | channel
+    return heads
+
+
+def _is_ordered(readings: pl.DataFrame, heads: Booleans, times: Integers) -> bool:
+    """Whether each series is contiguous, with strictly rising times."""
+    rises = heads[1:] | (times[1:] > times[:-1])
+    return bool(rises.all()) and not readings[np.flatnonzero(heads)].select(_SERIES).is_duplicated().any()
+
+
+def _ordered(readings: pl.DataFrame) -> pl.DataFrame:
+    """The readings ordered by machine, channel, time and value."""
+    # Sorting within groups costs a third of sorting by two columns of text.
+    order = ("event_timestamp", "value")
+    return readings.group_by(_SERIES).agg(pl.col(order).sort_by(order)).sort(_SERIES).explode(order)

@@ -7,12 +7,13 @@ keeps them, so an hourly run reduces one hour and not a day, and a late reading 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 
 from mlops_core.errors import ColumnValueError
-from mlops_core.features.bucket_schema import BUCKETS, IDENTITY, BucketError, fitted_buckets
+from mlops_core.features.bucket_schema import BUCKETS, IDENTITY, BucketError, bucket_moments, fitted_buckets
 from mlops_core.features.bucketing import reduce_readings
-from mlops_core.features.moments import LARGEST_VALUE, merge_disjoint
+from mlops_core.features.kernel import LARGEST_VALUE, changes, merge_groups
 from mlops_core.features.statistics import STATISTICS, check_statistics
 from mlops_core.features.table import feature_table
 from mlops_core.features.windows import Windows
@@ -83,8 +84,11 @@ def merge_buckets(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
             int(overlapping.sum()),
             "Compute that bucket again from all its readings",
         )
-    merged = merge_disjoint(several.sort(several.columns), [*IDENTITY, "bucket_end"])
-    return pl.concat([parts.filter(~shared), merged.select(*BUCKETS)]).sort(IDENTITY)
+    keys = [*IDENTITY, "bucket_end"]
+    several = several.sort(several.columns)
+    starts = np.flatnonzero(changes(several.select(pl.struct(keys).rle_id()).to_series().to_numpy()))
+    merged = several[starts].with_columns(**vars(merge_groups(bucket_moments(several), starts))).cast(BUCKETS)
+    return pl.concat([parts.filter(~shared), merged]).sort(IDENTITY)
 
 
 def features_from_buckets(

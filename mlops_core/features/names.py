@@ -1,15 +1,13 @@
 """The names of features: `{channel}_{statistic}_{length}`, such as `vibration_mean_6h`."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+
+from mlops_core.features.statistics import REGISTRY, Statistic
 
 __all__ = ["FeatureName", "parse_feature_name"]
-
-_FEATURE: Final = re.compile(
-    r"(?P<channel>.+?)_(?P<statistic>count|mean|std|min|max|rms|peak_to_peak|slope|kurtosis|last|crest_factor"
-    r"|hours_since_last)_(?P<number>\d+)(?P<unit>[hm])(?P<drift>_drift)?"
-)
 
 
 @dataclass(frozen=True)
@@ -26,11 +24,23 @@ class FeatureName:
         """The window's length in words: `6 h`, `30 min`."""
         return f"{self.minutes} min" if self.minutes % 60 else f"{self.minutes // 60} h"
 
+    @property
+    def row(self) -> Statistic:
+        """What the statistic is."""
+        return REGISTRY[self.statistic]
+
 
 def parse_feature_name(name: str) -> FeatureName | None:
     """Return the parts of a feature's name, or None where it has another form."""
-    parts = _FEATURE.fullmatch(name)
+    parts = _pattern(tuple(REGISTRY)).fullmatch(name)
     if parts is None:
         return None
     minutes = int(parts["number"]) * (60 if parts["unit"] == "h" else 1)
     return FeatureName(parts["channel"], parts["statistic"], minutes, is_drift=parts["drift"] is not None)
+
+
+@cache
+def _pattern(statistics: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<channel>.+?)_(?P<statistic>{'|'.join(statistics)})_(?P<number>\d+)(?P<unit>[hm])(?P<drift>_drift)?"
+    )

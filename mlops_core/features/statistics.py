@@ -1,38 +1,138 @@
-"""The statistics of a window: what each one is, and its value from the window's moments."""
+"""The statistics of a window, one row each: its formula, its unit, what it describes, and how a person reads it.
 
-from collections.abc import Sequence
+A statistic that is added to `REGISTRY` is computed, named, parsed, explained and documented everywhere.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Final, Literal
 
-import polars as pl
+import numpy as np
 
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.features.moments import SMALLEST_SQUARE, Columns
+from mlops_core.features.kernel import Array, Floats, Integers, Moments
 
-STATISTICS = ("count", "mean", "std", "min", "max", "rms", "peak_to_peak", "slope", "kurtosis", "last")
-"""The statistics of a window that every table has by default.
+SMALLEST_SQUARE: Final = 1e-300  # of a variance: below it a double loses digits, and a ratio of two such is noise
 
-Every statistic is null where it is not defined, and never NaN or infinite:
+_HOUR: Final = 3_600_000_000.0  # microseconds
 
-| name | value | null where |
-| --- | --- | --- |
-| count | number of readings | never (0 in an empty window) |
-| mean, min, max | in the channel's unit | the window is empty |
-| std | sample standard deviation, divisor n - 1 | fewer than 2 readings |
-| rms | root of the mean of squares | empty |
-| peak_to_peak | max - min | empty |
-| slope | least squares against time, unit per hour | fewer than 2 distinct times |
-| kurtosis | Fisher's excess, biased: n M4 / M2^2 - 3 | all readings equal, one alone, or a spread below 1e-75 |
-| last | value at the greatest timestamp | empty |
-| crest_factor | greatest absolute value / rms | empty, or rms 0 |
-| hours_since_last | window end minus greatest timestamp, hours | empty |
+Aspect = Literal["level", "trend", "variation", "reporting"]
+"""What a statistic describes of a channel: the contributions to a prediction of one aspect's features are added up."""
 
-A constant window has std 0, slope 0 and peak_to_peak 0.
-"""
-EXTRA_STATISTICS = ("crest_factor", "hours_since_last")
-"""Statistics that are made on request; see `STATISTICS` for what they are."""
 
-_MICROSECONDS_PER_HOUR = 3_600_000_000.0
-_NULL = pl.Series([None], dtype=pl.Float64)
+class Window:
+    """Windows that end at `ends` (microseconds since the epoch), by their moments; an empty one has NaN extremes."""
+
+    def __init__(self, moments: Moments, ends: Integers) -> None:
+        self.moments = moments
+        self.ends = ends
+
+    @cached_property
+    def mean(self) -> Floats:
+        """Clipped to the extremes: rounding may leave it an ulp outside."""
+        of = self.moments
+        return np.clip(of.reference + of.mean_offset, of.minimum, of.maximum)
+
+    @cached_property
+    def rms(self) -> Floats:
+        """At least the size of the mean, whose square underflows where it is tiny."""
+        of = self.moments
+        return np.maximum(np.sqrt(of.moment_2 / of.count + self.mean * self.mean), np.abs(self.mean))
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One statistic of a window.
+
+    Attributes:
+        formula: its value for each window; NaN where it is not defined, unless it counts.
+        unit: of its value, `{unit}` standing for the channel's.
+        aspect: what it describes.
+        words: what it is called in a sentence.
+        definition: what it is, for the reference.
+        undefined: where it has no value.
+        by_default: whether every table has it.
+
+    """
+
+    formula: Callable[[Window], Array]
+    unit: str
+    aspect: Aspect
+    words: str
+    definition: str
+    undefined: str = "empty"
+    by_default: bool = True
+
+
+def _std(window: Window) -> Floats:
+    of = window.moments
+    return np.where(of.count > 1, np.sqrt(of.moment_2 / (of.count - 1)), np.nan)
+
+
+def _slope(window: Window) -> Floats:
+    of = window.moments
+    return np.where(of.time_moment_2 > 0, of.time_value_moment / of.time_moment_2 * _HOUR, np.nan)
+
+
+def _kurtosis(window: Window) -> Floats:
+    of = window.moments
+    square = of.moment_2 * of.moment_2
+    return np.where(square > SMALLEST_SQUARE, of.moment_4 * of.count / square - 3.0, np.nan)
+
+
+def _crest_factor(window: Window) -> Floats:
+    of, rms = window.moments, window.rms
+    return np.where(rms > 0, np.maximum(-of.minimum, of.maximum) / rms, np.nan)
+
+
+def _hours_since_last(window: Window) -> Floats:
+    of = window.moments
+    return np.where(of.count > 0, (window.ends - of.last_timestamp) / _HOUR, np.nan)
+
+
+REGISTRY: Final[dict[str, Statistic]] = {
+    "count": Statistic(
+        lambda w: w.moments.count, "", "reporting", "number of readings", "number of readings",
+        undefined="never (0 in an empty window)",
+    ),
+    "mean": Statistic(lambda w: w.mean, "{unit}", "level", "mean", "arithmetic mean"),
+    "std": Statistic(
+        _std, "{unit}", "variation", "standard deviation", "sample standard deviation, divisor n - 1",
+        undefined="fewer than 2 readings",
+    ),
+    "min": Statistic(lambda w: w.moments.minimum, "{unit}", "level", "minimum", "smallest value"),
+    "max": Statistic(lambda w: w.moments.maximum, "{unit}", "level", "maximum", "largest value"),
+    "rms": Statistic(lambda w: w.rms, "{unit}", "level", "r.m.s.", "root of the mean of squares"),
+    "peak_to_peak": Statistic(
+        lambda w: w.moments.maximum - w.moments.minimum, "{unit}", "variation", "peak-to-peak range", "max - min"
+    ),
+    "slope": Statistic(
+        _slope, "{unit} per h", "trend", "trend", "least-squares slope against time, per hour",
+        undefined="fewer than 2 distinct times",
+    ),
+    "kurtosis": Statistic(
+        _kurtosis, "", "variation", "kurtosis", "Fisher's excess, biased: n M4 / M2^2 - 3",
+        undefined="all readings equal, one alone, or a spread below 1e-75",
+    ),
+    "last": Statistic(
+        lambda w: w.moments.last_value, "{unit}", "level", "last value", "value at the greatest timestamp"
+    ),
+    "crest_factor": Statistic(
+        _crest_factor, "", "variation", "crest factor", "greatest absolute value / rms",
+        undefined="empty, or rms 0", by_default=False,
+    ),
+    "hours_since_last": Statistic(
+        _hours_since_last, "h", "reporting", "time since the last reading",
+        "window end minus greatest timestamp, hours", by_default=False,
+    ),
+}  # fmt: skip
+
+STATISTICS: Final = tuple(name for name, statistic in REGISTRY.items() if statistic.by_default)
+"""The statistics of a window that every table has by default. Each is null where it is not defined, and never NaN or
+infinite; a constant window has std 0, slope 0 and peak_to_peak 0."""
+EXTRA_STATISTICS: Final = tuple(name for name, statistic in REGISTRY.items() if not statistic.by_default)
+"""Statistics that are computed on request; `STATISTICS` has the definitions of all."""
 
 
 class StatisticError(InvalidArgumentError):
@@ -43,7 +143,7 @@ class StatisticError(InvalidArgumentError):
             "statistics",
             tuple(names),
             "holds a name that is unknown or repeated",
-            f"Choose distinct names out of {', '.join(STATISTICS + EXTRA_STATISTICS)}",
+            f"Choose distinct names out of {', '.join(REGISTRY)}",
         )
 
 
@@ -54,82 +154,14 @@ def check_statistics(statistics: Sequence[str]) -> tuple[str, ...]:
         StatisticError: one does not exist or is named twice.
 
     """
-    if len(set(statistics)) < len(statistics) or not set(statistics) <= set(STATISTICS + EXTRA_STATISTICS):
+    if len(set(statistics)) < len(statistics) or not set(statistics) <= REGISTRY.keys():
         raise StatisticError(statistics)
     return tuple(statistics)
 
 
-class _Windows:
-    """Windows by their moments; each statistic is a column, null where it is not defined; Series, as in `merge`."""
-
-    def __init__(self, moments: Columns, window_end: pl.Series) -> None:
-        self._columns = moments
-        self._window_end = window_end
-        self.count = moments["count"]
-
-    def _where(self, is_defined: pl.Series, values: pl.Series) -> pl.Series:
-        return values.zip_with(is_defined, _NULL)
-
-    @cached_property
-    def _has_readings(self) -> pl.Series:
-        return self.count > 0
-
-    @cached_property
-    def mean(self) -> pl.Series:
-        # Rounding may leave it an ulp outside.
-        mean = self._columns["reference"] + self._columns["mean_offset"]
-        least, greatest = self._columns["minimum"], self._columns["maximum"]
-        mean = mean.zip_with(mean >= least, least)
-        return self._where(self._has_readings, mean.zip_with(mean <= greatest, greatest))
-
-    @cached_property
-    def std(self) -> pl.Series:
-        return self._where(self.count > 1, (self._columns["moment_2"] / (self.count - 1)).sqrt())
-
-    @cached_property
-    def min(self) -> pl.Series:
-        return self._where(self._has_readings, self._columns["minimum"])
-
-    @cached_property
-    def max(self) -> pl.Series:
-        return self._where(self._has_readings, self._columns["maximum"])
-
-    @cached_property
-    def rms(self) -> pl.Series:
-        rms = (self._columns["moment_2"] / self.count + self.mean * self.mean).sqrt()
-        at_least = self.mean.zip_with(self.mean >= 0, 0.0 - self.mean)  # the square of a tiny mean is lost
-        return rms.zip_with(rms >= at_least, at_least)
-
-    @cached_property
-    def peak_to_peak(self) -> pl.Series:
-        return self.max - self.min
-
-    @cached_property
-    def slope(self) -> pl.Series:
-        spread = self._columns["time_moment_2"]
-        return self._where(spread > 0, self._columns["time_value_moment"] / spread * _MICROSECONDS_PER_HOUR)
-
-    @cached_property
-    def kurtosis(self) -> pl.Series:
-        square = self._columns["moment_2"] * self._columns["moment_2"]
-        return self._where(square > SMALLEST_SQUARE, self._columns["moment_4"] * self.count / square - 3.0)
-
-    @cached_property
-    def last(self) -> pl.Series:
-        return self._where(self._has_readings, self._columns["last_value"])
-
-    @cached_property
-    def crest_factor(self) -> pl.Series:
-        least, greatest = 0.0 - self.min, self.max
-        return self._where(self.rms > 0, greatest.zip_with(greatest >= least, least) / self.rms)
-
-    @cached_property
-    def hours_since_last(self) -> pl.Series:
-        since = self._window_end - self._columns["last_timestamp"]
-        return self._where(self._has_readings, since / _MICROSECONDS_PER_HOUR)
-
-
-def window_statistics(moments: Columns, window_end: pl.Series, statistics: Sequence[str]) -> dict[str, pl.Series]:
-    """A column for each statistic, from the moments of windows; `window_end` in microseconds since the epoch."""
-    windows = _Windows(moments, window_end)
-    return {name: getattr(windows, name) for name in statistics}
+def window_statistics(moments: Moments, ends: Integers, statistics: Sequence[str]) -> Iterator[tuple[str, Array]]:
+    """Each statistic's name and its value for each window; these end at `ends`, microseconds since the epoch."""
+    window = Window(moments, ends)
+    with np.errstate(all="ignore"):  # where a statistic is not defined, its formula may divide by 0
+        for name in statistics:
+            yield name, REGISTRY[name].formula(window)

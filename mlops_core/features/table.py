@@ -1,18 +1,62 @@
-"""The feature table: on a dense grid of machines and window ends, the statistics of each channel's windows."""
+"""The feature table: on a dense grid of machines and window ends, the statistics of each channel's trailing windows.
 
-from collections.abc import Sequence
-from datetime import datetime
+Machines are taken in batches, so that memory beyond the result does not grow with the fleet. Within a batch, channels
+are stacked vertically, so each window length is one vectorised pass.
+"""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise, product
+from operator import itemgetter
+
+import numpy as np
 import polars as pl
 
-from mlops_core.features.grid import dense_moments, grid_rows, machine_ranges, place_buckets, series_pieces
-from mlops_core.features.moments import trailing
+from mlops_core.errors import MlopsError
+from mlops_core.features.bucket_schema import BucketError, bucket_moments
+from mlops_core.features.kernel import Integers, Moments, changes, empty_moments, trailing_windows
 from mlops_core.features.statistics import window_statistics
-from mlops_core.features.windows import Windows
+from mlops_core.features.windows import Windows, hop_index
 from mlops_core.telemetry import TIMESTAMP
-from mlops_core.time import MICROSECOND
+from mlops_core.time import EPOCH, MICROSECOND
 
-ROWS_AT_A_TIME = 100_000  # of one channel's window moments: about 11 MB a window length, whatever the fleet
+ROWS_AT_A_TIME = 100_000  # of the grid: about 11 MB a window length, whatever the fleet
+ROWS_OF_A_MACHINE = 10_000_000  # 19 years of minutes: more is a clock that jumped
+
+
+class TimeSpanError(MlopsError, ValueError):
+    """A machine whose readings lie so far apart that its rows would fill the memory."""
+
+    def __init__(self, machine_id: str, first: datetime, last: datetime, hop: timedelta) -> None:
+        rows = (last - first) // hop
+        super().__init__(
+            f"machine {machine_id!r} has readings from {first} to {last}, {rows:,} hops of {hop} apart",
+            "If its clock jumped, remove those readings; otherwise choose a longer hop, or give start and end",
+        )
+
+
+@dataclass(frozen=True)
+class _Machines:
+    """The hops [`first`, `ends`) of each machine on the grid, in the order of ids; a machine without output has none.
+
+    Hops before `emitted_from` are only looked back at.
+    """
+
+    ids: pl.Series
+    first: Integers
+    emitted_from: Integers
+    ends: Integers
+
+    @property
+    def rows(self) -> Integers:
+        """Hops of each machine."""
+        return self.ends - self.first
+
+    def part(self, begin: int, until: int) -> "_Machines":
+        """Some machines, by position."""
+        rows = slice(begin, until)
+        return _Machines(self.ids[rows], self.first[rows], self.emitted_from[rows], self.ends[rows])
 
 
 def feature_table(
@@ -27,63 +71,104 @@ def feature_table(
 ) -> pl.DataFrame:
     """Features of checked buckets: machine_id, window_end, revision, then channel by channel, length by length.
 
-    Machines are taken some at a time, so that memory beyond the result does not grow with the fleet.
+    Raises:
+        BucketError: one bucket twice.
+        TimeSpanError: a machine would have more than ten million rows.
+
     """
-    index = (buckets["bucket_start"].cast(pl.Int64) // (windows.hop // MICROSECOND)).alias("index")
-    pieces, piece = series_pieces(buckets, index)
-    channels = pieces["channel"].unique().sort().to_list() if channels is None else channels
-    rows_of_a_batch = rows_at_a_time // max(1, len(channels))
-    machines = machine_ranges(pieces, windows, start, end, rows_of_a_batch)
-    placed = place_buckets(buckets, index, pieces, piece, machines, channels)
-    has_rows = machines["first"] < machines["ends"]
-    emitted = machines if has_rows.all() else machines.filter(has_rows)
-    of_batch = _by_batch(placed)
-    tables = [
-        _features(part, of_batch.get(batch, placed.clear()), windows, statistics, channels)
-        for batch, part in (_by_batch(emitted) or {0: emitted}).items()
-    ]
+    channels = buckets["channel"].unique().sort().to_list() if channels is None else channels
+    ids = buckets["machine_id"].unique().sort()
+    machine, channel = _positions(buckets["machine_id"], ids), _positions(buckets["channel"], channels)
+    index = buckets["bucket_start"].to_physical().to_numpy() // (windows.hop // MICROSECOND)
+    machines, moments = _machines(ids, machine, index, windows, start, end), bucket_moments(buckets)
+    in_grid = np.flatnonzero((channel >= 0) & (index >= machines.first[machine]) & (index < machines.ends[machine]))
+    in_grid = in_grid[np.argsort(machine[in_grid], kind="stable")]
+    offsets = np.cumsum(machines.rows) - machines.rows
+    row = offsets[machine] + index - machines.first[machine]
+    tables: list[pl.DataFrame] = []
+    for begin, until in _batches(machines.rows, rows_at_a_time // max(1, len(channels))):
+        batch = machines.part(begin, until)
+        chosen = in_grid[slice(*np.searchsorted(machine[in_grid], (begin, until)))]
+        height = int(batch.rows.sum())
+        cells = channel[chosen] * height + row[chosen] - offsets[begin:until][:1]
+        grid = _grid(moments.each(itemgetter(chosen)), cells, height * len(channels))
+        tables.append(_features(batch, grid, windows, statistics, channels))
     return pl.concat(tables)
 
 
-def _by_batch(rows: pl.DataFrame) -> dict[int, pl.DataFrame]:
-    """Rows by their batch, in its order; a single batch is not copied."""
-    first, last = rows["batch"].min(), rows["batch"].max()
-    if isinstance(first, int) and first == last:
-        return {first: rows}
-    return {batch: part for (batch,), part in rows.partition_by("batch", as_dict=True, maintain_order=True).items()}
+def _positions(column: pl.Series, names: pl.Series | Sequence[str]) -> Integers:
+    """For each value its position in `names`, -1 where it is not among them."""
+    return column.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def _machines(
+    ids: pl.Series, machine: Integers, index: Integers, windows: Windows, start: datetime | None, end: datetime | None
+) -> _Machines:
+    limits = np.iinfo(np.int64)
+    earliest, latest = np.full(ids.len(), limits.max), np.full(ids.len(), limits.min)
+    np.minimum.at(earliest, machine, index)
+    np.maximum.at(latest, machine, index)
+    emitted_from = earliest if start is None else np.maximum(earliest, hop_index(start, windows.hop))
+    ends = latest + 1 if end is None else np.full(ids.len(), hop_index(end, windows.hop))
+    too_long = np.flatnonzero(ends - emitted_from > ROWS_OF_A_MACHINE)
+    if len(too_long):
+        first, last = (EPOCH + int(hops[too_long[0]]) * windows.hop for hops in (emitted_from, ends))
+        raise TimeSpanError(ids[int(too_long[0])], first, last, windows.hop)
+    first = emitted_from - (max(windows.hops) - 1)
+    return _Machines(ids, first, emitted_from, np.where(ends > emitted_from, ends, first))
+
+
+def _batches(rows: Integers, at_a_time: int) -> Iterator[tuple[int, int]]:
+    """Ranges of machines with about `at_a_time` rows together; one range, an empty one, where there is no machine."""
+    begins = np.flatnonzero(changes(np.cumsum(rows) // max(1, at_a_time))).tolist()
+    return pairwise([*(begins or [0]), len(rows)])
+
+
+def _grid(moments: Moments, cells: Integers, size: int) -> Moments:
+    """A grid of `size` cells that holds the moments in `cells` and is empty elsewhere."""
+    is_occupied = np.zeros(size, dtype=np.bool_)
+    is_occupied[cells] = True
+    if repeated := len(cells) - int(is_occupied.sum()):
+        raise BucketError(
+            "buckets",
+            "bucket_start",
+            "stands more than once for a machine and channel",
+            repeated,
+            "Merge the frames that the buckets come from: merge_buckets(frames)",
+        )
+    grid = empty_moments(size)
+    for name, column in vars(grid).items():
+        column[cells] = getattr(moments, name)
+    return grid
 
 
 def _features(
-    machines: pl.DataFrame, placed: pl.DataFrame, windows: Windows, statistics: Sequence[str], channels: Sequence[str]
+    machines: _Machines, grid: Moments, windows: Windows, statistics: Sequence[str], channels: Sequence[str]
 ) -> pl.DataFrame:
-    """The features of a batch of machines."""
-    hop = windows.hop // MICROSECOND
-    index, machine, is_emitted = grid_rows(machines)
-    machine_id = machines["machine_id"][machine.filter(is_emitted)]
-    window_ends = (index.filter(is_emitted) + 1) * hop
-    height, below = machine_id.len(), len(channels)
-    revision = pl.Series([0]).new_from_index(0, height)
-    columns: dict[tuple[int, int], dict[str, pl.Series]] = {}
-    if below:
-        of_channels = pl.concat([is_emitted] * below, rechunk=True).slice(max(windows.hops) - 1)
-        window_end = pl.concat([window_ends] * below, rechunk=True)
-        dense = dense_moments(placed, machines["offset"].head(1), index.len(), below)
-        for place, window in enumerate(trailing(dense, windows.hops, hop)):
-            emitted = {name: moments.filter(of_channels) for name, moments in window.items()}
-            values = window_statistics(emitted, window_end, statistics)
-            for position in range(below):
-                columns[position, place] = _part(values, position * height, height)
-                if windows.lengths[place] == windows.longest:
-                    revision += emitted["revision"].slice(position * height, height)
-    named = [
-        column.alias(f"{channel}_{name}_{suffix}")
-        for position, channel in enumerate(channels)
-        for place, suffix in enumerate(windows.names)
-        for name, column in columns[position, place].items()
-    ]
-    ends = window_ends.cast(TIMESTAMP).alias("window_end")
-    return pl.DataFrame([machine_id, ends, revision.alias("revision"), *named])
-
-
-def _part(columns: dict[str, pl.Series], offset: int, height: int) -> dict[str, pl.Series]:
-    return {name: column.slice(offset, height) for name, column in columns.items()}
+    """The features of a batch of machines from its grid: the rows of all machines, one channel below the other."""
+    hop, rows = windows.hop // MICROSECOND, machines.rows
+    machine = np.repeat(np.arange(len(rows)), rows)
+    index: Integers = np.arange(len(machine)) - (np.cumsum(rows) - rows - machines.first)[machine]
+    is_emitted = index >= machines.emitted_from[machine]
+    machine, ends = machine[is_emitted], (index[is_emitted] + 1) * hop
+    shape = (len(channels), len(ends))
+    in_windows = np.tile(is_emitted, len(channels))[max(windows.hops) - 1 :]
+    revision = np.zeros(len(ends), dtype=np.int64)
+    columns: dict[tuple[str, str, str], pl.Series] = {}
+    for length, name, window in zip(
+        windows.lengths, windows.names, trailing_windows(grid, windows.hops, hop), strict=True
+    ):
+        moments = window.each(itemgetter(in_windows))
+        if length == windows.longest:
+            revision = moments.revision.reshape(shape).sum(axis=0)
+        for statistic, values in window_statistics(moments, np.tile(ends, len(channels)), statistics):
+            for channel, of_channel in zip(channels, values.reshape(shape), strict=True):
+                columns[channel, name, statistic] = pl.Series(of_channel, nan_to_null=True)
+    return pl.DataFrame(
+        {
+            "machine_id": machines.ids[machine],
+            "window_end": pl.Series(ends).cast(TIMESTAMP),
+            "revision": revision,
+            **{f"{c}_{s}_{n}": columns[c, n, s] for c, n, s in product(channels, windows.names, statistics)},
+        }
+    )

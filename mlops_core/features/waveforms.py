@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
 from mlops_core.features.bearings import BearingGeometry
-from mlops_core.features.moments import LARGEST_VALUE, SMALLEST_SQUARE
+from mlops_core.features.kernel import LARGEST_VALUE
+from mlops_core.features.statistics import SMALLEST_SQUARE
 from mlops_core.telemetry import READINGS, TIMESTAMP
 
 __all__ = ["BURSTS", "WAVEFORM_FEATURES", "readings_from_waveforms", "waveform_features"]

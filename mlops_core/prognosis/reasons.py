@@ -16,35 +16,6 @@ from mlops_core.prognosis.schema import FeatureSchema
 
 __all__ = ["Reason", "phrase", "strongest_reasons"]
 
-_ASPECTS: Final = {
-    "mean": "level",
-    "rms": "level",
-    "min": "level",
-    "max": "level",
-    "last": "level",
-    "slope": "trend",
-    "std": "variation",
-    "peak_to_peak": "variation",
-    "crest_factor": "variation",
-    "kurtosis": "variation",
-    "count": "reporting",
-    "hours_since_last": "reporting",
-}
-_WORDS: Final = {
-    "mean": "mean",
-    "rms": "r.m.s.",
-    "min": "minimum",
-    "max": "maximum",
-    "last": "last value",
-    "slope": "trend",
-    "std": "standard deviation",
-    "peak_to_peak": "peak-to-peak range",
-    "crest_factor": "crest factor",
-    "kurtosis": "kurtosis",
-    "count": "number of readings",
-    "hours_since_last": "hours since the last reading",
-}
-_WITHOUT_UNIT: Final = frozenset({"crest_factor", "kurtosis", "count", "hours_since_last"})
 _NOTHING: Final = 0.01  # a factor between 0.99 and 1.01 on the odds is no reason
 
 
@@ -98,7 +69,7 @@ def _group(name: str) -> tuple[str, str]:
     parts = parse_feature_name(name)
     if parts is None:
         return name, ""
-    return parts.channel, "drift" if parts.is_drift else _ASPECTS[parts.statistic]
+    return parts.channel, "drift" if parts.is_drift else parts.row.aspect
 
 
 def _reason(schema: FeatureSchema, row: NDArray[np.float32], column: int, effect: float) -> Reason:
@@ -116,15 +87,16 @@ def phrase(name: str) -> str:
     parts = parse_feature_name(name)
     if parts is None:
         return name
-    words = f"{parts.channel} {_WORDS[parts.statistic]} over {parts.length}"
+    words = f"{parts.channel} {parts.row.words} over {parts.length}"
     return f"{words}, against the machine's own beginning," if parts.is_drift else words
 
 
 def _unit(schema: FeatureSchema, name: str) -> str:
     parts = parse_feature_name(name)
-    if parts is None or parts.statistic in _WITHOUT_UNIT or parts.channel not in schema.units:
-        return ""
-    return f" {schema.units[parts.channel]}{' per h' if parts.statistic == 'slope' else ''}"
+    unit = parts.row.unit if parts else ""
+    if parts and "{unit}" in unit:
+        unit = unit.format(unit=schema.units[parts.channel]) if parts.channel in schema.units else ""
+    return unit and f" {unit}"
 
 
 def _amount(value: float | None, unit: str = "") -> str:

@@ -34,8 +34,7 @@ POLARS = {"polars", "_polars_runtime_32"}
 LIGHTGBM = {"lightgbm", "numpy", "scipy", "_csparsetools", "_cyutility", "narwhals"}
 FUNCTIONS = {
     **dict.fromkeys(("simulator", "ingestion", "labels", "maintenance"), ALWAYS),
-    "processing": ALWAYS | POLARS,
-    **dict.fromkeys(("training_set", "evaluation"), ALWAYS | POLARS | {"numpy"}),
+    **dict.fromkeys(("processing", "training_set", "evaluation"), ALWAYS | POLARS | {"numpy"}),
     "training": ALWAYS | POLARS | LIGHTGBM,
     # These load LightGBM with the model that they read, and do without polars.
     **dict.fromkeys(("promotion", "inference", "scoring"), ALWAYS | {"numpy"}),
