@@ -6,11 +6,12 @@ STACK ?= dev
 READY := $(VENV)/.ready
 # Says what is missing before anything is built; a stack of that name is made where there is none.
 PULUMI = @command -v pulumi >/dev/null || { echo "The Pulumi CLI is needed: https://www.pulumi.com/docs/install/ (make local works without it)"; exit 1; }; pulumi stack select --create $(STACK)
+PARALLEL := --numprocesses logical --dist loadgroup --no-loadscope-reorder
 BENCH := build/envs/bench
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test lint format bench notebooks preview up lock sizes clean
+.PHONY: help setup local test verify lint format bench notebooks preview up lock sizes clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +41,11 @@ format: $(READY) ## Apply ruff's fixes and formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(READY) ## All tests, the emulator run included
-	$(BIN)/pytest --numprocesses logical --dist loadfile --no-loadscope-reorder --ignore tests/emulator
+test: $(READY) ## The tests of everyday work
+	$(BIN)/pytest $(PARALLEL) -m "not verify and not emulator"
+
+verify: $(READY) ## The tests that take long: histories, mutants, fuzzing, notebooks, the whole emulator
+	$(BIN)/pytest $(PARALLEL) -m "verify and not emulator"
 	$(BIN)/pytest tests/emulator
 
 bench: $(BENCH)/.ready ## Measure against peers, to build/bench.json (BENCH_OPTIONS="--sizes 1e5 --rounds 1" for a quick look)

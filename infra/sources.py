@@ -6,7 +6,8 @@ changes no function. Third-party modules come from layers.
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pulumi
@@ -68,27 +69,44 @@ def _imports(path: Path, root: Path) -> list[str]:
     """Names of the modules that the file may import when it runs; a name that is no module is harmless."""
     package = path.relative_to(root).parent.as_posix().replace("/", ".")
     names: list[str] = []
-    for node in _executed(ast.parse(path.read_bytes(), path)):
+    for base, imported in _statements(path.read_bytes(), package):
+        door = _door(base, root) if imported else {}
+        names += [base, *(door.get(name, f"{base}.{name}") for name in imported)]
+    return names
+
+
+@cache
+def _statements(source: bytes, package: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The imports of a module in `package`: what is imported, and which names from it.
+
+    Many functions have a file: it is parsed once.
+    """
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for node in _executed(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            found += [(alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([base] if base else [])])
-            door = _door(base, root)
-            names += [base, *(door.get(alias.name, f"{base}.{alias.name}") for alias in node.names)]
-    return names
+            found.append((base, tuple(alias.name for alias in node.names)))
+    return tuple(found)
 
 
-def _door(package: str, root: Path) -> dict[str, str]:
+def _door(package: str, root: Path) -> Mapping[str, str]:
     """The module that each public name of a package with a lazy door comes from; none where the package has no stub."""
     stub = root.joinpath(*package.split("."), "__init__.pyi")
     if package.partition(".")[0] not in PACKAGES or not stub.is_file():
         return {}
+    return _homes(stub.read_bytes(), package)
+
+
+@cache
+def _homes(stub: bytes, package: str) -> Mapping[str, str]:
     return {
         alias.name: f"{package}.{node.module}"
-        for node in ast.parse(stub.read_bytes(), stub).body
+        for node in ast.parse(stub).body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }

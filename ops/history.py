@@ -74,6 +74,14 @@ def read_history(file: Path, mapping: HistoryMapping, *, now: datetime) -> Histo
     return History(readings, rejects.sort("row", "channel"), cells.height, empty, accepted.height - readings.height)
 
 
+def _trimmed(text: pl.Expr) -> pl.Expr:
+    """Text without white space around it, as Unicode defines White_Space.
+
+    Control characters are none of it: an identifier that ends in U+001F is no identifier, as for ingestion.
+    """
+    return text.cast(pl.String).str.strip_chars()
+
+
 def _columns(file: Path, mapping: HistoryMapping) -> pl.DataFrame:
     wanted = list(mapping.columns)
     try:
@@ -102,18 +110,14 @@ def _column_names(file: Path, mapping: HistoryMapping) -> list[str]:
 
 def _cells(columns: pl.DataFrame, mapping: HistoryMapping) -> tuple[pl.DataFrame, int]:
     """One row a value: row, machine_id, channel, time, value; and how many cells of wide data are empty."""
-    machine = (
-        pl.lit(mapping.machine)
-        if mapping.machine_column is None
-        else pl.col(mapping.machine_column).cast(pl.String).str.strip_chars()
-    )
+    machine = pl.lit(mapping.machine) if mapping.machine_column is None else _trimmed(pl.col(mapping.machine_column))
     shared = (
         pl.int_range(1, pl.len() + 1).alias("row"),
         machine.alias("machine_id"),
         pl.col(mapping.time_column).alias("time"),
     )
     if mapping.channel_column is not None and mapping.value_column is not None:
-        channel = pl.col(mapping.channel_column).cast(pl.String).str.strip_chars()
+        channel = _trimmed(pl.col(mapping.channel_column))
         return columns.select(*shared, channel.alias("channel"), pl.col(mapping.value_column).alias("value")), 0
     for column, channel in mapping.channels:
         if channel not in CHANNELS:

@@ -20,6 +20,8 @@ from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.test_models import NEW, WORN, offer, serve
 from tests.http_requests import Request, arbitrary, documented
 
+pytestmark = pytest.mark.verify
+
 FUNCTIONS = {route: "inference" if route.startswith("GET") else "maintenance" for route in http_contract.ROUTES}
 MACHINES = ["FRESH", "OLD", "SILENT", "EARLIER-SCHEMA"]
 EXAMPLES = int(os.environ.get("HTTP_FUZZ_EXAMPLES", "100"))

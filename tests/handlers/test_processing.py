@@ -550,6 +550,7 @@ def test_a_committed_partition_that_was_lost_is_an_error_and_a_range_makes_it_ag
     assert stored(aws).equals(computed(some, -6, 6))
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("phase", ["before", "after"])
 def test_whichever_write_fails_the_next_run_ends_in_the_same_state(aws, deploy, faults, phase):
     some, late = readings(-6, 2, machines=["PUMP-A01"]), readings(-2.5, -2, minutes=7, machines=["PUMP-A01"])
@@ -588,6 +589,7 @@ def rival(hook, operation: str, number: int, run) -> list[int]:
     return seen
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "PutObject"])
 def test_a_run_overtaken_at_any_call_ends_in_the_same_state_as_one_alone(
     aws, deploy, hook, faults, counters, operation

@@ -1,7 +1,6 @@
 """Evaluations that many tests look at, made once."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,9 +34,4 @@ def _stand_in_layers(layer_folder: Path) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def evaluated() -> Callable[..., Evaluation]:
     """The evaluation of a stack as it is configured, in either mode."""
-    once = cache(evaluate_stack_in_mode)
-    return lambda stack="dev", preview=False: once(stack, preview)
-
-
-def evaluate_stack_in_mode(stack: str, preview: bool) -> Evaluation:
-    return evaluate_stack(stack, preview=preview)
+    return lambda stack="dev", preview=False: evaluate_stack(stack, preview=preview)

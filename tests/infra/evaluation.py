@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -173,16 +174,33 @@ def evaluate_stack(
     *,
     preview: bool = False,
     config: Mapping[str, Any] | None = None,
-    into: Evaluation | None = None,
-    root: Path = ROOT,
 ) -> Evaluation:
-    """Evaluate `__main__.py` as one of the stacks, `config` (ours, unqualified unless it has a colon) over its own."""
-    _, values = stack_config(stack, root)
+    """The evaluation of `__main__.py` as one of the stacks, made once a session for equal arguments.
+
+    `config` (ours, unqualified unless it has a colon) stands over the stack's own.
+    """
+    return _evaluated(stack, preview, json.dumps(config or {}, sort_keys=True))
+
+
+@cache
+def _evaluated(stack: str, preview: bool, config: str) -> Evaluation:
+    return evaluate_stack_afresh(stack, preview=preview, config=json.loads(config))
+
+
+def evaluate_stack_afresh(
+    stack: str = "dev",
+    *,
+    preview: bool = False,
+    config: Mapping[str, Any] | None = None,
+    into: Evaluation | None = None,
+) -> Evaluation:
+    """Evaluate a stack once more, or so that `into` holds what it did until it failed."""
+    _, values = stack_config(stack, ROOT)
     for key, value in (config or {}).items():
         qualified = key if ":" in key else f"{PROJECT}:{key}"
         values[qualified] = value if isinstance(value, str) else json.dumps(value)
     return evaluate(
-        program_at(root),
+        program_at(ROOT),
         preview=preview,
         stack=stack,
         config=values,

@@ -6,6 +6,8 @@ from contract.functions import FUNCTIONS
 from infra.package_report import LIMIT_BYTES, layer_contents, packages, print_report
 from infra.packaging import Layer, Target
 
+pytestmark = pytest.mark.verify
+
 HOST = Target.of("host", "host")
 
 

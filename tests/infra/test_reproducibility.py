@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.evaluation import ROOT, Evaluation, evaluate_stack
+from tests.infra.evaluation import ROOT, Evaluation, evaluate_stack_afresh
 
 PROGRAM = (
     "__main__.py",
@@ -32,7 +32,7 @@ sys.stdout.write(evaluate_stack("dev", preview=True).canonical())
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 @pytest.mark.parametrize("preview", [True, False])
 def test_two_evaluations_register_the_same_bytes(evaluated, stack, preview):
-    assert evaluate_stack(stack, preview=preview).canonical() == evaluated(stack, preview).canonical()
+    assert evaluate_stack_afresh(stack, preview=preview).canonical() == evaluated(stack, preview).canonical()
 
 
 def copy_program(to: Path) -> Path:
@@ -73,6 +73,7 @@ def first_copy(tmp_path_factory):
     return root, evaluate_copy(root)
 
 
+@pytest.mark.verify
 def test_two_directories_register_the_same_bytes(first_copy, tmp_path):
     _, registered = first_copy
     elsewhere = copy_program(tmp_path / "some where" / "else")
@@ -81,6 +82,7 @@ def test_two_directories_register_the_same_bytes(first_copy, tmp_path):
     assert str(first_copy[0]) not in registered
 
 
+@pytest.mark.verify
 def test_files_that_appear_by_running_things_change_nothing(first_copy):
     root, registered = first_copy
     for litter in ("handlers/__pycache__/labels.cpython-313.pyc", "mlops_core/.DS_Store", "handlers/labels.py.orig"):
@@ -89,6 +91,7 @@ def test_files_that_appear_by_running_things_change_nothing(first_copy):
     assert evaluate_copy(root) == registered
 
 
+@pytest.mark.verify
 def test_a_changed_handler_changes_its_function_and_nothing_else(first_copy, tmp_path):
     _, registered = first_copy
     edited = copy_program(tmp_path)
@@ -100,6 +103,7 @@ def test_a_changed_handler_changes_its_function_and_nothing_else(first_copy, tmp
     assert before["outputs"] == after["outputs"]
 
 
+@pytest.mark.verify
 def test_a_module_changes_the_functions_that_import_it_and_no_other(first_copy, tmp_path):
     _, registered = first_copy
     edited = copy_program(tmp_path)
@@ -114,7 +118,7 @@ def test_a_changed_lock_replaces_the_layer_and_a_changed_library_does_not(evalua
     changed = tmp_path / "layer-data.txt"
     changed.write_bytes((ROOT / "locks" / "layer-data.txt").read_bytes() + b"# renewed\n")
     monkeypatch.setitem(__import__("infra.packaging", fromlist=["LAYERS"]).LAYERS, "data", str(changed))
-    new = layers(evaluate_stack())
+    new = layers(evaluate_stack_afresh())
     assert len(old) == len(new) == 2
     assert len(old & new) == 1
     ((changed_name, _),) = new - old

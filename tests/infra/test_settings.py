@@ -6,7 +6,7 @@ import yaml
 from infra.naming import own_topic_prefix
 from infra.schedule_expression import schedule_problem
 from infra.settings import PROJECT_FILE, SettingsError, StackSettings, key_schemas
-from tests.infra.evaluation import Evaluation, evaluate_stack
+from tests.infra.evaluation import Evaluation, evaluate_stack, evaluate_stack_afresh
 
 MANY = [f"MACHINE-{number:04}" for number in range(500)]
 
@@ -63,7 +63,7 @@ MANY = [f"MACHINE-{number:04}" for number in range(500)]
 def test_a_value_that_cannot_work_is_refused_before_anything_is_registered(config, key, says):
     registered = Evaluation()
     with pytest.raises(SettingsError) as refused:
-        evaluate_stack(config=config, into=registered)
+        evaluate_stack_afresh(config=config, into=registered)
     assert registered.registrations == []
     (problem,) = [problem for problem in refused.value.problems if problem[0] == f"mlops-industrial:{key}"]
     assert says in " ".join(problem)

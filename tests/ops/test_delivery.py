@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from mlops_core.lake import decode_readings
 from mlops_core.telemetry import READINGS, Message, Reading, parse_message
@@ -93,7 +93,6 @@ histories = st.lists(st.tuples(st.integers(0, 600), st.integers(1, 3)), min_size
 interruptions = st.lists(st.tuples(st.integers(0, 70), st.booleans()), max_size=5)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(minutes=histories, interruptions=interruptions, batches=st.lists(st.integers(1, 20), min_size=6, max_size=6))
 def test_live_interrupted_anywhere_and_resumed_gives_each_reading_once(
     tmp_path_factory: pytest.TempPathFactory,
@@ -119,7 +118,6 @@ def test_live_interrupted_anywhere_and_resumed_gives_each_reading_once(
     assert deliver(readings, journal(folder), LivePublishing(broker, topic_prefix="industrial/machine"), nothing) == 0
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(minutes=histories, interruptions=interruptions, shards=st.integers(1, 3))
 def test_bulk_interrupted_anywhere_and_resumed_leaves_what_one_run_leaves(
     tmp_path_factory: pytest.TempPathFactory,

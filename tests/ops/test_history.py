@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -89,11 +90,17 @@ def test_what_is_no_reading_is_refused_with_its_row_and_reason(tmp_path: Path, r
     assert history.rejects.select("time", "value").row(0) == tuple(cell or None for cell in row.split(",")[2:])
 
 
+# Unicode's White_Space; str.strip() also takes the separators U+001C to U+001F, which are control characters.
+WHITE_SPACE = "".join(
+    char for char in map(chr, range(sys.maxunicode + 1)) if char.isspace() and char not in "\x1c\x1d\x1e\x1f"
+)
+
+
 @given(
     value=st.floats() | st.sampled_from([-50.0, 500.0, 0.0, 1000.0]),
     channel=st.sampled_from(sorted(CHANNELS)),
     machine=st.text(st.characters(codec="utf-8"), max_size=70)
-    | st.sampled_from(["A", "a_b-c", "A\n", "x" * 64, "x" * 65]),
+    | st.sampled_from(["A", "a_b-c", "A\n", "A\x1f", "x" * 64, "x" * 65]),
     ahead=st.timedeltas(-timedelta(days=5000), timedelta(minutes=10)),
 )
 def test_a_row_is_accepted_exactly_where_ingestion_accepts_its_message(
@@ -106,9 +113,10 @@ def test_a_row_is_accepted_exactly_where_ingestion_accepts_its_message(
     ).write_parquet(file)
     readings = read_history(file, LONG, now=NOW).readings.rows()
     field = CHANNELS[channel].payload_field
-    body = {"machine_id": machine.strip(), "timestamp_utc": at.isoformat(), field: value, "replayed": True}
+    machine_id = machine.strip(WHITE_SPACE)
+    body = {"machine_id": machine_id, "timestamp_utc": at.isoformat(), field: value, "replayed": True}
     try:
-        parsed = parse_message(f"industrial/machine/{machine.strip()}/{channel}", json.dumps(body).encode(), NOW)
+        parsed = parse_message(f"industrial/machine/{machine_id}/{channel}", json.dumps(body).encode(), NOW)
     except MessageRejectedError:
         assert readings == []
     else:

@@ -208,6 +208,7 @@ def test_others_keep_their_access(plant: Plant) -> None:
     assert plant.certificate_of("FAN-1") == "active"
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 def test_adding_goes_on_wherever_it_was_stopped_and_lets_nobody_in_before_its_end(plant: Plant, moment: str) -> None:
     for call in range(100):
@@ -223,6 +224,7 @@ def test_adding_goes_on_wherever_it_was_stopped_and_lets_nobody_in_before_its_en
     assert 5 < call < 99
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 def test_rotating_goes_on_wherever_it_was_stopped_and_never_leaves_the_machine_without_access(
     plant: Plant, moment: str
@@ -242,6 +244,7 @@ def test_rotating_goes_on_wherever_it_was_stopped_and_never_leaves_the_machine_w
     assert call > 5
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("moment", ["before-call", "after-call"])
 def test_revoking_goes_on_wherever_it_was_stopped_and_leaves_nothing(plant: Plant, moment: str) -> None:
     was_stopped, call = True, 0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import (
@@ -259,7 +259,8 @@ class Stopping:
         return call
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
+@pytest.mark.verify
+@settings(max_examples=15)
 @given(stops=st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=3), count=st.integers(1, 6))
 def test_stopped_anywhere_and_started_again_each_message_is_in_the_lake_once_and_in_quarantine_no_more(
     deployed: Deployed, stops: list[tuple[int, bool]], count: int

@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 LENGTHS = ("1h", "2h", "5h")
 SPANS = {name: int(name[0]) * HOUR for name in LENGTHS}
 
-for_all = settings(deadline=None, max_examples=30)
+for_all = settings(max_examples=30)
 
 # Times crowd on edges and repeat; some lie a microsecond beside them, some far away, as after a clock jump.
 moments = st.one_of(

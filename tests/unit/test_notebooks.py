@@ -81,6 +81,7 @@ def test_make_notebooks_runs_them_all():
     assert "python -m notebooks.execute" in (ROOT / "Makefile").read_text()
 
 
+@pytest.mark.verify
 def test_the_quickstart_runs_and_shows_what_it_promises(tmp_path):
     assert (
         main(
@@ -115,16 +116,19 @@ def test_the_quickstart_runs_and_shows_what_it_promises(tmp_path):
         assert promised in shown
 
 
+@pytest.mark.verify
 def test_your_own_data_runs_without_any_file(tmp_path):
     assert main(["your_own_data", "--output", str(tmp_path)]) == 0
 
 
+@pytest.mark.verify
 def test_without_its_data_cmapss_ends_itself_and_says_how_to_get_on(tmp_path, monkeypatch):
     monkeypatch.delenv("MLOPS_REAL_DATA", raising=False)
     reason = execute(Path(FOLDER / "cmapss.ipynb"), tmp_path, {})
     assert "set FOLDER above, or MLOPS_REAL_DATA" in reason
 
 
+@pytest.mark.verify
 def test_a_notebook_that_fails_fails_the_run_and_leaves_its_error(tmp_path, monkeypatch, capsys):
     path = written(notebook_of("1 / 0", "print('never')"), tmp_path)
     monkeypatch.setattr("notebooks.execute.FOLDER", tmp_path)

@@ -206,7 +206,7 @@ def test_the_checkpoint_stays_small_however_long_the_platform_runs():
 TIMES = st.integers(-6 * 60, 20 * 60).map(lambda minute: MIDNIGHT + minute * MINUTE)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     rules=st.sampled_from(
         [

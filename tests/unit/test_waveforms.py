@@ -131,6 +131,7 @@ def test_impacts_at_a_defect_frequency_stand_out_at_that_defect(defect):
     assert found[f"envelope_{defect}"] > 3 * max(found[f"envelope_{name}"] for name in others)
 
 
+@pytest.mark.verify
 def test_a_recorded_burst_agrees_with_an_independent_computation():
     samples = recorded_burst()
     found = features_of(samples, unit="g", bearing=BEARING, shaft_frequency=2000 / 60, envelope_band=(2000, 9000))

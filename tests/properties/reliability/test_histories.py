@@ -11,12 +11,20 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.properties.reliability import generator
 from tests.properties.reliability.exploration import explore, platform
 
+SOME = 40
 
+
+def test_some_histories_of_the_platform_end_with_their_books_balanced(wiring, seed):
+    explore(wiring, seed, SOME, of_simulator=False)
+
+
+@pytest.mark.verify
 @pytest.mark.parametrize("part", range(4))
 def test_every_history_of_the_platform_ends_with_its_books_balanced(wiring, seed, histories, part):
     explore(wiring, seed + part * histories, histories, of_simulator=False)
 
 
+@pytest.mark.verify
 @settings(max_examples=50, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(random=st.randoms(use_true_random=False))
 def test_histories_that_hypothesis_draws_and_shrinks_balance_too(wiring, random):

@@ -33,6 +33,8 @@ from tests.properties.reliability.observations import Observations
 from tests.properties.reliability.pipeline import LABELS, READINGS, START, Variant
 from tests.properties.reliability.queues import QueuedMessage
 
+pytestmark = pytest.mark.verify
+
 EXAMPLES = int(os.environ.get("MESSAGE_FUZZ_EXAMPLES", "400"))
 START_MS = round(START.timestamp() * 1000)
 

@@ -9,6 +9,7 @@ from tests.properties.reliability.observations import InvariantViolatedError
 HISTORIES = 1500
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("name", MUTANTS)
 def test_without_a_safeguard_some_history_breaks_an_invariant(wiring, name):
     mutant = MUTANTS[name]
