@@ -70,7 +70,7 @@ def _imports(path: Path, root: Path) -> list[str]:
     package = path.relative_to(root).parent.as_posix().replace("/", ".")
     names: list[str] = []
     for base, imported in _statements(path.read_bytes(), package):
-        door = _door(base, root) if imported else {}
+        door = _door(base, root)
         names += [base, *(door.get(name, f"{base}.{name}") for name in imported)]
     return names
 
