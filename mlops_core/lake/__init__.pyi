@@ -12,6 +12,7 @@ from .json_lines import (
     encode_readings as encode_readings,
 )
 from .keys import (
+    CHANNELS_PREFIX as CHANNELS_PREFIX,
     CHECKPOINT_KEY as CHECKPOINT_KEY,
     EVENTS_PREFIX as EVENTS_PREFIX,
     FRESHNESS_KEY as FRESHNESS_KEY,
@@ -22,6 +23,7 @@ from .keys import (
     Partition as Partition,
     RawObject as RawObject,
     buckets_key as buckets_key,
+    channels_key as channels_key,
     events_key as events_key,
     features_key as features_key,
     hour_path as hour_path,

@@ -10,6 +10,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     processed/features/date=YYYY-MM-DD/hour=HH/shard=NN.parquet    feature rows, by the hour of their window end
     processed/checkpoint.json
     freshness/channels.json                                        when each channel was last heard, and who is silent
+    channels/<sha256>.json                                         what is measured: a stack's channels, at some time
     training/<execution>/...                                       what one training learned from and how it was judged
 """
 
@@ -23,6 +24,7 @@ from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.time import utc_text
 
 __all__ = [
+    "CHANNELS_PREFIX",
     "CHECKPOINT_KEY",
     "EVENTS_PREFIX",
     "FRESHNESS_KEY",
@@ -33,6 +35,7 @@ __all__ = [
     "Partition",
     "RawObject",
     "buckets_key",
+    "channels_key",
     "events_key",
     "features_key",
     "features_prefix",
@@ -49,6 +52,7 @@ RAW_PREFIX: Final = "raw/"
 EVENTS_PREFIX: Final = "events/"
 QUARANTINE_PREFIX: Final = "quarantine/"
 TRAINING_PREFIX: Final = "training/"
+CHANNELS_PREFIX: Final = "channels/"
 
 # Two digits in a key.
 MAXIMUM_SHARDS: Final = 100
@@ -123,6 +127,11 @@ def features_prefix(hour_of_window_end: datetime) -> str:
 def buckets_key(hour: datetime, shard: int) -> str:
     """Return the key of the mergeable statistics of one hour's readings."""
     return f"processed/buckets/{hour_path(hour)}/shard={_shard_text(shard)}.parquet"
+
+
+def channels_key(channels_hash: str) -> str:
+    """Return the key of the document of channels whose hash is `channels_hash`."""
+    return f"{CHANNELS_PREFIX}{channels_hash}.json"
 
 
 def partition_of(key: str) -> Partition:

@@ -1,6 +1,9 @@
 from .channel import (
     CHANNELS as CHANNELS,
+    MAXIMUM_CHANNELS as MAXIMUM_CHANNELS,
+    VELOCITY_RMS as VELOCITY_RMS,
     Channel as Channel,
+    Channels as Channels,
     channel_registry as channel_registry,
 )
 from .frames import (
