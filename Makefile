@@ -78,7 +78,8 @@ lock: $(READY) ## Renew requirements.txt and locks/ from pyproject.toml
 	$(LOCK) pyproject.toml --all-extras --group dev --group notebooks --group build -o requirements.txt
 	$(LOCK) pyproject.toml --extra model --group bench -o locks/bench.txt
 	$(LOCK) --group bench-progpy -c locks/bench.txt -o locks/bench-progpy.txt
-	for group in layer-data layer-model lambda-runtime emulator; do $(LOCK) --group $$group -o locks/$$group.txt; done
+	for layer in base polars numpy model; do $(LOCK) --no-deps -c requirements.txt --group layer-$$layer -o locks/layer-$$layer.txt; done
+	for group in lambda-runtime emulator; do $(LOCK) --group $$group -o locks/$$group.txt; done
 
 clean: ## Remove what the other targets made, the virtual environment included
 	rm -rf build $(VENV)

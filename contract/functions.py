@@ -30,7 +30,8 @@ class Function:
     settings: type[FunctionSettings]
     """What its environment holds."""
     layers: tuple[str, ...]
-    """Layers that hold what it imports beside the standard library and the AWS SDK."""
+    """Layers that hold what it imports beside the standard library and the AWS SDK: `base` (pydantic, Powertools),
+    `polars`, `numpy`, `model` (LightGBM with its OpenMP runtime). Lambda takes five at most."""
 
     @property
     def module(self) -> str:
@@ -51,17 +52,17 @@ class Function:
 FUNCTIONS: Final[Mapping[str, Function]] = {
     row.name: row
     for row in (
-        Function("simulator", "simulator", SimulatorSettings, ("data",)),
-        Function("ingestion", "readings", IngestionSettings, ("data",)),
-        Function("labels", "labels", LabelSettings, ("data",)),
-        Function("processing", "features", ProcessingSettings, ("data",)),
-        Function("training_set", "set", TrainingSetSettings, ("data", "model")),
-        Function("training", "fit", TrainingSettings, ("data", "model")),
-        Function("evaluation", "judge", RegistrySettings, ("data", "model")),
-        Function("promotion", "promote", RegistrySettings, ("data", "model")),
-        Function("inference", "api", InferenceSettings, ("model",)),
-        Function("maintenance", "api", MaintenanceSettings, ("data",)),
-        Function("scoring", "fleet", ScoringSettings, ("model",)),
+        Function("simulator", "simulator", SimulatorSettings, ("base", "numpy")),
+        Function("ingestion", "readings", IngestionSettings, ("base",)),
+        Function("labels", "labels", LabelSettings, ("base",)),
+        Function("processing", "features", ProcessingSettings, ("base", "polars", "numpy")),
+        Function("training_set", "set", TrainingSetSettings, ("base", "polars", "numpy")),
+        Function("training", "fit", TrainingSettings, ("base", "polars", "numpy", "model")),
+        Function("evaluation", "judge", RegistrySettings, ("base", "polars", "numpy", "model")),
+        Function("promotion", "promote", RegistrySettings, ("base", "numpy", "model")),
+        Function("inference", "api", InferenceSettings, ("base", "numpy", "model")),
+        Function("maintenance", "api", MaintenanceSettings, ("base",)),
+        Function("scoring", "fleet", ScoringSettings, ("base", "numpy", "model")),
     )
 }
 """By name."""

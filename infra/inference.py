@@ -58,8 +58,9 @@ class Inference(pulumi.ComponentResource):
         >>> inference = Inference("inference", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
-        ...     "functions": {"layers": {"model": layer.arn}}, "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
+        ...     "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
         ...     "stale_after_hours": 12, "requests_per_second": 20, "timeout_seconds": 15,
+        ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("inference_endpoint", inference.endpoint)
 

@@ -67,7 +67,7 @@ class Ingestion(pulumi.ComponentResource):
         ...     },
         ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 30, "memory_mb": 256,
         ...     "batch_size": 500, "batch_window_seconds": 20, "maximum_concurrency": 10,
-        ...     "functions": {"layers": {"data": layer.arn}},
+        ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("ingestion_function_name", ingestion.readings.name)
 

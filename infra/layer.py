@@ -23,8 +23,8 @@ class PythonLayer(pulumi.ComponentResource):
 
     Example:
         >>> target = Target.of("3.13", "arm64")
-        >>> layer = PythonLayer("data-layer", {"layer": Layer.of("data", target), "bucket_name": "artifacts"})
-        >>> pulumi.export("data_layer_arn", layer.arn)
+        >>> layer = PythonLayer("polars-layer", {"layer": Layer.of("polars", target), "bucket_name": "artifacts"})
+        >>> pulumi.export("polars_layer_arn", layer.arn)
 
     """
 

@@ -64,6 +64,7 @@ def stack_outputs(
     return {
         "data_lake_bucket": lake.bucket_name,
         "data_lake_bucket_arn": lake.bucket_arn,
+        "data_layer_arn": layers["polars"].arn,  # the name that the original's pandas layer had here
         **{f"{name}_layer_arn": layer.arn for name, layer in layers.items()},
         **model_outputs(made),
         "notice_topic_arn": alerting.access["notice_topic_arn"],

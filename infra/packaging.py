@@ -19,15 +19,17 @@ from typing import Final, NamedTuple
 from uv import find_uv_bin
 
 from infra.elf import stripped
-from infra.model_layer import LIBRARY_FOLDER, make_small
+from infra.layer_content import LIBRARY_FOLDER, reduce_packages
 from infra.sources import ROOT
 
 LAYER_FOLDER: Final = ROOT / "build" / "layers"
-LAYERS: Final = {"data": "locks/layer-data.txt", "model": "locks/layer-model.txt"}
+LAYERS: Final = {name: f"locks/layer-{name}.txt" for name in ("base", "polars", "numpy", "model")}
 # Part of every key: raise it when the rules by which a layer is built change.
-_RULES: Final = "3"
+_RULES: Final = "4"
 _PRUNED_DIRECTORIES: Final = frozenset({"bin", "tests", "testing", "__pycache__"})
 _PRUNED_SUFFIXES: Final = frozenset({".lock", ".pyc", ".pyi"})
+# RECORD hashes a package's scripts, which name the interpreter that installed them and are pruned themselves.
+_PRUNED_FILES: Final = frozenset({".lock", "RECORD"})
 _LAYER_ROOT: Final = "python"  # Lambda puts /opt/python on sys.path
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _ARCHITECTURES: Final = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "x86_64"}
@@ -103,8 +105,7 @@ def build(layer: Layer) -> Path:
     with tempfile.TemporaryDirectory(dir=layer.path.parent, prefix=f".{layer.name}-") as scratch:
         content = Path(scratch) / _LAYER_ROOT
         _install(layer, content)
-        if layer.name == "model":
-            make_small(content)
+        reduce_packages(layer.name, content)
         _prune(content.parent)
         _compile(layer.target.python, content)
         packed = Path(scratch) / "layer.zip"
@@ -127,7 +128,7 @@ def _prune(content: Path) -> None:
     for path in sorted(content.rglob("*"), reverse=True):
         if path.is_dir() and path.name in _PRUNED_DIRECTORIES:
             shutil.rmtree(path)
-        elif path.suffix in _PRUNED_SUFFIXES or path.name in _PRUNED_SUFFIXES:
+        elif path.suffix in _PRUNED_SUFFIXES or path.name in _PRUNED_FILES:
             path.unlink()
         elif path.is_file() and ".so" in path.suffixes:
             path.write_bytes(stripped(path.read_bytes()))

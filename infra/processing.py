@@ -56,7 +56,7 @@ class Processing(pulumi.ComponentResource):
         ...     "schedule_expression": "rate(6 hours)", "time_window_hours": 6,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "lake_shards": 1,
         ...     "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
-        ...     "functions": {"layers": {"data": layer.arn}},
+        ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("realtime_features_table_name", processing.realtime_features.name)
 

@@ -47,8 +47,9 @@ class Scoring(pulumi.ComponentResource):
         >>> scoring = Scoring("scoring", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
-        ...     "functions": {"layers": {"model": layer.arn}}, "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
+        ...     "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
         ...     "notice_topic_arn": topic.arn, "silent_after_hours": 1, "timeout_seconds": 120,
+        ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("predictions_table_name", scoring.predictions.name)
 

@@ -47,10 +47,9 @@ class Training(pulumi.ComponentResource):
         >>> training = Training("training", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
-        ...     "functions": {"layers": {"data": data_layer.arn, "model": model_layer.arn}},
         ...     "notice_topic_arn": topic.arn,
         ...     "schedule_expression": "rate(7 days)", "enabled": True, "horizon_hours": 24, "history_days": 180,
-        ...     "seed": 1, "timeout_seconds": 900, "memory_mb": 3008,
+        ...     "seed": 1, "timeout_seconds": 900, "memory_mb": 3008, "functions": {"layers": layers},
         ... })
         >>> pulumi.export("training_state_machine_arn", training.state_machine_arn)
 

@@ -13,9 +13,10 @@ the end in every mode: loose parts loosen others, heat spoils the lubricant that
 import math
 from typing import Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlops_core.simulation.random_streams import Quantity
+from mlops_core.simulation.random_streams import FloatArray
 
 Range = tuple[float, float]
 
@@ -93,13 +94,11 @@ FAILURE_MODES = (BEARING_WEAR, IMBALANCE, OVERHEATING)
 """The modes of a fleet unless its law says otherwise: half bearing wear, a quarter each of the other two."""
 
 
-def symptom(damage: Quantity, onset: float, linear_share: float) -> Quantity:
+def symptom(damage: FloatArray, onset: float, linear_share: float) -> FloatArray:
     """Return how far the symptom has grown: 0 up to `onset`, 1 from damage 1 on, never falling with damage.
 
     s * x + (1 - s) * x**6 with x = (damage - onset) / (1 - onset) held within [0, 1] and s = `linear_share`.
     """
-    # |x| - |x - 1| runs from -1 at 0 to 1 at 1; min() and max() of numbers and of arrays are different functions.
-    x = (damage - onset) / (1.0 - onset)
-    x = (abs(x) - abs(x - 1.0) + 1.0) / 2.0
+    x = np.clip((damage - onset) / (1.0 - onset), 0.0, 1.0)
     cube = x * x * x
     return linear_share * x + (1.0 - linear_share) * (cube * cube)

@@ -1,10 +1,10 @@
-"""Whole histories of a fleet, vectorised over time: the bulk twin of `degradation.advance`.
+"""Whole histories of a fleet, vectorised over time.
 
     history = simulate_fleet(["PUMP-A01", "FAN-B01"], start=..., end=..., interval="1m", seed=7)
     history.readings, history.failures, history.truth
 
-Readings, failures and final states equal those of `advance` to the last bit, and a machine's history depends neither on
-the other machines nor on where the period begins and ends, given its commissioning.
+`degradation.advance` takes one machine a step further along the same path. A machine's history depends neither on the
+other machines nor on where the period begins and ends, given its commissioning.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,8 @@ import polars as pl
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.simulation.law import DegradationLaw, machine_of
 from mlops_core.simulation.machine_state import MachineState, at_moment, microseconds
-from mlops_core.simulation.run import FloatArray, MachinePath, RunPath, final_state, machine_path
+from mlops_core.simulation.random_streams import FloatArray
+from mlops_core.simulation.run import MachinePath, RunPath, final_state, machine_path
 from mlops_core.simulation.sampling import Sampler, Ticks
 from mlops_core.simulation.sensor_faults import SENSOR_FAULTS, SensorFaults, inject_sensor_faults
 from mlops_core.simulation.step import failure_of

@@ -12,8 +12,6 @@ Load is constant within an hour, so damage is piecewise linear in time. The expo
                   + coupling * (vibration - rest)                                                      degrees Celsius
 
 Levels hold on the hour and are joined by straight lines; each reading adds noise that depends on its timestamp alone.
-Every formula is plain arithmetic, so numbers (the step of one machine) and numpy arrays (whole histories) give equal
-results to the last bit.
 """
 
 import math
@@ -23,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlops_core.simulation.failure_modes import FAILURE_MODES, FailureMode, Range, symptom
 from mlops_core.simulation.operating_conditions import OperatingConditions, mean_cubed_load, relative_load
-from mlops_core.simulation.random_streams import Counter, Quantity, SmoothNoise, smooth_noise, stream_key, uniform
+from mlops_core.simulation.random_streams import FloatArray, WordArray, smooth_noise, stream_key, uniforms
 
 __all__ = ["DegradationLaw", "MaintenancePolicy"]
 
@@ -119,10 +117,10 @@ class Run(NamedTuple):
 
 def machine_of(law: DegradationLaw, seed: int, machine_id: str) -> Machine:
     """Return a machine with its nameplate."""
-    key = stream_key(seed, machine_id, "nameplate")
+    vibration, rise = uniforms(stream_key(seed, machine_id, "nameplate"), 0, 2)
     nameplate = Nameplate(
-        rest_vibration=_within(REST_VIBRATION_MM_S, uniform(key, 0)),
-        rise=_within(RISE_CELSIUS, uniform(key, 1)),
+        rest_vibration=_within(REST_VIBRATION_MM_S, vibration),
+        rise=_within(RISE_CELSIUS, rise),
         load_key=stream_key(seed, machine_id, "load"),
         wander_key=stream_key(seed, machine_id, "wander"),
         noise_key=stream_key(seed, machine_id, "noise"),
@@ -133,72 +131,70 @@ def machine_of(law: DegradationLaw, seed: int, machine_id: str) -> Machine:
 def draw_run(machine: Machine, number: int) -> Run:
     """Return run `number` (0: the first after commissioning) of a machine."""
     law, nameplate = machine.law, machine.nameplate
-    key = stream_key(machine.seed, machine.machine_id, "run", number)
-    mode = _mode_at(law.failure_modes, uniform(key, 0))
-    beyond = law.characteristic_life_hours * (-math.log(uniform(key, 1))) ** (1 / law.life_shape)
-    end_level = mode.threshold * (1 + _within(mode.end_excess, uniform(key, 4)))
-    side_gain = _within(mode.side_gain, uniform(key, 5))
+    chances = uniforms(stream_key(machine.seed, machine.machine_id, "run", number), 0, 8)
+    mode = _mode_at(law.failure_modes, chances[0])
+    beyond = law.characteristic_life_hours * (-math.log(chances[1])) ** (1 / law.life_shape)
+    end_level = mode.threshold * (1 + _within(mode.end_excess, chances[4]))
+    side_gain = _within(mode.side_gain, chances[5])
     if mode.trip_channel == "vibration":
         vibration_gain, temperature_gain = max(end_level - nameplate.rest_vibration, 0.0), side_gain
     else:
         rest = law.conditions.ambient_celsius + nameplate.rise + law.celsius_per_mm_s * side_gain
         vibration_gain, temperature_gain = side_gain, max(end_level - rest, 0.0)
-    quality = _within(law.maintenance.repair_quality, uniform(key, 7)) if number else 1.0
+    quality = _within(law.maintenance.repair_quality, chances[7]) if number else 1.0
     return Run(
         number=number,
         mode=mode,
         life_hours=round(law.guaranteed_life_hours + beyond, 6),  # a platform's last bit must not move a failure
         initial_damage=1.0 - quality,
-        onset=_within(mode.onset, uniform(key, 2)),
-        linear_share=_within(mode.linear_share, uniform(key, 3)),
+        onset=_within(mode.onset, chances[2]),
+        linear_share=_within(mode.linear_share, chances[3]),
         vibration_gain=vibration_gain,
         temperature_gain=temperature_gain,
         measured_at_failure=round(end_level, 2),
-        repair_seconds=int(3600 * _within(law.maintenance.repair_hours, uniform(key, 6))),
+        repair_seconds=int(3600 * _within(law.maintenance.repair_hours, chances[6])),
     )
 
 
-def damage_rate(law: DegradationLaw, run: Run, load: Quantity) -> Quantity:
+def damage_rate(law: DegradationLaw, run: Run, load: FloatArray) -> FloatArray:
     """Return the damage that an hour under `load` adds."""
     return load * load * load / (mean_cubed_load(law.conditions.load_variation) * run.life_hours)
 
 
-def load_at(machine: Machine, hour: Counter, noise: SmoothNoise = smooth_noise) -> Quantity:
-    """Return the machine's load in an hour (counted from the epoch), as a fraction of its rated load.
-
-    `noise` is another way to compute `smooth_noise`.
-    """
-    return relative_load(machine.law.conditions, machine.nameplate.load_key, hour, noise)
+def load_at(machine: Machine, hours: WordArray) -> FloatArray:
+    """Return the machine's load in consecutive hours (counted from the epoch), as a fraction of its rated load."""
+    return relative_load(machine.law.conditions, machine.nameplate.load_key, hours)
 
 
 def sensor_levels(
-    machine: Machine,
-    run: Run,
-    hour: Counter,
-    load: Quantity,
-    ambient: Quantity,
-    damage: Quantity,
-    noise: SmoothNoise = smooth_noise,
-) -> tuple[Quantity, Quantity]:
-    """Return temperature and vibration without noise at the beginning of an hour, in steps of the sensors' resolution.
+    machine: Machine, run: Run, hours: WordArray, load: FloatArray, ambient: FloatArray, damage: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return temperature and vibration without noise at the beginning of hours, in steps of the sensors' resolution.
 
-    `ambient` in degrees Celsius; `noise` is another way to compute `smooth_noise`.
+    Args:
+        machine: whose sensors.
+        run: the run in which all hours lie.
+        hours: consecutive, since the epoch; the others have a value each.
+        load: as a fraction of the rated load.
+        ambient: in degrees Celsius.
+        damage: in [0, 1].
+
     """
     law, nameplate = machine.law, machine.nameplate
     grown = symptom(damage, run.onset, run.linear_share) * (1.0 + run.mode.load_sensitivity * (load - 1.0))
     vibration = nameplate.rest_vibration * (0.6 + 0.4 * load) + run.vibration_gain * grown
-    vibration = vibration * (1.0 + law.wander * noise(nameplate.wander_key, hour, WANDER_HOURS, 0))
+    vibration = vibration * (1.0 + law.wander * smooth_noise(nameplate.wander_key, hours, WANDER_HOURS, 0))
     temperature = ambient + nameplate.rise * (0.4 + 0.6 * load) + run.temperature_gain * grown
     temperature = temperature + law.celsius_per_mm_s * (vibration - nameplate.rest_vibration)
     return temperature * TEMPERATURE_STEPS, vibration * VIBRATION_STEPS
 
 
-def temperature_added(law: DegradationLaw, standard_normal: Quantity) -> Quantity:
+def temperature_added(law: DegradationLaw, standard_normal: FloatArray) -> FloatArray:
     """Return the noise that is added to a temperature, in steps of its sensor's resolution."""
     return law.temperature_noise_celsius * TEMPERATURE_STEPS * standard_normal
 
 
-def vibration_factor(law: DegradationLaw, standard_normal: Quantity) -> Quantity:
+def vibration_factor(law: DegradationLaw, standard_normal: FloatArray) -> FloatArray:
     """Return the noise that multiplies a vibration: r.m.s. of a short sample scatters in proportion to its level."""
     return 1.0 + law.vibration_noise * standard_normal
 

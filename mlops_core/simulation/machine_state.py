@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
 from mlops_core.errors import NaiveTimeError
-from mlops_core.simulation.law import DegradationLaw, Machine, Run, damage_rate, load_at
+from mlops_core.simulation.law import DegradationLaw, Machine, Run
 from mlops_core.telemetry import MachineId
 from mlops_core.time import EPOCH, MICROSECOND
 
@@ -98,16 +98,13 @@ def state_at(
     run: Run,
     run_started: int,
     damage_at_hour: float,
+    damage: float,
     stop: Stop | None,
 ) -> MachineState:
     """Return the state of a machine at `moment`; `stop` is the repair or planned service under way, if any."""
     if stop is None:
-        hour = moment // HOUR
-        rate = damage_rate(machine.law, run, load_at(machine, hour))
-        damage = damage_at_hour + rate * ((moment - max(hour * HOUR, run_started)) / HOUR)
         status = status_of(run.number, damage, (moment - run_started) / HOUR)
     else:
-        damage = damage_at_hour
         status = MachineStatus.FAILED if stop.is_failure else MachineStatus.REPAIRED
     return MachineState(
         machine_id=machine.machine_id,

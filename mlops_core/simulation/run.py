@@ -1,22 +1,19 @@
-"""The slow side of a machine's history in numpy: damage and load at every full hour of its runs."""
+"""The slow side of a machine's history: damage and load at every full hour of its runs."""
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mlops_core.simulation.law import DegradationLaw, Machine, Run, damage_rate, draw_run, load_at
+from mlops_core.simulation.law import Machine, Run, damage_rate, draw_run, load_at
 from mlops_core.simulation.machine_state import HOUR, MachineState, Stop, failure_moment, state_at, stop_of
-from mlops_core.simulation.random_streams import centred, random_word
-
-FloatArray = NDArray[np.float64]
+from mlops_core.simulation.random_streams import FloatArray, WordArray
 
 
 class RunPath(NamedTuple):
     """One run, up to the failure it meets or, under planned service, would have met.
 
-    `damage` and `load` hold one value per full hour from `first_hour`, the hour in which the run began (there, damage
-    is that of the run's beginning), to the first full hour after the failure.
+    `damage`, `load` and `rate` (of damage, per hour) hold one value per full hour from `first_hour`, the hour in which
+    the run began (there, damage is that of the run's beginning), to the first full hour after the failure.
     """
 
     run: Run
@@ -26,11 +23,24 @@ class RunPath(NamedTuple):
     first_hour: int  # hours since the epoch
     damage: FloatArray
     load: FloatArray
+    rate: FloatArray
 
     @property
-    def hours(self) -> NDArray[np.uint64]:
-        """The full hours since the epoch that `damage` and `load` belong to."""
+    def hours(self) -> WordArray:
+        """The full hours since the epoch that `damage`, `load` and `rate` belong to."""
         return np.arange(self.first_hour, self.first_hour + len(self.damage), dtype=np.uint64)
+
+    def damage_at(self, moment: int) -> float:
+        """Return the damage at a moment of the run."""
+        hour = moment // HOUR
+        index = hour - self.first_hour
+        passed = (moment - max(hour * HOUR, self.started)) / HOUR
+        return self.damage[index].item() + self.rate[index].item() * passed
+
+    @property
+    def damage_at_stop(self) -> float:
+        """The damage that the machine is left with until its repair."""
+        return 1.0 if self.stop.is_failure else self.damage_at(self.stop.at)
 
 
 class MachinePath(NamedTuple):
@@ -40,30 +50,22 @@ class MachinePath(NamedTuple):
     runs: tuple[RunPath, ...]
 
 
-def smooth_noise_of_hours(key: int, hours: NDArray[np.uint64], period: int, number: int) -> FloatArray:
-    """Return `random_streams.smooth_noise` of consecutive hours, each knot drawn once."""
-    first_knot = int(hours[0]) // period
-    knots = centred(random_word(key, np.arange(first_knot, int(hours[-1]) // period + 2, dtype=np.uint64)), number)
-    position = np.arange(len(hours)) + (int(hours[0]) - first_knot * period)
-    index = position // period
-    left = knots.take(index)
-    return left + (knots[1:].take(index) - left) * ((position - index * period) / period)
-
-
-def machine_path(machine: Machine, commissioned: int, end: int) -> MachinePath:
-    """Return all runs that begin by `end`."""
-    paths = [_run_path(machine, draw_run(machine, 0), commissioned)]
-    while paths[-1].stop.at < end and paths[-1].stop.returns_at <= end:
-        paths.append(_run_path(machine, draw_run(machine, len(paths)), paths[-1].stop.returns_at))
-    return MachinePath(machine, tuple(paths))
+def machine_path(machine: Machine, started: int, end: int, *, first_run: int = 0) -> MachinePath:
+    """Return run `first_run`, which began at `started`, and all later runs that begin by `end`."""
+    runs = [_run_path(machine, draw_run(machine, first_run), started)]
+    while runs[-1].stop.at < end and runs[-1].stop.returns_at <= end:
+        runs.append(_run_path(machine, draw_run(machine, runs[-1].run.number + 1), runs[-1].stop.returns_at))
+    return MachinePath(machine, tuple(runs))
 
 
 def final_state(path: MachinePath, end: int) -> MachineState:
-    """Return the state that `advance` would reach at `end`."""
+    """Return the machine's state at `end`."""
     last = path.runs[-1]
-    stop = last.stop if last.stop.at < end else None
-    damage = damage_at_stop(path.machine.law, last) if stop else last.damage[end // HOUR - last.first_hour].item()
-    return state_at(path.machine, end, last.run, last.started, damage, stop)
+    if last.stop.at < end:
+        left = last.damage_at_stop
+        return state_at(path.machine, end, last.run, last.started, left, left, last.stop)
+    at_hour = last.damage[end // HOUR - last.first_hour].item()
+    return state_at(path.machine, end, last.run, last.started, at_hour, last.damage_at(end), None)
 
 
 def _run_path(machine: Machine, run: Run, started: int) -> RunPath:
@@ -72,26 +74,17 @@ def _run_path(machine: Machine, run: Run, started: int) -> RunPath:
     expected = run.life_hours * (1.0 - run.initial_damage)
     length = int(1.1 * expected) + 72
     while True:
-        load = load_at(machine, np.arange(first_hour, first_hour + length, dtype=np.uint64), smooth_noise_of_hours)
-        added = damage_rate(law, run, load)
+        load = load_at(machine, np.arange(first_hour, first_hour + length, dtype=np.uint64))
+        rate = damage_rate(law, run, load)
+        added = rate.copy()
         added[0] *= ((first_hour + 1) * HOUR - started) / HOUR
-        damage = np.concatenate(([run.initial_damage], added)).cumsum()  # cumsum adds in order, as the step does
+        damage = np.concatenate(([run.initial_damage], added)).cumsum()
         if damage[-2] >= 1.0:
             break
         length *= 2
-    following = int(np.argmax(damage >= 1.0))
-    hour = first_hour + following - 1
-    rate = damage_rate(law, run, load[following - 1].item())
-    failed_at = failure_moment(max(hour * HOUR, started), damage[following - 1].item(), rate)
+    past = int(np.argmax(damage >= 1.0))
+    base = max((first_hour + past - 1) * HOUR, started)
+    failed_at = failure_moment(base, damage[past - 1].item(), rate[past - 1].item())
     stop = stop_of(law, run, started, failed_at)
-    return RunPath(run, started, failed_at, stop, first_hour, damage[: following + 1], load[: following + 1])
-
-
-def damage_at_stop(law: DegradationLaw, path: RunPath) -> float:
-    """Return the damage that a stopped machine is left with until its repair."""
-    if path.stop.is_failure:
-        return 1.0
-    hour = path.stop.at // HOUR
-    index = hour - path.first_hour
-    rate = damage_rate(law, path.run, path.load[index].item())
-    return path.damage[index].item() + rate * ((path.stop.at - max(hour * HOUR, path.started)) / HOUR)
+    known = slice(past + 1)
+    return RunPath(run, started, failed_at, stop, first_hour, damage[known], load[known], rate[known])

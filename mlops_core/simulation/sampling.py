@@ -1,11 +1,9 @@
-"""The fast side of a machine's history in numpy: what its sensors read at every tick of a run.
+"""The fast side of a machine's history: what its sensors read at every tick of a run.
 
-The arithmetic is that of `degradation.advance`, operation by operation, so the readings are equal to the last bit.
 Ticks are taken in blocks that stay in the processor's cache; all intermediate results live in one set of arrays.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,10 +26,12 @@ from mlops_core.simulation.random_streams import (
     LANE_BITS,
     LANE_LEVELS,
     SECOND_FACTOR,
-    standard_normal,
+    FloatArray,
+    standard_normals,
 )
-from mlops_core.simulation.run import FloatArray, RunPath, smooth_noise_of_hours
-from mlops_core.simulation.step import TEMPERATURE_LANE, VIBRATION_LANE
+from mlops_core.simulation.run import RunPath
+
+TEMPERATURE_LANE, VIBRATION_LANE = 0, 1  # in the upper half of a word: see `_upper_words`
 
 BLOCK = 16_384
 _PHASES = range(8, 1025)  # ticks an hour for which whole rows are cheaper than looking up each tick's hour
@@ -89,18 +89,19 @@ class Sampler:
     @classmethod
     def of(cls, law: DegradationLaw, seed: int, ticks: Ticks) -> "Sampler":
         """Return the sampler of a fleet that is read at `ticks`."""
-        normal = _standard_normals()
+        normal = standard_normals()
+        size = min(BLOCK, len(ticks.moments))
         first, past = (int(ticks.hours[0]), int(ticks.hours[-1]) + 2) if len(ticks.hours) else (0, 0)
         return cls(
             ticks=ticks,
             temperature_added=temperature_added(law, normal),
             vibration_factor=vibration_factor(law, normal),
             ambient=ambient_temperature(law.conditions, seed, np.arange(first, past, dtype=np.uint64)),
-            words=np.empty(BLOCK, np.uint64),
-            shifted=np.empty(BLOCK, np.uint64),
-            indices=np.empty(BLOCK, np.intp),
-            terms=np.empty(BLOCK),
-            line=np.empty(BLOCK + 2 * _PHASES.stop),
+            words=np.empty(size, np.uint64),
+            shifted=np.empty(size, np.uint64),
+            indices=np.empty(size, np.intp),
+            terms=np.empty(size),
+            line=np.empty(size + 2 * _PHASES.stop),
         )
 
     def sample_run(
@@ -127,9 +128,7 @@ class Sampler:
     def _levels(self, machine: Machine, path: RunPath, first: int, past: int) -> tuple[FloatArray, FloatArray]:
         known = slice(first - path.first_hour, past - path.first_hour)
         ambient = self.ambient[first - int(self.ticks.hours[0]) :][: past - first]
-        return sensor_levels(
-            machine, path.run, path.hours[known], path.load[known], ambient, path.damage[known], smooth_noise_of_hours
-        )
+        return sensor_levels(machine, path.run, path.hours[known], path.load[known], ambient, path.damage[known])
 
     def _line(self, levels: FloatArray, slopes: FloatArray, first: int, block: slice) -> FloatArray:
         """Return the straight lines between hourly levels (from hour `first` on) at a block of ticks."""
@@ -148,7 +147,7 @@ class Sampler:
         return self.line[phase : phase + size]
 
     def _upper_words(self, key: int, block: slice) -> NDArray[np.uint64]:
-        """Return `random_streams.random_word` of a block of ticks.
+        """Return `random_streams.random_words` of a block of ticks.
 
         Right in the upper 31 bits only: the last step of the finaliser does not touch them, and is left out.
         """
@@ -172,8 +171,3 @@ class Sampler:
 def _round_to_steps(values: FloatArray, steps: float) -> None:
     np.rint(values, out=values)
     np.divide(values, steps, out=values)
-
-
-@lru_cache(maxsize=1)
-def _standard_normals() -> FloatArray:
-    return np.array([standard_normal(level) for level in range(LANE_LEVELS)])

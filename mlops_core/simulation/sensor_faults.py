@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from mlops_core.simulation.random_streams import random_word, stream_key, uniform
+from mlops_core.simulation.random_streams import random_words, stream_key, uniforms
 from mlops_core.telemetry import READINGS, TIMESTAMP, normalise_readings
 from mlops_core.time import EPOCH
 
@@ -128,9 +128,9 @@ def _sensor_episodes(
     strength: tuple[float, float],
 ) -> Iterator[tuple[datetime, float, float]]:
     for day in range((first - EPOCH) // _DAY - 1, (last - EPOCH) // _DAY + 1):  # one may have begun the day before
-        if uniform(key, 4 * day) < chance:
-            began = EPOCH + (day + uniform(key, 4 * day + 1)) * _DAY
-            yield began, _within(hours, uniform(key, 4 * day + 2)), _within(strength, uniform(key, 4 * day + 3))
+        begins, at, length, size = uniforms(key, 4 * day, 4)
+        if begins < chance:
+            yield EPOCH + (day + at) * _DAY, _within(hours, length), _within(strength, size)
 
 
 def _within_episodes(told: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:
@@ -175,8 +175,8 @@ def _spiked(
     keyed = told.join(sensors.with_columns(key=keys), on=_SENSOR, how="left", maintain_order="left")
     moments = keyed["event_timestamp"].to_physical().to_numpy().astype(np.uint64)
     key = keyed["key"].to_numpy()
-    hit = random_word(key, 2 * moments) / _WORDS < share
-    strength = _within(factor, random_word(key, 2 * moments + 1) / _WORDS)
+    hit = random_words(key, 2 * moments) / _WORDS < share
+    strength = factor[0] + (factor[1] - factor[0]) * (random_words(key, 2 * moments + 1) / _WORDS)
     spiked = told.with_columns(
         strength=pl.Series(np.where(hit, strength, np.nan)).fill_nan(None),
         began_at="event_timestamp",

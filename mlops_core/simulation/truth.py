@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mlops_core.simulation.law import Machine, Run
 from mlops_core.simulation.machine_state import HOUR, REPAIRED_FOR_HOURS, WORN_BELOW, MachineStatus, at_moment
-from mlops_core.simulation.run import FloatArray, MachinePath, RunPath, damage_at_stop
+from mlops_core.simulation.random_streams import FloatArray
+from mlops_core.simulation.run import MachinePath, RunPath
 from mlops_core.telemetry import TIMESTAMP
 
 __all__ = ["RUNS", "TRUTH", "run_rows", "truth_rows"]
@@ -129,7 +130,7 @@ def _segment(machine: Machine, path: RunPath, start: int, end: int) -> _Segment:
     at_work = int(np.searchsorted(hours * HOUR, path.stop.at))
     known = slice(hours[0] - path.first_hour, hours[0] - path.first_hour + at_work) if len(hours) else slice(0)
     idle = len(hours) - at_work
-    damage = np.concatenate((path.damage[known], np.full(idle, damage_at_stop(machine.law, path))))
+    damage = np.concatenate((path.damage[known], np.full(idle, path.damage_at_stop)))
     in_service = (hours * HOUR - path.started) / HOUR
     repaired = (in_service < REPAIRED_FOR_HOURS) & (path.run.number > 0)
     statuses = np.where(damage > 1.0 - WORN_BELOW, _WORN, np.where(repaired, _REPAIRED, _HEALTHY))

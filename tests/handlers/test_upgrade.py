@@ -20,7 +20,7 @@ from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.predictions import Predictions
 from mlops_core.lake import decode_failures, decode_quarantine, decode_readings
 from mlops_core.prognosis import predict
-from tests.handlers.aws_in_process import BUCKET, TABLES
+from tests.handlers.aws_in_process import BUCKET
 
 RELEASE = Path(__file__).resolve().parents[1] / "fixtures/release_1"
 EXPECTED: dict[str, Any] = json.loads((RELEASE / "expected.json").read_text())
@@ -33,9 +33,9 @@ def _stack_of_the_first_release(aws) -> None:
         if path.is_file():
             key = path.relative_to(RELEASE / "lake").as_posix()
             aws.s3.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
-    for table in TABLES:
-        for item in json.loads((RELEASE / f"tables/{table}.json").read_text()):
-            aws.dynamodb.put_item(TableName=table, Item=item)
+    for path in (RELEASE / "tables").glob("*.json"):
+        for item in json.loads(path.read_text()):
+            aws.dynamodb.put_item(TableName=path.stem, Item=item)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def run_example(component):
         "Target": Target,
         **{each.__name__: each for each in COMPONENTS},
         "lake": SimpleNamespace(bucket_name="acme-lake", bucket_arn="arn:aws:s3:::acme-lake"),
-        "layer": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:layer:acme:1"),
+        "layers": {"base": "arn:aws:lambda:eu-west-1:123456789012:layer:acme:1"},
         "report": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:function:report"),
         "alerting": SimpleNamespace(access=ALARMS),
         "topic": SimpleNamespace(arn="arn:aws:sns:eu-west-1:123456789012:alarms"),

@@ -9,6 +9,10 @@ from infra.packaging import Layer, Target
 pytestmark = pytest.mark.verify
 
 HOST = Target.of("host", "host")
+# Libraries for x86_64 hold code for several generations of processors.
+MOST_BYTES, MOST_SERVING_BYTES = (
+    (235_000_000, 85_000_000) if HOST.architecture == "x86_64" else (215_000_000, 75_000_000)
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,26 +24,27 @@ def test_every_function_is_reported_and_fits(report):
     assert set(report) == set(FUNCTIONS)
     for package in report.values():
         assert package.code_bytes < 1_000_000
-        assert package.deployed_bytes < LIMIT_BYTES
-
-
-def test_processing_stays_below_its_own_limit(report):
-    assert report["processing"].deployed_bytes <= 166_000_000
+        assert package.deployed_bytes <= MOST_BYTES < LIMIT_BYTES
 
 
 @pytest.mark.parametrize("function", ["inference", "scoring"])
 def test_what_predicts_stays_below_its_own_limit(report, function):
-    layer = sum(layer_contents(Layer.of("model", HOST)).values())
-    assert report[function].layer_bytes == layer
-    assert report[function].deployed_bytes <= (80_000_000 if HOST.architecture == "x86_64" else 70_000_000)
+    assert report[function].deployed_bytes <= MOST_SERVING_BYTES
 
 
 def test_every_function_imports_with_lambda_its_layer_and_its_own_files_alone(report):
     assert all(package.import_seconds > 0 for package in report.values())
 
 
-def test_contents_add_up_to_the_layer(report):
-    assert sum(layer_contents(Layer.of("data", HOST)).values()) == report["processing"].layer_bytes
+def test_contents_add_up_to_the_layers(report):
+    held = {layer: layer_contents(Layer.of(layer, HOST)) for layer in FUNCTIONS["training"].layers}
+    assert sum(sum(sizes.values()) for sizes in held.values()) == report["training"].layer_bytes
+
+
+def test_no_package_is_in_two_layers():
+    held = [set(layer_contents(Layer.of(layer, HOST))) - {"__pycache__"} for layer in FUNCTIONS["training"].layers]
+    assert len(held) == 4
+    assert sum(map(len, held)) == len(set().union(*held))
 
 
 def test_the_report_shows_sizes_import_times_and_contents(report, capsys):

@@ -19,10 +19,10 @@ HOST = Target.of("host", "host")
 
 @pytest.fixture
 def small_layer(monkeypatch, tmp_path):
-    """A layer of the two smallest packages of the data layer, built in a folder of its own."""
+    """A layer of the three small packages of the base layer, one with a script, built in a folder of its own."""
     lock = tmp_path / "small.txt"
-    wanted, kept = ("typing-extensions", "annotated-types"), []
-    for line in (packaging.ROOT / "locks" / "layer-data.txt").read_text().splitlines():
+    wanted, kept = ("typing-extensions", "annotated-types", "jmespath"), []
+    for line in (packaging.ROOT / "locks" / "layer-base.txt").read_text().splitlines():
         if not line.startswith(" "):
             is_wanted = line.startswith(wanted)
         if is_wanted:
@@ -51,6 +51,7 @@ def test_a_layer_holds_packages_where_lambda_looks_compiled_and_pruned(small_lay
     assert names == sorted(names)
     assert len(compiled) == len([name for name in names if name.endswith(".py")])
     assert not [name for name in names if name.endswith((".pyi", ".lock")) or "/tests/" in name or "/bin/" in name]
+    assert not [name for name in names if name.endswith("RECORD")], "it hashes scripts that name this machine's Python"
     assert int.from_bytes(code[4:8], "little") == 0b01, "hash-based, and never checked against the source"
     assert marshal.loads(code[16:]).co_filename == "/opt/python/typing_extensions.py"  # noqa: S302
 
@@ -77,12 +78,12 @@ def test_a_build_that_fails_leaves_nothing_behind(small_layer, monkeypatch):
 def test_the_key_tells_lock_python_and_processor_apart(monkeypatch, tmp_path):
     target = Target.of("3.13", "arm64")
     keys = [
-        Layer.of("data", each).key for each in (target, Target.of("3.12", "arm64"), Target.of("3.13", "x86_64"), HOST)
+        Layer.of("base", each).key for each in (target, Target.of("3.12", "arm64"), Target.of("3.13", "x86_64"), HOST)
     ]
     other = tmp_path / "lock.txt"
     other.write_text("renewed")
-    monkeypatch.setitem(packaging.LAYERS, "data", str(other))
-    keys.append(Layer.of("data", target).key)
+    monkeypatch.setitem(packaging.LAYERS, "base", str(other))
+    keys.append(Layer.of("base", target).key)
     assert len(set(keys)) == len(keys)
 
 

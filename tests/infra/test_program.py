@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from contract.functions import FUNCTIONS
 from infra.naming import is_namespace
 from infra.settings import SettingsError, key_schemas
 from tests.infra.evaluation import PROJECT, ROOT, evaluate_stack
@@ -21,7 +22,8 @@ OUTPUTS = {
     "mqtt_topic_prefix", "mqtt_topics", "topic_rule_names", "schedule_names", "log_group_names",
     "ingestion_queue_url", "label_queue_url", "dead_letter_queue_url",
     "glue_database_name", "raw_table_name", "features_table_name",
-    "model_layer_arn", "training_state_machine_arn", "inference_endpoint", "inference_invoke_arn",
+    "base_layer_arn", "polars_layer_arn", "numpy_layer_arn", "model_layer_arn",
+    "training_state_machine_arn", "inference_endpoint", "inference_invoke_arn",
     "maintenance_function_name", "maintenance_invoke_arn",
     "predictions_table_name", "notice_topic_arn",
     "lake_shards", "allowed_lateness_hours", "feature_lengths_hours", "feature_hop_minutes", "machine_ids",
@@ -131,8 +133,21 @@ def test_a_preview_builds_no_layer_and_says_which_it_would_take(monkeypatch, tmp
     monkeypatch.setattr("infra.layer.build", lambda layer: pytest.fail(f"built {layer.name} during a preview"))
     archives = evaluate_stack(preview=True).of("s3/bucketObjectv2:BucketObjectv2").values()
     keys = sorted(archive.inputs["key"] for archive in archives)
-    assert re.fullmatch(r"layers/data-[0-9a-f]{16}\.zip layers/model-[0-9a-f]{16}\.zip", " ".join(keys))
+    assert [re.sub(r"-[0-9a-f]{16}\.zip", "", key) for key in keys] == [
+        "layers/base", "layers/model", "layers/numpy", "layers/polars",
+    ]  # fmt: skip
     assert all("not built yet" in archive.inputs["source"]["text"] for archive in archives)
+
+
+def test_a_function_attaches_the_layers_of_its_row_and_no_other(evaluated):
+    layers = evaluated("dev").of("lambda/layerVersion:LayerVersion").values()
+    name_of = {layer.arn: layer.name.removesuffix("-layer").split("-")[0] for layer in layers}
+    attached = {
+        each.inputs["handler"].split(".")[1]: tuple(name_of[arn] for arn in each.inputs["layers"])
+        for each in evaluated("dev").of("lambda/function:Function").values()
+    }
+    assert attached == {row.name: row.layers for row in FUNCTIONS.values()}
+    assert all(len(names) <= 5 for names in attached.values()), "what Lambda allows"
 
 
 def test_whether_a_layer_is_built_already_changes_nothing_that_pulumi_compares(evaluated):
@@ -141,7 +156,7 @@ def test_whether_a_layer_is_built_already_changes_nothing_that_pulumi_compares(e
     assert {name: each.inputs["key"] for name, each in unbuilt.items()} == {
         name: each.inputs["key"] for name, each in built.items()
     }
-    assert [each.options["ignore"] for each in built.values()] == [["source"]] * 2
+    assert [each.options["ignore"] for each in built.values()] == [["source"]] * 4
 
 
 def test_logs_are_kept_for_as_long_as_configured_and_a_year_unless_it_is(evaluated):

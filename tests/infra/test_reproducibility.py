@@ -115,14 +115,14 @@ def test_a_module_changes_the_functions_that_import_it_and_no_other(first_copy, 
 
 def test_a_changed_lock_replaces_the_layer_and_a_changed_library_does_not(evaluated, monkeypatch, tmp_path):
     old = layers(evaluated("dev"))
-    changed = tmp_path / "layer-data.txt"
-    changed.write_bytes((ROOT / "locks" / "layer-data.txt").read_bytes() + b"# renewed\n")
-    monkeypatch.setitem(__import__("infra.packaging", fromlist=["LAYERS"]).LAYERS, "data", str(changed))
+    changed = tmp_path / "layer-polars.txt"
+    changed.write_bytes((ROOT / "locks" / "layer-polars.txt").read_bytes() + b"# renewed\n")
+    monkeypatch.setitem(__import__("infra.packaging", fromlist=["LAYERS"]).LAYERS, "polars", str(changed))
     new = layers(evaluate_stack_afresh())
-    assert len(old) == len(new) == 2
-    assert len(old & new) == 1
+    assert len(old) == len(new) == 4
+    assert len(old & new) == 3
     ((changed_name, _),) = new - old
-    assert "data" in changed_name
+    assert "polars" in changed_name
 
 
 def layers(evaluation: Evaluation) -> set[tuple[str, str]]:

@@ -7,14 +7,13 @@ from mlops_core.simulation.random_streams import (
     LANE_LEVELS,
     centred,
     lane,
-    random_word,
+    random_words,
     smooth_noise,
     smooth_noise_variance,
-    standard_normal,
+    standard_normals,
     stream_key,
-    uniform,
+    uniforms,
 )
-from mlops_core.simulation.run import smooth_noise_of_hours
 
 KEY = stream_key(7, "PUMP-A01", "noise")
 COUNTERS = np.arange(200_000, dtype=np.uint64)
@@ -22,23 +21,24 @@ COUNTERS = np.arange(200_000, dtype=np.uint64)
 
 def test_words_are_those_of_splitmix64():
     # The reference implementation's first three outputs for seed 1234567, which adds GAMMA before it finalises.
-    assert [random_word(1234567, counter) for counter in (1, 2, 3)] == [
+    assert random_words(1234567, np.array([1, 2, 3], dtype=np.uint64)).tolist() == [
         6457827717110365317,
         3203168211198807973,
         9817491932198370423,
     ]
 
 
-def test_numbers_and_arrays_give_equal_draws():
-    some = [0, 1, 2**40, 2**63]
-    array = np.array(some, dtype=np.uint64)
-    assert random_word(KEY, array).tolist() == [random_word(KEY, counter) for counter in some]
-    for number in range(5):
-        assert lane(array, number).tolist() == [lane(counter, number) for counter in some]
-        assert centred(array, number).tolist() == [centred(counter, number) for counter in some]
+def test_smooth_noise_is_a_straight_line_between_random_knots():
     hours = np.arange(490_000, 490_100, dtype=np.uint64)
-    assert smooth_noise_of_hours(KEY, hours, 30, 1).tolist() == smooth_noise(KEY, hours, 30, 1).tolist()
-    assert smooth_noise(KEY, hours, 30, 1).tolist() == [smooth_noise(KEY, int(hour), 30, 1) for hour in hours]
+    knots = centred(random_words(KEY, np.arange(16_333, 16_338, dtype=np.uint64)), 1)
+    expected = np.interp(hours, np.arange(16_333, 16_338) * 30, knots)
+    assert smooth_noise(KEY, hours, 30, 1) == pytest.approx(expected, abs=1e-14)
+
+
+def test_any_part_of_a_stream_is_drawn_without_the_rest():
+    hours = np.arange(490_000, 490_100, dtype=np.uint64)
+    assert smooth_noise(KEY, hours, 30, 1)[37:].tolist() == smooth_noise(KEY, hours[37:], 30, 1).tolist()
+    assert uniforms(KEY, 0, 9)[4:6] == uniforms(KEY, 4, 2)
 
 
 def test_keys_tell_names_apart_however_they_are_joined():
@@ -47,7 +47,7 @@ def test_keys_tell_names_apart_however_they_are_joined():
 
 @pytest.mark.parametrize("number", range(5))
 def test_every_lane_is_uniform_and_no_lane_follows_its_neighbour(number):
-    words = random_word(KEY, COUNTERS)
+    words = random_words(KEY, COUNTERS)
     counts = np.bincount(lane(words, number).astype(int), minlength=LANE_LEVELS)
     expected = len(COUNTERS) / LANE_LEVELS
     chi_square = ((counts - expected) ** 2 / expected).sum()
@@ -58,14 +58,14 @@ def test_every_lane_is_uniform_and_no_lane_follows_its_neighbour(number):
 
 
 def test_normal_levels_have_the_moments_that_are_stated():
-    normal = np.array([standard_normal(level) for level in range(LANE_LEVELS)])
+    normal = standard_normals()
     assert abs(normal.mean()) < 1e-9
     assert normal.std() == pytest.approx(0.9998, abs=5e-5)
     assert normal.max() == pytest.approx(3.67, abs=0.005)
 
 
 def test_uniform_draws_stay_inside_the_open_interval():
-    drawn = np.array([uniform(KEY, counter) for counter in range(20_000)])
+    drawn = np.array(uniforms(KEY, 0, 20_000))
     assert 0 < drawn.min() < drawn.max() < 1
     assert drawn.mean() == pytest.approx(0.5, abs=4 / np.sqrt(12 * 20_000))
 
