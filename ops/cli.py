@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops import backfill, machines, maintenance, models, quarantine, replay, status
+from ops import backfill, machines, maintenance, models, page, quarantine, replay, status
 from ops.errors import OpsError
 
 
@@ -40,6 +40,8 @@ app = typer.Typer(
 app.command("replay")(replay.replay)
 app.command("backfill")(backfill.backfill)
 app.command("status")(status.status)
+app.command("ui")(page.ui)
+app.command("report")(page.report)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(machines.app, name="machines")
 app.add_typer(maintenance.app, name="maintenance")

@@ -68,6 +68,11 @@ class Stack:
         return self._client("s3")
 
     @cached_property
+    def principal(self) -> str:
+        """As whom AWS knows the caller: an ARN."""
+        return str(self._client("sts").get_caller_identity()["Arn"])
+
+    @cached_property
     def sqs(self) -> "SQSClient":
         """The queues' client."""
         return self._client("sqs")

@@ -26,6 +26,7 @@ from .keys import (
     channels_key as channels_key,
     events_key as events_key,
     features_key as features_key,
+    features_prefix as features_prefix,
     hour_path as hour_path,
     partition_of as partition_of,
     quarantine_key as quarantine_key,

@@ -89,8 +89,8 @@ function fleetTable() {
   const rows = shown.slice(from, from + size);
   const lifeWidth = isPhone() ? Math.min(520, innerWidth - 156) : isPrinted ? 64 : viewWidth() > 1000 ? 140 : 100;
   const sparkWidth = isPhone() ? Math.min(320, innerWidth - 264) : 58;
-  const groups = GROUPS.map((group, i) => [group, rows.filter((machine) => urgency(machine) === i)]).filter(
-    ([, own]) => own.length,
+  const groups = GROUPS.map((words, group) => [words, group, rows.filter((machine) => urgency(machine) === group)]).filter(
+    ([, , own]) => own.length,
   );
   const columns = isPrinted ? 6 : isPhone() || viewWidth() > 1180 ? 10 : viewWidth() > 1000 ? 7 : 6;
   const [first, second] = fleetPage.columns;
@@ -107,7 +107,7 @@ function fleetTable() {
       ([
         [title, meaning],
         own,
-      ]) => h`<tbody role="rowgroup"><tr role="row" class="g"><th role="rowheader" colspan="${columns}" scope="rowgroup">${title} <span>${meaning} · ${count(own.length)}</span></th></tr>
+      ]) => h`<tbody role="rowgroup"><tr role="row" class="g"><th role="rowheader" colspan="${columns}" scope="rowgroup">${title} <span>${meaning} · ${count(found.filter((machine) => urgency(machine) === group).length)}</span></th></tr>
         ${own.map((machine) => fleetRow(machine, lifeWidth, sparkWidth))}</tbody>`,
     )}</table></div>
     ${isPrinted && shown.length < found.length ? h`<p class="prt easy"><b>Nothing to do · ${count(calm.length)} machines.</b> Not printed.</p>` : ""}
@@ -167,7 +167,7 @@ const emphasised = (value, above, text) =>
 function lifeCell(machine, width, isException) {
   if (machine.life)
     return h`<div class="lf"><span class="t">${isPhone() && h`<span class="vh">hours left </span>`}${lifeText(machine.life)}</span><span class="ch0">${lifeBar(machine, width)}</span></div>
-      ${stopWords(machine)}${machine.trust && h`<div class="gs"><span class="guess">? a guess: ${machine.trust}</span></div>`}`;
+      ${stopWords(machine)}${machine.trust && h`<div class="gs"><span class="guess">? a guess</span></div>`}`;
   if (!isException) return "";
   const text =
     machine.state === "FAILED" && machine.since ? `down ${duration(now - new Date(machine.since), false)}` : "unknown";

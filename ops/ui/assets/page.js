@@ -23,7 +23,6 @@ function show(hasMoved) {
 
 function adopt(document) {
   fleetPage = document;
-  fleetPage.machines.sort(worstFirst);
 }
 
 async function refresh() {

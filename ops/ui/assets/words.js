@@ -75,9 +75,3 @@ function urgency(machine) {
   if (machine.state === "SILENT") return 2;
   return ["IN MAINTENANCE", "OFF", "NEW"].includes(machine.state) ? 3 : 4;
 }
-
-function worstFirst(a, b) {
-  const stage = (machine) => (machine.stage === "ACT" ? 0 : 1);
-  const hours = (machine) => (machine.life ? machine.life.p10 : Number.MAX_VALUE);
-  return urgency(a) - urgency(b) || stage(a) - stage(b) || hours(a) - hours(b) || a.id.localeCompare(b.id);
-}

@@ -1,0 +1,74 @@
+"""``mlops ui`` and ``mlops report``: the fleet on a page, live on this computer or as a file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.options import OutputsFile, StackName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ops.stack import Stack
+    from ops.ui.server import Action
+
+
+def ui(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port on this computer.")] = 8400,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+) -> None:
+    """Show the fleet, worst first, on a page of this computer: machines, alarms, data quality, models.
+
+    It reads the stack with your own credentials, refreshes by itself, and ends with Ctrl-C. Nobody else can reach it.
+    """
+    import secrets
+    import webbrowser
+    from datetime import UTC, datetime
+
+    import uvicorn
+
+    from ops.console import print_line
+    from ops.stack import load_stack
+    from ops.ui.gather import read_page
+    from ops.ui.server import Recent, application
+
+    loaded = load_stack(stack, outputs)
+    host, token = f"127.0.0.1:{port}", secrets.token_urlsafe(32)
+    actions = _actions(loaded)
+    recent = Recent(
+        lambda: read_page(loaded, datetime.now(UTC), actions=list(actions), principal=loaded.principal),
+        lambda: datetime.now(UTC),
+    )
+    address = f"http://{host}/?token={token}"
+    print_line(f"The fleet of {stack}: {address}")
+    print_line("Ctrl-C ends it. Whoever has this address on this computer may act as you.")
+    if not no_browser:
+        webbrowser.open(address)
+    uvicorn.run(application(recent, actions, host=host, token=token), host="127.0.0.1", port=port, log_level="warning")
+
+
+def report(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("fleet.html"),
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+) -> None:
+    """Write the fleet's page as one file to keep, print or send: nothing can be done from it, nothing is loaded."""
+    from datetime import UTC, datetime
+
+    from ops.console import print_line
+    from ops.stack import load_stack
+    from ops.ui.gather import read_page
+    from ops.ui.page import snapshot
+
+    page = snapshot(read_page(load_stack(stack, outputs), datetime.now(UTC)))
+    output.write_text(page, encoding="utf-8")
+    print_line(f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as it is now.")
+
+
+def _actions(stack: "Stack") -> "Mapping[str, Action]":
+    from ops.ui.actions import repair_action
+
+    return {"repair": repair_action(stack, stack.principal)}

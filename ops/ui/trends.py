@@ -1,0 +1,92 @@
+"""A fortnight of every channel from the offline store: one value each four hours, so few objects are read."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Final
+
+import polars as pl
+
+from handlers.stores.lake import DataLake
+from mlops_core.condition import DEFAULT_BOUNDARIES
+from mlops_core.features import parse_feature_name
+from mlops_core.lake import features_prefix
+from mlops_core.telemetry import Channel as ChannelFacts
+from ops.ui.document import Channel, Limit, Trend
+
+STEP: Final = timedelta(hours=4)
+SPAN: Final = timedelta(days=14)
+_ROBUST_SIGMAS: Final = 2 * 1.4826
+
+
+def trend_axis(until: datetime) -> Trend:
+    """Return the time axis that ends with the last whole hour before `until`."""
+    end = until.replace(minute=0, second=0, microsecond=0)
+    return Trend(start=end - SPAN + STEP, step_h=STEP // timedelta(hours=1))
+
+
+def read_trends(lake: DataLake, axis: Trend, channels: Mapping[str, ChannelFacts]) -> dict[str, tuple[Channel, ...]]:
+    """Return the channels of each machine that has features on the axis, in the order of `channels`."""
+    instants = [axis.start + STEP * step for step in range(SPAN // STEP)]
+    found = lake.versions_under(features_prefix(instant) for instant in instants)
+    frames = [pl.read_parquet(BytesIO(body)) for body in lake.read_all(sorted(found))]
+    if not frames:
+        return {}
+    features = pl.concat(frames, how="diagonal_relaxed").filter(pl.col("window_end").is_in(instants))
+    levels = {name: _level_column(features.columns, channel) for name, channel in channels.items()}
+    grid = pl.DataFrame({"window_end": instants}, schema={"window_end": features.schema["window_end"]})
+    return {
+        str(machine_id): tuple(
+            _channel(channels[name], grid.join(rows, on="window_end", how="left", maintain_order="left")[column])
+            for name, column in levels.items()
+            if column is not None
+        )
+        for (machine_id,), rows in features.group_by("machine_id", maintain_order=True)
+    }
+
+
+def unit_text(unit: str) -> str:
+    """Return a unit as people write it."""
+    return {"degC": "°C", "degF": "°F"}.get(unit, unit)
+
+
+def _level_column(columns: list[str], channel: ChannelFacts) -> str | None:
+    """Return the column of the shortest window that says a channel's level; None where there is none."""
+    wanted = "rms" if _is_velocity(channel) else "mean"
+    named = [(name, parse_feature_name(name)) for name in columns]
+    levels = [
+        (feature.minutes, name)
+        for name, feature in named
+        if feature is not None and (feature.channel, feature.statistic) == (channel.name, wanted)
+    ]
+    return min(levels)[1] if levels else None
+
+
+def _is_velocity(channel: ChannelFacts) -> bool:
+    return channel.unit == "mm/s"
+
+
+def _channel(channel: ChannelFacts, series: pl.Series) -> Channel:
+    values = series.cast(pl.Float64)
+    median, spread = values.median(), (values - values.median()).abs().median()
+    normal = None
+    if isinstance(median, float) and isinstance(spread, float):
+        normal = (median - _ROBUST_SIGMAS * spread, median + _ROBUST_SIGMAS * spread)
+    return Channel(
+        key=channel.name,
+        name=channel.name.replace("_", " ").capitalize(),
+        unit=unit_text(channel.unit),
+        from_zero=_is_velocity(channel),
+        limits=_zone_limits() if _is_velocity(channel) else (),
+        normal=normal,
+        values=tuple(None if value is None else round(value, 3) for value in values),
+    )
+
+
+def _zone_limits() -> tuple[Limit, ...]:
+    zones = DEFAULT_BOUNDARIES
+    return (
+        Limit(at=zones.b_begins, name="zone B"),
+        Limit(at=zones.c_begins, name="zone C", stage="WATCH"),
+        Limit(at=zones.d_begins, name="zone D", stage="ACT"),
+    )
