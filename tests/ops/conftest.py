@@ -26,6 +26,8 @@ TABLES = {
     "machine_state_table_name": ("machine-state", ("machine_id",)),
     "realtime_features_table_name": ("realtime-features", ("machine_id",)),
     "label_history_table_name": ("label-history", ("machine_id", "event_timestamp")),
+    "predictions_table_name": ("predictions", ("machine_id",)),
+    "alarms_table_name": ("alarms", ("machine_id", "alarm")),
 }
 
 

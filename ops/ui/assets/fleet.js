@@ -103,13 +103,11 @@ function fleetTable() {
       <th role="columnheader" class="r">Fails in ${fleetPage.model.horizon_h} h</th><th role="columnheader" class="r c-an">Off its normal</th><th role="columnheader">ISO zone</th>
       <th role="columnheader" class="c-vib">${first && columnHead(first)}</th><th role="columnheader" class="c-tmp">${second && columnHead(second)}</th>
       <th role="columnheader" class="r c-dt">Last heard</th></tr></thead>
-    ${groups.map(
-      ([
-        [title, meaning],
-        own,
-      ]) => h`<tbody role="rowgroup"><tr role="row" class="g"><th role="rowheader" colspan="${columns}" scope="rowgroup">${title} <span>${meaning} · ${count(found.filter((machine) => urgency(machine) === group).length)}</span></th></tr>
-        ${own.map((machine) => fleetRow(machine, lifeWidth, sparkWidth))}</tbody>`,
-    )}</table></div>
+    ${groups.map(([[title, meaning], group, own]) => {
+      const all = found.filter((machine) => urgency(machine) === group).length;
+      return h`<tbody role="rowgroup"><tr role="row" class="g"><th role="rowheader" colspan="${columns}" scope="rowgroup">${title} <span>${meaning} · ${count(all)}</span></th></tr>
+        ${own.map((machine) => fleetRow(machine, lifeWidth, sparkWidth))}</tbody>`;
+    })}</table></div>
     ${isPrinted && shown.length < found.length ? h`<p class="prt easy"><b>Nothing to do · ${count(calm.length)} machines.</b> Not printed.</p>` : ""}
     ${
       fleetPage.model.ready &&

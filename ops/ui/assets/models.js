@@ -12,6 +12,6 @@ function modelsView() {
   ) => h`<tr role="row"><td role="cell" class="vd nw">${version.role}</td><td role="cell" class="nw">${version.version}</td>
     <td role="cell" class="nw">${when(version.at)}</td><td role="cell" class="w">${version.reason}</td></tr>`;
   return h`${staleBanner()}<div class="lead"><div><h1 tabindex="-1">${champion.version} serves since ${when(champion.since)}</h1><p>${champion.learned}</p></div></div>
-    <h2>What it promises, measured on runs that it had not seen</h2>${table("Promises", ["Promise", "Measured", ""], promises.map(promiseRow))}
+    <h2>What it promises, measured on runs that it had not seen</h2>${table("Promises", ["Promise", "Measured", "Beside it"], promises.map(promiseRow))}
     <h2>Versions</h2>${table("Versions", ["Role", "Version", "Since", "Why"], versions.map(versionRow))}`;
 }

@@ -20,5 +20,5 @@ function qualityView() {
     <p>${count(refused)} messages in quarantine today: kept with their bytes, not used, can be put back (<code>mlops quarantine</code>).</p></div></div>
     ${sensors.length > 0 && h`<h2>Sensors that are not good</h2>${table("Sensors that are not good", ["Grade", "Machine", "Sensor", "What is wrong", "Since"], sensors.map(sensorRow))}`}
     <h2>Quarantine by reason <span class="dim" style="font-weight:400">today</span></h2>
-    ${quarantine.length ? table("Quarantine by reason", ["Reason", "Messages", ""], quarantine.map(reasonRow)) : h`<p class="dim">Empty: every message could be read.</p>`}`;
+    ${quarantine.length ? table("Quarantine by reason", ["Reason", "Messages", "Share"], quarantine.map(reasonRow)) : h`<p class="dim">Empty: every message could be read.</p>`}`;
 }

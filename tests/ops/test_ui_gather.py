@@ -1,0 +1,110 @@
+"""What the page says of a stack: states and urgency from what the tables and the lake hold."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from handlers.stores.alarms import Alarms
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.partitions import encode_parquet
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+from mlops_core.lake import encode_readings, features_key
+from mlops_core.telemetry import FailureEvent, Reading
+from ops.ui.document import FleetPage
+from ops.ui.gather import read_page
+from tests.ops.conftest import Deployed
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+HOUR = timedelta(hours=1)
+
+
+def report(deployed: Deployed, machine_id: str, at: datetime, vibration: float) -> None:
+    readings = [
+        Reading(machine_id=machine_id, channel=channel, event_timestamp=at, value=1.0, received_at=at)
+        for channel in ("temperature", "vibration")
+    ]
+    for raw in encode_readings(readings):
+        deployed.stack.lake.create(*raw)
+    features = {f"{channel}_count_1h": 60.0 for channel in ("temperature", "vibration")}
+    row = FeatureRow(machine_id, at.replace(minute=0, second=0), 1, features | {"vibration_rms_1h": vibration})
+    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.output("realtime_features_table_name"))
+    table.offer(row, updated_at=NOW)
+
+
+def raise_alarm(deployed: Deployed, machine_id: str, source: AlarmSource, stage: Stage, subject: str = "") -> None:
+    episode = Episode(
+        machine_id=machine_id, source=source, subject=subject, stage=stage, opened=NOW - HOUR, reasons=("Because",)
+    )
+    empty = Alarm(machine_id=machine_id, source=source, subject=subject)
+    alarm = empty.following(episode=episode, evidence="", now=NOW)
+    assert Alarms(deployed.stack.dynamodb, deployed.stack.output("alarms_table_name")).save(alarm, now=NOW)
+
+
+def test_a_stack_without_machines_is_a_page_that_says_what_is_missing(deployed: Deployed) -> None:
+    page = read_page(deployed.stack, NOW)
+    assert (page.machines, page.alarms, page.models.champion) == ((), (), None)
+    assert not page.model.ready
+    assert "recorded failures" in page.model.text
+
+
+def test_machines_stand_in_order_of_what_is_to_be_done(deployed: Deployed) -> None:
+    for machine_id in ("CALM", "FAILED", "LOUD", "WARM"):
+        report(deployed, machine_id, NOW - timedelta(minutes=1), vibration=1.0)
+    report(deployed, "QUIET", NOW - 30 * HOUR, vibration=1.0)
+    raise_alarm(deployed, "LOUD", AlarmSource.LIMIT, Stage.ACT, "vibration")
+    raise_alarm(deployed, "WARM", AlarmSource.FAILURE_MODEL, Stage.WATCH)
+    raise_alarm(deployed, "FAILED", AlarmSource.FAILURE, Stage.ACT)
+    page = read_page(deployed.stack, NOW, actions=["repair"], principal="arn:aws:iam::1:user/ann")
+    assert [(machine.id, machine.state, machine.stage) for machine in page.machines] == [
+        ("LOUD", "RUNNING", "ACT"),
+        ("FAILED", "FAILED", None),
+        ("WARM", "RUNNING", "WATCH"),
+        ("QUIET", "SILENT", None),
+        ("CALM", "RUNNING", None),
+    ]
+    assert [reason.text for reason in page.machines[0].reasons] == ["Because"]
+    assert {alarm.machine for alarm in page.alarms} == {"LOUD", "WARM", "FAILED"}
+    assert {sensor.machine for sensor in page.quality.sensors} == {"QUIET"}
+    assert FleetPage.model_validate_json(page.model_dump_json()) == page
+
+
+def test_a_fortnight_of_each_channel_comes_from_the_offline_store(deployed: Deployed) -> None:
+    report(deployed, "A", NOW - timedelta(minutes=1), vibration=1.0)
+    axis = read_page(deployed.stack, NOW).trend
+    for step in (0, 1, 83):
+        end = axis.start + step * 4 * HOUR
+        columns = {
+            "machine_id": ["A"],
+            "window_end": [end],
+            "vibration_rms_1h": [1.5 + step],
+            "temperature_mean_1h": [40.0],
+        }
+        frame = pl.DataFrame(columns, schema_overrides={"window_end": pl.Datetime("us", "UTC")})
+        deployed.stack.lake.create(features_key(end, 0), encode_parquet(frame))
+    temperature, vibration = read_page(deployed.stack, NOW).machines[0].channels
+    assert (temperature.key, temperature.unit, vibration.unit) == ("temperature", "°C", "mm/s")
+    assert len(vibration.values) == 84
+    assert {step: value for step, value in enumerate(vibration.values) if value is not None} == {
+        0: 1.5,
+        1: 2.5,
+        83: 84.5,
+    }
+
+
+def test_failures_and_repairs_are_a_machines_history(deployed: Deployed) -> None:
+    report(deployed, "A", NOW - timedelta(minutes=1), vibration=1.0)
+    event = FailureEvent(
+        machine_id="A", event_timestamp=NOW - HOUR, received_at=NOW, event_code="WEAR", measured_value=12, threshold=11
+    )
+    LabelHistory(deployed.stack.dynamodb, deployed.stack.output("label_history_table_name")).record(event)
+    (happened,) = read_page(deployed.stack, NOW).machines[0].events
+    assert (happened.kind, happened.text) == ("failure", "WEAR")
+
+
+def test_the_page_is_written_to_a_file(deployed: Deployed) -> None:
+    report(deployed, "A", NOW - timedelta(minutes=1), vibration=1.0)
+    output = deployed.outputs_file.parent / "fleet.html"
+    result = deployed.run("report", "--output", str(output))
+    assert result.exit_code == 0, result.output
+    assert '"id":"A"' in output.read_text(encoding="utf-8")
