@@ -140,12 +140,17 @@ class SimulatorSettings(FunctionSettings):
 
 
 class IngestionSettings(FunctionSettings):
-    """Settings of the ingestion function. `allowed_lateness`: age beyond which a reading is quarantined as too late."""
+    """Settings of the ingestion function.
+
+    `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
+    which says that it is historical.
+    """
 
     data_lake_bucket: Name
     mqtt_topic_prefix: TopicPrefix
     lake_shards: Shards = 1
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
+    historical_reach: Days = Field(timedelta(days=3650), alias="HISTORICAL_REACH_DAYS")
 
 
 class AlarmSettings(FunctionSettings):
@@ -156,12 +161,13 @@ class AlarmSettings(FunctionSettings):
 
 
 class LabelSettings(AlarmSettings):
-    """Settings of the label function."""
+    """Settings of the label function; ages as the ingestion function's."""
 
     data_lake_bucket: Name
     label_history_table: Name
     mqtt_topic_prefix: TopicPrefix
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
+    historical_reach: Days = Field(timedelta(days=3650), alias="HISTORICAL_REACH_DAYS")
 
 
 class ProcessingSettings(FunctionSettings):

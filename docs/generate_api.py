@@ -39,7 +39,8 @@ TOPICS: Final[Mapping[str, str]] = {
     "Simulation": "simulate_fleet SimulatedHistory TRUTH RUNS new_machine advance Advance MachineState MachineStatus "
     "Sample Failure DegradationLaw MaintenancePolicy OperatingConditions FailureMode FAILURE_MODES",
     "Sensor faults": "inject_sensor_faults SensorFaults FaultyReadings SENSOR_FAULTS",
-    "Messages": "parse_message reading_message failure_message Reading FailureEvent Message Channel CHANNELS "
+    "Messages": "parse_message parse_messages ParsedMessage RefusedElement reading_message failure_message Reading "
+    "Quality FailureEvent Event Message Channel CHANNELS "
     "channel_registry",
     "Errors": "MlopsError InvalidArgumentError DurationError WindowError NaiveTimeError StatisticError "
     "UnknownChannelError SchemaError MissingColumnError ColumnTypeError ColumnValueError BucketError FrameTypeError "

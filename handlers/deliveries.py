@@ -1,4 +1,4 @@
-"""Messages as a queue delivers them: opened one by one, kept in the lake, acknowledged when they are durable there."""
+"""Messages as a queue delivers them: opened into elements, kept in the lake, acknowledged when all are durable."""
 
 import binascii
 from base64 import b64decode
@@ -18,9 +18,13 @@ from handlers.stores.clients import THREADS
 from handlers.stores.lake import DataLake
 from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.lake import QuarantineRecord, RawObject, encode_quarantine
+from mlops_core.telemetry import RefusedElement
 
 Message = TypeVar("Message")
 Kept = TypeVar("Kept")
+
+MOST_PIECES = 100
+"""Objects that one message may put into quarantine."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END_OF_TIME_MS = 253_402_300_799_999  # the last millisecond that a datetime holds
@@ -28,12 +32,14 @@ _REASONS = {"json_invalid": QuarantineReason.BAD_JSON, "missing": QuarantineReas
 
 
 class Delivered(NamedTuple, Generic[Message]):
-    """A message and the record that brought it."""
+    """An element of a message and the record that brought it."""
 
     record: SQSRecord
     message: Message
 
 
+Parsed: TypeAlias = tuple[list[Message], list[RefusedElement]]
+Parse: TypeAlias = Callable[[str, bytes, datetime], Parsed[Message]]
 Groups: TypeAlias = Iterable[Sequence[Delivered[Kept]]]
 Done: TypeAlias = list[tuple[Sequence[Delivered[Kept]], bool]]
 
@@ -59,29 +65,31 @@ class DurableBatch(BatchProcessor, Generic[Message]):
             batch.process()
             ...
 
-    leaves each message in `accepted` or in `refused`, or, where `parse` failed in any other way, its record as failed.
+    leaves each element in `accepted` or in `refused`, or, where `parse` raised anything, its record as failed.
     Leaving the block raises BatchProcessingError where every record has failed; otherwise `response` names those.
     """
 
-    def __init__(self, lake: DataLake, parse: Callable[[str, bytes, datetime], Message]) -> None:
+    def __init__(self, lake: DataLake, parse: Parse[Message]) -> None:
         super().__init__(EventType.SQS)  # pyright: ignore[reportUnknownMemberType]
         self._lake = lake
         self._parse = parse
         self.accepted: list[Delivered[Message]] = []
         self.refused: list[Delivered[QuarantineRecord]] = []
+        self._failed: set[str] = set()
 
     def open(self, record: SQSRecord) -> None:
-        """Sort one record's message: what `parse` (topic, payload, received_at) makes of it, or what it refused."""
-        opened = open_record(record, self._parse)
-        if isinstance(opened, QuarantineRecord):
-            self.refused.append(Delivered(record, opened))
-        else:
-            self.accepted.append(Delivered(record, opened))
+        """Sort the elements of one record's message: what `parse` (topic, payload, received_at) accepts and refuses."""
+        accepted, refused = open_record(record, self._parse)
+        self.accepted += [Delivered(record, element) for element in accepted]
+        self.refused += [Delivered(record, element) for element in refused]
 
     def quarantine(self) -> None:
-        """Put what was refused into quarantine, one object a message, and count it by reason."""
+        """Put what was refused into quarantine, one object an element, and count it by reason."""
         kept = self.keep([[refused] for refused in self.refused], lambda refused: list(map(encode_quarantine, refused)))
-        for reason, count in Counter(refused.message.reason for (refused,), _ in kept).items():
+        counts: Counter[str] = Counter()
+        for (refused,), _ in kept:
+            counts[refused.message.reason] += refused.message.readings
+        for reason, count in counts.items():
             with single_metric(name="MessagesQuarantined", unit=MetricUnit.Count, value=count) as metric:
                 metric.add_dimension(name="reason", value=reason)
 
@@ -111,7 +119,10 @@ class DurableBatch(BatchProcessor, Generic[Message]):
         return done
 
     def _fail(self, group: "Sequence[Delivered[Kept]]", error: BaseException) -> None:
-        for record, _ in group:
+        for record in {record.message_id: record for record, _ in group}.values():
+            if record.message_id in self._failed:
+                continue  # another element of the same message has failed already
+            self._failed.add(record.message_id)
             self.failure_handler(record, (type(error), error, error.__traceback__))  # pyright: ignore[reportUnknownMemberType]
 
     def log_failures(self, logger: Logger) -> None:
@@ -128,30 +139,41 @@ def grouped(delivered: Iterable[Delivered[Kept]], key: Callable[[Kept], Hashable
     return list(groups.values())
 
 
-def open_record(record: SQSRecord, parse: Callable[[str, bytes, datetime], Message]) -> Message | QuarantineRecord:
-    """Return what `parse` (topic, payload, received_at) makes of a record's message, or its record for quarantine.
+def open_record(record: SQSRecord, parse: Parse[Message]) -> tuple[list[Message], list[QuarantineRecord]]:
+    """Return what `parse` (topic, payload, received_at) accepts of a record's message, and what is for quarantine.
 
     A body that is not an envelope is refused too, whole. A message without a time is of the time when it was sent to
     the queue.
     """
     body = record.body.encode(errors="surrogatepass")
-    topic, payload, message_id = "", body, record.message_id
+    topic, message_id = "", record.message_id
     received_at = _from_milliseconds(int(record.attributes.sent_timestamp))
     try:
         envelope = _envelope(body)
         payload, topic, message_id = _decoded(envelope), envelope.topic, envelope.message_id or message_id
+    except MessageRejectedError as refusal:
+        accepted: list[Message] = []
+        refused = [RefusedElement(refusal.reason, refusal.detail, body)]
+    else:
         if envelope.received_at_ms is not None:
             received_at = _from_milliseconds(envelope.received_at_ms)
-        return parse(topic, payload, received_at)
-    except MessageRejectedError as refusal:
-        return QuarantineRecord(
-            reason=refusal.reason,
-            detail=refusal.detail,
-            topic=topic,
-            payload=payload,
-            received_at=received_at,
-            message_id=message_id,
-        )
+        accepted, refused = parse(topic, payload, received_at)
+    records = [
+        QuarantineRecord(**element._asdict(), topic=topic, received_at=received_at, message_id=message_id)
+        for element in _bounded(refused)
+    ]
+    return accepted, records
+
+
+def _bounded(refused: list[RefusedElement]) -> list[RefusedElement]:
+    """Each refused element by itself; of a message that is refused in thousands of pieces the rest as one array."""
+    if len(refused) <= MOST_PIECES:
+        return refused
+    rest = refused[MOST_PIECES - 1 :]
+    joined = b"[" + b",".join(element.payload for element in rest) + b"]"
+    detail = f"{rest[0].detail} (and {len(rest) - 1} more elements)"
+    merged = RefusedElement(rest[0].reason, detail, joined, sum(element.readings for element in rest))
+    return [*refused[: MOST_PIECES - 1], merged]
 
 
 def _envelope(body: bytes) -> Envelope:

@@ -1,9 +1,10 @@
-"""Ingestion: readings from the queue become objects of the lake; what is no reading goes to quarantine, whole.
+"""Ingestion: readings from the queue become objects of the lake; what is refused goes to quarantine, each by itself.
 
-A record is acknowledged when the object that holds its message is durable. Objects are named by their content, so a
+A record is acknowledged when the objects that hold its elements are durable. Objects are named by their content, so a
 batch that is delivered again, after a crash anywhere, changes nothing.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -15,13 +16,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import IngestionSettings
 from handlers import settings
-from handlers.deliveries import Done, DurableBatch, grouped
+from handlers.deliveries import Done, DurableBatch, Parsed, grouped
 from handlers.stores import clients
 from handlers.stores.lake import DataLake
-from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.features import first_window_end
-from mlops_core.lake import RawObject, encode_readings, hour_path, shard_of
-from mlops_core.telemetry import FailureEvent, Reading, parse_message
+from mlops_core.lake import RawObject, encode_readings, shard_of
+from mlops_core.telemetry import Reading, parse_messages
 
 logger = Logger()
 metrics = Metrics()
@@ -33,7 +33,7 @@ HOUR = timedelta(hours=1)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Keep a batch of messages; returns the records that are to be delivered again."""
-    batch = DurableBatch(_lake(), _reading)
+    batch = DurableBatch(_lake(), _readings)
     with batch(event["Records"], batch.open, context):
         batch.process()  # pyright: ignore[reportUnknownMemberType]  untyped in Powertools
         batch.quarantine()
@@ -52,21 +52,22 @@ def _lake() -> DataLake:
     return DataLake(clients.s3(), _settings().data_lake_bucket)
 
 
-def _reading(topic: str, payload: bytes, received_at: datetime) -> Reading:
-    accepted = parse_message(
+def _readings(topic: str, payload: bytes, received_at: datetime) -> Parsed[Reading]:
+    chosen = _settings()
+    return parse_messages(
         topic,
         payload,
         received_at,
-        topic_prefix=_settings().mqtt_topic_prefix,
-        allowed_lateness=_settings().allowed_lateness,
-    )
-    if isinstance(accepted, FailureEvent):
-        raise MessageRejectedError(QuarantineReason.BAD_TOPIC, "a failure event, which belongs in the label queue")
-    return accepted
+        topic_prefix=chosen.mqtt_topic_prefix,
+        allowed_lateness=chosen.allowed_lateness,
+        historical_reach=chosen.historical_reach,
+    ).readings(payload)
 
 
-def _partition(reading: Reading) -> tuple[str, int]:
-    return hour_path(reading.event_timestamp), shard_of(reading.machine_id, _settings().lake_shards)
+def _partition(reading: Reading) -> tuple[datetime, int]:
+    at = reading.event_timestamp
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    return hour, shard_of(reading.machine_id, _settings().lake_shards)
 
 
 def _encode(readings: list[Reading]) -> list[RawObject]:
@@ -75,13 +76,11 @@ def _encode(readings: list[Reading]) -> list[RawObject]:
 
 def _count(kept: Done[Reading]) -> None:
     readings = [reading for group, _ in kept for _, reading in group]
-    new = {
-        (reading.machine_id, reading.channel, reading.event_timestamp, reading.value)
-        for group, is_new in kept
-        if is_new
-        for _, reading in group
-    }
+    new = {reading[:4] for group, is_new in kept if is_new for _, reading in group}  # identity and value
     metrics.add_metric("ReadingsAccepted", MetricUnit.Count, len(readings))
     metrics.add_metric("ReadingsDuplicate", MetricUnit.Count, len(readings) - len(new))
-    late = sum(first_window_end(reading.event_timestamp, HOUR) <= reading.received_at for reading in readings)
+    moments = Counter((reading.event_timestamp, reading.received_at) for reading in readings)
+    late = sum(count for (at, received_at), count in moments.items() if first_window_end(at, HOUR) <= received_at)
     metrics.add_metric("ReadingsLate", MetricUnit.Count, late)
+    if bad := [reading.value for reading in readings].count(None):
+        metrics.add_metric("ReadingsBad", MetricUnit.Count, bad)

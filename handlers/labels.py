@@ -1,4 +1,4 @@
-"""Labels: failure events from the queue become objects of the lake and rows of the label history, and people hear.
+"""Labels: events from the queue become objects of the lake, failures rows of the label history, and people hear.
 
 The lake comes first: the history can be made again from it. A record is acknowledged when both hold its event and the
 failure has been announced, unless it is history: replayed, known already, or repaired since.
@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import LabelSettings
 from handlers import settings
 from handlers.announcements import AlarmDesk
-from handlers.deliveries import DurableBatch, grouped
+from handlers.deliveries import Delivered, DurableBatch, Parsed, grouped
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory, last_return
@@ -24,9 +24,8 @@ from handlers.stores.lake import DataLake
 from handlers.stores.notices import NoticeBoard
 from mlops_core.alerting.episodes import AlarmSource
 from mlops_core.alerting.failure_alarms import failure_alarm
-from mlops_core.errors import MessageRejectedError, QuarantineReason
-from mlops_core.lake import encode_failures, hour_path
-from mlops_core.telemetry import FailureEvent, Reading, parse_message
+from mlops_core.lake import encode_events, hour_path
+from mlops_core.telemetry import Event, FailureEvent, parse_messages
 
 logger = Logger()
 metrics = Metrics()
@@ -35,15 +34,18 @@ metrics = Metrics()
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Keep a batch of failure events; returns the records that are to be delivered again."""
-    batch = DurableBatch(_lake(), _failure)
+    """Keep a batch of events; returns the records that are to be delivered again."""
+    batch = DurableBatch(_lake(), _events)
     with batch(event["Records"], batch.open, context):
         batch.process()  # pyright: ignore[reportUnknownMemberType]  untyped in Powertools
         batch.quarantine()
-        kept = batch.keep(grouped(batch.accepted, _hour), encode_failures)
-        durable = [[delivered] for group, _ in kept for delivered in group]
+        kept = batch.keep(grouped(batch.accepted, _hour), encode_events)
+        messages = [one for group, _ in kept for one in group]
+        durable = [[Delivered(record, one)] for record, one in messages if isinstance(one, FailureEvent)]
         recorded = batch.attempt(durable, _record)
         batch.attempt((group for group, _ in recorded), _announce)
+        if others := len(messages) - len(durable):
+            metrics.add_metric("EventsAccepted", MetricUnit.Count, others)
         metrics.add_metric("FailuresAccepted", MetricUnit.Count, len(recorded))
         metrics.add_metric("FailuresDuplicate", MetricUnit.Count, sum(not is_new for _, is_new in recorded))
         batch.log_failures(logger)
@@ -85,21 +87,20 @@ def _announce(failures: list[FailureEvent]) -> bool:
     return True
 
 
-def _failure(topic: str, payload: bytes, received_at: datetime) -> FailureEvent:
-    accepted = parse_message(
+def _events(topic: str, payload: bytes, received_at: datetime) -> Parsed[FailureEvent | Event]:
+    chosen = _settings()
+    return parse_messages(
         topic,
         payload,
         received_at,
-        topic_prefix=_settings().mqtt_topic_prefix,
-        allowed_lateness=_settings().allowed_lateness,
-    )
-    if isinstance(accepted, Reading):
-        raise MessageRejectedError(QuarantineReason.BAD_TOPIC, "a reading, which belongs in the ingestion queue")
-    return accepted
+        topic_prefix=chosen.mqtt_topic_prefix,
+        allowed_lateness=chosen.allowed_lateness,
+        historical_reach=chosen.historical_reach,
+    ).events(payload)
 
 
-def _hour(failure: FailureEvent) -> str:
-    return hour_path(failure.event_timestamp)
+def _hour(event: FailureEvent | Event) -> str:
+    return hour_path(event.event_timestamp)
 
 
 def _record(failures: list[FailureEvent]) -> bool:

@@ -158,10 +158,19 @@ from .telemetry.frames import (
     normalise_readings as normalise_readings,
 )
 from .telemetry.message import (
+    Event as Event,
     FailureEvent as FailureEvent,
     Message as Message,
     Reading as Reading,
     failure_message as failure_message,
-    parse_message as parse_message,
     reading_message as reading_message,
+)
+from .telemetry.parsing import (
+    ParsedMessage as ParsedMessage,
+    RefusedElement as RefusedElement,
+    parse_message as parse_message,
+    parse_messages as parse_messages,
+)
+from .telemetry.quality import (
+    Quality as Quality,
 )

@@ -1,6 +1,7 @@
 """Messages that could not be handled at all: put back into the queue that they were meant for."""
 
 import json
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 THREADS = 10  # as many messages as one receive gives
 HIDDEN_SECONDS = 120  # how long a received message stays out of sight of another reader
-_FAILURE_SUFFIX = "/event/failure"
+_EVENT_TOPIC = re.compile(r"/event/[^/]+\Z")
 ENVELOPE = frozenset({"payload_base64", "topic", "received_at_ms"})
 
 
@@ -104,8 +105,8 @@ class DeadLetters:
         # Back in a queue it is another message to SQS. Its first id goes with it, so that a message which was refused
         # before it died, or is sent back twice, is one and the same in quarantine.
         envelope.setdefault("message_id", letter.get("MessageId", ""))
-        is_failure = str(envelope["topic"]).endswith(_FAILURE_SUFFIX)
-        queue = self._failures if is_failure else self._readings
+        is_event = _EVENT_TOPIC.search(str(envelope["topic"])) is not None
+        queue = self._failures if is_event else self._readings
         self._client.send_message(QueueUrl=queue, MessageBody=json.dumps(envelope, separators=(",", ":")))
         self._client.delete_message(QueueUrl=self._dead_letter_queue, ReceiptHandle=letter.get("ReceiptHandle", ""))
-        return "failures" if is_failure else "readings"
+        return "failures" if is_event else "readings"

@@ -6,29 +6,34 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from heapq import nlargest
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
-from mlops_core.errors import MalformedObjectError, MessageRejectedError, QuarantineReason
+from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import (
     QUARANTINE_PREFIX,
     QuarantineRecord,
     decode_quarantine,
-    encode_failures,
+    encode_events,
+    encode_quarantine,
     encode_readings,
     hour_path,
 )
-from mlops_core.telemetry import FailureEvent, Reading, parse_message
+from mlops_core.telemetry import Event, FailureEvent, Reading, parse_messages
 from ops.concurrency import in_parallel
 from ops.stack import Stack
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+Accepted: TypeAlias = Reading | FailureEvent | Event
+
 AT_ONCE = 500
+HISTORICAL_REACH = timedelta(days=3650)
+"""How old what is let in on purpose may be, where the stack does not say: what a function takes without a setting."""
 UNREADABLE = "UNREADABLE"
 """Counted in the place of a reason: an object under quarantine/ that is no record of a refused message."""
 
@@ -54,9 +59,26 @@ class Failed(NamedTuple):
     problem: str
 
 
+class Judged(NamedTuple):
+    """A record judged again: what it holds, and what of it is still refused, as the records that take its place.
+
+    ``better`` is how many of its readings or events are accepted now and were not before.
+    """
+
+    key: str
+    accepted: list[Accepted]
+    remainder: list[QuarantineRecord]
+    better: int
+
+    @property
+    def is_better(self) -> bool:
+        """Whether anything of it is to be moved: otherwise all that it holds was let in long ago."""
+        return self.better > 0 and bool(self.accepted)
+
+
 @dataclass
 class Retried:
-    """What became of refused messages: how many are accepted now, and of the others how many for each reason are not.
+    """What became of what was refused: how many readings and events are accepted now, how many for each reason not.
 
     ``first`` and ``last`` are the event times of the accepted ones, so that their features can be computed.
     ``failed`` names those that are valid now and could not be moved, ``unreadable`` the objects that are no messages.
@@ -80,12 +102,13 @@ class Retried:
             "last": self.last,
         }
 
-    def count(self, accepted: Iterable[Reading | FailureEvent]) -> None:
-        """Add accepted messages."""
-        for one in accepted:
-            self.accepted += 1
-            self.first = min(self.first or one.event_timestamp, one.event_timestamp)
-            self.last = max(self.last or one.event_timestamp, one.event_timestamp)
+    def count(self, moved: Iterable[Judged]) -> None:
+        """Add records that were moved."""
+        for one in moved:
+            self.accepted += one.better
+            for message in one.accepted:
+                self.first = min(self.first or message.event_timestamp, message.event_timestamp)
+                self.last = max(self.last or message.event_timestamp, message.event_timestamp)
 
 
 class Quarantine:
@@ -117,10 +140,13 @@ class Quarantine:
         return found
 
     def reasons(self, days: Iterable[date]) -> dict[str, int]:
-        """How many messages of these days were refused for each reason, the most frequent first."""
-        counts = Counter(
-            str(one.record.reason) if isinstance(one, Refused) else UNREADABLE for one in self.records(self.keys(days))
-        )
+        """How many readings and events of these days were refused for each reason, the most frequent first."""
+        counts: Counter[str] = Counter()
+        for one in self.records(self.keys(days)):
+            if isinstance(one, Refused):
+                counts[one.record.reason] += one.record.readings
+            else:
+                counts[UNREADABLE] += 1
         return dict(counts.most_common())
 
 
@@ -135,27 +161,35 @@ def _opened(key: str, body: bytes) -> Refused | Unreadable:
 class SecondChance:
     """The rules by which refused messages are judged again: today's code, and the stack's prefix and lateness.
 
-    With ``accept_late`` a message counts as history that is sent on purpose: it is marked as replayed, and no rule
-    of lateness applies.
+    With ``accept_late`` a message counts as history that is sent on purpose: it is marked as replayed, and may be as
+    old as what a device calls historical. A clock that was reset to 1970 is still no history.
     """
 
     topic_prefix: str
     allowed_lateness: timedelta
     accept_late: bool = False
+    historical_reach: timedelta = HISTORICAL_REACH
 
-    def judge(self, record: QuarantineRecord) -> Reading | FailureEvent | QuarantineReason:
-        """What the message says, or the reason for which it is still refused; as of the time when it was received."""
-        try:
-            accepted = parse_message(
-                record.topic,
-                record.payload,
-                record.received_at,
-                topic_prefix=self.topic_prefix,
-                allowed_lateness=timedelta.max if self.accept_late else self.allowed_lateness,
-            )
-        except MessageRejectedError as refusal:
-            return refusal.reason
-        return accepted.model_copy(update={"replayed": True}) if self.accept_late else accepted
+    def judge(self, refused: Refused) -> Judged:
+        """What the record holds, and what of it is still refused; as of the time when it was received."""
+        record = refused.record
+        parsed = parse_messages(
+            record.topic,
+            record.payload,
+            record.received_at,
+            topic_prefix=self.topic_prefix,
+            allowed_lateness=self.historical_reach if self.accept_late else self.allowed_lateness,
+            historical_reach=self.historical_reach,
+        )
+        accepted = [_as_history(one) for one in parsed.accepted] if self.accept_late else parsed.accepted
+        remainder = [record.model_copy(update=element._asdict()) for element in parsed.refused]
+        return Judged(refused.key, accepted, remainder, record.readings - sum(each.readings for each in remainder))
+
+
+def _as_history(accepted: Accepted) -> Accepted:
+    if isinstance(accepted, Reading):
+        return accepted._replace(replayed=True)
+    return accepted.model_copy(update={"replayed": True})
 
 
 class Release:
@@ -173,72 +207,75 @@ class Release:
         self._history = history
         self._shards = shards
 
-    def release(self, accepted: list[tuple[str, Reading | FailureEvent]]) -> list[Failed]:
-        """Keep each message, then remove the object under its key; returns the messages that could not be moved.
+    def release(self, judged: list[Judged]) -> list[Failed]:
+        """Keep what is accepted, then remove its records; returns those that could not be moved, and stay.
 
         Readings of one hour are one object and share its fate; of all else one that fails fails alone.
         """
         hours: defaultdict[str, list[tuple[str, Reading]]] = defaultdict(list)
-        failures: list[tuple[str, FailureEvent]] = []
-        for key, message in accepted:
-            if isinstance(message, Reading):
-                hours[hour_path(message.event_timestamp)].append((key, message))
-            else:
-                failures.append((key, message))
+        events: list[tuple[str, FailureEvent | Event]] = []
+        for one in judged:
+            for message in one.accepted:
+                if isinstance(message, Reading):
+                    hours[hour_path(message.event_timestamp)].append((one.key, message))
+                else:
+                    events.append((one.key, message))
         moves = [
-            *(([key for key, _ in group], partial(self._keep_readings, group)) for group in hours.values()),
-            *(([key], partial(self._keep_failure, failure)) for key, failure in failures),
+            *(({key for key, _ in group}, partial(self._keep_readings, group)) for group in hours.values()),
+            *(({key}, partial(self._keep_event, event)) for key, event in events),
         ]
-        failed: list[Failed] = []
-        in_parallel(lambda move: self._moved(*move), moves, failed.extend)
-        return failed
-
-    def _moved(self, keys: list[str], keep: Callable[[], None]) -> list[Failed]:
-        try:
-            keep()
-        except (BotoCoreError, ClientError) as error:
-            return [Failed(key, str(error)) for key in keys]
-        return [failed for key in keys if (failed := self._removed(key)) is not None]
-
-    def _removed(self, key: str) -> Failed | None:
-        try:
-            self._client.delete_object(Bucket=self._bucket, Key=key)
-        except (BotoCoreError, ClientError) as error:
-            return Failed(key, str(error))
-        return None
+        failed: dict[str, str] = {}
+        in_parallel(lambda move: _failed_keys(*move), moves, failed.update)
+        kept = [one for one in judged if one.key not in failed]
+        in_parallel(lambda one: _failed_keys({one.key}, partial(self._remove, one)), kept, failed.update)
+        return [Failed(key, problem) for key, problem in failed.items()]
 
     def _keep_readings(self, group: list[tuple[str, Reading]]) -> None:
         for raw in encode_readings([reading for _, reading in group], shards=self._shards):
             self._lake.create(*raw)
 
-    def _keep_failure(self, failure: FailureEvent) -> None:
-        for raw in encode_failures([failure]):
+    def _keep_event(self, event: FailureEvent | Event) -> None:
+        for raw in encode_events([event]):
             self._lake.create(*raw)
-        self._history.record(failure)
+        if isinstance(event, FailureEvent):
+            self._history.record(event)
+
+    def _remove(self, one: Judged) -> None:
+        for record in one.remainder:
+            self._lake.create(*encode_quarantine(record))
+        self._client.delete_object(Bucket=self._bucket, Key=one.key)
+
+
+def _failed_keys(keys: set[str], action: Callable[[], None]) -> dict[str, str]:
+    try:
+        action()
+    except (BotoCoreError, ClientError) as error:
+        return dict.fromkeys(keys, str(error))
+    return {}
 
 
 def retry(refused: Iterable[Refused | Unreadable], chance: SecondChance, release: Release | None) -> Retried:
     """Judge each message again and release those that are accepted; with no ``release`` only say what would happen."""
     retried = Retried()
-    waiting: dict[str, Reading | FailureEvent] = {}
+    waiting: list[Judged] = []
 
     def settle() -> None:
-        failed = [] if release is None else release.release(list(waiting.items()))
+        failed = [] if release is None else release.release(waiting)
+        stay = {key for key, _ in failed}
         retried.failed += failed
-        for key, _ in failed:
-            del waiting[key]
-        retried.count(waiting.values())
+        retried.count(one for one in waiting if one.key not in stay)
         waiting.clear()
 
     for one in refused:
         if isinstance(one, Unreadable):
             retried.unreadable.append(one)
             continue
-        judged = chance.judge(one.record)
-        if isinstance(judged, QuarantineReason):
-            retried.still_refused[judged] += 1
+        judged = chance.judge(one)
+        for record in judged.remainder:
+            retried.still_refused[record.reason] += record.readings
+        if not judged.is_better:
             continue
-        waiting[one.key] = judged
+        waiting.append(judged)
         if len(waiting) == AT_ONCE:
             settle()
     settle()
@@ -248,7 +285,9 @@ def retry(refused: Iterable[Refused | Unreadable], chance: SecondChance, release
 def second_chance(stack: Stack, *, accept_late: bool) -> SecondChance:
     """The rules of a stack."""
     lateness = timedelta(hours=int(stack.output("allowed_lateness_hours")))
-    return SecondChance(stack.topic_prefix, lateness, accept_late)
+    reach = stack.outputs.get("historical_reach_days")
+    bound = timedelta(days=reach) if isinstance(reach, int) else HISTORICAL_REACH
+    return SecondChance(stack.topic_prefix, lateness, accept_late, bound)
 
 
 def release_of(stack: Stack) -> Release:

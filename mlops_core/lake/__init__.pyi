@@ -6,9 +6,10 @@ from .history import (
 )
 from .json_lines import (
     MalformedLine as MalformedLine,
+    decode_events as decode_events,
     decode_failures as decode_failures,
     decode_readings as decode_readings,
-    encode_failures as encode_failures,
+    encode_events as encode_events,
     encode_readings as encode_readings,
 )
 from .keys import (

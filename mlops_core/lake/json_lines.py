@@ -3,7 +3,9 @@
 Objects are gzip-compressed JSON lines. The lake is at-least-once: the same reading may stand in several objects, and
 every reader removes duplicates by the identity (machine_id, channel, event_timestamp).
 
-A line: `machine_id, channel, event_timestamp, value, received_at`, and where they apply `replayed` (true) and `extras`.
+A line of readings: `machine_id, channel, event_timestamp, value, received_at`, and where they apply `quality`
+(UNCERTAIN, or BAD with a null value), `replayed` (true: sent as history) and `extras`. A line of events has a `kind`
+unless it is a failure.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, FiniteFloat, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
-from mlops_core.errors import MalformedObjectError
+from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.lake.keys import (
     Partition,
     RawObject,
@@ -28,13 +32,13 @@ from mlops_core.lake.keys import (
     raw_key,
     shard_of,
 )
-from mlops_core.telemetry import FailureEvent, Reading
+from mlops_core.telemetry import FAILURE_KIND, Event, FailureEvent, Quality, Reading
 from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["MalformedLine", "decode_failures", "decode_readings", "encode_failures", "encode_readings"]
+__all__ = ["MalformedLine", "decode_events", "decode_failures", "decode_readings", "encode_events", "encode_readings"]
 
 # The fastest level that still folds the repeated names of JSON lines: about a tenth of the time of level 9, at most a
 # quarter more bytes.
@@ -62,15 +66,16 @@ def encode_readings(readings: Iterable[Reading], *, shards: int = 1) -> list[Raw
     Bytes and keys depend on the set of readings alone, not on their order or on repetitions.
     """
     lines: defaultdict[Partition, set[str]] = defaultdict(set)
+    texts: dict[datetime, str] = {}  # readings of one batch share their moments
     for reading in readings:
-        fields: dict[str, object] = {
-            "machine_id": reading.machine_id,
-            "channel": reading.channel,
-            "event_timestamp": utc_text(reading.event_timestamp),
-            "value": reading.value,
-        }
-        partition = Partition(_hour_of(reading.event_timestamp), shard_of(reading.machine_id, shards))
-        lines[partition].add(_line(fields, reading))
+        at, received_at = reading.event_timestamp, reading.received_at
+        at_text = texts.get(at) or texts.setdefault(at, utc_text(at))
+        received_text = texts.get(received_at) or texts.setdefault(received_at, utc_text(received_at))
+        partition = Partition(_hour_of(at), shard_of(reading.machine_id, shards))
+        lines[partition].add(
+            f'{_series(reading.machine_id, reading.channel)},"event_timestamp":"{at_text}","value":{_value(reading)}'
+            f',"received_at":"{received_text}"{_rest(reading)}}}\n'
+        )
     objects: list[RawObject] = []
     for partition, held in lines.items():
         digest, body = _content_addressed(held)
@@ -78,18 +83,22 @@ def encode_readings(readings: Iterable[Reading], *, shards: int = 1) -> list[Raw
     return sorted(objects)
 
 
-def encode_failures(failures: Iterable[FailureEvent]) -> list[RawObject]:
-    """Return the objects that hold the failure events: one per event hour; otherwise as `encode_readings`."""
+def encode_events(events: Iterable[FailureEvent | Event]) -> list[RawObject]:
+    """Return the objects that hold the events: one per event hour; otherwise as `encode_readings`."""
     lines: defaultdict[datetime, set[str]] = defaultdict(set)
-    for failure in failures:
+    for event in events:
         fields: dict[str, object] = {
-            "machine_id": failure.machine_id,
-            "event_timestamp": utc_text(failure.event_timestamp),
-            "event_code": failure.event_code,
-            "measured_value": failure.measured_value,
-            "threshold": failure.threshold,
+            "machine_id": event.machine_id,
+            "event_timestamp": utc_text(event.event_timestamp),
+            "event_code": event.event_code,
         }
-        lines[_hour_of(failure.event_timestamp)].add(_line(fields, failure))
+        if isinstance(event, Event):
+            fields["kind"] = event.kind
+        numbers = {"measured_value": event.measured_value, "threshold": event.threshold}
+        fields |= {name: value for name, value in numbers.items() if value is not None}
+        lines[_hour_of(event.event_timestamp)].add(
+            f'{_json(fields)[:-1]},"received_at":"{utc_text(event.received_at)}"{_rest(event)}}}\n'
+        )
     objects: list[RawObject] = []
     for hour, held in lines.items():
         digest, body = _content_addressed(held)
@@ -127,7 +136,7 @@ def decode_readings(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None
 
 
 def decode_failures(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None = None) -> pl.DataFrame:
-    """Return every failure event of the objects as a frame of `FAILURES`, `returned_to_service_at` null.
+    """Return every failure among the events of the objects as a frame of `FAILURES`, `returned_to_service_at` null.
 
     What was stored twice is there twice. `on_malformed` and errors are those of `decode_readings`.
     """
@@ -135,31 +144,63 @@ def decode_failures(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None
 
     from mlops_core.telemetry import FAILURES
 
-    lines = [
+    lines = [line for line in _event_lines(bodies, on_malformed) if line["kind"] == FAILURE_KIND]
+    return pl.DataFrame(lines, schema=FAILURES)
+
+
+def decode_events(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None = None) -> pl.DataFrame:
+    """Return every event of the objects, failures among them; otherwise as `decode_failures`.
+
+    Columns: `machine_id, event_timestamp, kind, event_code, measured_value, threshold`; numbers null where not given.
+    """
+    import polars as pl
+
+    from mlops_core.telemetry import FAILURES
+
+    schema = {name: FAILURES.get(name, pl.String()) for name in ("machine_id", "event_timestamp", "kind", "event_code")}
+    numbers = {"measured_value": pl.Float64(), "threshold": pl.Float64()}
+    return pl.DataFrame(_event_lines(bodies, on_malformed), schema=schema | numbers)
+
+
+def _event_lines(bodies: Sequence[bytes], on_malformed: OnMalformed | None) -> list[dict[str, Any]]:
+    return [
         line.model_dump()
         for index, body in enumerate(bodies)
-        for line in _valid_lines(index, body, _FailureLine, on_malformed)
+        for line in _valid_lines(index, body, _EventLine, on_malformed)
     ]
-    return pl.DataFrame(lines, schema=FAILURES)
 
 
 class _ReadingLine(BaseModel):
     machine_id: str
     channel: str
     event_timestamp: AwareDatetime
-    value: FiniteFloat
+    value: FiniteFloat | None
+    quality: Quality = Field(default=Quality.GOOD, strict=False, exclude=True)
+
+    @model_validator(mode="after")
+    def _is_measured_or_bad(self) -> Self:
+        if self.value is None and self.quality is not Quality.BAD:
+            raise ValueError("value is null and quality is not BAD")
+        return self
 
 
-class _FailureLine(BaseModel):
+class _EventLine(BaseModel):
     machine_id: str
     event_timestamp: AwareDatetime
+    kind: str = FAILURE_KIND
     event_code: str
-    measured_value: FiniteFloat
-    threshold: FiniteFloat
+    measured_value: FiniteFloat | None = None
+    threshold: FiniteFloat | None = None
     returned_to_service_at: AwareDatetime | None = None
 
+    @model_validator(mode="after")
+    def _a_failure_has_its_numbers(self) -> Self:
+        if self.kind == FAILURE_KIND and (self.measured_value is None or self.threshold is None):
+            raise ValueError("a failure without measured_value or threshold")
+        return self
 
-_Line = TypeVar("_Line", _ReadingLine, _FailureLine)
+
+_Line = TypeVar("_Line", _ReadingLine, _EventLine)
 
 
 def _columnar(bodies: Sequence[bytes]) -> pl.DataFrame | None:
@@ -171,7 +212,13 @@ def _columnar(bodies: Sequence[bytes]) -> pl.DataFrame | None:
 
     if any(not body.startswith(_GZIP) for body in bodies):
         return None
-    schema = {"machine_id": pl.String, "channel": pl.String, "event_timestamp": pl.String, "value": pl.Float64}
+    schema = {
+        "machine_id": pl.String,
+        "channel": pl.String,
+        "event_timestamp": pl.String,
+        "value": pl.Float64,
+        "quality": pl.String,  # null in most lines
+    }
     timestamps = pl.col("event_timestamp").str.to_datetime(
         "%Y-%m-%dT%H:%M:%S%.6fZ", time_unit="us", time_zone="UTC", strict=False
     )
@@ -179,8 +226,14 @@ def _columnar(bodies: Sequence[bytes]) -> pl.DataFrame | None:
         readings = pl.scan_ndjson([BytesIO(body) for body in bodies], schema=schema).with_columns(timestamps).collect()
     except (OSError, pl.exceptions.PolarsError):
         return None
-    whole = readings.select(pl.all().is_not_null().all(), finite=pl.col("value").is_finite().all())
-    return readings if all(whole.row(0)) else None
+    whole = readings.select(
+        pl.col("machine_id", "channel", "event_timestamp").is_not_null().all(),
+        measured=pl.when(pl.col("value").is_null())
+        .then(pl.col("quality").eq_missing(Quality.BAD.value))
+        .otherwise(pl.col("value").is_finite())
+        .all(),
+    )
+    return readings.drop("quality") if all(whole.row(0)) else None
 
 
 def _valid_lines(index: int, body: bytes, line_type: type[_Line], on_malformed: OnMalformed | None) -> Iterator[_Line]:
@@ -204,14 +257,30 @@ def _hour_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _line(fields: dict[str, object], accepted: Reading | FailureEvent) -> str:
-    fields["received_at"] = utc_text(accepted.received_at)
-    if accepted.replayed:
-        fields["replayed"] = True
-    if accepted.extras:
-        # As text: no depth and no number that a sender chose can then make the line unreadable to a columnar reader.
-        fields["extras"] = _json(accepted.extras)
-    return f"{_json(fields)}\n"
+@lru_cache(maxsize=65_536)
+def _series(machine_id: str, channel: str) -> str:
+    """What every line of one machine's channel begins with."""
+    return _json({"machine_id": machine_id, "channel": channel})[:-1]
+
+
+def _value(reading: Reading) -> str:
+    if reading.value is None:
+        return "null"
+    if not isfinite(reading.value):
+        raise InvalidArgumentError("value", reading.value, "is not finite")
+    return float.__repr__(float(reading.value))
+
+
+def _rest(kept: Reading | FailureEvent | Event) -> str:
+    # Extras as text: no depth and no number that a sender chose can then make a line unreadable to a columnar reader.
+    rest = ""
+    if isinstance(kept, Reading) and kept.quality is not Quality.GOOD:
+        rest = f',"quality":"{kept.quality}"'
+    if kept.replayed:
+        rest += ',"replayed":true'
+    if kept.extras:
+        rest += f',"extras":{_json(_json(dict(kept.extras)))}'
+    return rest
 
 
 # Made once: json.dumps with options makes an encoder per call, which is half of its time for a line.

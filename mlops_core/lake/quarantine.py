@@ -16,7 +16,10 @@ __all__ = ["QuarantineRecord", "decode_quarantine", "encode_quarantine"]
 
 
 class QuarantineRecord(BaseModel):
-    """A refused message: the bytes as they arrived, where, when and why, and the queue's id of the delivery."""
+    """A refused message or element of one: its bytes as they arrived, where, when and why, and the delivery's id.
+
+    `readings` is how many readings an element would have given.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,11 +29,12 @@ class QuarantineRecord(BaseModel):
     payload: bytes
     received_at: AwareDatetime
     message_id: str
+    readings: int = 1
 
 
 def encode_quarantine(record: QuarantineRecord) -> RawObject:
     """Return the object that holds one refused message; the same delivery has the same key whenever it is refused."""
-    fields = {
+    fields: dict[str, object] = {
         "reason": record.reason,
         "detail": record.detail,
         "topic": record.topic,
@@ -38,6 +42,8 @@ def encode_quarantine(record: QuarantineRecord) -> RawObject:
         "received_at": utc_text(record.received_at),
         "message_id": record.message_id,
     }
+    if record.readings != 1:
+        fields["readings"] = record.readings
     content = f"{json.dumps(fields, separators=(',', ':'))}\n".encode()
     day = record.received_at.astimezone(UTC).date()
     return RawObject(quarantine_key(day, sha256(content).hexdigest()), gzip.compress(content, mtime=0))

@@ -26,11 +26,21 @@ from .maintenance_report import (
     MaintenanceReport as MaintenanceReport,
 )
 from .message import (
+    FAILURE_KIND as FAILURE_KIND,
     MAXIMUM_PAYLOAD_BYTES as MAXIMUM_PAYLOAD_BYTES,
+    Event as Event,
     FailureEvent as FailureEvent,
     Message as Message,
     Reading as Reading,
     failure_message as failure_message,
-    parse_message as parse_message,
     reading_message as reading_message,
+)
+from .parsing import (
+    ParsedMessage as ParsedMessage,
+    RefusedElement as RefusedElement,
+    parse_message as parse_message,
+    parse_messages as parse_messages,
+)
+from .quality import (
+    Quality as Quality,
 )

@@ -1,14 +1,15 @@
-"""The strict reading of a message's payload: one JSON object, and the kinds of field that it may have.
+"""The strict reading of a message's payload: one JSON object or many, and the kinds of field that they may have.
 
 Every function either returns what the payload says or raises `MessageRejectedError` with the reason; none converts.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from math import isfinite
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from pydantic import JsonValue
 from pydantic_core import from_json
@@ -18,14 +19,18 @@ from mlops_core.telemetry.machine import is_machine_id
 
 __all__ = [
     "Payload",
+    "as_number",
+    "as_object",
+    "elements",
     "excerpt",
     "extra_fields",
     "flag",
     "json_object",
+    "moment",
     "number",
     "stated_machine",
     "string",
-    "timestamp",
+    "strip_padding",
 ]
 
 _KINDS: Final[Mapping[type, str]] = {
@@ -38,10 +43,20 @@ _KINDS: Final[Mapping[type, str]] = {
 
 Payload = Mapping[str, JsonValue]
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BETWEEN: Final = re.compile(r"[\s,]*")
+
 # The profile of ISO 8601 that every supported Python parses alike; group 1 is the offset.
 _TIMESTAMP: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
+
+
+def strip_padding(payload: bytes) -> bytes:
+    """Leave out a byte order mark in front, and NULs behind, as firmware in C sends them: neither is JSON."""
+    payload = payload.removeprefix(_BYTE_ORDER_MARK)
+    return payload.rstrip(b"\x00 \t\r\n") if payload.endswith(b"\x00") else payload
 
 
 def json_object(payload: bytes) -> Payload:
@@ -50,19 +65,49 @@ def json_object(payload: bytes) -> Payload:
     Raises with EMPTY (nothing but white space), BAD_ENCODING (not UTF-8), BAD_JSON (malformed, nested beyond 200
     levels, a name twice in one object) or BAD_TYPE (something else than an object).
     """
-    if not payload.strip():
-        raise MessageRejectedError(QuarantineReason.EMPTY, "the payload is empty")
-    try:
-        # Stricter than the standard library's parser: no lone surrogates, and nesting is bounded.
-        body: object = from_json(payload)
-    except ValueError as error:
-        _check_encoding(payload)
-        raise MessageRejectedError(QuarantineReason.BAD_JSON, str(error)) from None
-    if not isinstance(body, dict):
-        raise MessageRejectedError(QuarantineReason.BAD_TYPE, f"the payload is {_kind(body)}, not an object")
-    fields = cast("dict[str, JsonValue]", body)
-    _check_unique_names(payload, fields)
+    fields = as_object(_parsed(payload))
+    _check_unique_names(payload, _quotes(fields))
     return fields
+
+
+def elements(payload: bytes) -> "list[Element]":
+    """Return the elements of a batch, an object or an array of any values, each with what reads its own bytes.
+
+    Raises with EMPTY, BAD_ENCODING, BAD_JSON or BAD_TYPE as `json_object`; a name twice in an object is left to
+    `Element.check`.
+    """
+    body = _parsed(payload)
+    if not isinstance(body, list):
+        fields = as_object(body)
+        return [Element(fields, lambda: payload, is_unique=payload.count(b'"') == _quotes(fields))]
+    if not body:
+        raise MessageRejectedError(QuarantineReason.EMPTY, "the array has no elements")
+    values = cast("list[JsonValue]", body)
+    is_unique = payload.count(b'"') == sum(map(_quotes, values))
+    slices = cache(lambda: _slices(payload))
+    return [Element(value, lambda at=at: slices()[at], is_unique=is_unique) for at, value in enumerate(values)]
+
+
+class Element(NamedTuple):
+    """One element of a batch: its value, its own bytes, and whether all its names are known to differ."""
+
+    value: JsonValue
+    read_bytes: Callable[[], bytes]
+    is_unique: bool
+
+    def check(self) -> Payload:
+        """Return the element as an object. Raises with BAD_TYPE, or with BAD_JSON where a name occurs twice in it."""
+        fields = as_object(self.value)
+        if not self.is_unique:
+            _check_unique_names(self.read_bytes(), _quotes(fields))
+        return fields
+
+
+def as_object(value: object) -> dict[str, JsonValue]:
+    """Return a value that must be an object. Raises with BAD_TYPE."""
+    if not isinstance(value, dict):
+        raise MessageRejectedError(QuarantineReason.BAD_TYPE, f"the payload is {_kind(value)}, not an object")
+    return cast("dict[str, JsonValue]", value)
 
 
 def string(body: Payload, name: str) -> str:
@@ -74,11 +119,15 @@ def string(body: Payload, name: str) -> str:
 
 
 def number(body: Payload, name: str) -> float:
-    """Return a field that must be a finite number.
+    """Return a field that must be a finite number. Raises with MISSING_FIELD, or as `as_number`."""
+    return as_number(name, _present(body, name))
 
-    Raises with MISSING_FIELD, BAD_TYPE, NOT_FINITE, or OUT_OF_RANGE for an integer beyond what a double holds.
+
+def as_number(name: str, value: JsonValue) -> float:
+    """Return a value that must be a finite number.
+
+    Raises with BAD_TYPE, NOT_FINITE, or OUT_OF_RANGE for an integer beyond what a double holds.
     """
-    value = _present(body, name)
     # Exact types: a bool is an int to Python, and whoever sends "12.5" or true is confused about more than notation.
     if type(value) is int:
         try:
@@ -100,33 +149,56 @@ def flag(body: Payload, name: str) -> bool:
     return value
 
 
-def timestamp(body: Payload, name: str) -> datetime:
-    """Return a field that must be an ISO 8601 date and time with an offset, converted to UTC.
+def moment(body: Payload) -> datetime:
+    """Return when it was measured, in UTC: `timestamp_utc`, or whole `timestamp_ms` since 1970.
 
-    Raises with MISSING_FIELD, BAD_TYPE, BAD_TIMESTAMP, or NAIVE_TIMESTAMP where it has no offset: taking it for UTC
-    would shift a machine's readings by hours without a trace. Digits beyond the microsecond are cut.
+    Raises with MISSING_FIELD, BAD_TYPE, or BAD_TIMESTAMP, also where both are there.
     """
-    text = string(body, name)
+    if "timestamp_ms" not in body:
+        return _iso_moment(string(body, "timestamp_utc"))
+    if "timestamp_utc" in body:
+        raise MessageRejectedError(QuarantineReason.BAD_TIMESTAMP, "both timestamp_utc and timestamp_ms are given")
+    since_epoch = body["timestamp_ms"]
+    if type(since_epoch) is not int:
+        raise MessageRejectedError(
+            QuarantineReason.BAD_TYPE, f"timestamp_ms is {_kind(since_epoch)}, not a whole number of milliseconds"
+        )
+    try:
+        return _EPOCH + timedelta(milliseconds=since_epoch)
+    except OverflowError:
+        raise MessageRejectedError(
+            QuarantineReason.BAD_TIMESTAMP, "timestamp_ms is not in years 1-9999: are these micro- or nanoseconds?"
+        ) from None
+
+
+def _iso_moment(text: str) -> datetime:
+    """Return an ISO 8601 date and time, which must have an offset, in UTC.
+
+    Raises with BAD_TIMESTAMP, or NAIVE_TIMESTAMP where it has no offset: taking it for UTC would shift a machine's
+    readings by hours without a trace. Digits beyond the microsecond are cut.
+    """
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         raise MessageRejectedError(QuarantineReason.BAD_TIMESTAMP, f"{excerpt(text)} is not an ISO 8601 date and time")
     try:
-        moment = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError as error:
         raise MessageRejectedError(QuarantineReason.BAD_TIMESTAMP, f"{text}: {error}") from None
     if match[1] is None:
         raise MessageRejectedError(QuarantineReason.NAIVE_TIMESTAMP, f"{text} has no offset: write Z or +hh:mm")
     try:
-        return moment.astimezone(UTC)
+        return at.astimezone(UTC)
     except OverflowError:
         raise MessageRejectedError(QuarantineReason.BAD_TIMESTAMP, f"{text} in UTC is not in years 1-9999") from None
 
 
 def stated_machine(body: Payload, machine_id: str) -> None:
-    """Check that the body names the machine of the topic.
+    """Check that a body that names a machine names the one of the topic.
 
-    Raises with MISSING_FIELD, BAD_TYPE, BAD_MACHINE_ID (no machine may be called so) or ID_MISMATCH (another machine).
+    Raises with BAD_TYPE, BAD_MACHINE_ID (no machine may be called so) or ID_MISMATCH (another machine).
     """
+    if "machine_id" not in body:
+        return
     stated = string(body, "machine_id")
     if stated == machine_id:
         return
@@ -166,12 +238,46 @@ def _check_encoding(payload: bytes) -> None:
         raise MessageRejectedError(QuarantineReason.BAD_ENCODING, detail) from None
 
 
-def _check_unique_names(payload: bytes, body: Payload) -> None:
+def _parsed(payload: bytes) -> object:
+    if not payload.strip():
+        raise MessageRejectedError(QuarantineReason.EMPTY, "the payload is empty")
+    try:
+        # Stricter than the standard library's parser: no lone surrogates, and nesting is bounded.
+        return from_json(payload)
+    except ValueError as error:
+        _check_encoding(payload)
+        raise MessageRejectedError(QuarantineReason.BAD_JSON, str(error)) from None
+
+
+def _quotes(value: object) -> int:
+    """Number of quotes that an object took whose values are numbers, strings, or objects of numbers and strings."""
+    if not isinstance(value, dict):
+        return 0
+    fields, strings = cast("dict[str, JsonValue]", value), 0
+    for inner in fields.values():
+        if type(inner) is str:
+            strings += 1
+        elif type(inner) is dict:
+            strings += len(inner) + [*map(type, inner.values())].count(str)
+    return 2 * (len(fields) + strings)
+
+
+def _check_unique_names(payload: bytes, quotes: int) -> None:
     # Every name and every string of the parsed object took two quotes. More quotes mean a name that was overwritten,
-    # an escaped quote or a nested value, and only then is the slower look worth it.
-    strings = sum(type(value) is str for value in body.values())
-    if payload.count(b'"') != 2 * (len(body) + strings):
+    # an escaped quote or a deeper value, and only then is the slower look worth it.
+    if payload.count(b'"') != quotes:
         json.loads(payload, object_pairs_hook=_refuse_repeated_names, parse_int=str, parse_float=str)
+
+
+def _slices(payload: bytes) -> list[bytes]:
+    """Return the bytes of each element of a JSON array."""
+    text, found = payload.decode(), list[bytes]()
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
+    at = text.index("[") + 1
+    while (begin := _BETWEEN.match(text, at)) is not None and begin.end() < len(text) and text[begin.end()] != "]":
+        _, at = decoder.raw_decode(text, begin.end())
+        found.append(text[begin.end() : at].encode())
+    return found
 
 
 def _refuse_repeated_names(pairs: list[tuple[str, object]]) -> None:

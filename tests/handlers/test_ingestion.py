@@ -214,8 +214,8 @@ def test_an_error_nobody_foresaw_fails_its_record_alone(aws, deploy, deliver, mo
             raise ZeroDivisionError
         return known(topic, payload, received_at, **options)
 
-    known = ingestion.parse_message
-    monkeypatch.setattr(ingestion, "parse_message", parse)
+    known = ingestion.parse_messages
+    monkeypatch.setattr(ingestion, "parse_messages", parse)
     event = deliver(*minutes(3))
     assert deploy("ingestion")(event) == {"batchItemFailures": [{"itemIdentifier": event["Records"][1]["messageId"]}]}
     assert len(aws.lines("raw/")) == 2

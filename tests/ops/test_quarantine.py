@@ -19,7 +19,8 @@ from mlops_core.lake import (
     decode_failures,
     decode_readings,
 )
-from mlops_core.telemetry import failure_message, reading_message
+from mlops_core.telemetry import Reading, failure_message, reading_message
+from mlops_core.time import utc_text
 from ops.dead_letters import envelope_of
 from ops.quarantined import (
     AT_ONCE,
@@ -137,9 +138,27 @@ def test_what_came_too_late_is_let_in_only_on_purpose_and_then_marked_as_replaye
     assert deployed.json("quarantine", "replay")["still_refused"] == {"TOO_LATE": 1}
     assert deployed.json("quarantine", "replay", "--accept-late")["accepted"] == 1
     chance = SecondChance("industrial/machine", timedelta(hours=48), accept_late=True)
-    judged = chance.judge(late(1))
-    assert not isinstance(judged, QuarantineReason)
+    (judged,) = chance.judge(Refused("key", late(1))).accepted
     assert judged.replayed
+    of_1970 = reading_message("A", "temperature", datetime(1970, 1, 1, tzinfo=UTC), 20.0)
+    reset = record(of_1970.payload, QuarantineReason.TOO_LATE, topic=of_1970.topic)
+    assert [one.reason for one in chance.judge(Refused("key", reset)).remainder] == ["TOO_LATE"]
+
+
+def test_of_a_refused_element_what_is_valid_now_moves_and_the_rest_takes_its_place(deployed: Deployed) -> None:
+    values = {"temperature": 20.0, "vibration": -1.0}
+    payload = json.dumps([{"timestamp_utc": utc_text(LATE), "values": values}])
+    whole = deployed.refuse(
+        record(payload.encode(), QuarantineReason.TOO_LATE, topic="industrial/machine/A/readings", readings=2)
+    )
+    assert deployed.json("quarantine", "list", "--days", "1")["quarantined"] == {f"{NOW:%Y-%m-%d}": {"TOO_LATE": 2}}
+    report = deployed.json("quarantine", "replay", "--accept-late")
+    assert (report["accepted"], report["still_refused"]) == (1, {"OUT_OF_RANGE": 1})
+    (rest,) = quarantined(deployed)
+    assert rest != whole
+    assert [row[1] for row in readings(deployed)] == ["temperature"]
+    assert deployed.json("quarantine", "replay", "--accept-late")["accepted"] == 0
+    assert quarantined(deployed) == [rest]
 
 
 def test_what_was_let_in_names_the_hours_whose_features_to_compute(deployed: Deployed) -> None:
@@ -307,21 +326,15 @@ def refused_in(deployed: Deployed) -> list[Refused | Unreadable]:
 def rows_of(deployed: Deployed, key: str, chance: SecondChance) -> list[tuple[object, ...]]:
     (refused,) = Quarantine(deployed.stack.lake).records([key])
     assert isinstance(refused, Refused)
-    judged = chance.judge(refused.record)
-    value = getattr(judged, "value", None)
-    return (
-        []
-        if value is None or isinstance(judged, QuarantineReason)
-        else [(judged.machine_id, "temperature", judged.event_timestamp, value)]
-    )
+    return [reading[:4] for reading in chance.judge(refused).accepted if isinstance(reading, Reading)]
 
 
 def test_more_messages_than_are_taken_at_once_are_all_released() -> None:
     released: list[int] = []
 
     class Counted:
-        def release(self, accepted: list[object]) -> list[Failed]:
-            released.append(len(accepted))
+        def release(self, judged: list[object]) -> list[Failed]:
+            released.append(len(judged))
             return []
 
     chance = SecondChance("industrial/machine", timedelta(hours=48), accept_late=True)

@@ -14,7 +14,7 @@ from mlops_core.lake import (
     buckets_key,
     decode_failures,
     decode_readings,
-    encode_failures,
+    encode_events,
     encode_readings,
     events_key,
     features_key,
@@ -150,7 +150,7 @@ def test_keys_hold_nothing_that_a_sender_chose(readings, failures):
     for key, _ in encode_readings(readings, shards=3):
         assert len(key.encode()) <= 1024
         assert partition_of(key).shard < 3
-    for key, _ in encode_failures(failures):
+    for key, _ in encode_events(failures):
         assert len(key.encode()) <= 1024
         assert key.startswith("events/date=")
         assert not {failure.machine_id for failure in failures if len(failure.machine_id) > 4} & set(key.split("/"))
@@ -158,7 +158,7 @@ def test_keys_hold_nothing_that_a_sender_chose(readings, failures):
 
 @given(st.lists(FAILURE_EVENTS, max_size=6))
 def test_every_failure_that_is_written_is_read(failures):
-    decoded = decode_failures([body for _, body in encode_failures(failures)])
+    decoded = decode_failures([body for _, body in encode_events(failures)])
     assert decoded.schema == FAILURES
     written = {(f.machine_id, f.event_timestamp, f.event_code, f.measured_value, f.threshold, None) for f in failures}
     assert set(decoded.iter_rows()) == written

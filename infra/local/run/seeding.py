@@ -11,7 +11,7 @@ import polars as pl
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.machine_state import MachineStates
-from mlops_core.lake import encode_failures, encode_history
+from mlops_core.lake import encode_events, encode_history
 from mlops_core.simulation import MachineState, SimulatedHistory, simulate_fleet
 from mlops_core.telemetry import FailureEvent
 from ops.concurrency import in_parallel
@@ -86,7 +86,7 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
     events = failure_events(history.failures, received_at=now)
     objects = [
         *encode_history(history.readings, received_at=now, shards=int(stack.output("lake_shards"))),
-        *encode_failures(events),
+        *encode_events(events),
     ]
     lake, labels = stack.lake, LabelHistory(stack.dynamodb, stack.output("label_history_table_name"))
     in_parallel(lambda raw: lake.create(*raw), objects, lambda _: None)

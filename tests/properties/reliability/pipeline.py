@@ -26,6 +26,7 @@ import handlers.labels
 import handlers.processing
 import handlers.simulator
 import ops.dead_letters
+from contract import environment
 from handlers import deliveries, settings
 from handlers.stores import clients, lake, online_features, partitions
 from mlops_core.features import features_from_buckets
@@ -234,15 +235,15 @@ class Wiring:
 
 
 _SETTINGS = {
-    handlers.ingestion: settings.IngestionSettings,
-    handlers.labels: settings.LabelSettings,
-    handlers.processing: settings.ProcessingSettings,
-    handlers.simulator: settings.SimulatorSettings,
+    handlers.ingestion: environment.IngestionSettings,
+    handlers.labels: environment.LabelSettings,
+    handlers.processing: environment.ProcessingSettings,
+    handlers.simulator: environment.SimulatorSettings,
 }
 
 
 @cache
-def _settings(variant: Variant, model: type[settings.FunctionSettings]) -> settings.FunctionSettings:
+def _settings(variant: Variant, model: type[environment.FunctionSettings]) -> settings.FunctionSettings:
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name, value in variant.environment().items():
             monkeypatch.setenv(name, value)
