@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops import backfill, machines, maintenance, models, page, quarantine, replay, status
+from ops import backfill, machines, maintenance, models, overview, page, quarantine, replay, status
 from ops.errors import OpsError
 
 
@@ -34,12 +34,16 @@ app = typer.Typer(
     name="mlops",
     cls=ReadableErrors,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Work with a running stack of the predictive-maintenance platform, local or deployed.",
 )
 app.command("replay")(replay.replay)
 app.command("backfill")(backfill.backfill)
 app.command("status")(status.status)
+app.command("fleet")(overview.fleet)
+app.command("machine")(overview.machine)
+app.command("alarms")(overview.alarms)
 app.command("ui")(page.ui)
 app.command("report")(page.report)
 app.add_typer(quarantine.app, name="quarantine")

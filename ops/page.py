@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import OutputsFile, StackName
+from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ def ui(
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
     stack: StackName = "local",
     outputs: OutputsFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the fleet, worst first, on a page of this computer: machines, alarms, data quality, models.
 
@@ -30,7 +31,7 @@ def ui(
 
     import uvicorn
 
-    from ops.console import print_line
+    from ops.console import print_json, print_line
     from ops.stack import load_stack
     from ops.ui.gather import read_page
     from ops.ui.server import Recent, application
@@ -43,8 +44,11 @@ def ui(
         lambda: datetime.now(UTC),
     )
     address = f"http://{host}/?token={token}"
-    print_line(f"The fleet of {stack}: {address}")
-    print_line("Ctrl-C ends it. Whoever has this address on this computer may act as you.")
+    if as_json:
+        print_json({"stack": stack, "address": address})
+    else:
+        print_line(f"The fleet of {stack}: {address}")
+        print_line("Ctrl-C ends it. Whoever has this address on this computer may act as you.")
     if not no_browser:
         webbrowser.open(address)
     uvicorn.run(application(recent, actions, host=host, token=token), host="127.0.0.1", port=port, log_level="warning")
@@ -54,18 +58,22 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("fleet.html"),
     stack: StackName = "local",
     outputs: OutputsFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the fleet's page as one file to keep, print or send: nothing can be done from it, nothing is loaded."""
     from datetime import UTC, datetime
 
-    from ops.console import print_line
+    from ops.console import print_json, print_line
     from ops.stack import load_stack
     from ops.ui.gather import read_page
     from ops.ui.page import snapshot
 
     page = snapshot(read_page(load_stack(stack, outputs), datetime.now(UTC)))
     output.write_text(page, encoding="utf-8")
-    print_line(f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as it is now.")
+    if as_json:
+        print_json({"stack": stack, "file": str(output), "bytes": len(page.encode())})
+    else:
+        print_line(f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as it is now.")
 
 
 def _actions(stack: "Stack") -> "Mapping[str, Action]":

@@ -108,3 +108,20 @@ def test_the_page_is_written_to_a_file(deployed: Deployed) -> None:
     result = deployed.run("report", "--output", str(output))
     assert result.exit_code == 0, result.output
     assert '"id":"A"' in output.read_text(encoding="utf-8")
+
+
+def test_the_verbs_show_what_the_page_shows(deployed: Deployed) -> None:
+    for machine_id in ("CALM", "LOUD"):
+        report(deployed, machine_id, NOW - timedelta(minutes=1), vibration=1.0)
+    raise_alarm(deployed, "LOUD", AlarmSource.LIMIT, Stage.ACT, "vibration")
+    shown = deployed.run("fleet").stdout
+    assert "LOUD" in shown
+    assert "CALM" not in shown
+    assert "1 of 2 machines run as usual" in shown
+    assert [machine["id"] for machine in deployed.json("fleet")["machines"]] == ["LOUD", "CALM"]
+    assert "Because" in deployed.run("machine", "LOUD").stdout
+    assert deployed.json("machine", "LOUD")["stage"] == "ACT"
+    assert [alarm["machine"] for alarm in deployed.json("alarms")["alarms"]] == ["LOUD"]
+    unknown = deployed.run("machine", "NONE")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+    assert "mlops fleet --all" in unknown.stderr
