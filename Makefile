@@ -7,11 +7,13 @@ READY := $(VENV)/.ready
 # Says what is missing before anything is built; a stack of that name is made where there is none.
 PULUMI = @command -v pulumi >/dev/null || { echo "The Pulumi CLI is needed: https://www.pulumi.com/docs/install/ (make local works without it)"; exit 1; }; pulumi stack select --create $(STACK)
 PARALLEL := --numprocesses logical --dist loadgroup --no-loadscope-reorder
+# mlops_core and its modules, as Python names them.
+MODULES = $(subst /,.,$(patsubst %/__init__,%,$(basename $(shell find mlops_core -name '*.py' | sort))))
 BENCH := build/envs/bench
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test verify lint format bench notebooks preview up lock sizes clean
+.PHONY: help setup local test verify lint format bench notebooks docs preview up lock sizes clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +63,9 @@ $(BENCH)/.ready: locks/bench.txt $(READY)
 
 notebooks: $(READY) ## Run all notebooks, into build/notebooks/ (MLOPS_REAL_DATA=folder for those on public data)
 	$(BIN)/python -m notebooks.execute
+
+docs: $(READY) ## Write the reference of the library to build/docs, from its docstrings
+	@EAGER_IMPORT=1 $(BIN)/python -W ignore -m pdoc --docformat google --output-directory build/docs $(MODULES)
 
 preview: $(READY) ## Show what `make up` would change in STACK (Pulumi CLI and AWS credentials)
 	$(PULUMI)

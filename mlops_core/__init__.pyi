@@ -1,49 +1,14 @@
+from . import errors as errors
 from .condition.severity import (
     ZONE_BOUNDARIES as ZONE_BOUNDARIES,
     EvaluationZone as EvaluationZone,
     ZoneBoundaries as ZoneBoundaries,
     add_evaluation_zones as add_evaluation_zones,
     evaluation_zone as evaluation_zone,
-    evaluation_zone_expression as evaluation_zone_expression,
-)
-from .errors import (
-    BundleError as BundleError,
-    ColumnTypeError as ColumnTypeError,
-    ColumnValueError as ColumnValueError,
-    CorruptBundleError as CorruptBundleError,
-    DurationError as DurationError,
-    EmptyFeaturesError as EmptyFeaturesError,
-    FeatureMismatchError as FeatureMismatchError,
-    FrameTypeError as FrameTypeError,
-    HeldOutRunsError as HeldOutRunsError,
-    IncompleteBundleError as IncompleteBundleError,
-    InvalidArgumentError as InvalidArgumentError,
-    MessageRejectedError as MessageRejectedError,
-    MissingColumnError as MissingColumnError,
-    MlopsError as MlopsError,
-    NaiveTimeError as NaiveTimeError,
-    QuarantineReason as QuarantineReason,
-    SchemaError as SchemaError,
-    SwappedBundleError as SwappedBundleError,
-    UnjudgeableError as UnjudgeableError,
-    UnknownChannelError as UnknownChannelError,
-    UnsupportedBundleError as UnsupportedBundleError,
-    UntrainableError as UntrainableError,
-    UntrainableReason as UntrainableReason,
-    WindowError as WindowError,
 )
 from .features.bearings import (
     BearingGeometry as BearingGeometry,
     DefectFrequencies as DefectFrequencies,
-)
-from .features.bucket_schema import (
-    BUCKETS as BUCKETS,
-    BucketError as BucketError,
-)
-from .features.buckets import (
-    bucket_readings as bucket_readings,
-    features_from_buckets as features_from_buckets,
-    merge_buckets as merge_buckets,
 )
 from .features.computation import (
     compute_features as compute_features,
@@ -60,10 +25,6 @@ from .features.normaliser import (
 from .features.statistics import (
     EXTRA_STATISTICS as EXTRA_STATISTICS,
     STATISTICS as STATISTICS,
-    StatisticError as StatisticError,
-)
-from .features.table import (
-    TimeSpanError as TimeSpanError,
 )
 from .features.waveforms import (
     BURSTS as BURSTS,
@@ -121,10 +82,6 @@ from .simulation.law import (
     DegradationLaw as DegradationLaw,
     MaintenancePolicy as MaintenancePolicy,
 )
-from .simulation.machine_state import (
-    MachineState as MachineState,
-    MachineStatus as MachineStatus,
-)
 from .simulation.operating_conditions import (
     OperatingConditions as OperatingConditions,
 )
@@ -133,13 +90,6 @@ from .simulation.sensor_faults import (
     FaultyReadings as FaultyReadings,
     SensorFaults as SensorFaults,
     inject_sensor_faults as inject_sensor_faults,
-)
-from .simulation.step import (
-    Advance as Advance,
-    Failure as Failure,
-    Sample as Sample,
-    advance as advance,
-    new_machine as new_machine,
 )
 from .simulation.truth import (
     RUNS as RUNS,

@@ -5,10 +5,11 @@ connection) belong to the adapters that talk to AWS.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 __all__ = [
+    "BucketError",
     "BundleError",
     "ColumnTypeError",
     "ColumnValueError",
@@ -25,9 +26,12 @@ __all__ = [
     "MissingColumnError",
     "MlopsError",
     "NaiveTimeError",
+    "NothingToRollBackError",
     "QuarantineReason",
     "SchemaError",
+    "StatisticError",
     "SwappedBundleError",
+    "TimeSpanError",
     "UnjudgeableError",
     "UnknownChannelError",
     "UnsupportedBundleError",
@@ -184,6 +188,40 @@ class NaiveTimeError(InvalidArgumentError):
 
     def __init__(self, at: datetime) -> None:
         super().__init__("time", at.isoformat(), "has no time zone", "Make it aware: at.replace(tzinfo=UTC)")
+
+
+class StatisticError(InvalidArgumentError):
+    """A statistic that does not exist, or is asked for twice."""
+
+    def __init__(self, names: Iterable[str], known: Iterable[str]) -> None:
+        super().__init__(
+            "statistics",
+            tuple(names),
+            "holds a name that is unknown or repeated",
+            f"Choose distinct names out of {', '.join(known)}",
+        )
+
+
+class BucketError(ColumnValueError):
+    """Buckets that do not fit the hop asked for, or each other."""
+
+
+class TimeSpanError(MlopsError, ValueError):
+    """A machine whose readings lie so far apart that its rows would fill the memory."""
+
+    def __init__(self, machine_id: str, first: datetime, last: datetime, hop: timedelta) -> None:
+        rows = (last - first) // hop
+        super().__init__(
+            f"machine {machine_id!r} has readings from {first} to {last}, {rows:,} hops of {hop} apart",
+            "If its clock jumped, remove those readings; otherwise choose a longer hop, or give start and end",
+        )
+
+
+class NothingToRollBackError(MlopsError):
+    """There is no earlier model to go back to."""
+
+    def __init__(self) -> None:
+        super().__init__("No other model served before this one", "Promote a version by name: mlops models promote")
 
 
 class UntrainableReason(StrEnum):

@@ -4,7 +4,6 @@ from .bearings import (
 )
 from .bucket_schema import (
     BUCKETS as BUCKETS,
-    BucketError as BucketError,
 )
 from .buckets import (
     bucket_readings as bucket_readings,
@@ -29,10 +28,6 @@ from .normaliser import (
 from .statistics import (
     EXTRA_STATISTICS as EXTRA_STATISTICS,
     STATISTICS as STATISTICS,
-    StatisticError as StatisticError,
-)
-from .table import (
-    TimeSpanError as TimeSpanError,
 )
 from .waveforms import (
     BURSTS as BURSTS,

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import ColumnTypeError, ColumnValueError, MissingColumnError
+from mlops_core.errors import BucketError, ColumnTypeError, MissingColumnError
 from mlops_core.features.kernel import Moments, empty_moments
 from mlops_core.telemetry import TIMESTAMP
 
@@ -19,10 +19,6 @@ BUCKETS: Final = pl.Schema(
 )
 """One row per machine, channel and hop with readings, `[bucket_start, bucket_end)`: sums that merge (moments about the
 mean, co-moments with time in microseconds), extremes, and the latest reading. `revision` counts distinct raw rows."""
-
-
-class BucketError(ColumnValueError):
-    """Buckets that do not fit the hop asked for, or each other."""
 
 
 def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.DataFrame:

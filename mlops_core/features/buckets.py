@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from mlops_core.errors import ColumnValueError
-from mlops_core.features.bucket_schema import BUCKETS, IDENTITY, BucketError, bucket_moments, fitted_buckets
+from mlops_core.errors import BucketError, ColumnValueError
+from mlops_core.features.bucket_schema import BUCKETS, IDENTITY, bucket_moments, fitted_buckets
 from mlops_core.features.bucketing import reduce_readings
 from mlops_core.features.kernel import LARGEST_VALUE, changes, merge_groups
 from mlops_core.features.statistics import STATISTICS, check_statistics
@@ -20,7 +20,7 @@ from mlops_core.features.windows import Windows
 from mlops_core.telemetry import TIMESTAMP, normalise_readings
 from mlops_core.time import MICROSECOND, parse_duration
 
-__all__ = ["BUCKETS", "BucketError", "bucket_readings", "features_from_buckets", "merge_buckets"]
+__all__ = ["BUCKETS", "bucket_readings", "features_from_buckets", "merge_buckets"]
 
 
 def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from mlops_core.errors import InvalidArgumentError
+from mlops_core.errors import StatisticError
 from mlops_core.features.kernel import Array, Floats, Integers, Moments
 
 SMALLEST_SQUARE: Final = 1e-300  # of a variance: below it a double loses digits, and a ratio of two such is noise
@@ -135,18 +135,6 @@ EXTRA_STATISTICS: Final = tuple(name for name, statistic in REGISTRY.items() if 
 """Statistics that are computed on request; `STATISTICS` has the definitions of all."""
 
 
-class StatisticError(InvalidArgumentError):
-    """A statistic that does not exist, or is asked for twice."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(
-            "statistics",
-            tuple(names),
-            "holds a name that is unknown or repeated",
-            f"Choose distinct names out of {', '.join(REGISTRY)}",
-        )
-
-
 def check_statistics(statistics: Sequence[str]) -> tuple[str, ...]:
     """The statistics as a tuple.
 
@@ -155,7 +143,7 @@ def check_statistics(statistics: Sequence[str]) -> tuple[str, ...]:
 
     """
     if len(set(statistics)) < len(statistics) or not set(statistics) <= REGISTRY.keys():
-        raise StatisticError(statistics)
+        raise StatisticError(statistics, REGISTRY)
     return tuple(statistics)
 
 

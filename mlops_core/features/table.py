@@ -6,15 +6,15 @@ are stacked vertically, so each window length is one vectorised pass.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise, product
 from operator import itemgetter
 
 import numpy as np
 import polars as pl
 
-from mlops_core.errors import MlopsError
-from mlops_core.features.bucket_schema import BucketError, bucket_moments
+from mlops_core.errors import BucketError, TimeSpanError
+from mlops_core.features.bucket_schema import bucket_moments
 from mlops_core.features.kernel import Integers, Moments, changes, empty_moments, trailing_windows
 from mlops_core.features.statistics import window_statistics
 from mlops_core.features.windows import Windows, hop_index
@@ -23,17 +23,6 @@ from mlops_core.time import EPOCH, MICROSECOND
 
 ROWS_AT_A_TIME = 100_000  # of the grid: about 11 MB a window length, whatever the fleet
 ROWS_OF_A_MACHINE = 10_000_000  # 19 years of minutes: more is a clock that jumped
-
-
-class TimeSpanError(MlopsError, ValueError):
-    """A machine whose readings lie so far apart that its rows would fill the memory."""
-
-    def __init__(self, machine_id: str, first: datetime, last: datetime, hop: timedelta) -> None:
-        rows = (last - first) // hop
-        super().__init__(
-            f"machine {machine_id!r} has readings from {first} to {last}, {rows:,} hops of {hop} apart",
-            "If its clock jumped, remove those readings; otherwise choose a longer hop, or give start and end",
-        )
 
 
 @dataclass(frozen=True)

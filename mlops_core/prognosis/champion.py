@@ -9,21 +9,14 @@ from typing import Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from mlops_core.errors import MalformedObjectError, MlopsError
+from mlops_core.errors import MalformedObjectError, NothingToRollBackError
 from mlops_core.records import canonical_json
 from mlops_core.time import utc_text
 
-__all__ = ["CHAMPION_KEY", "MODELS_PREFIX", "Champion", "NothingToRollBackError", "Promotion", "promoted"]
+__all__ = ["CHAMPION_KEY", "MODELS_PREFIX", "Champion", "Promotion", "promoted"]
 
 MODELS_PREFIX: Final = "models/"
 CHAMPION_KEY: Final = f"{MODELS_PREFIX}champion.json"
-
-
-class NothingToRollBackError(MlopsError):
-    """There is no earlier model to go back to."""
-
-    def __init__(self) -> None:
-        super().__init__("No other model served before this one", "Promote a version by name: mlops models promote")
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from mlops_core.errors import ColumnTypeError, MissingColumnError
+from mlops_core.errors import BucketError, ColumnTypeError, MissingColumnError
 from mlops_core.features import (
     BUCKETS,
-    BucketError,
     bucket_readings,
     compute_features,
     features_from_buckets,

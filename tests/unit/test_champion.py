@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mlops_core.errors import MalformedObjectError
+from mlops_core.errors import MalformedObjectError, NothingToRollBackError
 from mlops_core.prognosis import Champion, promoted
-from mlops_core.prognosis.champion import NothingToRollBackError
 
 AT = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from mlops_core.errors import ColumnValueError, InvalidArgumentError, WindowError
-from mlops_core.features import STATISTICS, StatisticError, TimeSpanError, compute_features
+from mlops_core.errors import ColumnValueError, InvalidArgumentError, StatisticError, TimeSpanError, WindowError
+from mlops_core.features import STATISTICS, compute_features
 from tests.independent_features import assert_equal_features, independent_features, readings_of
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,6 +1,8 @@
 """The public names of mlops_core: each one loads, and is loaded only when it is used."""
 
 import importlib
+import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +27,25 @@ def test_every_name_of_a_package_s_door_loads(package: str) -> None:
     assert door.__all__ == sorted(door.__all__)
     for name in door.__all__:
         getattr(door, name)
+
+
+FUNCTIONS = [name for name in mlops_core.__all__ if inspect.isfunction(getattr(mlops_core, name))]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_is_typed(name: str) -> None:
+    signature = inspect.signature(getattr(mlops_core, name))
+    assert signature.return_annotation is not inspect.Signature.empty
+    for parameter in signature.parameters.values():
+        assert parameter.annotation is not inspect.Parameter.empty
+
+
+def test_the_reference_has_an_entry_for_every_public_name(tmp_path: Path) -> None:
+    pdoc = [sys.executable, "-m", "pdoc", "--docformat", "google", "--output-directory", str(tmp_path), "mlops_core"]
+    subprocess.run(pdoc, env={**os.environ, "EAGER_IMPORT": "1"}, capture_output=True, check=True)
+    page = (tmp_path / "mlops_core.html").read_text()
+    names = set(mlops_core.__all__) - {"errors"}  # a module: a page of its own
+    assert [name for name in sorted(names) if f'<section id="{name}"' not in page] == []
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
