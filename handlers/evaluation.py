@@ -1,7 +1,6 @@
 """Evaluation: a new model and the champion, judged by the same held-out runs."""
 
 from dataclasses import asdict
-from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -12,9 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from contract.environment import RegistrySettings
-from handlers import settings
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
+from handlers import runtime
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from handlers.training_set import IS_HELD_OUT, Execution, rows_key
 from mlops_core.errors import BundleError
@@ -24,6 +21,7 @@ from mlops_core.records import canonical_json
 
 logger = Logger()
 metrics = Metrics()
+_settings = runtime.settings(RegistrySettings)
 
 
 class EvaluationEvent(BaseModel):
@@ -47,13 +45,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """
     metrics.add_metric("Judgements", MetricUnit.Count, 1)
     request = EvaluationEvent.model_validate(event)
-    registry = ModelRegistry(_lake())
+    registry = ModelRegistry(runtime.lake(_settings()))
     stored = registry.champion()
     against = stored.champion.version if stored else None
     challenger = registry.load(request.version)
     if against == request.version:
         return {"promote": False, "reason": "The same data gave the champion again.", "against": against}
-    rows = pl.read_parquet(BytesIO(_lake().read(rows_key(request.execution))))
+    rows = pl.read_parquet(BytesIO(runtime.lake(_settings()).read(rows_key(request.execution))))
     champion, refused = _verified(registry, against) if against else (None, None)
     metrics.add_metric("ModelsRefused", MetricUnit.Count, 0 if refused is None else 1)
     verdict = judge_challenger(
@@ -62,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         rows.filter(pl.col(IS_HELD_OUT)).drop(IS_HELD_OUT),
         refused=refused,
     )
-    _lake().create(verdict_key(request.execution, request.version, against), canonical_json(verdict))
+    runtime.lake(_settings()).create(verdict_key(request.execution, request.version, against), canonical_json(verdict))
     logger.info("Model judged", extra={"version": request.version, "reason": verdict.reason})
     return {
         "promote": verdict.promote,
@@ -79,13 +77,3 @@ def _verified(registry: ModelRegistry, version: str) -> tuple[ModelBundle | None
     except (BundleError, UnknownModelError) as error:
         logger.error("The champion is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400
         return None, error.message
-
-
-@cache
-def _settings() -> RegistrySettings:
-    return settings.read(RegistrySettings)
-
-
-@cache
-def _lake() -> DataLake:
-    return DataLake(clients.s3(), _settings().data_lake_bucket)

@@ -9,12 +9,11 @@ from datetime import UTC, datetime, timedelta
 from aws_lambda_powertools import Logger
 
 from contract.environment import ProcessingSettings
+from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_chunks import ChunkWorker, Work
-from handlers.stores import clients
 from handlers.stores.checkpoint import CheckpointFile
-from handlers.stores.lake import DataLake, ObjectMovedError
-from handlers.stores.online_features import OnlineFeatures
+from handlers.stores.lake import ObjectMovedError
 from handlers.stores.partitions import Partitions
 from mlops_core.lake import RAW_PREFIX, Checkpoint, Partition, hour_path
 from mlops_core.processing import (
@@ -51,8 +50,8 @@ class Run:
             chunk=chosen.time_window,
             allowed_lateness=chosen.allowed_lateness,
         )
-        self._lake = DataLake(clients.s3(), chosen.data_lake_bucket)
-        self._online = OnlineFeatures(clients.dynamodb(), chosen.dynamodb_table_name)
+        self._lake = runtime.lake(chosen)
+        self._online = runtime.online_features(chosen)
         self.work = Work()
         self.reached: datetime | None = None
         self.overtaken = 0

@@ -11,18 +11,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
 from contract.environment import InferenceSettings
-from handlers import settings
+from handlers import runtime
 from handlers.answers import ProblemCode, Response, answer, problem
 from handlers.machine_reports import FleetQuery, fleet_report, machine_report
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
 from mlops_core.telemetry import CHANNELS, is_machine_id
 
 logger = Logger()
 metrics = Metrics()
+_settings = runtime.settings(InferenceSettings)
 
 
 @metrics.log_metrics
@@ -52,14 +50,14 @@ def _fleet(query: dict[str, str]) -> Response:
         limit = FleetQuery.model_validate(query).limit
     except ValidationError:
         return problem(HTTPStatus.BAD_REQUEST, ProblemCode.BAD_REQUEST, "limit is a whole number from 1 to 1000")
-    rows, stale_after = _features().load_all(), _settings().features_stale_after
+    rows, stale_after = runtime.online_features(_settings()).load_all(), _settings().features_stale_after
     report = fleet_report(_model().current(), rows, now=datetime.now(UTC), stale_after=stale_after, limit=limit)
     return answer(HTTPStatus.OK, report)
 
 
 def _machine(machine_id: str) -> Response:
     # What cannot be an id is not looked up: it need not even be a key that the table takes.
-    row = _features().load(machine_id) if is_machine_id(machine_id) else None
+    row = runtime.online_features(_settings()).load(machine_id) if is_machine_id(machine_id) else None
     if row is None:
         return problem(HTTPStatus.NOT_FOUND, ProblemCode.UNKNOWN_MACHINE, "No machine of that id has had features")
     stale_after = _settings().features_stale_after
@@ -69,19 +67,9 @@ def _machine(machine_id: str) -> Response:
 
 
 @cache
-def _settings() -> InferenceSettings:
-    return settings.read(InferenceSettings)
-
-
-@cache
-def _features() -> OnlineFeatures:
-    return OnlineFeatures(clients.dynamodb(), _settings().dynamodb_table_name)
-
-
-@cache
 def _model() -> ServingModel:
     return ServingModel(
-        ModelRegistry(DataLake(clients.s3(), _settings().data_lake_bucket)),
+        ModelRegistry(runtime.lake(_settings())),
         counts=counts_at_hand(list(CHANNELS), _settings().feature_lengths_hours),
         recheck_seconds=_settings().model_recheck.total_seconds(),
     )

@@ -6,7 +6,6 @@ batch that is delivered again, after a crash anywhere, changes nothing.
 
 from collections import Counter
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -15,16 +14,15 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import IngestionSettings
-from handlers import settings
+from handlers import runtime
 from handlers.deliveries import Done, DurableBatch, Parsed, grouped
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
 from mlops_core.features import first_window_end
 from mlops_core.lake import RawObject, encode_readings, shard_of
 from mlops_core.telemetry import Reading, parse_messages
 
 logger = Logger()
 metrics = Metrics()
+_settings = runtime.settings(IngestionSettings)
 
 HOUR = timedelta(hours=1)
 
@@ -33,23 +31,13 @@ HOUR = timedelta(hours=1)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Keep a batch of messages; returns the records that are to be delivered again."""
-    batch = DurableBatch(_lake(), _readings)
+    batch = DurableBatch(runtime.lake(_settings()), _readings)
     with batch(event["Records"], batch.open, context):
         batch.process()  # pyright: ignore[reportUnknownMemberType]  untyped in Powertools
         batch.quarantine()
         _count(batch.keep(grouped(batch.accepted, _partition), _encode))
         batch.log_failures(logger)
     return batch.response()
-
-
-@cache
-def _settings() -> IngestionSettings:
-    return settings.read(IngestionSettings)
-
-
-@cache
-def _lake() -> DataLake:
-    return DataLake(clients.s3(), _settings().data_lake_bucket)
 
 
 def _readings(topic: str, payload: bytes, received_at: datetime) -> Parsed[Reading]:

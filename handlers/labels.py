@@ -14,13 +14,12 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import LabelSettings
-from handlers import settings
+from handlers import runtime
 from handlers.announcements import AlarmDesk
 from handlers.deliveries import Delivered, DurableBatch, Parsed, grouped
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
-from handlers.stores.label_history import LabelHistory, last_return
-from handlers.stores.lake import DataLake
+from handlers.stores.label_history import last_return
 from handlers.stores.notices import NoticeBoard
 from mlops_core.alerting.episodes import AlarmSource
 from mlops_core.alerting.failure_alarms import failure_alarm
@@ -29,13 +28,14 @@ from mlops_core.telemetry import Event, FailureEvent, parse_messages
 
 logger = Logger()
 metrics = Metrics()
+_settings = runtime.settings(LabelSettings)
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Keep a batch of events; returns the records that are to be delivered again."""
-    batch = DurableBatch(_lake(), _events)
+    batch = DurableBatch(runtime.lake(_settings()), _events)
     with batch(event["Records"], batch.open, context):
         batch.process()  # pyright: ignore[reportUnknownMemberType]  untyped in Powertools
         batch.quarantine()
@@ -53,21 +53,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 @cache
-def _settings() -> LabelSettings:
-    return settings.read(LabelSettings)
-
-
-@cache
-def _lake() -> DataLake:
-    return DataLake(clients.s3(), _settings().data_lake_bucket)
-
-
-@cache
-def _history() -> LabelHistory:
-    return LabelHistory(clients.dynamodb(), _settings().label_history_table)
-
-
-@cache
 def _desk() -> AlarmDesk:
     return AlarmDesk(
         Alarms(clients.dynamodb(), _settings().alarms_table),
@@ -78,7 +63,7 @@ def _desk() -> AlarmDesk:
 def _announce(failures: list[FailureEvent]) -> bool:
     for failure in failures:
         if not failure.replayed:
-            returned_at = last_return(_history().of_machine(failure.machine_id))
+            returned_at = last_return(runtime.label_history(_settings()).of_machine(failure.machine_id))
             _desk().change(
                 failure.machine_id,
                 AlarmSource.FAILURE,
@@ -104,5 +89,5 @@ def _hour(event: FailureEvent | Event) -> str:
 
 
 def _record(failures: list[FailureEvent]) -> bool:
-    recorded = [_history().record(failure) for failure in failures]
+    recorded = [runtime.label_history(_settings()).record(failure) for failure in failures]
     return any(recorded)

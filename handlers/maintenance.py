@@ -5,7 +5,6 @@ A function of its own, for the one that predicts must not be able to write.
 
 from base64 import b64decode
 from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -15,16 +14,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
 from contract.environment import MaintenanceSettings
-from handlers import settings
+from handlers import runtime
 from handlers.answers import ProblemCode, Response, answer, problem
 from handlers.maintenance_documents import Fault, MaintenanceReceipt, MaintenanceRequest, RefusedRecord
-from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
-from handlers.stores.online_features import OnlineFeatures
+from handlers.stores.label_history import MaintenanceConflictError
 from mlops_core.telemetry import MaintenanceRecord, is_machine_id
 
 logger = Logger()
 metrics = Metrics()
+_settings = runtime.settings(MaintenanceSettings)
 
 
 @metrics.log_metrics
@@ -40,11 +38,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa:
     if early := request.in_the_future(now):
         faults = tuple(Fault(field=name, reason="has not come yet") for name in early)
         return answer(HTTPStatus.BAD_REQUEST, RefusedRecord.of(faults))
-    if not is_machine_id(machine_id) or _features().load(machine_id) is None:
+    if not is_machine_id(machine_id) or runtime.online_features(_settings()).load(machine_id) is None:
         return problem(HTTPStatus.NOT_FOUND, ProblemCode.UNKNOWN_MACHINE, "No machine of that id has had features")
     record = request.of(machine_id)
     try:
-        is_new = _history().record_maintenance(
+        is_new = runtime.label_history(_settings()).record_maintenance(
             record, recorded_at=now, caller=_caller(event), correct=request.is_correction
         )
     except MaintenanceConflictError as error:
@@ -56,21 +54,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa:
 def _tell(record: MaintenanceRecord, *, is_new: bool) -> None:
     metrics.add_metric("MaintenanceRecorded", MetricUnit.Count, int(is_new))
     logger.info("Maintenance", extra={"machine_id": record.machine_id, "kind": record.kind, "is_new": is_new})
-
-
-@cache
-def _settings() -> MaintenanceSettings:
-    return settings.read(MaintenanceSettings)
-
-
-@cache
-def _features() -> OnlineFeatures:
-    return OnlineFeatures(clients.dynamodb(), _settings().dynamodb_table_name)
-
-
-@cache
-def _history() -> LabelHistory:
-    return LabelHistory(clients.dynamodb(), _settings().label_history_table)
 
 
 def _body(event: dict[str, Any]) -> bytes:

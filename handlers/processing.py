@@ -6,7 +6,6 @@ run that ends before its work does has the function invoked again at once, a bou
 """
 
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Final, Self
 
 from aws_lambda_powertools import Logger, Metrics
@@ -15,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from contract.environment import ProcessingSettings
-from handlers import settings
+from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_run import Run
 from handlers.stores import clients
@@ -25,6 +24,7 @@ from mlops_core.time import utc_text
 
 logger = Logger()
 metrics = Metrics()
+_settings = runtime.settings(ProcessingSettings)
 
 # Lambda stops a function that invokes itself more than about 16 times in a chain; the schedule goes on from there.
 MAXIMUM_CONTINUATIONS: Final = 12
@@ -102,11 +102,6 @@ def _go_on(request: ProcessingEvent, run: Run, context: LambdaContext) -> None:
     payload = again.model_dump_json(exclude_defaults=True).encode()
     clients.functions().invoke(FunctionName=context.function_name, InvocationType="Event", Payload=payload)
     metrics.add_metric("RunsContinued", MetricUnit.Count, 1)
-
-
-@cache
-def _settings() -> ProcessingSettings:
-    return settings.read(ProcessingSettings)
 
 
 def _count(run: Run) -> None:

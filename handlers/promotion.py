@@ -1,7 +1,6 @@
 """Promotion: the champion moves to a version that was judged better than the one that still serves."""
 
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -9,12 +8,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from contract.environment import RegistrySettings
-from handlers import settings
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
+from handlers import runtime
 from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
 
 logger = Logger()
+_settings = runtime.settings(RegistrySettings)
 
 
 class PromotionEvent(BaseModel):
@@ -29,7 +27,7 @@ class PromotionEvent(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
     """Promote; returns the number of the promotion. Raises ChampionMovedError, BundleError, UnknownModelError."""
     request = PromotionEvent.model_validate(event)
-    registry = ModelRegistry(DataLake(clients.s3(), _settings().data_lake_bucket))
+    registry = ModelRegistry(runtime.lake(_settings()))
     stored = registry.champion()
     serving = stored.champion.version if stored else None
     if serving != request.version:  # it may be: where the answer to an earlier attempt was lost
@@ -38,8 +36,3 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         stored = registry.promote(request.version, after=stored, at=datetime.now(UTC), reason=request.reason)
         logger.info("Model promoted", extra={"version": request.version, "previous": serving})
     return {"version": request.version, "sequence": stored.champion.promotions[-1].sequence if stored else None}
-
-
-@cache
-def _settings() -> RegistrySettings:
-    return settings.read(RegistrySettings)

@@ -20,13 +20,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import ScoringSettings
-from handlers import settings
+from handlers import runtime
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
-from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.online_features import FeatureRow
 from handlers.stores.predictions import Predictions, prediction_json
 from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
 from mlops_core.alerting import Score, next_score, notice
@@ -37,13 +36,14 @@ from mlops_core.telemetry import CHANNELS
 
 logger = Logger()
 metrics = Metrics()
+_settings = runtime.settings(ScoringSettings)
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes them
     """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
-    rows = OnlineFeatures(clients.dynamodb(), _settings().dynamodb_table_name).load_all()
+    rows = runtime.online_features(_settings()).load_all()
     _listen(rows)
     try:
         bundle = _model().current()
@@ -68,27 +68,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 
 @cache
-def _settings() -> ScoringSettings:
-    return settings.read(ScoringSettings)
-
-
-@cache
 def _model() -> ServingModel:
     return ServingModel(
-        ModelRegistry(_lake()),
+        ModelRegistry(runtime.lake(_settings())),
         counts=counts_at_hand(list(CHANNELS), _settings().feature_lengths_hours),
         recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
     )
 
 
-@cache
-def _lake() -> DataLake:
-    return DataLake(clients.s3(), _settings().data_lake_bucket)
-
-
 def _listen(rows: list[FeatureRow]) -> None:
     lengths = [timedelta(hours=hours) for hours in _settings().feature_lengths_hours]
-    watch = SilenceWatch(_lake(), rows, silent_after=_settings().silent_after, lengths=lengths)
+    watch = SilenceWatch(runtime.lake(_settings()), rows, silent_after=_settings().silent_after, lengths=lengths)
     metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
     watch.tell(NoticeBoard(clients.sns(), _settings().notice_topic_arn))
 
@@ -132,7 +122,7 @@ def _keep_history(scores: list[Score]) -> None:
     for path, group in groupby(sorted(scores, key=hour), key=hour):
         lines = "".join(f"{prediction_json(score.prediction)}\n" for score in group).encode()
         key = f"predictions/{path}/{sha256(lines).hexdigest()}.jsonl.gz"
-        _lake().create(key, gzip.compress(lines, mtime=0))
+        runtime.lake(_settings()).create(key, gzip.compress(lines, mtime=0))
 
 
 def _tell(table: Predictions, scores: Iterator[Score], bundle: ModelBundle) -> int:

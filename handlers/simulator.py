@@ -12,7 +12,6 @@ without a record of the return, nothing would be learned from any run but a mach
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -21,10 +20,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel
 
 from contract.environment import SimulatorSettings
-from handlers import settings
+from handlers import runtime
 from handlers.deadline import Deadline
 from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
+from handlers.stores.label_history import MaintenanceConflictError
 from handlers.stores.machine_state import MachineStates, SavedState
 from handlers.stores.publisher import Publisher
 from mlops_core.errors import MlopsError
@@ -33,6 +32,7 @@ from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, Message, fa
 
 logger = Logger()
 metrics = Metrics()
+_settings = runtime.settings(SimulatorSettings)
 
 STRIDE = timedelta(minutes=10)
 
@@ -90,11 +90,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return outcome
 
 
-@cache
-def _settings() -> SimulatorSettings:
-    return settings.read(SimulatorSettings)
-
-
 class Fleet:
     """The simulated machines: where their states are, where they publish, and where their repairs are recorded."""
 
@@ -102,7 +97,7 @@ class Fleet:
         self._settings = chosen
         self._states = MachineStates(clients.dynamodb(), chosen.machine_state_table)
         self._publisher = Publisher(clients.iot_data(chosen.iot_endpoint))
-        self._history = LabelHistory(clients.dynamodb(), chosen.label_history_table)
+        self._history = runtime.label_history(chosen)
 
     def step(self, machine_id: str, now: datetime, deadline: Deadline) -> Step:
         """Advance one machine to `now`, or as far towards it as one run goes, and publish in the order of time."""

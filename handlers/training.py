@@ -1,6 +1,5 @@
 """Training: a model of the training set's first part, stored as a version of the registry."""
 
-from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -10,14 +9,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from contract.environment import TrainingSettings
-from handlers import settings
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
+from handlers import runtime
 from handlers.stores.model_registry import ModelRegistry
 from handlers.training_set import IS_HELD_OUT, Execution, rows_key
 from mlops_core.prognosis import train
 
 logger = Logger()
+_settings = runtime.settings(TrainingSettings)
 
 
 class TrainingEvent(BaseModel):
@@ -30,23 +28,13 @@ class TrainingEvent(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
     """Train and store a model; returns its version and its figures in training. Raises UntrainableError."""
     request = TrainingEvent.model_validate(event)
-    rows = pl.read_parquet(BytesIO(_lake().read(rows_key(request.execution))))
+    rows = pl.read_parquet(BytesIO(runtime.lake(_settings()).read(rows_key(request.execution))))
     bundle = train(
         rows.filter(~pl.col(IS_HELD_OUT)).drop(IS_HELD_OUT),
         seed=_settings().training_seed,
         horizon=_settings().prediction_horizon,
     )
-    is_new = ModelRegistry(_lake()).store(bundle)
+    is_new = ModelRegistry(runtime.lake(_settings())).store(bundle)
     outcome = {"version": bundle.version, "is_new": is_new, "metrics": dict(bundle.metrics)}
     logger.info("Model trained", extra=outcome)
     return outcome
-
-
-@cache
-def _settings() -> TrainingSettings:
-    return settings.read(TrainingSettings)
-
-
-@cache
-def _lake() -> DataLake:
-    return DataLake(clients.s3(), _settings().data_lake_bucket)

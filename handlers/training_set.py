@@ -5,7 +5,6 @@ One object holds both parts and is written once, so that a step that is tried ag
 
 import warnings
 from datetime import datetime
-from functools import cache
 from io import BytesIO
 from typing import Annotated, Any, Final
 
@@ -15,10 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 
 from contract.environment import TrainingSetSettings
-from handlers import settings
-from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
+from handlers import runtime
 from handlers.stores.partitions import encode_parquet
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.lake import TRAINING_PREFIX
@@ -26,6 +22,7 @@ from mlops_core.prognosis import label_features, split_training_set
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
 logger = Logger()
+_settings = runtime.settings(TrainingSetSettings)
 
 FEATURES_PREFIX: Final = "processed/features/"
 IS_HELD_OUT: Final = "is_held_out"
@@ -52,9 +49,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     with warnings.catch_warnings(record=True) as assumptions:
         labelled = label_features(
             _features(since=request.started_at - _settings().training_history, until=request.started_at),
-            pl.DataFrame(_history().load_all(), schema=FAILURES),
+            pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES),
             horizon=_settings().prediction_horizon,
-            maintenance=pl.DataFrame(_history().load_repairs(), schema=MAINTENANCE),
+            maintenance=pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE),
             known_until=request.started_at,
         )
     for assumption in assumptions:
@@ -66,7 +63,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             parts.held_out.with_columns(pl.lit(value=True).alias(IS_HELD_OUT)),
         ]
     )
-    _lake().create(rows_key(request.execution), encode_parquet(rows))
+    runtime.lake(_settings()).create(rows_key(request.execution), encode_parquet(rows))
     outcome = {
         "rows": parts.known.height,
         "held_out_rows": parts.held_out.height,
@@ -78,25 +75,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return outcome
 
 
-@cache
-def _settings() -> TrainingSetSettings:
-    return settings.read(TrainingSetSettings)
-
-
-@cache
-def _lake() -> DataLake:
-    return DataLake(clients.s3(), _settings().data_lake_bucket)
-
-
-@cache
-def _history() -> LabelHistory:
-    return LabelHistory(clients.dynamodb(), _settings().label_history_table)
-
-
 def _features(*, since: datetime, until: datetime) -> pl.DataFrame:
     first = f"{FEATURES_PREFIX}date={since:%Y-%m-%d}/"
-    keys = [key for key in _lake().versions(FEATURES_PREFIX) if key >= first]
-    frames = [pl.read_parquet(BytesIO(body)) for body in _lake().read_all(keys)]
+    keys = [key for key in runtime.lake(_settings()).versions(FEATURES_PREFIX) if key >= first]
+    frames = [pl.read_parquet(BytesIO(body)) for body in runtime.lake(_settings()).read_all(keys)]
     if not frames:
         raise UntrainableError(UntrainableReason.NO_ROWS, "no features are stored", "Has processing run yet?")
     # Diagonal: a channel that was added later is null before. What the newest partition lacks is no longer computed: a

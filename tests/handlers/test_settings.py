@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from contract.environment import IngestionSettings, InvalidEnvironmentError, ProcessingSettings, SimulatorSettings
 from contract.functions import FUNCTIONS
-from handlers import settings
+from handlers import runtime
 
 MODELS = {name: row.settings for name, row in FUNCTIONS.items()}
 
@@ -32,7 +32,7 @@ def environment(monkeypatch, environments):
 
 def test_what_has_a_unit_becomes_a_duration(environment):
     environment("processing", FEATURE_HOP_MINUTES="30")
-    read = settings.read(ProcessingSettings)
+    read = runtime.settings(ProcessingSettings)()
     assert read.time_window == timedelta(hours=6)
     assert read.feature_lengths == (timedelta(hours=1), timedelta(hours=6))
     assert read.feature_hop == timedelta(minutes=30)
@@ -41,7 +41,7 @@ def test_what_has_a_unit_becomes_a_duration(environment):
 
 def test_settings_cannot_be_changed(environment, function):
     environment(function)
-    read = settings.read(MODELS[function])
+    read = runtime.settings(MODELS[function])()
     with pytest.raises(ValidationError, match="frozen"):
         read.powertools_service_name = "other"
 
@@ -50,14 +50,14 @@ def test_every_required_variable_is_named_when_it_is_missing(environment, enviro
     for variable in (*environments[function], "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"):
         environment(function, **{variable: None})
         with pytest.raises(InvalidEnvironmentError, match=f"{variable}: Field required"):
-            settings.read(MODELS[function])
+            runtime.settings(MODELS[function])()
         environment(function, POWERTOOLS_SERVICE_NAME="tests", POWERTOOLS_METRICS_NAMESPACE="tests")
 
 
 def test_all_faults_are_told_at_once(environment):
     environment("processing", DATA_LAKE_BUCKET=None, TIME_WINDOW="soon")
     with pytest.raises(InvalidEnvironmentError) as raised:
-        settings.read(ProcessingSettings)
+        runtime.settings(ProcessingSettings)()
     assert "DATA_LAKE_BUCKET: " in str(raised.value)
     assert "TIME_WINDOW: " in str(raised.value)
 
@@ -92,12 +92,12 @@ def test_all_faults_are_told_at_once(environment):
 def test_a_value_that_cannot_work_is_refused_by_its_name(environment, function, variable, value):
     environment(function, **{variable: value})
     with pytest.raises(InvalidEnvironmentError, match=variable):
-        settings.read(MODELS[function])
+        runtime.settings(MODELS[function])()
 
 
 def test_the_variables_of_settings_are_read_back_as_equal_settings(environment, function):
     environment(function)
-    read = settings.read(MODELS[function])
+    read = runtime.settings(MODELS[function])()
     assert MODELS[function].read(read.variables()) == read
 
 
@@ -109,11 +109,11 @@ def test_a_field_that_no_function_reads_is_refused():
 def test_a_step_shorter_than_the_sampling_interval_is_refused(environment):
     environment("simulator", SAMPLING_INTERVAL_SECONDS="600", MAX_CATCH_UP_MINUTES="5")
     with pytest.raises(InvalidEnvironmentError, match=r"MAX_CATCH_UP_MINUTES.*SAMPLING_INTERVAL_SECONDS"):
-        settings.read(SimulatorSettings)
+        runtime.settings(SimulatorSettings)()
 
 
 def test_the_message_does_not_repeat_the_value(environment):
     environment("ingestion", LAKE_SHARDS="a-secret-put-in-the-wrong-place")
     with pytest.raises(InvalidEnvironmentError) as raised:
-        settings.read(IngestionSettings)
+        runtime.settings(IngestionSettings)()
     assert "secret" not in str(raised.value)

@@ -218,8 +218,6 @@ class Wiring:
         for module, model in _SETTINGS.items():
             chosen = _settings(variant, model)
             self.monkeypatch.setattr(module, "_settings", lambda chosen=chosen: chosen)
-        for cached in (handlers.ingestion._lake, handlers.labels._lake, handlers.labels._history):
-            cached.cache_clear()
         return self._pipeline
 
     def _remember_pure_functions(self) -> None:

@@ -1,0 +1,62 @@
+"""What a function works with: its settings, read once per process, and the stores over clients that are made once.
+
+Settings are read at the first invocation of a fresh environment, so a wrong or missing variable ends the cold start
+with an error that names the variable, and importing a handler needs no environment at all. Nothing else reads
+environment variables.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Protocol, TypeVar
+
+from contract.environment import FunctionSettings
+from handlers.stores import clients
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.lake import DataLake
+from handlers.stores.online_features import OnlineFeatures
+
+Settings = TypeVar("Settings", bound=FunctionSettings)
+
+
+class _WithLake(Protocol):
+    @property
+    def data_lake_bucket(self) -> str: ...
+
+
+class _WithLabelHistory(Protocol):
+    @property
+    def label_history_table(self) -> str: ...
+
+
+class _WithOnlineFeatures(Protocol):
+    @property
+    def dynamodb_table_name(self) -> str: ...
+
+
+def settings(model: type[Settings]) -> Callable[[], Settings]:
+    """Return a function that fills `model` from the environment at its first call, and remembers the result.
+
+    That call raises InvalidEnvironmentError, which names each variable at fault.
+    """
+
+    @cache
+    def read() -> Settings:
+        return model.read(os.environ)
+
+    return read
+
+
+def lake(chosen: _WithLake) -> DataLake:
+    """Return the data lake that these settings name."""
+    return DataLake(clients.s3(), chosen.data_lake_bucket)
+
+
+def label_history(chosen: _WithLabelHistory) -> LabelHistory:
+    """Return the history of failures and maintenance that these settings name."""
+    return LabelHistory(clients.dynamodb(), chosen.label_history_table)
+
+
+def online_features(chosen: _WithOnlineFeatures) -> OnlineFeatures:
+    """Return the online feature store that these settings name."""
+    return OnlineFeatures(clients.dynamodb(), chosen.dynamodb_table_name)
