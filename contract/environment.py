@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from mlops_core.condition.classes import MachineClass
 from mlops_core.errors import MlopsError
 from mlops_core.lake import MAXIMUM_SHARDS
 from mlops_core.telemetry import MachineId
@@ -139,25 +140,26 @@ class SimulatorSettings(FunctionSettings):
         return self
 
 
-class IngestionSettings(FunctionSettings):
-    """Settings of the ingestion function.
-
-    `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
-    which says that it is historical.
-    """
-
-    data_lake_bucket: Name
-    mqtt_topic_prefix: TopicPrefix
-    lake_shards: Shards = 1
-    allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
-    historical_reach: Days = Field(timedelta(days=3650), alias="HISTORICAL_REACH_DAYS")
-
-
 class AlarmSettings(FunctionSettings):
     """Settings of every function that raises alarms."""
 
     alarms_table: Name
     notice_topic_arn: Name
+
+
+class IngestionSettings(AlarmSettings):
+    """Settings of the ingestion function.
+
+    `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
+    which says that it is historical; `machine_classes`: whose limits hold.
+    """
+
+    data_lake_bucket: Name
+    machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
+    mqtt_topic_prefix: TopicPrefix
+    lake_shards: Shards = 1
+    allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
+    historical_reach: Days = Field(timedelta(days=3650), alias="HISTORICAL_REACH_DAYS")
 
 
 class LabelSettings(AlarmSettings):

@@ -1,11 +1,13 @@
 """Ingestion: readings from the queue become objects of the lake; what is refused goes to quarantine, each by itself.
 
-A record is acknowledged when the objects that hold its elements are durable. Objects are named by their content, so a
-batch that is delivered again, after a crash anywhere, changes nothing.
+A record is acknowledged when the objects that hold its elements are durable and the alarms that its readings raise, if
+any, have been announced. Objects are named by their content, so a batch that is delivered again, after a crash
+anywhere, changes nothing.
 """
 
 from collections import Counter
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -15,10 +17,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import IngestionSettings
 from handlers import runtime
+from handlers.announcements import AlarmDesk
 from handlers.deliveries import Done, DurableBatch, Parsed, grouped
+from handlers.limits import LimitWatch
+from handlers.stores import clients
+from handlers.stores.alarms import Alarms
+from handlers.stores.notices import NoticeBoard
 from mlops_core.features import first_window_end
 from mlops_core.lake import RawObject, encode_readings, shard_of
-from mlops_core.telemetry import Reading, parse_messages
+from mlops_core.telemetry import CHANNELS, Reading, parse_messages
 
 logger = Logger()
 metrics = Metrics()
@@ -35,9 +42,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     with batch(event["Records"], batch.open, context):
         batch.process()  # pyright: ignore[reportUnknownMemberType]  untyped in Powertools
         batch.quarantine()
-        _count(batch.keep(grouped(batch.accepted, _partition), _encode))
+        kept = batch.keep(grouped(batch.accepted, _partition), _encode)
+        _count(kept)
+        batch.attempt(_watch().to_judge(delivered for group, _ in kept for delivered in group), _watch().judge)
         batch.log_failures(logger)
     return batch.response()
+
+
+@cache
+def _watch() -> LimitWatch:
+    alarms = Alarms(clients.dynamodb(), _settings().alarms_table)
+    desk = AlarmDesk(alarms, NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+    return LimitWatch(alarms, desk, _settings().machine_classes, CHANNELS)
 
 
 def _readings(topic: str, payload: bytes, received_at: datetime) -> Parsed[Reading]:

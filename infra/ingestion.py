@@ -16,6 +16,7 @@ from infra.queues import Queue, buffer_queue, dead_letter_queue
 from infra.schedule import FunctionSchedule
 from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
+from mlops_core.condition.classes import MachineClass
 
 
 class SimulatorArgs(TypedDict):
@@ -39,6 +40,8 @@ class IngestionArgs(TypedDict):
     """Where alarms are kept and who is told of them."""
     topic_prefix: str
     channels: Sequence[str]
+    machine_classes: NotRequired[Mapping[str, MachineClass]]
+    """Limits by class (default: ISO 20816's zones for velocities, nothing else)."""
     simulator: SimulatorArgs
     lake_shards: int
     allowed_lateness_hours: int
@@ -191,8 +194,18 @@ class Ingestion(pulumi.ComponentResource):
         self.readings = self._function(
             name,
             "ingestion",
-            settings={**settings, "lake_shards": args["lake_shards"]},
-            statements=[_receive(self.readings_queue), self._store("raw"), self._store("quarantine")],
+            settings={
+                **settings,
+                **alarm_settings(args["alarms"]),
+                "lake_shards": args["lake_shards"],
+                "machine_classes": args.get("machine_classes", {}),
+            },
+            statements=[
+                _receive(self.readings_queue),
+                self._store("raw"),
+                self._store("quarantine"),
+                *alarm_statements(args["alarms"], reads=("dynamodb:GetItem", "dynamodb:Scan")),
+            ],
         )
         self.labels = self._function(
             name,

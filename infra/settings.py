@@ -34,6 +34,7 @@ from infra.setting_types import (
     checked_lengths,
     checked_machines,
 )
+from mlops_core.condition.classes import MachineClass
 from mlops_core.lake import MAXIMUM_SHARDS
 from mlops_core.telemetry import CHANNELS
 
@@ -45,6 +46,7 @@ _TOPICS_OF_A_MACHINE = (*CHANNELS, "event/failure")
 _TOPIC_ARN_CHARACTERS = len('"arn:aws:iot:ap-northeast-1:000000000000:topic/",')
 # All environment variables of a function hold 4 KB together.
 _MACHINE_LIST_CHARACTERS = 3000
+_TIMELY_WINDOW_SECONDS = 60
 
 
 class KeySchema(TypedDict, total=False):
@@ -80,6 +82,7 @@ class StackSettings(BaseModel):
     access_logging: bool
 
     mqtt_topic_prefix: TopicPrefix
+    machine_classes: dict[str, MachineClass]
     machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(strict=False)]
     simulator_enabled: bool
     simulator_schedule_expression: Schedule
@@ -193,17 +196,36 @@ class StackSettings(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _limits_are_of_channels(self) -> Self:
+        for name, each in self.machine_classes.items():
+            if unknown := each.limits.keys() - CHANNELS.keys():
+                raise _conflict(
+                    "machineClasses",
+                    f"class {name} has limits for {', '.join(sorted(unknown))}; the channels are {', '.join(CHANNELS)}",
+                )
+        size = sum(len(each.model_dump_json(exclude_defaults=True)) for each in self.machine_classes.values())
+        if size > _MACHINE_LIST_CHARACTERS:
+            raise _conflict("machineClasses", "does not fit the environment of a function; use patterns of machine ids")
+        return self
+
     def warnings(self, stack: str) -> list[str]:
         """What can work, and is rarely meant: a sentence each, with the remedy."""
+        found: list[str] = []
+        if self.ingestion_batch_window_seconds > _TIMELY_WINDOW_SECONDS:
+            found.append(
+                f"ingestionBatchWindowSeconds {self.ingestion_batch_window_seconds}: a limit that is exceeded is"
+                f" announced within two minutes only with windows of up to {_TIMELY_WINDOW_SECONDS} seconds; lower it"
+            )
         if re.search(rf"(^|[/_-]){re.escape(stack)}($|[/_-])", self.mqtt_topic_prefix):
-            return []
+            return found
         shared = (
             f"mqttTopicPrefix {self.mqtt_topic_prefix} does not name the stack. The broker belongs to the account and"
             f" region: every stack there with this prefix receives the same messages. To give {stack} a prefix of its"
             f" own, put its name in, or pulumi config rm mqttTopicPrefix to use {own_topic_prefix()}; machines must"
             " then publish there"
         )
-        return [shared]
+        return [*found, shared]
 
 
 class ProviderSettings(BaseModel):

@@ -88,6 +88,7 @@ def ingestion_args(
         "bucket_arn": lake.bucket_arn,
         "topic_prefix": settings.mqtt_topic_prefix,
         "channels": list(CHANNELS),
+        "machine_classes": settings.machine_classes,
         "simulator": {
             "machine_ids": settings.machine_ids,
             "enabled": settings.simulator_enabled,

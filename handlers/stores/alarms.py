@@ -27,9 +27,15 @@ class Alarms:
         answer = self._client.get_item(TableName=self._table, Key=_key(empty), ConsistentRead=True)
         return _alarm(answer["Item"]) if "Item" in answer else empty
 
-    def load_all(self) -> list[Alarm]:
-        """Return every alarm, in order of machine, source and subject. Few machines have any."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+    def load_all(self, source: AlarmSource | None = None) -> list[Alarm]:
+        """Return every alarm (of one source), in order of machine, source and subject. Few machines have any."""
+        chosen: dict[str, Any] = {}
+        if source is not None:
+            chosen = {
+                "FilterExpression": "begins_with(alarm, :source)",
+                "ExpressionAttributeValues": {":source": {"S": f"{source}#"}},
+            }
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True, **chosen)
         alarms = (_alarm(item) for page in pages for item in page["Items"])
         return sorted(alarms, key=lambda alarm: (alarm.machine_id, alarm.key))
 

@@ -1,23 +1,11 @@
 """Messages to people, through a topic that they subscribe to."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from mlops_core.alerting.episode_notices import Notice
 
 if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
-
-
-class Notice(Protocol):
-    """A message: `subject` of at most 100 ASCII characters, and `text`."""
-
-    @property
-    def subject(self) -> str:
-        """What it is about."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        ...
 
 
 class NoticeBoard:

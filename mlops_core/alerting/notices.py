@@ -1,9 +1,9 @@
 """The words of every message that a person receives."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.hysteresis import AlarmState, Score
 from mlops_core.alerting.silence import ChannelOfMachine, Heard
 
@@ -11,14 +11,6 @@ __all__ = ["Notice", "notice", "silence_notice"]
 
 _NAMED_AT_MOST: Final = 50
 _SUBJECT_LIMIT: Final = 100  # of SNS
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A message about one machine: `subject` of at most 100 ASCII characters, and `text`."""
-
-    subject: str
-    text: str
 
 
 def notice(score: Score, *, horizon_hours: float) -> Notice:

@@ -1,4 +1,4 @@
-"""The condition of a machine by its sensors alone: zones of vibration severity."""
+"""The condition of a machine by its sensors alone: zones of vibration severity, limits, machine classes."""
 
 import lazy_loader
 

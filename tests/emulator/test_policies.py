@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from handlers.stores.alarms import Alarms
 from infra.local.run.reconciliation import saved_states, wait_until_drained
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+from mlops_core.condition.limits import LimitState
 from mlops_core.telemetry import Message, failure_message, reading_message
 from tests.emulator import model_events
 from tests.emulator.conftest import Told, under_repair
@@ -54,14 +57,31 @@ def event_for(told: Told, function: str) -> dict[str, Any]:
             under_repair(told, min(states), until=latest + timedelta(minutes=1))
             return {"at": (latest + timedelta(minutes=2)).isoformat()}
         case "ingestion":
-            reading = reading_message("POLICY-1", "temperature", now, 20.0)
-            return {"Records": [record(reading, 1), record(bad, 2)]}
+            severe = reading_message(unannounced_alarm(told, now), "vibration", now, 16.7)
+            return {"Records": [record(severe, 1), record(bad, 2)]}
         case "label":
-            # A machine that has not failed yet: a failure is announced once.
-            failure = failure_message(f"POLICY-{now:%H%M%S%f}", now, "BEARING_WEAR", 12.0, 11.2)
+            failure = failure_message(fresh_machine(now), now, "BEARING_WEAR", 12.0, 11.2)
             return {"Records": [record(failure, 1), record(bad, 2)]}
         case _:
             return {"start": (hour - timedelta(hours=1)).isoformat(), "end": hour.isoformat()}
+
+
+def fresh_machine(now: datetime) -> str:
+    """A machine of which nothing is known: what has been announced of it is not announced again."""
+    return f"POLICY-{now:%H%M%S%f}"
+
+
+def unannounced_alarm(told: Told, now: datetime) -> str:
+    """A machine with an alarm whose writer died before it announced it, so that another process has to."""
+    machine_id, since = fresh_machine(now), now - timedelta(minutes=5)
+    empty = Alarm(machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration")
+    episode = Episode(
+        machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration", stage=Stage.ACT, opened=since
+    )
+    state = LimitState(stage="ACT", opened=since, changed=since, value=16.7)
+    alarm = empty.following(episode=episode, evidence=state.model_dump_json(), now=since)
+    assert Alarms(told.endpoint.client("dynamodb"), told.stack.output("alarms_table_name")).save(alarm, now=now)
+    return machine_id
 
 
 Try = Callable[[str], str]
@@ -77,7 +97,13 @@ def failed(told: Told, function: str, event: dict[str, Any]) -> str:
 @pytest.fixture
 def attempt(rested: Told) -> Iterator[Try]:
     """Try a function of the pipeline."""
-    yield lambda function: failed(rested, function, event_for(rested, function))
+
+    def attempt(function: str) -> str:
+        if function == "ingestion":
+            restart(rested, function)  # it remembers alarms for a minute
+        return failed(rested, function, event_for(rested, function))
+
+    yield attempt
     wait_until_drained(rested.stack, timeout=60)
 
 

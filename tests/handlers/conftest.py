@@ -42,7 +42,7 @@ ENVIRONMENTS = {
         "MACHINE_IDS": '["PUMP-A01", "FAN-B01"]',
         "SIMULATOR_SEED": "7",
     },
-    "ingestion": {"DATA_LAKE_BUCKET": BUCKET, "MQTT_TOPIC_PREFIX": "industrial/machine"},
+    "ingestion": ALARMS | {"DATA_LAKE_BUCKET": BUCKET, "MQTT_TOPIC_PREFIX": "industrial/machine"},
     "labels": ALARMS
     | {
         "DATA_LAKE_BUCKET": BUCKET,

@@ -230,6 +230,7 @@ def test_whichever_call_fails_the_end_is_the_same(aws, deploy, document, faults,
     deliveries = Counter()
     for number in range(1, calls + 1):
         aws.clear()
+        invoke = deploy("ingestion")  # a new process, which looks at what alarms there are
         faults.fail(number, phase)
         deliveries[until_accepted(invoke, event)] += 1
         faults.clear()

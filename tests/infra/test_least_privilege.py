@@ -93,6 +93,8 @@ DEV = {
         "ReceiveMessages": (RECEIVE, {f"{QUEUES}-ingestion-readings"}),
         "StoreRaw": ({"s3:PutObject"}, {f"{LAKE}/raw/*"}),
         "StoreQuarantine": ({"s3:PutObject"}, {f"{LAKE}/quarantine/*"}),
+        "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
+        "TellPeople": TELL_PEOPLE,
     },
     "ingestion-labels-policy": {
         "WriteOwnLog": own_log("ingestion-labels"),

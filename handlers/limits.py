@@ -1,0 +1,123 @@
+"""Limits: readings are compared with them where they arrive, and an alarm is stored and announced where one is crossed.
+
+What is stored of a channel is kept in the process and looked up again every minute: few channels have an alarm. A
+process that knows less than is stored finds out by the conditional write, looks again and judges anew, so what it does
+not know delays an alarm's end by a minute and never loses or doubles one.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.announcements import AlarmDesk
+from handlers.deliveries import Delivered, grouped
+from handlers.stores.alarms import Alarms
+from mlops_core.alerting.episodes import Alarm, AlarmSource
+from mlops_core.alerting.limit_alarms import limit_alarm, limit_state
+from mlops_core.condition.classes import MachineClasses, limits_of
+from mlops_core.condition.limits import ChannelLimits
+from mlops_core.telemetry import Channel, Reading
+
+logger = Logger(child=True)
+
+LOOKED_UP_EVERY: Final = timedelta(minutes=1)
+OLDEST: Final = timedelta(hours=1)
+"""A reading that was older when it arrived is late data: it changes features and raises no alarm."""
+
+_Channel = tuple[str, str]
+
+
+class LimitWatch:
+    """Judges the readings of one process."""
+
+    def __init__(
+        self,
+        alarms: Alarms,
+        desk: AlarmDesk,
+        classes: MachineClasses,
+        channels: Mapping[str, Channel],
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._alarms = alarms
+        self._desk = desk
+        self._classes = classes
+        self._channels = channels
+        self._clock = clock
+        self._known: dict[_Channel, Alarm] = {}
+        self._looked_up: datetime | None = None
+        self._limits: dict[str, Mapping[str, ChannelLimits]] = {}
+
+    def to_judge(self, delivered: Iterable[Delivered[Reading]]) -> list[list[Delivered[Reading]]]:
+        """Return the readings that may change an alarm, by machine and channel; nearly always none."""
+        limited = [each for each in delivered if self._is_judged(each.message)]
+        if limited:
+            self._look_up()
+        groups = grouped(limited, _channel)
+        return [group for group in groups if self._may_change(group)]
+
+    def judge(self, readings: list[Reading]) -> bool:
+        """Judge readings of one machine and channel; True where their alarm changed."""
+        channel, limits = _channel(readings[0]), self._limit(readings[0])
+        if limits is None:
+            return False
+        known = self._known.get(channel) or Alarm(machine_id=channel[0], source=AlarmSource.LIMIT, subject=channel[1])
+        step = partial(
+            limit_alarm,
+            readings=[(reading.event_timestamp, reading.value) for reading in readings if reading.value is not None],
+            limits=limits,
+            unit=self._channels[channel[1]].unit,
+        )
+        after = self._desk.change(channel[0], AlarmSource.LIMIT, step, subject=channel[1], known=known)
+        self._known[channel] = after
+        return after.sequence != known.sequence
+
+    def _is_judged(self, reading: Reading) -> bool:
+        """Whether a reading has a limit, a value, and arrived in time."""
+        if reading.value is None or self._limit(reading) is None:
+            return False
+        return reading.received_at - reading.event_timestamp <= OLDEST
+
+    def _limit(self, reading: Reading) -> ChannelLimits | None:
+        of_machine = self._limits.get(reading.machine_id)
+        if of_machine is None:
+            of_machine = limits_of(reading.machine_id, self._classes, self._channels)
+            self._limits[reading.machine_id] = of_machine
+        return of_machine.get(reading.channel)
+
+    def _may_change(self, group: list[Delivered[Reading]]) -> bool:
+        """Whether a channel is not quiet, or a reading is not clear of its first limit."""
+        known = self._known.get(_channel(group[0].message))
+        if known is not None and (known.is_due() or not limit_state(known).is_quiet):
+            return True
+        limits = self._limit(group[0].message)
+        values = (each.message.value for each in group)
+        return limits is not None and any(
+            limits.is_beyond(value, limits.first) for value in values if value is not None
+        )
+
+    def _look_up(self) -> None:
+        now = self._clock()
+        if self._looked_up is not None and now - self._looked_up < LOOKED_UP_EVERY:
+            return
+        try:
+            stored = self._alarms.load_all(AlarmSource.LIMIT)
+        except (BotoCoreError, ClientError) as error:
+            if (
+                isinstance(error, ClientError)
+                and error.response.get("Error", {}).get("Code") == "AccessDeniedException"
+            ):
+                raise  # that does not pass by itself
+            # The readings are kept; whatever is written next is conditional. The next batch looks again.
+            logger.warning("Alarms cannot be looked up; what is known of them goes on", exc_info=True)
+            return
+        self._known = {(alarm.machine_id, alarm.subject): alarm for alarm in stored}
+        self._looked_up = now
+
+
+def _channel(reading: Reading) -> _Channel:
+    return reading.machine_id, reading.channel

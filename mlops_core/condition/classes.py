@@ -1,0 +1,59 @@
+"""Machine classes: what machines have in common, and so which limits hold for their channels.
+
+    {"pumps": {"machines": ["PUMP-*"], "isoGroup": "group 2 rigid", "limits": {"temperature": {"watch": 80}}}}
+
+A machine belongs to the first class with a pattern that matches its id. Velocity r.m.s. has the limits of the class's
+ISO 20816 zones unless the class gives its own; no other quantity has limits that nobody gave.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from mlops_core.condition.limits import ChannelLimits, zone_limits
+from mlops_core.condition.severity import ZONE_BOUNDARIES
+from mlops_core.telemetry import VELOCITY_RMS, Channel
+
+__all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "limits_of"]
+
+
+def _known_group(group: str) -> str:
+    if group not in ZONE_BOUNDARIES:
+        raise ValueError(f"is none of {', '.join(ZONE_BOUNDARIES)}")
+    return group
+
+
+class MachineClass(BaseModel):
+    """What machines have in common.
+
+    Attributes:
+        machines: patterns of machine ids, as a shell's: `PUMP-*`.
+        iso_group: whose zone boundaries hold, a key of `ZONE_BOUNDARIES`.
+        limits: by channel; takes the place of the zones where the channel is a velocity.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    machines: tuple[str, ...] = Field(default=(), strict=False)
+    iso_group: Annotated[str, AfterValidator(_known_group)] = "default"
+    limits: dict[str, ChannelLimits] = Field(default_factory=dict)
+
+
+MachineClasses = Mapping[str, MachineClass]
+
+DEFAULT_CLASS: Final = MachineClass()
+"""The class of a machine that belongs to no other."""
+
+
+def limits_of(machine_id: str, classes: MachineClasses, channels: Mapping[str, Channel]) -> Mapping[str, ChannelLimits]:
+    """Return the limits of a machine by channel."""
+    matching = (each for each in classes.values() if any(fnmatchcase(machine_id, like) for like in each.machines))
+    of_class = next(matching, DEFAULT_CLASS)
+    zones = zone_limits(ZONE_BOUNDARIES[of_class.iso_group])
+    of_velocities = {name: zones for name, channel in channels.items() if channel.quantity == VELOCITY_RMS}
+    return MappingProxyType(of_velocities | of_class.limits)
