@@ -66,13 +66,14 @@ def encode_readings(readings: Iterable[Reading], *, shards: int = 1) -> list[Raw
     Bytes and keys depend on the set of readings alone, not on their order or on repetitions.
     """
     lines: defaultdict[Partition, set[str]] = defaultdict(set)
-    texts: dict[datetime, str] = {}  # readings of one batch share their moments
+    moments: dict[datetime, tuple[str, datetime]] = {}  # readings of one batch share theirs
     for reading in readings:
         at, received_at = reading.event_timestamp, reading.received_at
-        at_text = texts.get(at) or texts.setdefault(at, utc_text(at))
-        received_text = texts.get(received_at) or texts.setdefault(received_at, utc_text(received_at))
-        partition = Partition(_hour_of(at), shard_of(reading.machine_id, shards))
-        lines[partition].add(
+        at_text, hour = moments.get(at) or moments.setdefault(at, (utc_text(at), _hour_of(at)))
+        received_text, _ = moments.get(received_at) or moments.setdefault(
+            received_at, (utc_text(received_at), _hour_of(received_at))
+        )
+        lines[Partition(hour, shard_of(reading.machine_id, shards))].add(
             f'{_series(reading.machine_id, reading.channel)},"event_timestamp":"{at_text}","value":{_value(reading)}'
             f',"received_at":"{received_text}"{_rest(reading)}}}\n'
         )

@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
 from mlops_core.errors import MessageRejectedError, QuarantineReason
-from mlops_core.telemetry.channel import CHANNELS, Channel
+from mlops_core.telemetry.channel import CHANNELS, Channel, Channels
 from mlops_core.telemetry.machine import is_machine_id
 from mlops_core.telemetry.message import (
     EVENT_CODE_RULE,
@@ -121,9 +122,9 @@ def parse_message(
         InvalidArgumentError: `received_at` has no time zone.
 
     """
-    message = _Message(
-        channels, in_utc("received_at", received_at), allowed_lateness, future_tolerance, historical_reach
-    )
+    received_at = in_utc("received_at", received_at)
+    registry = _registry(channels) if isinstance(channels, Channels) else channels
+    message = _Message(registry, received_at, allowed_lateness, future_tolerance, historical_reach)
     address = message.address(topic, payload, topic_prefix)
     if address.level == READINGS_LEVEL and address.channel is None:
         raise MessageRejectedError(QuarantineReason.BAD_TOPIC, "a batch of readings, which parse_messages reads")
@@ -154,9 +155,9 @@ def parse_messages(
         InvalidArgumentError: `received_at` has no time zone. Nothing is raised because of `topic` and `payload`.
 
     """
-    message = _Message(
-        channels, in_utc("received_at", received_at), allowed_lateness, future_tolerance, historical_reach
-    )
+    received_at = in_utc("received_at", received_at)
+    registry = _registry(channels) if isinstance(channels, Channels) else channels
+    message = _Message(registry, received_at, allowed_lateness, future_tolerance, historical_reach)
     parsed = ParsedMessage([], [])
     try:
         address = message.address(topic, payload, topic_prefix)
@@ -372,7 +373,15 @@ class _Message:
             )
 
 
+@lru_cache(maxsize=8)
+def _registry(channels: Channels) -> Mapping[str, Channel]:
+    """The same channels as a dict: what is looked up for every reading is looked up fast."""
+    return dict(channels)
+
+
 def _is_historical(body: Payload) -> bool:
+    if "historical" not in body and "replayed" not in body:
+        return False
     return flag(body, "historical") or flag(body, "replayed")
 
 
