@@ -1,23 +1,32 @@
 """How a machine connects: what it needs to know and to have, for people and for programs."""
 
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from mlops_core.telemetry import CHANNELS
+from mlops_core.telemetry import CHANNELS, READINGS_LEVEL
+from ops.connect_examples import Way, examples, sample_values
 from ops.device_keys import KeySet
 from ops.stack import Stack
 
 MQTT_PORT: Final = 8883
-_FOLDER_OF_ROOTS: Final = "https://www.amazontrust.com/repository/"
-AMAZON_ROOT: Final = f"{_FOLDER_OF_ROOTS}AmazonRootCA1.pem"
+AMAZON_ROOT: Final = "https://www.amazontrust.com/repository/AmazonRootCA1.pem"
+_CLIENTS: Final = {
+    "publish.sh": "mosquitto_pub",
+    "publish_paho.py": "paho-mqtt",
+    "publish_aws_sdk.py": "AWS device SDK",
+    "node_red_flow.json": "Node-RED",
+}
 _EMULATORS_ROOT: Final = "/_ministack/iot/ca.pem"
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A machine's way in. `authority` is the file, or the address, of the certificate that vouches for the broker."""
+    """A machine's way in. `authority` is the file, or the address, of the certificate that vouches for the broker.
+
+    `examples` are the files that publish one working message each, by client.
+    """
 
     machine_id: str
     host: str
@@ -26,6 +35,7 @@ class Connection:
     certificate: Path
     key: Path | None
     authority: str
+    examples: tuple[Path, ...] = ()
 
     def as_report(self) -> dict[str, object]:
         """As part of a report."""
@@ -38,14 +48,11 @@ class Connection:
             "certificate": str(self.certificate),
             "key": None if self.key is None else str(self.key),
             "certificate_authority": self.authority,
+            "examples": [str(file) for file in self.examples],
         }
 
     def lines(self) -> list[str]:
-        """For people, the last line to be tried at once."""
-        attempt = (
-            f"mosquitto_pub -h {self.host} -p {self.port} -i {self.machine_id} -q 1 --cert {self.certificate}"
-            f" --key {self.key or 'KEY.pem'} --cafile {self.authority.removeprefix(_FOLDER_OF_ROOTS)}"
-        )
+        """For people: what to put on the machine, what to try at once, and how to see it arrive."""
         return [
             f"{self.machine_id} may connect to {self.host}, port {self.port}, by MQTT over TLS (QoS 0 or 1).",
             f"  client id    {self.machine_id} (no other)",
@@ -53,15 +60,18 @@ class Connection:
             f"  key          {self.key or 'stays on the machine'}",
             f"  authority    {self.authority}",
             *(f"  topic        {topic}" for topic in self.topics),
-            f"{attempt} -t {self.topics[0]} -m MESSAGE",
+            "A working message of this machine, for each client:",
+            *(f"  {_CLIENTS[file.name]:<16}{file}" for file in self.examples),
+            f"Try one:            sh {self.examples[0]}",
+            f"See what arrives:   mlops machines watch {self.machine_id}",
         ]
 
 
 def connection(stack: Stack, machine_id: str, keys: KeySet) -> Connection:
-    """How `machine_id` connects to this stack with these files."""
+    """How `machine_id` connects to this stack with these files; writes examples beside them."""
     host, _, port = str(stack.output("device_endpoint")).partition(":")
-    levels = (*CHANNELS, "event/failure")
-    return Connection(
+    levels = (READINGS_LEVEL, *CHANNELS, "event/failure")
+    way_in = Connection(
         machine_id,
         host,
         int(port or MQTT_PORT),
@@ -70,6 +80,24 @@ def connection(stack: Stack, machine_id: str, keys: KeySet) -> Connection:
         keys.key if keys.key.exists() else None,
         _authority(stack, keys.folder),
     )
+    return replace(way_in, examples=_write_examples(way_in, keys.folder))
+
+
+def _write_examples(way_in: Connection, folder: Path) -> tuple[Path, ...]:
+    way = Way(
+        machine_id=way_in.machine_id,
+        host=way_in.host,
+        port=way_in.port,
+        topic=way_in.topics[0],
+        certificate=str(way_in.certificate),
+        key=str(way_in.key or "KEY.pem"),
+        authority=None if way_in.authority == AMAZON_ROOT else way_in.authority,
+        values=sample_values(CHANNELS),
+    )
+    written = {folder / name: text for name, text in examples(way).items()}
+    for file, text in written.items():
+        file.write_text(text, encoding="utf-8")
+    return tuple(written)
 
 
 def _authority(stack: Stack, folder: Path) -> str:

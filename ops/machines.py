@@ -134,6 +134,72 @@ def revoke(
         print_line(f"{machine_id} has no certificate in {stack}: `mlops machines list --stack {stack}` shows who has.")
 
 
+@app.command("watch")
+def watch(
+    machine_id: MachineId,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0, help="Look for so long; without it until Ctrl-C.")
+    ] = None,
+    every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")] = 2.0,
+    hours: Annotated[
+        int, typer.Option("--hours", min=1, max=72, help="Readings of the last hours of event time are looked for.")
+    ] = 2,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show live what arrives of a machine, and of what was refused why and what to change.
+
+    First what is there already, the newest of each channel; then whatever is new. With --json one look is printed.
+    """
+    import time
+    from datetime import UTC, datetime
+
+    from mlops_core.telemetry import CHANNELS
+    from ops.console import print_json, print_line
+    from ops.quarantined import payload_text
+    from ops.stack import load_stack
+    from ops.watching import Watch, advice
+
+    watching = Watch(load_stack(stack, outputs).lake, _checked(machine_id), hours=hours)
+    ends_at = None if seconds is None else time.monotonic() + seconds
+    arrivals, refused = watching.look(datetime.now(UTC))
+    if as_json:
+        print_json(
+            {
+                "stack": stack,
+                "machine_id": machine_id,
+                "readings": [vars(one) for one in arrivals],
+                "refused": [
+                    {
+                        "reason": str(record.reason),
+                        "detail": record.detail,
+                        "topic": record.topic,
+                        "received_at": record.received_at,
+                        "advice": advice(record, CHANNELS),
+                        **payload_text(record.payload),
+                    }
+                    for _, record in refused
+                ],
+            }
+        )
+        return
+    arrivals, refused = list({one.channel: one for one in arrivals}.values()), refused[-3:]
+    print_line(f"{machine_id}: what is there, then what arrives. Ctrl-C ends this.")
+    while True:
+        for one in arrivals:
+            value = "BAD, no measurement" if one.value is None else f"{one.value:g}"
+            print_line(f"{one.event_timestamp:%Y-%m-%d %H:%M:%S}  {one.channel:<16} {value}")
+        for _, record in refused:
+            print_line(f"{record.received_at:%Y-%m-%d %H:%M:%S}  REFUSED {record.reason}: {record.detail}")
+            print_line(f"{'':21}on {record.topic}: {payload_text(record.payload[:200]).popitem()[1]}")
+            print_line(f"{'':21}-> {advice(record, CHANNELS)}")
+        if ends_at is not None and time.monotonic() >= ends_at:
+            return
+        time.sleep(every)
+        arrivals, refused = watching.look(datetime.now(UTC))
+
+
 def _access(stack: "Stack", keys: Path) -> "DeviceAccess":
     from ops.device_access import DeviceAccess
 

@@ -36,10 +36,14 @@ from .message import (
     reading_message as reading_message,
 )
 from .parsing import (
+    READINGS_LEVEL as READINGS_LEVEL,
     ParsedMessage as ParsedMessage,
     RefusedElement as RefusedElement,
     parse_message as parse_message,
     parse_messages as parse_messages,
+)
+from .payload_schema import (
+    payload_schema as payload_schema,
 )
 from .quality import (
     Quality as Quality,

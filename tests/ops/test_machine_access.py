@@ -110,14 +110,14 @@ def test_an_added_machine_has_an_active_certificate_of_its_own_key_and_is_told_h
     assert told["client_id"] == MACHINE
     assert (told["host"], told["port"]) == (f"a1b2c3-ats.iot.{REGION}.amazonaws.com", 8883)
     assert told["topics"] == [f"industrial/machine/{MACHINE}/{last}" for last in (
-        "temperature", "vibration", "event/failure")]  # fmt: skip
+        "readings", "temperature", "vibration", "event/failure")]  # fmt: skip
     key = serialization.load_pem_private_key(Path(told["key"]).read_bytes(), password=None)
     request = x509.load_pem_x509_csr((plant.keys / "dev" / MACHINE / "1" / "request.pem").read_bytes())
     assert request.public_key() == key.public_key()
     assert request.subject.rfc4514_string() == f"CN={MACHINE}"
     assert len(plant.active()) == 1
     assert plant.certificate_of(MACHINE) == "active"
-    for line in (told["host"], told["certificate"], *told["topics"], "mosquitto_pub"):
+    for line in (told["host"], told["certificate"], *told["topics"], *told["examples"], "mosquitto_pub"):
         assert line in plant.run("add", MACHINE), "said again, with nothing made anew"
     assert len(plant.active()) == 1
 
