@@ -10,6 +10,7 @@ from infra.account import current_account
 from infra.naming import namespace
 from infra.policies import Statement, document
 from infra.queues import Queue
+from mlops_core.alerting import DEAD_LETTERS, OLD_MESSAGES
 
 _QUARTER_HOUR = 900
 
@@ -87,14 +88,14 @@ class QueueAlarms(pulumi.ComponentResource):
         for held, queue in args["buffers"].items():
             self._alarm(
                 f"{name}-{held}-age",
-                f"{held}: the oldest message has waited for a quarter of an hour; nobody takes it, or not fast enough",
+                OLD_MESSAGES.format(held=held),
                 queue,
                 metric="ApproximateAgeOfOldestMessage",
                 threshold=_QUARTER_HOUR,
             )
         self._alarm(
             f"{name}-dead-letters",
-            "Messages or events failed for good; they are kept for 14 days",
+            DEAD_LETTERS,
             args["dead_letter_queue"],
             metric="ApproximateNumberOfMessagesVisible",
             threshold=0,

@@ -13,17 +13,12 @@ from infra.inference import ServingArgs, serving_settings, serving_statements
 from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
+from mlops_core.alerting import CHAMPION_REFUSED, SILENT_CHANNELS
 from mlops_core.lake import CHECKPOINT_KEY, FRESHNESS_KEY
 
 _COUNTED = {
-    "silence": Counted(
-        "scoring", "SilentChannels", "Sensors have fallen silent; a notice names them, as does: mlops status"
-    ),
-    "refused": Counted(
-        "scoring",
-        "ModelsRefused",
-        "The champion may not serve, an earlier model or none does; the reason stands in: mlops models list",
-    ),
+    "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS),
+    "refused": Counted("scoring", "ModelsRefused", CHAMPION_REFUSED),
 }
 
 

@@ -16,18 +16,13 @@ from typing import Any
 
 import pulumi
 
-# What the same input would end in again, by the class of the exception.
+from mlops_core import errors
+from mlops_core.alerting import NO_REASON, TRAINING_FAILED_SUBJECT, TRAINING_FAILED_TEXT
+
+# What the same input would end in again, by the class of the exception: all errors of the core, and these.
 _TERMINAL = (
-    "UntrainableError",
-    "UnjudgeableError",
-    "HeldOutRunsError",
-    "FeatureMismatchError",
-    "IncompleteBundleError",
-    "CorruptBundleError",
-    "SwappedBundleError",
-    "UnsupportedBundleError",
+    *(name for name in errors.__all__ if issubclass(getattr(errors, name), errors.MlopsError)),
     "UnknownModelError",
-    "MalformedObjectError",
     "InvalidEnvironmentError",
     "ValidationError",
 )
@@ -94,16 +89,15 @@ def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:
             "Next": "Notify",
         },
         "TakeCause": {"Type": "Pass", "InputPath": "$.failure.Cause", "ResultPath": "$.message", "Next": "Notify"},
-        "TakeNothing": {"Type": "Pass", "Result": "no reason was given", "ResultPath": "$.message", "Next": "Notify"},
+        "TakeNothing": {"Type": "Pass", "Result": NO_REASON, "ResultPath": "$.message", "Next": "Notify"},
         "Notify": {
             "Type": "Task",
             "Resource": "arn:aws:states:::sns:publish",
             "Parameters": {
                 "TopicArn": topic,
-                "Subject": "No new model could be made",
+                "Subject": TRAINING_FAILED_SUBJECT,
                 "Message.$": (
-                    "States.Format('{}: {} | The model that served goes on serving. | Execution {}',"
-                    " $.failure.Error, $.message, $$.Execution.Name)"
+                    f"States.Format('{TRAINING_FAILED_TEXT}', $.failure.Error, $.message, $$.Execution.Name)"
                 ),
                 "MessageAttributes": {"about": {"DataType": "String", "StringValue": "training"}},
             },

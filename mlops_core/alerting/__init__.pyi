@@ -9,6 +9,16 @@ from .notices import (
     notice as notice,
     silence_notice as silence_notice,
 )
+from .platform_notices import (
+    CHAMPION_REFUSED as CHAMPION_REFUSED,
+    DEAD_LETTERS as DEAD_LETTERS,
+    FUNCTION_FAILED as FUNCTION_FAILED,
+    NO_REASON as NO_REASON,
+    OLD_MESSAGES as OLD_MESSAGES,
+    SILENT_CHANNELS as SILENT_CHANNELS,
+    TRAINING_FAILED_SUBJECT as TRAINING_FAILED_SUBJECT,
+    TRAINING_FAILED_TEXT as TRAINING_FAILED_TEXT,
+)
 from .silence import (
     ChannelOfMachine as ChannelOfMachine,
     Heard as Heard,
