@@ -29,6 +29,7 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -P -m ops "$$@"\n' > $(BIN)/mlops && chmod +x $(BIN)/mlops
 	@touch $@
 
 local: $(READY) ## Run the whole platform on this machine; KEEP=1 leaves it up

@@ -32,9 +32,21 @@ from .features.waveforms import (
     readings_from_waveforms as readings_from_waveforms,
     waveform_features as waveform_features,
 )
+from .plots.evaluation import (
+    plot_evaluation as plot_evaluation,
+)
+from .plots.fleet import (
+    plot_fleet as plot_fleet,
+)
+from .plots.machine import (
+    plot_machine as plot_machine,
+)
 from .prognosis.bundle import (
     ModelBundle as ModelBundle,
     load_bundle as load_bundle,
+)
+from .prognosis.bundle_file import (
+    load as load,
 )
 from .prognosis.evaluation import (
     Evaluation as Evaluation,
@@ -123,4 +135,7 @@ from .telemetry.parsing import (
 )
 from .telemetry.quality import (
     Quality as Quality,
+)
+from .version import (
+    __version__ as __version__,
 )

@@ -24,6 +24,7 @@ __all__ = [
     "MalformedObjectError",
     "MessageRejectedError",
     "MissingColumnError",
+    "MissingExtraError",
     "MlopsError",
     "NaiveTimeError",
     "NothingToRollBackError",
@@ -63,6 +64,15 @@ class InvalidArgumentError(MlopsError, ValueError):
         super().__init__(f"{argument}={_short(value)}: {requirement}", hint)
         self.argument = argument
         self.value = value
+
+
+class MissingExtraError(MlopsError, ImportError):
+    """A package that some functions need is not installed: `package` names it, `extra` what brings it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed", f'It comes with: pip install "mlops-industrial[{extra}]"')
+        self.package = package
+        self.extra = extra
 
 
 class UnknownChannelError(InvalidArgumentError):
@@ -171,10 +181,11 @@ class DurationError(InvalidArgumentError):
     """A duration that cannot be read, or is not positive."""
 
     def __init__(self, duration: object) -> None:
+        a_number = isinstance(duration, int | float)
         super().__init__(
             "duration",
             duration,
-            "is not a positive duration",
+            "is a number without a unit: hours, minutes or days" if a_number else "is not a positive duration",
             "Give a timedelta, or whole numbers with units w, d, h, m (minutes) or s, such as '30m', '6h' or '1d12h'",
         )
 

@@ -1,6 +1,11 @@
 """Text that came from outside, made safe to show: a machine, a file or a colleague chose its characters."""
 
-__all__ = ["printable"]
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["html_table", "printable"]
+
+_HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -14,3 +19,25 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(
         character if character.isprintable() or character in keep else ascii(character)[1:-1] for character in text
     )
+
+
+def html_table(title: str, rows: Mapping[str, object]) -> str:
+    """A heading and a table of two columns as HTML, for notebooks. Numbers have four digits, None is a dash."""
+    cells = "".join(
+        f"<tr><td style='text-align:left'>{_cell(name)}</td><td style='text-align:right'>{_cell(value)}</td></tr>"
+        for name, value in rows.items()
+    )
+    return f"<strong>{_cell(title)}</strong><table>{cells}</table>"
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            shown = "-"
+        case float():
+            shown = f"{value:.4g}"
+        case int():
+            shown = f"{value:,}"
+        case _:
+            shown = str(value)
+    return printable(shown).translate(_HTML)

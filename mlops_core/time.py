@@ -20,7 +20,7 @@ def parse_duration(duration: timedelta | str) -> timedelta:
     """The timedelta of a duration such as '30m', '6h', '1d' or '1d12h'.
 
     Raises:
-        DurationError: it cannot be read, or is zero or negative.
+        DurationError: it cannot be read, is a number without a unit, or is zero or negative.
 
     """
     if isinstance(duration, str):
@@ -30,8 +30,10 @@ def parse_duration(duration: timedelta | str) -> timedelta:
         for number, unit in _PART.findall(duration):
             parts[_UNITS[unit]] = parts.get(_UNITS[unit], 0) + int(number)
         parsed = timedelta(**parts)
-    else:
+    elif isinstance(duration, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance] - a notebook has no type checker
         parsed = duration
+    else:
+        raise DurationError(duration)
     if parsed <= timedelta(0):
         raise DurationError(duration)
     return parsed

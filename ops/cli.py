@@ -54,7 +54,7 @@ app.add_typer(models.app, name="models")
 
 def main() -> None:
     """Entry point of the ``mlops`` command."""
-    app()
+    app(prog_name="mlops")
 
 
 def _say(line: str) -> None:

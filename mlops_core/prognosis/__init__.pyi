@@ -2,6 +2,9 @@ from .bundle import (
     ModelBundle as ModelBundle,
     load_bundle as load_bundle,
 )
+from .bundle_file import (
+    load as load,
+)
 from .champion import (
     CHAMPION_KEY as CHAMPION_KEY,
     MODELS_PREFIX as MODELS_PREFIX,

@@ -29,8 +29,12 @@ from mlops_core.prognosis.calibration import ModelCalibration
 from mlops_core.prognosis.manifest import TrainingManifest
 from mlops_core.prognosis.schema import FeatureSchema
 from mlops_core.records import canonical_json, record_from_json
+from mlops_core.text import html_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from mlops_core.prognosis.trees import Trees
 
 __all__ = ["LAYOUT", "ModelBundle", "load_bundle"]
@@ -52,7 +56,7 @@ class _Root:
     files: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelBundle:
     """A model and all that is known of it. Frozen; equal content gives equal files and an equal version.
 
@@ -75,6 +79,37 @@ class ModelBundle:
     manifest: TrainingManifest
     normaliser: str | None = None
     model_card: str = ""
+
+    def __repr__(self) -> str:
+        return (
+            f"<ModelBundle {self.version}: {', '.join(f'{name} {value}' for name, value in self._summary().items())}>"
+        )
+
+    def _repr_html_(self) -> str:
+        figures = {name: value for name, value in self.metrics.items() if value is not None}
+        return html_table(f"Model {self.version}", {**self._summary(), **figures})
+
+    def _summary(self) -> dict[str, object]:
+        """What tells this model from others, for people."""
+        manifest = self.manifest
+        return {
+            "horizon": f"{manifest.horizon_hours:g} h",
+            "features": len(self.schema.names),
+            "machines": len(manifest.machines),
+            "failures": manifest.failures,
+            "rows": manifest.rows,
+            "trained through": manifest.trained_through[:10],
+        }
+
+    def __reduce__(self) -> "tuple[Callable[[dict[str, bytes]], ModelBundle], tuple[dict[str, bytes]]]":
+        """Pickled as its files, and verified when it is read again."""
+        return load_bundle, (self.files(),)
+
+    def save(self, path: "str | Path") -> "Path":
+        """Write the model to one file; `mlops_core.load(path)` returns it."""
+        from mlops_core.prognosis.bundle_file import save
+
+        return save(self, path)
 
     @cached_property
     def version(self) -> str:

@@ -4,7 +4,7 @@ evaluation = evaluate(bundle, later_rows)              # after split_by_time, or
 evaluation = evaluate(bundle, rows, truth=history.truth)   # on simulated machines, against an oracle
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,7 @@ from mlops_core.prognosis.metrics import (
     brier_score,
     expected_calibration_error,
 )
+from mlops_core.text import html_table
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -67,6 +68,10 @@ class Evaluation:
     rul_coverage: float | None
     rul_mean_absolute_error_hours: float | None
     oracle_pr_auc: float | None
+
+    def _repr_html_(self) -> str:
+        figures = asdict(self)
+        return html_table(f"Evaluation of model {figures.pop('model_version')}", figures)
 
 
 def evaluate(

@@ -7,9 +7,15 @@ The same rows in the same order, seed and settings give the same model text, byt
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+
+from mlops_core.errors import MissingExtraError
+
+try:
+    import lightgbm
+except ModuleNotFoundError as error:
+    raise MissingExtraError("lightgbm", "model") from error
 
 __all__ = ["FloatArray", "Matrix", "TreeSettings", "Trees", "TreesError", "fit_trees"]
 

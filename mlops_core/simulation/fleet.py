@@ -26,6 +26,7 @@ from mlops_core.simulation.sensor_faults import SENSOR_FAULTS, SensorFaults, inj
 from mlops_core.simulation.step import failure_of
 from mlops_core.simulation.truth import RUNS, TRUTH, run_rows, truth_rows
 from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS, TIMESTAMP, check_machine_id
+from mlops_core.text import html_table
 from mlops_core.time import MICROSECOND, parse_duration
 
 __all__ = ["RUNS", "TRUTH", "SimulatedHistory", "simulate_fleet"]
@@ -55,6 +56,21 @@ class SimulatedHistory:
     runs: pl.DataFrame
     sensor_faults: pl.DataFrame
     states: Mapping[str, MachineState]
+
+    def __repr__(self) -> str:
+        counted = ", ".join(f"{name} {value:,}" for name, value in self._counts().items())
+        return f"<SimulatedHistory: {counted}>"
+
+    def _repr_html_(self) -> str:
+        return html_table("Simulated history", self._counts())
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "machines": len(self.states),
+            "readings": self.readings.height,
+            "failures": self.failures.height,
+            "planned services": self.maintenance.height,
+        }
 
 
 def simulate_fleet(

@@ -65,7 +65,7 @@ def test_one_row_is_told_as_the_frame_tells_it(bundle, features, labelled):
     index = labelled.with_row_index().filter(pl.col("rul_hours") < 3)["index"][0]
     row = features.row(index, named=True)
     one = predict_one(bundle, row["machine_id"], row["window_end"], row)
-    many = predict(bundle, features)[index].row(0, named=True)
+    many = predict(bundle, features, reasons=3)[index].row(0, named=True)
     assert asdict(one) | {"reasons": [asdict(r) for r in one.reasons], "unusual_features": []} == many
 
 

@@ -1,0 +1,5 @@
+"""``python -m ops``: the `mlops` command."""
+
+from ops.cli import main
+
+main()
