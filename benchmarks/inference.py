@@ -60,7 +60,7 @@ class ItemKept:
     def __init__(self) -> None:
         self.items: dict[str, Any] = {}
 
-    def put_item(self, *, Item: dict[str, Any], **_: object) -> None:  # noqa: N803  boto3's name
+    def put_item(self, *, Item: dict[str, Any], **_: object) -> None:  # noqa: N803 - boto3's name
         self.items[Item["machine_id"]["S"]] = Item
 
 

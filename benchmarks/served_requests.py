@@ -24,11 +24,11 @@ class Lake:
     def get_paginator(self, _operation: str) -> "Lake":
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803, ARG002  boto3's names
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803, ARG002 - boto3's names
         keys = sorted(key for key in self._bodies if key.startswith(Prefix))
         return [{"Contents": [{"Key": key, "ETag": str(hash(self._bodies[key]))} for key in keys]}]
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's names
         return {"Body": BytesIO(self._bodies[Key])}
 
 
@@ -38,7 +38,7 @@ class Table:
     def __init__(self, items: dict[str, Any]) -> None:
         self.items = items
 
-    def get_item(self, *, Key: dict[str, Any], **_: object) -> dict[str, Any]:  # noqa: N803
+    def get_item(self, *, Key: dict[str, Any], **_: object) -> dict[str, Any]:  # noqa: N803 - boto3's name
         return {"Item": self.items[Key["machine_id"]["S"]]}
 
 
@@ -59,7 +59,7 @@ def main() -> None:
         aws_request_id="1",
     )
     machine_ids = list(table.items)
-    out, sys.stdout = sys.stdout, open("/dev/null", "w")  # noqa: PTH123, SIM115  the function's log
+    out, sys.stdout = sys.stdout, open("/dev/null", "w")  # noqa: PTH123, SIM115 - the function's log
 
     def ask(number: int) -> tuple[float, float]:
         machine_id = machine_ids[number % len(machine_ids)]

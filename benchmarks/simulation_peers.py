@@ -70,7 +70,7 @@ def python_loop_with_json(plan: Plan) -> None:
 
 
 def _generator() -> random.Random:
-    return random.Random(1)  # noqa: S311  nothing secret
+    return random.Random(1)  # noqa: S311 - nothing secret
 
 
 def _new_machine(machine_id: str) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def progpy_pump(plan: Plan) -> None:
 def has_progpy() -> bool:
     """Whether progpy is installed: it is not for every platform."""
     try:
-        import progpy  # noqa: F401  # pyright: ignore[reportMissingImports, reportUnusedImport]
+        import progpy  # noqa: F401  # pyright: ignore[reportMissingImports, reportUnusedImport] - an optional peer, untyped
     except ImportError:
         return False
     return True
@@ -113,9 +113,9 @@ def has_progpy() -> bool:
 def _progpy(steps: int, model_name: str, inputs: Mapping[str, float], *, dt: float) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of models that say what they overwrite
-        import progpy.models  # pyright: ignore[reportMissingImports]
+        import progpy.models  # pyright: ignore[reportMissingImports] - an optional peer, untyped
 
-        model: Any = getattr(progpy.models, model_name)()  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        model: Any = getattr(progpy.models, model_name)()  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - an optional peer, untyped
     constant = model.InputContainer(dict(inputs))
 
     def loading(_time: float, _state: object = None) -> object:

@@ -44,7 +44,7 @@ _REFERENCE: Final = "#/components/schemas/{model}"
 class _WithoutTitles(GenerateJsonSchema):
     """Leaves out the titles that are made of names and say nothing more."""
 
-    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  the signature is pydantic's
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - the signature is pydantic's
         return False
 
 

@@ -70,7 +70,7 @@ class DurableBatch(BatchProcessor, Generic[Message]):
     """
 
     def __init__(self, lake: DataLake, parse: Parse[Message]) -> None:
-        super().__init__(EventType.SQS)  # pyright: ignore[reportUnknownMemberType]
+        super().__init__(EventType.SQS)  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
         self._lake = lake
         self._parse = parse
         self.accepted: list[Delivered[Message]] = []
@@ -123,7 +123,7 @@ class DurableBatch(BatchProcessor, Generic[Message]):
             if record.message_id in self._failed:
                 continue  # another element of the same message has failed already
             self._failed.add(record.message_id)
-            self.failure_handler(record, (type(error), error, error.__traceback__))  # pyright: ignore[reportUnknownMemberType]
+            self.failure_handler(record, (type(error), error, error.__traceback__))  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
 
     def log_failures(self, logger: Logger) -> None:
         """Log each error once, however many records it failed."""

@@ -38,7 +38,7 @@ def verdict_key(execution: str, version: str, against: str | None) -> str:
 
 @metrics.log_metrics
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Compare a version with the champion; returns whether to promote it, why, and whom it was judged against.
 
     Raises UnjudgeableError, HeldOutRunsError and others of `compare_models`; BundleError where the version is damaged.
@@ -75,5 +75,5 @@ def _verified(registry: ModelRegistry, version: str) -> tuple[ModelBundle | None
     try:
         return registry.load(version), None
     except (BundleError, UnknownModelError) as error:
-        logger.error("The champion is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400
+        logger.error("The champion is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400 - the error's message says it all
         return None, error.message

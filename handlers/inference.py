@@ -25,7 +25,7 @@ _settings = runtime.settings(InferenceSettings)
 
 @metrics.log_metrics
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa: ARG001  Lambda passes it
+def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa: ARG001 - Lambda passes it
     """Answer a request that API Gateway has authorised (payload format 2.0)."""
     metrics.add_metric("Requests", MetricUnit.Count, 1)
     try:

@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     """Keep a batch of messages; returns the records that are to be delivered again."""
     batch = DurableBatch(runtime.lake(_settings()), _readings)
     with batch(event["Records"], batch.open, context):
-        batch.process()  # pyright: ignore[reportUnknownMemberType]  untyped in Powertools
+        batch.process()  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
         batch.quarantine()
         kept = batch.keep(grouped(batch.accepted, _partition), _encode)
         _count(kept)

@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     """Keep a batch of events; returns the records that are to be delivered again."""
     batch = DurableBatch(runtime.lake(_settings()), _events)
     with batch(event["Records"], batch.open, context):
-        batch.process()  # pyright: ignore[reportUnknownMemberType]  untyped in Powertools
+        batch.process()  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
         batch.quarantine()
         kept = batch.keep(grouped(batch.accepted, _hour), encode_events)
         messages = [one for group, _ in kept for one in group]

@@ -24,7 +24,7 @@ class PromotionEvent(BaseModel):
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Promote; returns the number of the promotion. Raises ChampionMovedError, BundleError, UnknownModelError."""
     request = PromotionEvent.model_validate(event)
     registry = ModelRegistry(runtime.lake(_settings()))

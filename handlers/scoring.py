@@ -41,7 +41,7 @@ _settings = runtime.settings(ScoringSettings)
 
 @metrics.log_metrics
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes them
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
     """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
     rows = runtime.online_features(_settings()).load_all()
     _listen(rows)

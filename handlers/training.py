@@ -25,7 +25,7 @@ class TrainingEvent(BaseModel):
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Train and store a model; returns its version and its figures in training. Raises UntrainableError."""
     request = TrainingEvent.model_validate(event)
     rows = pl.read_parquet(BytesIO(runtime.lake(_settings()).read(rows_key(request.execution))))

@@ -43,7 +43,7 @@ def rows_key(execution: str) -> str:
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  Lambda passes it
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Write the training set of an execution; returns its size and how it was parted. Raises UntrainableError."""
     request = TrainingSetEvent.model_validate(event)
     with warnings.catch_warnings(record=True) as assumptions:

@@ -121,7 +121,7 @@ def _install(layer: Layer, destination: Path) -> None:
     )
     where = ["--python-version", python, *([] if wheels == "host" else ["--python-platform", wheels])]
     lock = ["--target", str(destination), "--requirements", str(ROOT / LAYERS[layer.name])]
-    subprocess.run([find_uv_bin(), "pip", "install", "--quiet", *flags.split(), *where, *lock], check=True)  # noqa: S603
+    subprocess.run([find_uv_bin(), "pip", "install", "--quiet", *flags.split(), *where, *lock], check=True)  # noqa: S603 - our own arguments, no shell
 
 
 def _prune(content: Path) -> None:
@@ -137,7 +137,7 @@ def _prune(content: Path) -> None:
 def _compile(python: str, content: Path) -> None:
     """Compile in advance, since Lambda cannot write what it compiles. A fixed hash seed fixes the order inside sets."""
     flags = f"-m compileall -q --invalidation-mode unchecked-hash -p /opt/{_LAYER_ROOT}"
-    subprocess.run(  # noqa: S603
+    subprocess.run(  # noqa: S603 - our own arguments, no shell
         [_interpreter(python), *flags.split(), "-s", str(content), str(content)],
         check=True,
         env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"},
@@ -161,7 +161,7 @@ def _interpreter(python: str) -> str:
 
 def _uv(*words: str) -> str:
     """What uv answers; empty where it fails."""
-    return subprocess.run([find_uv_bin(), *words], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    return subprocess.run([find_uv_bin(), *words], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - our own arguments, no shell
 
 
 def _zip(scratch: Path, destination: Path) -> None:

@@ -55,7 +55,7 @@ def buffer_queue(
     )
 
 
-def _queue(name: str, parent: pulumi.Resource, kms_key_arn: KeyArn, **settings: Any) -> Queue:  # noqa: ANN401
+def _queue(name: str, parent: pulumi.Resource, kms_key_arn: KeyArn, **settings: Any) -> Queue:  # noqa: ANN401 - arguments of the resource, which checks them
     queue = aws.sqs.Queue(
         name,
         name=_physical(name),

@@ -31,19 +31,19 @@ CONFIG = Config(
 @cache
 def s3() -> "S3Client":
     """Make the S3 client."""
-    return boto3.client("s3", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]
+    return boto3.client("s3", config=CONFIG)  # pyright: ignore[reportUnknownMemberType] - the stubs' overloads know the service names of this project only
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
     """Make the DynamoDB client."""
-    return boto3.client("dynamodb", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]
+    return boto3.client("dynamodb", config=CONFIG)  # pyright: ignore[reportUnknownMemberType] - the stubs' overloads know the service names of this project only
 
 
 @cache
 def iot_data(endpoint: str | None = None) -> "IoTDataPlaneClient":
     """Make the MQTT publishing client, at `endpoint` (a URL) or else at the region's own."""
-    return boto3.client(  # pyright: ignore[reportUnknownMemberType]
+    return boto3.client(  # pyright: ignore[reportUnknownMemberType] - the stubs' overloads know the service names of this project only
         "iot-data", endpoint_url=endpoint, config=CONFIG
     )
 
@@ -51,10 +51,10 @@ def iot_data(endpoint: str | None = None) -> "IoTDataPlaneClient":
 @cache
 def functions() -> "LambdaClient":
     """Make the client that invokes functions."""
-    return boto3.client("lambda", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]
+    return boto3.client("lambda", config=CONFIG)  # pyright: ignore[reportUnknownMemberType] - the stubs' overloads know the service names of this project only
 
 
 @cache
 def sns() -> "SNSClient":
     """Make the client that tells people."""
-    return boto3.client("sns", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]
+    return boto3.client("sns", config=CONFIG)  # pyright: ignore[reportUnknownMemberType] - the stubs' overloads know the service names of this project only

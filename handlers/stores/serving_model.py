@@ -77,7 +77,7 @@ class ServingModel:
                 self._seen = stored.seen
         except MalformedObjectError as error:
             self._refused = [error.message]
-            logger.error("The champion pointer is refused", extra={"problem": error.message})  # noqa: TRY400  the message says it all
+            logger.error("The champion pointer is refused", extra={"problem": error.message})  # noqa: TRY400 - the message says it all
         except (ClientError, BotoCoreError):
             if self._bundle is None:
                 raise
@@ -92,7 +92,7 @@ class ServingModel:
                 self._bundle = load_servable(self._registry, version, counts=self._counts)
             except (BundleError, FeatureMismatchError, UnknownModelError) as error:
                 self._refused.append(error.message)
-                logger.error("A model is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400
+                logger.error("A model is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400 - the error's message says it all
             else:
                 return
             if self._bundle is not None:

@@ -77,7 +77,7 @@ def fit_trees(
         "verbosity": -1,
     }
     rows = lightgbm.Dataset(matrix, label=target, weight=weight, params=parameters)
-    grown = lightgbm.train(parameters, rows, num_boost_round=settings.rounds)  # pyright: ignore[reportUnknownMemberType]
+    grown = lightgbm.train(parameters, rows, num_boost_round=settings.rounds)  # pyright: ignore[reportUnknownMemberType] - LightGBM is untyped
     return grown.model_to_string()
 
 
@@ -111,5 +111,5 @@ class Trees:
         return gains / max(gains.sum(), np.finfo(np.float64).tiny)
 
     def _predicted(self, matrix: Matrix, **what: bool) -> FloatArray:
-        predicted = self._booster.predict(matrix, num_threads=1, **what)  # pyright: ignore[reportUnknownMemberType]
+        predicted = self._booster.predict(matrix, num_threads=1, **what)  # pyright: ignore[reportUnknownMemberType] - LightGBM is untyped
         return np.asarray(predicted, dtype=np.float64)

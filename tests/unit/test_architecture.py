@@ -1,6 +1,7 @@
 """The arrows of import: `__main__` -> infra -> contract -> mlops_core; ops -> handlers.stores -> contract."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,18 @@ def test_importing_the_core_loads_neither_boto3_nor_pulumi_nor_lightgbm() -> Non
     probe = "import sys, mlops_core; print(sorted({'boto3', 'pulumi', 'lightgbm'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_suppression_outside_the_tests_carries_its_reason() -> None:
+    pragma = re.compile(r"# (?:noqa|(?:pyright|type): ignore)[^#]*$")
+    reasoned = re.compile(r"(?:noqa: [A-Z0-9, ]+|ignore\[[^\]]+\]) - \w.{3,}$")
+    folders = ("benchmarks", "contract", "docs", "handlers", "infra", "mlops_core", "notebooks", "ops", "typings")
+    without = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py*"))
+        if path.suffix in {".py", ".pyi"}
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if (found := pragma.search(line)) and not reasoned.search(found[0])
+    ]
+    assert without == []

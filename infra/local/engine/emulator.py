@@ -67,7 +67,7 @@ class Endpoint(BaseModel, frozen=True):
 
 
 @cache
-def _client(endpoint: Endpoint, service: str, options: tuple[tuple[str, Any], ...]) -> Any:  # noqa: ANN401
+def _client(endpoint: Endpoint, service: str, options: tuple[tuple[str, Any], ...]) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
     session: Any = boto3.session.Session(
         aws_access_key_id=endpoint.access_key_id,
         aws_secret_access_key=endpoint.secret_access_key,

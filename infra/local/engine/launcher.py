@@ -121,10 +121,10 @@ def batch_as_configured(queues: ModuleType, functions: ModuleType) -> None:
         )
 
     def receive(queue_url: str, max_number: int) -> list[dict[str, Any]]:
-        with queues._queues_lock:  # noqa: SLF001
-            queue = queues._get_q(queue_url)  # noqa: SLF001
-            queues._expire_retained(queue)  # noqa: SLF001
-            queues._dlq_sweep(queue)  # noqa: SLF001
+        with queues._queues_lock:  # noqa: SLF001 - the emulator has no public way
+            queue = queues._get_q(queue_url)  # noqa: SLF001 - the emulator has no public way
+            queues._expire_retained(queue)  # noqa: SLF001 - the emulator has no public way
+            queues._dlq_sweep(queue)  # noqa: SLF001 - the emulator has no public way
             now = time.time()
             visible = [message for message in queue["messages"] if message.get("visible_at", 0) <= now]
             batch = within_event_size(visible[:max_number])
@@ -133,7 +133,7 @@ def batch_as_configured(queues: ModuleType, functions: ModuleType) -> None:
             waited = now - min(message["visible_at"] for message in batch)
             if len(batch) == len(visible) < max_number and waited < window_of(queue["attributes"]["QueueArn"]):
                 return []
-            return queues._collect_msgs(queue, len(batch), int(queue["attributes"].get("VisibilityTimeout", "30")))  # noqa: SLF001
+            return queues._collect_msgs(queue, len(batch), int(queue["attributes"].get("VisibilityTimeout", "30")))  # noqa: SLF001 - the emulator has no public way
 
     patch(queues, "_receive_messages_for_esm", receive)
 
@@ -153,7 +153,7 @@ def share_layers(runtime: ModuleType, folder: Path) -> None:
     guard = threading.Lock()
 
     class SharedZipFile(zipfile.ZipFile):
-        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:  # noqa: ANN401
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:  # noqa: ANN401 - the signature is zipfile's
             archive, target = Path(str(self.filename)), Path(str(path))
             if not archive.name.startswith("layer_"):
                 super().extractall(path, members, pwd)
@@ -195,7 +195,7 @@ def serve_devices(iot: ModuleType) -> None:
         return context
 
     async def start() -> None:
-        if iot._mtls_server is None:  # noqa: SLF001
+        if iot._mtls_server is None:  # noqa: SLF001 - the emulator has no public way
             loop = asyncio.get_running_loop()
             server = await loop.create_server(acceptor, host="127.0.0.1", port=port())
             iot.__dict__.update(_mtls_server=server, _mtls_loop=loop)

@@ -70,7 +70,7 @@ class _Mapper:
             case _:
                 return value
 
-    def _list(self, shape: ListShape, value: Any, path: str) -> list[Any]:  # noqa: ANN401
+    def _list(self, shape: ListShape, value: Any, path: str) -> list[Any]:  # noqa: ANN401 - whatever the API takes
         pair = _pair_members(shape.member)
         if isinstance(value, Mapping) and pair is not None:  # {"team": "x"} for [{"Key": "team", "Value": "x"}]
             entries = cast("Mapping[str, Any]", value)

@@ -51,17 +51,17 @@ class RecordingMonitor(MockMonitor):
     def Invoke(self, request: Any) -> Any:  # noqa: ANN401, N802 - Pulumi's RPCs have these names and no types
         """Answer as the stock monitor does."""
         self._lend_loop()
-        return cast("Any", super().Invoke(request))  # pyright: ignore[reportUnknownMemberType]
+        return cast("Any", super().Invoke(request))  # pyright: ignore[reportUnknownMemberType] - Pulumi's RPCs have these names and no types
 
-    def ReadResource(self, request: Any) -> Any:  # noqa: ANN401, N802
+    def ReadResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - Pulumi's RPCs have these names and no types
         """Read as the stock monitor does."""
         self._lend_loop()
-        return cast("Any", super().ReadResource(request))  # pyright: ignore[reportUnknownMemberType]
+        return cast("Any", super().ReadResource(request))  # pyright: ignore[reportUnknownMemberType] - Pulumi's RPCs have these names and no types
 
-    def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802
+    def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 - Pulumi's RPCs have these names and no types
         """Register as the stock monitor does, and keep what was asked for."""
         self._lend_loop()
-        response = cast("Any", super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType]
+        response = cast("Any", super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType] - Pulumi's RPCs have these names and no types
         if request.type != _STACK:
             registration = Registration(
                 urn=response.urn,
@@ -81,7 +81,7 @@ class RecordingMonitor(MockMonitor):
                 self.registrations.append(registration)
         return response
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802 - Pulumi's RPCs have these names and no types
         """Keep the outputs of a component, or of the stack."""
         outputs = plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
         with self._guard:
@@ -89,7 +89,7 @@ class RecordingMonitor(MockMonitor):
                 self.stack_outputs = outputs
             else:
                 self.component_outputs[request.urn] = outputs
-        return cast("Any", super().RegisterResourceOutputs(request))  # pyright: ignore[reportUnknownMemberType]
+        return cast("Any", super().RegisterResourceOutputs(request))  # pyright: ignore[reportUnknownMemberType] - Pulumi's RPCs have these names and no types
 
     def _lend_loop(self) -> None:
         """Give a thread of Pulumi's pool the event loop that it would otherwise make and leave open."""

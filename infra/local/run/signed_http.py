@@ -31,7 +31,7 @@ def request(stack: Stack, path: str, *, method: str = "GET", body: bytes | None 
         SigV4Auth(held, "execute-api", stack.session.region_name).add_auth(prepared)
     sent = urllib.request.Request(url, data=body, headers=dict(prepared.headers), method=method)  # noqa: S310 - the stack's own
     try:
-        with urllib.request.urlopen(sent) as answer:  # noqa: S310
+        with urllib.request.urlopen(sent) as answer:  # noqa: S310 - the stack's own address
             return _answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         return _answer(error.code, error.headers, error.read())
