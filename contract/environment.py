@@ -157,7 +157,6 @@ class IngestionSettings(AlarmSettings):
     data_lake_bucket: Name
     machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
     mqtt_topic_prefix: TopicPrefix
-    lake_shards: Shards = 1
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
     historical_reach: Days = Field(timedelta(days=3650), alias="HISTORICAL_REACH_DAYS")
 
@@ -175,6 +174,7 @@ class LabelSettings(AlarmSettings):
 class ProcessingSettings(FunctionSettings):
     """Settings of the processing function. `time_window`: where a run starts without a checkpoint, and its chunk size.
 
+    `closing_grace_seconds`: how long after its end a scheduled run takes an hour for closed, since messages still wait.
     The hop divides the hour, because the lake is partitioned by the hour, and so it divides every feature length.
     """
 
@@ -183,6 +183,7 @@ class ProcessingSettings(FunctionSettings):
     time_window: Hours
     feature_lengths: Annotated[tuple[Hours, ...], _JSON] = Field(alias="FEATURE_LENGTHS_HOURS")
     feature_hop: Minutes = Field(timedelta(minutes=60), alias="FEATURE_HOP_MINUTES")
+    closing_grace_seconds: Annotated[int, Field(ge=0)] = 0
     lake_shards: Shards = 1
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
 

@@ -19,6 +19,10 @@ class Deadline:
         return left > 2 * self._slowest
 
 
+# The share of the time left that a piece takes, from which on its result is saved before anything else is begun.
+_SLOW = 0.1
+
+
 class Pace:
     """How many units of work the next piece may hold, from the time that is left and what units took so far.
 
@@ -31,6 +35,7 @@ class Pace:
         self._began_at = 0
         self._slowest = 0.0
         self.pieces = 0
+        self.was_slow = False
 
     def room(self, most: int) -> int:
         """Units that the next piece may hold, at most `most`; 0 where none fits. To be asked before each piece."""
@@ -45,4 +50,5 @@ class Pace:
         """Take note that a piece of so many units is done."""
         took = self._began_at - self._context.get_remaining_time_in_millis()
         self._slowest = max(self._slowest, took / max(1, units))
+        self.was_slow = took > _SLOW * self._began_at
         self.pieces += 1

@@ -1,32 +1,39 @@
-"""One run of processing: it looks, does chunk after chunk while time allows, and looks again where it was overtaken.
+"""One run of processing: it looks, does step after step while time allows, and looks again where it was overtaken.
 
-The first chunk is one hour of event time; those after it are as long as the time left allows, up to the rules' chunk.
+The first step is one hour of event time; those after it are as long as the time left allows, up to the rules' chunk.
 """
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from aws_lambda_powertools import Logger
 
 from contract.environment import ProcessingSettings
 from handlers import runtime
 from handlers.deadline import Pace
-from handlers.feature_chunks import ChunkWorker, Work
+from handlers.feature_rows import FeatureWriter
+from handlers.hour_buckets import HourBuilder, Work
 from handlers.stores.checkpoint import CheckpointFile
 from handlers.stores.lake import ObjectMovedError
+from handlers.stores.layout import current_layout
 from handlers.stores.partitions import Partitions
-from mlops_core.lake import RAW_PREFIX, Checkpoint, Partition, hour_path
+from mlops_core.features import length_name
+from mlops_core.lake import COMPACTED_PREFIX, RAW_PREFIX, Checkpoint, hour_path
 from mlops_core.processing import (
-    Chunk,
     Listing,
     ProcessingRules,
+    adapted,
+    after_building,
+    changed_hours,
     closed_hour,
     first_checkpoint,
     first_listed_hour,
-    next_chunk,
-    partition_keys,
+    listed_sources,
+    next_computation,
+    range_checkpoint,
+    refuse_the_future,
 )
-from mlops_core.processing.plan import range_checkpoint, refuse_the_future
 
 logger = Logger(child=True)
 
@@ -44,11 +51,13 @@ class Run:
         self._is_complete = False
         self._now = now
         self._closed_until = closed_hour(now.astimezone(UTC))
+        self._grace = timedelta(seconds=chosen.closing_grace_seconds)
         self._rules = ProcessingRules(
             hop=chosen.feature_hop,
             longest_length=max(chosen.feature_lengths),
             chunk=chosen.time_window,
             allowed_lateness=chosen.allowed_lateness,
+            features=",".join(length_name(length) for length in chosen.feature_lengths),
         )
         self._lake = runtime.lake(chosen)
         self._online = runtime.online_features(chosen)
@@ -76,27 +85,24 @@ class Run:
                 logger.warning("Overtaken by another run", extra={"key": error.key})
 
     def _since_checkpoint(self) -> bool:
+        self._closed_until = closed_hour(self._now.astimezone(UTC) - self._grace)
         file = CheckpointFile(self._lake)
         # Where to begin is settled before any work: the hours of a first run that fails are left for the next, however
         # late that comes.
         stored = file.load() or file.move(first_checkpoint(self._closed_until, self._rules), after=None)
-        checkpoint = stored.checkpoint
-        refuse_the_future(checkpoint, self._now)
-        begins = [first_listed_hour(checkpoint, self._rules)]
-        begins += [Partition.from_text(text).hour for text in checkpoint.due]
+        refuse_the_future(stored.checkpoint, self._now)
+        checkpoint = adapted(stored.checkpoint, self._rules)
         unoffered = checkpoint.unoffered_from
-        worker, listing = self._look(min([*begins, unoffered or begins[0]]), self._closed_until)
+        begins = [first_listed_hour(checkpoint, self._rules), checkpoint.first_due, unoffered]
+        builder, writer, listing = self._look(min(filter(None, begins)), self._closed_until)
         if unoffered is not None:
-            worker.recall(unoffered, checkpoint.processed_until)
-        chunk = self._next(listing, checkpoint, self._closed_until)
-        while chunk:
-            worker.do(chunk, self.work)
-            checkpoint = chunk.checkpoint
-            chunk = self._next(listing, checkpoint, self._closed_until, done=chunk)
-            if chunk:
+            writer.recall(unoffered, checkpoint.processed_until)
+        for step in self._steps(builder, writer, listing, checkpoint, self._closed_until):
+            checkpoint = step.checkpoint
+            if step.is_to_be_saved:
                 stored = file.move(checkpoint, after=stored)
                 self.reached = checkpoint.processed_until
-        worker.offer(self.work, now=self._now)
+        writer.offer(now=self._now)
         if checkpoint != stored.checkpoint or checkpoint.unoffered_from:
             file.move(checkpoint.offered(version=stored.checkpoint.version + 1), after=stored)
         self.reached = checkpoint.processed_until
@@ -104,36 +110,74 @@ class Run:
 
     def _over(self, start: datetime, end: datetime) -> bool:
         start = max(start, self.reached or start)
-        worker, listing = self._look(start - self._rules.lookback, end)
+        builder, writer, listing = self._look(start - self._rules.lookback, end)
         checkpoint, ends = range_checkpoint(start, end, self._closed_until)
-        chunk = self._next(listing, checkpoint, ends)
-        while chunk:
-            worker.do(chunk, self.work)
-            checkpoint = chunk.checkpoint
-            chunk = self._next(listing, checkpoint, ends, done=chunk)
-        worker.offer(self.work, now=self._now)
-        self.reached = checkpoint.processed_until if checkpoint.version else self.reached
+        begins = checkpoint.processed_until
+        for step in self._steps(builder, writer, listing, checkpoint, ends):
+            checkpoint = step.checkpoint
+        writer.offer(now=self._now)
+        if checkpoint.processed_until > begins or self._is_complete:
+            self.reached = checkpoint.processed_until
         return self._is_complete
 
-    def _next(
-        self, listing: Listing, checkpoint: Checkpoint, until: datetime, *, done: Chunk | None = None
-    ) -> Chunk | None:
-        """Return the chunk to do now; None where no work remains (`_is_complete`), or no time for it."""
-        if done:
-            self._pace.ended(done.hours)
-        room = 0 if self._pace.pieces == self._most_chunks else self._pace.room(self._rules.chunk_hours)
-        chunk = next_chunk(listing, checkpoint, self._rules, until, hours=max(room, 1))
-        self._is_complete = chunk is None
-        return chunk if room else None
+    def _steps(
+        self, builder: HourBuilder, writer: FeatureWriter, listing: Listing, checkpoint: Checkpoint, until: datetime
+    ) -> Iterator["Step"]:
+        """Do step after step while time allows: hours are built, then rows computed. `_is_complete`: nothing is left.
 
-    def _look(self, first: datetime, last: datetime) -> tuple[ChunkWorker, Listing]:
-        """See which outputs stand and, only then, which raw objects: so outputs never know more than this run does."""
+        No hour is built more than a chunk ahead of the rows. A checkpoint is to be saved where another step follows,
+        unless that computes what this one, a short one, built.
+        """
+        done: Step | None = None
+        while True:
+            room = 0 if self._pace.pieces == self._most_chunks else self._pace.room(self._rules.chunk_hours)
+            changed = changed_hours(listing, checkpoint, self._rules, until)
+            soon = checkpoint.processed_until + self._rules.chunk
+            near = [hour for hour in changed if hour < soon]
+            bound = min([hour for hour in changed if hour >= soon], default=until)
+            computation = next_computation(checkpoint, self._rules, bound, hours=max(room, 1))
+            self._is_complete = not changed and computation is None
+            is_over = self._is_complete or not room
+            if done:
+                is_worth_it = done.is_to_be_saved or bool(near) or self._pace.was_slow
+                yield done._replace(is_to_be_saved=is_worth_it and not is_over)
+            if is_over:
+                return
+            if near:
+                hours = {hour: changed[hour] for hour in near[:room]}
+                checkpoint = after_building(checkpoint, builder.build(hours), self._rules)
+                self._pace.ended(len(hours))
+                done = Step(checkpoint, is_to_be_saved=False)
+            elif computation:
+                for window_range in computation.ranges:
+                    writer.write(window_range, checkpoint)
+                checkpoint = computation.checkpoint
+                self._pace.ended(computation.hours)
+                done = Step(checkpoint, is_to_be_saved=True)
+
+    def _look(self, first: datetime, last: datetime) -> tuple[HourBuilder, FeatureWriter, Listing]:
+        """List output ETags, then compacted hours, then raw objects (optimistic concurrency).
+
+        An output listed first cannot depend on readings that this run has not seen, and what is missing from raw/
+        because it was taken in meanwhile is missed by the version of the compacted object, too.
+        """
         days = [hour_path(day).split("/")[0] for day in _days(first - self._rules.lookback, last + timedelta(hours=1))]
+        layout = current_layout(self._lake, self._settings.lake_shards, closed_until=self._closed_until)
         partitions = Partitions(self._lake, [f"{prefix}{day}/" for prefix in _OUTPUT_PREFIXES for day in days])
-        listing, foreign = partition_keys(self._lake.versions_under(f"{RAW_PREFIX}{day}/" for day in days))
+        compacted = self._lake.versions_under(f"{COMPACTED_PREFIX}{day}/" for day in days)
+        raw = self._lake.versions_under(f"{RAW_PREFIX}{day}/" for day in days)
+        listing, foreign = listed_sources(raw, compacted)
         if foreign:
-            logger.warning("Objects under raw/ that no function wrote", extra={"keys": foreign[:10]})
-        return ChunkWorker(self._settings, self._lake, self._online, partitions), listing
+            logger.warning("Objects of the lake that no function wrote", extra={"keys": foreign[:10]})
+        builder = HourBuilder(self._settings, self._lake, partitions, layout, listing, self.work)
+        return builder, FeatureWriter(self._settings, partitions, self._online, layout, self.work), listing
+
+
+class Step(NamedTuple):
+    """A step that is done, and whether its checkpoint is to be stored before the next."""
+
+    checkpoint: Checkpoint
+    is_to_be_saved: bool
 
 
 def _days(first: datetime, last: datetime) -> Iterator[datetime]:

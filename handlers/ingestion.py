@@ -24,7 +24,7 @@ from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.notices import NoticeBoard
 from mlops_core.features import first_window_end
-from mlops_core.lake import RawObject, encode_readings, shard_of
+from mlops_core.lake import encode_readings, hour_path
 from mlops_core.telemetry import CHANNELS, Reading, parse_messages
 
 logger = Logger()
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     with batch(event["Records"], batch.open, context):
         batch.process()  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
         batch.quarantine()
-        kept = batch.keep(grouped(batch.accepted, _partition), _encode)
+        kept = batch.keep(grouped(batch.accepted, _hour), encode_readings)
         _count(kept)
         batch.attempt(_watch().to_judge(delivered for group, _ in kept for delivered in group), _watch().judge)
         batch.log_failures(logger)
@@ -68,14 +68,8 @@ def _readings(topic: str, payload: bytes, received_at: datetime) -> Parsed[Readi
     ).readings(payload)
 
 
-def _partition(reading: Reading) -> tuple[datetime, int]:
-    at = reading.event_timestamp
-    hour = at.replace(minute=0, second=0, microsecond=0)
-    return hour, shard_of(reading.machine_id, _settings().lake_shards)
-
-
-def _encode(readings: list[Reading]) -> list[RawObject]:
-    return encode_readings(readings, shards=_settings().lake_shards)
+def _hour(reading: Reading) -> str:
+    return hour_path(reading.event_timestamp)
 
 
 def _count(kept: Done[Reading]) -> None:

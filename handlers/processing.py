@@ -19,7 +19,7 @@ from handlers.deadline import Pace
 from handlers.feature_run import Run
 from handlers.stores import clients
 from mlops_core.errors import MlopsError
-from mlops_core.processing.plan import FutureMomentError
+from mlops_core.processing import FutureMomentError
 from mlops_core.time import utc_text
 
 logger = Logger()

@@ -32,18 +32,22 @@ _RAW_COLUMNS: Final = {
 }
 
 
+_READING_COLUMNS: Final = {name: _COLUMN_TYPES[kind.base_type()] for name, kind in READINGS.items()}
+
+
 class LakeCatalogueArgs(TypedDict):
     """What the catalogue of a data lake is made of."""
 
     bucket_name: pulumi.Input[str]
-    lake_shards: int
     channels: Sequence[str]
     feature_lengths_hours: Sequence[int]
     feature_hop_minutes: int
 
 
 class LakeCatalogue(pulumi.ComponentResource):
-    """A Glue database with the tables `raw` (readings as received, possibly twice) and `features`.
+    """A Glue database with the tables `raw`, `readings` and `features`.
+
+    `raw` holds readings as received, possibly twice; `readings` those of compacted hours, each once.
 
     Name the partitions in a query, or Athena looks into every hour since 2000:
 
@@ -51,7 +55,7 @@ class LakeCatalogue(pulumi.ComponentResource):
 
     Example:
         >>> catalogue = LakeCatalogue("catalogue", {
-        ...     "bucket_name": "acme-lake", "lake_shards": 1, "channels": ["temperature", "vibration"],
+        ...     "bucket_name": "acme-lake", "channels": ["temperature", "vibration"],
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60,
         ... })
         >>> pulumi.export("glue_database_name", catalogue.database_name)
@@ -60,6 +64,7 @@ class LakeCatalogue(pulumi.ComponentResource):
 
     database_name: pulumi.Output[str]
     raw_table_name: pulumi.Output[str]
+    readings_table_name: pulumi.Output[str]
     features_table_name: pulumi.Output[str]
 
     def __init__(self, name: str, args: LakeCatalogueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -78,24 +83,39 @@ class LakeCatalogue(pulumi.ComponentResource):
             "projection.hour.range": "0,23",
             "projection.hour.digits": "2",
         }
-        shards = {
-            "projection.shard.type": "integer",
-            "projection.shard.range": f"0,{args['lake_shards'] - 1}",
-            "projection.shard.digits": "2",
-        }
+        # What compaction took in lies in the same form under a prefix of its own; the two together are all there is.
+        places = {"projection.place.type": "enum", "projection.place.values": "raw,replaced"}
+        parquet = (
+            f"{_PARQUET}.MapredParquetInputFormat",
+            f"{_PARQUET}.MapredParquetOutputFormat",
+            f"{_PARQUET}.serde.ParquetHiveSerDe",
+        )
+        lake = pulumi.Output.concat("s3://", args["bucket_name"], "/")
         raw = self._table(
             f"{name}-raw",
             "raw",
             "Readings as received, at least once: remove duplicates by machine_id, channel, event_timestamp",
             columns=_RAW_COLUMNS,
-            partitions=("date", "hour", "shard"),
-            projection={**hours, **shards, "classification": "json"},
-            location=pulumi.Output.concat("s3://", args["bucket_name"], "/raw/"),
+            partitions=("place", "date", "hour"),
+            projection={**hours, **places, "classification": "json"},
+            location=lake,
+            template="${place}/date=${date}/hour=${hour}",
             formats=(
                 "org.apache.hadoop.mapred.TextInputFormat",
                 "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
                 "org.openx.data.jsonserde.JsonSerDe",
             ),
+        )
+        readings = self._table(
+            f"{name}-readings",
+            "readings",
+            "Distinct readings of compacted hours; what is not compacted yet, or came late, is in raw alone",
+            columns=_READING_COLUMNS,
+            partitions=("date", "hour"),
+            projection={**hours, "classification": "parquet"},
+            location=pulumi.Output.concat(lake, "compacted/"),
+            template="date=${date}/hour=${hour}",
+            formats=parquet,
         )
         features = self._table(
             f"{name}-features",
@@ -104,20 +124,19 @@ class LakeCatalogue(pulumi.ComponentResource):
             columns=feature_columns(args),
             partitions=("date", "hour"),
             projection={**hours, "classification": "parquet"},
-            location=pulumi.Output.concat("s3://", args["bucket_name"], "/processed/features/"),
-            formats=(
-                f"{_PARQUET}.MapredParquetInputFormat",
-                f"{_PARQUET}.MapredParquetOutputFormat",
-                f"{_PARQUET}.serde.ParquetHiveSerDe",
-            ),
+            location=pulumi.Output.concat(lake, "processed/features/"),
+            template="date=${date}/hour=${hour}",
+            formats=parquet,
         )
         self.database_name = self._database.name
         self.raw_table_name = raw.name
+        self.readings_table_name = readings.name
         self.features_table_name = features.name
         self.register_outputs(
             {
                 "database_name": self.database_name,
                 "raw_table_name": self.raw_table_name,
+                "readings_table_name": self.readings_table_name,
                 "features_table_name": self.features_table_name,
             }
         )
@@ -132,10 +151,10 @@ class LakeCatalogue(pulumi.ComponentResource):
         partitions: Sequence[str],
         projection: Mapping[str, str],
         location: pulumi.Output[str],
+        template: str,
         formats: tuple[str, str, str],
     ) -> aws.glue.CatalogTable:
         reads, writes, serialisation = formats
-        template = pulumi.Output.concat(location, "/".join(f"{key}=${{{key}}}" for key in partitions))
         return aws.glue.CatalogTable(
             name,
             name=table,
@@ -145,7 +164,7 @@ class LakeCatalogue(pulumi.ComponentResource):
             parameters={
                 "EXTERNAL": "TRUE",
                 "projection.enabled": "true",
-                "storage.location.template": template,
+                "storage.location.template": pulumi.Output.concat(location, template),
                 **projection,
             },
             partition_keys=[{"name": key, "type": "string"} for key in partitions],

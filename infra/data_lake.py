@@ -8,11 +8,20 @@ import pulumi_aws as aws
 from infra.account import current_account
 from infra.bucket import PrivateBucket
 from infra.policies import Statement
-from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, TRAINING_PREFIX
+from mlops_core.lake import (
+    COMPACTED_PREFIX,
+    EVENTS_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    REPLACED_PREFIX,
+    TRAINING_PREFIX,
+)
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
-_RECEIVED = (RAW_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX)
+_RECEIVED = (RAW_PREFIX, REPLACED_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX)
+# Readings as received, as compacted, and the bytes that compaction replaced; failure events are their labels.
+_READINGS = (RAW_PREFIX, COMPACTED_PREFIX, REPLACED_PREFIX, EVENTS_PREFIX)
 _ABANDONED_UPLOAD_DAYS = 7
 _NONCURRENT_DAYS = 30
 _INFREQUENT_ACCESS_DAYS = 90
@@ -26,7 +35,7 @@ class DataLakeArgs(TypedDict):
     bucket_name: NotRequired[str | None]
     """Name of the bucket; without it Pulumi makes a unique one."""
     raw_retention_days: NotRequired[int]
-    """Days after which raw/ and events/ expire; 0 (the default) keeps them."""
+    """Days after which readings (raw/, compacted/, replaced/) and events/ expire; 0 (the default) keeps them."""
     quarantine_retention_days: NotRequired[int]
     """Days after which quarantine/ expires; 0 (the default) keeps it."""
     kms_key_arn: NotRequired[pulumi.Input[str] | None]
@@ -117,17 +126,16 @@ def _write_once(bucket_arn: pulumi.Output[str]) -> list[Statement]:
 def _lake_rules(args: DataLakeArgs) -> list[Rule]:
     raw_days, quarantine_days = args.get("raw_retention_days", 0), args.get("quarantine_retention_days", 0)
     rules: list[Rule] = [
-        # Failure events are the labels of the readings: the two are kept for as long as each other.
-        *(_expiration(prefix, raw_days) for prefix in (RAW_PREFIX, EVENTS_PREFIX) if raw_days),
+        *(_expiration(prefix, raw_days) for prefix in _READINGS if raw_days),
         *([_expiration(QUARANTINE_PREFIX, quarantine_days)] if quarantine_days else []),
         _expiration(TRAINING_PREFIX, _TRAINING_DAYS),
     ]
     if raw_days == 0 or raw_days > _INFREQUENT_ACCESS_DAYS:
         rules.append(
             {
-                "id": "raw-seldom-read",
+                "id": "replaced-seldom-read",
                 "status": "Enabled",
-                "filter": {"prefix": RAW_PREFIX},
+                "filter": {"prefix": REPLACED_PREFIX},
                 "transitions": [{"days": _INFREQUENT_ACCESS_DAYS, "storage_class": "STANDARD_IA"}],
             }
         )

@@ -43,7 +43,6 @@ class IngestionArgs(TypedDict):
     machine_classes: NotRequired[Mapping[str, MachineClass]]
     """Limits by class (default: ISO 20816's zones for velocities, nothing else)."""
     simulator: SimulatorArgs
-    lake_shards: int
     allowed_lateness_hours: int
     timeout_seconds: int
     memory_mb: int
@@ -68,7 +67,7 @@ class Ingestion(pulumi.ComponentResource):
         ...         "machine_ids": ["PUMP-A01"], "enabled": True, "schedule_expression": "rate(1 minute)", "seed": 1,
         ...         "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,
         ...     },
-        ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 30, "memory_mb": 256,
+        ...     "allowed_lateness_hours": 48, "timeout_seconds": 30, "memory_mb": 256,
         ...     "batch_size": 500, "batch_window_seconds": 20, "maximum_concurrency": 10,
         ...     "functions": {"layers": layers},
         ... })
@@ -197,7 +196,6 @@ class Ingestion(pulumi.ComponentResource):
             settings={
                 **settings,
                 **alarm_settings(args["alarms"]),
-                "lake_shards": args["lake_shards"],
                 "machine_classes": args.get("machine_classes", {}),
             },
             statements=[

@@ -13,13 +13,10 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
 from infra.schedule import FunctionSchedule
 from infra.table import string_keyed_table
+from mlops_core.lake import CHECKPOINT_KEY, COMPACTED_PREFIX, LAYOUT_KEY, RAW_PREFIX, REPLACED_PREFIX
 
-_RAW, _BUCKETS, _FEATURES, _CHECKPOINT = (
-    "raw/*",
-    "processed/buckets/*",
-    "processed/features/*",
-    "processed/checkpoint.json",
-)
+_RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLACED_PREFIX}*"
+_OUTPUTS = ("processed/buckets/*", "processed/features/*", CHECKPOINT_KEY, LAYOUT_KEY)
 
 
 class ProcessingArgs(TypedDict):
@@ -34,6 +31,8 @@ class ProcessingArgs(TypedDict):
     time_window_hours: int
     feature_lengths_hours: Sequence[int]
     feature_hop_minutes: int
+    closing_grace_seconds: int
+    """How long after its end an hour is closed for scheduled runs: as long as messages may wait to be ingested."""
     lake_shards: int
     allowed_lateness_hours: int
     timeout_seconds: int
@@ -47,15 +46,15 @@ class ProcessingArgs(TypedDict):
 class Processing(pulumi.ComponentResource):
     """Schedule, processing function, realtime-features table, Glue database with the tables raw and features.
 
-    The function may read raw/, keep its own buckets and checkpoint, write features and the table, have itself
-    invoked again to go on, and nothing more.
+    The function may read raw/ and take its objects into compacted/, keep its own buckets and checkpoint, write features
+    and the table, have itself invoked again to go on, and nothing more.
 
     Example:
         >>> processing = Processing("processing", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": ["vibration"],
-        ...     "schedule_expression": "rate(6 hours)", "time_window_hours": 6,
-        ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "lake_shards": 1,
-        ...     "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
+        ...     "schedule_expression": "cron(5 * * * ? *)", "time_window_hours": 6,
+        ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "closing_grace_seconds": 80,
+        ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
         ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("realtime_features_table_name", processing.realtime_features.name)
@@ -109,7 +108,6 @@ class Processing(pulumi.ComponentResource):
             f"{name}-catalogue",
             {
                 "bucket_name": args["bucket_name"],
-                "lake_shards": args["lake_shards"],
                 "channels": args["channels"],
                 "feature_lengths_hours": args["feature_lengths_hours"],
                 "feature_hop_minutes": args["feature_hop_minutes"],
@@ -132,6 +130,7 @@ class Processing(pulumi.ComponentResource):
             "time_window": timedelta(hours=args["time_window_hours"]),
             "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
             "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
+            "closing_grace_seconds": args["closing_grace_seconds"],
             "lake_shards": args["lake_shards"],
             "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),
         }
@@ -146,10 +145,14 @@ def _lake_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
             "ListRawAndProcessed",
             ["s3:ListBucket"],
             [bucket_arn],
-            {"StringLike": {"s3:prefix": [_RAW, "processed/*"]}},
+            {"StringLike": {"s3:prefix": [_RAW, _COMPACTED, "processed/*"]}},
         ),
         allow("ReadRaw", ["s3:GetObject"], objects(_RAW)),
+        allow("KeepReplaced", ["s3:PutObject"], objects(_REPLACED)),
+        allow("Compact", ["s3:GetObject", "s3:PutObject"], objects(_COMPACTED)),
+        # A delete marker: the version below it can be restored, and its bytes are kept under replaced/.
+        allow("RemoveCompactedRaw", ["s3:DeleteObject"], objects(_RAW)),
         # Features too: replacing an object only as it was seen (If-Match) takes permission to read it.
-        allow("ReadOwnOutputs", ["s3:GetObject"], objects(_BUCKETS, _FEATURES, _CHECKPOINT)),
-        allow("WriteProcessed", ["s3:PutObject"], objects(_BUCKETS, _FEATURES, _CHECKPOINT)),
+        allow("ReadOwnOutputs", ["s3:GetObject"], objects(*_OUTPUTS)),
+        allow("WriteProcessed", ["s3:PutObject"], objects(*_OUTPUTS)),
     ]

@@ -168,6 +168,18 @@ class StackSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _readings_outlive_their_use(self) -> Self:
+        used = self.allowed_lateness_hours + max(self.feature_lengths_hours)
+        least = -(-used // 24) + 1  # S3 deletes by the day
+        if 0 < self.raw_retention_days < least:
+            raise _conflict(
+                "rawRetentionDays",
+                f"readings would be deleted before processing is done with them: it looks back {used} hours"
+                f" (allowedLatenessHours and the longest of featureLengthsHours); choose {least} or more",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _catch_up_holds_a_step(self) -> Self:
         if self.maximum_catch_up_minutes * 60 < self.sampling_interval_seconds:
             raise _conflict(

@@ -23,6 +23,9 @@ from infra.settings import StackSettings
 from infra.training import Training, TrainingArgs
 from mlops_core.telemetry import CHANNELS
 
+# What ingestion takes at most, in the usual case, for a batch once it is gathered.
+_INGESTION_SECONDS = 60
+
 
 def target(settings: StackSettings) -> Target:
     """What code is built for."""
@@ -97,7 +100,6 @@ def ingestion_args(
             "sampling_interval_seconds": settings.sampling_interval_seconds,
             "maximum_catch_up_minutes": settings.maximum_catch_up_minutes,
         },
-        "lake_shards": settings.lake_shards,
         "allowed_lateness_hours": settings.allowed_lateness_hours,
         "timeout_seconds": settings.lambda_timeout_seconds,
         "memory_mb": settings.lambda_memory_mb,
@@ -139,6 +141,7 @@ def processing_args(
         "time_window_hours": settings.time_window_hours,
         "feature_lengths_hours": settings.feature_lengths_hours,
         "feature_hop_minutes": settings.feature_hop_minutes,
+        "closing_grace_seconds": settings.ingestion_batch_window_seconds + _INGESTION_SECONDS,
         "lake_shards": settings.lake_shards,
         "allowed_lateness_hours": settings.allowed_lateness_hours,
         "timeout_seconds": settings.processing_timeout_seconds,

@@ -88,10 +88,9 @@ class LivePublishing:
 class BulkWriting:
     """Straight into the lake, by the writer that ingestion uses: one object an hour and shard, created once."""
 
-    def __init__(self, lake: DataLake, *, received_at: datetime, shards: int) -> None:
+    def __init__(self, lake: DataLake, *, received_at: datetime) -> None:
         self._lake = lake
         self._received_at = received_at
-        self._shards = shards
 
     def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
         """Ranges of whole hours of up to BULK_BATCH rows; an hour that holds more is divided at fixed places."""
@@ -110,7 +109,7 @@ class BulkWriting:
 
     def send(self, readings: pl.DataFrame, advance: Advance) -> None:
         """Write the objects of these readings; one that is there already is durable, and so acknowledged."""
-        objects = encode_history(readings, received_at=self._received_at, shards=self._shards)
+        objects = encode_history(readings, received_at=self._received_at)
         in_parallel(lambda raw: self._lake.create(*raw), objects, lambda _: None)
         advance(readings.height)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 
 from handlers.stores.lake import DataLake
+from handlers.stores.readings import stored_readings
 from mlops_core.alerting import NewestWindows, latest_possible
 from mlops_core.condition import evaluation_zone
-from mlops_core.lake import RAW_PREFIX, decode_readings, hour_path
+from mlops_core.lake import hour_path
 from mlops_core.simulation import MachineState
 from mlops_core.telemetry import CHANNELS
 from ops.stack import Stack
@@ -139,11 +140,9 @@ def online_rows(client: "DynamoDBClient", table: str) -> dict[str, OnlineRow]:
 
 def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], datetime]:
     """The newest event time of each machine and channel in this hour and the one before."""
-    keys = lake.versions_under(f"{RAW_PREFIX}{hour_path(hour)}/" for hour in (now - HOUR, now))
-    if not keys:
-        return {}
     # A malformed line is processing's to count and log; it must not hide the machines beside it.
-    readings = decode_readings(lake.read_all(keys), on_malformed=lambda _: None)
+    paths = (f"{hour_path(hour)}/" for hour in (now - HOUR, now))
+    readings = stored_readings(lake, paths, on_malformed=lambda _: None)
     newest = readings.group_by("machine_id", "channel").agg(pl.col("event_timestamp").max())
     return {(machine_id, channel): at for machine_id, channel, at in newest.iter_rows()}
 

@@ -200,12 +200,11 @@ class Release:
     readers count a reading once wherever it came from. The bucket keeps the removed object as an earlier version.
     """
 
-    def __init__(self, client: "S3Client", bucket: str, lake: DataLake, history: LabelHistory, *, shards: int) -> None:
+    def __init__(self, client: "S3Client", bucket: str, lake: DataLake, history: LabelHistory) -> None:
         self._client = client
         self._bucket = bucket
         self._lake = lake
         self._history = history
-        self._shards = shards
 
     def release(self, judged: list[Judged]) -> list[Failed]:
         """Keep what is accepted, then remove its records; returns those that could not be moved, and stay.
@@ -231,7 +230,7 @@ class Release:
         return [Failed(key, problem) for key, problem in failed.items()]
 
     def _keep_readings(self, group: list[tuple[str, Reading]]) -> None:
-        for raw in encode_readings([reading for _, reading in group], shards=self._shards):
+        for raw in encode_readings([reading for _, reading in group]):
             self._lake.create(*raw)
 
     def _keep_event(self, event: FailureEvent | Event) -> None:
@@ -296,7 +295,7 @@ def release_of(stack: Stack) -> Release:
         stack.output("data_lake_bucket"),
         LabelHistory(stack.dynamodb, stack.output("label_history_table_name")),
     )
-    return Release(stack.s3, bucket, stack.lake, history, shards=int(stack.output("lake_shards")))
+    return Release(stack.s3, bucket, stack.lake, history)
 
 
 def days_until(last: datetime, count: int) -> list[date]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import polars as pl
 
-from handlers.stores.lake import DataLake
-from mlops_core.lake import RAW_PREFIX, decode_readings
+from handlers.stores.lake import DataLake, ObjectMovedError
+from handlers.stores.readings import read_objects, stored_versions
 from ops.console import Advance
 
 _IDENTITY_AND_VALUE = ["machine_id", "channel", "event_timestamp", "value"]
@@ -14,25 +14,27 @@ OBJECTS_AT_ONCE = 500
 
 
 class Reconciliation:
-    """Readings looked for in the raw part of a lake. ``missing`` are those not found yet."""
+    """Readings looked for in a lake, raw or compacted. ``missing`` are those not found yet."""
 
     def __init__(self, lake: DataLake, readings: pl.DataFrame) -> None:
         self._lake = lake
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, str]] = set()
         self.missing = readings
 
     def look(self) -> int:
         """Read what is new under the dates of what is missing; returns how many readings it brought to light."""
         before = self.missing.height
         dates = self.missing["event_timestamp"].dt.date().unique().sort()
-        listed = self._lake.versions_under(f"{RAW_PREFIX}date={date:%Y-%m-%d}/" for date in dates)
-        new = [key for key in listed if key not in self._seen]
+        listed = stored_versions(self._lake, (f"date={date:%Y-%m-%d}/" for date in dates))
+        new = [item for item in listed.items() if item not in self._seen]
         for first in range(0, len(new), OBJECTS_AT_ONCE):
-            keys = new[first : first + OBJECTS_AT_ONCE]
-            # A malformed line is none of the readings looked for.
-            found = decode_readings(self._lake.read_all(keys), on_malformed=lambda _: None)
+            items = new[first : first + OBJECTS_AT_ONCE]
+            try:  # a malformed line is none of the readings looked for
+                found = read_objects(self._lake, (key for key, _ in items), on_malformed=lambda _: None)
+            except ObjectMovedError:  # compacted since: the next look finds them there
+                continue
             self.missing = self.missing.join(found, on=_IDENTITY_AND_VALUE, how="anti")
-            self._seen.update(keys)
+            self._seen.update(items)
         return before - self.missing.height
 
     def wait(

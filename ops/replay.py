@@ -141,7 +141,7 @@ def _way(stack: "Stack", journal: "Journal", rate: float | None) -> "Way":
 
     if journal.entry.via == "live":
         return LivePublishing(Publisher(stack.iot_data), topic_prefix=stack.topic_prefix, rate=rate)
-    return BulkWriting(stack.lake, received_at=journal.entry.received_at, shards=int(stack.output("lake_shards")))
+    return BulkWriting(stack.lake, received_at=journal.entry.received_at)
 
 
 def _send(

@@ -7,9 +7,9 @@ from io import BytesIO
 
 import polars as pl
 
+from handlers.stores import readings as lake_readings
 from infra.local.run.reconciliation import READING
 from mlops_core.features import bucket_readings, features_from_buckets
-from mlops_core.lake import RAW_PREFIX, decode_readings
 from mlops_core.telemetry import CHANNELS
 from ops.fleet import online_rows
 from ops.stack import Stack
@@ -64,7 +64,7 @@ class Books:
 
 def stored_readings(stack: Stack, machine_ids: Collection[str]) -> pl.DataFrame:
     """Every reading of these machines in the lake, as often as it stands there."""
-    readings = decode_readings(stack.lake.read_all(sorted(stack.lake.versions(RAW_PREFIX)))).select(READING)
+    readings = lake_readings.stored_readings(stack.lake).select(READING)
     return readings.filter(pl.col("machine_id").is_in(machine_ids))
 
 

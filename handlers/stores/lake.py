@@ -1,6 +1,6 @@
-"""Objects of the data lake in S3: created once, replaced as they were seen, listed and read; never deleted."""
+"""Objects of the data lake in S3: created once, replaced as they were seen, listed, read, removed where restorable."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from itertools import count
@@ -13,8 +13,10 @@ from mlops_core.errors import MlopsError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 _CONFLICTS_TRIED = 5
+_REMOVED_AT_ONCE = 1000  # the most that S3 takes
 
 
 class ObjectMovedError(MlopsError):
@@ -23,6 +25,15 @@ class ObjectMovedError(MlopsError):
     def __init__(self, key: str) -> None:
         super().__init__(f"{key} was written by another run since this one looked", "Look again and start over")
         self.key = key
+
+
+class RemovalError(MlopsError):
+    """Objects could not be removed."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(errors)} objects could not be removed, among them {errors[0]}", "They are removed later"
+        )
 
 
 class DataLake:
@@ -81,6 +92,31 @@ class DataLake:
     def read(self, key: str) -> bytes:
         """Return the body of one object. A missing key is an error like any other."""
         return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def read_listed(self, keys: Iterable[str]) -> list[bytes]:
+        """Return the bodies of keys that a listing named, read in parallel.
+
+        Raises ObjectMovedError where one is gone: another run has taken it in since. S3 answers 404 or, without the
+        permission to list everything, 403 for a missing key; so whether it is gone is what a listing says.
+        """
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(self._read_listed, keys))
+
+    def _read_listed(self, key: str) -> bytes:
+        try:
+            return self.read(key)
+        except ClientError as error:
+            if _status(error) in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN} and key not in self.versions(key):
+                raise ObjectMovedError(key) from error
+            raise
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove objects: in a versioned bucket they stay behind a delete marker. Raises RemovalError."""
+        for first in range(0, len(keys), _REMOVED_AT_ONCE):
+            objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[first : first + _REMOVED_AT_ONCE]]
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise RemovalError([f"{each.get('Key')}: {each.get('Code')}" for each in errors])
 
     def read_all(self, keys: Iterable[str]) -> list[bytes]:
         """Return the bodies of `keys` in their order, read in parallel; one failure fails the whole read."""

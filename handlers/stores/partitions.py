@@ -47,6 +47,10 @@ class Partitions:
         """Return the keys of the partitions under a prefix, in their order."""
         return sorted(key for key in self._seen if key.startswith(prefix))
 
+    def under_any(self, keys: Iterable[str]) -> list[str]:
+        """Return those of `keys` that exist."""
+        return [key for key in keys if self._version(key) is not None]
+
     def read(self, keys: Iterable[str], *, committed: Container[str]) -> list[pl.DataFrame]:
         """Return the frames of those partitions of `keys` that exist; the `committed` ones of them must.
 

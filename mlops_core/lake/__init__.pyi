@@ -1,11 +1,19 @@
 from .checkpoint import (
+    Built as Built,
     Checkpoint as Checkpoint,
+)
+from .compaction import (
+    OBJECTS_AT_ONCE as OBJECTS_AT_ONCE,
+    distinct_readings as distinct_readings,
+    is_to_be_compacted as is_to_be_compacted,
+    replaced_object as replaced_object,
 )
 from .history import (
     encode_history as encode_history,
 )
 from .json_lines import (
     MalformedLine as MalformedLine,
+    OnMalformed as OnMalformed,
     decode_events as decode_events,
     decode_failures as decode_failures,
     decode_readings as decode_readings,
@@ -15,24 +23,36 @@ from .json_lines import (
 from .keys import (
     CHANNELS_PREFIX as CHANNELS_PREFIX,
     CHECKPOINT_KEY as CHECKPOINT_KEY,
+    COMPACTED_PREFIX as COMPACTED_PREFIX,
     EVENTS_PREFIX as EVENTS_PREFIX,
     FRESHNESS_KEY as FRESHNESS_KEY,
+    LAYOUT_KEY as LAYOUT_KEY,
     MAXIMUM_SHARDS as MAXIMUM_SHARDS,
     QUARANTINE_PREFIX as QUARANTINE_PREFIX,
     RAW_PREFIX as RAW_PREFIX,
+    REPLACED_PREFIX as REPLACED_PREFIX,
     TRAINING_PREFIX as TRAINING_PREFIX,
-    Partition as Partition,
     RawObject as RawObject,
+    Sources as Sources,
     buckets_key as buckets_key,
+    buckets_prefix as buckets_prefix,
     channels_key as channels_key,
+    compacted_hour as compacted_hour,
+    compacted_key as compacted_key,
     events_key as events_key,
     features_key as features_key,
     features_prefix as features_prefix,
+    hour_of_text as hour_of_text,
     hour_path as hour_path,
-    partition_of as partition_of,
+    hour_text as hour_text,
     quarantine_key as quarantine_key,
+    raw_hour as raw_hour,
     raw_key as raw_key,
+    replaced_key as replaced_key,
     shard_of as shard_of,
+)
+from .layout import (
+    Layout as Layout,
 )
 from .quarantine import (
     QuarantineRecord as QuarantineRecord,

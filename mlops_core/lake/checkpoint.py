@@ -1,24 +1,54 @@
 """The checkpoint of processing: what has been committed, as one small JSON document."""
 
 import json
-from typing import Self
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, Self, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlops_core.errors import MalformedObjectError
-from mlops_core.lake.keys import Partition
+from mlops_core.lake.keys import Sources, hour_of_text
 from mlops_core.time import utc_text
 
-__all__ = ["Checkpoint"]
+__all__ = ["Built", "Checkpoint"]
+
+
+class Built(NamedTuple):
+    """What the buckets of one hour were built from, and which shards they lie in (bit n: shard n)."""
+
+    compacted: str
+    raw_digest: str
+    shards: int
+
+    @classmethod
+    def of(cls, sources: Sources, shards: int) -> Self:
+        """Return what is to be noted of an hour that was built from `sources`."""
+        return cls((sources.compacted or "").strip('"'), sources.raw_digest, shards)
+
+    @property
+    def text(self) -> str:
+        """All three, as the checkpoint stores them."""
+        return f"{self.compacted}/{self.raw_digest}/{self.shards:x}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Return what `text` gave. Raises MalformedObjectError for any other."""
+        try:
+            compacted, digest, shards = text.split("/")
+            return cls(compacted, digest, int(shards, 16))
+        except ValueError as error:
+            raise MalformedObjectError(text[:80], "does not say what buckets were built from") from error
 
 
 class Checkpoint(BaseModel):
     """What has been committed.
 
     Of the window ends after `processed_from`, all up to `processed_until` have been computed; those in the feature
-    partitions named in `due` are to be computed again, since readings arrived late. `hours` gives for each partition
-    (`2026-11-21T10/00`: hour and shard) the digest of the object names from which its buckets were built. The online
-    store has been offered all rows but those in feature partitions from the hour `unoffered_from` on.
+    partitions of the hours in `due` are to be computed again, for the machines named or for all (None), since readings
+    arrived late. `hours` gives for each hour (`2026-11-21T10`) what its buckets were built from. The online store has
+    been offered all rows but those in feature partitions from the hour `unoffered_from` on. `made_with` says with what
+    hop and features all this was computed; None in a checkpoint of the first release.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,8 +57,37 @@ class Checkpoint(BaseModel):
     processed_from: AwareDatetime
     processed_until: AwareDatetime
     hours: dict[str, str]
-    due: tuple[str, ...] = ()
+    due: dict[str, tuple[str, ...] | None] = Field(default_factory=dict[str, tuple[str, ...] | None])
     unoffered_from: AwareDatetime | None = None
+    made_with: dict[str, str] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_first_release(cls, fields: object) -> object:
+        """Read hours and shards (`2026-11-21T10/00`) of the first release: all is due there, and nothing is built.
+
+        Its buckets were built from objects by shard, which the listing of today does not tell apart.
+        """
+        if not isinstance(fields, dict):
+            return fields
+        known = cast("dict[str, Any]", fields)
+        due, hours = known.get("due"), known.get("hours")
+        if isinstance(due, list):
+            known = known | {"due": {str(text).partition("/")[0]: None for text in cast("list[object]", due)}}
+        if isinstance(hours, Mapping):
+            built = cast("Mapping[str, Any]", hours)
+            known = known | {"hours": {text: built[text] for text in built if "/" not in text}}
+        return known
+
+    def built(self, hour_text: str) -> Built | None:
+        """Return what the buckets of an hour were built from; None where they were not."""
+        text = self.hours.get(hour_text)
+        return None if text is None else Built.from_text(text)
+
+    @property
+    def first_due(self) -> datetime | None:
+        """The earliest hour that is due."""
+        return hour_of_text(min(self.due)) if self.due else None
 
     def offered(self, *, version: int) -> Self:
         """Return the checkpoint that says that the online store has been offered every row."""
@@ -42,6 +101,7 @@ class Checkpoint(BaseModel):
             "processed_until": utc_text(self.processed_until),
             "hours": self.hours,
             "due": self.due,
+            "made_with": self.made_with,
         }
         if self.unoffered_from is not None:
             fields["unoffered_from"] = utc_text(self.unoffered_from)
@@ -53,7 +113,9 @@ class Checkpoint(BaseModel):
         try:
             checkpoint = cls.model_validate_json(body)
             for text in (*checkpoint.hours, *checkpoint.due):
-                Partition.from_text(text)
+                hour_of_text(text)
+            for text in checkpoint.hours:
+                checkpoint.built(text)
         except (ValidationError, MalformedObjectError) as error:
             raise MalformedObjectError(
                 "checkpoint", str(error), "Restore its previous version, or remove it to start from the last hours"

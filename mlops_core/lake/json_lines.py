@@ -26,11 +26,9 @@ from pydantic import AwareDatetime, BaseModel, Field, FiniteFloat, ValidationErr
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.lake.keys import (
-    Partition,
     RawObject,
     events_key,
     raw_key,
-    shard_of,
 )
 from mlops_core.telemetry import FAILURE_KIND, Event, FailureEvent, Quality, Reading
 from mlops_core.time import utc_text
@@ -38,7 +36,15 @@ from mlops_core.time import utc_text
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["MalformedLine", "decode_events", "decode_failures", "decode_readings", "encode_events", "encode_readings"]
+__all__ = [
+    "MalformedLine",
+    "OnMalformed",
+    "decode_events",
+    "decode_failures",
+    "decode_readings",
+    "encode_events",
+    "encode_readings",
+]
 
 # The fastest level that still folds the repeated names of JSON lines: about a tenth of the time of level 9, at most a
 # quarter more bytes.
@@ -60,12 +66,12 @@ class MalformedLine(NamedTuple):
 OnMalformed = Callable[[MalformedLine], None]
 
 
-def encode_readings(readings: Iterable[Reading], *, shards: int = 1) -> list[RawObject]:
-    """Return the objects that hold the readings: one per event hour and shard, in the order of their keys.
+def encode_readings(readings: Iterable[Reading]) -> list[RawObject]:
+    """Return the objects that hold the readings: one per event hour, in the order of their keys.
 
     Bytes and keys depend on the set of readings alone, not on their order or on repetitions.
     """
-    lines: defaultdict[Partition, set[str]] = defaultdict(set)
+    lines: defaultdict[datetime, set[str]] = defaultdict(set)
     moments: dict[datetime, tuple[str, datetime]] = {}  # readings of one batch share theirs
     for reading in readings:
         at, received_at = reading.event_timestamp, reading.received_at
@@ -73,14 +79,14 @@ def encode_readings(readings: Iterable[Reading], *, shards: int = 1) -> list[Raw
         received_text, _ = moments.get(received_at) or moments.setdefault(
             received_at, (utc_text(received_at), _hour_of(received_at))
         )
-        lines[Partition(hour, shard_of(reading.machine_id, shards))].add(
+        lines[hour].add(
             f'{_series(reading.machine_id, reading.channel)},"event_timestamp":"{at_text}","value":{_value(reading)}'
             f',"received_at":"{received_text}"{_rest(reading)}}}\n'
         )
     objects: list[RawObject] = []
-    for partition, held in lines.items():
+    for hour, held in lines.items():
         digest, body = _content_addressed(held)
-        objects.append(RawObject(raw_key(partition.hour, partition.shard, digest), body))
+        objects.append(RawObject(raw_key(hour, digest), body))
     return sorted(objects)
 
 

@@ -1,14 +1,18 @@
 """Where the data lake holds what: object keys, partitions and shards.
 
+Shards exist under processed/ only. The first release wrote raw objects under `hour=HH/shard=NN/`, which are still read.
 No key holds anything that a sender chose. Keys of raw data end in the hash of their content: the same batch, delivered
 again in any order, has the same key, and a put with `If-None-Match: *` makes it a no-op.
 
-    raw/date=YYYY-MM-DD/hour=HH/shard=NN/<sha256>.jsonl.gz         readings, by the hour of their event time
+    raw/date=YYYY-MM-DD/hour=HH/<sha256>.jsonl.gz                  readings as received, by the hour of their event time
+    compacted/date=YYYY-MM-DD/hour=HH/readings.parquet             the distinct readings of an hour, once it is closed
+    replaced/date=YYYY-MM-DD/hour=HH/<sha256>.jsonl.gz             the bytes of the raw objects that compaction took in
     events/date=YYYY-MM-DD/hour=HH/<sha256>.jsonl.gz               failure events, likewise
     quarantine/date=YYYY-MM-DD/<sha256>.json.gz                    one refused message, by the day it was received
     processed/buckets/date=YYYY-MM-DD/hour=HH/shard=NN.parquet     statistics, by the hour in which they begin
     processed/features/date=YYYY-MM-DD/hour=HH/shard=NN.parquet    feature rows, by the hour of their window end
     processed/checkpoint.json
+    processed/layout.json                                          from which hour on there are how many shards
     freshness/channels.json                                        when each channel was last heard, and who is silent
     channels/<sha256>.json                                         what is measured: a stack's channels, at some time
     training/<execution>/...                                       what one training learned from and how it was judged
@@ -18,7 +22,7 @@ import re
 from datetime import date, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.time import utc_text
@@ -26,29 +30,41 @@ from mlops_core.time import utc_text
 __all__ = [
     "CHANNELS_PREFIX",
     "CHECKPOINT_KEY",
+    "COMPACTED_PREFIX",
     "EVENTS_PREFIX",
     "FRESHNESS_KEY",
+    "LAYOUT_KEY",
     "MAXIMUM_SHARDS",
     "QUARANTINE_PREFIX",
     "RAW_PREFIX",
+    "REPLACED_PREFIX",
     "TRAINING_PREFIX",
-    "Partition",
     "RawObject",
+    "Sources",
     "buckets_key",
+    "buckets_prefix",
     "channels_key",
+    "compacted_hour",
+    "compacted_key",
     "events_key",
     "features_key",
     "features_prefix",
+    "hour_of_text",
     "hour_path",
-    "partition_of",
+    "hour_text",
     "quarantine_key",
+    "raw_hour",
     "raw_key",
+    "replaced_key",
     "shard_of",
 ]
 
 CHECKPOINT_KEY: Final = "processed/checkpoint.json"
+LAYOUT_KEY: Final = "processed/layout.json"
 FRESHNESS_KEY: Final = "freshness/channels.json"
 RAW_PREFIX: Final = "raw/"
+COMPACTED_PREFIX: Final = "compacted/"
+REPLACED_PREFIX: Final = "replaced/"
 EVENTS_PREFIX: Final = "events/"
 QUARANTINE_PREFIX: Final = "quarantine/"
 TRAINING_PREFIX: Final = "training/"
@@ -57,33 +73,10 @@ CHANNELS_PREFIX: Final = "channels/"
 # Two digits in a key.
 MAXIMUM_SHARDS: Final = 100
 
-_RAW_KEY: Final = re.compile(r"raw/date=(\d{4}-\d\d-\d\d)/hour=(\d\d)/shard=(\d\d)/[0-9a-f]{64}\.jsonl\.gz", re.ASCII)
-
-
-_PARTITION_TEXT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)/(\d\d)", re.ASCII)
-
-
-class Partition(NamedTuple):
-    """One hour of event time of one shard: the unit in which raw data is listed, read and found changed."""
-
-    hour: datetime
-    shard: int
-
-    @property
-    def text(self) -> str:
-        """The partition as `2026-11-21T10/00`."""
-        return f"{utc_text(self.hour)[:13]}/{self.shard:02d}"
-
-    @classmethod
-    def from_text(cls, text: str) -> Self:
-        """Return the partition that `text` names. Raises MalformedObjectError where it names none."""
-        match = _PARTITION_TEXT.fullmatch(text)
-        try:
-            if match is not None:
-                return cls(datetime.fromisoformat(f"{match[1]}:00:00+00:00"), int(match[2]))
-        except ValueError:
-            pass  # an impossible date or hour
-        raise MalformedObjectError(text[:80], "names no partition, as 2026-11-21T10/00 does")
+_HOUR: Final = r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)"
+_RAW_KEY: Final = re.compile(rf"raw/{_HOUR}/(?:shard=\d\d/)?[0-9a-f]{{64}}\.jsonl\.gz", re.ASCII)
+_COMPACTED_KEY: Final = re.compile(rf"compacted/{_HOUR}/readings\.parquet", re.ASCII)
+_HOUR_TEXT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d", re.ASCII)
 
 
 class RawObject(NamedTuple):
@@ -93,15 +86,66 @@ class RawObject(NamedTuple):
     body: bytes
 
 
+class Sources(NamedTuple):
+    """What the readings of one hour are read from.
+
+    compacted: the version (ETag) of the compacted object; None where there is none. raw: the keys of the raw objects
+    beside it, in order.
+    """
+
+    compacted: str | None = None
+    raw: tuple[str, ...] = ()
+
+    @property
+    def raw_digest(self) -> str:
+        """A digest of the names of the raw objects; empty for none."""
+        return sha256("\n".join(self.raw).encode()).hexdigest()[:32] if self.raw else ""
+
+
 def hour_path(hour: datetime) -> str:
     """Return `date=YYYY-MM-DD/hour=HH` of the UTC hour in which a moment lies."""
     text = utc_text(hour)
     return f"date={text[:10]}/hour={text[11:13]}"
 
 
-def raw_key(hour: datetime, shard: int, content_sha256: str) -> str:
-    """Return the key of an object with readings of one hour and shard."""
-    return f"{RAW_PREFIX}{hour_path(hour)}/shard={_shard_text(shard)}/{content_sha256}.jsonl.gz"
+def hour_text(hour: datetime) -> str:
+    """Return an hour as `2026-11-21T10`."""
+    return utc_text(hour)[:13]
+
+
+def hour_of_text(text: str) -> datetime:
+    """Return the hour that `text` names. Raises MalformedObjectError where it names none."""
+    try:
+        if _HOUR_TEXT.fullmatch(text):
+            return datetime.fromisoformat(f"{text}:00:00+00:00")
+    except ValueError:
+        pass  # an impossible date or hour
+    raise MalformedObjectError(text[:80], "names no hour, as 2026-11-21T10 does")
+
+
+def raw_key(hour: datetime, content_sha256: str) -> str:
+    """Return the key of an object with readings of one hour."""
+    return f"{RAW_PREFIX}{hour_path(hour)}/{content_sha256}.jsonl.gz"
+
+
+def raw_hour(key: str) -> datetime:
+    """Return the hour of a raw object's key. Raises MalformedObjectError for any other key."""
+    return _hour_of_key(key, _RAW_KEY, "a raw object", "Move it out of raw/")
+
+
+def compacted_key(hour: datetime) -> str:
+    """Return the key of the distinct readings of one hour."""
+    return f"{COMPACTED_PREFIX}{hour_path(hour)}/readings.parquet"
+
+
+def compacted_hour(key: str) -> datetime:
+    """Return the hour of a compacted object's key. Raises MalformedObjectError for any other key."""
+    return _hour_of_key(key, _COMPACTED_KEY, "a compacted hour", "Move it out of compacted/")
+
+
+def replaced_key(hour: datetime, content_sha256: str) -> str:
+    """Return the key of the bytes of raw objects that compaction took in."""
+    return f"{REPLACED_PREFIX}{hour_path(hour)}/{content_sha256}.jsonl.gz"
 
 
 def events_key(hour: datetime, content_sha256: str) -> str:
@@ -126,7 +170,7 @@ def features_prefix(hour_of_window_end: datetime) -> str:
 
 def buckets_key(hour: datetime, shard: int) -> str:
     """Return the key of the mergeable statistics of one hour's readings."""
-    return f"processed/buckets/{hour_path(hour)}/shard={_shard_text(shard)}.parquet"
+    return f"{buckets_prefix(hour)}shard={_shard_text(shard)}.parquet"
 
 
 def channels_key(channels_hash: str) -> str:
@@ -134,12 +178,16 @@ def channels_key(channels_hash: str) -> str:
     return f"{CHANNELS_PREFIX}{channels_hash}.json"
 
 
-def partition_of(key: str) -> Partition:
-    """Return the partition of a raw object's key. Raises MalformedObjectError for any other key."""
-    match = _RAW_KEY.fullmatch(key)
+def buckets_prefix(hour: datetime) -> str:
+    """Return what the keys of all statistics of one hour's readings begin with."""
+    return f"processed/buckets/{hour_path(hour)}/"
+
+
+def _hour_of_key(key: str, pattern: re.Pattern[str], what: str, hint: str) -> datetime:
+    match = pattern.fullmatch(key)
     if match is None:
-        raise MalformedObjectError(key[:200], "is not the key of a raw object", "Move it out of raw/")
-    return Partition.from_text(f"{match[1]}T{match[2]}/{match[3]}")
+        raise MalformedObjectError(key[:200], f"is not the key of {what}", hint)
+    return hour_of_text(f"{match[1]}T{match[2]}")
 
 
 @lru_cache(maxsize=65_536)

@@ -1,45 +1,53 @@
-"""What a processing run has to do: which hours of raw data changed, which feature rows follow, in which bounded steps.
+"""What a processing run has to do: which hours of readings changed, which feature rows follow, in which bounded steps.
 
-Pure planning. The caller lists the names of raw objects and keeps the checkpoint; from these two a run is a sequence
-of chunks, oldest first. A chunk is done in this order: rebuild the buckets of its partitions from exactly the objects
-that it names, recompute its window ranges from buckets, write the outputs, and only then store its checkpoint. A run
-that stops anywhere, or a reading that arrives late, costs work and never a gap.
-
-    while chunk := next_chunk(listing, checkpoint, rules, closed_until):
-        ...                              # buckets, feature rows, online store
-        checkpoint = chunk.checkpoint    # stored by compare and swap
+Pure planning. The caller lists what each hour's readings are stored in (`Sources`) and keeps the checkpoint; from these
+two a run is a sequence of steps. Hours that changed are built first, oldest first: `changed_hours` says which, and
+`after_building` what is due then. Feature rows follow: `next_computation` gives the window ranges to compute from
+buckets and the checkpoint to store once they are written. A run that stops anywhere, or a reading that arrives late,
+costs work and never a gap.
 
 The watermark `processed_until` follows the clock that the caller passes, whole hours only, and never the timestamps of
 readings: no clock on a machine can move it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError, MlopsError
-from mlops_core.lake import Checkpoint, Partition, partition_of
+from mlops_core.lake import Built, Checkpoint, Sources, compacted_hour, hour_of_text, hour_text, raw_hour
 from mlops_core.time import utc_text
 
 __all__ = [
+    "Built",
     "Checkpoint",
-    "Chunk",
+    "Computation",
     "FutureMomentError",
     "Listing",
     "ProcessingRules",
+    "Rebuilt",
     "WindowRange",
+    "adapted",
+    "after_building",
+    "changed_hours",
     "closed_hour",
     "first_checkpoint",
     "first_listed_hour",
-    "next_chunk",
-    "partition_keys",
+    "listed_sources",
+    "next_computation",
     "range_checkpoint",
     "refuse_the_future",
 ]
 
 HOUR: Final = timedelta(hours=1)
+
+# Beyond so many machines an hour is computed whole: their names would fill the checkpoint and save little.
+_MOST_MACHINES: Final = 50
+# Hours of rows of few machines that are computed at once: little to compute, and each hour's buckets are read once.
+_MOST_NARROW_HOURS: Final = 168
+
+Listing = Mapping[datetime, Sources]
 
 
 class FutureMomentError(MlopsError):
@@ -49,22 +57,21 @@ class FutureMomentError(MlopsError):
         super().__init__(f"{what}, {utc_text(moment)}, lies in the future: it is {utc_text(now)} now", hint)
 
 
-Listing = Mapping[Partition, Collection[str]]
-
-
 @dataclass(frozen=True, slots=True)
 class ProcessingRules:
     """How features are windowed and how much is taken at once.
 
-    hop and longest_length are those of the feature windows; the hop divides one hour, because raw data is partitioned
-    by hours. `chunk` is the most event time that one chunk takes, in whole hours. Changes are noticed in hours up to
-    `allowed_lateness + longest_length` before the watermark: the second term covers what waited in a queue.
+    hop and longest_length are those of the feature windows; the hop divides one hour, because the lake is partitioned
+    by hours. `chunk` is the most event time that one step takes, in whole hours. Changes are noticed in hours up to
+    `allowed_lateness + longest_length` before the watermark: the second term covers what waited in a queue. `features`
+    names what is computed beside the hop, in any notation: where it changes, the watched hours are computed again.
     """
 
     hop: timedelta
     longest_length: timedelta
     chunk: timedelta
     allowed_lateness: timedelta
+    features: str = ""
 
     def __post_init__(self) -> None:
         if self.hop <= timedelta(0) or HOUR % self.hop:
@@ -83,7 +90,7 @@ class ProcessingRules:
 
     @property
     def chunk_hours(self) -> int:
-        """The most hours of event time that one chunk takes."""
+        """The most hours of event time that one step takes."""
         return self.chunk // HOUR
 
     @property
@@ -91,43 +98,47 @@ class ProcessingRules:
         """How far before the watermark hours are watched for changes."""
         return _whole_hours(self.allowed_lateness) + self.lookback
 
+    @property
+    def made_with(self) -> dict[str, str]:
+        """What gives stored buckets and features their meaning."""
+        return {"hop": f"{self.hop // timedelta(minutes=1)}m", "features": self.features}
+
+
+class Rebuilt(NamedTuple):
+    """What became of an hour: what its buckets are built from now, and whose changed (None: anybody's)."""
+
+    built: Built
+    machines: frozenset[str] | None
+
 
 @dataclass(frozen=True, slots=True)
 class WindowRange:
-    """Feature rows of one shard to compute: all whose window end lies in (`start`, `end`].
+    """Feature rows to compute: all whose window end lies in (`start`, `end`], of `machines` or of all (None).
 
-    They fill the feature partitions of `hours` and need the buckets of `[data_start, end)`.
+    They lie in the feature partitions of `hours`, consecutive, and need the buckets of `[data_start, end)`.
     """
 
-    shard: int
     hours: tuple[datetime, ...]
     start: datetime
     end: datetime
-    data_start: datetime
+    machines: frozenset[str] | None = None
 
-    @property
-    def bucket_hours(self) -> tuple[datetime, ...]:
-        """The hours whose buckets the rows are computed from."""
-        return tuple(_hours(closed_hour(self.data_start), self.end - timedelta(microseconds=1)))
+    def bucket_hours(self, longest_length: timedelta) -> tuple[datetime, ...]:
+        """Return the hours whose buckets the rows are computed from."""
+        first = closed_hour(self.hours[0] - longest_length)
+        return tuple(_hours(first, self.end - timedelta(microseconds=1)))
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One bounded step of a run.
+class Computation(NamedTuple):
+    """Feature rows to compute now, and the checkpoint to be stored after they are, and not before."""
 
-    `rebuild`: the partitions whose buckets are to be built, each from exactly these objects. `ranges`: the feature
-    rows that follow. `checkpoint`: to be stored after all outputs are, and not before.
-    """
-
-    rebuild: Mapping[Partition, tuple[str, ...]]
     ranges: tuple[WindowRange, ...]
     checkpoint: Checkpoint
 
     @property
     def hours(self) -> int:
-        """Hours of event time with work in them: what the duration of a chunk is proportional to."""
-        rebuilt = {partition.hour for partition in self.rebuild}
-        return max(len(rebuilt), len({hour for window_range in self.ranges for hour in window_range.hours}))
+        """Hours of event time with rows of all machines in them: what the duration is proportional to."""
+        return sum(len(each.hours) for each in self.ranges if each.machines is None)
 
 
 def closed_hour(moment: datetime) -> datetime:
@@ -135,26 +146,47 @@ def closed_hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def partition_keys(keys: Iterable[str]) -> tuple[dict[Partition, list[str]], list[str]]:
-    """Return the listed keys by partition, and apart from them those that are no raw objects of ours."""
-    listing: dict[Partition, list[str]] = {}
+def listed_sources(raw: Iterable[str], compacted: Mapping[str, str]) -> tuple[dict[datetime, Sources], list[str]]:
+    """Return what each hour's readings are stored in, and apart from it the keys that are none of ours.
+
+    raw: the keys under raw/; compacted: the versions (ETags) under compacted/ by key, listed before.
+    """
     foreign: list[str] = []
-    for key in keys:
+    versions: dict[datetime, str] = {}
+    keys: dict[datetime, list[str]] = {}
+    for key, version in compacted.items():
         try:
-            listing.setdefault(partition_of(key), []).append(key)
+            versions[compacted_hour(key)] = version
         except MalformedObjectError:
             foreign.append(key)
-    return listing, foreign
+    for key in raw:
+        try:
+            keys.setdefault(raw_hour(key), []).append(key)
+        except MalformedObjectError:
+            foreign.append(key)
+    hours = sorted(versions.keys() | keys.keys())
+    return {hour: Sources(versions.get(hour), tuple(sorted(keys.get(hour, ())))) for hour in hours}, foreign
 
 
 def first_checkpoint(closed_until: datetime, rules: ProcessingRules) -> Checkpoint:
     """Return the checkpoint to begin with where there is none: one chunk before the last closed hour."""
     start = closed_until - rules.chunk
-    return Checkpoint(version=0, processed_from=start, processed_until=start, hours={})
+    return Checkpoint(version=0, processed_from=start, processed_until=start, hours={}, made_with=rules.made_with)
+
+
+def range_checkpoint(start: datetime, end: datetime, closed_until: datetime) -> tuple[Checkpoint, datetime]:
+    """Return the checkpoint and the closed hour by which a range is computed, whatever was done before.
+
+    The steps then compute every window end in (start, end], widened to whole hours. The listing must reach from
+    `rules.lookback` before the start; the checkpoints are not for storing.
+    """
+    begins = closed_hour(start)
+    ends = min(begins + _whole_hours(end - begins), closed_until)
+    return Checkpoint(version=0, processed_from=begins, processed_until=begins, hours={}), ends
 
 
 def first_listed_hour(checkpoint: Checkpoint, rules: ProcessingRules) -> datetime:
-    """Return the first hour whose raw objects a run must list; the last is the one before the last closed hour."""
+    """Return the first hour whose sources a run must list; the last is the one before the last closed hour."""
     return max(checkpoint.processed_from - rules.lookback, checkpoint.processed_until - rules.memory)
 
 
@@ -168,139 +200,156 @@ def refuse_the_future(checkpoint: Checkpoint, now: datetime) -> None:
         raise FutureMomentError("the checkpoint", checkpoint.processed_until, now, hint)
 
 
-def next_chunk(
-    listing: Listing,
-    checkpoint: Checkpoint,
-    rules: ProcessingRules,
-    closed_until: datetime,
-    *,
-    hours: int | None = None,
-) -> Chunk | None:
-    """Return the oldest work that remains; None where there is none.
+def adapted(checkpoint: Checkpoint, rules: ProcessingRules) -> Checkpoint:
+    """Return the checkpoint by the rules of today: where the hop or the features changed, watched hours are due anew.
 
-    listing: the object names of every partition from `first_listed_hour` on; others do no harm.
-    closed_until: `closed_hour` of the present. Later hours are left alone, whatever they hold.
-    hours: the most event time that the chunk takes, 1 to `rules.chunk_hours` (the default).
-
-    Every window end in (processed_from, processed_until] of the returned checkpoint that is not due has then been
-    computed from all objects that the listing names.
+    Buckets of another hop do not merge with those of this one, so all watched ones are built again; rows of hours that
+    are no longer watched stay as they were computed.
     """
-    span = HOUR * (hours or rules.chunk_hours)
-    chunk = _one_chunk(listing, checkpoint, rules, closed_until, span)
-    while chunk and not chunk.rebuild and not chunk.ranges:
-        following = _one_chunk(listing, chunk.checkpoint, rules, closed_until, span)
-        if following is None:
-            break
-        chunk = following
-    return chunk
+    if checkpoint.made_with == rules.made_with:
+        return checkpoint
+    due = dict(checkpoint.due)
+    hours = checkpoint.hours
+    if checkpoint.made_with is not None:
+        is_other_hop = checkpoint.made_with["hop"] != rules.made_with["hop"]
+        # The first partition too, where rows on the grid of the other hop would stay.
+        first = checkpoint.processed_from + (timedelta(0) if is_other_hop else rules.hop)
+        first = max(first, checkpoint.processed_until - rules.memory)
+        due |= {hour_text(hour): None for hour in _hours(closed_hour(first), checkpoint.processed_until)}
+        hours = {} if is_other_hop else hours
+    update = {"version": checkpoint.version + 1, "made_with": rules.made_with, "due": _sorted(due), "hours": hours}
+    return checkpoint.model_copy(update=update)
 
 
-def range_checkpoint(start: datetime, end: datetime, closed_until: datetime) -> tuple[Checkpoint, datetime]:
-    """Return the checkpoint and the closed hour by which `next_chunk` computes a range, whatever was done before.
-
-    The chunks then compute every window end in (start, end], widened to whole hours. The listing must reach from
-    `rules.lookback` before the start; the chunks' checkpoints are not for storing.
-    """
-    begins = closed_hour(start)
-    ends = min(begins + _whole_hours(end - begins), closed_until)
-    return Checkpoint(version=0, processed_from=begins, processed_until=begins, hours={}), ends
-
-
-def _one_chunk(
-    listing: Listing, checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime, span: timedelta
-) -> Chunk | None:
-    until = checkpoint.processed_until
-    changed = _changed(listing, checkpoint, rules, closed_until)
-    due = {Partition.from_text(text) for text in checkpoint.due}
-    begins = [partition.hour for partition in changed]
-    begins += [at - HOUR for partition in due if (at := _ready_at(partition, rules, until)) <= closed_until]
-    if until < closed_until:
-        begins.append(until)
-    if not begins:
-        return None
-    limit = min(min(begins) + span, closed_until)
-
-    rebuild = {partition: tuple(sorted(listing[partition])) for partition in changed if partition.hour < limit}
-    due |= {late for partition in rebuild for late in _affected(partition, checkpoint, rules)}
-    ready = {partition for partition in due if _ready_at(partition, rules, until) <= limit}
-    advanced = checkpoint.model_copy(
-        update={
-            "version": checkpoint.version + 1,
-            "processed_until": max(until, limit),
-            "due": tuple(sorted(partition.text for partition in due - ready)),
-        }
-    )
-    ranges = tuple(_ranges(ready | _new(listing, until, limit, rules), limit, rules))
-    unoffered = [hour for window_range in ranges for hour in window_range.hours[:1]]
-    unoffered += [checkpoint.unoffered_from] if checkpoint.unoffered_from else []
-    watched_from = first_listed_hour(advanced, rules)
-    hours = checkpoint.hours | {partition.text: changed[partition] for partition in rebuild}
-    kept = {text: hours[text] for text in sorted(hours) if Partition.from_text(text).hour >= watched_from}
-    return Chunk(
-        rebuild=rebuild,
-        ranges=ranges,
-        checkpoint=advanced.model_copy(update={"hours": kept, "unoffered_from": min(unoffered, default=None)}),
-    )
-
-
-def _changed(
+def changed_hours(
     listing: Listing, checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime
-) -> dict[Partition, str]:
-    """Return the watched, closed partitions that hold other objects than their buckets were built from, in order."""
+) -> dict[datetime, bool]:
+    """Return the watched, closed hours that hold other readings than their buckets were built from, oldest first.
+
+    True: only the raw objects beside the compacted one are others, so that only their machines' buckets change.
+    """
     watched_from = first_listed_hour(checkpoint, rules)
-    changed: dict[Partition, str] = {}
-    for partition in sorted(listing):
-        if watched_from <= partition.hour < closed_until and listing[partition]:
-            digest = _digest(listing[partition])
-            if checkpoint.hours.get(partition.text) != digest:
-                changed[partition] = digest
+    changed: dict[datetime, bool] = {}
+    for hour in sorted(listing):
+        sources = listing[hour]
+        if not watched_from <= hour < closed_until:
+            continue
+        built = checkpoint.built(hour_text(hour))
+        now = Built.of(sources, 0)
+        if built is None or (sources.compacted is not None and built.compacted != now.compacted):
+            changed[hour] = False
+        elif sources.raw and built.raw_digest != now.raw_digest:
+            # Without a compacted object nothing tells which of the raw objects are new.
+            changed[hour] = sources.compacted is not None
     return changed
 
 
-def _affected(changed: Partition, checkpoint: Checkpoint, rules: ProcessingRules) -> Iterator[Partition]:
-    """Yield the feature partitions with computed window ends that see readings of a raw partition."""
-    first = max(changed.hour + rules.hop, checkpoint.processed_from + rules.hop)
-    last = min(changed.hour + HOUR + rules.longest_length - rules.hop, checkpoint.processed_until)
+def after_building(checkpoint: Checkpoint, results: Mapping[datetime, Rebuilt], rules: ProcessingRules) -> Checkpoint:
+    """Return the checkpoint once hours are built: what they were built from is noted, and what follows is due."""
+    due = dict(checkpoint.due)
+    hours = dict(checkpoint.hours)
+    for hour, (built, machines) in sorted(results.items()):
+        hours[hour_text(hour)] = built.text
+        for affected in _affected(hour, checkpoint, rules):
+            due[affected] = _united(due.get(affected, ()), machines)
+    due = {text: machines for text, machines in due.items() if machines is None or machines}
+    watched_from = hour_text(first_listed_hour(checkpoint, rules))
+    kept = {text: hours[text] for text in sorted(hours) if text >= watched_from}
+    return checkpoint.model_copy(update={"version": checkpoint.version + 1, "hours": kept, "due": _sorted(due)})
+
+
+def next_computation(
+    checkpoint: Checkpoint, rules: ProcessingRules, closed_until: datetime, *, hours: int | None = None
+) -> Computation | None:
+    """Return the oldest feature rows that remain to be computed; None where there are none.
+
+    All changed hours must have been built. closed_until: `closed_hour` of the present. hours: the most event time to
+    take, 1 to `rules.chunk_hours` (the default).
+    """
+    room = hours or rules.chunk_hours
+    taken: dict[datetime, frozenset[str] | None] = {}
+    for text, machines in checkpoint.due.items():
+        if len(taken) == _MOST_NARROW_HOURS or (machines is None and room == 0):
+            break
+        room -= machines is None
+        taken[hour_of_text(text)] = None if machines is None else frozenset(machines)
+    remaining = {text: machines for text, machines in checkpoint.due.items() if hour_of_text(text) not in taken}
+    until = checkpoint.processed_until
+    limit = until
+    if not remaining and room and until < closed_until:
+        limit = _limit(checkpoint, rules, until, room, closed_until)
+        new = [hour for hour in _hours(closed_hour(until + rules.hop), limit) if _has_data(hour, checkpoint, rules)]
+        taken |= dict.fromkeys(new)
+    if not taken and limit == until:
+        return None
+    ranges = tuple(_ranges(taken, limit, rules))
+    unoffered = [window_range.hours[0] for window_range in ranges]
+    unoffered += [checkpoint.unoffered_from] if checkpoint.unoffered_from else []
+    update = {
+        "version": checkpoint.version + 1,
+        "processed_until": limit,
+        "due": remaining,
+        "unoffered_from": min(unoffered, default=None),
+    }
+    return Computation(ranges, checkpoint.model_copy(update=update))
+
+
+def _limit(
+    checkpoint: Checkpoint, rules: ProcessingRules, until: datetime, room: int, closed_until: datetime
+) -> datetime:
+    """Return up to when new rows are computed: `room` hours on, or as far as no window holds a reading."""
+    limit = min(until + room * HOUR, closed_until)
+    while limit < closed_until and not any(
+        _has_data(hour, checkpoint, rules) for hour in _hours(closed_hour(until + rules.hop), limit + HOUR)
+    ):
+        limit += HOUR
+    return limit
+
+
+def _has_data(hour_of_window_ends: datetime, checkpoint: Checkpoint, rules: ProcessingRules) -> bool:
+    """Whether any window that ends in an hour can hold a reading."""
+    first, last = hour_text(hour_of_window_ends - rules.lookback), hour_text(hour_of_window_ends)
+    return any(first <= text <= last for text in checkpoint.hours)
+
+
+def _affected(changed: datetime, checkpoint: Checkpoint, rules: ProcessingRules) -> Iterator[str]:
+    """Yield the hours with computed window ends that see readings of an hour."""
+    first = max(changed + rules.hop, checkpoint.processed_from + rules.hop)
+    last = min(changed + HOUR + rules.longest_length - rules.hop, checkpoint.processed_until)
     if first <= last:
         for hour in _hours(closed_hour(first), last):
-            yield Partition(hour, changed.shard)
+            yield hour_text(hour)
 
 
-def _new(listing: Listing, until: datetime, limit: datetime, rules: ProcessingRules) -> set[Partition]:
-    """Return the feature partitions with window ends in (until, limit], of the shards that hold readings for them."""
-    if limit <= until:
-        return set()
-    shards = {partition.shard for partition in listing if until - rules.lookback <= partition.hour < limit}
-    return {Partition(hour, shard) for hour in _hours(closed_hour(until + rules.hop), limit) for shard in shards}
+def _united(one: Iterable[str] | None, other: frozenset[str] | None) -> tuple[str, ...] | None:
+    if one is None or other is None:
+        return None
+    both = frozenset(one) | other
+    return tuple(sorted(both)) if len(both) <= _MOST_MACHINES else None
 
 
-def _ready_at(feature_partition: Partition, rules: ProcessingRules, until: datetime) -> datetime:
-    """Return up to when raw data must be closed to recompute those window ends of a partition that are computed yet."""
-    last_window_end = feature_partition.hour + HOUR - rules.hop
-    return min(feature_partition.hour + _whole_hours(last_window_end - feature_partition.hour), until)
+def _ranges(
+    taken: Mapping[datetime, frozenset[str] | None], limit: datetime, rules: ProcessingRules
+) -> Iterator[WindowRange]:
+    """Yield the window ranges of feature partitions: consecutive hours of all machines, or of few, in one."""
+    hours = sorted(taken)
+    first = 0
+    for index in range(1, len(hours) + 1):
+        is_whole = taken[hours[first]] is None
+        if index < len(hours) and hours[index] - hours[index - 1] == HOUR and (taken[hours[index]] is None) == is_whole:
+            continue
+        names = [taken[hour] or frozenset() for hour in hours[first:index]]
+        yield WindowRange(
+            hours=tuple(hours[first:index]),
+            start=hours[first] - rules.hop,
+            end=min(hours[index - 1] + HOUR - rules.hop, limit),
+            machines=None if is_whole else frozenset[str]().union(*names),
+        )
+        first = index
 
 
-def _ranges(partitions: Iterable[Partition], limit: datetime, rules: ProcessingRules) -> Iterator[WindowRange]:
-    """Yield the window ranges of feature partitions, consecutive hours of a shard in one."""
-    by_shard: dict[int, list[datetime]] = {}
-    for partition in sorted(partitions):
-        by_shard.setdefault(partition.shard, []).append(partition.hour)
-    for shard, hours in sorted(by_shard.items()):
-        first = 0
-        for index in range(1, len(hours) + 1):
-            if index == len(hours) or hours[index] - hours[index - 1] > HOUR:
-                yield WindowRange(
-                    shard=shard,
-                    hours=tuple(hours[first:index]),
-                    start=hours[first] - rules.hop,
-                    end=min(hours[index - 1] + HOUR - rules.hop, limit),
-                    data_start=hours[first] - rules.longest_length,
-                )
-                first = index
-
-
-def _digest(keys: Iterable[str]) -> str:
-    return sha256("\n".join(sorted(keys)).encode()).hexdigest()[:32]
+def _sorted(due: Mapping[str, tuple[str, ...] | None]) -> dict[str, tuple[str, ...] | None]:
+    return {text: due[text] for text in sorted(due)}
 
 
 def _hours(first: datetime, last: datetime) -> Iterator[datetime]:

@@ -87,7 +87,8 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
 def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(told: Told):
     lake = told.stack.lake
     hours = [this_hour() - back * HOUR for back in (3, 12, 20)]  # more than a chunk apart
-    publish(told, [reading_message("GOES-ON", "temperature", hour, 50.0) for hour in hours])
+    prefix = told.stack.topic_prefix
+    publish(told, [reading_message("GOES-ON", "temperature", hour, 50.0, topic_prefix=prefix) for hour in hours])
     answer = invoke(told.endpoint, told.stack.output("processing_function_name"), {"chunks": 1})
     assert not answer["is_complete"]
     eventually(

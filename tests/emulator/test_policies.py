@@ -18,7 +18,8 @@ from handlers.stores.alarms import Alarms
 from infra.local.run.reconciliation import saved_states, wait_until_drained
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.condition.limits import LimitState
-from mlops_core.telemetry import Message, failure_message, reading_message
+from mlops_core.lake import encode_readings
+from mlops_core.telemetry import Message, Reading, failure_message, reading_message
 from tests.emulator import model_events
 from tests.emulator.conftest import Told, under_repair
 from tests.emulator.model_events import Models
@@ -63,6 +64,7 @@ def event_for(told: Told, function: str) -> dict[str, Any]:
             failure = failure_message(fresh_machine(now), now, "BEARING_WEAR", 12.0, 11.2)
             return {"Records": [record(failure, 1), record(bad, 2)]}
         case _:
+            to_be_compacted(told, hour - timedelta(hours=1), now)
             return {"start": (hour - timedelta(hours=1)).isoformat(), "end": hour.isoformat()}
 
 
@@ -82,6 +84,20 @@ def unannounced_alarm(told: Told, now: datetime) -> str:
     alarm = empty.following(episode=episode, evidence=state.model_dump_json(), now=since)
     assert Alarms(told.endpoint.client("dynamodb"), told.stack.output("alarms_table_name")).save(alarm, now=now)
     return machine_id
+
+
+def to_be_compacted(told: Told, hour: datetime, now: datetime) -> None:
+    """Put as many new raw objects into an hour as are taken in, whether it is compacted or not."""
+    for number in range(8):
+        reading = Reading(
+            machine_id="POLICY-1",
+            channel="temperature",
+            event_timestamp=hour + timedelta(minutes=number, microseconds=now.microsecond),
+            value=20.0,
+            received_at=now,
+        )
+        for raw in encode_readings([reading]):
+            told.stack.lake.create(*raw)
 
 
 Try = Callable[[str], str]
@@ -165,12 +181,19 @@ def test_a_function_of_the_models_fails_without_any_one_action(told: Told, funct
     assert works_without(told, function, attempt_with_models) == []
 
 
-def test_processing_cannot_write_or_delete_raw_data(told: Told):
+def test_processing_cannot_write_raw_data_and_deletes_no_version_of_anything(told: Told):
     role, bucket = told.stack.output("processing_role_arn"), told.stack.output("data_lake_bucket_arn")
     assert may(told, role, "s3:GetObject", f"{bucket}/raw/x")
     assert may(told, role, "s3:PutObject", f"{bucket}/processed/features/x")
-    for action, key in (("s3:PutObject", "raw/x"), ("s3:DeleteObject", "raw/x"), ("s3:GetObject", "quarantine/x")):
-        assert not may(told, role, action, f"{bucket}/{key}")
+    assert may(told, role, "s3:DeleteObject", f"{bucket}/raw/x")  # a delete marker, once it is compacted
+    refused = [
+        ("s3:PutObject", "raw/x"),
+        ("s3:DeleteObjectVersion", "raw/x"),
+        ("s3:DeleteObject", "replaced/x"),
+        ("s3:DeleteObject", "compacted/x"),
+        ("s3:GetObject", "quarantine/x"),
+    ]
+    assert [each for each in refused if may(told, role, each[0], f"{bucket}/{each[1]}")] == []
 
 
 def test_processing_may_invoke_itself_and_no_other_function(told: Told):

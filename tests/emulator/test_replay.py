@@ -17,11 +17,12 @@ import pytest
 from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
+from handlers.stores.readings import stored_readings
 from infra.local.engine.deploy import deploy
 from infra.local.engine.emulator import Endpoint
 from infra.packaging import LAYERS, Layer, Target, build
 from mlops_core import compute_features
-from mlops_core.lake import RAW_PREFIX, decode_readings, hour_path
+from mlops_core.lake import hour_path
 from mlops_core.telemetry import reading_message
 from ops import journal
 from ops.cli import app
@@ -55,8 +56,7 @@ class Platform:
 
     def readings(self, machine_ids: list[str]) -> list[tuple[object, ...]]:
         """Every row of the lake of these machines, duplicates included."""
-        lake = self.stack.lake
-        stored = decode_readings(lake.read_all(lake.versions(RAW_PREFIX)))
+        stored = stored_readings(self.stack.lake)
         return stored.filter(pl.col("machine_id").is_in(machine_ids)).rows()
 
     def features(self, machine_ids: list[str]) -> pl.DataFrame:

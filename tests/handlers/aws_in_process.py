@@ -87,7 +87,7 @@ class Aws:
                 self.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
 
 
-WRITES = frozenset({"PutObject", "PutItem", "UpdateItem", "Publish"})
+WRITES = frozenset({"PutObject", "DeleteObjects", "PutItem", "UpdateItem", "Publish"})
 
 
 class InjectedError(Exception):

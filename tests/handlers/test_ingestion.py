@@ -40,8 +40,8 @@ def test_a_batch_becomes_one_object_for_each_event_hour_and_what_is_refused_is_q
     assert deploy("ingestion")(event) == {"batchItemFailures": []}
 
     assert sorted(key.rsplit("/", 1)[0] for key in aws.objects("raw/")) == [
-        "raw/date=2026-11-21/hour=08/shard=00",
-        "raw/date=2026-11-21/hour=10/shard=00",
+        "raw/date=2026-11-21/hour=08",
+        "raw/date=2026-11-21/hour=10",
     ]
     readings = {
         (line["machine_id"], line["channel"], line["event_timestamp"]): line["value"] for line in aws.lines("raw/")
@@ -93,11 +93,10 @@ def test_a_message_twice_in_a_batch_is_one_reading_and_one_duplicate(aws, deploy
     assert counters()["ReadingsDuplicate"] == 1
 
 
-def test_readings_of_two_machines_lie_in_their_shards(aws, deploy, deliver):
+def test_readings_of_many_machines_are_one_object(aws, deploy, deliver):
     machines = [f"M{n}" for n in range(8)]
-    event = deliver(*(message for machine in machines for message in minutes(1, machine)))
-    deploy("ingestion", LAKE_SHARDS="4")(event)
-    assert len({key.split("/")[3] for key in aws.objects("raw/")}) > 1
+    deploy("ingestion")(deliver(*(message for machine in machines for message in minutes(1, machine))))
+    assert len(aws.objects("raw/")) == 1
     assert sorted(line["machine_id"] for line in aws.lines("raw/")) == machines
 
 

@@ -17,8 +17,8 @@ from handlers.stores import clients
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.partitions import PartitionLostError
 from mlops_core.features import compute_features
-from mlops_core.lake import encode_readings
-from mlops_core.processing.plan import FutureMomentError
+from mlops_core.lake import encode_readings, shard_of
+from mlops_core.processing import FutureMomentError
 from mlops_core.telemetry import Reading
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 
@@ -54,9 +54,17 @@ def readings(first: float, last: float, *, minutes: int = 20, machines: Iterable
     ]
 
 
-def put(aws, some: list[Reading], shards: int = 1) -> None:
-    for key, body in encode_readings(some, shards=shards):
+def put(aws, some: list[Reading]) -> None:
+    for key, body in encode_readings(some):
         aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def put_as_the_first_release(aws, some: list[Reading], shards: int) -> None:
+    """By hour and shard, as raw objects lay before shards were a matter of outputs alone."""
+    for number in range(shards):
+        for key, body in encode_readings(each for each in some if shard_of(each.machine_id, shards) == number):
+            folder, _, name = key.rpartition("/")
+            aws.s3.put_object(Bucket=BUCKET, Key=f"{folder}/shard={number:02d}/{name}", Body=body)
 
 
 def stored(aws) -> pl.DataFrame:
@@ -171,7 +179,7 @@ def test_a_run_with_nothing_new_writes_nothing(aws, deploy, faults):
 def test_a_lake_without_readings_moves_the_checkpoint_and_writes_no_row(aws, deploy):
     outcome = deploy("processing")(at())
     assert (outcome["feature_rows"], outcome["window_end"]) == (0, "2026-11-21T12:00:00.000000Z")
-    assert set(aws.objects("processed/")) <= {CHECKPOINT}
+    assert set(aws.objects("processed/")) <= {CHECKPOINT, "processed/layout.json"}
 
 
 def test_an_hour_that_is_not_over_waits(aws, deploy):
@@ -181,6 +189,16 @@ def test_an_hour_that_is_not_over_waits(aws, deploy):
     assert stored(aws)["window_end"].max() == NOON
     invoke(at(1))
     assert stored(aws).equals(computed(readings(-2, 0.5), -6, 1))
+
+
+def test_an_hour_is_closed_for_a_scheduled_run_when_what_waited_has_been_ingested_and_so_built_once(aws, deploy):
+    put(aws, readings(-3, 0))
+    invoke = deploy("processing", CLOSING_GRACE_SECONDS="80")
+    assert invoke(at(79 / 3600))["window_end"] == "2026-11-21T11:00:00.000000Z"
+    put(aws, readings(-0.1, 0, minutes=2))  # what waited
+    outcome = invoke(at(80 / 3600))
+    assert (outcome["window_end"], outcome["hours_changed"]) == ("2026-11-21T12:00:00.000000Z", 1)
+    assert invoke(span(-1, 0) | at(0))["window_end"] == "2026-11-21T12:00:00.000000Z"  # who names a range knows
 
 
 @pytest.mark.parametrize("hop", ["60", "30", "15"])
@@ -207,7 +225,7 @@ def test_a_range_leaves_every_row_outside_of_it_as_it_was(aws, deploy, hop):
 def test_shards_are_partitions_of_their_own_and_hold_all_machines(aws, deploy):
     machines = [f"M{n}" for n in range(6)]
     some = readings(-8, 0, machines=machines)
-    put(aws, some, shards=4)
+    put(aws, some)
     deploy("processing", LAKE_SHARDS="4")(at())
     assert stored(aws).equals(computed(some, -6, 0))
     assert len({key.split("/")[-1] for key in aws.objects("processed/features/")}) > 1
@@ -339,7 +357,7 @@ def test_a_backlog_is_taken_in_chunks_each_committed(aws, deploy):
     invoke(at())
     before = checkpoint(aws)["version"]
     invoke(at(42))
-    assert checkpoint(aws)["version"] == before + 8  # the first takes one hour, the others up to six
+    assert checkpoint(aws)["version"] > before + 7
     assert stored(aws).equals(computed(some, -6, 42))
 
 
@@ -364,14 +382,14 @@ class Stopwatch:
             self.left -= self._of_an_hour
         if self.left <= 0:
             raise KilledError
-        return _READ_ALL(lake, keys)
+        return _READ_LISTED(lake, keys)
 
 
 class KilledError(BaseException):
     """Lambda ends the process."""
 
 
-_READ_ALL = DataLake.read_all
+_READ_LISTED = DataLake.read_listed
 
 
 @pytest.fixture
@@ -381,7 +399,7 @@ def stopwatch(context, monkeypatch):
     def start(milliseconds: int, *, of_an_hour: int) -> Stopwatch:
         watch = Stopwatch(milliseconds, of_an_hour)
         context.get_remaining_time_in_millis = lambda: watch.left
-        monkeypatch.setattr(DataLake, "read_all", lambda lake, keys: watch.read_raw_objects(lake, keys))
+        monkeypatch.setattr(DataLake, "read_listed", lambda lake, keys: watch.read_raw_objects(lake, keys))
         return watch
 
     return start
@@ -399,7 +417,7 @@ def test_hours_that_take_more_time_together_than_a_run_has_are_done_by_several(a
         assert aws.objects("processed/buckets/").keys() > before
     assert outcome["is_complete"]
     assert stored(aws).equals(computed(some, 0, 6))
-    assert len(continuations) == 2
+    assert len(continuations) >= 2
 
 
 def test_a_run_gets_on_although_its_listings_take_nearly_all_of_its_time(aws, deploy, context, hook, continuations):
@@ -498,7 +516,7 @@ def test_a_range_that_stops_in_time_says_how_far_it_came(aws, deploy, stopwatch,
     assert not outcome["is_complete"]
     assert outcome["window_end"] > "2026-11-20T18"
     assert continuations == []  # whoever asked for it goes on
-    monkeypatch.setattr(DataLake, "read_all", _READ_ALL)
+    monkeypatch.setattr(DataLake, "read_listed", _READ_LISTED)
     context.get_remaining_time_in_millis = lambda: 300_000
     assert invoke(span(-18, 0) | {"start": outcome["window_end"] or NOON - 18 * HOUR})["is_complete"]
     assert stored(aws).equals(computed(some, -18, 0))
@@ -516,7 +534,12 @@ def test_an_error_of_a_store_aborts_with_the_checkpoint_unmoved(aws, deploy, fau
     faults.fail_where(lambda name, _: name == operation)
     with pytest.raises(InjectedError):
         invoke(at(6))
-    assert checkpoint(aws) == before
+    assert checkpoint(aws)["processed_until"] == before["processed_until"]
+    assert operation == "PutItem" or checkpoint(aws) == before  # hours that were built are noted as they are done
+    faults.clear()
+    invoke(at(6))
+    assert online(aws) == dict.fromkeys(MACHINES, ("2026-11-21T18:00:00.000000Z", 36))
+    assert "unoffered_from" not in checkpoint(aws)
 
 
 def test_a_missing_permission_to_read_the_checkpoint_is_not_a_first_run(aws, deploy, hook):

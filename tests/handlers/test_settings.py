@@ -77,7 +77,7 @@ def test_all_faults_are_told_at_once(environment):
         ("simulator", "MQTT_TOPIC_PREFIX", "industrial/+/machine"),
         ("ingestion", "MQTT_TOPIC_PREFIX", "industrial/machine/"),
         ("ingestion", "MQTT_TOPIC_PREFIX", "industrial/machine\n"),
-        ("ingestion", "LAKE_SHARDS", "0"),
+        ("processing", "LAKE_SHARDS", "0"),
         ("ingestion", "ALLOWED_LATENESS_HOURS", "48h"),
         ("labels", "LABEL_HISTORY_TABLE", ""),
         ("processing", "TIME_WINDOW", "1.5"),
@@ -113,7 +113,7 @@ def test_a_step_shorter_than_the_sampling_interval_is_refused(environment):
 
 
 def test_the_message_does_not_repeat_the_value(environment):
-    environment("ingestion", LAKE_SHARDS="a-secret-put-in-the-wrong-place")
+    environment("processing", LAKE_SHARDS="a-secret-put-in-the-wrong-place")
     with pytest.raises(InvalidEnvironmentError) as raised:
-        runtime.settings(IngestionSettings)()
+        runtime.settings(ProcessingSettings)()
     assert "secret" not in str(raised.value)

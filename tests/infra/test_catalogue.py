@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from mlops_core.features import compute_features
-from mlops_core.lake import features_key, raw_key
+from mlops_core.lake import compacted_key, features_key, raw_key, replaced_key
 from mlops_core.telemetry import READINGS
 from tests.infra.evaluation import evaluate_stack
 
@@ -56,8 +56,11 @@ def located(table, **partition):
 def test_partitions_lie_where_the_library_puts_them(evaluated):
     tables = evaluated("dev").of("CatalogTable")
     bucket = "s3://data-lake-0a1b2c/"
-    raw = located(tables["processing-catalogue-raw"], date="2026-11-21", hour="07", shard="03")
-    assert raw == bucket + raw_key(HOUR, 3, "0" * 64).rpartition("/")[0]
+    for place, key in (("raw", raw_key(HOUR, "0" * 64)), ("replaced", replaced_key(HOUR, "0" * 64))):
+        found = located(tables["processing-catalogue-raw"], place=place, date="2026-11-21", hour="07")
+        assert found == bucket + key.rpartition("/")[0]
+    readings = located(tables["processing-catalogue-readings"], date="2026-11-21", hour="07")
+    assert readings == bucket + compacted_key(HOUR).rpartition("/")[0]
     features = located(tables["processing-catalogue-features"], date="2026-11-21", hour="07")
     assert features == bucket + features_key(HOUR, 3).rpartition("/")[0]
 
@@ -76,4 +79,14 @@ def test_projection_covers_every_partition_and_needs_no_crawler(shards):
         assert parameters["projection.date.range"][:10] <= "2003-10-22", "replayed history reaches back that far"
         projected = {key.split(".")[1] for key in parameters if key.startswith("projection.") and key.count(".") == 2}
         assert projected == {key["name"] for key in table.inputs["partitionKeys"]}
-    assert tables["processing-catalogue-raw"].inputs["parameters"]["projection.shard.range"] == f"0,{shards - 1}"
+    assert tables["processing-catalogue-raw"].inputs["parameters"]["projection.place.values"] == "raw,replaced"
+
+
+def test_the_table_of_readings_has_their_columns(evaluated):
+    table = evaluated("dev").of("CatalogTable")["processing-catalogue-readings"]
+    assert columns_of(table) == {
+        "machine_id": "string",
+        "channel": "string",
+        "event_timestamp": "timestamp",
+        "value": "double",
+    }

@@ -91,13 +91,14 @@ def test_two_of_a_component_live_in_one_program(component):
             "channels": ["pressure"], "simulator": {
                 "machine_ids": ["M1"], "enabled": False, "schedule_expression": "rate(1 minute)", "seed": 1,
                 "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,
-            }, "lake_shards": 1, "allowed_lateness_hours": 1, "timeout_seconds": 3, "memory_mb": 128,
+            }, "allowed_lateness_hours": 1, "timeout_seconds": 3, "memory_mb": 128,
             "batch_size": 10, "batch_window_seconds": 0, "maximum_concurrency": 2,
         },
         Processing: {
             "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "channels": ["pressure"],
             "schedule_expression": "rate(1 hour)", "time_window_hours": 1, "feature_lengths_hours": [1],
-            "feature_hop_minutes": 60, "lake_shards": 1, "allowed_lateness_hours": 1, "timeout_seconds": 60,
+            "feature_hop_minutes": 60, "closing_grace_seconds": 80,
+            "lake_shards": 1, "allowed_lateness_hours": 1, "timeout_seconds": 60,
             "memory_mb": 512,
         },
     }[component]  # fmt: skip
@@ -121,7 +122,7 @@ def test_other_channels_get_columns_of_their_own():
         lambda: LakeCatalogue(
             "catalogue",
             {
-                "bucket_name": "acme-lake", "lake_shards": 1, "channels": ["oil_pressure"],
+                "bucket_name": "acme-lake", "channels": ["oil_pressure"],
                 "feature_lengths_hours": [2], "feature_hop_minutes": 60,
             },
         )

@@ -16,7 +16,7 @@ FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-dev"
 RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rules"
 RECEIVE = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
-PROCESSED = {f"{LAKE}/processed/{what}" for what in ("buckets/*", "features/*", "checkpoint.json")}
+PROCESSED = {f"{LAKE}/processed/{what}" for what in ("buckets/*", "features/*", "checkpoint.json", "layout.json")}
 DEAD_LETTERS = ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-dead-letters"})
 
 
@@ -114,22 +114,11 @@ DEV = {
         "KeepFailedEvents": DEAD_LETTERS,
         "ListRawAndProcessed": ({"s3:ListBucket"}, {LAKE}),
         "ReadRaw": ({"s3:GetObject"}, {f"{LAKE}/raw/*"}),
-        "ReadOwnOutputs": (
-            {"s3:GetObject"},
-            {
-                f"{LAKE}/processed/buckets/*",
-                f"{LAKE}/processed/features/*",
-                f"{LAKE}/processed/checkpoint.json",
-            },
-        ),
-        "WriteProcessed": (
-            {"s3:PutObject"},
-            {
-                f"{LAKE}/processed/buckets/*",
-                f"{LAKE}/processed/features/*",
-                f"{LAKE}/processed/checkpoint.json",
-            },
-        ),
+        "KeepReplaced": ({"s3:PutObject"}, {f"{LAKE}/replaced/*"}),
+        "Compact": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/compacted/*"}),
+        "RemoveCompactedRaw": ({"s3:DeleteObject"}, {f"{LAKE}/raw/*"}),
+        "ReadOwnOutputs": ({"s3:GetObject"}, PROCESSED),
+        "WriteProcessed": ({"s3:PutObject"}, PROCESSED),
         "ServeFeatures": ({"dynamodb:PutItem"}, {f"{TABLES}/processing-realtime-features-0a1b2c"}),
     },
     "ingestion-schedule-policy": {
@@ -209,7 +198,7 @@ def test_each_role_may_do_exactly_what_is_written_here(evaluated):
 def test_listing_is_limited_to_what_processing_reads(evaluated):
     policy = evaluated("dev").of("RolePolicy")["processing-features-policy"].inputs["policy"]
     condition = statements(policy)["ListRawAndProcessed"]["Condition"]
-    assert condition == {"StringLike": {"s3:prefix": ["raw/*", "processed/*"]}}
+    assert condition == {"StringLike": {"s3:prefix": ["raw/*", "compacted/*", "processed/*"]}}
 
 
 @pytest.mark.parametrize(
@@ -311,7 +300,7 @@ def test_what_was_received_cannot_be_overwritten(evaluated):
     policy = evaluated("dev").of("s3/bucketPolicy:BucketPolicy")["data-lake-policy"].inputs["policy"]
     refusal = statements(policy)["ReceivedIsWrittenOnce"]
     assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", ["s3:PutObject"])
-    assert refusal["Resource"] == [f"{LAKE}/{prefix}/*" for prefix in ("raw", "events", "quarantine")]
+    assert refusal["Resource"] == [f"{LAKE}/{prefix}/*" for prefix in ("raw", "replaced", "events", "quarantine")]
     assert refusal["Condition"] == {
         "Null": {"s3:if-none-match": "true"},
         "Bool": {"s3:ObjectCreationOperation": "true"},

@@ -118,13 +118,12 @@ def test_live_interrupted_anywhere_and_resumed_gives_each_reading_once(
     assert deliver(readings, journal(folder), LivePublishing(broker, topic_prefix="industrial/machine"), nothing) == 0
 
 
-@given(minutes=histories, interruptions=interruptions, shards=st.integers(1, 3))
+@given(minutes=histories, interruptions=interruptions)
 def test_bulk_interrupted_anywhere_and_resumed_leaves_what_one_run_leaves(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
     minutes: list[tuple[int, int]],
     interruptions: list[tuple[int, bool]],
-    shards: int,
 ) -> None:
     small_batches(monkeypatch)
     readings, folder, lake = frame(minutes), tmp_path_factory.mktemp("journal"), Lake()
@@ -132,12 +131,12 @@ def test_bulk_interrupted_anywhere_and_resumed_leaves_what_one_run_leaves(
     for lake.stop_at, lake.stop_after_taking in [*interruptions, (None, False)]:
         entry = open_journal(folder, source="s", lake="l", via="bulk", now=clock())
         with contextlib.suppress(StopError):
-            deliver(readings, entry, BulkWriting(lake, received_at=entry.entry.received_at, shards=shards), nothing)
+            deliver(readings, entry, BulkWriting(lake, received_at=entry.entry.received_at), nothing)
     in_one_run = Lake()
     deliver(
         readings,
         journal(tmp_path_factory.mktemp("other"), "bulk"),
-        BulkWriting(in_one_run, received_at=BEGAN, shards=shards),
+        BulkWriting(in_one_run, received_at=BEGAN),
         nothing,
     )
     assert lake.objects == in_one_run.objects
@@ -149,7 +148,7 @@ def test_bulk_ranges_hold_whole_hours_and_divide_only_an_hour_that_is_too_large(
 ) -> None:
     small_batches(monkeypatch)
     hours = [(60 * hour + minute, 1) for hour, count in enumerate([3, 3, 2, 16, 1]) for minute in range(count)]
-    way = BulkWriting(Lake(), received_at=BEGAN, shards=1)
+    way = BulkWriting(Lake(), received_at=BEGAN)
     #        3+3   2   16 in pieces of 7         1 more joins the rest
     assert list(way.batches(frame(hours))) == [(0, 6), (6, 8), (8, 15), (15, 22), (22, 25)]
 
@@ -174,7 +173,7 @@ def test_an_error_of_one_message_stops_those_that_have_not_begun() -> None:
 
 def test_progress_counts_every_reading_of_either_way() -> None:
     readings = frame([(minute, 1) for minute in range(130)])
-    for way in (LivePublishing(Broker(), topic_prefix="p"), BulkWriting(Lake(), received_at=BEGAN, shards=1)):
+    for way in (LivePublishing(Broker(), topic_prefix="p"), BulkWriting(Lake(), received_at=BEGAN)):
         counted: list[int] = []
         way.send(readings, counted.append)
         assert sum(counted) == 130

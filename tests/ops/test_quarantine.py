@@ -300,7 +300,6 @@ def test_stopped_anywhere_and_started_again_each_message_is_in_the_lake_once_and
             "lake",
             Stopping(stack.lake, calls, stop_at, after=after),
             Stopping(whole._history, calls, stop_at, after=after),
-            shards=1,
         )
         before = set(readings(deployed)) | {
             row for key in quarantined(deployed) for row in rows_of(deployed, key, chance)

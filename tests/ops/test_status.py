@@ -46,7 +46,9 @@ def test_queues_dead_letters_lag_and_refusals_are_counted(deployed: Deployed) ->
     deployed.received("dead_letter_queue_url")
     until = now - 7 * HOUR
     CheckpointFile(deployed.stack.lake).move(
-        Checkpoint(version=1, processed_from=until - HOUR, processed_until=until, hours={}, due=("2026-11-21T10/00",)),
+        Checkpoint(
+            version=1, processed_from=until - HOUR, processed_until=until, hours={}, due={"2026-11-21T10": None}
+        ),
         after=None,
     )
     for number in range(2):
@@ -95,7 +97,7 @@ def test_each_channel_of_each_machine_has_its_own_silence(deployed: Deployed) ->
 def test_a_malformed_line_of_the_lake_hides_no_machine(deployed: Deployed) -> None:
     now = datetime.now(UTC)
     hear(deployed, "PUMP-1", "temperature", now)
-    deployed.stack.lake.create(raw_key(now, 0, "0" * 64), gzip.compress(b"{broken\n"))
+    deployed.stack.lake.create(raw_key(now, "0" * 64), gzip.compress(b"{broken\n"))
     assert [machine["machine_id"] for machine in deployed.json("status")["machines"]] == ["PUMP-1"]
 
 

@@ -10,17 +10,22 @@ from hypothesis import given, strategies as st
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.lake import (
-    Partition,
     buckets_key,
+    compacted_hour,
+    compacted_key,
     decode_failures,
     decode_readings,
     encode_events,
     encode_readings,
     events_key,
     features_key,
-    partition_of,
+    hour_of_text,
+    hour_path,
+    hour_text,
     quarantine_key,
+    raw_hour,
     raw_key,
+    replaced_key,
     shard_of,
 )
 from mlops_core.telemetry import FAILURES, MACHINE_ID_PATTERN, READINGS, FailureEvent, Reading
@@ -88,25 +93,28 @@ GOOD = b'{"machine_id":"PUMP-A01","channel":"vibration","event_timestamp":"2026-
 
 def test_keys_are_the_documented_ones():
     hour = datetime(2026, 1, 2, 3, 59, 59, tzinfo=UTC)
-    assert raw_key(hour, 4, HASH) == f"raw/date=2026-01-02/hour=03/shard=04/{HASH}.jsonl.gz"
+    assert raw_key(hour, HASH) == f"raw/date=2026-01-02/hour=03/{HASH}.jsonl.gz"
+    assert replaced_key(hour, HASH) == f"replaced/date=2026-01-02/hour=03/{HASH}.jsonl.gz"
+    assert compacted_key(hour) == "compacted/date=2026-01-02/hour=03/readings.parquet"
     assert events_key(hour, HASH) == f"events/date=2026-01-02/hour=03/{HASH}.jsonl.gz"
     assert quarantine_key(date(2026, 1, 2), HASH) == f"quarantine/date=2026-01-02/{HASH}.json.gz"
     assert features_key(hour, 0) == "processed/features/date=2026-01-02/hour=03/shard=00.parquet"
     assert buckets_key(hour, 99) == "processed/buckets/date=2026-01-02/hour=03/shard=99.parquet"
 
 
-@given(TIMES, st.integers(0, 99))
-def test_a_raw_key_tells_its_partition(time, shard):
+@given(TIMES)
+def test_a_key_tells_its_hour(time):
     hour = time.replace(minute=0, second=0, microsecond=0)
-    partition = partition_of(raw_key(time, shard, HASH))
-    assert partition == Partition(hour, shard)
-    assert Partition.from_text(partition.text) == partition
+    assert raw_hour(raw_key(time, HASH)) == hour
+    assert raw_hour(f"raw/{hour_path(time)}/shard=07/{HASH}.jsonl.gz") == hour  # as the first release wrote them
+    assert compacted_hour(compacted_key(time)) == hour
+    assert hour_of_text(hour_text(time)) == hour
 
 
 @pytest.mark.parametrize("shard", [-1, 100])
 def test_a_shard_that_two_digits_cannot_hold_is_refused(shard):
     with pytest.raises(InvalidArgumentError, match="shard"):
-        raw_key(NOON, shard, HASH)
+        buckets_key(NOON, shard)
 
 
 @pytest.mark.parametrize("shards", [0, -1, 101])
@@ -124,32 +132,30 @@ def test_shards_are_the_same_for_ever_and_about_even():
     assert max(sizes) < 260
 
 
-@given(st.lists(READINGS_OF_MACHINES, max_size=8), st.integers(1, 3))
-def test_every_reading_that_is_written_is_read_to_the_last_bit(readings, shards):
-    objects = encode_readings(readings, shards=shards)
+@given(st.lists(READINGS_OF_MACHINES, max_size=8))
+def test_every_reading_that_is_written_is_read_to_the_last_bit(readings):
+    objects = encode_readings(readings)
     decoded = decode_readings([body for _, body in objects])
     assert decoded.schema == READINGS
     written = {(r.machine_id, r.channel, r.event_timestamp, r.value.hex()) for r in readings}
     assert {(*identity, value.hex()) for *identity, value in decoded.iter_rows()} == written
     for key, body in objects:
-        partition = partition_of(key)
-        for machine_id, _, event_timestamp, _ in decode_readings([body]).iter_rows():
-            assert partition.hour <= event_timestamp < partition.hour + timedelta(hours=1)
-            assert partition.shard == shard_of(machine_id, shards)
+        for event_timestamp in decode_readings([body])["event_timestamp"]:
+            assert raw_hour(key) <= event_timestamp < raw_hour(key) + timedelta(hours=1)
 
 
 @given(st.lists(READINGS_OF_MACHINES, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_a_batch_in_another_order_and_with_repetitions_is_the_same_objects(readings, random):
     again = readings + random.choices(readings, k=3)
     random.shuffle(again)
-    assert encode_readings(again, shards=2) == encode_readings(readings, shards=2)
+    assert encode_readings(again) == encode_readings(readings)
 
 
 @given(st.lists(READINGS_OF_MACHINES, max_size=4), st.lists(FAILURE_EVENTS, max_size=4))
 def test_keys_hold_nothing_that_a_sender_chose(readings, failures):
-    for key, _ in encode_readings(readings, shards=3):
+    for key, _ in encode_readings(readings):
         assert len(key.encode()) <= 1024
-        assert partition_of(key).shard < 3
+        assert not {reading.machine_id for reading in readings if len(reading.machine_id) > 4} & set(key.split("/"))
     for key, _ in encode_events(failures):
         assert len(key.encode()) <= 1024
         assert key.startswith("events/date=")

@@ -22,8 +22,8 @@ ROWS = st.lists(
 )
 
 
-@given(rows=ROWS, shards=st.integers(1, 3), replayed=st.booleans())
-def test_a_history_is_byte_for_byte_what_its_readings_are(rows, shards, replayed):
+@given(rows=ROWS, replayed=st.booleans())
+def test_a_history_is_byte_for_byte_what_its_readings_are(rows, replayed):
     readings = [
         Reading(
             machine_id=machine_id,
@@ -36,8 +36,8 @@ def test_a_history_is_byte_for_byte_what_its_readings_are(rows, shards, replayed
         for machine_id, channel, event_timestamp, value in rows
     ]
     frame = pl.DataFrame(rows, schema=READINGS, orient="row")
-    history = encode_history(frame, received_at=NOON, shards=shards, replayed=replayed)
-    assert history == encode_readings(readings, shards=shards)
+    history = encode_history(frame, received_at=NOON, replayed=replayed)
+    assert history == encode_readings(readings)
 
 
 def test_what_was_not_measured_is_left_out():

@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from handlers.stores.lake import DataLake
 from handlers.stores.machine_state import MachineStates
+from handlers.stores.readings import read_objects, stored_versions
 from infra.local.run.bad_messages import BadMessage
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import (
     EVENTS_PREFIX,
     QUARANTINE_PREFIX,
     RAW_PREFIX,
+    compacted_key,
     decode_failures,
     decode_quarantine,
-    decode_readings,
+    raw_hour,
 )
 from mlops_core.simulation import MachineState, advance
 from ops.stack import Stack
@@ -109,9 +112,9 @@ def _depth(stack: Stack, output: str) -> int:
 def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, before: frozenset[str]) -> Ledger:
     """Compare what was published with what is stored, objects of ``before`` aside. Raises ReconciliationError."""
     lake = stack.lake
-    stored = {prefix: sorted(lake.versions(prefix).keys() - before) for prefix in (RAW_PREFIX, EVENTS_PREFIX)}
-    readings = decode_readings(lake.read_all(stored[RAW_PREFIX])).select(READING).unique()
-    failures = decode_failures(lake.read_all(stored[EVENTS_PREFIX])).select(FAILURE).unique()
+    readings = _readings_besides(lake, before)
+    events = sorted(lake.versions(EVENTS_PREFIX).keys() - before)
+    failures = decode_failures(lake.read_all(events)).select(FAILURE).unique()
     sent = Counter((message.topic, message.payload, message.reason) for message in refused)
     quarantined = quarantined_messages(stack, besides=before)
     dead_lettered = _depth(stack, "dead_letter_queue_url")
@@ -130,6 +133,13 @@ def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, befor
         dead_lettered=dead_lettered,
         quarantined_by_reason=dict(Counter(str(reason) for _, _, reason in quarantined.elements())),
     )
+
+
+def _readings_besides(lake: DataLake, before: frozenset[str]) -> pl.DataFrame:
+    """The distinct readings that are stored, but for those of objects in `before`, or compacted with them."""
+    seeded = {compacted_key(raw_hour(key)) for key in before if key.startswith(RAW_PREFIX)}
+    keys = stored_versions(lake, ("",)).keys() - before - seeded
+    return read_objects(lake, keys).select(READING).unique()
 
 
 def quarantined_messages(stack: Stack, *, besides: frozenset[str] = frozenset()) -> Counter[Refusal]:

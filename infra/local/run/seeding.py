@@ -85,7 +85,7 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
         raise StateTakenError(taken)
     events = failure_events(history.failures, received_at=now)
     objects = [
-        *encode_history(history.readings, received_at=now, shards=int(stack.output("lake_shards"))),
+        *encode_history(history.readings, received_at=now),
         *encode_events(events),
     ]
     lake, labels = stack.lake, LabelHistory(stack.dynamodb, stack.output("label_history_table_name"))

@@ -108,7 +108,9 @@ def _run_range(random: Random) -> RunRange:
 
 
 def _faults_of_run(random: Random) -> Faults:
-    return faults(random, 40, "PutObject", "PutObject", "GetObject", "ListObjectsV2", "PutItem", "PutItem")
+    return faults(
+        random, 40, "PutObject", "PutObject", "GetObject", "ListObjectsV2", "PutItem", "PutItem", "DeleteObjects"
+    )
 
 
 def _together(random: Random) -> Together:

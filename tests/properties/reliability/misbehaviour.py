@@ -5,7 +5,6 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
@@ -218,14 +217,26 @@ def all_offered(arguments: Arguments) -> Arguments:
     return arguments | {"Body": json.dumps(checkpoint).encode()}
 
 
-def nothing_due(next_chunk: Callable[..., Any]) -> Callable[..., Any]:
-    """Plan chunks that leave nothing for the next."""
+def nothing_due(next_computation: Callable[..., Any]) -> Callable[..., Any]:
+    """Plan computations that leave nothing for the next."""
 
     def planned(*of: Any, **how: Any) -> Any:
-        chunk = next_chunk(*of, **how)
-        return chunk and replace(chunk, checkpoint=chunk.checkpoint.model_copy(update={"due": ()}))
+        computation = next_computation(*of, **how)
+        return computation and computation._replace(checkpoint=computation.checkpoint.model_copy(update={"due": {}}))
 
     return planned
+
+
+def only_the_newest(distinct_readings: Callable[..., Any]) -> Callable[..., Any]:
+    """Compact what is taken in, and not what was before."""
+    return lambda frames: distinct_readings(frames[-1:])
+
+
+def whole_hour(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+    """Remove every raw object of the hour, whether it was taken in or not."""
+    folder = arguments["Delete"]["Objects"][0]["Key"].rpartition("/")[0]
+    keys = [{"Key": key} for key in ports.pipeline.s3.under(f"{folder}/")]
+    return proceed(**{**arguments, "Delete": {"Objects": keys}})
 
 
 def newer_by_window_end_alone(arguments: Arguments) -> Arguments:

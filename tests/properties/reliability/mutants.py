@@ -4,7 +4,7 @@ What is removed is behaviour at a port: what the handlers ask of S3, DynamoDB, S
 core, and what they get. How the code in between is written makes no difference.
 """
 
-from handlers import feature_chunks, feature_run
+from handlers import feature_run, hour_buckets
 from tests.properties.reliability import misbehaviour
 from tests.properties.reliability.misbehaviour import (
     CHECKPOINT,
@@ -41,6 +41,7 @@ from tests.properties.reliability.ports import (
     PUBLISH,
     PUT,
     PUT_ITEM,
+    REMOVE,
     SEND,
     UPDATE_ITEM,
 )
@@ -114,11 +115,11 @@ MUTANTS = {
     # Features are computed.
     "keeps-duplicates": Mutant(
         "I2: a reading counts once, however often it came",
-        injected(feature_chunks, "bucket_readings", misbehaviour.of_readings(misbehaviour.all_distinct)),
+        injected(hour_buckets, "bucket_readings", misbehaviour.of_readings(misbehaviour.all_distinct)),
     ),
     "lets-the-last-to-arrive-win": Mutant(
         "I2: of two values one wins whatever the order",
-        injected(feature_chunks, "bucket_readings", misbehaviour.of_readings(misbehaviour.last_to_arrive)),
+        injected(hour_buckets, "bucket_readings", misbehaviour.of_readings(misbehaviour.last_to_arrive)),
     ),
     "moves-the-checkpoint-first": Mutant(
         "I10: the checkpoint moves after the outputs",
@@ -138,6 +139,20 @@ MUTANTS = {
             around(PUT, misbehaviour.replace_what_was_looked_at, of=is_output),
         ),
     ),
+    "compacts-unseen": Mutant(
+        "I1: an hour is compacted as it was seen, or not at all", around(PUT, without("If"), of=at_key("compacted/"))
+    ),
+    "compacts-only-what-is-new": Mutant(
+        "I1: what is taken in joins what was compacted before",
+        injected(hour_buckets, "distinct_readings", misbehaviour.only_the_newest),
+    ),
+    "removes-what-came-meanwhile": Mutant(
+        "I1: only raw objects that were taken in are removed", around(REMOVE, misbehaviour.whole_hour)
+    ),
+    "keeps-no-replaced-bytes": Mutant(
+        "I1: the bytes of what compaction replaces are kept",
+        around(PUT, answered_without_doing, of=at_key("replaced/")),
+    ),
     "forgets-late-readings": Mutant(
         "I8: hours that changed are computed again",
         all_of(
@@ -152,7 +167,7 @@ MUTANTS = {
     ),
     "forgets-what-is-due": Mutant(
         "I8: what a bounded chunk leaves is done by the next",
-        injected(feature_run, "next_chunk", misbehaviour.nothing_due),
+        injected(feature_run, "next_computation", misbehaviour.nothing_due),
     ),
     "writes-online-unconditionally": Mutant(
         "I9: the online store takes newer rows only",

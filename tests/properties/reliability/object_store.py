@@ -14,6 +14,7 @@ PAGE = 3
 """Keys of one page of a listing: few, so that others write between two pages."""
 
 Watcher = Callable[["Put"], None]
+RemovalWatcher = Callable[[str, bytes], None]
 
 
 class Put(NamedTuple):
@@ -31,6 +32,7 @@ class ObjectStore:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.watchers: list[Watcher] = []
+        self.removal_watchers: list[RemovalWatcher] = []
         self._etags: dict[str, str] = {}
 
     def under(self, prefix: str) -> dict[str, bytes]:
@@ -66,6 +68,17 @@ class ObjectStore:
             return {"Body": BytesIO(self.objects[Key]), "ETag": self._etags[Key]}
 
         return perform("GetObject", effect)
+
+    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
+        def effect() -> dict[str, Any]:
+            for each in Delete["Objects"]:
+                body = self.objects.pop(each["Key"], None)
+                if body is not None:
+                    for watch in self.removal_watchers:
+                        watch(each["Key"], body)
+            return {}
+
+        return perform("DeleteObjects", effect)
 
     def get_paginator(self, operation: str) -> SimpleNamespace:
         assert operation == "list_objects_v2"

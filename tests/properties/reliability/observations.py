@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from mlops_core.lake import shard_of
+from mlops_core.time import utc_text
 from tests.properties.reliability import calls
 from tests.properties.reliability.messages import FailureFact, Publication, ReadingFact, Refusal
 from tests.properties.reliability.object_store import Put
@@ -20,6 +20,7 @@ from tests.properties.reliability.tables import Written
 T = TypeVar("T")
 
 CHECKPOINT = "processed/checkpoint.json"
+LAYOUT = "processed/layout.json"
 _FEATURES, _BUCKETS = "processed/features/", "processed/buckets/"
 
 
@@ -46,9 +47,11 @@ class Observations:
         self.failures: set[FailureFact] = set()
         self.refused: Counter[tuple[str, bytes, int, str]] = Counter()
         self.unwatched = False
+        self._kept: set[bytes] = set()
         self._offline: dict[tuple[str, Any], int] = {}
         self._violation: InvariantViolatedError | None = None
         pipeline.s3.watchers.append(partial(self._watch, self._put))
+        pipeline.s3.removal_watchers.append(self._watch_removal)
         pipeline.dynamodb.watchers.append(partial(self._watch, self._written))
 
     def _watch(self, look: Callable[[T], None], happened: T) -> None:
@@ -56,6 +59,9 @@ class Observations:
             look(happened)
         except InvariantViolatedError as violation:  # kept, since a handler may catch it like any error
             self._violation = self._violation or violation
+
+    def _watch_removal(self, key: str, body: bytes) -> None:
+        self._watch(lambda _: self._removed(key, body), None)
 
     def report(self) -> None:
         """Raise the first violation that was seen."""
@@ -78,8 +84,13 @@ class Observations:
         if kind == "processed":
             self._processed(put)
             return
+        if kind == "compacted":
+            self._compacted(put)
+            return
         demand(put.condition == "new", "I6 raw objects are created, never replaced", put.key)
-        if kind == "raw":
+        if kind == "replaced":
+            self._kept |= {*_lines(put.body)}
+        elif kind == "raw":
             self._raw(put)
         elif kind == "events":
             self.failures |= {
@@ -91,16 +102,34 @@ class Observations:
             for line in lines_of(put.body):
                 self._quarantined(put.key, line)
 
+    def _compacted(self, put: Put) -> None:
+        rows, old = compacted_readings(put.body), compacted_readings(put.old)
+        demand(old <= rows, "I1 an hour that is compacted again loses no reading", f"{old - rows} from {put.key}")
+        demand(rows <= self.readings, "I1 compaction makes nothing up", f"{rows - self.readings} in {put.key}")
+        _, date, hour, _ = put.key.split("/")
+        places = {(f"date={row.event_timestamp[:10]}", f"hour={row.event_timestamp[11:13]}") for row in rows}
+        demand(places <= {(date, hour)}, "I7 a reading lies in the hour of its event", f"{places} in {put.key}")
+
+    def _removed(self, key: str, body: bytes) -> None:
+        """What leaves raw/ is in its hour's compacted object by then, and its bytes are kept."""
+        demand(key.startswith("raw/"), "I1 nothing but raw objects is removed", key)
+        place = "/".join(key.split("/")[1:3])
+        held = compacted_readings(self._pipeline.s3.objects.get(f"compacted/{place}/readings.parquet"))
+        lost = {_reading(line) for line in lines_of(body)} - held
+        demand(not lost, "I1 what is removed from raw/ is compacted", f"{lost} of {key}")
+        demand(self._kept.issuperset(_lines(body)), "I1 the bytes of what is removed from raw/ are kept", key)
+
+    def stored_readings(self) -> set[ReadingFact]:
+        """The readings that the lake holds now, raw or compacted."""
+        stored = {_reading(line) for body in self._pipeline.s3.under("raw/").values() for line in lines_of(body)}
+        return stored.union(*map(compacted_readings, self._pipeline.s3.under("compacted/").values()))
+
     def _raw(self, put: Put) -> None:
-        _, date, hour, shard, _ = put.key.split("/")
+        _, date, hour, _ = put.key.split("/")
         for line in lines_of(put.body):
             machine_id, at = line["machine_id"], line["event_timestamp"]
-            place = (
-                f"date={at[:10]}",
-                f"hour={at[11:13]}",
-                f"shard={shard_of(machine_id, self._pipeline.variant.shards):02}",
-            )
-            demand(place == (date, hour, shard), "I7 a reading lies in the hour of its event", f"{at} in {put.key}")
+            place = (f"date={at[:10]}", f"hour={at[11:13]}")
+            demand(place == (date, hour), "I7 a reading lies in the hour of its event", f"{at} in {put.key}")
             self.readings.add(ReadingFact(machine_id, line["channel"], at, line["value"]))
             self.unwatched |= self._pipeline.is_out_of_sight(at)
 
@@ -114,7 +143,9 @@ class Observations:
         self.refused[line["topic"], b64decode(line["payload_base64"]), received_ms, line["reason"]] += 1
 
     def _processed(self, put: Put) -> None:
-        if put.key == CHECKPOINT:
+        if put.key == LAYOUT:
+            demand(put.condition is not None, "I10 the layout is replaced as it was seen", put.key)
+        elif put.key == CHECKPOINT:
             self._checkpoint(put)
         elif put.key.startswith(_FEATURES):
             self._grows(put, ("machine_id", "window_end"))
@@ -161,6 +192,23 @@ class Observations:
 def lines_of(body: bytes) -> tuple[dict[str, Any], ...]:
     """The JSON lines of an object."""
     return tuple(json.loads(line) for line in gzip.decompress(body).splitlines())
+
+
+def _lines(body: bytes) -> list[bytes]:
+    return gzip.decompress(body).splitlines()
+
+
+def _reading(line: dict[str, Any]) -> ReadingFact:
+    return ReadingFact(line["machine_id"], line["channel"], line["event_timestamp"], line["value"])
+
+
+@cache
+def compacted_readings(body: bytes | None) -> frozenset[ReadingFact]:
+    """The readings of a compacted object."""
+    if body is None:
+        return frozenset()
+    rows = pl.read_parquet(body).rows()
+    return frozenset(ReadingFact(machine_id, channel, utc_text(at), value) for machine_id, channel, at, value in rows)
 
 
 @cache

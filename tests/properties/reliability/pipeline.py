@@ -20,16 +20,18 @@ os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE
 import aws_lambda_powertools.metrics.base as single_metrics
 import aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch as emf
 
-import handlers.feature_chunks
+import handlers.feature_rows
+import handlers.hour_buckets
 import handlers.ingestion
 import handlers.labels
 import handlers.processing
 import handlers.simulator
 import ops.dead_letters
 from contract import environment
-from handlers import deliveries, settings
+from handlers import deliveries
 from handlers.stores import clients, lake, online_features, partitions
 from mlops_core.features import features_from_buckets
+from mlops_core.lake import compaction
 from tests.properties.reliability.broker import Broker, Rule, read_rule
 from tests.properties.reliability.calls import Invocation, Pool, invoke, perform
 from tests.properties.reliability.deployed import deployed
@@ -70,6 +72,8 @@ class Variant(NamedTuple):
             "LAKE_SHARDS": str(self.shards),
             "ALLOWED_LATENESS_HOURS": str(ALLOWED_LATENESS // timedelta(hours=1)),
             "LABEL_HISTORY_TABLE": "label-history",
+            "ALARMS_TABLE": "alarms",
+            "NOTICE_TOPIC_ARN": "arn:aws:sns:::notices",
             "DYNAMODB_TABLE_NAME": "realtime-features",
             "TIME_WINDOW": str(CHUNK // timedelta(hours=1)),
             "FEATURE_LENGTHS_HOURS": str([length // timedelta(hours=1) for length in LENGTHS]),
@@ -209,6 +213,12 @@ class Wiring:
             monkeypatch.setattr(module, "print", lambda *_, **__: None, raising=False)
         for module in (deliveries, lake, online_features, partitions, handlers.simulator, ops.dead_letters):
             set_(module, "ThreadPoolExecutor", Pool)
+        # Histories follow the data, not the alarms.
+        set_(handlers.labels, "_announce", lambda _failures: True)
+        set_(handlers.ingestion, "_watch", lambda: SimpleNamespace(to_judge=lambda _: (), judge=bool))
+        # So that the few objects of a history are taken in, late ones too, and in portions.
+        set_(compaction, "_FEWEST_LATE", 2)
+        set_(handlers.hour_buckets, "OBJECTS_AT_ONCE", 2)
         self.partition_bytes: dict[Any, bytes] = {}
         self._remember_pure_functions()
 
@@ -223,10 +233,12 @@ class Wiring:
     def _remember_pure_functions(self) -> None:
         """Call polars once for equal arguments: what it computes of them does not change between histories."""
         set_ = self.monkeypatch.setattr
-        set_(handlers.feature_chunks, "decode_readings", remembered(handlers.feature_chunks.decode_readings, tuple))
-        set_(handlers.feature_chunks, "bucket_readings", remembered(handlers.feature_chunks.bucket_readings, rows_of))
-        set_(handlers.feature_chunks, "features_from_buckets", remembered(_few_features, rows_of))
-        set_(partitions, "encode_parquet", remembered(partitions.encode_parquet, rows_of))
+        encode = remembered(partitions.encode_parquet, rows_of)
+        set_(handlers.hour_buckets, "decode_readings", remembered(handlers.hour_buckets.decode_readings, tuple))
+        set_(handlers.hour_buckets, "bucket_readings", remembered(handlers.hour_buckets.bucket_readings, rows_of))
+        set_(handlers.hour_buckets, "encode_parquet", encode)
+        set_(handlers.feature_rows, "features_from_buckets", remembered(_few_features, rows_of))
+        set_(partitions, "encode_parquet", encode)
         polars = ModuleType("polars")
         polars.__dict__.update(vars(pl), read_parquet=remembered(pl.read_parquet, lambda body: body))
         set_(partitions, "pl", polars)
@@ -241,11 +253,11 @@ _SETTINGS = {
 
 
 @cache
-def _settings(variant: Variant, model: type[environment.FunctionSettings]) -> settings.FunctionSettings:
+def _settings(variant: Variant, model: type[environment.FunctionSettings]) -> environment.FunctionSettings:
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name, value in variant.environment().items():
             monkeypatch.setenv(name, value)
-        return settings.read(model)
+        return model.read(os.environ)
 
 
 def rows_of(frame: pl.DataFrame) -> tuple[Any, ...]:

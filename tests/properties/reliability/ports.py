@@ -25,6 +25,7 @@ class Operation(NamedTuple):
 PUT = Operation("s3", "put_object")
 GET = Operation("s3", "get_object")
 LIST = Operation("s3", "get_paginator")
+REMOVE = Operation("s3", "delete_objects")
 PUT_ITEM = Operation("dynamodb", "put_item")
 GET_ITEM = Operation("dynamodb", "get_item")
 UPDATE_ITEM = Operation("dynamodb", "update_item")

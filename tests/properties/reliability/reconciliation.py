@@ -50,6 +50,8 @@ def everything_is_in_one_place(history: History) -> None:
         if isinstance(publication.fate, Refusal)
     )
     demand(seen.readings == readings, "I1 the lake holds the readings", f"{seen.readings ^ readings}")
+    stored = seen.stored_readings()
+    demand(stored == readings, "I1 the lake still holds the readings", f"{stored ^ readings}")
     demand(seen.failures == failures, "I1 the lake holds the failures", f"{seen.failures ^ failures}")
     demand(seen.refused == refused, "I3 quarantine holds what was refused, once", f"{seen.refused} not {refused}")
     largest: dict[tuple[str, str], float] = {}

@@ -19,8 +19,12 @@ Ingestion(
             "sampling_interval_seconds": 60,
             "maximum_catch_up_minutes": 120,
         },
-        "lake_shards": 1,
         "allowed_lateness_hours": 48,
+        "alarms": {
+            "alarms_table": "alarms",
+            "alarms_arn": "arn:aws:dynamodb:::alarms",
+            "notice_topic_arn": "arn:aws:sns:::notices",
+        },
         "timeout_seconds": 30,
         "memory_mb": 256,
         "batch_size": 500,

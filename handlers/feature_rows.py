@@ -1,0 +1,144 @@
+"""Feature rows from buckets, to the lake; and each machine's newest row to the online store, once a run."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from contract.environment import ProcessingSettings
+from handlers.hour_buckets import Work
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.partitions import Partitions
+from mlops_core.features import BUCKETS, features_from_buckets
+from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, features_prefix, hour_text, shard_of
+from mlops_core.processing import WindowRange
+from mlops_core.telemetry import CHANNELS
+
+HOUR = timedelta(hours=1)
+
+
+class FeatureWriter:
+    """Computes window ranges; `partitions` are as they were before the readings were listed."""
+
+    def __init__(
+        self, settings: ProcessingSettings, partitions: Partitions, online: OnlineFeatures, layout: Layout, work: Work
+    ) -> None:
+        self._settings = settings
+        self._partitions = partitions
+        self._online = online
+        self._layout = layout
+        self._work = work
+        self._newest: pl.DataFrame | None = None
+
+    def write(self, window_range: WindowRange, checkpoint: Checkpoint) -> None:
+        """Write the feature rows of a range. An error leaves the rest for the next run."""
+        for hours in self._layout.runs(window_range.hours):
+            is_last = hours[-1] == window_range.hours[-1]
+            piece = WindowRange(
+                hours=tuple(hours),
+                start=hours[0] - self._settings.feature_hop,
+                end=window_range.end if is_last else hours[-1] + HOUR - self._settings.feature_hop,
+                machines=window_range.machines,
+            )
+            count = self._layout.shards_of(hours[0])
+            shards = range(count)
+            if piece.machines is not None:
+                shards = sorted({shard_of(machine_id, count) for machine_id in piece.machines})
+            for shard in shards:
+                self._write(piece, shard, count, checkpoint)
+
+    def recall(self, first: datetime, last: datetime) -> None:
+        """Take note of the stored rows of some hours, which an earlier run ended without offering."""
+        hour = first
+        while hour <= last:
+            for features in self._partitions.read(self._partitions.under(features_prefix(hour)), committed=()):
+                self._note_newest(features)
+            hour += HOUR
+
+    def offer(self, *, now: datetime) -> None:
+        """Offer each machine's newest row, of those computed since the last offer, to the online store."""
+        if self._newest is not None:
+            self._work.online_written += self._online.offer_all(_rows(self._newest), updated_at=now)
+        self._newest = None
+
+    def _write(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> None:
+        buckets = self._buckets(window_range, shard, count, checkpoint)
+        standing = self._partitions.under_any([features_key(hour, shard) for hour in window_range.hours])
+        if buckets.is_empty() and not standing:
+            return
+        features = features_from_buckets(
+            buckets,
+            lengths=self._settings.feature_lengths,
+            hop=self._settings.feature_hop,
+            start=window_range.start,
+            end=window_range.end,
+            channels=tuple(CHANNELS),
+        ).filter(pl.col("revision") > 0)
+        if window_range.machines is None:
+            frames = self._whole(features, window_range, shard)
+        else:
+            frames = self._beside_others(features, window_range, standing, shard)
+        self._partitions.write(frames)
+        self._note_newest(features)
+        self._work.feature_rows += features.height
+        self._work.windows |= set(features["window_end"])
+        self._work.machines |= set(features["machine_id"])
+
+    def _buckets(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> pl.DataFrame:
+        """Return the buckets that the rows of one shard follow from, wherever they lie."""
+        keys: list[str] = []
+        committed: set[str] = set()
+        is_divided_alike = True
+        for hour in window_range.bucket_hours(max(self._settings.feature_lengths)):
+            is_alike = self._layout.shards_of(hour) == count
+            is_divided_alike &= is_alike
+            shards = [shard] if is_alike else range(self._layout.shards_of(hour))
+            keys += (wanted := [buckets_key(hour, number) for number in shards])
+            if built := checkpoint.built(hour_text(hour)):
+                committed |= {key for key, number in zip(wanted, shards, strict=True) if built.shards >> number & 1}
+        read = self._partitions.read(keys, committed=committed)
+        buckets = pl.concat([pl.DataFrame(schema=BUCKETS), *read])
+        if window_range.machines is not None:
+            buckets = buckets.filter(pl.col("machine_id").is_in(sorted(window_range.machines)))
+        if not is_divided_alike or window_range.machines is not None:
+            own = [name for name in buckets["machine_id"].unique() if shard_of(name, count) == shard]
+            buckets = buckets.filter(pl.col("machine_id").is_in(own))
+        return buckets
+
+    def _whole(self, features: pl.DataFrame, window_range: WindowRange, shard: int) -> dict[str, pl.DataFrame]:
+        """Return whole partitions: rows of the last one that lie after the range stay as they stand."""
+        last = features_key(window_range.hours[-1], shard)
+        if window_range.end + self._settings.feature_hop < window_range.hours[-1] + HOUR:
+            after = pl.col("window_end") > window_range.end
+            standing = [frame.filter(after) for frame in self._partitions.read([last], committed=())]
+            features = pl.concat([features, *standing], how="diagonal").sort("machine_id", "window_end")
+        frames = _by_hour(features, window_range.hours, shard)
+        return {key: frame for key, frame in frames.items() if frame.height or self._partitions.under_any([key])}
+
+    def _beside_others(
+        self, features: pl.DataFrame, window_range: WindowRange, standing: Sequence[str], shard: int
+    ) -> dict[str, pl.DataFrame]:
+        """Return the partitions with the rows of some machines anew and those of others as they stand."""
+        old = pl.concat([features.clear(), *self._partitions.read(standing, committed=())], how="diagonal_relaxed")
+        is_new = pl.col("machine_id").is_in(sorted(window_range.machines or ())) & (
+            pl.col("window_end") <= window_range.end
+        )
+        together = pl.concat([old.filter(~is_new), features], how="diagonal_relaxed").sort("machine_id", "window_end")
+        before, after = (_by_hour(frame, window_range.hours, shard) for frame in (old, together))
+        return {key: frame for key, frame in after.items() if not frame.equals(before[key])}
+
+    def _note_newest(self, features: pl.DataFrame) -> None:
+        both = features if self._newest is None else pl.concat([self._newest, features], how="diagonal_relaxed")
+        self._newest = both.sort("window_end", "revision").unique("machine_id", keep="last", maintain_order=True)
+
+
+def _by_hour(features: pl.DataFrame, hours: Sequence[datetime], shard: int) -> dict[str, pl.DataFrame]:
+    hour = pl.col("window_end").dt.truncate("1h")
+    return {features_key(at, shard): features.filter(hour == at) for at in hours}
+
+
+def _rows(newest: pl.DataFrame) -> Iterator[FeatureRow]:
+    names = [name for name in newest.columns if name not in {"machine_id", "window_end", "revision"}]
+    for row in newest.iter_rows(named=True):
+        features = {name: row[name] for name in names}
+        yield FeatureRow(row["machine_id"], row["window_end"], row["revision"], features)

@@ -1,0 +1,44 @@
+"""The readings of the lake wherever they lie: in the raw objects of an hour, or in its compacted one."""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from handlers.stores.lake import DataLake, ObjectMovedError
+from mlops_core.lake import COMPACTED_PREFIX, RAW_PREFIX, OnMalformed, decode_readings
+from mlops_core.telemetry import READINGS
+
+_LOOKS = 5
+
+
+def stored_versions(lake: DataLake, paths: Iterable[str]) -> dict[str, str]:
+    """Return the versions (ETags) of all objects with readings under some paths (`date=2026-11-21/hour=10/`)."""
+    paths = list(paths)
+    raw = lake.versions_under(f"{RAW_PREFIX}{path}" for path in paths)
+    return raw | lake.versions_under(
+        f"{COMPACTED_PREFIX}{path}" for path in paths
+    )  # what has left raw/ is there by now
+
+
+def read_objects(lake: DataLake, keys: Iterable[str], *, on_malformed: OnMalformed | None = None) -> pl.DataFrame:
+    """Return the readings of listed objects, raw or compacted. Raises ObjectMovedError where one was taken in since."""
+    keys = sorted(keys)
+    raw = [key for key in keys if key.startswith(RAW_PREFIX)]
+    compacted = [key for key in keys if not key.startswith(RAW_PREFIX)]
+    frames = [pl.read_parquet(body) for body in lake.read_listed(compacted)]
+    if raw:
+        frames.append(decode_readings(lake.read_listed(raw), on_malformed=on_malformed))
+    return pl.concat([pl.DataFrame(schema=READINGS), *frames])
+
+
+def stored_readings(
+    lake: DataLake, paths: Iterable[str] = ("",), *, on_malformed: OnMalformed | None = None
+) -> pl.DataFrame:
+    """Return all readings under some paths, looking again where objects are compacted meanwhile."""
+    paths = list(paths)
+    for _ in range(_LOOKS - 1):
+        try:
+            return read_objects(lake, stored_versions(lake, paths), on_malformed=on_malformed)
+        except ObjectMovedError:
+            continue
+    return read_objects(lake, stored_versions(lake, paths), on_malformed=on_malformed)

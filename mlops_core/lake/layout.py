@@ -1,0 +1,84 @@
+"""Into how many shards the outputs of each hour are divided: a number that may change, and never for an hour that was.
+
+A change holds from an hour on that has not begun, so that no stored hour is ever divided anew: a machine's row has one
+place for good, whatever the setting says when the hour is computed again.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mlops_core.errors import MalformedObjectError
+from mlops_core.lake.keys import MAXIMUM_SHARDS, hour_of_text, hour_text
+
+__all__ = ["Layout"]
+
+_HOUR: Final = timedelta(hours=1)
+
+
+class Epoch(BaseModel):
+    """From an hour on (text as `2026-11-21T10`; None: from the beginning), outputs lie in so many shards."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: str | None
+    shards: int = Field(ge=1, le=MAXIMUM_SHARDS)
+
+
+class Layout(BaseModel):
+    """The epochs of a lake, oldest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epochs: tuple[Epoch, ...] = Field(min_length=1)
+
+    @classmethod
+    def of(cls, shards: int) -> Self:
+        """Return the layout of a lake that has had one number of shards from the beginning."""
+        return cls(epochs=(Epoch(since=None, shards=shards),))
+
+    @property
+    def shards(self) -> int:
+        """The number of shards of the newest hours."""
+        return self.epochs[-1].shards
+
+    def shards_of(self, hour: datetime) -> int:
+        """Return the number of shards of one hour."""
+        text = hour_text(hour)
+        return [epoch.shards for epoch in self.epochs if epoch.since is None or epoch.since <= text][-1]
+
+    def changed(self, shards: int, *, closed_until: datetime) -> Self:
+        """Return the layout with another number of shards, from the first hour on that nothing can be stored of yet."""
+        since = hour_text(closed_until.replace(minute=0) + _HOUR)
+        kept = tuple(epoch for epoch in self.epochs if epoch.since is None or epoch.since < since)
+        return self.model_copy(update={"epochs": (*kept, Epoch(since=since, shards=shards))})
+
+    def runs(self, hours: Sequence[datetime]) -> list[list[datetime]]:
+        """Divide consecutive hours into pieces of one number of shards each."""
+        pieces: list[list[datetime]] = []
+        for hour in hours:
+            if pieces and self.shards_of(pieces[-1][-1]) == self.shards_of(hour):
+                pieces[-1].append(hour)
+            else:
+                pieces.append([hour])
+        return pieces
+
+    def encode(self) -> bytes:
+        """Return the layout as JSON; equal layouts give equal bytes."""
+        return f"{json.dumps(self.model_dump(), sort_keys=True)}\n".encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Return what `encode` wrote. Raises MalformedObjectError for anything else."""
+        try:
+            layout = cls.model_validate_json(body)
+            for epoch in layout.epochs[1:]:
+                hour_of_text(epoch.since or "")
+        except (ValidationError, MalformedObjectError) as error:
+            raise MalformedObjectError("layout", str(error), "Restore its previous version") from error
+        if layout.epochs[0].since is not None:
+            raise MalformedObjectError("layout", "does not say how the lake began", "Restore its previous version")
+        return layout

@@ -1,0 +1,121 @@
+"""Settings that give stored data their meaning, changed on a running stack: features are as if computed afresh."""
+
+from io import BytesIO
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from mlops_core.features import compute_features
+from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.test_processing import HOUR, NOON, at, computed, put, readings, span
+
+
+def rows(aws) -> pl.DataFrame:
+    frames = [pl.read_parquet(BytesIO(body)) for body in aws.objects("processed/features/").values()]
+    return pl.concat(frames, how="diagonal").sort("machine_id", "window_end")
+
+
+def doubled(aws) -> int:
+    return rows(aws).group_by("machine_id", "window_end").len().filter(pl.col("len") > 1).height
+
+
+@pytest.mark.parametrize(("before", "after"), [("1", "4"), ("4", "1"), ("7", "100")])
+def test_another_number_of_shards_gives_one_row_a_machine_and_window_end_from_all_readings(aws, deploy, before, after):
+    first, second = readings(-6, 0), readings(0, 3)
+    put(aws, first)
+    deploy("processing", LAKE_SHARDS=before)(at(0.5))
+    put(aws, second)
+    invoke = deploy("processing", LAKE_SHARDS=after)
+    invoke(at(3.5))
+    put(aws, readings(-0.5, 0, minutes=7))
+    invoke(at(3.5))
+    third = readings(3, 9)
+    put(aws, third)
+    invoke(at(9.5))
+    assert doubled(aws) == 0
+    expected = computed([*first, *second, *third, *readings(-0.5, 0, minutes=7)], -6, 9)
+    assert rows(aws).drop("revision").equals(expected)
+    invoke(span(-6, 9))
+    assert rows(aws).drop("revision").equals(expected)
+
+
+def test_another_hop_is_carried_through(aws, deploy):
+    put(aws, readings(-12, 0, minutes=10))
+    deploy("processing", FEATURE_HOP_MINUTES="60")(at(0.5))
+    put(aws, readings(0, 3, minutes=10))
+    invoke = deploy("processing", FEATURE_HOP_MINUTES="30")
+    assert invoke(at(3.5))["is_complete"]
+    expected = computed(readings(-12, 3, minutes=10), -6, 3, hop="30m")
+    assert rows(aws).filter(pl.col("window_end") > NOON - 6 * HOUR).drop("revision").equals(expected)
+
+
+def test_a_length_that_is_added_is_computed_for_the_watched_hours_too(aws, deploy):
+    put(aws, readings(-40, 0))
+    deploy("processing", FEATURE_LENGTHS_HOURS="[1, 6]")(at(0.5))
+    put(aws, readings(0, 1))
+    deploy("processing", FEATURE_LENGTHS_HOURS="[1, 6, 24]")(at(1.5))
+    assert rows(aws)["temperature_count_24h"].to_list() == [72] * 14
+
+
+def test_a_length_that_is_removed_and_added_again_doubles_nothing(aws, deploy):
+    put(aws, readings(-30, 1))
+    for lengths, hours in (("[1, 6, 24]", 0.5), ("[1, 6]", 0.6), ("[1, 6, 24]", 1.5)):
+        deploy("processing", FEATURE_LENGTHS_HOURS=lengths)(at(hours))
+    assert doubled(aws) == 0
+    assert rows(aws)["temperature_count_24h"].to_list() == [72] * 14
+
+
+def test_readings_that_expire_leave_features_as_they_are_and_revisions_never_fall(aws, deploy):
+    for minutes in (10, 20, 30):
+        put(aws, readings(-3, 0, minutes=minutes))
+    process = deploy("processing")
+    process(at(0.5))
+    before = rows(aws)
+    for key in (*aws.objects("raw/"), *aws.objects("compacted/")):
+        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    put(aws, readings(-2.5, -2.4))
+    process(at(0.6))
+    assert rows(aws).equals(before)
+
+
+CHANGES = st.fixed_dictionaries(
+    {
+        "LAKE_SHARDS": st.sampled_from(["1", "3", "100"]),
+        "FEATURE_HOP_MINUTES": st.sampled_from(["60", "30"]),
+        "FEATURE_LENGTHS_HOURS": st.sampled_from(["[1, 2]", "[1, 6]", "[3]"]),
+    }
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(st.tuples(CHANGES, st.integers(1, 3), st.booleans()), min_size=2, max_size=4))
+def test_after_any_changes_between_runs_features_are_those_of_a_fresh_computation(aws, deploy, steps):
+    aws.clear()
+    some = readings(-8, 0, minutes=15)
+    put(aws, some)
+    now = 0
+    for changed, hours, is_late in steps:
+        invoke = deploy("processing", ALLOWED_LATENESS_HOURS="48", **changed)
+        invoke(at(now))
+        more = readings(now - 1.5, now - 1, minutes=7) if is_late else []
+        more += readings(now, now + hours, minutes=15)
+        put(aws, more)
+        some += more
+        now += hours
+        invoke(at(now))
+    frame = pl.DataFrame([(r.machine_id, r.channel, r.event_timestamp, r.value) for r in some], orient="row")
+    frame.columns = ["machine_id", "channel", "event_timestamp", "value"]
+    lengths = [f"{hours}h" for hours in eval(changed["FEATURE_LENGTHS_HOURS"])]  # noqa: S307  written above
+    expected = compute_features(
+        frame,
+        lengths=lengths,
+        hop=f"{changed['FEATURE_HOP_MINUTES']}m",
+        start=NOON - 6 * HOUR,
+        end=NOON + now * HOUR,
+    )
+    counts = [pl.col(f"{channel}_count_{lengths[-1]}") for channel in ("temperature", "vibration")]
+    expected = expected.filter(pl.sum_horizontal(counts) > 0)
+    found = rows(aws).filter(pl.col("window_end") > NOON - 6 * HOUR)
+    assert found.select(expected.columns).equals(expected)
+    assert found.height == expected.height
