@@ -1,4 +1,11 @@
 from . import errors as errors
+from .condition.anomalies import (
+    score_anomalies as score_anomalies,
+)
+from .condition.baseline import (
+    Baseline as Baseline,
+    fit_baseline as fit_baseline,
+)
 from .condition.severity import (
     ZONE_BOUNDARIES as ZONE_BOUNDARIES,
     EvaluationZone as EvaluationZone,

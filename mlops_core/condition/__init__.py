@@ -1,4 +1,4 @@
-"""The condition of a machine by its sensors alone: zones of vibration severity, limits, machine classes."""
+"""The condition of a machine by its sensors alone: severity zones, limits, machine classes, what is normal for it."""
 
 import lazy_loader
 

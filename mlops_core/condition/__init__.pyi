@@ -1,3 +1,11 @@
+from .anomalies import (
+    score_anomalies as score_anomalies,
+)
+from .baseline import (
+    Baseline as Baseline,
+    ClassBaseline as ClassBaseline,
+    fit_baseline as fit_baseline,
+)
 from .severity import (
     DEFAULT_BOUNDARIES as DEFAULT_BOUNDARIES,
     ZONE_BOUNDARIES as ZONE_BOUNDARIES,
