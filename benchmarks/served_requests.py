@@ -63,7 +63,12 @@ def main() -> None:
 
     def ask(number: int) -> tuple[float, float]:
         machine_id = machine_ids[number % len(machine_ids)]
-        event = {"routeKey": "GET /machines/{machine_id}", "pathParameters": {"machine_id": machine_id}}
+        path = f"/machines/{machine_id}"
+        event = {
+            "rawPath": path,
+            "headers": {},
+            "requestContext": {"http": {"method": "GET", "path": path}, "stage": "$default"},
+        }
         started = time.perf_counter()
         answer = inference.handler(event, context)
         seconds = time.perf_counter() - started

@@ -1,69 +1,86 @@
 """Inference: what the model says of one machine, or of the fleet, worst first, over HTTP."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ValidationError
 
 from contract.environment import InferenceSettings
-from handlers import runtime
-from handlers.answers import ProblemCode, Response, answer, problem
-from handlers.machine_reports import FleetQuery, fleet_report, machine_report
+from handlers import http, runtime
+from handlers.machine_reports import FleetReport, MachineReport, fleet_report, machine_report
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
-from mlops_core.telemetry import CHANNELS, is_machine_id
+from mlops_core.telemetry import CHANNELS
 
 logger = Logger()
 metrics = Metrics()
 _settings = runtime.settings(InferenceSettings)
 
+_NO_MODEL: Final = (503, "No model may serve: none was promoted, or all that were are refused", http.NoModel)
+
+
+def _refuse(_: Sequence[Mapping[str, Any]]) -> http.Problem:
+    return http.BadRequest(message="limit is a whole number from 1 to 1000")
+
+
+app = http.resolver(_refuse)
+
 
 @metrics.log_metrics
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> Response:  # noqa: ARG001 - Lambda passes it
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request that API Gateway has authorised (payload format 2.0)."""
     metrics.add_metric("Requests", MetricUnit.Count, 1)
-    try:
-        return _answer(event["routeKey"], event.get("pathParameters") or {}, event.get("queryStringParameters") or {})
-    except NoModelError as error:
-        metrics.add_metric("NoModel", MetricUnit.Count, 1)
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, ProblemCode.NO_MODEL, error.message)
+    return app.resolve(event, context)
 
 
-def _answer(route: str, path: dict[str, str], query: dict[str, str]) -> Response:
-    match route:
-        case "GET /machines":
-            return _fleet(query)
-        case "GET /machines/{machine_id}":
-            return _machine(path["machine_id"])
-        case _:
-            return problem(HTTPStatus.NOT_FOUND, ProblemCode.NOT_FOUND, "There is no such path")
-
-
-def _fleet(query: dict[str, str]) -> Response:
-    try:
-        limit = FleetQuery.model_validate(query).limit
-    except ValidationError:
-        return problem(HTTPStatus.BAD_REQUEST, ProblemCode.BAD_REQUEST, "limit is a whole number from 1 to 1000")
+@app.get(
+    "/machines",
+    summary="The fleet, the most probable failure first",
+    operation_id="listMachines",
+    tags=["predictions"],
+    responses=http.responses(
+        {200: ("The worst machines, up to the limit", FleetReport)},
+        [(400, "A query that cannot be read", http.BadRequest), _NO_MODEL],
+    ),
+)
+def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines in the answer")] = 100) -> FleetReport:
+    """Return the worst machines of the fleet."""
     rows, stale_after = runtime.online_features(_settings()).load_all(), _settings().features_stale_after
-    report = fleet_report(_model().current(), rows, now=datetime.now(UTC), stale_after=stale_after, limit=limit)
-    return answer(HTTPStatus.OK, report)
+    return fleet_report(_model().current(), rows, now=datetime.now(UTC), stale_after=stale_after, limit=limit)
 
 
-def _machine(machine_id: str) -> Response:
-    # What cannot be an id is not looked up: it need not even be a key that the table takes.
-    row = runtime.online_features(_settings()).load(machine_id) if is_machine_id(machine_id) else None
+@app.get(
+    "/machines/<machine_id>",
+    summary="One machine: probability, remaining life, severity, and why",
+    operation_id="getMachine",
+    tags=["predictions"],
+    responses=http.responses(
+        {200: ("What is foretold, or in its status why nothing is", MachineReport)},
+        [(404, "No machine of that id has had features", http.UnknownMachine), _NO_MODEL],
+    ),
+)
+def machine(machine_id: http.MachineIdInPath) -> MachineReport:
+    """Return what the model says of one machine."""
+    row = runtime.online_features(_settings()).load(machine_id)
     if row is None:
-        return problem(HTTPStatus.NOT_FOUND, ProblemCode.UNKNOWN_MACHINE, "No machine of that id has had features")
+        raise http.UnknownMachineError
     stale_after = _settings().features_stale_after
-    return answer(
-        HTTPStatus.OK, machine_report(_model().current(), row, now=datetime.now(UTC), stale_after=stale_after)
-    )
+    return machine_report(_model().current(), row, now=datetime.now(UTC), stale_after=stale_after)
+
+
+@app.exception_handler(NoModelError)
+def no_model(error: NoModelError) -> Response[str]:
+    """Answer that no model may serve, and count it."""
+    metrics.add_metric("NoModel", MetricUnit.Count, 1)
+    return http.respond(HTTPStatus.SERVICE_UNAVAILABLE, http.NoModel(message=error.message))
 
 
 @cache

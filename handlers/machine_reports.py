@@ -7,9 +7,9 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
-from handlers.answers import Document
+from handlers.http import Document
 from handlers.stores.online_features import FeatureRow
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.prognosis import ModelBundle, Prediction, predict_one
@@ -27,12 +27,6 @@ class Status(StrEnum):
     STALE = "STALE"
     NO_READINGS = "NO_READINGS"
     INCOMPLETE = "INCOMPLETE"
-
-
-class FleetQuery(BaseModel):
-    """The query of GET /machines."""
-
-    limit: int = Field(default=100, ge=1, le=1000, description="Most machines in the answer")
 
 
 class RemainingLife(Document):

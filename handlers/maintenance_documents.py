@@ -1,10 +1,11 @@
 """What technicians send to the endpoint, and what they are answered."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
-from handlers.answers import Document, Problem, ProblemCode
+from handlers.http import BadRequest, Document
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, MaintenanceReport
 
 
@@ -44,7 +45,7 @@ class Fault(Document):
     reason: str
 
 
-class RefusedRecord(Problem):
+class RefusedRecord(BadRequest):
     """A body that is no record, with each reason."""
 
     faults: tuple[Fault, ...]
@@ -53,12 +54,12 @@ class RefusedRecord(Problem):
     def of(cls, faults: tuple[Fault, ...]) -> Self:
         """Return the problem that these faults make."""
         told = "; ".join(f"{fault.field} {fault.reason}".strip() for fault in faults)
-        return cls(error=ProblemCode.BAD_REQUEST, message=f"This is no record of maintenance: {told}", faults=faults)
+        return cls(message=f"This is no record of maintenance: {told}", faults=faults)
 
     @classmethod
-    def because_of(cls, error: ValidationError) -> Self:
+    def because_of(cls, faults: Sequence[Mapping[str, Any]]) -> Self:
         """Return the problem that reading the body ran into; what the body holds is not repeated."""
-        return cls.of(tuple(_fault(found["loc"], found["msg"]) for found in error.errors(include_input=False)))
+        return cls.of(tuple(_fault(found["loc"][1:], found["msg"]) for found in faults))
 
 
 def _fault(location: tuple[int | str, ...], message: str) -> Fault:

@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -35,11 +36,7 @@ class Request:
 
     def event(self, template: dict[str, Any]) -> dict[str, Any]:
         """The event that API Gateway makes of it: what is absent is absent, and bytes that are no text are base64."""
-        event = template | {"routeKey": self.route}
-        if self.path:
-            event["pathParameters"] = self.path
-        if self.query:
-            event["queryStringParameters"] = self.query
+        event = event_of(self.route, path=self.path, query=self.query, template=template)
         if self.body is None:
             return event
         event["headers"] = event["headers"] | {"content-type": self.content_type}
@@ -53,6 +50,28 @@ class Request:
         quoted = {name: quote(value, safe="") for name, value in self.path.items()}
         query = f"?{urlencode(self.query)}" if self.query else ""
         return self.route.split(" ")[1].format(**quoted) + query
+
+
+TEMPLATE: dict[str, Any] = json.loads((Path(__file__).parent / "handlers/events/http_api_request.json").read_text())
+
+
+def event_of(
+    route: str,
+    *,
+    path: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+    template: dict[str, Any] = TEMPLATE,
+) -> dict[str, Any]:
+    """The event that API Gateway makes of a request: path and query decoded, what is absent there is absent here."""
+    method, pattern = route.split(" ")
+    raw_path = pattern.format(**(path or {}))
+    http = template["requestContext"]["http"] | {"method": method, "path": raw_path}
+    event = template | {
+        "routeKey": route,
+        "rawPath": raw_path,
+        "requestContext": template["requestContext"] | {"http": http, "routeKey": route},
+    }
+    return event | ({"pathParameters": path} if path else {}) | ({"queryStringParameters": query} if query else {})
 
 
 def documented(route: str, *, machine_ids: list[str]) -> st.SearchStrategy[Request]:

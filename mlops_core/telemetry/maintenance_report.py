@@ -71,7 +71,7 @@ class MaintenanceReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    kind: MaintenanceKind
+    kind: Annotated[MaintenanceKind, Described(strict=False)]
     at: Moment = Described(description="When it failed, or was taken out of service for the work")
     returned_to_service_at: Moment | None = Described(
         default=None, description="When it ran again, if it does; of a repair without it: at once"

@@ -24,6 +24,7 @@ from mlops_core.prognosis import TrainingSettings, TreeSettings, predict_one, tr
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from ops.stack import Stack
+from tests.http_requests import event_of
 from tests.unit.degrading_fleet import degrading_fleet
 
 EXECUTION = "policies"
@@ -58,13 +59,13 @@ class Models:
                 return [{"version": other, "reason": "a test", "against": serving}]
             case "inference":
                 return [
-                    {"routeKey": "GET /machines"},
-                    {"routeKey": "GET /machines/{machine_id}", "pathParameters": machine},
+                    event_of("GET /machines"),
+                    event_of("GET /machines/{machine_id}", path=machine),
                 ]
             case "maintenance":
                 # Of a time that no features are of: nothing is labelled by it.
                 body = json.dumps({"kind": "repair", "at": "2020-01-01T00:00:00Z"})
-                return [{"pathParameters": machine, "body": body, "requestContext": {}}]
+                return [event_of("POST /machines/{machine_id}/maintenance", path=machine) | {"body": body}]
             case _:
                 self.forget_predictions()
                 return [{}]

@@ -13,6 +13,7 @@ from handlers.stores.model_registry import ModelRegistry
 from tests import http_contract
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.test_models import NEW, WORN, offer, serve
+from tests.http_requests import event_of
 
 LIST, GET = "GET /machines", "GET /machines/{machine_id}"
 
@@ -25,26 +26,14 @@ def registry(aws) -> ModelRegistry:
 
 
 @pytest.fixture
-def request_of(document) -> Callable[..., dict[str, Any]]:
-    """Make the event of a request, as API Gateway sends it: what is absent there is absent here."""
-    template = document("http_api_request")
-
-    def make(route: str, *, path: dict[str, str] | None = None, query: dict[str, str] | None = None) -> dict[str, Any]:
-        event = template | {"routeKey": route}
-        return event | ({"pathParameters": path} if path else {}) | ({"queryStringParameters": query} if query else {})
-
-    return make
-
-
-@pytest.fixture
-def ask(deploy, request_of) -> Ask:
+def ask(deploy) -> Ask:
     """Ask a route of a fresh function; what it answers must be as documented."""
     invoke = deploy("inference")
 
     def send(route: str, **request: Any) -> tuple[int, Any]:
-        answer = invoke(request_of(route, **request))
+        answer = invoke(event_of(route, **request))
         body = json.loads(answer["body"])
-        http_contract.check(route, answer["statusCode"], answer["headers"]["content-type"], body)
+        http_contract.check(route, answer["statusCode"], answer["headers"]["Content-Type"], body)
         return answer["statusCode"], body
 
     return send

@@ -61,7 +61,7 @@ def send(fleet, deploy, document) -> Send:
     def sent(request: Request) -> tuple[int, Any]:
         answer = functions[FUNCTIONS[request.route]](request.event(template))
         body = json.loads(answer["body"])
-        http_contract.check(request.route, answer["statusCode"], answer["headers"]["content-type"], body)
+        http_contract.check(request.route, answer["statusCode"], answer["headers"]["Content-Type"], body)
         assert answer["statusCode"] < 500 or body["error"] == "NO_MODEL"
         return answer["statusCode"], body
 

@@ -15,6 +15,7 @@ from mlops_core.prognosis import label_features
 from mlops_core.telemetry import FAILURES, MAINTENANCE, TIMESTAMP, FailureEvent, MaintenanceKind, MaintenanceRecord
 from tests import http_contract
 from tests.handlers.test_models import NEW, offer
+from tests.http_requests import event_of
 
 ROUTE = "POST /machines/{machine_id}/maintenance"
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -28,16 +29,14 @@ Post = Callable[..., tuple[int, Any]]
 @pytest.fixture
 def post(aws, deploy, document) -> Post:
     """Send a body as it is, or as JSON; what comes back must be as documented."""
-    invoke, template = deploy("maintenance"), document("http_api_request")
+    invoke = deploy("maintenance")
     offer("PUMP-1", NEW)
 
     def send(body: dict[str, Any] | str | None, machine_id: str = "PUMP-1", **event: Any) -> tuple[int, Any]:
         text = json.dumps(body) if isinstance(body, dict) else body
-        answer = invoke(
-            template | {"routeKey": ROUTE, "pathParameters": {"machine_id": machine_id}, "body": text} | event
-        )
+        answer = invoke(event_of(ROUTE, path={"machine_id": machine_id}) | {"body": text} | event)
         told = json.loads(answer["body"])
-        http_contract.check(ROUTE, answer["statusCode"], answer["headers"]["content-type"], told)
+        http_contract.check(ROUTE, answer["statusCode"], answer["headers"]["Content-Type"], told)
         return answer["statusCode"], told
 
     return send

@@ -16,6 +16,7 @@ from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.prognosis import CHAMPION_KEY
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
+from tests.http_requests import event_of
 
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 BUNDLE, OTHER = small_bundle(1), small_bundle(2)
@@ -40,7 +41,7 @@ def offer(machine_id, features, *, at=None, revision=1):
 
 
 def get(invoke, route, query=None, **path):
-    answer = invoke({"routeKey": route, "pathParameters": path, "queryStringParameters": query})
+    answer = invoke(event_of(route, path=path, query=query))
     return answer["statusCode"], json.loads(answer["body"])
 
 

@@ -21,6 +21,7 @@ from handlers.stores.predictions import Predictions
 from mlops_core.lake import decode_failures, decode_quarantine, decode_readings
 from mlops_core.prognosis import predict
 from tests.handlers.aws_in_process import BUCKET
+from tests.http_requests import event_of
 
 RELEASE = Path(__file__).resolve().parents[1] / "fixtures/release_1"
 EXPECTED: dict[str, Any] = json.loads((RELEASE / "expected.json").read_text())
@@ -150,7 +151,7 @@ def test_processing_continues_from_the_checkpoint_and_scoring_from_its_predictio
 
 
 def test_the_endpoint_answers_of_every_machine(deploy):
-    answer = deploy("inference")({"routeKey": "GET /machines", "pathParameters": None, "queryStringParameters": None})
+    answer = deploy("inference")(event_of("GET /machines"))
     document = json.loads(answer["body"])
     assert (answer["statusCode"], document["total"]) == (200, 3)
     assert document["model_version"] == EXPECTED["serving"]

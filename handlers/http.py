@@ -1,0 +1,175 @@
+"""The HTTP API: Powertools' resolver, which routes and validates, and the problems that both functions answer with.
+
+docs/openapi.json is made from the resolvers of the functions: what a route, a field or a status means is said once.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from http import HTTPStatus
+from json import dumps
+from typing import Annotated, Any, Final, Literal, Union
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+from pydantic import BaseModel, ConfigDict
+
+from mlops_core.telemetry import MACHINE_ID_PATTERN
+
+JSON: Final = "application/json"
+
+
+class Document(BaseModel):
+    """A document of the endpoint: every field is always there."""
+
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class ProblemCode(StrEnum):
+    """What a request ran into."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    NOT_FOUND = "NOT_FOUND"
+    UNKNOWN_MACHINE = "UNKNOWN_MACHINE"
+    NO_MODEL = "NO_MODEL"
+    CONTRADICTION = "CONTRADICTION"
+
+
+class Problem(Document):
+    """Why there is no answer: a message for people; each kind adds `error`, its code for programs."""
+
+    message: str
+
+
+class BadRequest(Problem):
+    """The request cannot be read."""
+
+    error: Literal[ProblemCode.BAD_REQUEST] = ProblemCode.BAD_REQUEST
+
+
+class NotFound(Problem):
+    """There is no such path."""
+
+    error: Literal[ProblemCode.NOT_FOUND] = ProblemCode.NOT_FOUND
+    message: str = "There is no such path"
+
+
+class UnknownMachine(Problem):
+    """No machine of that id has had features."""
+
+    error: Literal[ProblemCode.UNKNOWN_MACHINE] = ProblemCode.UNKNOWN_MACHINE
+    message: str = "No machine of that id has had features"
+
+
+class NoModel(Problem):
+    """No model may serve."""
+
+    error: Literal[ProblemCode.NO_MODEL] = ProblemCode.NO_MODEL
+
+
+class Contradiction(Problem):
+    """What is recorded already says otherwise."""
+
+    error: Literal[ProblemCode.CONTRADICTION] = ProblemCode.CONTRADICTION
+
+
+class GatewayMessage(Document):
+    """What API Gateway itself says, where a request does not reach a function or a function failed."""
+
+    message: str
+
+
+class UnknownMachineError(Exception):
+    """A request is about a machine that there is not."""
+
+
+MachineIdInPath = Annotated[
+    str, Path(pattern=f"^{MACHINE_ID_PATTERN}$", description="The machine's id, as in its topics")
+]
+
+# A 503 of the gateway itself: the function was busy or ran out of time.
+_OF_THE_GATEWAY: Final = {
+    403: "Not signed, or not allowed by IAM",
+    429: "Too many requests at once: try again, more slowly",
+    500: "The function failed: try again",
+    503: "The function did not answer in time: try again",
+}
+
+
+def respond(status: HTTPStatus, document: Document) -> Response[str]:
+    """Return a response that carries a document."""
+    return Response(status_code=int(status), content_type=JSON, body=document.model_dump_json())
+
+
+class _WholePaths(APIGatewayHttpResolver):
+    """Takes a path to its end: `$`, with which Powertools ends its patterns, leaves a newline over."""
+
+    @staticmethod
+    def _compile_regex(rule: str, base_regex: str = r"^{}\Z") -> re.Pattern[str]:
+        return APIGatewayHttpResolver._compile_regex(rule, base_regex)  # noqa: SLF001 - as the REST resolver does
+
+
+def responses(
+    answers: Mapping[int, tuple[str, type[Document]]], problems: Sequence[tuple[int, str, type[Problem]]] = ()
+) -> dict[int, OpenAPIResponse]:
+    """Return what a route answers by status, for the description; what API Gateway itself says is added.
+
+    Args:
+        answers: description and document by status.
+        problems: status, description and document of each problem.
+
+    """
+    said: dict[int, list[tuple[str, type[Document]]]] = {}
+    for status, (description, document) in answers.items():
+        said.setdefault(status, []).append((description, document))
+    for status, description, problem in problems:
+        said.setdefault(status, []).append((f"{description} ({problem.model_fields['error'].default})", problem))
+    for status, description in _OF_THE_GATEWAY.items():
+        said.setdefault(status, []).append((description, GatewayMessage))
+    return {
+        status: {
+            "description": "; or: ".join(description for description, _ in each),
+            "content": {JSON: {"model": Union[tuple(document for _, document in each)]}},  # noqa: UP007 - of as many as there are
+        }
+        for status, each in sorted(said.items())
+    }
+
+
+def resolver(refuse: Callable[[Sequence[Mapping[str, Any]]], Problem]) -> APIGatewayHttpResolver:
+    """Return the resolver of a function.
+
+    Args:
+        refuse: the problem that the faults of a request make, each with `loc` (such as `("body", "at")`) and `msg`.
+
+    """
+    app = _WholePaths(enable_validation=True, serializer=_compact)
+
+    def unknown(_: Exception) -> Response[str]:
+        return respond(HTTPStatus.NOT_FOUND, UnknownMachine())
+
+    def not_found(error: Exception) -> Response[str]:
+        # API Gateway passes known routes only: what matches none is an id that no machine can have.
+        is_machine = app.current_event.path.startswith("/machines/")
+        return unknown(error) if is_machine else respond(HTTPStatus.NOT_FOUND, NotFound())
+
+    def unreadable(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
+        faults: list[dict[str, Any]] = list(error.errors())
+        if any(fault["loc"][0] == "path" for fault in faults):
+            return unknown(error)
+        return respond(HTTPStatus.BAD_REQUEST, refuse(faults))
+
+    def no_json(error: Exception) -> Response[str]:
+        fault = {"loc": ("body",), "msg": f"is no JSON ({type(error).__name__})"}
+        return respond(HTTPStatus.BAD_REQUEST, refuse([fault]))
+
+    app.not_found(not_found)  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
+    app.exception_handler(UnknownMachineError)(unknown)
+    app.exception_handler([RequestValidationError, RequestUnsupportedContentType])(unreadable)
+    app.exception_handler([UnicodeDecodeError, RecursionError])(no_json)
+    return app
+
+
+def _compact(document: object) -> str:
+    return dumps(document, separators=(",", ":"), ensure_ascii=False)
