@@ -12,6 +12,7 @@ import pulumi_aws as aws
 
 from infra.account import current_account
 from infra.policies import compact_json
+from mlops_core.telemetry import READINGS_LEVEL
 
 THING_NAME = "${iot:Connection.Thing.ThingName}"
 """Replaced by the broker: the thing that a connection's certificate is attached to. Without one nothing matches."""
@@ -47,7 +48,8 @@ class Devices(pulumi.ComponentResource):
         super().__init__("mlops:devices:Devices", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         account = current_account(self)
-        own_topics = [f"{args['topic_prefix']}/{THING_NAME}/{level}" for level in (*args["channels"], "event/failure")]
+        levels = (*args["channels"], READINGS_LEVEL, "event/failure")
+        own_topics = [f"{args['topic_prefix']}/{THING_NAME}/{level}" for level in levels]
         # The broker's policies know no Sid.
         connect = {
             "Effect": "Allow",

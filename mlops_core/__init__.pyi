@@ -126,6 +126,9 @@ from .telemetry.frames import (
     normalise_failures as normalise_failures,
     normalise_readings as normalise_readings,
 )
+from .telemetry.grades import (
+    grade_sensors as grade_sensors,
+)
 from .telemetry.message import (
     Event as Event,
     FailureEvent as FailureEvent,

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops import backfill, machines, maintenance, models, overview, page, quarantine, replay, status
+from ops import backfill, grades, machines, maintenance, models, overview, page, quarantine, replay, status
 from ops.errors import OpsError
 
 
@@ -38,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Work with a running stack of the predictive-maintenance platform, local or deployed.",
 )
+app.command("grades")(grades.grades)
 app.command("replay")(replay.replay)
 app.command("backfill")(backfill.backfill)
 app.command("status")(status.status)

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from ops.console import print_line, print_table
+from ops.grades import graded_rows, print_grades
 from ops.history import History
 
 
@@ -21,6 +22,7 @@ def contents(history: History) -> dict[str, object]:
         "repeated": history.repeated,
         "first": readings["event_timestamp"].min(),
         "last": readings["event_timestamp"].max(),
+        "grades": graded_rows(readings),
         "series": [
             {"machine_id": machine_id, "channel": channel, "readings": count, "first": first, "last": last}
             for machine_id, channel, count, first, last in readings.group_by("machine_id", "channel")
@@ -54,6 +56,7 @@ def print_report(report: Mapping[str, Any]) -> None:
         f"{report['values']:,} values: {report['readings']:,} readings, {report['repeated']:,} repeated,"
         f" {sum(report['rejected'].values()):,} refused."
     )
+    print_grades("Sensors, by what the file holds", report["grades"])
     if report["empty_cells"]:
         print_line(f"{report['empty_cells']:,} empty cells hold no reading.")
     for reason, count in report["rejected"].items():

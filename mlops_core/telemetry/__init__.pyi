@@ -14,6 +14,10 @@ from .frames import (
     normalise_failures as normalise_failures,
     normalise_readings as normalise_readings,
 )
+from .grades import (
+    GRADES as GRADES,
+    grade_sensors as grade_sensors,
+)
 from .machine import (
     MACHINE_ID_PATTERN as MACHINE_ID_PATTERN,
     MachineId as MachineId,

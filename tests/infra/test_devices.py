@@ -38,12 +38,13 @@ def test_a_machine_connects_under_its_own_name_and_only_while_its_certificate_is
 def test_a_machine_publishes_to_its_own_topics_which_are_those_that_the_rules_listen_to(evaluated):
     evaluation = evaluated("dev")
     (document,) = documents(evaluation)
-    levels = [*CHANNELS, "event/failure"]
+    levels = [*CHANNELS, "readings", "event/failure"]
     assert resources(document, "iot:Publish") == {
         f"{IOT}:topic/industrial/dev/machine/{THING_NAME}/{level}" for level in levels
     }
     listened = {topic.replace("+", THING_NAME) for topic in evaluation.outputs["mqtt_topics"].values()}
-    assert resources(document, "iot:Publish") == {f"{IOT}:topic/{topic}" for topic in listened}
+    batches = f"industrial/dev/machine/{THING_NAME}/readings"  # taken by the rule for all else under the prefix
+    assert resources(document, "iot:Publish") == {f"{IOT}:topic/{topic}" for topic in {*listened, batches}}
 
 
 def test_the_name_in_the_policy_is_a_variable_of_the_broker_and_not_of_the_program():
@@ -57,7 +58,7 @@ def test_channels_of_ones_own_get_a_topic_each_and_the_document_stays_within_the
 
     (policy,) = evaluate(program, project="acme").of("iot/policy:Policy").values()
     assert len(policy.inputs["policy"]) <= LONGEST_DOCUMENT
-    assert len(resources(json.loads(policy.inputs["policy"]), "iot:Publish")) == len(channels) + 1
+    assert len(resources(json.loads(policy.inputs["policy"]), "iot:Publish")) == len(channels) + 2
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])

@@ -14,6 +14,7 @@ from tests.ops.conftest import Deployed
 
 VERBS = [
     ("replay",),
+    ("grades",),
     ("backfill",),
     ("status",),
     ("fleet",),
@@ -23,6 +24,7 @@ VERBS = [
     ("report",),
     ("machines", "list"),
     ("machines", "add"),
+    ("machines", "watch"),
     ("machines", "rotate"),
     ("machines", "revoke"),
     ("maintenance", "record"),

@@ -46,7 +46,7 @@ class ReconciliationError(RuntimeError):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Distinct messages: what was published, and where it was found."""
+    """Distinct elements of messages (readings and events): what was published, and where it was found."""
 
     published: int
     lake_distinct: int
@@ -61,6 +61,10 @@ class Lived:
 
     readings: pl.DataFrame
     failures: pl.DataFrame
+
+    def and_also(self, readings: pl.DataFrame) -> "Lived":
+        """Add what else was published: frame READINGS."""
+        return Lived(pl.concat([self.readings, readings.select(READING)]), self.failures)
 
 
 def lived(before: Mapping[str, MachineState], after: Mapping[str, MachineState], interval: timedelta) -> Lived:
@@ -155,7 +159,9 @@ def _shown(refusal: Refusal) -> str:
 
 
 def _differences(what: str, said: pl.DataFrame, stored: pl.DataFrame, identity: list[str]) -> list[str]:
-    lost, unasked = (left.join(right, on=identity, how="anti") for left, right in ((said, stored), (stored, said)))
+    lost, unasked = (
+        left.join(right, on=identity, how="anti", nulls_equal=True) for left, right in ((said, stored), (stored, said))
+    )
     return [
         f"{frame.height} {what}s {adjective}, the first: {frame.sort(identity).row(0)}"
         for adjective, frame in (("lost", lost), ("unasked in the lake", unasked))

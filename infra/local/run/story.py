@@ -18,6 +18,7 @@ from handlers.stores.publisher import Publisher
 from infra.local.engine.deploy import Deployment, deploy
 from infra.local.engine.emulator import STACK_FILE, Emulator
 from infra.local.run.bad_messages import BadMessage, bad_messages
+from infra.local.run.gateway import gateway_batch
 from infra.local.run.modelling import (
     finished_training,
     predictions,
@@ -34,7 +35,8 @@ from infra.local.run.seeding import HistoryPlan, SeededHistory, seed
 from infra.local.run.summary import MachineLine, Summary
 from infra.packaging import LAYERS, Layer, Target, build
 from mlops_core.simulation import MachineState
-from mlops_core.telemetry import Message
+from mlops_core.telemetry import CHANNELS, Message
+from ops.connect_examples import sample_values
 from ops.fleet import online_rows, read_fleet
 from ops.ranges import HOUR, RangeProcessor, chunks, hour_of
 from ops.stack import Stack, load_stack
@@ -72,13 +74,13 @@ class Story:
         history = self.seed(stack, deployment, live_from)
         self.backfill(stack, history)
         execution = start_training(stack, self.emulator.endpoint)  # while telemetry flows
-        states, refused = self.live(stack, history)
+        states, refused, batched = self.live(stack, history)
         self.model(stack, execution)
         self.process(stack)
         self.predict(stack, sorted(history.states))
         interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
         with self.screen.stage("Reconciliation") as stage:
-            said = lived(history.states, states, interval)
+            said = lived(history.states, states, interval).and_also(batched)
             ledger = reconcile(stack, said, refused, before=history.keys)
             stage.result = (
                 f"{ledger.published:,} published = {ledger.lake_distinct:,} in the lake"
@@ -124,22 +126,33 @@ class Story:
                 self.feature_rows += processor.process(first, last, _unseen).feature_rows
             stage.result = f"{self.feature_rows:,} rows, offline and online"
 
-    def live(self, stack: Stack, history: SeededHistory) -> tuple[dict[str, MachineState], list[BadMessage]]:
-        """Let telemetry flow, fired by the scheduler and by hand, and bad messages with it; wait for empty queues."""
+    def live(
+        self, stack: Stack, history: SeededHistory
+    ) -> tuple[dict[str, MachineState], list[BadMessage], pl.DataFrame]:
+        """Let telemetry flow, by the scheduler and by hand, a gateway's batch and bad messages with it, and drain it.
+
+        Returns the machines' states, what must be in quarantine, and what the gateway's batch holds.
+        """
         simulator = stack.output("schedule_names")["simulator"]
         with self.screen.stage("Live telemetry") as stage:
             self.schedules.fire_once(simulator)
             _wait_until_moved(stack, history.states)
             self.schedules.invoke_target(simulator)
-            refused = bad_messages(stack.topic_prefix, min(history.states), datetime.now(UTC))
+            machine_id, now = min(history.states), datetime.now(UTC)
+            batch = gateway_batch(stack.topic_prefix, machine_id, _usual_values(stack, machine_id), now)
+            refused = bad_messages(stack.topic_prefix, machine_id, now)
             publisher = Publisher(stack.iot_data)
+            publisher.publish(batch.message)
             for message in refused:
                 publisher.publish(Message(message.topic, message.payload))
             wait_until_drained(stack, timeout=PATIENCE_SECONDS)
             states = saved_states(stack, history.states)
             minutes = (min(state.event_timestamp for state in states.values()) - history.end) // timedelta(minutes=1)
-            stage.result = f"{minutes} minutes of {len(states)} machines, and {len(refused)} messages to be refused"
-        return states, refused
+            stage.result = (
+                f"{minutes} minutes of {len(states)} machines, a batch of {batch.readings.height} readings, and"
+                f" {len(refused)} messages to be refused"
+            )
+        return states, [*refused, batch.refused], batch.readings
 
     def process(self, stack: Stack) -> None:
         """Run processing as its schedule does."""
@@ -225,6 +238,15 @@ class Story:
 
 def _unseen(items: int) -> None:
     """Take the hours that an invocation has done; the screen shows days."""
+
+
+def _usual_values(stack: Stack, machine_id: str) -> dict[str, float]:
+    """What the machine's channels measured on average in the last hour of its history, if it ran then."""
+    row = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))[machine_id]
+    return {
+        channel: round(row.features.get(f"{channel}_mean_1h", sample), 3)
+        for channel, sample in sample_values(CHANNELS).items()
+    }
 
 
 def _wait_until_moved(stack: Stack, before: Mapping[str, MachineState]) -> None:

@@ -1,0 +1,75 @@
+"""``mlops grades``: what is wrong with sensors, told from the readings that they sent."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.options import AsJson, OutputsFile, StackName
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def grades(
+    machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="Readings of the last days, so many.")] = 7,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Grade each sensor by its readings: missing, implausible, stuck, gapped, drifting. Before a model learns of them.
+
+    GOOD: nothing is wrong. POOR: learn from it, and look at what is named. UNUSABLE: mend it first.
+    """
+    from datetime import UTC, datetime
+
+    from handlers.stores.readings import stored_readings
+    from ops.console import print_json, print_line
+    from ops.quarantined import days_until
+    from ops.stack import load_stack
+
+    loaded = load_stack(stack, outputs)
+    paths = [f"date={day:%Y-%m-%d}/" for day in days_until(datetime.now(UTC), days)]
+    readings = stored_readings(loaded.lake, paths, on_malformed=lambda _: None)
+    if machine is not None:
+        readings = readings.filter(machine_id=machine)
+    graded = graded_rows(readings)
+    if as_json:
+        print_json({"stack": stack, "days": days, "grades": graded})
+        return
+    if not graded:
+        print_line(f"No reading of the last {days} days.")
+        return
+    print_grades(f"Sensors of {stack}, {days} days", graded)
+
+
+def graded_rows(readings: "pl.DataFrame") -> list[dict[str, Any]]:
+    """The grade of each machine's channel, as part of a report."""
+    from mlops_core.telemetry import grade_sensors
+
+    return grade_sensors(readings).to_dicts()
+
+
+def print_grades(title: str, graded: list[dict[str, Any]]) -> None:
+    """Print grades, what is wrong first."""
+    from ops.console import print_table
+
+    worst_first = ["UNUSABLE", "POOR", "GOOD"]
+    rows = sorted(graded, key=lambda row: (worst_first.index(row["grade"]), row["machine_id"], row["channel"]))
+    print_table(
+        title,
+        ["machine", "channel", "grade", "what is wrong", "readings", "every (s)", "missing"],
+        [
+            [
+                row["machine_id"],
+                row["channel"],
+                row["grade"],
+                ", ".join(row["findings"]) or "-",
+                row["readings"],
+                row["interval_seconds"],
+                f"{row['missing_share']:.1%}",
+            ]
+            for row in rows
+        ],
+        unbroken=["machine", "channel", "grade"],
+    )
