@@ -1,7 +1,7 @@
 """What each function deploys: its files, the unzipped size of code and layers, and how long a fresh process imports it.
 
-The import is measured as Lambda would do it, with what Lambda provides, the layer and the function's own files and
-nothing else, on this machine and with its Python: processors differ, proportions hardly.
+The import is measured as Lambda would do it, with what Lambda provides, the layers and the function's own files and
+nothing else, in CPU time on this machine and with its Python: processors differ, proportions hardly.
 """
 
 import os
@@ -21,9 +21,9 @@ LIMIT_BYTES = 250 * 1024 * 1024  # of a function and its layers together, unzipp
 _RUNS = 3
 _IMPORT = """
 import sys, time
-before = time.perf_counter()
+before = time.process_time()
 __import__(sys.argv[1])
-print(time.perf_counter() - before)
+print(time.process_time() - before)
 """
 
 
