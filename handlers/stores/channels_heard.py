@@ -1,15 +1,13 @@
 """Which channels are listened to and which of them are silent: one object of the lake, replaced by compare and swap."""
 
-import json
 from collections.abc import Mapping
-from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from handlers.stores.lake import DataLake
 from mlops_core.alerting import ChannelOfMachine, Heard
 from mlops_core.lake import FRESHNESS_KEY
-from mlops_core.time import utc_text
+from mlops_core.records import canonical_json, record_from_json
 
 Channels = Mapping[ChannelOfMachine, Heard]
 
@@ -40,26 +38,13 @@ class ChannelsHeard:
 
 
 def _encode(channels: Channels) -> bytes:
-    machines = {
-        machine_id: {
-            name.channel: {
-                "not_after": utc_text(heard.not_after),
-                "until": utc_text(heard.until),
-                "is_silent": heard.is_silent,
-            }
-            for name, heard in of_machine
-        }
-        for machine_id, of_machine in groupby(sorted(channels.items()), key=lambda item: item[0].machine_id)
-    }
-    return f"{json.dumps(machines, separators=(',', ':'))}\n".encode()
+    by_machine = groupby(sorted(channels.items()), key=lambda item: item[0].machine_id)
+    return canonical_json({machine: {name.channel: heard for name, heard in held} for machine, held in by_machine})
 
 
 def _decode(body: bytes) -> Channels:
-    machines: dict[str, dict[str, dict[str, Any]]] = json.loads(body)
     return {
-        ChannelOfMachine(machine_id, channel): Heard(
-            datetime.fromisoformat(heard["not_after"]), datetime.fromisoformat(heard["until"]), heard["is_silent"]
-        )
-        for machine_id, channels in machines.items()
+        ChannelOfMachine(machine_id, channel): heard
+        for machine_id, channels in record_from_json(dict[str, dict[str, Heard]], body).items()
         for channel, heard in channels.items()
     }

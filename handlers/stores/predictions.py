@@ -1,13 +1,12 @@
 """The table of predictions: the newest score of each machine, moved forward by compare and set on its sequence."""
 
-import json
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handlers.stores.numbers import number
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
-from mlops_core.prognosis import Prediction, Reason
+from mlops_core.prognosis import Prediction
+from mlops_core.records import canonical_json, record_from_json
 from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
@@ -71,22 +70,13 @@ class Predictions:
 
 def prediction_json(prediction: Prediction) -> str:
     """Return a prediction as JSON: the same text for the same prediction."""
-    plain = {**asdict(prediction), "window_end": utc_text(prediction.window_end)}
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _prediction(text: str) -> Prediction:
-    plain: dict[str, Any] = json.loads(text)
-    moment = datetime.fromisoformat(plain.pop("window_end"))
-    reasons = tuple(Reason(**reason) for reason in plain.pop("reasons"))
-    unusual = tuple(plain.pop("unusual_features"))
-    return Prediction(window_end=moment, reasons=reasons, unusual_features=unusual, **plain)
+    return canonical_json(prediction).decode().rstrip()
 
 
 def _score(item: dict[str, Any]) -> Score:
     since = datetime.fromisoformat(item["alarm_since"]["S"])
     return Score(
-        prediction=_prediction(item["prediction"]["S"]),
+        prediction=record_from_json(Prediction, item["prediction"]["S"].encode()),
         revision=int(item["revision"]["N"]),
         alarm=MachineAlarm(AlarmState(item["alarm"]["S"]), since, int(item["calm_predictions"]["N"])),
         announced=AlarmState(item["announced"]["S"]),

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from mlops_core.records import UtcInstant
+
 __all__ = [
     "FORGOTTEN_AFTER",
     "ChannelOfMachine",
@@ -52,8 +54,8 @@ class NewestWindows(NamedTuple):
 class Heard:
     """A channel's last reading came before `not_after`, as far as windows until `until` tell."""
 
-    not_after: datetime
-    until: datetime
+    not_after: UtcInstant
+    until: UtcInstant
     is_silent: bool
 
 

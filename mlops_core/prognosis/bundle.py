@@ -199,7 +199,7 @@ def _root(files: Mapping[str, bytes]) -> _Root:
         raise UnsupportedBundleError(layout, LAYOUT)
     try:
         return record_from_json(_Root, files[_ROOT])
-    except TypeError as error:
+    except ValueError as error:
         raise CorruptBundleError(_ROOT, f"does not hold what layout {LAYOUT} holds ({error})") from error
 
 

@@ -10,8 +10,7 @@ from typing import Final
 from pydantic import BaseModel, Field, ValidationError
 
 from mlops_core.errors import MalformedObjectError, NothingToRollBackError
-from mlops_core.records import canonical_json
-from mlops_core.time import utc_text
+from mlops_core.records import UtcInstant, canonical_json, record_from_json
 
 __all__ = ["CHAMPION_KEY", "MODELS_PREFIX", "Champion", "Promotion", "promoted"]
 
@@ -25,7 +24,7 @@ class Promotion:
 
     sequence: int
     version: str
-    promoted_at: datetime
+    promoted_at: UtcInstant
     previous: str | None
     reason: str
 
@@ -56,8 +55,7 @@ class Champion:
 
     def encode(self) -> bytes:
         """Return canonical JSON: the promotion that counts, and `history`, oldest first."""
-        history = [_plain(promotion) for promotion in self.promotions]
-        return canonical_json({**history[-1], "history": history})
+        return canonical_json({**vars(self.promotions[-1]), "history": self.promotions})
 
     @classmethod
     def decode(cls, content: bytes) -> "Champion":
@@ -66,7 +64,7 @@ class Champion:
         Raises MalformedObjectError.
         """
         try:
-            return cls(_Stored.model_validate_json(content).history)
+            return cls(record_from_json(_Stored, content).history)
         except ValidationError as error:
             fault = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(map(str, fault["loc"]))
@@ -87,7 +85,3 @@ def promoted(champion: Champion | None, version: str, *, at: datetime, reason: s
     earlier = champion.promotions if champion else ()
     previous = champion.version if champion else None
     return Champion((*earlier, Promotion(len(earlier) + 1, version, at, previous, reason)))
-
-
-def _plain(promotion: Promotion) -> dict[str, object]:
-    return {**vars(promotion), "promoted_at": utc_text(promotion.promoted_at)}

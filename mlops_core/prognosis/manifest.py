@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlops_core.records import Number
+
 __all__ = ["TrainingManifest"]
 
 
@@ -27,10 +29,10 @@ class TrainingManifest:
 
     trained_from: str
     trained_through: str
-    horizon_hours: float
-    rul_ceiling_hours: float | None
+    horizon_hours: Number
+    rul_ceiling_hours: Number | None
     seed: int
-    settings: Mapping[str, float]
+    settings: Mapping[str, Number]
     rows: int
     failing_rows: int
     machines: tuple[str, ...]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.reasons import Reason, strongest_reasons
+from mlops_core.records import UtcInstant
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,7 +55,7 @@ class Prediction:
     """
 
     machine_id: str
-    window_end: datetime
+    window_end: UtcInstant
     failure_probability: float
     rul_hours_p10: float
     rul_hours_p50: float
