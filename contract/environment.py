@@ -79,6 +79,8 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 TopicPrefix = Annotated[str, StringConstraints(pattern=r"\A[^+#/\s]+(/[^+#/\s]+)*\z")]
 Shards = Annotated[int, Field(ge=1, le=MAXIMUM_SHARDS)]
 _JSON = BeforeValidator(_from_json)
+Lengths = Annotated[tuple[Hours, ...], _JSON, Field(alias="FEATURE_LENGTHS_HOURS")]
+Hop = Annotated[Minutes, Field(alias="FEATURE_HOP_MINUTES")]
 
 
 class FunctionSettings(BaseModel):
@@ -180,9 +182,10 @@ class ProcessingSettings(FunctionSettings):
 
     data_lake_bucket: Name
     dynamodb_table_name: Name
+    label_history_table: Name
     time_window: Hours
-    feature_lengths: Annotated[tuple[Hours, ...], _JSON] = Field(alias="FEATURE_LENGTHS_HOURS")
-    feature_hop: Minutes = Field(timedelta(minutes=60), alias="FEATURE_HOP_MINUTES")
+    feature_lengths: Lengths
+    feature_hop: Hop = timedelta(minutes=60)
     closing_grace_seconds: Annotated[int, Field(ge=0)] = 0
     lake_shards: Shards = 1
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
@@ -204,6 +207,8 @@ class TrainingSetSettings(FunctionSettings):
 
     data_lake_bucket: Name
     label_history_table: Name
+    feature_lengths: Lengths
+    feature_hop: Hop = timedelta(minutes=60)
     prediction_horizon: Hours = Field(alias="PREDICTION_HORIZON_HOURS")
     training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
 
@@ -227,7 +232,8 @@ class ServingSettings(FunctionSettings):
 
     data_lake_bucket: Name
     dynamodb_table_name: Name
-    feature_lengths_hours: Annotated[tuple[Annotated[int, Field(ge=1)], ...], _JSON]
+    feature_lengths: Lengths
+    feature_hop: Hop = timedelta(minutes=60)
     model_recheck: Seconds = Field(timedelta(seconds=60), alias="MODEL_RECHECK_SECONDS")
 
 

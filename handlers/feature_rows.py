@@ -7,12 +7,14 @@ import polars as pl
 
 from contract.environment import ProcessingSettings
 from handlers.hour_buckets import Work
+from handlers.stores.beginnings import Beginnings
+from handlers.stores.label_history import LabelHistory
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import Partitions
-from mlops_core.features import BUCKETS, features_from_buckets
+from handlers.stores.recipes import stack_recipe
+from mlops_core.features import BUCKETS, RETURNS
 from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, features_prefix, hour_text, shard_of
 from mlops_core.processing import WindowRange
-from mlops_core.telemetry import CHANNELS
 
 HOUR = timedelta(hours=1)
 
@@ -21,9 +23,18 @@ class FeatureWriter:
     """Computes window ranges; `partitions` are as they were before the readings were listed."""
 
     def __init__(
-        self, settings: ProcessingSettings, partitions: Partitions, online: OnlineFeatures, layout: Layout, work: Work
+        self,
+        settings: ProcessingSettings,
+        partitions: Partitions,
+        online: OnlineFeatures,
+        history: LabelHistory,
+        layout: Layout,
+        work: Work,
     ) -> None:
         self._settings = settings
+        self._recipe = stack_recipe(settings.feature_lengths, settings.feature_hop)
+        self._history = history
+        self._beginnings = Beginnings(partitions)
         self._partitions = partitions
         self._online = online
         self._layout = layout
@@ -46,6 +57,7 @@ class FeatureWriter:
                 shards = sorted({shard_of(machine_id, count) for machine_id in piece.machines})
             for shard in shards:
                 self._write(piece, shard, count, checkpoint)
+        self._beginnings.keep()
 
     def recall(self, first: datetime, last: datetime) -> None:
         """Take note of the stored rows of some hours, which an earlier run ended without offering."""
@@ -56,9 +68,18 @@ class FeatureWriter:
             hour += HOUR
 
     def offer(self, *, now: datetime) -> None:
-        """Offer each machine's newest row, of those computed since the last offer, to the online store."""
+        """Offer each machine's newest row, of those computed since the last offer, to the online store.
+
+        With the windows go drift and age, which depend on more than readings: on the machine's beginning, and on its
+        returns to service as they are known now.
+        """
         if self._newest is not None:
-            self._work.online_written += self._online.offer_all(_rows(self._newest), updated_at=now)
+            # A row of an earlier run may lack columns that are computed now.
+            none = self._recipe.windows(pl.DataFrame(schema=BUCKETS))
+            newest = pl.concat([none, self._newest], how="diagonal_relaxed")
+            returns = pl.DataFrame(self._history.load_returns(), schema=RETURNS, orient="row")
+            derived = self._recipe.derive(newest, returns=returns, beginnings=self._beginnings.frame)
+            self._work.online_written += self._online.offer_all(_rows(derived), updated_at=now)
         self._newest = None
 
     def _write(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> None:
@@ -66,19 +87,14 @@ class FeatureWriter:
         standing = self._partitions.under_any([features_key(hour, shard) for hour in window_range.hours])
         if buckets.is_empty() and not standing:
             return
-        features = features_from_buckets(
-            buckets,
-            lengths=self._settings.feature_lengths,
-            hop=self._settings.feature_hop,
-            start=window_range.start,
-            end=window_range.end,
-            channels=tuple(CHANNELS),
-        ).filter(pl.col("revision") > 0)
+        windows = self._recipe.windows(buckets, start=window_range.start, end=window_range.end)
+        features = windows.filter(pl.col("revision") > 0)
         if window_range.machines is None:
             frames = self._whole(features, window_range, shard)
         else:
             frames = self._beside_others(features, window_range, standing, shard)
         self._partitions.write(frames)
+        self._beginnings.note(self._recipe, features)
         self._note_newest(features)
         self._work.feature_rows += features.height
         self._work.windows |= set(features["window_end"])

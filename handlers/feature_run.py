@@ -19,7 +19,7 @@ from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
 from handlers.stores.partitions import Partitions
 from mlops_core.features import length_name
-from mlops_core.lake import COMPACTED_PREFIX, RAW_PREFIX, Checkpoint, hour_path
+from mlops_core.lake import BEGINNINGS_KEY, COMPACTED_PREFIX, RAW_PREFIX, Checkpoint, hour_path
 from mlops_core.processing import (
     Listing,
     ProcessingRules,
@@ -61,6 +61,7 @@ class Run:
         )
         self._lake = runtime.lake(chosen)
         self._online = runtime.online_features(chosen)
+        self._history = runtime.label_history(chosen)
         self.work = Work()
         self.reached: datetime | None = None
         self.overtaken = 0
@@ -163,14 +164,16 @@ class Run:
         """
         days = [hour_path(day).split("/")[0] for day in _days(first - self._rules.lookback, last + timedelta(hours=1))]
         layout = current_layout(self._lake, self._settings.lake_shards, closed_until=self._closed_until)
-        partitions = Partitions(self._lake, [f"{prefix}{day}/" for prefix in _OUTPUT_PREFIXES for day in days])
+        outputs = [BEGINNINGS_KEY, *(f"{prefix}{day}/" for prefix in _OUTPUT_PREFIXES for day in days)]
+        partitions = Partitions(self._lake, outputs)
         compacted = self._lake.versions_under(f"{COMPACTED_PREFIX}{day}/" for day in days)
         raw = self._lake.versions_under(f"{RAW_PREFIX}{day}/" for day in days)
         listing, foreign = listed_sources(raw, compacted)
         if foreign:
             logger.warning("Objects of the lake that no function wrote", extra={"keys": foreign[:10]})
         builder = HourBuilder(self._settings, self._lake, partitions, layout, listing, self.work)
-        return builder, FeatureWriter(self._settings, partitions, self._online, layout, self.work), listing
+        writer = FeatureWriter(self._settings, partitions, self._online, self._history, layout, self.work)
+        return builder, writer, listing
 
 
 class Step(NamedTuple):

@@ -16,8 +16,8 @@ from contract.environment import InferenceSettings
 from handlers import http, runtime
 from handlers.machine_reports import FleetReport, MachineReport, fleet_report, machine_report
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
-from mlops_core.telemetry import CHANNELS
+from handlers.stores.recipes import stack_recipe
+from handlers.stores.serving_model import NoModelError, ServingModel
 
 logger = Logger()
 metrics = Metrics()
@@ -87,6 +87,6 @@ def no_model(error: NoModelError) -> Response[str]:
 def _model() -> ServingModel:
     return ServingModel(
         ModelRegistry(runtime.lake(_settings())),
-        counts=counts_at_hand(list(CHANNELS), _settings().feature_lengths_hours),
+        stack=stack_recipe(_settings().feature_lengths, _settings().feature_hop),
         recheck_seconds=_settings().model_recheck.total_seconds(),
     )

@@ -9,7 +9,6 @@ A message is sent at least once, and again only where a run ends between the mes
 import gzip
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 from itertools import groupby
@@ -27,12 +26,12 @@ from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.predictions import Predictions, prediction_json
-from handlers.stores.serving_model import NoModelError, ServingModel, counts_at_hand
+from handlers.stores.recipes import stack_recipe
+from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.alerting import Score, next_score, notice
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.lake import hour_path
 from mlops_core.prognosis import ModelBundle, predict_one
-from mlops_core.telemetry import CHANNELS
 
 logger = Logger()
 metrics = Metrics()
@@ -71,13 +70,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 def _model() -> ServingModel:
     return ServingModel(
         ModelRegistry(runtime.lake(_settings())),
-        counts=counts_at_hand(list(CHANNELS), _settings().feature_lengths_hours),
+        stack=stack_recipe(_settings().feature_lengths, _settings().feature_hop),
         recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
     )
 
 
 def _listen(rows: list[FeatureRow]) -> None:
-    lengths = [timedelta(hours=hours) for hours in _settings().feature_lengths_hours]
+    lengths = _settings().feature_lengths
     watch = SilenceWatch(runtime.lake(_settings()), rows, silent_after=_settings().silent_after, lengths=lengths)
     metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
     watch.tell(NoticeBoard(clients.sns(), _settings().notice_topic_arn))

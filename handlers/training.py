@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from contract.environment import TrainingSettings
 from handlers import runtime
 from handlers.stores.model_registry import ModelRegistry
-from handlers.training_set import IS_HELD_OUT, Execution, rows_key
+from handlers.training_set import IS_HELD_OUT, RECIPE, Execution, rows_key
+from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis import train
 
 logger = Logger()
@@ -28,11 +29,13 @@ class TrainingEvent(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Train and store a model; returns its version and its figures in training. Raises UntrainableError."""
     request = TrainingEvent.model_validate(event)
-    rows = pl.read_parquet(BytesIO(runtime.lake(_settings()).read(rows_key(request.execution))))
+    body = runtime.lake(_settings()).read(rows_key(request.execution))
+    rows, recipe = pl.read_parquet(body), pl.read_parquet_metadata(BytesIO(body)).get(RECIPE)
     bundle = train(
         rows.filter(~pl.col(IS_HELD_OUT)).drop(IS_HELD_OUT),
         seed=_settings().training_seed,
         horizon=_settings().prediction_horizon,
+        recipe=FeatureRecipe.model_validate_json(recipe) if recipe else None,
     )
     is_new = ModelRegistry(runtime.lake(_settings())).store(bundle)
     outcome = {"version": bundle.version, "is_new": is_new, "metrics": dict(bundle.metrics)}

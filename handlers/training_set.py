@@ -15,9 +15,12 @@ from pydantic import AwareDatetime, BaseModel, StringConstraints
 
 from contract.environment import TrainingSetSettings
 from handlers import runtime
-from handlers.stores.partitions import encode_parquet
+from handlers.stores.beginnings import Beginnings
+from handlers.stores.partitions import Partitions, encode_parquet
+from handlers.stores.recipes import stack_recipe
 from mlops_core.errors import UntrainableError, UntrainableReason
-from mlops_core.lake import TRAINING_PREFIX
+from mlops_core.features import FeatureRecipe, returns_to_service
+from mlops_core.lake import BEGINNINGS_KEY, TRAINING_PREFIX
 from mlops_core.prognosis import label_features, split_training_set
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
@@ -26,6 +29,8 @@ _settings = runtime.settings(TrainingSetSettings)
 
 FEATURES_PREFIX: Final = "processed/features/"
 IS_HELD_OUT: Final = "is_held_out"
+RECIPE: Final = "recipe"
+"""The entry of the object's metadata that holds the recipe of the rows' features, as JSON."""
 
 Execution = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,80}\z")]
 
@@ -46,12 +51,20 @@ def rows_key(execution: str) -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Write the training set of an execution; returns its size and how it was parted. Raises UntrainableError."""
     request = TrainingSetEvent.model_validate(event)
+    windows = _windows(since=request.started_at - _settings().training_history, until=request.started_at)
+    recipe = stack_recipe(_settings().feature_lengths, _settings().feature_hop)
+    recipe = recipe.model_copy(update={"drift": tuple(name for name in recipe.drift if name in windows.columns)})
+    failures = pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)
+    repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)
+    features = recipe.derive(
+        windows, returns=returns_to_service(failures, repairs), beginnings=_beginnings(recipe, windows)
+    )
     with warnings.catch_warnings(record=True) as assumptions:
         labelled = label_features(
-            _features(since=request.started_at - _settings().training_history, until=request.started_at),
-            pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES),
+            features,
+            failures,
             horizon=_settings().prediction_horizon,
-            maintenance=pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE),
+            maintenance=repairs,
             known_until=request.started_at,
         )
     for assumption in assumptions:
@@ -63,7 +76,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             parts.held_out.with_columns(pl.lit(value=True).alias(IS_HELD_OUT)),
         ]
     )
-    runtime.lake(_settings()).create(rows_key(request.execution), encode_parquet(rows))
+    rows_with_recipe = encode_parquet(rows, {RECIPE: recipe.model_dump_json()})
+    runtime.lake(_settings()).create(rows_key(request.execution), rows_with_recipe)
     outcome = {
         "rows": parts.known.height,
         "held_out_rows": parts.held_out.height,
@@ -75,7 +89,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return outcome
 
 
-def _features(*, since: datetime, until: datetime) -> pl.DataFrame:
+def _windows(*, since: datetime, until: datetime) -> pl.DataFrame:
     first = f"{FEATURES_PREFIX}date={since:%Y-%m-%d}/"
     keys = [key for key in runtime.lake(_settings()).versions(FEATURES_PREFIX) if key >= first]
     frames = [pl.read_parquet(BytesIO(body)) for body in runtime.lake(_settings()).read_all(keys)]
@@ -85,3 +99,14 @@ def _features(*, since: datetime, until: datetime) -> pl.DataFrame:
     # model that learned from it could not serve.
     features = pl.concat(frames, how="diagonal").select(frames[-1].columns)
     return features.filter(pl.col("window_end").is_between(since, until))
+
+
+def _beginnings(recipe: FeatureRecipe, windows: pl.DataFrame) -> pl.DataFrame | None:
+    """Return where each machine began, after completing what processing has seen of it by the whole history.
+
+    A stack whose features are older than its beginnings learns them here, and serves from then on what it has trained.
+    """
+    beginnings = Beginnings(Partitions(runtime.lake(_settings()), [BEGINNINGS_KEY]))
+    beginnings.note(recipe, windows)
+    beginnings.keep()
+    return beginnings.frame

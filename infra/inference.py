@@ -37,6 +37,8 @@ class ServingArgs(TypedDict):
     realtime_features_table: pulumi.Input[str]
     realtime_features_arn: pulumi.Input[str]
     feature_lengths_hours: Sequence[int]
+    feature_hop_minutes: int
+    """With the lengths, what the stack computes: a model that needs anything else is refused."""
     memory_mb: int
     functions: NotRequired[FunctionDefaults]
 
@@ -58,7 +60,7 @@ class Inference(pulumi.ComponentResource):
         >>> inference = Inference("inference", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
-        ...     "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
+        ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "memory_mb": 512,
         ...     "stale_after_hours": 12, "requests_per_second": 20, "timeout_seconds": 15,
         ...     "functions": {"layers": layers},
         ... })
@@ -180,7 +182,8 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
     return {
         "data_lake_bucket": args["bucket_name"],
         "dynamodb_table_name": args["realtime_features_table"],
-        "feature_lengths_hours": args["feature_lengths_hours"],
+        "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
+        "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
     }
 
 

@@ -13,10 +13,10 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
 from infra.schedule import FunctionSchedule
 from infra.table import string_keyed_table
-from mlops_core.lake import CHECKPOINT_KEY, COMPACTED_PREFIX, LAYOUT_KEY, RAW_PREFIX, REPLACED_PREFIX
+from mlops_core.lake import BEGINNINGS_KEY, CHECKPOINT_KEY, COMPACTED_PREFIX, LAYOUT_KEY, RAW_PREFIX, REPLACED_PREFIX
 
 _RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLACED_PREFIX}*"
-_OUTPUTS = ("processed/buckets/*", "processed/features/*", CHECKPOINT_KEY, LAYOUT_KEY)
+_OUTPUTS = ("processed/buckets/*", "processed/features/*", BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
 
 
 class ProcessingArgs(TypedDict):
@@ -25,6 +25,9 @@ class ProcessingArgs(TypedDict):
     bucket_name: pulumi.Input[str]
     bucket_arn: pulumi.Input[str]
     """The data lake."""
+    label_history_table: pulumi.Input[str]
+    label_history_arn: pulumi.Input[str]
+    """Returns to service, which a machine's age counts from."""
     channels: Sequence[str]
     """Channels that have columns in the catalogue's feature table."""
     schedule_expression: str
@@ -46,12 +49,13 @@ class ProcessingArgs(TypedDict):
 class Processing(pulumi.ComponentResource):
     """Schedule, processing function, realtime-features table, Glue database with the tables raw and features.
 
-    The function may read raw/ and take its objects into compacted/, keep its own buckets and checkpoint, write features
-    and the table, have itself invoked again to go on, and nothing more.
+    The function may read raw/ and take its objects into compacted/, read the label history, keep its own buckets,
+    beginnings and checkpoint, write features and the table, have itself invoked again to go on, and nothing more.
 
     Example:
         >>> processing = Processing("processing", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": ["vibration"],
+        ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
         ...     "schedule_expression": "cron(5 * * * ? *)", "time_window_hours": 6,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "closing_grace_seconds": 80,
         ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
@@ -86,6 +90,7 @@ class Processing(pulumi.ComponentResource):
                 "statements": [
                     *_lake_statements(args["bucket_arn"]),
                     allow("ServeFeatures", ["dynamodb:PutItem"], [self.realtime_features.arn]),
+                    allow("ReadReturns", ["dynamodb:Scan"], [args["label_history_arn"]]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
@@ -127,6 +132,7 @@ class Processing(pulumi.ComponentResource):
         return {
             "data_lake_bucket": args["bucket_name"],
             "dynamodb_table_name": self.realtime_features.name,
+            "label_history_table": args["label_history_table"],
             "time_window": timedelta(hours=args["time_window_hours"]),
             "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
             "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),

@@ -42,7 +42,7 @@ class Scoring(pulumi.ComponentResource):
         >>> scoring = Scoring("scoring", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
-        ...     "feature_lengths_hours": [1, 6, 24], "memory_mb": 512,
+        ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "memory_mb": 512,
         ...     "notice_topic_arn": topic.arn, "silent_after_hours": 1, "timeout_seconds": 120,
         ...     "functions": {"layers": layers},
         ... })

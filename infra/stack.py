@@ -136,6 +136,8 @@ def processing_args(
     return {
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
+        "label_history_table": ingestion.label_history.name,
+        "label_history_arn": ingestion.label_history.arn,
         "channels": list(CHANNELS),
         "schedule_expression": settings.processing_schedule_expression,
         "time_window_hours": settings.time_window_hours,
@@ -166,6 +168,8 @@ def training_args(
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
         "notice_topic_arn": alerting.access["notice_topic_arn"],
+        "feature_lengths_hours": settings.feature_lengths_hours,
+        "feature_hop_minutes": settings.feature_hop_minutes,
         "schedule_expression": settings.training_schedule_expression,
         "enabled": settings.training_enabled,
         "horizon_hours": settings.prediction_horizon_hours,
@@ -237,6 +241,7 @@ def _serving_args(settings: StackSettings, lake: DataLake, processing: Processin
         "realtime_features_table": processing.realtime_features.name,
         "realtime_features_arn": processing.realtime_features.arn,
         "feature_lengths_hours": settings.feature_lengths_hours,
+        "feature_hop_minutes": settings.feature_hop_minutes,
         "memory_mb": settings.inference_memory_mb,
     }
 

@@ -14,6 +14,7 @@ from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
 from infra.training_steps import training_definition
+from mlops_core.lake import BEGINNINGS_KEY
 
 
 class TrainingArgs(TypedDict):
@@ -26,6 +27,8 @@ class TrainingArgs(TypedDict):
     label_history_arn: pulumi.Input[str]
     notice_topic_arn: pulumi.Input[str]
     """Topic that is told when no model could be made."""
+    feature_lengths_hours: Sequence[int]
+    feature_hop_minutes: int
     schedule_expression: str
     enabled: bool
     """Whether the schedule runs."""
@@ -47,7 +50,7 @@ class Training(pulumi.ComponentResource):
         >>> training = Training("training", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
-        ...     "notice_topic_arn": topic.arn,
+        ...     "notice_topic_arn": topic.arn, "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60,
         ...     "schedule_expression": "rate(7 days)", "enabled": True, "horizon_hours": 24, "history_days": 180,
         ...     "seed": 1, "timeout_seconds": 900, "memory_mb": 3008, "functions": {"layers": layers},
         ... })
@@ -92,6 +95,8 @@ class Training(pulumi.ComponentResource):
         ]
         history = {
             "label_history_table": args["label_history_table"],
+            "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
+            "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
             "training_history": timedelta(days=args["history_days"]),
         }
         return {
@@ -99,8 +104,9 @@ class Training(pulumi.ComponentResource):
                 "training_set",
                 {**lake, **horizon, **history},
                 [
-                    allow("ReadFeatures", ["s3:GetObject"], self._objects("processed/features/*")),
-                    self._list("ListFeatures", "processed/features/*"),
+                    allow("ReadFeatures", ["s3:GetObject"], self._objects("processed/features/*", BEGINNINGS_KEY)),
+                    self._list("ListFeatures", "processed/features/*", BEGINNINGS_KEY),
+                    allow("KeepBeginnings", ["s3:PutObject"], self._objects(BEGINNINGS_KEY)),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
                     allow("WriteTrainingSet", ["s3:PutObject"], self._objects("training/*")),
                 ],
@@ -140,11 +146,12 @@ class Training(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
-    def _objects(self, pattern: str) -> list[pulumi.Input[str]]:
-        return [pulumi.Output.concat(self._args["bucket_arn"], "/", pattern)]
+    def _objects(self, *patterns: str) -> list[pulumi.Input[str]]:
+        return [pulumi.Output.concat(self._args["bucket_arn"], "/", pattern) for pattern in patterns]
 
-    def _list(self, sid: str, prefix: str) -> Statement:
-        return allow(sid, ["s3:ListBucket"], [self._args["bucket_arn"]], {"StringLike": {"s3:prefix": [prefix]}})
+    def _list(self, sid: str, *prefixes: str) -> Statement:
+        condition = {"StringLike": {"s3:prefix": [*prefixes]}}
+        return allow(sid, ["s3:ListBucket"], [self._args["bucket_arn"]], condition)
 
     def _make_state_machine(self) -> aws.sfn.StateMachine:
         name = self._name

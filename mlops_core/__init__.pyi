@@ -20,14 +20,19 @@ from .features.bearings import (
 from .features.computation import (
     compute_features as compute_features,
 )
+from .features.conditions import (
+    ConditionNormaliser as ConditionNormaliser,
+)
 from .features.derived import (
     add_age as add_age,
     add_drift as add_drift,
     machine_baselines as machine_baselines,
 )
 from .features.normaliser import (
-    ConditionNormaliser as ConditionNormaliser,
     learn_normaliser as learn_normaliser,
+)
+from .features.recipe import (
+    FeatureRecipe as FeatureRecipe,
 )
 from .features.statistics import (
     EXTRA_STATISTICS as EXTRA_STATISTICS,

@@ -275,7 +275,7 @@ class HeldOutRunsError(MlopsError, ValueError):
 
 
 class FeatureMismatchError(MlopsError, ValueError):
-    """Features that do not fit the model's schema: `missing` and `unexpected` name the columns."""
+    """Features that do not fit the model: `missing` and `unexpected` columns, `differences` from its recipe."""
 
     def __init__(
         self,
@@ -284,7 +284,9 @@ class FeatureMismatchError(MlopsError, ValueError):
         missing: Iterable[str] = (),
         unexpected: Iterable[str] = (),
         wrong_type: Iterable[str] = (),
+        differences: Iterable[str] = (),
     ) -> None:
+        self.differences = [*differences]
         self.missing, self.unexpected, self.wrong_type = sorted(missing), sorted(unexpected), sorted(wrong_type)
         problems = [
             f"{len(names)} {problem}: {_some(names)}"
@@ -295,9 +297,10 @@ class FeatureMismatchError(MlopsError, ValueError):
             )
             if names
         ]
+        problems += [f"not computed here: {'; '.join(self.differences)}"] if self.differences else []
         super().__init__(
             f"The features do not fit model {version}; {'; '.join(problems)}",
-            "Compute features with the channels, statistics and lengths that the model was trained on, or train again",
+            "Compute features by the recipe that the model was trained on (bundle.recipe.compute), or train again",
         )
 
 

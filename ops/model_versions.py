@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from handlers.stores.model_registry import ModelRegistry, StoredChampion, UnknownModelError
-from handlers.stores.serving_model import counts_at_hand, load_servable
+from handlers.stores.recipes import stack_recipe
+from handlers.stores.serving_model import load_servable
 from mlops_core.errors import BundleError, FeatureMismatchError
 from mlops_core.prognosis import Champion, ModelBundle
-from mlops_core.telemetry import CHANNELS
 from ops.errors import OpsError
 from ops.stack import Stack
 
@@ -63,7 +63,8 @@ class ModelShelf:
 
     def __init__(self, stack: Stack) -> None:
         self._registry = ModelRegistry(stack.lake)
-        self._counts = counts_at_hand(list(CHANNELS), stack.output("feature_lengths_hours"))
+        lengths = [timedelta(hours=hours) for hours in stack.output("feature_lengths_hours")]
+        self._recipe = stack_recipe(lengths, timedelta(minutes=stack.output("feature_hop_minutes")))
 
     def champion(self) -> StoredChampion | None:
         """What serves, and how it came to."""
@@ -88,7 +89,7 @@ class ModelShelf:
         Raises RefusedModelError, UnknownModelError, ChampionMovedError; the champion then stays.
         """
         try:
-            load_servable(self._registry, version, counts=self._counts)
+            load_servable(self._registry, version, stack=self._recipe)
         except (BundleError, FeatureMismatchError) as error:
             raise RefusedModelError(version, error.message, error.hint) from error
         made = self._registry.promote(version, after=after, at=datetime.now(UTC), reason=reason)
@@ -97,7 +98,7 @@ class ModelShelf:
     def _verified(self, version: str, champion: Champion | None) -> ModelVersion:
         serves = champion is not None and champion.version == version
         try:
-            return ModelVersion(version, serves, load_servable(self._registry, version, counts=self._counts), None)
+            return ModelVersion(version, serves, load_servable(self._registry, version, stack=self._recipe), None)
         except (BundleError, FeatureMismatchError, UnknownModelError) as error:
             return ModelVersion(version, serves, None, error.message)
 

@@ -105,6 +105,10 @@ class LabelHistory:
         rows = self._rows(MaintenanceKind.REPAIR, ("machine_id", "event_timestamp", "returned_to_service_at"))
         return [{**row, "renews": True} for row in rows]
 
+    def load_returns(self) -> list[tuple[str, datetime]]:
+        """Return machine and moment of every return to service, the rows of the frame RETURNS."""
+        return [(entry.machine_id, at) for entry in self.entries() if (at := entry.ran_again_at) is not None]
+
     def record(self, event: FailureEvent, *, returned_to_service_at: datetime | None = None) -> bool:
         """Record a failure that sensors announced; False where it is there already. What a technician added stays."""
         values: dict[str, Any] = {

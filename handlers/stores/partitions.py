@@ -16,11 +16,17 @@ from handlers.stores.lake import DataLake
 from mlops_core.errors import MlopsError
 
 
-def encode_parquet(frame: pl.DataFrame) -> bytes:
+def encode_parquet(frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> bytes:
     """Return a frame as Parquet; equal frames give equal bytes, since every option is fixed."""
     sink = BytesIO()
     frame.rechunk().write_parquet(
-        sink, compression="zstd", compression_level=3, statistics=True, row_group_size=131_072, use_pyarrow=False
+        sink,
+        compression="zstd",
+        compression_level=3,
+        statistics=True,
+        row_group_size=131_072,
+        use_pyarrow=False,
+        metadata=None if metadata is None else dict(metadata),
     )
     return sink.getvalue()
 

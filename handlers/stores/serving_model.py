@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from mlops_core.errors import BundleError, FeatureMismatchError, MalformedObjectError, MlopsError
+from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis import Champion, ModelBundle
 
 logger = Logger(child=True)
@@ -32,18 +33,18 @@ class NoModelError(MlopsError):
 
 
 class ServingModel:
-    """The champion of a registry, looked for again after `recheck_seconds`; `counts` are the counts at hand."""
+    """The champion of a registry, looked for again after `recheck_seconds`; `stack` is what this stack computes."""
 
     def __init__(
         self,
         registry: ModelRegistry,
         *,
-        counts: Collection[str],
+        stack: FeatureRecipe,
         recheck_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
-        self._counts = frozenset(counts)
+        self._stack = stack
         self._recheck_seconds = recheck_seconds
         self._clock = clock
         self._checked: float | None = None
@@ -89,7 +90,7 @@ class ServingModel:
             if self._bundle is not None and version == self._bundle.version:
                 return
             try:
-                self._bundle = load_servable(self._registry, version, counts=self._counts)
+                self._bundle = load_servable(self._registry, version, stack=self._stack)
             except (BundleError, FeatureMismatchError, UnknownModelError) as error:
                 self._refused.append(error.message)
                 logger.error("A model is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400 - the error's message says it all
@@ -99,18 +100,13 @@ class ServingModel:
                 return  # what serves is sound, and at least as new as what a new process would fall back to
 
 
-def load_servable(registry: ModelRegistry, version: str, *, counts: Collection[str]) -> ModelBundle:
-    """Return a version that may serve where the columns `counts` are computed: whole, readable and fit for them.
+def load_servable(registry: ModelRegistry, version: str, *, stack: FeatureRecipe) -> ModelBundle:
+    """Return a version that may serve where the recipe `stack` is computed: whole, readable, and with nothing missing.
 
-    Raises UnknownModelError, BundleError, FeatureMismatchError.
+    Raises UnknownModelError, BundleError, FeatureMismatchError; the last says in words what the stack does not compute.
     """
     bundle = registry.load(version)
-    if missing := set(bundle.schema.counts).difference(counts):
-        raise FeatureMismatchError(version, missing=missing)
+    if differences := bundle.recipe.differences(stack, bundle.schema.names):
+        raise FeatureMismatchError(version, differences=differences)
     _ = bundle.failure, bundle.life  # text that is no model is found here, not at the first request
     return bundle
-
-
-def counts_at_hand(channels: Collection[str], lengths_hours: Collection[int]) -> list[str]:
-    """Return the columns that count readings, of every window that the stack computes."""
-    return [f"{channel}_count_{hours}h" for channel in channels for hours in lengths_hours]

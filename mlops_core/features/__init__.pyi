@@ -13,17 +13,27 @@ from .buckets import (
 from .computation import (
     compute_features as compute_features,
 )
+from .conditions import (
+    ConditionNormaliser as ConditionNormaliser,
+)
 from .derived import (
+    RETURNS as RETURNS,
     add_age as add_age,
     add_drift as add_drift,
     machine_baselines as machine_baselines,
+    machine_beginnings as machine_beginnings,
+    returns_to_service as returns_to_service,
 )
 from .names import (
+    AGE as AGE,
+    DRIFT as DRIFT,
     parse_feature_name as parse_feature_name,
 )
 from .normaliser import (
-    ConditionNormaliser as ConditionNormaliser,
     learn_normaliser as learn_normaliser,
+)
+from .recipe import (
+    FeatureRecipe as FeatureRecipe,
 )
 from .statistics import (
     EXTRA_STATISTICS as EXTRA_STATISTICS,

@@ -4,14 +4,19 @@ They are made from a feature table by separate steps, so that the table itself k
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError
+from mlops_core.telemetry import TIMESTAMP, normalise_failures, renewals
 
-__all__ = ["add_age", "add_drift", "machine_baselines"]
+__all__ = ["RETURNS", "add_age", "add_drift", "machine_baselines", "machine_beginnings", "returns_to_service"]
 
 BASELINE_ROWS = 24
+
+RETURNS: Final = pl.Schema({"machine_id": pl.String(), "returned_at": TIMESTAMP})
+"""When machines ran again as renewed."""
 
 
 def machine_baselines(
@@ -72,11 +77,65 @@ def add_drift(
     )
 
 
-def add_age(features: pl.DataFrame, *, by: Sequence[str] = ("machine_id",)) -> pl.DataFrame:
-    """Add `age_hours`: hours from the first window end of the machine (or of what `by` names) to this one."""
+def add_age(
+    features: pl.DataFrame, *, by: Sequence[str] = ("machine_id",), returns: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Add `age_hours`: hours in service up to `window_end`.
+
+    Args:
+        features: with `by` and window_end, from each machine's beginning.
+        by: what has an age of its own.
+        returns: frame RETURNS, from `returns_to_service`. Age counts from the latest at or before the row; before the
+            first, and without any, from the first window end.
+
+    Raises:
+        MissingColumnError: a column that is absent.
+
+    """
     _refuse_missing(features, (*by, "window_end"))
-    since = pl.col("window_end") - pl.col("window_end").min().over(by)
-    return features.with_columns(age_hours=since.dt.total_microseconds() / 3.6e9)
+    since = pl.col("window_end").min().over(by)
+    if returns is None:
+        rows = features.with_columns(_since=since)
+    else:
+        rows = features.with_columns(_first=since).with_row_index("_row").sort("window_end")
+        latest = returns.select("machine_id", _returned="returned_at").sort("_returned")
+        rows = rows.join_asof(
+            latest, left_on="window_end", right_on="_returned", by="machine_id", coalesce=False, check_sortedness=False
+        )
+        rows = rows.sort("_row").with_columns(_since=pl.coalesce("_returned", "_first"))
+    hours = (pl.col("window_end") - pl.col("_since")).dt.total_microseconds() / 3.6e9
+    return rows.select(*features.columns, age_hours=hours)
+
+
+def returns_to_service(failures: pl.DataFrame | None, maintenance: pl.DataFrame | None) -> pl.DataFrame:
+    """The frame RETURNS of frames FAILURES and MAINTENANCE.
+
+    A failure counts where its return is known; of maintenance, what renews.
+    """
+    parts = [pl.DataFrame(schema=RETURNS)]
+    if failures is not None:
+        parts.append(normalise_failures(failures).select("machine_id", returned_at="returned_to_service_at"))
+    if maintenance is not None:
+        renewed = renewals(maintenance)
+        returned = pl.coalesce("returned_to_service_at", "event_timestamp")
+        parts.append(renewed.select("machine_id", returned_at=returned.cast(TIMESTAMP)))
+    return pl.concat(parts).drop_nulls().unique().sort("machine_id", "returned_at")
+
+
+def machine_beginnings(features: pl.DataFrame, columns: Sequence[str], *, rows: int = BASELINE_ROWS) -> pl.DataFrame:
+    """The rows that drift and age of later rows depend on: of each machine its first, and `rows` values a column.
+
+    Kept by a platform that computes a few hours at a time. The beginnings of beginnings and later rows together are
+    those of all rows, whatever the order in which they come.
+
+    Returns:
+        machine_id, window_end and `columns`, in order of machine and time.
+
+    """
+    ordered = features.select("machine_id", "window_end", *columns).sort("machine_id", "window_end")
+    is_first = pl.col("window_end") == pl.col("window_end").min()
+    early = [pl.col(name).is_not_null() & (pl.col(name).is_not_null().cum_sum() <= rows) for name in columns]
+    return ordered.filter(pl.any_horizontal(is_first, *early).over("machine_id"))
 
 
 def _baseline(column: str) -> str:

@@ -4,10 +4,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 from mlops_core.features.statistics import REGISTRY, Statistic
 
-__all__ = ["FeatureName", "parse_feature_name"]
+__all__ = ["AGE", "DRIFT", "FeatureName", "parse_feature_name"]
+
+AGE: Final = "age_hours"
+"""The hours in service since the last return from a repair."""
+DRIFT: Final = "_drift"
+"""Ends the name of a feature's distance from the machine's own beginning."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,11 @@ class FeatureName:
     def length(self) -> str:
         """The window's length in words: `6 h`, `30 min`."""
         return f"{self.minutes} min" if self.minutes % 60 else f"{self.minutes // 60} h"
+
+    @property
+    def length_name(self) -> str:
+        """The window's length as in the name: `6h`, `30m`."""
+        return f"{self.minutes}m" if self.minutes % 60 else f"{self.minutes // 60}h"
 
     @property
     def row(self) -> Statistic:

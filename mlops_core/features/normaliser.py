@@ -2,94 +2,21 @@
 
 A machine that runs at several loads, speeds or altitudes moves its sensors far more by changing condition than by
 wearing. The normaliser learns each channel's mean and standard deviation under each condition, on training machines
-only, and is
-JSON that is kept with the model: what was learned once is applied to every later reading.
+only, and is kept with the model: what was learned once is applied to every later reading.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from mlops_core.errors import InvalidArgumentError, UnknownChannelError
+from mlops_core.features.conditions import ChannelScale, ConditionNormaliser
 from mlops_core.telemetry import normalise_readings
 
 __all__ = ["ConditionNormaliser", "learn_normaliser"]
 
 _CONSTANT = 1e-9  # a standard deviation below this share of the mean is rounding, not variation
 _IDENTITY = ("machine_id", "event_timestamp")
-
-
-class ChannelScale(BaseModel):
-    """What a channel is like under each condition, in the channel's unit; null where training had no such readings."""
-
-    model_config = ConfigDict(frozen=True)
-
-    means: tuple[float | None, ...]
-    deviations: tuple[float | None, ...]
-
-
-class ConditionNormaliser(BaseModel):
-    """Means and standard deviations of channels under operating conditions. Made by `learn_normaliser`.
-
-    setting_channels: the channels that say what the condition is; none for a single condition.
-    setting_scales: a unit of distance for each of them.
-    centres: the settings of each condition, numbered from 0.
-    assignment: "equal", a condition is met exactly; "nearest", the nearest centre counts.
-    channels: what was learned.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    setting_channels: tuple[str, ...]
-    setting_scales: tuple[float, ...]
-    centres: tuple[tuple[float, ...], ...]
-    assignment: Literal["equal", "nearest"]
-    channels: dict[str, ChannelScale]
-
-    def conditions(self, readings: pl.DataFrame) -> pl.DataFrame:
-        """The operating condition at each moment that has a full set of settings.
-
-        readings: schema READINGS, the setting channels among them.
-        Returns machine_id, event_timestamp, condition (Int32; null where settings equal none of the conditions),
-        ordered by both. A condition holds until the next row of its machine.
-        """
-        return _conditions(_settings(normalise_readings(readings), self.setting_channels), self)
-
-    def apply(self, readings: pl.DataFrame) -> pl.DataFrame:
-        """The readings with each value as (value - mean) / deviation under the condition that held at its time.
-
-        The condition at a time is the latest one at or before it, so that nothing is known early. A channel that was
-        constant under a condition keeps its unit: only the mean is taken off. The value is null (a measurement that
-        counts nowhere) where no condition is known yet, or training had no readings of the channel under it. Setting
-        channels stay as they are. Schema READINGS, rows in the same order.
-
-        Raises:
-            UnknownChannelError: a channel that was not learned.
-            SchemaError: `readings` does not fit READINGS.
-
-        """
-        checked = normalise_readings(readings)
-        for channel in checked["channel"].unique().sort():
-            if channel not in self.channels and channel not in self.setting_channels:
-                raise UnknownChannelError(channel, self.channels)
-        located = _located(checked, self)
-        scales = pl.DataFrame(
-            [
-                (channel, condition, mean, deviation)
-                for channel, scale in self.channels.items()
-                for condition, (mean, deviation) in enumerate(zip(scale.means, scale.deviations, strict=True))
-            ],
-            schema={"channel": pl.String, "condition": pl.Int32, "mean": pl.Float64, "deviation": pl.Float64},
-            orient="row",
-        )
-        scaled = located.join(scales, on=["channel", "condition"], how="left", maintain_order="left")
-        value = (pl.col("value") - pl.col("mean")) / pl.col("deviation")
-        is_setting = pl.col("channel").is_in(self.setting_channels)
-        return scaled.select(
-            "machine_id", "channel", "event_timestamp", value=pl.when(is_setting).then("value").otherwise(value)
-        )
 
 
 def learn_normaliser(
@@ -146,6 +73,35 @@ def learn_normaliser(
         channels={},
     )
     return unlearned.model_copy(update={"channels": _channel_scales(_located(checked, unlearned), unlearned)})
+
+
+def conditions_of(normaliser: ConditionNormaliser, readings: pl.DataFrame) -> pl.DataFrame:
+    """See `ConditionNormaliser.conditions`."""
+    return _conditions(_settings(normalise_readings(readings), normaliser.setting_channels), normaliser)
+
+
+def normalised(normaliser: ConditionNormaliser, readings: pl.DataFrame) -> pl.DataFrame:
+    """See `ConditionNormaliser.apply`."""
+    checked = normalise_readings(readings)
+    for channel in checked["channel"].unique().sort():
+        if channel not in normaliser.channels and channel not in normaliser.setting_channels:
+            raise UnknownChannelError(channel, normaliser.channels)
+    located = _located(checked, normaliser)
+    scales = pl.DataFrame(
+        [
+            (channel, condition, mean, deviation)
+            for channel, scale in normaliser.channels.items()
+            for condition, (mean, deviation) in enumerate(zip(scale.means, scale.deviations, strict=True))
+        ],
+        schema={"channel": pl.String, "condition": pl.Int32, "mean": pl.Float64, "deviation": pl.Float64},
+        orient="row",
+    )
+    scaled = located.join(scales, on=["channel", "condition"], how="left", maintain_order="left")
+    value = (pl.col("value") - pl.col("mean")) / pl.col("deviation")
+    is_setting = pl.col("channel").is_in(normaliser.setting_channels)
+    return scaled.select(
+        "machine_id", "channel", "event_timestamp", value=pl.when(is_setting).then("value").otherwise(value)
+    )
 
 
 def _settings(readings: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

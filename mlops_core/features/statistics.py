@@ -52,6 +52,8 @@ class Statistic:
         words: what it is called in a sentence.
         definition: what it is, for the reference.
         undefined: where it has no value.
+        scaling: what it becomes where values become (value - mean) / deviation: shifted and scaled, scaled only, the
+            same, or a mixture with other statistics (features/scaling.py).
         by_default: whether every table has it.
 
     """
@@ -62,6 +64,7 @@ class Statistic:
     words: str
     definition: str
     undefined: str = "empty"
+    scaling: Literal["location", "scale", "none", "mixed"] = "location"
     by_default: bool = True
 
 
@@ -94,37 +97,38 @@ def _hours_since_last(window: Window) -> Floats:
 REGISTRY: Final[dict[str, Statistic]] = {
     "count": Statistic(
         lambda w: w.moments.count, "", "reporting", "number of readings", "number of readings",
-        undefined="never (0 in an empty window)",
+        undefined="never (0 in an empty window)", scaling="none",
     ),
     "mean": Statistic(lambda w: w.mean, "{unit}", "level", "mean", "arithmetic mean"),
     "std": Statistic(
         _std, "{unit}", "variation", "standard deviation", "sample standard deviation, divisor n - 1",
-        undefined="fewer than 2 readings",
+        undefined="fewer than 2 readings", scaling="scale",
     ),
     "min": Statistic(lambda w: w.moments.minimum, "{unit}", "level", "minimum", "smallest value"),
     "max": Statistic(lambda w: w.moments.maximum, "{unit}", "level", "maximum", "largest value"),
-    "rms": Statistic(lambda w: w.rms, "{unit}", "level", "r.m.s.", "root of the mean of squares"),
+    "rms": Statistic(lambda w: w.rms, "{unit}", "level", "r.m.s.", "root of the mean of squares", scaling="mixed"),
     "peak_to_peak": Statistic(
-        lambda w: w.moments.maximum - w.moments.minimum, "{unit}", "variation", "peak-to-peak range", "max - min"
+        lambda w: w.moments.maximum - w.moments.minimum, "{unit}", "variation", "peak-to-peak range", "max - min",
+        scaling="scale",
     ),
     "slope": Statistic(
         _slope, "{unit} per h", "trend", "trend", "least-squares slope against time, per hour",
-        undefined="fewer than 2 distinct times",
+        undefined="fewer than 2 distinct times", scaling="scale",
     ),
     "kurtosis": Statistic(
         _kurtosis, "", "variation", "kurtosis", "Fisher's excess, biased: n M4 / M2^2 - 3",
-        undefined="all readings equal, one alone, or a spread below 1e-75",
+        undefined="all readings equal, one alone, or a spread below 1e-75", scaling="none",
     ),
     "last": Statistic(
         lambda w: w.moments.last_value, "{unit}", "level", "last value", "value at the greatest timestamp"
     ),
     "crest_factor": Statistic(
         _crest_factor, "", "variation", "crest factor", "greatest absolute value / rms",
-        undefined="empty, or rms 0", by_default=False,
+        undefined="empty, or rms 0", by_default=False, scaling="mixed",
     ),
     "hours_since_last": Statistic(
         _hours_since_last, "h", "reporting", "time since the last reading",
-        "window end minus greatest timestamp, hours", by_default=False,
+        "window end minus greatest timestamp, hours", by_default=False, scaling="none",
     ),
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ from .json_lines import (
     encode_readings as encode_readings,
 )
 from .keys import (
+    BEGINNINGS_KEY as BEGINNINGS_KEY,
     CHANNELS_PREFIX as CHANNELS_PREFIX,
     CHECKPOINT_KEY as CHECKPOINT_KEY,
     COMPACTED_PREFIX as COMPACTED_PREFIX,

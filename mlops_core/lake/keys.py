@@ -28,6 +28,7 @@ from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.time import utc_text
 
 __all__ = [
+    "BEGINNINGS_KEY",
     "CHANNELS_PREFIX",
     "CHECKPOINT_KEY",
     "COMPACTED_PREFIX",
@@ -69,6 +70,8 @@ EVENTS_PREFIX: Final = "events/"
 QUARANTINE_PREFIX: Final = "quarantine/"
 TRAINING_PREFIX: Final = "training/"
 CHANNELS_PREFIX: Final = "channels/"
+BEGINNINGS_KEY: Final = "processed/beginnings.parquet"
+"""The first feature rows of each machine, which drift and age count from (`FeatureRecipe.beginnings`)."""
 
 # Two digits in a key.
 MAXIMUM_SHARDS: Final = 100

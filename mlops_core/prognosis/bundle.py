@@ -8,7 +8,8 @@
 | `calibration.json` | how raw sums become a probability and hours |
 | `metrics.json` | figures on machines held out in training |
 | `training.json` | the manifest of the training data |
-| `normaliser.json` | what readings went through before features were computed; absent where nothing |
+| `recipe.json` | the recipe of the features; absent of models that were trained without |
+| `normaliser.json` | of models without recipe: what readings went through before features were computed |
 | `model_card.md` | all of it in words |
 | `bundle.json` | layout, version, feature schema hash, sha256 of every other file |
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mlops_core.features import FeatureRecipe
     from mlops_core.prognosis.trees import Trees
 
 __all__ = ["LAYOUT", "ModelBundle", "load_bundle"]
@@ -43,7 +45,8 @@ LAYOUT: Final = 1
 """Raised whenever the meaning of a file changes; a bundle of another layout is refused."""
 
 _FAILURE, _LIFE, _FEATURES, _CALIBRATION = "failure.txt", "life.txt", "features.json", "calibration.json"
-_METRICS, _TRAINING, _NORMALISER, _CARD = "metrics.json", "training.json", "normaliser.json", "model_card.md"
+_METRICS, _TRAINING, _CARD = "metrics.json", "training.json", "model_card.md"
+_RECIPE, _NORMALISER = "recipe.json", "normaliser.json"
 _ROOT: Final = "bundle.json"
 _REQUIRED: Final = frozenset({_FAILURE, _LIFE, _FEATURES, _CALIBRATION, _METRICS, _TRAINING, _CARD})
 
@@ -66,7 +69,8 @@ class ModelBundle:
         calibration: from raw sums to statements.
         metrics: figures on held-out machines, by name; NaN-free, None where not defined.
         manifest: what it was trained on.
-        normaliser: JSON text of what readings went through before features were computed, or None.
+        declared_recipe: how its features are computed; None of a model that was trained without saying so.
+        normaliser: of a model without recipe, JSON text of what readings went through before features were computed.
         model_card: Markdown for the people who act on the predictions.
 
     """
@@ -79,6 +83,7 @@ class ModelBundle:
     manifest: TrainingManifest
     normaliser: str | None = None
     model_card: str = ""
+    declared_recipe: "FeatureRecipe | None" = None
 
     def __repr__(self) -> str:
         return (
@@ -126,6 +131,15 @@ class ModelBundle:
         """The trees of the remaining life. Loads LightGBM."""
         return self._trees(_LIFE, self.life_trees)
 
+    @cached_property
+    def recipe(self) -> "FeatureRecipe":
+        """How its features are computed: as declared, otherwise what the names of its columns say. Loads pydantic."""
+        from mlops_core.features import FeatureRecipe
+
+        if self.declared_recipe is not None:
+            return self.declared_recipe
+        return FeatureRecipe.of_columns(self.schema.names, is_normalised=self.normaliser is not None)
+
     def files(self) -> dict[str, bytes]:
         """Return every file by name; storing all of them stores the model."""
         files = {**self._content, _CARD: self.model_card.encode()}
@@ -157,7 +171,11 @@ class ModelBundle:
             _METRICS: canonical_json(self.metrics),
             _TRAINING: canonical_json(self.manifest),
         }
-        return content if self.normaliser is None else {**content, _NORMALISER: self.normaliser.encode()}
+        if self.declared_recipe is not None:
+            content[_RECIPE] = canonical_json(self.declared_recipe.model_dump(mode="json"))
+        if self.normaliser is not None:
+            content[_NORMALISER] = self.normaliser.encode()
+        return content
 
 
 def load_bundle(files: Mapping[str, bytes], *, version: str | None = None) -> ModelBundle:
@@ -214,9 +232,16 @@ def _parsed(files: Mapping[str, bytes]) -> ModelBundle:
             manifest=record_from_json(TrainingManifest, files[_TRAINING]),
             normaliser=files[_NORMALISER].decode() if _NORMALISER in files else None,
             model_card=files[_CARD].decode(),
+            declared_recipe=_recipe(files[_RECIPE]) if _RECIPE in files else None,
         )
     except (TypeError, ValueError) as error:
         raise CorruptBundleError(_ROOT, f"lists files that do not hold what layout {LAYOUT} holds ({error})") from error
+
+
+def _recipe(content: bytes) -> "FeatureRecipe":
+    from mlops_core.features import FeatureRecipe
+
+    return FeatureRecipe.model_validate_json(content)
 
 
 def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -35,6 +35,7 @@ def render_model_card(bundle: "ModelBundle") -> str:
         f"## What it looks at most\n{_features(bundle.schema)}",
         f"## How sure it is\n{judged}\n\n{_figures(bundle.metrics, horizon)}\n\n{_alarm(bundle)}",
         f"## When not to trust it\n{_limits(bundle)}",
+        f"## How its features are computed\n{_features_recipe(bundle)}",
         f"## To make it again\n{_recipe(bundle)}",
     ]
     return "\n\n".join(sections) + "\n"
@@ -107,6 +108,23 @@ def _limits(bundle: "ModelBundle") -> str:
     if bundle.manifest.rul_ceiling_hours is not None:
         limits.append(f"Remaining lives beyond {bundle.manifest.rul_ceiling_hours:g} h are not told apart.")
     return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _features_recipe(bundle: "ModelBundle") -> str:
+    recipe = bundle.recipe
+    windows = f"Windows of {', '.join(recipe.lengths)}, every {recipe.hop}, of {', '.join(recipe.channels or ())}"
+    lines = [f"{windows}: {', '.join(recipe.statistics)}."]
+    if recipe.normaliser is not None:
+        settings = ", ".join(recipe.normaliser.setting_channels)
+        told = f", each operating condition (by {settings}) by itself" if settings else ""
+        lines.append(f"Readings are normalised first{told}.")
+    if recipe.drift:
+        lines.append(f"Drift from the machine's first {recipe.drift_rows} values: {', '.join(recipe.drift)}.")
+    if recipe.age:
+        lines.append("Hours in service since the last return from a repair.")
+    if recipe.unknown:
+        lines.append(f"Made outside of the recipe, so no stack serves it: {', '.join(recipe.unknown)}.")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _recipe(bundle: "ModelBundle") -> str:

@@ -55,7 +55,7 @@ def judge_rows(
     if seen and not allow_training_runs:
         raise HeldOutRunsError(bundle.version, seen)
     health = None if truth is None else _true_health(labelled, truth)
-    known = ~np.isnan(table.fails) & (~np.isnan(table.matrix[:, ~bundle.schema.is_count])).any(axis=1)
+    known = ~np.isnan(table.fails) & (~np.isnan(table.matrix[:, bundle.schema.is_measured])).any(axis=1)
     if health is not None:
         known &= ~np.isnan(health)
     if not known.any():

@@ -19,9 +19,9 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
+from mlops_core.errors import ColumnTypeError, InvalidArgumentError, MissingColumnError
 from mlops_core.prognosis.returns import Returns, ReturnsAssumedWarning, assumed_returns
-from mlops_core.telemetry import MAINTENANCE, TIMESTAMP, normalise_failures
+from mlops_core.telemetry import TIMESTAMP, normalise_failures, renewals
 from mlops_core.time import parse_duration
 
 __all__ = ["LABELS", "label_features"]
@@ -190,7 +190,7 @@ def _outages(failures: pl.DataFrame, maintenance: pl.DataFrame | None, known_unt
     if maintenance is not None:
         stops += [
             _Outage(machine_id, stopped_at, returned_at or stopped_at, failed=False)
-            for machine_id, stopped_at, returned_at in _renewals(maintenance).iter_rows()
+            for machine_id, stopped_at, returned_at in renewals(maintenance).iter_rows()
         ]
     if known_until is None:
         return stops
@@ -201,26 +201,6 @@ def _outages(failures: pl.DataFrame, maintenance: pl.DataFrame | None, known_unt
         for stop in stops
         if stop.stopped_at <= known_until
     ]
-
-
-def _renewals(maintenance: pl.DataFrame) -> pl.DataFrame:
-    for column, expected in MAINTENANCE.items():
-        if column not in maintenance.columns:
-            raise MissingColumnError("maintenance", column, maintenance.columns)
-        if maintenance.schema[column] not in (expected, pl.Null()):
-            raise ColumnTypeError(
-                "maintenance", column, str(maintenance.schema[column]), str(expected), f"Cast it to {expected}"
-            )
-    backwards = maintenance.filter(pl.col("returned_to_service_at") < pl.col("event_timestamp")).height
-    if backwards:
-        raise ColumnValueError(
-            "maintenance",
-            "returned_to_service_at",
-            "is earlier than event_timestamp",
-            backwards,
-            "Correct those records",
-        )
-    return maintenance.filter("renews").select("machine_id", "event_timestamp", "returned_to_service_at")
 
 
 def _merged(stops: Iterable[_Outage]) -> list[_Outage]:

@@ -95,8 +95,9 @@ def predict_one(
         window_end: of when; passed through.
         features: by column name; other names than the schema's are ignored.
         reasons: how many contributions at most.
-        nulls_omitted: the mapping comes from a store that leaves nulls out. A column that is absent then is null, as
-            long as every count of readings is there, which shows that its window was computed.
+        nulls_omitted: the mapping is a row of a stack's features, from a store that leaves nulls out. Features of
+            normalised readings are computed from it; a column that is absent then is null, as long as those are there
+            that are never null, which shows that the others were computed.
 
     Raises:
         FeatureMismatchError: columns that the model needs are missing.
@@ -104,12 +105,14 @@ def predict_one(
 
     """
     schema = bundle.schema
-    needed = schema.counts if nulls_omitted else schema.names
-    if missing := [name for name in needed if name not in features]:
+    if nulls_omitted:
+        features = bundle.recipe.serve(features)
+    missing = schema.missing_from(features) if nulls_omitted else [n for n in schema.names if n not in features]
+    if missing:
         raise FeatureMismatchError(bundle.version, missing=missing)
     values = [features.get(name) for name in schema.names]
     row = np.array([np.nan if value is None else value for value in values], dtype=np.float32)
-    if np.isnan(row[~schema.is_count]).all():
+    if np.isnan(row[schema.is_measured]).all():
         raise EmptyFeaturesError(machine_id)
     matrix = row[None, :]
     estimates = estimate(bundle, matrix)
@@ -148,6 +151,7 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
     """
     import polars as pl
 
+    from mlops_core.prognosis.raw_rows import refuse_raw_rows
     from mlops_core.prognosis.training_table import matrix_of
 
     schema = bundle.schema
@@ -159,7 +163,8 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
     if wrong:
         raise FeatureMismatchError(bundle.version, wrong_type=wrong)
     matrix = matrix_of(features, schema.names)
-    is_known = pl.Series(values=np.count_nonzero(~np.isnan(matrix[:, ~schema.is_count]), axis=1) > 0)
+    refuse_raw_rows(bundle, matrix)
+    is_known = pl.Series(values=np.count_nonzero(~np.isnan(matrix[:, schema.is_measured]), axis=1) > 0)
     estimates = estimate(bundle, matrix)
     found = [[asdict(reason) for reason in row] for row in _reasons(bundle, matrix, most=reasons)]
     told = pl.DataFrame(

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.features import parse_feature_name
+from mlops_core.features import AGE, parse_feature_name
 from mlops_core.prognosis.schema import FeatureSchema
 
 __all__ = ["Reason", "phrase", "strongest_reasons"]
@@ -86,14 +86,14 @@ def phrase(name: str) -> str:
     """Return a feature in words: `vibration r.m.s. over 6 h`; a name of another form stands for itself."""
     parts = parse_feature_name(name)
     if parts is None:
-        return name
+        return "time in service since the last repair" if name == AGE else name
     words = f"{parts.channel} {parts.row.words} over {parts.length}"
     return f"{words}, against the machine's own beginning," if parts.is_drift else words
 
 
 def _unit(schema: FeatureSchema, name: str) -> str:
     parts = parse_feature_name(name)
-    unit = parts.row.unit if parts else ""
+    unit = parts.row.unit if parts else "h" if name == AGE else ""
     if parts and "{unit}" in unit:
         unit = unit.format(unit=schema.units[parts.channel]) if parts.channel in schema.units else ""
     return unit and f" {unit}"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.errors import FeatureMismatchError
-from mlops_core.features import parse_feature_name
+from mlops_core.features import AGE, DRIFT, parse_feature_name
 
 __all__ = ["FeatureSchema"]
 
@@ -60,10 +60,20 @@ class FeatureSchema:
         """The columns that are never null: the counts of readings."""
         return tuple(name for name in self.names if _counts_readings(name))
 
+    def missing_from(self, row: Collection[str]) -> list[str]:
+        """Return the columns that a row lacks which leaves nulls out.
+
+        A count and the age are never null, and a drift is not where its own column is not.
+        """
+        return [name for name in self.names if name not in row and self._is_known(name, row)]
+
+    def _is_known(self, name: str, row: Collection[str]) -> bool:
+        return name in self.counts or name == AGE or (name.endswith(DRIFT) and name.removesuffix(DRIFT) in row)
+
     @cached_property
-    def is_count(self) -> NDArray[np.bool_]:
-        """For each column, whether it counts readings."""
-        return np.isin(np.array(self.names), np.array(self.counts, dtype=str))
+    def is_measured(self) -> NDArray[np.bool_]:
+        """For each column, whether it has a value only where there are readings: all but counts and age."""
+        return ~np.isin(np.array(self.names), np.array([*self.counts, AGE], dtype=str))
 
     @cached_property
     def _bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

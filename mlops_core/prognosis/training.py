@@ -23,7 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.condition import DEFAULT_BOUNDARIES, ZoneBoundaries
-from mlops_core.features import parse_feature_name
+from mlops_core.features import FeatureRecipe, parse_feature_name
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.calibration import ModelCalibration
 from mlops_core.prognosis.card import render_model_card
@@ -76,6 +76,7 @@ def train(
     settings: TrainingSettings | None = None,
     channels: Mapping[str, Channel] = CHANNELS,
     zones: ZoneBoundaries = DEFAULT_BOUNDARIES,
+    recipe: FeatureRecipe | None = None,
     normaliser: str | None = None,
 ) -> ModelBundle:
     """Return a model of labelled feature rows. The same rows (in any order), seed and settings give the same bytes.
@@ -88,7 +89,10 @@ def train(
         settings: see `TrainingSettings`.
         channels: units of channels, for words.
         zones: the vibration severities that predictions name.
-        normaliser: JSON text to keep with the model, of what readings went through before features were computed.
+        recipe: how the features were computed; it becomes part of the model, which is served where it is computed.
+            Without, the names of the columns say what can be known of it.
+        normaliser: without a recipe, JSON text to keep with the model, of what readings went through before features
+            were computed by hand.
 
     Raises:
         UntrainableError: with the reason: no rows, no features, no failing rows, nothing but failing rows, failures of
@@ -132,6 +136,7 @@ def train(
         metrics=_defined({**failure.metrics, **life.metrics}),
         manifest=_manifest(table, seed, ahead, settings),
         normaliser=normaliser,
+        declared_recipe=None if recipe is None else recipe.of_model(table.names),
     )
     return replace(bundle, model_card=render_model_card(bundle))
 

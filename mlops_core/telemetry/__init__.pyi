@@ -13,6 +13,7 @@ from .frames import (
     TIMESTAMP as TIMESTAMP,
     normalise_failures as normalise_failures,
     normalise_readings as normalise_readings,
+    renewals as renewals,
 )
 from .grades import (
     GRADES as GRADES,

@@ -14,7 +14,7 @@ import polars as pl
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError
 
-__all__ = ["FAILURES", "MAINTENANCE", "READINGS", "TIMESTAMP", "normalise_failures", "normalise_readings"]
+__all__ = ["FAILURES", "MAINTENANCE", "READINGS", "TIMESTAMP", "normalise_failures", "normalise_readings", "renewals"]
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
 
@@ -91,6 +91,32 @@ def normalise_failures(failures: pl.DataFrame) -> pl.DataFrame:
             "Check that the two columns are not swapped and share one time zone",
         )
     return fitted
+
+
+def renewals(maintenance: pl.DataFrame) -> pl.DataFrame:
+    """Return machine_id, event_timestamp and returned_to_service_at of the work in a frame MAINTENANCE that renews.
+
+    Raises:
+        MissingColumnError, ColumnTypeError, ColumnValueError: the frame does not fit.
+
+    """
+    for column, expected in MAINTENANCE.items():
+        if column not in maintenance.columns:
+            raise MissingColumnError("maintenance", column, maintenance.columns)
+        if maintenance.schema[column] not in (expected, pl.Null()):
+            raise ColumnTypeError(
+                "maintenance", column, str(maintenance.schema[column]), str(expected), f"Cast it to {expected}"
+            )
+    backwards = maintenance.filter(pl.col("returned_to_service_at") < pl.col("event_timestamp")).height
+    if backwards:
+        raise ColumnValueError(
+            "maintenance",
+            "returned_to_service_at",
+            "is earlier than event_timestamp",
+            backwards,
+            "Correct those records",
+        )
+    return maintenance.filter("renews").select("machine_id", "event_timestamp", "returned_to_service_at")
 
 
 def _fit(frame: pl.DataFrame, schema: pl.Schema, *, name: str, optional: tuple[str, ...]) -> pl.DataFrame:

@@ -52,12 +52,14 @@ ENVIRONMENTS = {
     "processing": {
         "DATA_LAKE_BUCKET": BUCKET,
         "DYNAMODB_TABLE_NAME": "realtime-features",
+        "LABEL_HISTORY_TABLE": "label-history",
         "TIME_WINDOW": "6",
         "FEATURE_LENGTHS_HOURS": "[1, 6]",
     },
     "training_set": {
         "DATA_LAKE_BUCKET": BUCKET,
         "LABEL_HISTORY_TABLE": "label-history",
+        "FEATURE_LENGTHS_HOURS": "[1, 6]",
         "PREDICTION_HORIZON_HOURS": "12",
         "TRAINING_HISTORY_DAYS": "90",
     },

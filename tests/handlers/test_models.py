@@ -13,6 +13,7 @@ from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.serving_model import NoModelError, ServingModel
+from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis import CHAMPION_KEY
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
@@ -110,8 +111,11 @@ class Clock:
         return self.now
 
 
-def serving(registry, clock, counts=("vibration_count_1h",)) -> ServingModel:
-    return ServingModel(registry, counts=counts, recheck_seconds=60, clock=clock)
+STACK = FeatureRecipe.of_stack(("temperature", "vibration"), lengths=("1h", "6h"), hop="1h")
+
+
+def serving(registry, clock, stack=STACK) -> ServingModel:
+    return ServingModel(registry, stack=stack, recheck_seconds=60, clock=clock)
 
 
 def damage(aws, bundle):
@@ -185,8 +189,9 @@ def test_fields_of_a_newer_champion_pointer_are_ignored(registry, aws):
 
 def test_a_model_that_reads_features_which_are_not_computed_is_refused(registry):
     serve(registry)
-    with pytest.raises(NoModelError, match="vibration_count_1h"):
-        serving(registry, Clock(), counts=("temperature_count_1h",)).current()
+    stack = FeatureRecipe.of_stack(("temperature",), lengths=("1h", "6h"), hop="1h")
+    with pytest.raises(NoModelError, match="not computed here: channels vibration"):
+        serving(registry, Clock(), stack=stack).current()
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def run_example(component):
         **{each.__name__: each for each in COMPONENTS},
         "lake": SimpleNamespace(bucket_name="acme-lake", bucket_arn="arn:aws:s3:::acme-lake"),
         "layers": {"base": "arn:aws:lambda:eu-west-1:123456789012:layer:acme:1"},
+        "labels": SimpleNamespace(name="labels", arn="arn:aws:dynamodb:eu-west-1:123456789012:table/labels"),
         "report": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:function:report"),
         "alerting": SimpleNamespace(access=ALARMS),
         "topic": SimpleNamespace(arn="arn:aws:sns:eu-west-1:123456789012:alarms"),
@@ -96,6 +97,7 @@ def test_two_of_a_component_live_in_one_program(component):
         },
         Processing: {
             "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "channels": ["pressure"],
+            "label_history_table": "labels", "label_history_arn": "arn:aws:dynamodb:::table/labels",
             "schedule_expression": "rate(1 hour)", "time_window_hours": 1, "feature_lengths_hours": [1],
             "feature_hop_minutes": 60, "closing_grace_seconds": 80,
             "lake_shards": 1, "allowed_lateness_hours": 1, "timeout_seconds": 60,

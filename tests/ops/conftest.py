@@ -122,6 +122,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
             "mqtt_topic_prefix": "industrial/machine",
             "lake_shards": 1,
             "feature_lengths_hours": [1, 6, 24],
+            "feature_hop_minutes": 60,
             "allowed_lateness_hours": 48,
         }
         outputs_file = tmp_path / "outputs.json"

@@ -46,7 +46,7 @@ def test_a_statistic_that_is_added_is_computed_named_parsed_and_explained(monkey
         ("vibration_count_6h", "vibration number of readings over 6 h is 5, usually 2"),
         ("vibration_hours_since_last_6h", "vibration time since the last reading over 6 h is 5 h, usually 2 h"),
         ("current_mean_6h", "current mean over 6 h is 5, usually 2"),  # a channel without unit
-        ("age_hours", "age_hours is 5, usually 2"),
+        ("age_hours", "time in service since the last repair is 5 h, usually 2 h"),
     ],
 )
 def test_a_reason_states_the_unit_of_its_statistic(name, said):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from mlops_core.lake import BEGINNINGS_KEY
 from mlops_core.time import utc_text
 from tests.properties.reliability import calls
 from tests.properties.reliability.messages import FailureFact, Publication, ReadingFact, Refusal
@@ -147,6 +148,8 @@ class Observations:
             demand(put.condition is not None, "I10 the layout is replaced as it was seen", put.key)
         elif put.key == CHECKPOINT:
             self._checkpoint(put)
+        elif put.key == BEGINNINGS_KEY:
+            demand(put.condition is not None, "I10 beginnings move by compare and swap", put.key)
         elif put.key.startswith(_FEATURES):
             self._grows(put, ("machine_id", "window_end"))
             self._offline |= _revisions(put.body, ("machine_id", "window_end"))

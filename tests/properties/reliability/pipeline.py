@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -26,16 +26,17 @@ import handlers.ingestion
 import handlers.labels
 import handlers.processing
 import handlers.simulator
+import mlops_core.features.buckets
 import ops.dead_letters
 from contract import environment
 from handlers import deliveries
 from handlers.stores import clients, lake, online_features, partitions
-from mlops_core.features import features_from_buckets
+from mlops_core.features import FeatureRecipe
 from mlops_core.lake import compaction
 from tests.properties.reliability.broker import Broker, Rule, read_rule
 from tests.properties.reliability.calls import Invocation, Pool, invoke, perform
 from tests.properties.reliability.deployed import deployed
-from tests.properties.reliability.messages import ALLOWED_LATENESS, PREFIX, Publication
+from tests.properties.reliability.messages import ALLOWED_LATENESS, FIELDS, PREFIX, Publication
 from tests.properties.reliability.object_store import ObjectStore
 from tests.properties.reliability.ports import DELIVER, Ports
 from tests.properties.reliability.queues import Queue, QueuedMessage, SqsClient
@@ -187,7 +188,11 @@ def _rules() -> list[Rule]:
     return [read_rule(*rule) for rule in deployed().rules]
 
 
-_few_features = partial(features_from_buckets, statistics=STATISTICS)
+def few_features(lengths: tuple[timedelta, ...], hop: timedelta) -> FeatureRecipe:
+    """The recipe of a stack with few statistics, which the reference computes exactly."""
+    recipe = FeatureRecipe.of_stack(tuple(FIELDS), lengths=lengths, hop=hop)
+    drift = tuple(f"{channel}_max_{recipe.lengths[0]}" for channel in FIELDS)
+    return recipe.model_copy(update={"statistics": STATISTICS, "drift": drift})
 
 
 class Wiring:
@@ -237,7 +242,9 @@ class Wiring:
         set_(handlers.hour_buckets, "decode_readings", remembered(handlers.hour_buckets.decode_readings, tuple))
         set_(handlers.hour_buckets, "bucket_readings", remembered(handlers.hour_buckets.bucket_readings, rows_of))
         set_(handlers.hour_buckets, "encode_parquet", encode)
-        set_(handlers.feature_rows, "features_from_buckets", remembered(_few_features, rows_of))
+        windows = mlops_core.features.buckets
+        set_(windows, "features_from_buckets", remembered(windows.features_from_buckets, rows_of))
+        set_(handlers.feature_rows, "stack_recipe", few_features)
         set_(partitions, "encode_parquet", encode)
         polars = ModuleType("polars")
         polars.__dict__.update(vars(pl), read_parquet=remembered(pl.read_parquet, lambda body: body))
@@ -254,10 +261,7 @@ _SETTINGS = {
 
 @cache
 def _settings(variant: Variant, model: type[environment.FunctionSettings]) -> environment.FunctionSettings:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        for name, value in variant.environment().items():
-            monkeypatch.setenv(name, value)
-        return model.read(os.environ)
+    return model.read(variant.environment())
 
 
 def rows_of(frame: pl.DataFrame) -> tuple[Any, ...]:

@@ -9,12 +9,13 @@ from operator import itemgetter
 import polars as pl
 
 from handlers.stores.numbers import number
-from mlops_core.lake import features_key, shard_of
+from mlops_core.features import AGE, DRIFT
+from mlops_core.lake import BEGINNINGS_KEY, features_key, shard_of
 from tests.properties.reliability.calls import Invocation
 from tests.properties.reliability.history import History
 from tests.properties.reliability.messages import FailureFact, ReadingFact, Refusal
 from tests.properties.reliability.observations import CHECKPOINT, demand
-from tests.properties.reliability.pipeline import DEAD_LETTERS, LENGTHS
+from tests.properties.reliability.pipeline import DEAD_LETTERS, LENGTHS, few_features
 from tests.properties.reliability.reference import Row, feature_rows, moment
 
 
@@ -97,6 +98,7 @@ def replaying_changes_nothing_but_what_is_missing(history: History) -> None:
         demand(before in (None, after), "I12 the same readings give the same bytes", "they do not")
         before = after
         _online_is_newest_offline(history)
+    _beginnings_are_the_first_rows(history)
 
 
 def _expected(history: History, start: datetime, end: datetime) -> dict[tuple[str, datetime], Row]:
@@ -117,6 +119,17 @@ def _stored(history: History) -> dict[tuple[str, datetime], Row]:
     return rows
 
 
+def _beginnings_are_the_first_rows(history: History) -> None:
+    """I2: what drift and age count from follows from the rows, in whatever order they were computed."""
+    rows = list(_stored(history).values())
+    if not rows:
+        return
+    recipe = few_features(LENGTHS, history.pipeline.variant.hop)
+    expected = recipe.beginnings(pl.DataFrame(rows, infer_schema_length=None)).rows()
+    found = pl.read_parquet(history.pipeline.s3.objects[BEGINNINGS_KEY]).rows()
+    demand(found == expected, "I2 beginnings follow from the rows", f"{found} not {expected}")
+
+
 def _online_is_newest_offline(history: History) -> None:
     """I9: the online store holds each machine's newest row."""
     newest: dict[str, Row] = {}
@@ -125,7 +138,8 @@ def _online_is_newest_offline(history: History) -> None:
     items = history.pipeline.dynamodb.items["realtime-features"]
     demand({key[0] for key in items} == set(newest), "I9 every machine is online", f"{items.keys()} not {set(newest)}")
     for (machine_id,), item in items.items():
-        found = moment(item["window_end"]["S"]), int(item["revision"]["N"]), item["features"]["M"]
+        features = {name: value for name, value in item["features"]["M"].items() if not is_derived(name)}
+        found = moment(item["window_end"]["S"]), int(item["revision"]["N"]), features
         row = newest[machine_id]
         features = {
             name: {"N": number(value)}
@@ -134,6 +148,11 @@ def _online_is_newest_offline(history: History) -> None:
         }
         due = row["window_end"], row["revision"], features
         demand(found == due, "I9 online is the newest offline row", f"{found} not {due}")
+
+
+def is_derived(name: str) -> bool:
+    """Whether a feature depends on more than the window: drift, age."""
+    return name == AGE or name.endswith(DRIFT)
 
 
 @cache

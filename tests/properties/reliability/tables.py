@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -64,6 +65,18 @@ class Tables:
             return {"Item": item} if item is not None else {}
 
         return perform("GetItem", effect)
+
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        """`scan` and `query` of one partition key, consistent, in one page."""
+
+        def paginate(*, TableName: str, **condition: Any) -> list[dict[str, Any]]:  # noqa: N803  boto3's name
+            asked = next(iter(condition.get("ExpressionAttributeValues", {}).values()), None)
+            held = sorted(self.items[TableName].items(), key=itemgetter(0))
+            return [{"Items": [item for key, item in held if asked is None or asked == {"S": key[0]}]}]
+
+        return SimpleNamespace(
+            paginate=lambda **request: perform(operation.title(), lambda: paginate(**request)),
+        )
 
     def _write(self, operation: str, table: str, key: Item, item: Item, condition: Mapping[str, Any]) -> dict[str, Any]:
         at = _key(table, key)

@@ -1,0 +1,42 @@
+"""The first feature rows of every machine, which drift and age count from: one small Parquet object for the fleet.
+
+It is a function of the feature rows and of nothing else: they may come in any order, and again, and hours of history
+that are replayed later move a beginning back.
+"""
+
+import polars as pl
+
+from handlers.stores.partitions import Partitions
+from mlops_core.features import FeatureRecipe
+from mlops_core.lake import BEGINNINGS_KEY
+
+
+class Beginnings:
+    """The beginnings as they were when this run looked at the lake, and as it has found them since."""
+
+    def __init__(self, partitions: Partitions) -> None:
+        self._partitions = partitions
+        self._kept: pl.DataFrame | None = None
+        self._found: pl.DataFrame | None = None
+        self._is_read = False
+
+    @property
+    def frame(self) -> pl.DataFrame | None:
+        """The beginnings: machine_id, window_end and the columns that have drift; None before any machine has one."""
+        if not self._is_read:
+            kept = self._partitions.read([BEGINNINGS_KEY], committed=())
+            self._kept = self._found = kept[0] if kept else None
+            self._is_read = True
+        return self._found
+
+    def note(self, recipe: FeatureRecipe, features: pl.DataFrame) -> None:
+        """Take rows into account."""
+        if features.height:
+            self._found = recipe.beginnings(features, self.frame)
+
+    def keep(self) -> None:
+        """Write what has changed. Raises ObjectMovedError where another run has written since this one looked."""
+        found = self.frame
+        if found is not None and (self._kept is None or not found.equals(self._kept)):
+            self._partitions.write({BEGINNINGS_KEY: found})
+            self._kept = found

@@ -1,0 +1,294 @@
+"""What features a model reads and how they are computed: one function for training, processing, scoring and notebooks.
+
+    recipe = FeatureRecipe(drift=("vibration_mean_24h",), age=True)
+    features = recipe.compute(readings, events=failures)
+    bundle = train(label_features(features, failures), seed=7, recipe=recipe)
+    predict(bundle, bundle.recipe.compute(later_readings, events=failures))
+
+A platform that keeps buckets computes the same features in two steps: `windows` from buckets, then `derive`. Loads
+polars only where it computes: a service that predicts reads recipes, too.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from math import gcd
+from typing import TYPE_CHECKING, Annotated, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.features.conditions import ConditionNormaliser
+from mlops_core.features.names import AGE, DRIFT, FeatureName, parse_feature_name
+from mlops_core.features.scaling import NORMALISED, normalised_row
+from mlops_core.features.statistics import REGISTRY, STATISTICS, check_statistics
+from mlops_core.features.windows import Windows, length_name
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["FeatureRecipe"]
+
+_BASELINE_ROWS: Final = 24
+
+_Length = Annotated[str, BeforeValidator(length_name)]
+"""A duration in any form, kept as text in one form."""
+
+
+class FeatureRecipe(BaseModel):
+    """What features there are, and how they are computed from readings.
+
+    Attributes:
+        channels: the channels that have columns, whether they have readings or not; None: those of the readings.
+        channels_sha256: the hash of the channels' configuration, where they come from one.
+        lengths, hop: of the hopping windows, as text such as "6h".
+        statistics: of each channel and length.
+        normaliser: applied to readings first; the names of its channels then end in `_normalised`.
+        drift: columns that get `{column}_drift`, the value minus the mean of the machine's first `drift_rows` values.
+        age: whether there is `age_hours`, the hours in service since the last return from a repair.
+        events: kinds of events that become features; none so far.
+        unknown: columns that were made outside of the recipe. Only who made them can make them again.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: tuple[str, ...] | None = None
+    channels_sha256: str | None = None
+    lengths: tuple[_Length, ...] = ("1h", "6h", "24h")
+    hop: _Length = "1h"
+    statistics: tuple[str, ...] = STATISTICS
+    normaliser: ConditionNormaliser | None = None
+    drift: tuple[str, ...] = ()
+    drift_rows: int = Field(default=_BASELINE_ROWS, ge=1)
+    age: bool = False
+    events: tuple[str, ...] = Field(default=(), max_length=0)
+    unknown: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        Windows.of(self.lengths, self.hop)
+        check_statistics(self.statistics)
+        return self
+
+    @classmethod
+    def of_stack(
+        cls,
+        channels: Collection[str],
+        *,
+        lengths: Sequence[timedelta | str],
+        hop: timedelta | str,
+        channels_sha256: str | None = None,
+    ) -> "FeatureRecipe":
+        """The recipe that a deployed stack computes: every default statistic, drift of levels over a day, and age."""
+        windows = Windows.of(lengths, hop)
+        day = max((length for length in windows.lengths if length <= timedelta(days=1)), default=min(windows.lengths))
+        return cls(
+            channels=tuple(channels),
+            channels_sha256=channels_sha256,
+            lengths=windows.names,
+            hop=length_name(windows.hop),
+            drift=tuple(f"{channel}_mean_{length_name(day)}" for channel in channels),
+            age=True,
+        )
+
+    @classmethod
+    def of_columns(cls, names: Iterable[str], *, is_normalised: bool = False) -> "FeatureRecipe":
+        """The recipe of a model that has none: window features of raw readings, as far as names say so.
+
+        Args:
+            names: of the columns that the model reads.
+            is_normalised: whether the readings were normalised before, outside of any recipe.
+
+        """
+        names = tuple(names)
+        parsed = {name: None if is_normalised else parse_feature_name(name) for name in names}
+        windows = [parts for parts in parsed.values() if parts and not parts.is_drift]
+        minutes = sorted({parts.minutes for parts in windows}) or [60]
+        return cls(
+            channels=tuple(sorted({parts.channel for parts in windows})),
+            lengths=tuple(f"{length}m" for length in minutes),
+            hop=f"{gcd(60, *minutes)}m",
+            statistics=tuple(name for name in REGISTRY if any(parts.statistic == name for parts in windows)),
+            unknown=tuple(name for name, parts in parsed.items() if parts is None or parts.is_drift),
+        )
+
+    def compute(
+        self,
+        readings: "pl.DataFrame",
+        events: "pl.DataFrame | None" = None,
+        machines: "pl.DataFrame | None" = None,
+        maintenance: "pl.DataFrame | None" = None,
+    ) -> "pl.DataFrame":
+        """Return the features of readings, from each machine's beginning: machine_id, window_end, then the columns.
+
+        Args:
+            readings: frame READINGS, of whole machine histories, since drift and age count from the beginning.
+            events: frame FAILURES, for the returns to service that age counts from.
+            machines: attributes of machines; no recipe reads any so far.
+            maintenance: frame MAINTENANCE, whose renewals are returns to service, too.
+
+        Raises:
+            SchemaError: a frame does not fit.
+            InvalidArgumentError: `machines` is given, or the recipe has `unknown` columns.
+            UnknownChannelError: a channel that the normaliser has not learned.
+
+        """
+        from mlops_core.features.buckets import bucket_readings
+        from mlops_core.features.derived import returns_to_service
+
+        if machines is not None:
+            raise InvalidArgumentError("machines", "a frame", "is read by no recipe so far", "Leave it out")
+        if self.unknown:
+            hint = "Add them to the table by the code that made them for training"
+            raise InvalidArgumentError("recipe", ", ".join(self.unknown), "was made outside of the recipe", hint)
+        features = self.windows(bucket_readings(self._prepared(readings), hop=self.hop)).drop("revision")
+        return self.derive(features, returns=returns_to_service(events, maintenance))
+
+    def windows(
+        self, buckets: "pl.DataFrame", *, start: datetime | None = None, end: datetime | None = None
+    ) -> "pl.DataFrame":
+        """Return the window features of buckets of this hop, with their `revision`; see `features_from_buckets`."""
+        from mlops_core.features.buckets import features_from_buckets
+
+        return features_from_buckets(
+            buckets,
+            lengths=self.lengths,
+            hop=self.hop,
+            start=start,
+            end=end,
+            statistics=self.statistics,
+            channels=self._column_channels,
+        )
+
+    def derive(
+        self,
+        features: "pl.DataFrame",
+        *,
+        returns: "pl.DataFrame | None" = None,
+        beginnings: "pl.DataFrame | None" = None,
+    ) -> "pl.DataFrame":
+        """Return window features with drift and age.
+
+        Args:
+            features: from each machine's beginning, or any rows, given its `beginnings`.
+            returns: frame RETURNS, from `returns_to_service`.
+            beginnings: what `beginnings` gave of earlier rows.
+
+        """
+        import polars as pl
+
+        from mlops_core.features.derived import add_age, add_drift
+
+        rows = features.with_columns(_asked=pl.lit(value=True))
+        if beginnings is not None:
+            identity = ["machine_id", "window_end"]
+            earlier = beginnings.join(features, on=identity, how="anti")
+            rows = pl.concat([rows, earlier.select(*identity, *self.drift)], how="diagonal")
+        if self.drift:
+            rows = add_drift(rows, self.drift, rows=self.drift_rows)
+        if self.age:
+            rows = add_age(rows, returns=returns)
+        return rows.filter("_asked").drop("_asked")
+
+    def beginnings(self, features: "pl.DataFrame", known: "pl.DataFrame | None" = None) -> "pl.DataFrame":
+        """Return the rows that drift and age of later rows depend on, of `features` and of those `known` before.
+
+        A row that was computed again replaces the one that is known.
+        """
+        import polars as pl
+
+        from mlops_core.features.derived import machine_beginnings
+
+        identity = ["machine_id", "window_end"]
+        rows = features.select(*identity, *self.drift)
+        if known is not None:
+            rows = pl.concat([rows, known.join(rows, on=identity, how="anti")], how="diagonal").select(rows.columns)
+        return machine_beginnings(rows, self.drift, rows=self.drift_rows)
+
+    def of_model(self, names: Iterable[str]) -> "FeatureRecipe":
+        """Return the recipe of a model that reads these columns: with its channels by name, and what is `unknown`."""
+        names = tuple(names)
+        parsed = {name: parse_feature_name(name) for name in names}
+        suffix = NORMALISED if self.normaliser else ""
+        found = {parts.channel.removesuffix(suffix) for parts in parsed.values() if parts}
+        named = self.model_copy(update={"channels": tuple(sorted(found)) if self.channels is None else self.channels})
+        return named.model_copy(update={"unknown": tuple(name for name in names if not named.computes(name))})
+
+    def computes(self, name: str) -> bool:
+        """Whether a column is one of the recipe's."""
+        parts = parse_feature_name(name)
+        if parts is None:
+            return name == AGE and self.age
+        return (
+            (self._column_channels is None or parts.channel in self._column_channels)
+            and parts.statistic in self.statistics
+            and parts.length_name in self.lengths
+            and (not parts.is_drift or name.removesuffix(DRIFT) in self.drift)
+        )
+
+    def differences(self, stack: "FeatureRecipe", names: Iterable[str]) -> list[str]:
+        """Return in words what a model that reads the columns `names` needs and `stack` does not compute."""
+        lacking: dict[str, list[str]] = {}
+        for name in names:
+            for kind, what in self._lacking(name, stack):
+                if what not in lacking.setdefault(kind, []):
+                    lacking[kind].append(what)
+        return [f"{kind} {', '.join(sorted(found))}" for kind, found in lacking.items()]
+
+    def serve(self, features: Mapping[str, float | None]) -> Mapping[str, float | None]:
+        """Return one row of a stack's features with those of normalised readings; the row itself where there are none.
+
+        Statistics of `(value - mean) / deviation` follow from those of the values, so a stack computes one set of
+        windows for all models. Settings that change the condition within a window do not allow that: `differences`.
+        """
+        if self.normaliser is None or self.normaliser.setting_channels:
+            return features
+        scales = {channel: (of.means[0], of.deviations[0]) for channel, of in self.normaliser.channels.items()}
+        return normalised_row(features, scales)
+
+    @property
+    def _column_channels(self) -> tuple[str, ...] | None:
+        return None if self.channels is None else tuple(self._named(channel) for channel in self.channels)
+
+    def _named(self, channel: str) -> str:
+        is_scaled = self.normaliser is not None and channel not in self.normaliser.setting_channels
+        return f"{channel}{NORMALISED}" if is_scaled else channel
+
+    def _prepared(self, readings: "pl.DataFrame") -> "pl.DataFrame":
+        """Readings as they are put into buckets; settings, which say what the condition is, only where asked for."""
+        import polars as pl
+
+        if self.normaliser is None:
+            return readings
+        settings = [name for name in self.normaliser.setting_channels if name not in (self.channels or ())]
+        kept = self.normaliser.apply(readings).filter(~pl.col("channel").is_in(settings))
+        is_scaled = ~pl.col("channel").is_in(list(self.normaliser.setting_channels))
+        named = pl.when(is_scaled).then(pl.col("channel") + NORMALISED).otherwise("channel")
+        return kept.with_columns(channel=named)
+
+    def _lacking(self, name: str, stack: "FeatureRecipe") -> Iterator[tuple[str, str]]:
+        """Kinds of things, and what of each kind, that `stack` lacks for a column."""
+        parts = parse_feature_name(name)
+        if name == AGE and self.age:
+            if not stack.age:
+                yield "the hours since the return to service, that is", name
+        elif name in self.unknown or parts is None:
+            yield "columns made outside of a recipe:", name
+        else:
+            yield from self._lacking_window(name, parts, stack)
+
+    def _lacking_window(self, name: str, parts: FeatureName, stack: "FeatureRecipe") -> Iterator[tuple[str, str]]:
+        channel = parts.channel.removesuffix(NORMALISED) if self.normaliser else parts.channel
+        if self.normaliser and channel != parts.channel and self.normaliser.setting_channels:
+            yield "normalisation by the operating condition, told by", ", ".join(self.normaliser.setting_channels)
+        if channel not in (stack.channels or ()):
+            yield "channels", channel
+        if parts.statistic not in stack.statistics:
+            yield "statistics", parts.statistic
+        if parts.length_name not in stack.lengths:
+            yield "windows of", parts.length
+        if parts.is_drift:
+            base = f"{channel}_{parts.statistic}_{parts.length_name}"
+            is_mixed = channel != parts.channel and parts.row.scaling == "mixed"
+            if base not in stack.drift or is_mixed or (self.drift_rows, self.hop) != (stack.drift_rows, stack.hop):
+                yield f"drift against the first {self.drift_rows} rows, {self.hop} apart, of", name.removesuffix(DRIFT)
