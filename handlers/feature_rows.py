@@ -149,8 +149,9 @@ class FeatureWriter:
 
 
 def _by_hour(features: pl.DataFrame, hours: Sequence[datetime], shard: int) -> dict[str, pl.DataFrame]:
-    hour = pl.col("window_end").dt.truncate("1h")
-    return {features_key(at, shard): features.filter(hour == at) for at in hours}
+    tagged = features.with_columns(hour=pl.col("window_end").dt.truncate("1h"))
+    parts = tagged.partition_by("hour", as_dict=True, maintain_order=True, include_key=False)
+    return {features_key(hour, shard): parts.get((hour,), features.clear()) for hour in hours}
 
 
 def _rows(newest: pl.DataFrame) -> Iterator[FeatureRow]:

@@ -3,7 +3,7 @@
 The first step is one hour of event time; those after it are as long as the time left allows, up to the rules' chunk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ logger = Logger(child=True)
 
 _OUTPUT_PREFIXES = ("processed/buckets/", "processed/features/")
 _ATTEMPTS = 3
+_MOST_HOURS = 48
 
 
 class Run:
@@ -145,9 +146,9 @@ class Run:
             if is_over:
                 return
             if near:
-                hours = {hour: changed[hour] for hour in near[:room]}
+                hours = _within(room, {hour: changed[hour] for hour in near})
                 checkpoint = after_building(checkpoint, builder.build(hours), self._rules)
-                self._pace.ended(len(hours))
+                self._pace.ended(sum(not is_late for is_late in hours.values()))
                 done = Step(checkpoint, is_to_be_saved=False)
             elif computation:
                 for window_range in computation.ranges:
@@ -181,6 +182,17 @@ class Step(NamedTuple):
 
     checkpoint: Checkpoint
     is_to_be_saved: bool
+
+
+def _within(room: int, hours: Mapping[datetime, bool]) -> dict[datetime, bool]:
+    """Return the first hours, as many as `room` whole ones; those of which only a little is built count for nothing."""
+    chosen: dict[datetime, bool] = {}
+    for hour, is_late in hours.items():
+        room -= not is_late
+        if room < 0 or len(chosen) == _MOST_HOURS:
+            break
+        chosen[hour] = is_late
+    return chosen
 
 
 def _days(first: datetime, last: datetime) -> Iterator[datetime]:

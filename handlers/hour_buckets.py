@@ -40,6 +40,7 @@ logger = Logger(child=True)
 
 _ROW = ["machine_id", "channel", "event_timestamp", "value"]
 _BUCKET = ["machine_id", "channel", "bucket_start"]
+_HOURS_AT_ONCE = 6
 
 
 class ReadingsLostError(MlopsError):
@@ -99,24 +100,27 @@ class HourBuilder:
                 continue
             else:
                 readings = pl.concat([*self._bases([hour]).values(), self._decoded(sources.raw)])
-            shards = self._write({hour: bucket_readings(readings, hop=self._hop)}, replaced=None)[hour]
+            shards = self._write([hour], bucket_readings(readings, hop=self._hop), replaced=None)[hour]
             results[hour] = Rebuilt(Built.of(sources, shards), changed)
         results |= self._late(late)
         self._work.hours_changed += len(results)
         return results
 
     def _late(self, hours: Mapping[datetime, Sources]) -> dict[datetime, Rebuilt]:
-        """Build again the buckets of the machines that have raw objects beside the compacted ones."""
+        """Build again the buckets of the machines that have raw objects beside the compacted ones, all in one pass."""
         if not hours:
             return {}
         late = self._decoded([key for sources in hours.values() for key in sources.raw])
         machines = late["machine_id"].unique()
-        bases = [base.filter(pl.col("machine_id").is_in(machines.implode())) for base in self._bases(hours).values()]
-        buckets = bucket_readings(pl.concat([late, *bases]), hop=self._hop)
-        of_hour = pl.col("bucket_start").dt.truncate("1h")
+        readings = [late]
+        names = list(hours)
+        for first in range(0, len(names), _HOURS_AT_ONCE):  # few whole hours in memory at once
+            keys = [compacted_key(hour) for hour in names[first : first + _HOURS_AT_ONCE]]
+            bases = pl.scan_parquet([BytesIO(body) for body in self._lake.read_listed(keys)])
+            readings.append(bases.filter(pl.col("machine_id").is_in(machines.implode())).collect())
+        shards = self._write(names, bucket_readings(pl.concat(readings), hop=self._hop), replaced=machines)
         named = late.group_by(pl.col("event_timestamp").dt.truncate("1h")).agg(pl.col("machine_id").unique())
         changed = {hour: frozenset(names) for hour, names in named.iter_rows()}
-        shards = self._write({hour: buckets.filter(of_hour == hour) for hour in hours}, replaced=machines)
         return {
             hour: Rebuilt(Built.of(sources, shards[hour]), changed.get(hour, frozenset()))
             for hour, sources in hours.items()
@@ -162,24 +166,33 @@ class HourBuilder:
 
         return decode_readings(bodies, on_malformed=left_out) if keys else pl.DataFrame(schema=READINGS)
 
-    def _write(self, buckets: Mapping[datetime, pl.DataFrame], *, replaced: pl.Series | None) -> dict[datetime, int]:
+    def _write(
+        self, hours: Sequence[datetime], new: pl.DataFrame, *, replaced: pl.Series | None
+    ) -> dict[datetime, int]:
         """Write the buckets of hours: of all machines, or in the place of those of the machines `replaced`.
 
-        Returns the shards that each hour's buckets lie in, as bits.
+        Buckets that were built from more stay: what an hour is built from only grows, unless readings expired or were
+        lost. Returns the shards that each hour's buckets lie in, as bits.
         """
-        standing = self._standing(buckets)
-        frames: dict[str, pl.DataFrame] = {}
-        shards = dict.fromkeys(buckets, 0)
-        for hour, of_hour in buckets.items():
-            for shard, new in self._by_shard(hour, of_hour).items():
-                key = buckets_key(hour, shard)
-                old = standing.get(key)
-                if old is not None:
-                    new = self._kept(old, replaced, key, new)
-                if old is None or not new.equals(old):
-                    frames[key] = new
-        self._partitions.write(frames)
-        for hour in buckets:
+        standing = self._standing(hours)
+        if standing:
+            old = pl.concat(standing.values())
+            others = old.clear()
+            if replaced is not None:
+                is_replaced = pl.col("machine_id").is_in(replaced.implode())
+                others, old = old.filter(~is_replaced), old.filter(is_replaced)
+            fuller = old.join(new.select(*_BUCKET, now="revision"), on=_BUCKET, how="left")
+            fuller = fuller.filter(pl.col("revision") > pl.col("now").fill_null(0)).drop("now")
+            if fuller.height:
+                logger.warning("Readings are gone that buckets were built from", extra={"buckets": fuller.height})
+                new = new.join(fuller.select(_BUCKET), on=_BUCKET, how="anti")
+            new = pl.concat([new, others, fuller]).sort(_BUCKET)
+        placed = self._placed(hours, new)
+        self._partitions.write(
+            {key: frame for key, frame in placed.items() if key not in standing or not frame.equals(standing[key])}
+        )
+        shards = dict.fromkeys(hours, 0)
+        for hour in hours:
             prefix = buckets_prefix(hour)
             for key in self._partitions.under(prefix):
                 shards[hour] |= 1 << int(key.removeprefix(f"{prefix}shard=").partition(".")[0])
@@ -189,36 +202,26 @@ class HourBuilder:
         """Return the buckets that stand, of this hop and of today's columns: others are replaced whole."""
         keys = [key for hour in hours for key in self._partitions.under(buckets_prefix(hour))]
         frames = zip(keys, self._partitions.read(keys, committed=()), strict=True)
-        width = pl.col("bucket_end") - pl.col("bucket_start")
-        return {
-            key: frame
-            for key, frame in frames
-            if frame.schema == BUCKETS and frame.select((width == self._hop).all()).item()
-        }
+        return {key: frame for key, frame in frames if frame.schema == BUCKETS and self._is_of_hop(frame)}
 
-    def _by_shard(self, hour: datetime, buckets: pl.DataFrame) -> dict[int, pl.DataFrame]:
-        count = self._layout.shards_of(hour)
-        if count == 1:
-            return {0: buckets}
-        shard = {name: shard_of(name, count) for name in buckets["machine_id"].unique()}
-        placed = buckets.with_columns(shard=pl.col("machine_id").replace_strict(shard, return_dtype=pl.UInt8))
-        parts = placed.partition_by("shard", as_dict=True, maintain_order=True, include_key=False)
-        return {int(number): part for (number,), part in parts.items()}
+    def _is_of_hop(self, buckets: pl.DataFrame) -> bool:
+        """Whether buckets have the width of today; those of one partition were built at once."""
+        return buckets.is_empty() or buckets["bucket_end"][0] - buckets["bucket_start"][0] == self._hop
 
-    @staticmethod
-    def _kept(old: pl.DataFrame, replaced: pl.Series | None, key: str, new: pl.DataFrame) -> pl.DataFrame:
-        """Return new buckets, with those of other machines as they stand, and those that were built from more.
-
-        What an hour was built from only grows, unless objects expired or were lost: then buckets stay as they were.
-        """
-        if replaced is not None:
-            others = old.filter(~pl.col("machine_id").is_in(replaced.implode()))
-            old = old.filter(pl.col("machine_id").is_in(replaced.implode()))
-        else:
-            others = old.clear()
-        fuller = old.join(new.select(*_BUCKET, now="revision"), on=_BUCKET, how="left", maintain_order="left")
-        fuller = fuller.filter(pl.col("revision") > pl.col("now").fill_null(0)).drop("now")
-        if fuller.height:
-            logger.warning("Readings are gone that buckets were built from", extra={"key": key, "rows": fuller.height})
-            new = new.join(fuller.select(_BUCKET), on=_BUCKET, how="anti", maintain_order="left")
-        return pl.concat([new, others, fuller]).sort(_BUCKET)
+    def _placed(self, hours: Sequence[datetime], buckets: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Return buckets by the partition that they lie in; an hour that has none has an empty first one."""
+        counts = {self._layout.shards_of(hour) for hour in hours}
+        placed: dict[str, pl.DataFrame] = {}
+        if len(hours) == 1 and counts == {1}:
+            return {buckets_key(hours[0], 0): buckets}
+        tagged = buckets.with_columns(hour=pl.col("bucket_start").dt.truncate("1h"))
+        names = buckets["machine_id"].unique().to_list()
+        for count in counts:
+            alike = [hour for hour in hours if self._layout.shards_of(hour) == count]
+            shard = {name: shard_of(name, count) for name in names}
+            part = tagged.filter(pl.col("hour").is_in(alike)).with_columns(
+                shard=pl.col("machine_id").replace_strict(shard, return_dtype=pl.Int64, default=0)
+            )
+            by_key = part.partition_by(["hour", "shard"], as_dict=True, maintain_order=True, include_key=False)
+            placed |= {buckets_key(hour, number): frame for (hour, number), frame in by_key.items()}
+        return placed

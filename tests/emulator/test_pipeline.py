@@ -36,6 +36,10 @@ def publish(told: Told, messages: list[Message]) -> None:
     wait_until_drained(told.stack, timeout=60)
 
 
+def said(told: Told, machine_id: str, channel: str, at: datetime, value: float) -> Message:
+    return reading_message(machine_id, channel, at, value, topic_prefix=told.stack.topic_prefix)
+
+
 def objects(told: Told) -> frozenset[str]:
     lake = told.stack.lake
     return frozenset(key for prefix in (RAW_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX) for key in lake.versions(prefix))
@@ -63,7 +67,7 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
     machine_ids, hours = ["E2E-A", "E2E-B"], 30
     start = this_hour() - (hours + 2) * HOUR
     published = waves(machine_ids, start, hours)
-    publish(told, [reading_message(*row) for row in published.iter_rows()])
+    publish(told, [said(told, *row) for row in published.iter_rows()])
     end = start + hours * HOUR
     answer = invoke(
         told.endpoint,
@@ -87,9 +91,8 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
 def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(told: Told):
     lake = told.stack.lake
     hours = [this_hour() - back * HOUR for back in (3, 12, 20)]  # more than a chunk apart
-    prefix = told.stack.topic_prefix
-    publish(told, [reading_message("GOES-ON", "temperature", hour, 50.0, topic_prefix=prefix) for hour in hours])
-    answer = invoke(told.endpoint, told.stack.output("processing_function_name"), {"chunks": 1})
+    publish(told, [said(told, "GOES-ON", "temperature", hour, 50.0) for hour in hours])
+    answer = invoke(told.endpoint, told.stack.output("processing_function_name"), {"chunks": 2})
     assert not answer["is_complete"]
     eventually(
         lambda: all(
@@ -103,7 +106,7 @@ def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(told: Told):
 def test_each_kind_of_bad_input_is_in_quarantine_with_its_bytes_and_its_reason_and_nothing_else_is(told: Told):
     before = objects(told)
     sent = bad_messages(told.stack.topic_prefix, "PUMP-A02", datetime.now(UTC))
-    good = reading_message("PUMP-A02", "temperature", datetime.now(UTC), 40.0)
+    good = said(told, "PUMP-A02", "temperature", datetime.now(UTC), 40.0)
     publish(told, [*(Message(bad.topic, bad.payload) for bad in sent[:9]), good])
     publish(told, [Message(bad.topic, bad.payload) for bad in sent[9:]])
     found = quarantined_messages(told.stack, besides=before)
@@ -117,7 +120,7 @@ def test_odd_but_valid_messages_are_accepted_in_utc_with_what_they_add(told: Tol
     at = datetime.now(UTC).replace(microsecond=0)
     local = at.astimezone(timezone(timedelta(hours=-3)))
     body = {"machine_id": "ODD-1", "timestamp_utc": local.isoformat(), "vibration_rms": 2.5, "firmware": "2.0"}
-    yesterday = reading_message("ODD-1", "vibration", at - timedelta(days=1), 3.5)
+    yesterday = said(told, "ODD-1", "vibration", at - timedelta(days=1), 3.5)
     publish(told, [Message(f"{told.stack.topic_prefix}/ODD-1/vibration", json.dumps(body).encode()), yesterday])
     rows = readings_since(told, before).rows()
     assert rows == [("ODD-1", "vibration", at - timedelta(days=1), 3.5), ("ODD-1", "vibration", at, 2.5)]
@@ -126,7 +129,7 @@ def test_odd_but_valid_messages_are_accepted_in_utc_with_what_they_add(told: Tol
 def test_a_message_sent_twice_and_a_batch_delivered_twice_count_once(told: Told):
     before = objects(told)
     at = this_hour()
-    message = reading_message("TWICE-1", "temperature", at, 30.0)
+    message = said(told, "TWICE-1", "temperature", at, 30.0)
     publish(told, [message, message])
     record = {
         "messageId": "again",
@@ -150,7 +153,7 @@ def test_a_late_reading_makes_a_higher_revision_of_its_windows(told: Told):
     event = {"start": (end - HOUR).isoformat(), "end": end.isoformat()}
     revisions = []
     for minute in (10, 40):
-        publish(told, [reading_message("LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
+        publish(told, [said(told, "LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
         invoke(told.endpoint, told.stack.output("processing_function_name"), event)
         online = online_rows(told.stack.dynamodb, told.stack.output("realtime_features_table_name"))
         revisions.append(online["LATE-1"].revision)
@@ -160,7 +163,7 @@ def test_a_late_reading_makes_a_higher_revision_of_its_windows(told: Told):
 def test_a_failure_event_reaches_the_lake_and_the_label_history(told: Told):
     before = objects(told)
     at = this_hour()
-    publish(told, [failure_message("FAILED-1", at, "BEARING_WEAR", 12.5, 11.2)])
+    publish(told, [failure_message("FAILED-1", at, "BEARING_WEAR", 12.5, 11.2, topic_prefix=told.stack.topic_prefix)])
     lake = told.stack.lake
     failures = decode_failures(lake.read_all(sorted(lake.versions(EVENTS_PREFIX).keys() - before)))
     assert failures.select("machine_id", "event_timestamp", "event_code", "measured_value").rows() == [
@@ -176,7 +179,7 @@ def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(
     rule = iot.get_topic_rule(ruleName=name)["rule"]
     payload = {key: rule[key] for key in ("sql", "awsIotSqlVersion", "errorAction")}
     broken = {**rule["actions"][0]["sqs"], "queueUrl": told.stack.output("ingestion_queue_url") + "-absent"}
-    before, message = objects(told), reading_message("DEAD-1", "temperature", this_hour(), 33.0)
+    before, message = objects(told), said(told, "DEAD-1", "temperature", this_hour(), 33.0)
     iot.replace_topic_rule(ruleName=name, topicRulePayload={**payload, "actions": [{"sqs": broken}]})
     try:
         publish(told, [message])

@@ -258,12 +258,12 @@ def test_one_late_reading_in_each_of_many_hours_is_one_row_a_window_and_one_onli
     some = readings(-36, 0, machines=machines)
     put(aws, some)
     for reading in readings(-36, 0, machines=["M0"], minutes=20):
-        put(aws, [reading.model_copy(update={"event_timestamp": reading.event_timestamp + timedelta(minutes=1)})])
+        put(aws, [reading._replace(event_timestamp=reading.event_timestamp + timedelta(minutes=1))])
     invoke = deploy("processing", TIME_WINDOW="24")
     invoke(at())
     for hours in range(-30, 0):
         for reading in readings(hours, hours + 0.1, machines=["M3"], minutes=10):
-            put(aws, [reading.model_copy(update={"event_timestamp": NOON + (hours + 0.3) * HOUR})])
+            put(aws, [reading._replace(event_timestamp=NOON + (hours + 0.3) * HOUR)])
     faults.clear()
     outcome = invoke(at())
     assert (outcome["hours_changed"], outcome["machines"], outcome["feature_rows"]) == (30, 1, 24)
