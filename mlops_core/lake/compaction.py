@@ -21,7 +21,7 @@ __all__ = ["OBJECTS_AT_ONCE", "distinct_readings", "is_to_be_compacted", "replac
 _FEWEST: Final = 2
 _FEWEST_LATE: Final = 8
 
-OBJECTS_AT_ONCE: Final = 4000
+OBJECTS_AT_ONCE: Final = 20_000
 """Raw objects that are read and taken in together: what bounds the memory and the time that one step takes."""
 
 _ORDER: Final = ("machine_id", "channel", "event_timestamp", "value")

@@ -13,7 +13,15 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.publisher import Publisher
 from infra.local.run.bad_messages import bad_messages
 from infra.local.run.reconciliation import lived, quarantined_messages, reconcile, saved_states, wait_until_drained
-from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings, features_key
+from mlops_core.lake import (
+    COMPACTED_PREFIX,
+    EVENTS_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    decode_failures,
+    decode_readings,
+    features_key,
+)
 from mlops_core.telemetry import READINGS, MaintenanceKind, Message, failure_message, reading_message
 from ops.dead_letters import DeadLetters
 from ops.fleet import online_rows
@@ -42,7 +50,8 @@ def said(told: Told, machine_id: str, channel: str, at: datetime, value: float) 
 
 def objects(told: Told) -> frozenset[str]:
     lake = told.stack.lake
-    return frozenset(key for prefix in (RAW_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX) for key in lake.versions(prefix))
+    prefixes = (RAW_PREFIX, COMPACTED_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX)
+    return frozenset(key for prefix in prefixes for key in lake.versions(prefix))
 
 
 def readings_since(told: Told, before: frozenset[str]) -> pl.DataFrame:
