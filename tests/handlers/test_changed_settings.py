@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from mlops_core.features import compute_features
 from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.test_processing import HOUR, NOON, at, computed, put, readings, span
+from tests.handlers.processed_lake import HOUR, NOON, at, computed, put, readings, span
 
 
 def rows(aws) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from handlers.stores.readings import stored_readings
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading
 from tests.handlers.aws_in_process import BUCKET, InjectedError
-from tests.handlers.test_processing import (
+from tests.handlers.processed_lake import (
     HOUR,
     NOON,
     at,

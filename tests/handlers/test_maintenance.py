@@ -182,6 +182,7 @@ def test_a_failure_that_no_sensor_announced_labels_rows_and_none_follows_until_t
     assert [hour for hour, run, _ in told if run == "PUMP-1#1"] == list(range(16, 24)), "hour 15 is the return itself"
 
 
+@pytest.mark.filterwarnings("ignore::mlops_core.prognosis.returns.ReturnsAssumedWarning")
 def test_a_repair_gives_the_return_that_the_sensors_failure_lacks(history: LabelHistory):
     history.record(EVENT)
     assert {hour for hour, _, _ in labels(history)} == set(range(7)), "it never came back"
