@@ -160,7 +160,7 @@ class IngestionSettings(AlarmSettings):
     machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
     mqtt_topic_prefix: TopicPrefix
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
-    historical_reach: Days = Field(timedelta(days=3650), alias="HISTORICAL_REACH_DAYS")
+    historical_reach: Days = Field(timedelta(days=10950), alias="HISTORICAL_REACH_DAYS")
 
 
 class LabelSettings(AlarmSettings):
@@ -170,7 +170,7 @@ class LabelSettings(AlarmSettings):
     label_history_table: Name
     mqtt_topic_prefix: TopicPrefix
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
-    historical_reach: Days = Field(timedelta(days=3650), alias="HISTORICAL_REACH_DAYS")
+    historical_reach: Days = Field(timedelta(days=10950), alias="HISTORICAL_REACH_DAYS")
 
 
 class ProcessingSettings(FunctionSettings):

@@ -39,7 +39,8 @@ app = typer.Typer(
     help="Work with a running stack of the predictive-maintenance platform, local or deployed.",
 )
 app.command("grades")(grades.grades)
-app.command("replay")(replay.replay)
+app.command("import")(replay.replay)
+app.command("replay")(replay.replay)  # the older name of import
 app.command("backfill")(backfill.backfill)
 app.command("status")(status.status)
 app.command("fleet")(overview.fleet)

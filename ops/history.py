@@ -1,5 +1,7 @@
 """Someone's own history as readings: what a file's rows become, and which of them are none and why."""
 
+import csv
+import gzip
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +15,9 @@ from ops.errors import OpsError, OptionError
 from ops.instants import read_instants
 from ops.mapping import HistoryMapping
 
-FUTURE_TOLERANCE = timedelta(minutes=5)  # the ingestion function's: what it would quarantine is not sent
+# The ingestion function's: what it would quarantine is not sent.
+FUTURE_TOLERANCE = timedelta(minutes=5)
+HISTORICAL_REACH = timedelta(days=10950)
 
 
 class HistoryUnreadableError(OpsError):
@@ -85,25 +89,67 @@ def _trimmed(text: pl.Expr) -> pl.Expr:
 def _columns(file: Path, mapping: HistoryMapping) -> pl.DataFrame:
     wanted = list(mapping.columns)
     try:
-        if file.suffix in {".parquet", ".pq"}:
+        if _is_parquet(file):
             return pl.read_parquet(file, columns=wanted)
+        _refuse_ambiguous_names(file, mapping)
         # Everything as text: how it is to be read is the mapping's to say, not guessed from the first rows.
         return pl.read_csv(file, columns=wanted, infer_schema=False, separator=mapping.separator)
     except pl.exceptions.ColumnNotFoundError:
+        if any("\ufffd" in name or "\x00" in name for name in _column_names(file, mapping)):
+            raise _not_utf8(file) from None
+        names = (name if name == name.strip() else repr(name) for name in _column_names(file, mapping))
         raise HistoryUnreadableError(
-            f"{file} lacks one of the columns {', '.join(wanted)}.",
-            f"It has: {', '.join(_column_names(file, mapping))}",
+            f"{file} lacks one of the columns {', '.join(wanted)}.", f"It has: {', '.join(names)}"
         ) from None
     except (pl.exceptions.PolarsError, OSError) as error:
         why = str(error).strip().splitlines()[0].rstrip(".")
+        if "utf" in why.lower():
+            raise _not_utf8(file) from None
+        if "more fields" in why:
+            return _ragged(file, mapping)
         raise HistoryUnreadableError(
             f"{file} cannot be read: {why}.",
             "It must be CSV with a header line (gzip allowed), or Parquet named *.parquet",
         ) from None
 
 
+def _not_utf8(file: Path) -> HistoryUnreadableError:
+    return HistoryUnreadableError(
+        f"The encoding of {file} is not UTF-8.", "Convert it first: iconv -f LATIN1 -t UTF-8 (or -f UTF-16), say."
+    )
+
+
+def _ragged(file: Path, mapping: HistoryMapping) -> pl.DataFrame:
+    """Read rows one by one: of one with another number of fields than the header nothing can be read, so it says so."""
+    opener = gzip.open if file.suffix == ".gz" else open
+    with opener(file, "rt", encoding="utf-8", newline="") as stream:
+        rows = csv.reader(stream, delimiter=mapping.separator)
+        names = next(rows)
+        places = [names.index(column) for column in mapping.columns]
+        cells = [
+            [row[place] for place in places]
+            if len(row) == len(names)
+            else [f"{len(row)} fields, not {len(names)}"] * len(places)
+            for row in rows
+            if row
+        ]
+    return pl.DataFrame(cells, schema=dict.fromkeys(mapping.columns, pl.String), orient="row")
+
+
+def _is_parquet(file: Path) -> bool:
+    return file.suffix.lower() in {".parquet", ".pq"}
+
+
+def _refuse_ambiguous_names(file: Path, mapping: HistoryMapping) -> None:
+    """Refuse a column that is wanted and stands there twice: polars would take the first and rename the other."""
+    names = _column_names(file, mapping)
+    for wanted in mapping.columns:
+        if f"{wanted}_duplicated_0" in names:
+            raise HistoryUnreadableError(f"{file} has two columns called {wanted!r}.", "Rename one of them.")
+
+
 def _column_names(file: Path, mapping: HistoryMapping) -> list[str]:
-    if file.suffix in {".parquet", ".pq"}:
+    if _is_parquet(file):
         return list(pl.read_parquet_schema(file))
     return pl.read_csv(file, n_rows=0, infer_schema=False, separator=mapping.separator).columns
 
@@ -176,6 +222,7 @@ def _reason(now: datetime) -> pl.Expr:
         QuarantineReason.NOT_FINITE: ~pl.col("number").is_finite(),
         QuarantineReason.OUT_OF_RANGE: ~pl.col("number").is_between(least, most),
         QuarantineReason.BAD_TIMESTAMP: pl.col("event_timestamp").is_null(),
+        QuarantineReason.TOO_LATE: pl.col("event_timestamp") < now - HISTORICAL_REACH,
         QuarantineReason.FUTURE: pl.col("event_timestamp") > now + FUTURE_TOLERANCE,
     }
     return pl.coalesce(pl.when(broken).then(pl.lit(str(reason))) for reason, broken in rules.items()).alias("reason")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from ops.errors import OptionError
-from ops.mapping import HistoryMapping
+from ops.mapping import PER_MICROSECOND, HistoryMapping
 
 INSTANT = pl.Datetime("us", "UTC")
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
@@ -20,6 +20,8 @@ def read_instants(times: pl.Series, mapping: HistoryMapping) -> pl.Series:
     offset and no zone. A time that a change to winter makes ambiguous is null too: guessing would move the reading
     by an hour.
     """
+    if mapping.time_origin is not None and mapping.time_unit in PER_MICROSECOND:
+        return _counted_finely(times, mapping.time_origin, PER_MICROSECOND[mapping.time_unit])
     if mapping.time_origin is not None and mapping.step is not None:
         return _numbered(times, mapping.time_origin, mapping.step)
     if times.dtype == pl.String:
@@ -44,7 +46,16 @@ def _numbered(times: pl.Series, origin: datetime, step: timedelta) -> pl.Series:
     steps = (
         times.str.strip_chars().cast(pl.Float64, strict=False) if times.dtype == pl.String else times.cast(pl.Float64)
     )
-    microseconds = (steps * (step // _MICROSECOND)).round()
+    return _since(origin, (steps * (step // _MICROSECOND)).round())
+
+
+def _counted_finely(times: pl.Series, origin: datetime, per_microsecond: int) -> pl.Series:
+    """As integers: of 18 digits a double would lose some. What lies between two microseconds is cut."""
+    counts = times.str.strip_chars() if times.dtype == pl.String else times
+    return _since(origin, counts.cast(pl.Int64, strict=False) // per_microsecond)
+
+
+def _since(origin: datetime, microseconds: pl.Series) -> pl.Series:
     least, most = (_EARLIEST - origin) // _MICROSECOND, (_LATEST - origin) // _MICROSECOND
     offsets = pl.DataFrame({"us": microseconds}).select(
         pl.when(pl.col("us").is_between(least, most)).then("us").cast(pl.Int64).cast(pl.Duration("us"))
@@ -55,9 +66,21 @@ def _numbered(times: pl.Series, origin: datetime, step: timedelta) -> pl.Series:
 def _written(times: pl.Series, mapping: HistoryMapping) -> pl.Series:
     texts = times.str.strip_chars()
     if mapping.time_format is not None:
-        read = texts.str.to_datetime(mapping.time_format, time_unit="us", strict=False)
+        # Python's %f follows a point and counts from the left; polars' own counts nanoseconds, and %z reads no Z.
+        form = mapping.time_format.replace(".%f", "%.f")
+        if form.endswith("%z"):
+            texts = texts.str.replace("[Zz]$", "+00:00")
+        read = texts.str.to_datetime(form, time_unit="us", strict=False)
         return read if read.dtype == INSTANT else _zoned(read, mapping.time_zone)
-    isolike = pl.DataFrame({"t": texts.str.replace(" ", "T").str.replace("Z$", "+00:00")})
+    # What live ingestion reads is read here: a fraction after a comma, and an offset of hours alone.
+    isolike = pl.DataFrame(
+        {
+            "t": texts.str.replace(" ", "T")
+            .str.replace("Z$", "+00:00")
+            .str.replace(r"(:\d{2}),(\d)", "${1}.${2}")
+            .str.replace(r"(T.*[+-]\d{2})$", "${1}:00")
+        }
+    )
     carries_offset = pl.col("t").str.contains(_OFFSET) & pl.col("t").str.contains("T")
     naive = isolike.select(pl.when(~carries_offset).then("t")).to_series()
     unzoned = _first_that_reads(naive, ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d"))

@@ -11,6 +11,8 @@ from mlops_core.time import parse_duration
 from ops.errors import OptionError
 
 _FINE_UNITS = {"us": timedelta(microseconds=1), "ms": timedelta(milliseconds=1)}
+PER_MICROSECOND = {"ns": 1000, "100ns": 10}
+"""Units finer than a microsecond, as InfluxDB (ns) and FILETIME (100ns) count."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,13 @@ class HistoryMapping:
         if self.time_origin is not None and (self.time_format or self.time_zone):
             raise OptionError("--time-origin is for numbered times.", "Leave --time-format and --time-zone out.")
         _ = self.step  # refuses a unit that cannot be read
+        channels = [channel for _, channel in self.channels]
+        twice = next((channel for channel in channels if channels.count(channel) > 1), None)
+        if twice is not None:
+            raise OptionError(
+                f"Two columns are mapped to {twice}: one of them would replace the other.",
+                "Map each channel once; two sensors are two channels.",
+            )
         if len(self.separator) != 1:
             raise OptionError(f"The separator {self.separator!r} is not one character.", "Pass --separator ';', say.")
 
@@ -79,8 +88,8 @@ class HistoryMapping:
 
     @property
     def step(self) -> timedelta | None:
-        """What one unit of a numbered time lasts; None where times are not numbers."""
-        if self.time_unit is None:
+        """What one unit of a numbered time lasts; None where times are not numbers, or finer than a microsecond."""
+        if self.time_unit is None or self.time_unit in PER_MICROSECOND:
             return None
         if self.time_unit in _FINE_UNITS:
             return _FINE_UNITS[self.time_unit]
@@ -89,7 +98,7 @@ class HistoryMapping:
         except DurationError:
             raise OptionError(
                 f"The time unit {self.time_unit!r} cannot be read.",
-                "Pass us, ms, s, m, h, d, or how long one step lasts: --time-unit 10m, say.",
+                "Pass ns, 100ns, us, ms, s, m, h, d, or how long one step lasts: --time-unit 10m, say.",
             ) from None
 
     def digest(self, content: str) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Accepted: TypeAlias = Reading | FailureEvent | Event
 
 AT_ONCE = 500
-HISTORICAL_REACH = timedelta(days=3650)
+HISTORICAL_REACH = timedelta(days=10950)
 """How old what is let in on purpose may be, where the stack does not say: what a function takes without a setting."""
 UNREADABLE = "UNREADABLE"
 """Counted in the place of a reason: an object under quarantine/ that is no record of a refused message."""

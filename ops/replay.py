@@ -42,7 +42,8 @@ def replay(
         str | None, typer.Option("--time-origin", help="Times are numbers that count from this ISO 8601 moment.")
     ] = None,
     time_unit: Annotated[
-        str | None, typer.Option("--time-unit", help="What they count: us, ms, s, m, h, d, or a step such as 10m.")
+        str | None,
+        typer.Option("--time-unit", help="What they count: ns, 100ns, us, ms, s, m, h, d, or a step such as 10m."),
     ] = None,
     separator: Annotated[str, typer.Option("--separator", help="Between the columns of a CSV file.")] = ",",
     decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Numbers are written 1,5.")] = False,

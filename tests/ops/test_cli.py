@@ -13,6 +13,7 @@ from ops import cli, errors
 from tests.ops.conftest import Deployed
 
 VERBS = [
+    ("import",),
     ("replay",),
     ("grades",),
     ("backfill",),
