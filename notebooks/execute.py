@@ -9,6 +9,7 @@ here, has been skipped, and why is printed.
 
 import argparse
 import ast
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ nbformat: Any = untyped_nbformat
 
 FOLDER = Path(__file__).parent
 OUTPUT = FOLDER.parent / "build" / "notebooks"
+_CELL_FILE = re.compile(r"/\S+/ipykernel_\d+/\d+\.py:")
 PARAMETERS = "parameters"
 """The tag of the cell whose variables `--set` replaces."""
 
@@ -69,6 +71,7 @@ def execute(path: Path, output: Path, values: Mapping[str, object]) -> str | Non
     client = NotebookClient(
         notebook,
         timeout=1800,
+        record_timing=False,
         kernel_name="python3",
         resources={"metadata": {"path": output}},
         extra_arguments=["--log-level=ERROR"],  # no warning that messages over loopback are signed, not encrypted
@@ -80,8 +83,17 @@ def execute(path: Path, output: Path, values: Mapping[str, object]) -> str | Non
             return error.evalue
         raise
     finally:
+        _without_traces(notebook)
         nbformat.write(notebook, output / path.name)
     return None
+
+
+def _without_traces(notebook: Any) -> None:  # noqa: ANN401 - a notebook is untyped upstream
+    """Take the kernel's file names out of warnings, so that outputs kept in git change only where results do."""
+    for cell in notebook.cells:
+        for shown in cell.get("outputs", ()):
+            if shown.output_type == "stream":
+                shown.text = _CELL_FILE.sub("this cell:", shown.text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,8 +1,6 @@
 import itertools
 import os
 import random
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -158,28 +156,6 @@ def test_clusters_need_no_chance_and_find_those_that_are_there():
     centres = cluster_centres(points, (1.0, 1.0), 4)
     for found, expected in zip(centres, truth, strict=True):
         assert found == pytest.approx(expected, abs=0.1)
-
-
-def test_windows_buckets_and_normalisation_of_stored_models_need_no_numpy():
-    program = """
-import sys
-sys.modules["numpy"] = None
-from datetime import UTC, datetime
-import polars as pl
-from mlops_core.features import compute_features
-from mlops_core.features.normaliser import ConditionNormaliser
-moment = datetime(2026, 1, 1, tzinfo=UTC)
-readings = pl.DataFrame({"machine_id": ["A"], "channel": ["x"], "event_timestamp": [moment], "value": [4.0]})
-kept = ConditionNormaliser.model_validate_json(sys.argv[1])
-print(compute_features(kept.apply(readings))["x_mean_6h"].to_list())
-"""
-    learned = learn_normaliser(
-        readings_of(*(("B", "x", minute, value) for minute, value in enumerate((0.0, 2.0, 4.0))))
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, learned.model_dump_json()], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[1.0]"
 
 
 def test_windows_count_cycles_where_the_caller_maps_them_to_hours():
