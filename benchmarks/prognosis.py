@@ -2,9 +2,9 @@
 
 A model learns from one fleet and is judged on another with another seed, at least 200 run-to-failure histories long;
 law and training settings are the library's defaults. The oracle ranks the same hours by the true health index, which no
-sensor shows. Measured with the windows (`featureLengthsHours`) that a stack has by default, and with those of the stack
-prod, which has a longer one as well, for wear shows over days; with these also after learning from a few machines only.
-`benchmarks.cmapss` takes the same figures of turbofans.
+sensor shows. Features are those of a deployed stack, drift and age included, with the windows (`featureLengthsHours`)
+that a stack has by default, and with those of the stack prod, which has a longer one as well, for wear shows over days;
+with these also after learning from a few machines only. `benchmarks.cmapss` takes the same figures of turbofans.
 """
 
 import argparse
@@ -18,9 +18,10 @@ from typing import Any
 import polars as pl
 
 from infra.local.engine.program import stack_config
-from mlops_core.features import compute_features
+from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis import Evaluation, evaluate, label_features, train
 from mlops_core.simulation import simulate_fleet
+from mlops_core.telemetry import CHANNELS
 
 ROOT = Path(__file__).parent.parent
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,7 +76,8 @@ def windows_of(stack: str) -> tuple[str, ...]:
 
 
 def fleet(machines: int, seed: int, lengths: Sequence[str]) -> Fleet:
-    """Simulate, compute features and label, some machines at a time."""
+    """Simulate, compute the features that a stack with these windows computes, and label, some machines at a time."""
+    recipe = FeatureRecipe.of_stack(tuple(CHANNELS), lengths=lengths, hop="1h")
     ids = [f"S{seed}-{number:03d}" for number in range(machines)]
     labelled: list[pl.DataFrame] = []
     truths: list[pl.DataFrame] = []
@@ -83,7 +85,7 @@ def fleet(machines: int, seed: int, lengths: Sequence[str]) -> Fleet:
         history = simulate_fleet(
             ids[first : first + MACHINES_AT_ONCE], start=START, end=START + timedelta(days=DAYS), seed=seed
         )
-        rows = label_features(compute_features(history.readings, lengths=lengths), history.failures)
+        rows = label_features(recipe.compute(history.readings, events=history.failures), history.failures)
         labelled.append(rows.with_columns(pl.selectors.float().exclude("rul_hours").cast(pl.Float32)))
         truths.append(history.truth.join(rows, left_on=TRUTH_KEYS, right_on=ROW_KEYS, how="semi"))
     return Fleet(pl.concat(labelled), pl.concat(truths))

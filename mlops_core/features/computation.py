@@ -31,8 +31,8 @@ def compute_features(
     lengths: window lengths, whole minutes and whole multiples of `hop`.
     start, end: aware times; rows have start < window_end <= end.
     statistics: columns per channel and length, out of STATISTICS (the default) and EXTRA_STATISTICS; units are the
-        channel's, `slope` per hour, `hours_since_last` hours, `kurtosis` and `crest_factor` without unit. `STATISTICS`
-        says where each is null; none is ever NaN or infinite.
+        channel's, `slope` per hour, `hours_since_last` hours, `kurtosis` and `crest_factor` without unit. Where each
+        is null is said in `mlops_core.features.statistics.REGISTRY`; none is ever NaN or infinite.
     Returns machine_id, window_end, then {channel}_{statistic}_{length}, ordered by machine and time. The same set of
     readings gives the same bits, and a row at t depends on readings before t only.
 

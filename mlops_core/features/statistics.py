@@ -134,9 +134,10 @@ REGISTRY: Final[dict[str, Statistic]] = {
 
 STATISTICS: Final = tuple(name for name, statistic in REGISTRY.items() if statistic.by_default)
 """The statistics of a window that every table has by default. Each is null where it is not defined, and never NaN or
-infinite; a constant window has std 0, slope 0 and peak_to_peak 0."""
+infinite; a constant window has std 0, slope 0 and peak_to_peak 0. `REGISTRY` has definition, unit and where
+each is not defined."""
 EXTRA_STATISTICS: Final = tuple(name for name, statistic in REGISTRY.items() if not statistic.by_default)
-"""Statistics that are computed on request; `STATISTICS` has the definitions of all."""
+"""Statistics that are computed on request; `REGISTRY` has their definitions."""
 
 
 def check_statistics(statistics: Sequence[str]) -> tuple[str, ...]:

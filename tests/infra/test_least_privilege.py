@@ -16,7 +16,11 @@ FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-dev"
 RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rules"
 RECEIVE = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
-PROCESSED = {f"{LAKE}/processed/{what}" for what in ("buckets/*", "features/*", "checkpoint.json", "layout.json")}
+BEGINNINGS = f"{LAKE}/processed/beginnings.parquet"
+PROCESSED = {
+    BEGINNINGS,
+    *(f"{LAKE}/processed/{what}" for what in ("buckets/*", "features/*", "checkpoint.json", "layout.json")),
+}
 DEAD_LETTERS = ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-dead-letters"})
 
 
@@ -34,7 +38,8 @@ READ_ROWS = {"ReadTrainingSet": ({"s3:GetObject"}, {f"{LAKE}/training/*"})}
 ASYNCHRONOUS = {
     "training-set-policy": {
         "WriteOwnLog": own_log("training-set"),
-        "ReadFeatures": ({"s3:GetObject"}, {f"{LAKE}/processed/features/*"}),
+        "ReadFeatures": ({"s3:GetObject"}, {f"{LAKE}/processed/features/*", BEGINNINGS}),
+        "KeepBeginnings": ({"s3:PutObject"}, {BEGINNINGS}),
         "ListFeatures": ({"s3:ListBucket"}, {LAKE}),
         "ReadLabels": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
         "WriteTrainingSet": ({"s3:PutObject"}, {f"{LAKE}/training/*"}),
@@ -120,6 +125,7 @@ DEV = {
         "ReadOwnOutputs": ({"s3:GetObject"}, PROCESSED),
         "WriteProcessed": ({"s3:PutObject"}, PROCESSED),
         "ServeFeatures": ({"dynamodb:PutItem"}, {f"{TABLES}/processing-realtime-features-0a1b2c"}),
+        "ReadReturns": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
     },
     "ingestion-schedule-policy": {
         "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:ingestion-simulator-0a1b2c"}),
