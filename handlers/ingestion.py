@@ -24,7 +24,7 @@ from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.notices import NoticeBoard
 from mlops_core.features import first_window_end
-from mlops_core.lake import encode_readings, hour_path
+from mlops_core.lake import encode_readings
 from mlops_core.telemetry import CHANNELS, Reading, parse_messages
 
 logger = Logger()
@@ -68,8 +68,8 @@ def _readings(topic: str, payload: bytes, received_at: datetime) -> Parsed[Readi
     ).readings(payload)
 
 
-def _hour(reading: Reading) -> str:
-    return hour_path(reading.event_timestamp)
+def _hour(reading: Reading) -> datetime:
+    return reading.event_timestamp.replace(minute=0, second=0, microsecond=0)
 
 
 def _count(kept: Done[Reading]) -> None:
