@@ -197,7 +197,7 @@ def test_a_feature_name_says_what_it_is(name, parts):
     assert parse_feature_name(name) == parts
 
 
-def test_one_machine_is_predicted_without_polars_scipy_scikit_learn_or_pydantic(bundle, features, labelled, tmp_path):
+def test_one_machine_is_predicted_without_polars_scipy_or_scikit_learn(bundle, features, labelled, tmp_path):
     """The layer of the inference function has numpy and LightGBM, and a stub where LightGBM imports scipy."""
     for name, content in bundle.files().items():
         (tmp_path / name).write_bytes(content)
@@ -210,7 +210,7 @@ for name in ("spmatrix", "csr_matrix", "csc_matrix"):
     setattr(sparse, name, type(name, (), {{}}))
 scipy.sparse = sparse
 sys.modules |= {{"scipy": scipy, "scipy.sparse": sparse}}
-sys.modules |= dict.fromkeys(("polars", "pydantic", "sklearn", "pandas"))
+sys.modules |= dict.fromkeys(("polars", "sklearn", "pandas"))
 from mlops_core.prognosis.bundle import load_bundle
 from mlops_core.prognosis.prediction import predict_one
 bundle = load_bundle({{path.name: path.read_bytes() for path in Path({str(tmp_path)!r}).iterdir()}})
