@@ -16,7 +16,7 @@ from mlops_core.prognosis import ModelBundle, Prediction, predict_one
 
 
 class Status(StrEnum):
-    """What a machine's prediction stands on.
+    """What a machine's prediction is based on.
 
     OK: fresh features. STALE: features older than they should be. NO_READINGS: no window holds a reading, so nothing is
     predicted. INCOMPLETE: the features were computed before those that the model reads existed; nothing is predicted
@@ -92,19 +92,21 @@ def machine_report(bundle: ModelBundle, row: FeatureRow, *, now: datetime, stale
         model_version=bundle.version,
         horizon_hours=bundle.manifest.horizon_hours,
     )
-    told = _told(bundle, row, reasons=3)
-    if isinstance(told, Status):
-        return report.model_copy(update={"status": told})
+    prediction = _predicted(bundle, row, reasons=3)
+    if isinstance(prediction, Status):
+        return report.model_copy(update={"status": prediction})
     threshold = bundle.calibration.alarm_threshold
     return report.model_copy(
         update={
-            "failure_probability": told.failure_probability,
-            "is_alarming": None if threshold is None else told.failure_probability >= threshold,
-            "rul_hours": RemainingLife(p10=told.rul_hours_p10, p50=told.rul_hours_p50, p90=told.rul_hours_p90),
-            "health_index": told.health_index,
-            "evaluation_zone": told.evaluation_zone,
-            "reasons": tuple(ReasonReport.model_validate(asdict(reason)) for reason in told.reasons),
-            "unusual_features": told.unusual_features,
+            "failure_probability": prediction.failure_probability,
+            "is_alarming": None if threshold is None else prediction.failure_probability >= threshold,
+            "rul_hours": RemainingLife(
+                p10=prediction.rul_hours_p10, p50=prediction.rul_hours_p50, p90=prediction.rul_hours_p90
+            ),
+            "health_index": prediction.health_index,
+            "evaluation_zone": prediction.evaluation_zone,
+            "reasons": tuple(ReasonReport.model_validate(asdict(reason)) for reason in prediction.reasons),
+            "unusual_features": prediction.unusual_features,
         }
     )
 
@@ -115,15 +117,17 @@ def fleet_report(
     """Return the `limit` worst machines of a fleet."""
 
     def worst_first(row: FeatureRow) -> tuple[float, str]:
-        told = _told(bundle, row, reasons=0)  # reasons cost most of a prediction's time: ranking does without
-        return (1.0 if isinstance(told, Status) else -told.failure_probability, row.machine_id)
+        prediction = _predicted(
+            bundle, row, reasons=0
+        )  # reasons cost most of a prediction's time: ranking does without
+        return (1.0 if isinstance(prediction, Status) else -prediction.failure_probability, row.machine_id)
 
     worst = sorted(rows, key=worst_first)[:limit]
     reports = (machine_report(bundle, row, now=now, stale_after=stale_after) for row in worst)
     return FleetReport(model_version=bundle.version, total=len(rows), machines=tuple(reports))
 
 
-def _told(bundle: ModelBundle, row: FeatureRow, *, reasons: int) -> Prediction | Status:
+def _predicted(bundle: ModelBundle, row: FeatureRow, *, reasons: int) -> Prediction | Status:
     """What the model says of a row, or why it says nothing."""
     try:
         return predict_one(bundle, row.machine_id, row.window_end, row.features, reasons=reasons, nulls_omitted=True)

@@ -53,8 +53,8 @@ class RefusedRecord(BadRequest):
     @classmethod
     def of(cls, faults: tuple[Fault, ...]) -> Self:
         """Return the problem that these faults make."""
-        told = "; ".join(f"{fault.field} {fault.reason}".strip() for fault in faults)
-        return cls(message=f"This is no record of maintenance: {told}", faults=faults)
+        reasons = "; ".join(f"{fault.field} {fault.reason}".strip() for fault in faults)
+        return cls(message=f"This is no record of maintenance: {reasons}", faults=faults)
 
     @classmethod
     def because_of(cls, faults: Sequence[Mapping[str, Any]]) -> Self:

@@ -1,6 +1,7 @@
 """Simulator: lives each machine through the time that passed since its last run and publishes what its sensors say.
 
-A machine's state is read, advanced, told and only then saved, on the condition that no other run has saved it since.
+A machine's state is read, advanced, published and only then saved, under optimistic concurrency: a run that was
+overtaken saves nothing.
 A long pause is made up for in strides, each saved before the next, so that a run that is slow to publish still gets on.
 What a machine says depends on its state alone, so a run that is retried, or that overlaps another, repeats the same
 messages and changes nothing.

@@ -85,7 +85,7 @@ class Layer(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where the zip stands once it is built."""
+        """Path of the zip, built or not."""
         return LAYER_FOLDER / f"{self.name}-{self.key}.zip"
 
 
@@ -97,7 +97,7 @@ def is_built(layer: Layer) -> bool:
 def build(layer: Layer) -> Path:
     """Build the layer's zip, or leave the one that is there.
 
-    Raises subprocess.CalledProcessError where uv cannot install the lock, whose output then stands on stderr.
+    Raises subprocess.CalledProcessError where uv cannot install the lock, whose output is on stderr.
     """
     if layer.path.exists():
         return layer.path

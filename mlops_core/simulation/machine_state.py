@@ -36,7 +36,7 @@ class MachineStatus(StrEnum):
 
 
 class MachineState(BaseModel):
-    """A machine at `event_timestamp`: everything before has been told, nothing from then on. JSON-able."""
+    """A machine at `event_timestamp`: everything before it has been published, nothing from it on. JSON-able."""
 
     model_config = ConfigDict(frozen=True)
 

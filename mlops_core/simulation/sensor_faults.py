@@ -73,7 +73,7 @@ def inject_sensor_faults(readings: pl.DataFrame, faults: SensorFaults, *, seed: 
     """
     if faults == SensorFaults():
         return FaultyReadings(normalise_readings(readings), pl.DataFrame(schema=SENSOR_FAULTS))
-    told = normalise_readings(readings).with_row_index("row")
+    readings = normalise_readings(readings).with_row_index("row")
     kept = [
         (DRIFT, faults.drift_per_day, faults.drift_hours, faults.drift_factor),
         (STUCK, faults.stuck_per_day, faults.stuck_hours, None),
@@ -82,21 +82,21 @@ def inject_sensor_faults(readings: pl.DataFrame, faults: SensorFaults, *, seed: 
     found: list[pl.DataFrame] = []
     for kind, chance, hours, strength in kept:
         if chance > 0:
-            told = _within_episodes(told, _episodes(told, seed, kind, chance, hours, strength))
-            touched = told.filter(pl.col("ended_at").is_not_null())
+            readings = _within_episodes(readings, _episodes(readings, seed, kind, chance, hours, strength))
+            touched = readings.filter(pl.col("ended_at").is_not_null())
             found.append(touched.with_columns(fault=pl.lit(kind)).select(*SENSOR_FAULTS).unique())
-            told = _CHANGES[kind](told).drop("began_at", "ended_at", "strength")
+            readings = _CHANGES[kind](readings).drop("began_at", "ended_at", "strength")
     if faults.spike_share > 0:
-        told, spikes = _spiked(told, seed, faults.spike_share, faults.spike_factor)
+        readings, spikes = _spiked(readings, seed, faults.spike_share, faults.spike_factor)
         found.append(spikes)
     return FaultyReadings(
-        told.sort("row").select(*READINGS),
+        readings.sort("row").select(*READINGS),
         pl.concat([pl.DataFrame(schema=SENSOR_FAULTS), *found]).sort(*_SENSOR, "began_at", "fault"),
     )
 
 
 def _episodes(
-    told: pl.DataFrame,
+    readings: pl.DataFrame,
     seed: int,
     kind: str,
     chance: float,
@@ -104,7 +104,7 @@ def _episodes(
     strength: tuple[float, float] | None,
 ) -> pl.DataFrame:
     """Return all episodes of one kind that can touch the readings."""
-    spans = told.group_by(_SENSOR).agg(
+    spans = readings.group_by(_SENSOR).agg(
         pl.col("event_timestamp").min().alias("first"), pl.col("event_timestamp").max().alias("last")
     )
     rows = [
@@ -133,9 +133,9 @@ def _sensor_episodes(
             yield EPOCH + (day + at) * _DAY, _within(hours, length), _within(strength, size)
 
 
-def _within_episodes(told: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:
+def _within_episodes(readings: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:
     """Return the readings, by time, with the episode that each lies in; nulls where it lies in none."""
-    joined = told.sort("event_timestamp").join_asof(
+    joined = readings.sort("event_timestamp").join_asof(
         episodes.sort("began_at"),
         left_on="event_timestamp",
         right_on="began_at",
@@ -149,41 +149,41 @@ def _within_episodes(told: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def _drifted(told: pl.DataFrame) -> pl.DataFrame:
+def _drifted(readings: pl.DataFrame) -> pl.DataFrame:
     passed = (pl.col("event_timestamp") - pl.col("began_at")) / (pl.col("ended_at") - pl.col("began_at"))
     factor = 1.0 + (pl.col("strength") - 1.0) * passed
-    return told.with_columns(value=pl.col("value") * factor.fill_null(1.0))
+    return readings.with_columns(value=pl.col("value") * factor.fill_null(1.0))
 
 
-def _stuck(told: pl.DataFrame) -> pl.DataFrame:
+def _stuck(readings: pl.DataFrame) -> pl.DataFrame:
     frozen = pl.col("value").first().over(*_SENSOR, "began_at")
-    return told.with_columns(value=pl.when(pl.col("began_at").is_null()).then(pl.col("value")).otherwise(frozen))
+    return readings.with_columns(value=pl.when(pl.col("began_at").is_null()).then(pl.col("value")).otherwise(frozen))
 
 
-def _silent(told: pl.DataFrame) -> pl.DataFrame:
-    return told.filter(pl.col("began_at").is_null())
+def _silent(readings: pl.DataFrame) -> pl.DataFrame:
+    return readings.filter(pl.col("began_at").is_null())
 
 
 _CHANGES: Final = {DRIFT: _drifted, STUCK: _stuck, DROPOUT: _silent}
 
 
 def _spiked(
-    told: pl.DataFrame, seed: int, share: float, factor: tuple[float, float]
+    readings: pl.DataFrame, seed: int, share: float, factor: tuple[float, float]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    sensors = told.select(_SENSOR).unique()
+    sensors = readings.select(_SENSOR).unique()
     keys = pl.Series([stream_key(seed, *sensor, SPIKE) for sensor in sensors.rows()], dtype=pl.UInt64)
-    keyed = told.join(sensors.with_columns(key=keys), on=_SENSOR, how="left", maintain_order="left")
+    keyed = readings.join(sensors.with_columns(key=keys), on=_SENSOR, how="left", maintain_order="left")
     moments = keyed["event_timestamp"].to_physical().to_numpy().astype(np.uint64)
     key = keyed["key"].to_numpy()
     hit = random_words(key, 2 * moments) / _WORDS < share
     strength = factor[0] + (factor[1] - factor[0]) * (random_words(key, 2 * moments + 1) / _WORDS)
-    spiked = told.with_columns(
+    spiked = readings.with_columns(
         strength=pl.Series(np.where(hit, strength, np.nan)).fill_nan(None),
         began_at="event_timestamp",
         ended_at="event_timestamp",
         fault=pl.lit(SPIKE),
     )
-    changed = told.with_columns(value=pl.col("value") * spiked["strength"].fill_null(1.0))
+    changed = readings.with_columns(value=pl.col("value") * spiked["strength"].fill_null(1.0))
     return changed, spiked.filter(pl.col("strength").is_not_null()).select(*SENSOR_FAULTS)
 
 

@@ -45,8 +45,8 @@ class Advance(NamedTuple):
     """What happened in `[state.event_timestamp, until)`.
 
     `returns_to_service` holds the moments at which the machine ran again, after a failure or a planned service. When it
-    had stopped is not told with them: a failure says so itself, and where a step begins at the return, the state knows
-    no more when a planned service (none by default) began.
+    stopped is not part of them: a failure is reported by itself, and a step that begins at the return no longer knows
+    when a planned service (none by default) began.
     """
 
     state: MachineState
