@@ -8,6 +8,8 @@ from mlops_core.features import compute_features
 from mlops_core.prognosis import evaluate, label_features, train
 from mlops_core.simulation import simulate_fleet
 
+pytestmark = pytest.mark.verify
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -27,7 +29,6 @@ def figures():
     return evaluate(bundle, labelled(held_out), truth=held_out.truth, resamples=20)
 
 
-@pytest.mark.verify
 def test_machines_of_another_seed_are_ranked_nearly_as_well_as_by_their_true_health(figures):
     assert figures.failures >= 20
     assert figures.pr_auc >= 0.75 * figures.oracle_pr_auc
