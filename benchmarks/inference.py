@@ -31,7 +31,8 @@ from infra.local.engine.environments import lambda_interpreter
 from infra.packaging import InterpreterNotFoundError, Layer, Target, build
 from infra.sources import ROOT, function_sources
 from mlops_core.features import compute_features
-from mlops_core.prognosis import CHAMPION_KEY, MODELS_PREFIX, ModelBundle, label_features, promoted, train
+from mlops_core.lake import CHAMPION_KEY, MODELS_PREFIX
+from mlops_core.prognosis import ModelBundle, label_features, promoted, train
 from mlops_core.simulation import simulate_fleet
 
 OURS = "inference function, with reasons"

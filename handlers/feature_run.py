@@ -19,7 +19,15 @@ from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
 from handlers.stores.partitions import Partitions
 from mlops_core.features import length_name
-from mlops_core.lake import BEGINNINGS_KEY, COMPACTED_PREFIX, RAW_PREFIX, Checkpoint, hour_path
+from mlops_core.lake import (
+    BEGINNINGS_KEY,
+    BUCKETS_PREFIX,
+    COMPACTED_PREFIX,
+    FEATURES_PREFIX,
+    RAW_PREFIX,
+    Checkpoint,
+    hour_path,
+)
 from mlops_core.processing import (
     Listing,
     ProcessingRules,
@@ -37,7 +45,7 @@ from mlops_core.processing import (
 
 logger = Logger(child=True)
 
-_OUTPUT_PREFIXES = ("processed/buckets/", "processed/features/")
+_OUTPUT_PREFIXES = (BUCKETS_PREFIX, FEATURES_PREFIX)
 _ATTEMPTS = 3
 _MOST_HOURS = 48
 

@@ -30,7 +30,7 @@ from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.alerting import Score, next_score, notice
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
-from mlops_core.lake import hour_path
+from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.prognosis import ModelBundle, predict_one
 
 logger = Logger()
@@ -120,7 +120,7 @@ def _keep_history(scores: list[Score]) -> None:
 
     for path, group in groupby(sorted(scores, key=hour), key=hour):
         lines = "".join(f"{prediction_json(score.prediction)}\n" for score in group).encode()
-        key = f"predictions/{path}/{sha256(lines).hexdigest()}.jsonl.gz"
+        key = f"{PREDICTIONS_PREFIX}{path}/{sha256(lines).hexdigest()}.jsonl.gz"
         runtime.lake(_settings()).create(key, gzip.compress(lines, mtime=0))
 
 

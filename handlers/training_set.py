@@ -20,14 +20,13 @@ from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import stack_recipe
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
-from mlops_core.lake import BEGINNINGS_KEY, TRAINING_PREFIX
+from mlops_core.lake import BEGINNINGS_KEY, FEATURES_PREFIX, TRAINING_PREFIX
 from mlops_core.prognosis import label_features, split_training_set
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
 logger = Logger()
 _settings = runtime.settings(TrainingSetSettings)
 
-FEATURES_PREFIX: Final = "processed/features/"
 IS_HELD_OUT: Final = "is_held_out"
 RECIPE: Final = "recipe"
 """The entry of the object's metadata that holds the recipe of the rows' features, as JSON."""

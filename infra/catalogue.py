@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from infra.naming import identifier
 from mlops_core.features import bucket_readings, features_from_buckets
+from mlops_core.lake import COMPACTED_PREFIX, FEATURES_PREFIX
 from mlops_core.telemetry import READINGS
 
 # Replayed history is older than the platform. Athena looks at every day from here on unless a query names its own.
@@ -113,7 +114,7 @@ class LakeCatalogue(pulumi.ComponentResource):
             columns=_READING_COLUMNS,
             partitions=("date", "hour"),
             projection={**hours, "classification": "parquet"},
-            location=pulumi.Output.concat(lake, "compacted/"),
+            location=pulumi.Output.concat(lake, COMPACTED_PREFIX),
             template="date=${date}/hour=${hour}",
             formats=parquet,
         )
@@ -124,7 +125,7 @@ class LakeCatalogue(pulumi.ComponentResource):
             columns=feature_columns(args),
             partitions=("date", "hour"),
             projection={**hours, "classification": "parquet"},
-            location=pulumi.Output.concat(lake, "processed/features/"),
+            location=pulumi.Output.concat(lake, FEATURES_PREFIX),
             template="date=${date}/hour=${hour}",
             formats=parquet,
         )

@@ -13,6 +13,7 @@ from infra.account import Account, current_account
 from infra.function import FunctionDefaults, PythonFunction
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
+from mlops_core.lake import MODELS_PREFIX
 
 ROUTES: Final = {"fleet": "GET /machines", "machine": "GET /machines/{machine_id}"}
 """What the endpoint answers, by the names of the resources."""
@@ -189,7 +190,7 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
 
 def serving_statements(args: ServingArgs, *, listed: Sequence[str] = ()) -> list[Statement]:
     """What every function may do that predicts, beside reading features; `listed`: what else it lists of the lake."""
-    prefixes = {"StringLike": {"s3:prefix": ["models/*", *listed]}}
+    prefixes = {"StringLike": {"s3:prefix": [f"{MODELS_PREFIX}*", *listed]}}
     return [
         allow("ReadModels", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], "/models/*")]),
         allow("ListModels", ["s3:ListBucket"], [args["bucket_arn"]], prefixes),

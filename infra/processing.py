@@ -13,10 +13,19 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
 from infra.schedule import FunctionSchedule
 from infra.table import string_keyed_table
-from mlops_core.lake import BEGINNINGS_KEY, CHECKPOINT_KEY, COMPACTED_PREFIX, LAYOUT_KEY, RAW_PREFIX, REPLACED_PREFIX
+from mlops_core.lake import (
+    BEGINNINGS_KEY,
+    BUCKETS_PREFIX,
+    CHECKPOINT_KEY,
+    COMPACTED_PREFIX,
+    FEATURES_PREFIX,
+    LAYOUT_KEY,
+    RAW_PREFIX,
+    REPLACED_PREFIX,
+)
 
 _RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLACED_PREFIX}*"
-_OUTPUTS = ("processed/buckets/*", "processed/features/*", BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
+_OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
 
 
 class ProcessingArgs(TypedDict):

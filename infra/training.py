@@ -14,7 +14,7 @@ from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
 from infra.training_steps import training_definition
-from mlops_core.lake import BEGINNINGS_KEY
+from mlops_core.lake import BEGINNINGS_KEY, CHAMPION_KEY, FEATURES_PREFIX, MODELS_PREFIX, TRAINING_PREFIX
 
 
 class TrainingArgs(TypedDict):
@@ -88,10 +88,10 @@ class Training(pulumi.ComponentResource):
     def _make_steps(self) -> dict[str, PythonFunction]:
         args, lake = self._args, {"data_lake_bucket": self._args["bucket_name"]}
         horizon = {"prediction_horizon": timedelta(hours=args["horizon_hours"])}
-        read_rows = allow("ReadTrainingSet", ["s3:GetObject"], self._objects("training/*"))
+        read_rows = allow("ReadTrainingSet", ["s3:GetObject"], self._objects(f"{TRAINING_PREFIX}*"))
         read_models = [
-            allow("ReadModels", ["s3:GetObject"], self._objects("models/*")),
-            self._list("ListModels", "models/*"),
+            allow("ReadModels", ["s3:GetObject"], self._objects(f"{MODELS_PREFIX}*")),
+            self._list("ListModels", f"{MODELS_PREFIX}*"),
         ]
         history = {
             "label_history_table": args["label_history_table"],
@@ -104,17 +104,17 @@ class Training(pulumi.ComponentResource):
                 "training_set",
                 {**lake, **horizon, **history},
                 [
-                    allow("ReadFeatures", ["s3:GetObject"], self._objects("processed/features/*", BEGINNINGS_KEY)),
-                    self._list("ListFeatures", "processed/features/*", BEGINNINGS_KEY),
+                    allow("ReadFeatures", ["s3:GetObject"], self._objects(f"{FEATURES_PREFIX}*", BEGINNINGS_KEY)),
+                    self._list("ListFeatures", f"{FEATURES_PREFIX}*", BEGINNINGS_KEY),
                     allow("KeepBeginnings", ["s3:PutObject"], self._objects(BEGINNINGS_KEY)),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
-                    allow("WriteTrainingSet", ["s3:PutObject"], self._objects("training/*")),
+                    allow("WriteTrainingSet", ["s3:PutObject"], self._objects(f"{TRAINING_PREFIX}*")),
                 ],
             ),
             "training": self._step(
                 "training",
                 {**lake, **horizon, "training_seed": args["seed"]},
-                [read_rows, allow("StoreModel", ["s3:PutObject"], self._objects("models/*/*"))],
+                [read_rows, allow("StoreModel", ["s3:PutObject"], self._objects(f"{MODELS_PREFIX}*/*"))],
             ),
             "evaluation": self._step(
                 "evaluation",
@@ -122,13 +122,13 @@ class Training(pulumi.ComponentResource):
                 [
                     read_rows,
                     *read_models,
-                    allow("WriteVerdict", ["s3:PutObject"], self._objects("training/*")),
+                    allow("WriteVerdict", ["s3:PutObject"], self._objects(f"{TRAINING_PREFIX}*")),
                 ],
             ),
             "promotion": self._step(
                 "promotion",
                 lake,
-                [*read_models, allow("MoveChampion", ["s3:PutObject"], self._objects("models/champion.json"))],
+                [*read_models, allow("MoveChampion", ["s3:PutObject"], self._objects(CHAMPION_KEY))],
             ),
         }
 

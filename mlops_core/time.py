@@ -6,10 +6,13 @@ from typing import Final
 
 from mlops_core.errors import DurationError, InvalidArgumentError
 
-__all__ = ["EPOCH", "MICROSECOND", "in_utc", "parse_duration", "utc_text"]
+__all__ = ["EPOCH", "FUTURE_TOLERANCE", "MICROSECOND", "in_utc", "parse_duration", "utc_text"]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
+
+FUTURE_TOLERANCE: Final = timedelta(minutes=5)
+"""How far a machine's or a technician's clock may be ahead of ours."""
 
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION: Final = re.compile(r"(?:\d+[wdhms])+")

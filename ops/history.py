@@ -11,12 +11,12 @@ import polars as pl
 
 from mlops_core.errors import QuarantineReason
 from mlops_core.telemetry import CHANNELS, MACHINE_ID_PATTERN
+from mlops_core.time import FUTURE_TOLERANCE
 from ops.errors import OpsError, OptionError
 from ops.instants import read_instants
 from ops.mapping import HistoryMapping
 
 # The ingestion function's: what it would quarantine is not sent.
-FUTURE_TOLERANCE = timedelta(minutes=5)
 HISTORICAL_REACH = timedelta(days=10950)
 
 

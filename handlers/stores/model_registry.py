@@ -9,7 +9,8 @@ from datetime import datetime
 
 from handlers.stores.lake import DataLake, ObjectMovedError
 from mlops_core.errors import MlopsError
-from mlops_core.prognosis import CHAMPION_KEY, MODELS_PREFIX, Champion, ModelBundle, load_bundle, promoted
+from mlops_core.lake import CHAMPION_KEY, MODELS_PREFIX
+from mlops_core.prognosis import Champion, ModelBundle, load_bundle, promoted
 
 _ROOT = "bundle.json"
 

@@ -29,13 +29,18 @@ from mlops_core.time import utc_text
 
 __all__ = [
     "BEGINNINGS_KEY",
+    "BUCKETS_PREFIX",
+    "CHAMPION_KEY",
     "CHANNELS_PREFIX",
     "CHECKPOINT_KEY",
     "COMPACTED_PREFIX",
     "EVENTS_PREFIX",
+    "FEATURES_PREFIX",
     "FRESHNESS_KEY",
     "LAYOUT_KEY",
     "MAXIMUM_SHARDS",
+    "MODELS_PREFIX",
+    "PREDICTIONS_PREFIX",
     "QUARANTINE_PREFIX",
     "RAW_PREFIX",
     "REPLACED_PREFIX",
@@ -69,6 +74,11 @@ REPLACED_PREFIX: Final = "replaced/"
 EVENTS_PREFIX: Final = "events/"
 QUARANTINE_PREFIX: Final = "quarantine/"
 TRAINING_PREFIX: Final = "training/"
+BUCKETS_PREFIX: Final = "processed/buckets/"
+FEATURES_PREFIX: Final = "processed/features/"
+PREDICTIONS_PREFIX: Final = "predictions/"
+MODELS_PREFIX: Final = "models/"
+CHAMPION_KEY: Final = f"{MODELS_PREFIX}champion.json"
 CHANNELS_PREFIX: Final = "channels/"
 BEGINNINGS_KEY: Final = "processed/beginnings.parquet"
 """The first feature rows of each machine, which drift and age count from (`FeatureRecipe.beginnings`)."""
@@ -168,7 +178,7 @@ def features_key(hour_of_window_end: datetime, shard: int) -> str:
 
 def features_prefix(hour_of_window_end: datetime) -> str:
     """Return what the keys of all feature rows begin with whose window ends lie in one hour."""
-    return f"processed/features/{hour_path(hour_of_window_end)}/"
+    return f"{FEATURES_PREFIX}{hour_path(hour_of_window_end)}/"
 
 
 def buckets_key(hour: datetime, shard: int) -> str:
@@ -183,7 +193,7 @@ def channels_key(channels_hash: str) -> str:
 
 def buckets_prefix(hour: datetime) -> str:
     """Return what the keys of all statistics of one hour's readings begin with."""
-    return f"processed/buckets/{hour_path(hour)}/"
+    return f"{BUCKETS_PREFIX}{hour_path(hour)}/"
 
 
 def _hour_of_key(key: str, pattern: re.Pattern[str], what: str, hint: str) -> datetime:

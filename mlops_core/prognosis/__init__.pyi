@@ -6,8 +6,6 @@ from .bundle_file import (
     load as load,
 )
 from .champion import (
-    CHAMPION_KEY as CHAMPION_KEY,
-    MODELS_PREFIX as MODELS_PREFIX,
     Champion as Champion,
     promoted as promoted,
 )

@@ -5,17 +5,14 @@ Promotions are only ever added, so the object is its own history; a rollback is 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from pydantic import BaseModel, Field, ValidationError
 
 from mlops_core.errors import MalformedObjectError, NothingToRollBackError
+from mlops_core.lake import CHAMPION_KEY
 from mlops_core.records import UtcInstant, canonical_json, record_from_json
 
-__all__ = ["CHAMPION_KEY", "MODELS_PREFIX", "Champion", "Promotion", "promoted"]
-
-MODELS_PREFIX: Final = "models/"
-CHAMPION_KEY: Final = f"{MODELS_PREFIX}champion.json"
+__all__ = ["Champion", "Promotion", "promoted"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a technician records of a machine because no sensor said it: a failure, or work that made it as good as new."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
@@ -17,11 +17,9 @@ from pydantic import (
 )
 
 from mlops_core.telemetry.machine import MachineId
+from mlops_core.time import FUTURE_TOLERANCE
 
-__all__ = ["FUTURE_TOLERANCE", "MaintenanceKind", "MaintenanceRecord", "MaintenanceReport"]
-
-FUTURE_TOLERANCE: Final = timedelta(minutes=5)
-"""How far a technician's clock may be ahead of ours."""
+__all__ = ["MaintenanceKind", "MaintenanceRecord", "MaintenanceReport"]
 
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WRITTEN: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")

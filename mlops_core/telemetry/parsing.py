@@ -45,7 +45,7 @@ from mlops_core.telemetry.payload import (
     strip_padding,
 )
 from mlops_core.telemetry.quality import Quality, parse_quality
-from mlops_core.time import in_utc, utc_text
+from mlops_core.time import FUTURE_TOLERANCE, in_utc, utc_text
 
 __all__ = ["READINGS_LEVEL", "ParsedMessage", "RefusedElement", "parse_message", "parse_messages"]
 
@@ -105,7 +105,7 @@ def parse_message(
     topic_prefix: str = TOPIC_PREFIX,
     channels: Mapping[str, Channel] = CHANNELS,
     allowed_lateness: timedelta = timedelta(hours=48),
-    future_tolerance: timedelta = timedelta(minutes=5),
+    future_tolerance: timedelta = FUTURE_TOLERANCE,
     historical_reach: timedelta | None = None,
 ) -> Reading | FailureEvent | Event:
     """Return the one reading or event of a message, or raise `MessageRejectedError` with the first reason to refuse it.
@@ -142,7 +142,7 @@ def parse_messages(
     topic_prefix: str = TOPIC_PREFIX,
     channels: Mapping[str, Channel] = CHANNELS,
     allowed_lateness: timedelta = timedelta(hours=48),
-    future_tolerance: timedelta = timedelta(minutes=5),
+    future_tolerance: timedelta = FUTURE_TOLERANCE,
     historical_reach: timedelta | None = None,
 ) -> ParsedMessage:
     """Return every reading or event of a message, and what was refused of it; see `parse_message` for the rules.

@@ -16,7 +16,7 @@ from mlops_core.errors import (
     SwappedBundleError,
     UnsupportedBundleError,
 )
-from mlops_core.prognosis import CHAMPION_KEY
+from mlops_core.lake import CHAMPION_KEY
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.model_bundles import small_bundle
 

@@ -14,7 +14,7 @@ from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.features import FeatureRecipe
-from mlops_core.prognosis import CHAMPION_KEY
+from mlops_core.lake import CHAMPION_KEY
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
 from tests.http_requests import event_of

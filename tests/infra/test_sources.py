@@ -74,6 +74,7 @@ def test_a_function_carries_no_other_function_and_no_science_that_it_does_not_us
         assert not {f"handlers/{other}.py" for other in HANDLERS if other != handler} & files
     simulator = set(function_sources("handlers.simulator"))
     assert not {file for file in simulator if file.split("/")[1] in {"features", "prognosis"}}
+    assert not {"mlops_core/lake/json_lines.py", "mlops_core/lake/history.py"} & simulator
     assert "mlops_core/simulation/fleet.py" not in simulator
     assert "mlops_core/simulation/step.py" not in function_sources("handlers.processing")
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from handlers.stores.model_registry import ModelRegistry
-from mlops_core.prognosis import CHAMPION_KEY
+from mlops_core.lake import CHAMPION_KEY
 from tests.handlers.model_bundles import small_bundle
 from tests.ops.conftest import Deployed
 
