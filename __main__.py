@@ -39,7 +39,7 @@ layers = python_layers(settings, lake, options)
 functions = function_defaults(settings, layers, key, alarms)
 alerting = made_alerting(settings, key, options)
 ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions, alerting), options)
-devices = Devices("devices", devices_args(settings), options)
+devices = Devices("devices", devices_args(settings, ingestion), options)
 processing = Processing("processing", processing_args(settings, lake, functions, ingestion), options)
 if alarms:
     watch_queues(ingestion, alarms, options)

@@ -142,6 +142,16 @@ class SimulatorSettings(FunctionSettings):
         return self
 
 
+class MeasuringSettings(FunctionSettings):
+    """Settings of every function that knows what is measured.
+
+    `channels_key`: the document of the stack's channels in the lake; without it, those out of the box.
+    """
+
+    data_lake_bucket: Name
+    channels_key: Name | None = None
+
+
 class AlarmSettings(FunctionSettings):
     """Settings of every function that raises alarms."""
 
@@ -149,14 +159,13 @@ class AlarmSettings(FunctionSettings):
     notice_topic_arn: Name
 
 
-class IngestionSettings(AlarmSettings):
+class IngestionSettings(MeasuringSettings, AlarmSettings):
     """Settings of the ingestion function.
 
     `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
     which says that it is historical; `machine_classes`: whose limits hold.
     """
 
-    data_lake_bucket: Name
     machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
     mqtt_topic_prefix: TopicPrefix
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
@@ -173,14 +182,13 @@ class LabelSettings(AlarmSettings):
     historical_reach: Days = Field(timedelta(days=10950), alias="HISTORICAL_REACH_DAYS")
 
 
-class ProcessingSettings(FunctionSettings):
+class ProcessingSettings(MeasuringSettings):
     """Settings of the processing function. `time_window`: where a run starts without a checkpoint, and its chunk size.
 
     `closing_grace_seconds`: how long after its end a scheduled run takes an hour for closed, since messages still wait.
     The hop divides the hour, because the lake is partitioned by the hour, and so it divides every feature length.
     """
 
-    data_lake_bucket: Name
     dynamodb_table_name: Name
     label_history_table: Name
     time_window: Hours
@@ -202,10 +210,9 @@ class ProcessingSettings(FunctionSettings):
         return self
 
 
-class TrainingSetSettings(FunctionSettings):
+class TrainingSetSettings(MeasuringSettings):
     """Settings of the function that builds training sets. `training_history`: how far back it looks."""
 
-    data_lake_bucket: Name
     label_history_table: Name
     feature_lengths: Lengths
     feature_hop: Hop = timedelta(minutes=60)
@@ -213,10 +220,9 @@ class TrainingSetSettings(FunctionSettings):
     training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
 
 
-class TrainingSettings(FunctionSettings):
+class TrainingSettings(MeasuringSettings):
     """Settings of the function that trains. `training_seed`: of every random choice."""
 
-    data_lake_bucket: Name
     prediction_horizon: Hours = Field(alias="PREDICTION_HORIZON_HOURS")
     training_seed: int
 
@@ -227,10 +233,9 @@ class RegistrySettings(FunctionSettings):
     data_lake_bucket: Name
 
 
-class ServingSettings(FunctionSettings):
+class ServingSettings(MeasuringSettings):
     """Settings of every function that predicts. `model_recheck`: how long a new champion may go unnoticed."""
 
-    data_lake_bucket: Name
     dynamodb_table_name: Name
     feature_lengths: Lengths
     feature_hop: Hop = timedelta(minutes=60)

@@ -15,6 +15,7 @@ from handlers.stores.recipes import stack_recipe
 from mlops_core.features import BUCKETS, RETURNS
 from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, features_prefix, hour_text, shard_of
 from mlops_core.processing import WindowRange
+from mlops_core.telemetry import Channels
 
 HOUR = timedelta(hours=1)
 
@@ -30,9 +31,11 @@ class FeatureWriter:
         history: LabelHistory,
         layout: Layout,
         work: Work,
+        *,
+        channels: Channels,
     ) -> None:
         self._settings = settings
-        self._recipe = stack_recipe(settings.feature_lengths, settings.feature_hop)
+        self._recipe = stack_recipe(channels, settings.feature_lengths, settings.feature_hop)
         self._history = history
         self._beginnings = Beginnings(partitions)
         self._partitions = partitions

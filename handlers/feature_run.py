@@ -181,7 +181,10 @@ class Run:
         if foreign:
             logger.warning("Objects of the lake that no function wrote", extra={"keys": foreign[:10]})
         builder = HourBuilder(self._settings, self._lake, partitions, layout, listing, self.work)
-        writer = FeatureWriter(self._settings, partitions, self._online, self._history, layout, self.work)
+        channels = runtime.channels(self._settings)
+        writer = FeatureWriter(
+            self._settings, partitions, self._online, self._history, layout, self.work, channels=channels
+        )
         return builder, writer, listing
 
 

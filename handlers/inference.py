@@ -87,6 +87,6 @@ def no_model(error: NoModelError) -> Response[str]:
 def _model() -> ServingModel:
     return ServingModel(
         ModelRegistry(runtime.lake(_settings())),
-        stack=stack_recipe(_settings().feature_lengths, _settings().feature_hop),
+        stack=stack_recipe(runtime.channels(_settings()), _settings().feature_lengths, _settings().feature_hop),
         recheck_seconds=_settings().model_recheck.total_seconds(),
     )

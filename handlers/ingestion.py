@@ -25,7 +25,7 @@ from handlers.stores.alarms import Alarms
 from handlers.stores.notices import NoticeBoard
 from mlops_core.features import first_window_end
 from mlops_core.lake import encode_readings
-from mlops_core.telemetry import CHANNELS, Reading, parse_messages
+from mlops_core.telemetry import Channels, Reading, parse_messages
 
 logger = Logger()
 metrics = Metrics()
@@ -53,7 +53,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _watch() -> LimitWatch:
     alarms = Alarms(clients.dynamodb(), _settings().alarms_table)
     desk = AlarmDesk(alarms, NoticeBoard(clients.sns(), _settings().notice_topic_arn))
-    return LimitWatch(alarms, desk, _settings().machine_classes, CHANNELS)
+    return LimitWatch(alarms, desk, _settings().machine_classes, _channels())
+
+
+@cache
+def _channels() -> Channels:
+    return runtime.channels(_settings())
 
 
 def _readings(topic: str, payload: bytes, received_at: datetime) -> Parsed[Reading]:
@@ -63,6 +68,7 @@ def _readings(topic: str, payload: bytes, received_at: datetime) -> Parsed[Readi
         payload,
         received_at,
         topic_prefix=chosen.mqtt_topic_prefix,
+        channels=_channels(),
         allowed_lateness=chosen.allowed_lateness,
         historical_reach=chosen.historical_reach,
     ).readings(payload)

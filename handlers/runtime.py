@@ -12,9 +12,11 @@ from typing import Protocol, TypeVar
 
 from contract.environment import FunctionSettings
 from handlers.stores import clients
+from handlers.stores.channels import load_channels
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.online_features import OnlineFeatures
+from mlops_core.telemetry import Channels
 
 Settings = TypeVar("Settings", bound=FunctionSettings)
 
@@ -22,6 +24,11 @@ Settings = TypeVar("Settings", bound=FunctionSettings)
 class _WithLake(Protocol):
     @property
     def data_lake_bucket(self) -> str: ...
+
+
+class _WithChannels(_WithLake, Protocol):
+    @property
+    def channels_key(self) -> str | None: ...
 
 
 class _WithLabelHistory(Protocol):
@@ -50,6 +57,11 @@ def settings(model: type[Settings]) -> Callable[[], Settings]:
 def lake(chosen: _WithLake) -> DataLake:
     """Return the data lake that these settings name."""
     return DataLake(clients.s3(), chosen.data_lake_bucket)
+
+
+def channels(chosen: _WithChannels) -> Channels:
+    """Return the channels that these settings name. Raises MalformedObjectError."""
+    return load_channels(lake(chosen), chosen.channels_key)
 
 
 def label_history(chosen: _WithLabelHistory) -> LabelHistory:

@@ -32,6 +32,7 @@ from mlops_core.alerting import Score, next_score, notice
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.prognosis import ModelBundle, predict_one
+from mlops_core.telemetry import Channels
 
 logger = Logger()
 metrics = Metrics()
@@ -70,14 +71,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 def _model() -> ServingModel:
     return ServingModel(
         ModelRegistry(runtime.lake(_settings())),
-        stack=stack_recipe(_settings().feature_lengths, _settings().feature_hop),
+        stack=stack_recipe(_channels(), _settings().feature_lengths, _settings().feature_hop),
         recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
     )
 
 
+@cache
+def _channels() -> Channels:
+    return runtime.channels(_settings())
+
+
 def _listen(rows: list[FeatureRow]) -> None:
-    lengths = _settings().feature_lengths
-    watch = SilenceWatch(runtime.lake(_settings()), rows, silent_after=_settings().silent_after, lengths=lengths)
+    watch = SilenceWatch(
+        runtime.lake(_settings()),
+        rows,
+        silent_after=_settings().silent_after,
+        lengths=_settings().feature_lengths,
+        channels=sorted(_channels()),
+    )
     metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
     watch.tell(NoticeBoard(clients.sns(), _settings().notice_topic_arn))
 

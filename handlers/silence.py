@@ -14,7 +14,6 @@ from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
 from mlops_core.alerting import NewestWindows, listen, silence_notice, turned
-from mlops_core.telemetry import CHANNELS
 
 logger = Logger(child=True)
 
@@ -26,7 +25,13 @@ class SilenceWatch:
     """
 
     def __init__(
-        self, lake: DataLake, rows: Iterable[FeatureRow], *, silent_after: timedelta, lengths: Sequence[timedelta]
+        self,
+        lake: DataLake,
+        rows: Iterable[FeatureRow],
+        *,
+        silent_after: timedelta,
+        lengths: Sequence[timedelta],
+        channels: Sequence[str],
     ) -> None:
         self._file = ChannelsHeard(lake)
         self._before = self._file.load()
@@ -39,7 +44,7 @@ class SilenceWatch:
                 at=stored.checkpoint.processed_until,
                 silent_after=silent_after,
                 lengths=sorted(lengths),
-                channels=sorted(CHANNELS),
+                channels=channels,
             )
 
     @property

@@ -35,6 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         rows.filter(~pl.col(IS_HELD_OUT)).drop(IS_HELD_OUT),
         seed=_settings().training_seed,
         horizon=_settings().prediction_horizon,
+        channels=runtime.channels(_settings()),
         recipe=FeatureRecipe.model_validate_json(recipe) if recipe else None,
     )
     is_new = ModelRegistry(runtime.lake(_settings())).store(bundle)

@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Write the training set of an execution; returns its size and how it was parted. Raises UntrainableError."""
     request = TrainingSetEvent.model_validate(event)
     windows = _windows(since=request.started_at - _settings().training_history, until=request.started_at)
-    recipe = stack_recipe(_settings().feature_lengths, _settings().feature_hop)
+    recipe = stack_recipe(runtime.channels(_settings()), _settings().feature_lengths, _settings().feature_hop)
     recipe = recipe.model_copy(update={"drift": tuple(name for name in recipe.drift if name in windows.columns)})
     failures = pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)
     repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)

@@ -8,9 +8,9 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.naming import identifier
-from mlops_core.features import bucket_readings, features_from_buckets
+from mlops_core.features import bucket_readings, chosen_statistics, features_from_buckets, select_statistics
 from mlops_core.lake import COMPACTED_PREFIX, FEATURES_PREFIX
-from mlops_core.telemetry import READINGS
+from mlops_core.telemetry import READINGS, Channels
 
 # Replayed history is older than the platform. Athena looks at every day from here on unless a query names its own.
 _FIRST_DATE: Final = "2000-01-01"
@@ -40,7 +40,7 @@ class LakeCatalogueArgs(TypedDict):
     """What the catalogue of a data lake is made of."""
 
     bucket_name: pulumi.Input[str]
-    channels: Sequence[str]
+    channels: Channels
     feature_lengths_hours: Sequence[int]
     feature_hop_minutes: int
 
@@ -56,7 +56,7 @@ class LakeCatalogue(pulumi.ComponentResource):
 
     Example:
         >>> catalogue = LakeCatalogue("catalogue", {
-        ...     "bucket_name": "acme-lake", "channels": ["temperature", "vibration"],
+        ...     "bucket_name": "acme-lake", "channels": CHANNELS,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60,
         ... })
         >>> pulumi.export("glue_database_name", catalogue.database_name)
@@ -187,6 +187,8 @@ def feature_columns(args: LakeCatalogueArgs) -> dict[str, str]:
         bucket_readings(READINGS.to_frame(), hop=hop),
         lengths=[f"{hours}h" for hours in args["feature_lengths_hours"]],
         hop=hop,
+        statistics=chosen_statistics(args["channels"]),
         channels=list(args["channels"]),
     )
-    return {column: _COLUMN_TYPES[kind.base_type()] for column, kind in features.schema.items()}
+    columns = select_statistics(features, args["channels"]).schema
+    return {column: _COLUMN_TYPES[kind.base_type()] for column, kind in columns.items()}

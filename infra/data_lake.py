@@ -7,6 +7,7 @@ import pulumi_aws as aws
 
 from infra.account import current_account
 from infra.bucket import PrivateBucket
+from infra.channels import ChannelDocument
 from infra.policies import Statement
 from mlops_core.lake import (
     COMPACTED_PREFIX,
@@ -16,6 +17,7 @@ from mlops_core.lake import (
     REPLACED_PREFIX,
     TRAINING_PREFIX,
 )
+from mlops_core.telemetry import CHANNELS, Channels
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
@@ -42,6 +44,8 @@ class DataLakeArgs(TypedDict):
     """Key that encrypts the objects; without it S3's own keys do."""
     access_logging: NotRequired[bool]
     """Keep server access logs in a bucket of their own (default: no)."""
+    channels: NotRequired[Channels]
+    """What is measured (default: the channels out of the box)."""
     protect: NotRequired[bool]
     """Refuse to delete the bucket, and keep it when the stack is destroyed (default: no, and it is emptied)."""
 
@@ -57,6 +61,8 @@ class DataLake(pulumi.ComponentResource):
 
     bucket_name: pulumi.Output[str]
     bucket_arn: pulumi.Output[str]
+    channels_key: pulumi.Output[str]
+    """The object that says what is measured."""
 
     def __init__(self, name: str, args: DataLakeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:lake:DataLake", name, None, opts)
@@ -73,6 +79,11 @@ class DataLake(pulumi.ComponentResource):
         )
         self.bucket_name = bucket.bucket_name
         self.bucket_arn = bucket.bucket_arn
+        self.channels_key = ChannelDocument(
+            f"{name}-channels",
+            {"channels": args.get("channels", CHANNELS), "bucket_name": bucket.bucket_name},
+            child,
+        ).key
         _lifecycle(f"{name}-lifecycle", bucket, _lake_rules(args), child)
         if args.get("access_logging", False):
             self._log_access(name, protect=args.get("protect", False))

@@ -5,14 +5,13 @@ leave them, so neither is a resource of the program: `mlops machines` adds, rota
 """
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.account import current_account
 from infra.policies import compact_json
-from mlops_core.telemetry import READINGS_LEVEL
 
 THING_NAME = "${iot:Connection.Thing.ThingName}"
 """Replaced by the broker: the thing that a connection's certificate is attached to. Without one nothing matches."""
@@ -22,19 +21,19 @@ class DevicesArgs(TypedDict):
     """What the access of machines is made of."""
 
     topic_prefix: str
-    channels: Sequence[str]
-    """Names of the channels that a machine measures; its failures have a topic beside them."""
+    basic_ingest_rules: NotRequired[Sequence[str]]
+    """Names of topic rules that machines may publish to directly, past the broker's price (default: none)."""
 
 
 class Devices(pulumi.ComponentResource):
-    """A policy under which a machine connects as itself and publishes to its own topics, and nothing else.
+    """A policy under which a machine connects as itself and publishes under its own prefix, and nothing else.
 
     A thing's name is the machine's id. Connecting takes a certificate that is active, attached to that thing and
     attached to this policy, and the thing's name for a client id. No retained messages, no subscriptions, no shadows.
-    The document holds 2,048 characters at most, which is about 15 channels.
+    What it publishes there that is no channel of the stack is quarantined.
 
     Example:
-        >>> devices = Devices("devices", {"topic_prefix": "acme/machine", "channels": ["temperature", "vibration"]})
+        >>> devices = Devices("devices", {"topic_prefix": "acme/machine"})
         >>> pulumi.export("device_policy_name", devices.policy_name)
 
     """
@@ -48,8 +47,8 @@ class Devices(pulumi.ComponentResource):
         super().__init__("mlops:devices:Devices", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         account = current_account(self)
-        levels = (*args["channels"], READINGS_LEVEL, "event/failure")
-        own_topics = [f"{args['topic_prefix']}/{THING_NAME}/{level}" for level in levels]
+        own = f"{args['topic_prefix']}/{THING_NAME}/*"
+        own_topics = [own, *(f"$aws/rules/{rule}/{own}" for rule in args.get("basic_ingest_rules", ()))]
         # The broker's policies know no Sid.
         connect = {
             "Effect": "Allow",

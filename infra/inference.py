@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
+from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
@@ -35,6 +36,8 @@ class ServingArgs(TypedDict):
     bucket_name: pulumi.Input[str]
     bucket_arn: pulumi.Input[str]
     """The data lake, which holds the models."""
+    channels_key: NotRequired[pulumi.Input[str]]
+    """The document of channels in the lake (default: those out of the box)."""
     realtime_features_table: pulumi.Input[str]
     realtime_features_arn: pulumi.Input[str]
     feature_lengths_hours: Sequence[int]
@@ -182,6 +185,7 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
     """The settings of every function that predicts."""
     return {
         "data_lake_bucket": args["bucket_name"],
+        "channels_key": args.get("channels_key"),
         "dynamodb_table_name": args["realtime_features_table"],
         "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
         "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
@@ -194,4 +198,5 @@ def serving_statements(args: ServingArgs, *, listed: Sequence[str] = ()) -> list
     return [
         allow("ReadModels", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], "/models/*")]),
         allow("ListModels", ["s3:ListBucket"], [args["bucket_arn"]], prefixes),
+        read_channels(args["bucket_arn"]),
     ]

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
 from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
+from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
 from infra.queues import Queue, buffer_queue, dead_letter_queue
@@ -17,6 +18,7 @@ from infra.schedule import FunctionSchedule
 from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
 from mlops_core.condition.classes import MachineClass
+from mlops_core.telemetry import Channels
 
 
 class SimulatorArgs(TypedDict):
@@ -39,7 +41,9 @@ class IngestionArgs(TypedDict):
     alarms: AlarmAccess
     """Where alarms are kept and who is told of them."""
     topic_prefix: str
-    channels: Sequence[str]
+    channels: Channels
+    channels_key: NotRequired[pulumi.Input[str]]
+    """The document of channels in the lake (default: those out of the box)."""
     machine_classes: NotRequired[Mapping[str, MachineClass]]
     """Limits by class (default: ISO 20816's zones for velocities, nothing else)."""
     simulator: SimulatorArgs
@@ -62,7 +66,7 @@ class Ingestion(pulumi.ComponentResource):
         >>> ingestion = Ingestion("ingestion", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "alarms": alerting.access,
-        ...     "topic_prefix": "industrial/machine", "channels": ["temperature", "vibration"],
+        ...     "topic_prefix": "industrial/machine", "channels": CHANNELS,
         ...     "simulator": {
         ...         "machine_ids": ["PUMP-A01"], "enabled": True, "schedule_expression": "rate(1 minute)", "seed": 1,
         ...         "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,
@@ -100,7 +104,7 @@ class Ingestion(pulumi.ComponentResource):
             f"{name}-rules",
             {
                 "topic_prefix": args["topic_prefix"],
-                "channels": args["channels"],
+                "channels": list(args["channels"]),
                 "readings_queue": self.readings_queue,
                 "failures_queue": self.label_queue,
                 "dead_letter_queue": self.dead_letter_queue,
@@ -196,10 +200,12 @@ class Ingestion(pulumi.ComponentResource):
             settings={
                 **settings,
                 **alarm_settings(args["alarms"]),
+                "channels_key": args.get("channels_key"),
                 "machine_classes": args.get("machine_classes", {}),
             },
             statements=[
                 _receive(self.readings_queue),
+                read_channels(args["bucket_arn"]),
                 self._store("raw"),
                 self._store("quarantine"),
                 *alarm_statements(args["alarms"], reads=("dynamodb:GetItem", "dynamodb:Scan")),

@@ -79,6 +79,7 @@ def stack_outputs(
             **{name: function.log_group_name for name, function in with_logs.items()},
             "training_executions": made.training.log_group_name,
         },
+        "channels_key": lake.channels_key,
         "mqtt_topic_prefix": settings.mqtt_topic_prefix,
         "mqtt_topics": ingestion.rules.topics,
         "topic_rule_names": ingestion.rules.rule_names,

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
 from infra.catalogue import LakeCatalogue
+from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import Statement, allow
 from infra.schedule import FunctionSchedule
@@ -23,6 +24,7 @@ from mlops_core.lake import (
     RAW_PREFIX,
     REPLACED_PREFIX,
 )
+from mlops_core.telemetry import Channels
 
 _RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLACED_PREFIX}*"
 _OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
@@ -37,8 +39,10 @@ class ProcessingArgs(TypedDict):
     label_history_table: pulumi.Input[str]
     label_history_arn: pulumi.Input[str]
     """Returns to service, which a machine's age counts from."""
-    channels: Sequence[str]
+    channels: Channels
     """Channels that have columns in the catalogue's feature table."""
+    channels_key: NotRequired[pulumi.Input[str]]
+    """The document of channels in the lake (default: those out of the box)."""
     schedule_expression: str
     time_window_hours: int
     feature_lengths_hours: Sequence[int]
@@ -63,7 +67,7 @@ class Processing(pulumi.ComponentResource):
 
     Example:
         >>> processing = Processing("processing", {
-        ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": ["vibration"],
+        ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": CHANNELS,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
         ...     "schedule_expression": "cron(5 * * * ? *)", "time_window_hours": 6,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "closing_grace_seconds": 80,
@@ -98,6 +102,7 @@ class Processing(pulumi.ComponentResource):
                 "settings": self._settings(args),
                 "statements": [
                     *_lake_statements(args["bucket_arn"]),
+                    read_channels(args["bucket_arn"]),
                     allow("ServeFeatures", ["dynamodb:PutItem"], [self.realtime_features.arn]),
                     allow("ReadReturns", ["dynamodb:Scan"], [args["label_history_arn"]]),
                 ],
@@ -140,6 +145,7 @@ class Processing(pulumi.ComponentResource):
     def _settings(self, args: ProcessingArgs) -> Mapping[str, object]:
         return {
             "data_lake_bucket": args["bucket_name"],
+            "channels_key": args.get("channels_key"),
             "dynamodb_table_name": self.realtime_features.name,
             "label_history_table": args["label_history_table"],
             "time_window": timedelta(hours=args["time_window_hours"]),

@@ -1,12 +1,15 @@
 """The types of a stack's settings: what one value can be. What values can be together, infra.settings says."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from contract.functions import FUNCTIONS
 from infra.schedule_expression import schedule_problem
-from mlops_core.telemetry import MACHINE_ID_PATTERN, is_machine_id
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.features import channel_statistics
+from mlops_core.telemetry import MACHINE_ID_PATTERN, Channel, Channels, is_machine_id
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LogRetention = Literal[
@@ -46,6 +49,39 @@ def checked_lengths(lengths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 FunctionName = Annotated[str, AfterValidator(_function)]
+
+
+def _channels(raw: object) -> Channels:
+    """Channels from their list in the configuration, whose keys are in camelCase. Raises PydanticCustomError."""
+    problems: list[str] = []
+    found: list[Channel] = []
+    for number, item in enumerate(cast("list[object]", raw) if isinstance(raw, list | tuple) else [raw]):
+        fields = cast("dict[str, object]", item) if isinstance(item, dict) else {"": item}
+        where = f"channels[{number}] ({fields.get('name', 'without a name')})"
+        try:
+            found.append(Channel.model_validate({_FIELD.get(key, key): value for key, value in fields.items()}))
+        except ValidationError as error:
+            problems += [f"{where}: {_fault(fault)}" for fault in error.errors(include_url=False)]
+    try:
+        channels = Channels(*found)
+        channel_statistics(channels)
+    except InvalidArgumentError as error:
+        problems.append(error.message)
+    else:
+        if not problems and channels:
+            return channels
+    problem = "; ".join(problems) or "holds no channel; name at least one"
+    raise PydanticCustomError("conflict", "{problem}", {"key": "channels", "problem": problem})
+
+
+def _fault(fault: ErrorDetails) -> str:
+    name = "".join(str(part) for part in fault["loc"][:1])
+    key = next((camel for camel, snake in _FIELD.items() if snake == name), name)
+    return f"{key} {fault['msg'].removeprefix('Value error, ')}".strip()
+
+
+_FIELD = {"payloadField": "payload_field"}
+ConfiguredChannels = Annotated[Channels, PlainValidator(_channels)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=900)]
 MemoryMb = Annotated[int, Field(ge=128, le=10240)]

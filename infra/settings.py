@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from infra.naming import is_namespace, namespace, own_topic_prefix
 from infra.setting_types import (
     BucketName,
+    ConfiguredChannels,
     Email,
     FunctionName,
     LogLevel,
@@ -35,6 +36,7 @@ from infra.setting_types import (
     checked_machines,
 )
 from mlops_core.condition.classes import MachineClass
+from mlops_core.features import channel_statistics
 from mlops_core.lake import MAXIMUM_SHARDS
 from mlops_core.telemetry import CHANNELS
 
@@ -42,11 +44,16 @@ PROJECT_FILE = Path(__file__).resolve().parent.parent / "Pulumi.yaml"
 
 # A role's inline policies hold 10,240 characters, and the simulator's names three topics for each machine.
 _TOPIC_LIST_CHARACTERS = 9000
-_TOPICS_OF_A_MACHINE = (*CHANNELS, "event/failure")
+_TOPICS_OF_A_MACHINE = (*CHANNELS, "event/failure")  # the simulator plays the channels out of the box
 _TOPIC_ARN_CHARACTERS = len('"arn:aws:iot:ap-northeast-1:000000000000:topic/",')
 # All environment variables of a function hold 4 KB together.
 _MACHINE_LIST_CHARACTERS = 3000
 _TIMELY_WINDOW_SECONDS = 60
+
+
+# An item of DynamoDB holds 400 KB, of which a number takes up to 21 bytes; the rest is for what is not a feature.
+_ITEM_BYTES = 380_000
+_NUMBER_BYTES = 22
 
 
 class KeySchema(TypedDict, total=False):
@@ -81,8 +88,10 @@ class StackSettings(BaseModel):
     lake_shards: Annotated[int, Field(ge=1, le=MAXIMUM_SHARDS)]
     access_logging: bool
 
+    channels: ConfiguredChannels
     mqtt_topic_prefix: TopicPrefix
     machine_classes: dict[str, MachineClass]
+    basic_ingest: bool
     machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(strict=False)]
     simulator_enabled: bool
     simulator_schedule_expression: Schedule
@@ -194,6 +203,32 @@ class StackSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _simulator_is_understood(self) -> Self:
+        for name, simulated in CHANNELS.items() if self.simulator_enabled else ():
+            if name not in self.channels or self.channels[name].payload_field != simulated.payload_field:
+                raise _conflict(
+                    "channels",
+                    f"holds no channel {name} with the payloadField {simulated.payload_field}, which the simulator"
+                    " publishes; add it, or set simulatorEnabled to false",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _features_fit_an_item(self) -> Self:
+        of_a_length = sum(
+            len(f"{channel}_{statistic}_1000h") + _NUMBER_BYTES
+            for channel, statistics in channel_statistics(self.channels).items()
+            for statistic in statistics
+        )
+        if of_a_length * len(self.feature_lengths_hours) > _ITEM_BYTES:
+            raise _conflict(
+                "channels",
+                f"{len(self.channels)} channels with these statistics, in {len(self.feature_lengths_hours)} window"
+                " lengths, do not fit an item of DynamoDB (400 KB); name fewer statistics, or fewer lengths",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _machines_fit(self) -> Self:
         topics = sum(
             _TOPIC_ARN_CHARACTERS + len(f"{self.mqtt_topic_prefix}/{machine}/{topic}")
@@ -211,10 +246,11 @@ class StackSettings(BaseModel):
     @model_validator(mode="after")
     def _limits_are_of_channels(self) -> Self:
         for name, each in self.machine_classes.items():
-            if unknown := each.limits.keys() - CHANNELS.keys():
+            if unknown := each.limits.keys() - self.channels.keys():
                 raise _conflict(
                     "machineClasses",
-                    f"class {name} has limits for {', '.join(sorted(unknown))}; the channels are {', '.join(CHANNELS)}",
+                    f"class {name} has limits for {', '.join(sorted(unknown))};"
+                    f" the channels are {', '.join(self.channels)}",
                 )
         size = sum(len(each.model_dump_json(exclude_defaults=True)) for each in self.machine_classes.values())
         if size > _MACHINE_LIST_CHARACTERS:

@@ -21,7 +21,6 @@ from infra.processing import Processing, ProcessingArgs
 from infra.scoring import Scoring, ScoringArgs
 from infra.settings import StackSettings
 from infra.training import Training, TrainingArgs
-from mlops_core.telemetry import CHANNELS
 
 # What ingestion takes at most, in the usual case, for a batch once it is gathered.
 _INGESTION_SECONDS = 60
@@ -40,6 +39,7 @@ def data_lake_args(settings: StackSettings, key: EncryptionKey | None) -> DataLa
         "quarantine_retention_days": settings.quarantine_retention_days,
         "kms_key_arn": key and key.arn,
         "access_logging": settings.access_logging,
+        "channels": settings.channels,
         "protect": settings.protect_data,
     }
 
@@ -90,7 +90,8 @@ def ingestion_args(
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
         "topic_prefix": settings.mqtt_topic_prefix,
-        "channels": list(CHANNELS),
+        "channels": settings.channels,
+        "channels_key": lake.channels_key,
         "machine_classes": settings.machine_classes,
         "simulator": {
             "machine_ids": settings.machine_ids,
@@ -124,9 +125,10 @@ def watch_queues(ingestion: Ingestion, alarms: AlarmTopic, options: pulumi.Resou
     )
 
 
-def devices_args(settings: StackSettings) -> DevicesArgs:
+def devices_args(settings: StackSettings, ingestion: Ingestion) -> DevicesArgs:
     """Arguments of the access of machines."""
-    return {"topic_prefix": settings.mqtt_topic_prefix, "channels": list(CHANNELS)}
+    rules = sorted(set(ingestion.rules.rule_names.values())) if settings.basic_ingest else []
+    return {"topic_prefix": settings.mqtt_topic_prefix, "basic_ingest_rules": rules}
 
 
 def processing_args(
@@ -138,7 +140,8 @@ def processing_args(
         "bucket_arn": lake.bucket_arn,
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
-        "channels": list(CHANNELS),
+        "channels": settings.channels,
+        "channels_key": lake.channels_key,
         "schedule_expression": settings.processing_schedule_expression,
         "time_window_hours": settings.time_window_hours,
         "feature_lengths_hours": settings.feature_lengths_hours,
@@ -165,6 +168,7 @@ def training_args(
     return {
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
+        "channels_key": lake.channels_key,
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
         "notice_topic_arn": alerting.access["notice_topic_arn"],
@@ -238,6 +242,7 @@ def _serving_args(settings: StackSettings, lake: DataLake, processing: Processin
     return {
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
+        "channels_key": lake.channels_key,
         "realtime_features_table": processing.realtime_features.name,
         "realtime_features_arn": processing.realtime_features.arn,
         "feature_lengths_hours": settings.feature_lengths_hours,

@@ -37,9 +37,9 @@ class TopicRulesArgs(TypedDict):
 
     topic_prefix: str
     channels: Sequence[str]
-    """Each has a rule for {prefix}/+/{channel}."""
+    """Names of the channels that are known: outputs name topic and rule of each."""
     readings_queue: Queue
-    """Takes readings, and every message that no other rule takes."""
+    """Takes every message under the prefix that is no failure event: readings of any channel, and what is neither."""
     failures_queue: Queue
     """Takes failure events, {prefix}/+/event/failure."""
     dead_letter_queue: Queue
@@ -49,9 +49,10 @@ class TopicRulesArgs(TypedDict):
 
 
 class TopicRules(pulumi.ComponentResource):
-    """One rule for each channel, one for failures, and one for what else comes under the prefix: no message is lost.
+    """One rule for failures and one for all else under the prefix: readings of any channel, and no message is lost.
 
-    Each queue has a role of its own, which may send to that queue alone, and on behalf of these rules alone.
+    A channel that is added needs no rule. Each queue has a role of its own, which may send to that queue alone, and on
+    behalf of these rules alone.
 
     Example:
         >>> rules = TopicRules("rules", {
@@ -64,6 +65,7 @@ class TopicRules(pulumi.ComponentResource):
 
     topics: dict[str, str]
     rule_names: dict[str, str]
+    """By kind: each channel, failure, and unclassified."""
 
     def __init__(self, name: str, args: TopicRulesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:ingestion:TopicRules", name, None, opts)
@@ -71,28 +73,28 @@ class TopicRules(pulumi.ComponentResource):
         self.topics = {channel: f"{prefix}/+/{channel}" for channel in channels} | {
             "failure": f"{prefix}/+/{FAILURE_TOPIC}"
         }
-        self.rule_names = {kind: identifier(f"{name}_{kind}") for kind in (*self.topics, "unclassified")}
+        failure_rule, readings_rule = identifier(f"{name}_failure"), identifier(f"{name}_readings")
+        self.rule_names = {
+            **dict.fromkeys(channels, readings_rule),
+            "failure": failure_rule,
+            "unclassified": readings_rule,
+        }
         key, account = args.get("kms_key_arn"), current_account(self)
-        readings = self._sender(f"{name}-readings", args["readings_queue"], account, [*channels, "unclassified"], key)
-        failures = self._sender(f"{name}-failures", args["failures_queue"], account, ["failure"], key)
-        errors = self._sender(f"{name}-errors", args["dead_letter_queue"], account, list(self.rule_names), key)
-        for kind, topic in self.topics.items():
-            self._rule(
-                f"{name}-{kind}", kind, f"{_SELECT} FROM '{topic}'", failures if kind == "failure" else readings, errors
-            )
-        known = "|".join((*channels, FAILURE_TOPIC))
-        # A + of MQTT matches an empty level too, hence *: what one of the rules above takes, this one leaves.
-        others = f"NOT regexp_matches(topic(), '^{prefix}/[^/]*/({known})$')"
-        self._rule(
-            f"{name}-unclassified", "unclassified", f"{_SELECT} FROM '{prefix}/#' WHERE {others}", readings, errors
-        )
+        readings = self._sender(f"{name}-readings", args["readings_queue"], account, [readings_rule], key)
+        failures = self._sender(f"{name}-failures", args["failures_queue"], account, [failure_rule], key)
+        errors = self._sender(f"{name}-errors", args["dead_letter_queue"], account, [failure_rule, readings_rule], key)
+        failure = f"{_SELECT} FROM '{self.topics['failure']}'"
+        self._rule(f"{name}-failure", failure_rule, failure, failures, errors)
+        # A + of MQTT matches an empty level too, hence *: what the rule above takes, this one leaves.
+        others = f"NOT regexp_matches(topic(), '^{prefix}/[^/]*/{FAILURE_TOPIC}$')"
+        self._rule(f"{name}-readings", readings_rule, f"{_SELECT} FROM '{prefix}/#' WHERE {others}", readings, errors)
         self.register_outputs({"topics": self.topics, "rule_names": self.rule_names})
 
     def _sender(
-        self, name: str, queue: Queue, account: Account, kinds: Sequence[str], key: pulumi.Input[str] | None
+        self, name: str, queue: Queue, account: Account, rule_names: Sequence[str], key: pulumi.Input[str] | None
     ) -> Sender:
-        """The role that the rules of these kinds send to `queue` with."""
-        rules = [account.arn("iot", f"rule/{self.rule_names[kind]}") for kind in kinds]
+        """The role that these rules send to `queue` with."""
+        rules = [account.arn("iot", f"rule/{rule}") for rule in rule_names]
         role = aws.iam.Role(
             f"{name}-role",
             assume_role_policy=trust("iot.amazonaws.com", account=account.id, sources=rules),
@@ -108,10 +110,10 @@ class TopicRules(pulumi.ComponentResource):
         )
         return Sender({"queue_url": queue.url, "role_arn": role.arn, "use_base64": False}, policy)
 
-    def _rule(self, name: str, kind: str, sql: str, action: Sender, error_action: Sender) -> None:
+    def _rule(self, name: str, rule_name: str, sql: str, action: Sender, error_action: Sender) -> None:
         aws.iot.TopicRule(
             name,
-            name=self.rule_names[kind],
+            name=rule_name,
             enabled=True,
             sql=sql,
             sql_version=SQL_VERSION,

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
+from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
@@ -23,6 +24,8 @@ class TrainingArgs(TypedDict):
     bucket_name: pulumi.Input[str]
     bucket_arn: pulumi.Input[str]
     """The data lake, which holds features, training sets and models."""
+    channels_key: NotRequired[pulumi.Input[str]]
+    """The document of channels in the lake (default: those out of the box)."""
     label_history_table: pulumi.Input[str]
     label_history_arn: pulumi.Input[str]
     notice_topic_arn: pulumi.Input[str]
@@ -94,6 +97,7 @@ class Training(pulumi.ComponentResource):
             self._list("ListModels", f"{MODELS_PREFIX}*"),
         ]
         history = {
+            "channels_key": args.get("channels_key"),
             "label_history_table": args["label_history_table"],
             "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
             "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
@@ -104,6 +108,7 @@ class Training(pulumi.ComponentResource):
                 "training_set",
                 {**lake, **horizon, **history},
                 [
+                    read_channels(args["bucket_arn"]),
                     allow("ReadFeatures", ["s3:GetObject"], self._objects(f"{FEATURES_PREFIX}*", BEGINNINGS_KEY)),
                     self._list("ListFeatures", f"{FEATURES_PREFIX}*", BEGINNINGS_KEY),
                     allow("KeepBeginnings", ["s3:PutObject"], self._objects(BEGINNINGS_KEY)),
@@ -113,8 +118,12 @@ class Training(pulumi.ComponentResource):
             ),
             "training": self._step(
                 "training",
-                {**lake, **horizon, "training_seed": args["seed"]},
-                [read_rows, allow("StoreModel", ["s3:PutObject"], self._objects(f"{MODELS_PREFIX}*/*"))],
+                {**lake, **horizon, "training_seed": args["seed"], "channels_key": args.get("channels_key")},
+                [
+                    read_rows,
+                    read_channels(args["bucket_arn"]),
+                    allow("StoreModel", ["s3:PutObject"], self._objects(f"{MODELS_PREFIX}*/*")),
+                ],
             ),
             "evaluation": self._step(
                 "evaluation",

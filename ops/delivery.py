@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import polars as pl
 from handlers.stores.lake import DataLake
 from handlers.stores.publisher import Publisher
 from mlops_core.lake import encode_history
-from mlops_core.telemetry import reading_message
+from mlops_core.telemetry import CHANNELS, Channel, reading_message
 from ops.concurrency import in_parallel
 from ops.console import Advance
 from ops.journal import Journal
@@ -56,8 +56,16 @@ class LivePublishing:
     ``rate`` bounds the messages a second (none where None). Raises the SDK's errors after its retries.
     """
 
-    def __init__(self, publisher: Publisher, *, topic_prefix: str, rate: float | None = None) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        *,
+        topic_prefix: str,
+        channels: Mapping[str, Channel] = CHANNELS,
+        rate: float | None = None,
+    ) -> None:
         self._publisher = publisher
+        self._channels = channels
         self._topic_prefix = topic_prefix
         self._pace = Pace(rate) if rate is not None else None
         # At a slow pace a batch is what one second sends, so that little is sent again after an interruption.
@@ -81,7 +89,15 @@ class LivePublishing:
             self._pace.wait()
         machine_id, channel, event_timestamp, value = row
         self._publisher.publish(
-            reading_message(machine_id, channel, event_timestamp, value, topic_prefix=self._topic_prefix, replayed=True)
+            reading_message(
+                machine_id,
+                channel,
+                event_timestamp,
+                value,
+                topic_prefix=self._topic_prefix,
+                replayed=True,
+                channels=self._channels,
+            )
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from mlops_core.telemetry import CHANNELS, READINGS_LEVEL
+from mlops_core.telemetry import READINGS_LEVEL, Channels
 from ops.connect_examples import Way, examples, sample_values
 from ops.device_keys import KeySet
 from ops.stack import Stack
@@ -70,7 +70,7 @@ class Connection:
 def connection(stack: Stack, machine_id: str, keys: KeySet) -> Connection:
     """How `machine_id` connects to this stack with these files; writes examples beside them."""
     host, _, port = str(stack.output("device_endpoint")).partition(":")
-    levels = (READINGS_LEVEL, *CHANNELS, "event/failure")
+    levels = (READINGS_LEVEL, *stack.channels, "event/failure")
     way_in = Connection(
         machine_id,
         host,
@@ -80,10 +80,10 @@ def connection(stack: Stack, machine_id: str, keys: KeySet) -> Connection:
         keys.key if keys.key.exists() else None,
         _authority(stack, keys.folder),
     )
-    return replace(way_in, examples=_write_examples(way_in, keys.folder))
+    return replace(way_in, examples=_write_examples(way_in, keys.folder, stack.channels))
 
 
-def _write_examples(way_in: Connection, folder: Path) -> tuple[Path, ...]:
+def _write_examples(way_in: Connection, folder: Path, channels: Channels) -> tuple[Path, ...]:
     way = Way(
         machine_id=way_in.machine_id,
         host=way_in.host,
@@ -92,7 +92,7 @@ def _write_examples(way_in: Connection, folder: Path) -> tuple[Path, ...]:
         certificate=str(way_in.certificate),
         key=str(way_in.key or "KEY.pem"),
         authority=None if way_in.authority == AMAZON_ROOT else way_in.authority,
-        values=sample_values(CHANNELS),
+        values=sample_values(channels),
     )
     written = {folder / name: text for name, text in examples(way).items()}
     for file, text in written.items():

@@ -1,6 +1,6 @@
 """The machines of a stack: what the tables and the newest readings say of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,7 @@ from mlops_core.alerting import NewestWindows, latest_possible
 from mlops_core.condition import evaluation_zone
 from mlops_core.lake import hour_path
 from mlops_core.simulation import MachineState
-from mlops_core.telemetry import CHANNELS
+from mlops_core.telemetry import VELOCITY_RMS
 from ops.stack import Stack
 
 if TYPE_CHECKING:
@@ -100,22 +100,26 @@ def read_fleet(stack: Stack, now: datetime) -> list[Machine]:
     rows = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))
     seen = newest_readings(stack.lake, now)
     lengths = sorted(timedelta(hours=hours) for hours in stack.output("feature_lengths_hours"))
+    velocities = stack.channels.of_quantity(VELOCITY_RMS)
     return [
         Machine(
             machine_id,
             str(states[machine_id].status) if machine_id in states else None,
             rows[machine_id].window_end if machine_id in rows else None,
-            newest_vibration(rows[machine_id], lengths) if machine_id in rows else None,
-            tuple(freshness(machine_id, rows.get(machine_id), seen, lengths)),
+            newest_velocity(rows[machine_id], lengths, velocities) if machine_id in rows else None,
+            tuple(freshness(machine_id, rows.get(machine_id), seen, lengths, stack.channels)),
         )
         for machine_id in sorted({*states, *rows, *(machine_id for machine_id, _ in seen)})
     ]
 
 
-def newest_vibration(row: OnlineRow, lengths: Sequence[timedelta]) -> float | None:
-    """The root mean square of the vibration in the shortest window that holds any: velocities add up as energies."""
-    values = (row.features.get(f"vibration_rms_{length // HOUR}h") for length in lengths)
-    return next((value for value in values if value is not None), None)
+def newest_velocity(row: OnlineRow, lengths: Sequence[timedelta], channels: Sequence[str]) -> float | None:
+    """The r.m.s. of the worst of `channels` in the shortest window that holds any: velocities add up as energies."""
+    for length in lengths:
+        values = [row.features.get(f"{channel}_rms_{length // HOUR}h") for channel in channels]
+        if measured := [value for value in values if value is not None]:
+            return max(measured)
+    return None
 
 
 def machine_states(client: "DynamoDBClient", table: str) -> dict[str, MachineState]:
@@ -147,9 +151,11 @@ def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], date
     return {(machine_id, channel): at for machine_id, channel, at in newest.iter_rows()}
 
 
-def freshness(machine_id: str, row: OnlineRow | None, seen: Seen, lengths: Sequence[timedelta]) -> list[Freshness]:
-    """How fresh each channel of a machine is; ``lengths`` of the feature windows, shortest first."""
-    last = {channel: seen.get((machine_id, channel)) for channel in sorted(CHANNELS)}
+def freshness(
+    machine_id: str, row: OnlineRow | None, seen: Seen, lengths: Sequence[timedelta], channels: Iterable[str]
+) -> list[Freshness]:
+    """How fresh each of a machine's `channels` is; ``lengths`` of the feature windows, shortest first."""
+    last = {channel: seen.get((machine_id, channel)) for channel in sorted(channels)}
     return [
         Freshness(channel, at, at or (latest_possible(_windows(row), channel, lengths) if row is not None else None))
         for channel, at in last.items()

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from mlops_core.errors import QuarantineReason
-from mlops_core.telemetry import CHANNELS, MACHINE_ID_PATTERN
+from mlops_core.telemetry import CHANNELS, MACHINE_ID_PATTERN, Channels
 from mlops_core.time import FUTURE_TOLERANCE
 from ops.errors import OpsError, OptionError
 from ops.instants import read_instants
@@ -56,18 +56,18 @@ def content_digest(file: Path) -> str:
         ) from None
 
 
-def read_history(file: Path, mapping: HistoryMapping, *, now: datetime) -> History:
-    """The readings of a CSV (``.gz`` too) or Parquet file; ``now`` bounds their times.
+def read_history(file: Path, mapping: HistoryMapping, *, now: datetime, channels: Channels = CHANNELS) -> History:
+    """The readings of a CSV (``.gz`` too) or Parquet file; ``now`` bounds their times, ``channels`` their values.
 
     The rules are those of ingestion, so that what is sent is what will be accepted. Raises HistoryUnreadableError,
     OptionError.
     """
     columns = _columns(file, mapping)
-    cells, empty = _cells(columns, mapping)
+    cells, empty = _cells(columns, mapping, channels)
     judged = cells.with_columns(
         read_instants(cells["time"], mapping).alias("event_timestamp"),
         _numbers(cells["value"], mapping).alias("number"),
-    ).with_columns(_reason(now))
+    ).with_columns(_reason(now, channels))
     accepted = judged.filter(pl.col("reason").is_null()).select(
         "machine_id", "channel", "event_timestamp", pl.col("number").alias("value")
     )
@@ -154,7 +154,7 @@ def _column_names(file: Path, mapping: HistoryMapping) -> list[str]:
     return pl.read_csv(file, n_rows=0, infer_schema=False, separator=mapping.separator).columns
 
 
-def _cells(columns: pl.DataFrame, mapping: HistoryMapping) -> tuple[pl.DataFrame, int]:
+def _cells(columns: pl.DataFrame, mapping: HistoryMapping, channels: Channels) -> tuple[pl.DataFrame, int]:
     """One row a value: row, machine_id, channel, time, value; and how many cells of wide data are empty."""
     machine = pl.lit(mapping.machine) if mapping.machine_column is None else _trimmed(pl.col(mapping.machine_column))
     shared = (
@@ -166,10 +166,10 @@ def _cells(columns: pl.DataFrame, mapping: HistoryMapping) -> tuple[pl.DataFrame
         channel = _trimmed(pl.col(mapping.channel_column))
         return columns.select(*shared, channel.alias("channel"), pl.col(mapping.value_column).alias("value")), 0
     for column, channel in mapping.channels:
-        if channel not in CHANNELS:
+        if channel not in channels:
             raise OptionError(
                 f"Column {column!r} is mapped to {channel!r}, which is no channel.",
-                f"The channels are: {', '.join(CHANNELS)}",
+                f"The channels are: {', '.join(channels)}",
             )
     parts = [
         columns.select(*shared, pl.lit(channel).alias("channel"), pl.col(column).alias("value"))
@@ -200,23 +200,23 @@ def _numbers(values: pl.Series, mapping: HistoryMapping) -> pl.Series:
     return pl.Series([None], dtype=pl.Float64).new_from_index(0, values.len())
 
 
-def _reason(now: datetime) -> pl.Expr:
+def _reason(now: datetime, channels: Channels) -> pl.Expr:
     """The first rule that a value breaks, as ingestion names it; null for a valid reading.
 
     Columns as ``_cells`` made them.
     """
     least = pl.col("channel").replace_strict(
-        {name: channel.minimum for name, channel in CHANNELS.items()}, default=None, return_dtype=pl.Float64
+        {name: channel.minimum for name, channel in channels.items()}, default=None, return_dtype=pl.Float64
     )
     most = pl.col("channel").replace_strict(
-        {name: channel.maximum for name, channel in CHANNELS.items()}, default=None, return_dtype=pl.Float64
+        {name: channel.maximum for name, channel in channels.items()}, default=None, return_dtype=pl.Float64
     )
     text = pl.col("value").cast(pl.String).str.strip_chars()
     rules = {
         QuarantineReason.BAD_MACHINE_ID: ~pl.col("machine_id")
         .fill_null("")
         .str.contains(f"^(?:{MACHINE_ID_PATTERN})$"),
-        QuarantineReason.UNKNOWN_SENSOR: ~pl.col("channel").is_in(list(CHANNELS)).fill_null(value=False),
+        QuarantineReason.UNKNOWN_SENSOR: ~pl.col("channel").is_in(list(channels)).fill_null(value=False),
         QuarantineReason.MISSING_FIELD: text.is_null() | (text == ""),
         QuarantineReason.BAD_TYPE: pl.col("number").is_null(),
         QuarantineReason.NOT_FINITE: ~pl.col("number").is_finite(),

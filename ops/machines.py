@@ -155,13 +155,13 @@ def watch(
     import time
     from datetime import UTC, datetime
 
-    from mlops_core.telemetry import CHANNELS
     from ops.console import print_json, print_line
     from ops.quarantined import payload_text
     from ops.stack import load_stack
     from ops.watching import Watch, advice
 
-    watching = Watch(load_stack(stack, outputs).lake, _checked(machine_id), hours=hours)
+    loaded = load_stack(stack, outputs)
+    watching = Watch(loaded.lake, _checked(machine_id), hours=hours)
     ends_at = None if seconds is None else time.monotonic() + seconds
     arrivals, refused = watching.look(datetime.now(UTC))
     if as_json:
@@ -176,7 +176,7 @@ def watch(
                         "detail": record.detail,
                         "topic": record.topic,
                         "received_at": record.received_at,
-                        "advice": advice(record, CHANNELS),
+                        "advice": advice(record, loaded.channels),
                         **payload_text(record.payload),
                     }
                     for _, record in refused
@@ -193,7 +193,7 @@ def watch(
         for _, record in refused:
             print_line(f"{record.received_at:%Y-%m-%d %H:%M:%S}  REFUSED {record.reason}: {record.detail}")
             print_line(f"{'':21}on {record.topic}: {payload_text(record.payload[:200]).popitem()[1]}")
-            print_line(f"{'':21}-> {advice(record, CHANNELS)}")
+            print_line(f"{'':21}-> {advice(record, loaded.channels)}")
         if ends_at is not None and time.monotonic() >= ends_at:
             return
         time.sleep(every)

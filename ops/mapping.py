@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
 from mlops_core.errors import DurationError
-from mlops_core.telemetry import CHANNELS, MACHINE_ID_PATTERN, is_machine_id
+from mlops_core.telemetry import MACHINE_ID_PATTERN, Channels, is_machine_id
 from mlops_core.time import parse_duration
 from ops.errors import OptionError
 
@@ -101,9 +101,9 @@ class HistoryMapping:
                 "Pass ns, 100ns, us, ms, s, m, h, d, or how long one step lasts: --time-unit 10m, say.",
             ) from None
 
-    def digest(self, content: str) -> str:
-        """A hash of all that decides which readings a file gives: its content's, this mapping, the channels."""
-        decisive = (content, sorted(asdict(self).items(), key=itemgetter(0)), sorted(map(str, CHANNELS.items())))
+    def digest(self, content: str, channels: Channels) -> str:
+        """A hash of all that decides which readings a file gives: its content's, this mapping, the stack's channels."""
+        decisive = (content, sorted(asdict(self).items(), key=itemgetter(0)), channels.hash)
         return hashlib.sha256(repr(decisive).encode()).hexdigest()
 
 

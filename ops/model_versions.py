@@ -64,7 +64,8 @@ class ModelShelf:
     def __init__(self, stack: Stack) -> None:
         self._registry = ModelRegistry(stack.lake)
         lengths = [timedelta(hours=hours) for hours in stack.output("feature_lengths_hours")]
-        self._recipe = stack_recipe(lengths, timedelta(minutes=stack.output("feature_hop_minutes")))
+        hop = timedelta(minutes=stack.output("feature_hop_minutes"))
+        self._recipe = stack_recipe(stack.channels, lengths, hop)
 
     def champion(self) -> StoredChampion | None:
         """What serves, and how it came to."""

@@ -1,7 +1,7 @@
 """Refused messages: counted, shown, and given another chance after a fix."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from mlops_core.lake import (
     encode_readings,
     hour_path,
 )
-from mlops_core.telemetry import Event, FailureEvent, Reading, parse_messages
+from mlops_core.telemetry import CHANNELS, Channel, Event, FailureEvent, Reading, parse_messages
 from ops.concurrency import in_parallel
 from ops.stack import Stack
 
@@ -169,6 +169,7 @@ class SecondChance:
     allowed_lateness: timedelta
     accept_late: bool = False
     historical_reach: timedelta = HISTORICAL_REACH
+    channels: Mapping[str, Channel] = CHANNELS
 
     def judge(self, refused: Refused) -> Judged:
         """What the record holds, and what of it is still refused; as of the time when it was received."""
@@ -178,6 +179,7 @@ class SecondChance:
             record.payload,
             record.received_at,
             topic_prefix=self.topic_prefix,
+            channels=self.channels,
             allowed_lateness=self.historical_reach if self.accept_late else self.allowed_lateness,
             historical_reach=self.historical_reach,
         )
@@ -286,7 +288,7 @@ def second_chance(stack: Stack, *, accept_late: bool) -> SecondChance:
     lateness = timedelta(hours=int(stack.output("allowed_lateness_hours")))
     reach = stack.outputs.get("historical_reach_days")
     bound = timedelta(days=reach) if isinstance(reach, int) else HISTORICAL_REACH
-    return SecondChance(stack.topic_prefix, lateness, accept_late, bound)
+    return SecondChance(stack.topic_prefix, lateness, accept_late, bound, stack.channels)
 
 
 def release_of(stack: Stack) -> Release:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ops.errors import LakeAbsentError, NoReadingsError, ReadingsMissingError
+from ops.errors import LakeAbsentError, NoReadingsError, OpsError, ReadingsMissingError
 from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def replay(
     """
     from datetime import UTC, datetime
 
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from mlops_core.telemetry import CHANNELS
     from ops.console import print_json
     from ops.history import content_digest, read_history
     from ops.journal import FOLDER, open_journal
@@ -101,8 +104,15 @@ def replay(
     )
     length = parse_chunk(chunk)
     now = datetime.now(UTC)
-    source = mapping.digest(content_digest(file))
-    history = read_history(file, mapping, now=now)
+    try:
+        loaded = load_stack(stack, outputs)
+        channels = loaded.channels
+    except (OpsError, BotoCoreError, ClientError):
+        if not dry_run:
+            raise
+        loaded, channels = None, CHANNELS  # a file can be looked at before there is a stack
+    source = mapping.digest(content_digest(file), channels)
+    history = read_history(file, mapping, now=now, channels=channels)
     if history.readings.is_empty():
         raise NoReadingsError(file, history.reasons())
     report = {
@@ -112,8 +122,7 @@ def replay(
         **contents(history),
         "rejects_file": write_rejects(history, FOLDER / f"{source[:24]}.rejects.csv"),
     }
-    if not dry_run:
-        loaded = load_stack(stack, outputs)
+    if loaded is not None and not dry_run:
         journal = open_journal(FOLDER, source=source, lake=_lake_identity(loaded), via=via, now=now)
         report |= _send(history.readings, loaded, journal, rate, quiet=as_json)
         if wait or process:
@@ -141,7 +150,9 @@ def _way(stack: "Stack", journal: "Journal", rate: float | None) -> "Way":
     from ops.delivery import BulkWriting, LivePublishing
 
     if journal.entry.via == "live":
-        return LivePublishing(Publisher(stack.iot_data), topic_prefix=stack.topic_prefix, rate=rate)
+        return LivePublishing(
+            Publisher(stack.iot_data), topic_prefix=stack.topic_prefix, channels=stack.channels, rate=rate
+        )
     return BulkWriting(stack.lake, received_at=journal.entry.received_at)
 
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.config import Config
 
+from handlers.stores.channels import load_channels
 from handlers.stores.device_registry import DeviceRegistry
 from handlers.stores.lake import DataLake
+from mlops_core.telemetry import Channels
 from ops.errors import (
     LocalStackAbsentError,
     OutputAbsentError,
@@ -61,6 +63,12 @@ class Stack:
     def lake(self) -> DataLake:
         """The data lake."""
         return DataLake(self.s3, self.output("data_lake_bucket"))
+
+    @cached_property
+    def channels(self) -> Channels:
+        """What its machines measure; a stack deployed before channels were configured measures those out of the box."""
+        key = self.outputs.get("channels_key")
+        return load_channels(self.lake, None if key is None else str(key))
 
     @cached_property
     def s3(self) -> "S3Client":

@@ -35,6 +35,13 @@ from .normaliser import (
 from .recipe import (
     FeatureRecipe as FeatureRecipe,
 )
+from .selection import (
+    FEW_STATISTICS as FEW_STATISTICS,
+    MANY_CHANNELS as MANY_CHANNELS,
+    channel_statistics as channel_statistics,
+    chosen_statistics as chosen_statistics,
+    select_statistics as select_statistics,
+)
 from .statistics import (
     EXTRA_STATISTICS as EXTRA_STATISTICS,
     STATISTICS as STATISTICS,

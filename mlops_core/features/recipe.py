@@ -42,6 +42,7 @@ class FeatureRecipe(BaseModel):
         channels_sha256: the hash of the channels' configuration, where they come from one.
         lengths, hop: of the hopping windows, as text such as "6h".
         statistics: of each channel and length.
+        own_statistics: by channel, where it has fewer of them.
         normaliser: applied to readings first; the names of its channels then end in `_normalised`.
         drift: columns that get `{column}_drift`, the value minus the mean of the machine's first `drift_rows` values.
         age: whether there is `age_hours`, the hours in service since the last return from a repair.
@@ -57,6 +58,7 @@ class FeatureRecipe(BaseModel):
     lengths: tuple[_Length, ...] = ("1h", "6h", "24h")
     hop: _Length = "1h"
     statistics: tuple[str, ...] = STATISTICS
+    own_statistics: Mapping[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     normaliser: ConditionNormaliser | None = None
     drift: tuple[str, ...] = ()
     drift_rows: int = Field(default=_BASELINE_ROWS, ge=1)
@@ -150,7 +152,7 @@ class FeatureRecipe(BaseModel):
         """Return the window features of buckets of this hop, with their `revision`; see `features_from_buckets`."""
         from mlops_core.features.buckets import features_from_buckets
 
-        return features_from_buckets(
+        features = features_from_buckets(
             buckets,
             lengths=self.lengths,
             hop=self.hop,
@@ -159,6 +161,26 @@ class FeatureRecipe(BaseModel):
             statistics=self.statistics,
             channels=self._column_channels,
         )
+        if not self.own_statistics:
+            return features
+        parsed = {name: parse_feature_name(name) for name in features.columns}
+        return features.select(
+            name
+            for name, parts in parsed.items()
+            if parts is None or parts.statistic in self.statistics_of(parts.channel)
+        )
+
+    def with_drift_of_means(self) -> "FeatureRecipe":
+        """Return the recipe with the drift of those channels only that have the statistic which drifts."""
+        parsed = {name: parse_feature_name(name) for name in self.drift}
+        kept = tuple(
+            name for name, parts in parsed.items() if parts and parts.statistic in self.statistics_of(parts.channel)
+        )
+        return self.model_copy(update={"drift": kept})
+
+    def statistics_of(self, channel: str) -> tuple[str, ...]:
+        """The statistics of one channel."""
+        return self.own_statistics.get(channel, self.statistics)
 
     def derive(
         self,
@@ -221,7 +243,7 @@ class FeatureRecipe(BaseModel):
             return name == AGE and self.age
         return (
             (self._column_channels is None or parts.channel in self._column_channels)
-            and parts.statistic in self.statistics
+            and parts.statistic in self.statistics_of(parts.channel)
             and parts.length_name in self.lengths
             and (not parts.is_drift or name.removesuffix(DRIFT) in self.drift)
         )
@@ -283,7 +305,7 @@ class FeatureRecipe(BaseModel):
             yield "normalisation by the operating condition, told by", ", ".join(self.normaliser.setting_channels)
         if channel not in (stack.channels or ()):
             yield "channels", channel
-        if parts.statistic not in stack.statistics:
+        if parts.statistic not in stack.statistics_of(channel):
             yield "statistics", parts.statistic
         if parts.length_name not in stack.lengths:
             yield "windows of", parts.length

@@ -12,7 +12,7 @@ from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.predictions import Predictions
 from mlops_core.alerting import Score
 from mlops_core.alerting.episodes import AlarmSource, Episode
-from mlops_core.telemetry import CHANNELS, MaintenanceKind
+from mlops_core.telemetry import Channels, MaintenanceKind
 from ops.fleet import Machine as KnownMachine, read_fleet
 from ops.quarantined import Quarantine, days_until
 from ops.ui import document
@@ -41,7 +41,7 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
     stored = CheckpointFile(stack.lake).load()
     data_until = now if stored is None else stored.checkpoint.processed_until
     axis = trend_axis(data_until)
-    trends = read_trends(stack.lake, axis, CHANNELS)
+    trends = read_trends(stack.lake, axis, stack.channels)
     scores = Predictions(stack.dynamodb, stack.output("predictions_table_name")).load_all()
     episodes = _episodes(stack, now)
     history = _history(stack, now)
@@ -64,7 +64,7 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
         principal=principal,
         actions=tuple(actions),
         trend=axis,
-        columns=_columns(),
+        columns=_columns(stack.channels),
         model=model,
         machines=tuple(with_trends),
         alarms=tuple(_alarm(episode) for each in episodes.values() for episode in each),
@@ -204,9 +204,9 @@ def _history_events(entries: Iterable[LabelEntry]) -> list[document.Event]:
     ]
 
 
-def _columns() -> tuple[document.Column, ...]:
+def _columns(channels: Channels) -> tuple[document.Column, ...]:
     """The two channels that the fleet's table shows: vibration first where there is one."""
-    first = sorted(CHANNELS.values(), key=lambda channel: (channel.unit != "mm/s", channel.name))[:2]
+    first = sorted(channels.values(), key=lambda channel: (channel.unit != "mm/s", channel.name))[:2]
     return tuple(document.Column(key=one.name, short=one.name.capitalize(), unit=unit_text(one.unit)) for one in first)
 
 

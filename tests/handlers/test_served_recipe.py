@@ -23,12 +23,12 @@ from mlops_core.features import (
 from mlops_core.lake import BEGINNINGS_KEY, encode_readings
 from mlops_core.prognosis import TrainingSettings, TreeSettings, label_features, predict, predict_one, train
 from mlops_core.simulation import simulate_fleet
-from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, Reading
+from mlops_core.telemetry import CHANNELS, MaintenanceKind, MaintenanceRecord, Reading
 from tests.handlers.aws_in_process import BUCKET
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LENGTHS = [timedelta(hours=hours) for hours in (1, 6, 24)]
-STACK = stack_recipe(LENGTHS, timedelta(hours=1))
+STACK = stack_recipe(CHANNELS, LENGTHS, timedelta(hours=1))
 QUICK = TrainingSettings(trees=TreeSettings(rounds=20), folds=2)
 KEYS = ("machine_id", "window_end")
 
@@ -152,7 +152,7 @@ def test_processing_offers_drift_and_age_as_the_recipe_computes_them(aws, deploy
     invoke = deploy("processing")
     for hour in (5, 13, hours):  # beginnings are kept from run to run
         invoke({"start": START.isoformat(), "end": (START + timedelta(hours=hour)).isoformat()})
-    recipe = stack_recipe([timedelta(hours=1), timedelta(hours=6)], timedelta(hours=1))
+    recipe = stack_recipe(CHANNELS, [timedelta(hours=1), timedelta(hours=6)], timedelta(hours=1))
     maintenance = pl.DataFrame(LabelHistory(clients.dynamodb(), "label-history").load_repairs())
     computed = recipe.derive(
         compute_features(readings, lengths=("1h", "6h")).with_columns(temperature_mean_6h=pl.lit(None, pl.Float64)),

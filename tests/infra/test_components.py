@@ -10,6 +10,7 @@ import pytest
 from infra.alerting import Alerting, NoticeTopic
 from infra.bucket import PrivateBucket
 from infra.catalogue import LakeCatalogue
+from infra.channels import ChannelDocument
 from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.encryption import EncryptionKey
@@ -23,11 +24,12 @@ from infra.processing import Processing
 from infra.queues import Queue
 from infra.schedule import FunctionSchedule
 from infra.topic_rules import TopicRules
+from mlops_core.telemetry import CHANNELS, Channel, Channels
 from tests.infra.evaluation import evaluate
 
 COMPONENTS = (
     PrivateBucket, DataLake, EncryptionKey, PythonLayer, PythonFunction, FunctionSchedule, TopicRules, Ingestion,
-    LakeCatalogue, Processing, AlarmTopic, NoticeTopic, Alerting, QueueAlarms, Devices,
+    LakeCatalogue, ChannelDocument, Processing, AlarmTopic, NoticeTopic, Alerting, QueueAlarms, Devices,
 )  # fmt: skip
 
 
@@ -36,6 +38,10 @@ ALARMS = {
     "alarms_arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/acme-alarms",
     "notice_topic_arn": "arn:aws:sns:eu-west-1:123456789012:acme-notices",
 }
+
+
+OIL = Channels(Channel(name="oil_pressure", unit="bar", minimum=0, maximum=25))
+PRESSURE = Channels(Channel(name="pressure", unit="bar", minimum=0, maximum=25))
 
 
 def a_queue(name):
@@ -53,6 +59,7 @@ def run_example(component):
         "allow": allow,
         "Layer": Layer,
         "Target": Target,
+        "CHANNELS": CHANNELS,
         **{each.__name__: each for each in COMPONENTS},
         "lake": SimpleNamespace(bucket_name="acme-lake", bucket_arn="arn:aws:s3:::acme-lake"),
         "layers": {"base": "arn:aws:lambda:eu-west-1:123456789012:layer:acme:1"},
@@ -89,14 +96,14 @@ def test_two_of_a_component_live_in_one_program(component):
         Ingestion: {
             "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "alarms": ALARMS,
             "topic_prefix": "acme/machine",
-            "channels": ["pressure"], "simulator": {
+            "channels": PRESSURE, "simulator": {
                 "machine_ids": ["M1"], "enabled": False, "schedule_expression": "rate(1 minute)", "seed": 1,
                 "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,
             }, "allowed_lateness_hours": 1, "timeout_seconds": 3, "memory_mb": 128,
             "batch_size": 10, "batch_window_seconds": 0, "maximum_concurrency": 2,
         },
         Processing: {
-            "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "channels": ["pressure"],
+            "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "channels": PRESSURE,
             "label_history_table": "labels", "label_history_arn": "arn:aws:dynamodb:::table/labels",
             "schedule_expression": "rate(1 hour)", "time_window_hours": 1, "feature_lengths_hours": [1],
             "feature_hop_minutes": 60, "closing_grace_seconds": 80,
@@ -124,7 +131,7 @@ def test_other_channels_get_columns_of_their_own():
         lambda: LakeCatalogue(
             "catalogue",
             {
-                "bucket_name": "acme-lake", "channels": ["oil_pressure"],
+                "bucket_name": "acme-lake", "channels": OIL,
                 "feature_lengths_hours": [2], "feature_hop_minutes": 60,
             },
         )

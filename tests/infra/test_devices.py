@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from infra.devices import THING_NAME, Devices
+from infra.devices import THING_NAME
 from mlops_core.telemetry import CHANNELS
-from tests.infra.evaluation import ACCOUNT, REGION, evaluate
+from tests.infra.evaluation import ACCOUNT, REGION, evaluate_stack
 
 IOT = f"arn:aws:iot:{REGION}:{ACCOUNT}"
 LONGEST_DOCUMENT = 2048
@@ -25,7 +25,8 @@ def test_there_is_one_policy_and_it_grants_connecting_and_publishing_alone(evalu
     assert {each["Effect"] for each in document["Statement"]} == {"Allow"}
     granted = [action for each in document["Statement"] for action in each["Action"]]
     assert granted == ["iot:Connect", "iot:Publish"], "no Subscribe, no Receive, no RetainPublish, no shadow"
-    assert "*" not in json.dumps(document)
+    (own,) = resources(document, "iot:Publish")
+    assert json.dumps(document).count("*") == own.endswith(f"/{THING_NAME}/*") == 1
 
 
 def test_a_machine_connects_under_its_own_name_and_only_while_its_certificate_is_attached_to_it(evaluated):
@@ -35,30 +36,31 @@ def test_a_machine_connects_under_its_own_name_and_only_while_its_certificate_is
     assert connect["Condition"] == {"Bool": {"iot:Connection.Thing.IsAttached": ["true"]}}
 
 
-def test_a_machine_publishes_to_its_own_topics_which_are_those_that_the_rules_listen_to(evaluated):
+def test_a_machine_publishes_under_its_own_prefix_alone_which_is_where_the_rules_listen(evaluated):
     evaluation = evaluated("dev")
     (document,) = documents(evaluation)
-    levels = [*CHANNELS, "readings", "event/failure"]
-    assert resources(document, "iot:Publish") == {
-        f"{IOT}:topic/industrial/dev/machine/{THING_NAME}/{level}" for level in levels
-    }
+    own = f"{IOT}:topic/industrial/dev/machine/{THING_NAME}/"
+    assert resources(document, "iot:Publish") == {f"{own}*"}
     listened = {topic.replace("+", THING_NAME) for topic in evaluation.outputs["mqtt_topics"].values()}
-    batches = f"industrial/dev/machine/{THING_NAME}/readings"  # taken by the rule for all else under the prefix
-    assert resources(document, "iot:Publish") == {f"{IOT}:topic/{topic}" for topic in {*listened, batches}}
+    assert {f"{IOT}:topic/{topic}" for topic in listened} == {f"{own}{level}" for level in (*CHANNELS, "event/failure")}
+
+
+def test_basic_ingest_lets_a_machine_publish_to_the_rules_of_the_stack_for_its_own_prefix():
+    evaluation = evaluate_stack(config={"basicIngest": True})
+    (document,) = documents(evaluation)
+    own = f"industrial/dev/machine/{THING_NAME}/*"
+    rules = set(evaluation.outputs["topic_rule_names"].values())
+    assert len(rules) == 2
+    assert resources(document, "iot:Publish") == {
+        f"{IOT}:topic/{own}",
+        *(f"{IOT}:topic/$aws/rules/{rule}/{own}" for rule in rules),
+    }
+    (policy,) = evaluation.of("iot/policy:Policy").values()
+    assert len(policy.inputs["policy"]) <= LONGEST_DOCUMENT
 
 
 def test_the_name_in_the_policy_is_a_variable_of_the_broker_and_not_of_the_program():
     assert THING_NAME == "${iot:Connection.Thing.ThingName}"
-
-
-@pytest.mark.parametrize("channels", [["pressure"], [f"channel_{number:02}" for number in range(12)]])
-def test_channels_of_ones_own_get_a_topic_each_and_the_document_stays_within_the_brokers_limit(channels):
-    def program():
-        Devices("devices", {"topic_prefix": "acme/plant-7/machine", "channels": channels})
-
-    (policy,) = evaluate(program, project="acme").of("iot/policy:Policy").values()
-    assert len(policy.inputs["policy"]) <= LONGEST_DOCUMENT
-    assert len(resources(json.loads(policy.inputs["policy"]), "iot:Publish")) == len(channels) + 2
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])

@@ -33,6 +33,7 @@ FEATURES_TABLE = f"{TABLES}/processing-realtime-features-0a1b2c"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-training"
 TELL_PEOPLE = ({"sns:Publish"}, {f"arn:aws:sns:{REGION}:{ACCOUNT}:notices-0a1b2c"})
 MODELS = {"ReadModels": ({"s3:GetObject"}, {f"{LAKE}/models/*"}), "ListModels": ({"s3:ListBucket"}, {LAKE})}
+MEASURED = {"ReadChannels": ({"s3:GetObject"}, {f"{LAKE}/channels/*"})}
 READ_ROWS = {"ReadTrainingSet": ({"s3:GetObject"}, {f"{LAKE}/training/*"})}
 # Those that Lambda invokes again where they fail, and gives up on in the end.
 ASYNCHRONOUS = {
@@ -40,6 +41,7 @@ ASYNCHRONOUS = {
         "WriteOwnLog": own_log("training-set"),
         "ReadFeatures": ({"s3:GetObject"}, {f"{LAKE}/processed/features/*", BEGINNINGS}),
         "KeepBeginnings": ({"s3:PutObject"}, {BEGINNINGS}),
+        **MEASURED,
         "ListFeatures": ({"s3:ListBucket"}, {LAKE}),
         "ReadLabels": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
         "WriteTrainingSet": ({"s3:PutObject"}, {f"{LAKE}/training/*"}),
@@ -47,6 +49,7 @@ ASYNCHRONOUS = {
     "training-fit-policy": {
         "WriteOwnLog": own_log("training-fit"),
         **READ_ROWS,
+        **MEASURED,
         "StoreModel": ({"s3:PutObject"}, {f"{LAKE}/models/*/*"}),
     },
     "training-judge-policy": {
@@ -63,6 +66,7 @@ ASYNCHRONOUS = {
     "scoring-fleet-policy": {
         "WriteOwnLog": own_log("scoring-fleet"),
         **MODELS,
+        **MEASURED,
         "ReadFeatures": ({"dynamodb:Scan"}, {FEATURES_TABLE}),
         "KeepPredictions": (
             {"dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
@@ -94,6 +98,7 @@ DEV = {
     },
     "ingestion-readings-policy": {
         "WriteOwnLog": own_log("ingestion-readings"),
+        **MEASURED,
         "KeepFailedEvents": DEAD_LETTERS,
         "ReceiveMessages": (RECEIVE, {f"{QUEUES}-ingestion-readings"}),
         "StoreRaw": ({"s3:PutObject"}, {f"{LAKE}/raw/*"}),
@@ -116,6 +121,7 @@ DEV = {
     },
     "processing-features-policy": {
         "WriteOwnLog": own_log("processing-features"),
+        **MEASURED,
         "KeepFailedEvents": DEAD_LETTERS,
         "ListRawAndProcessed": ({"s3:ListBucket"}, {LAKE}),
         "ReadRaw": ({"s3:GetObject"}, {f"{LAKE}/raw/*"}),
@@ -142,6 +148,7 @@ DEV = {
     "inference-api-policy": {
         "WriteOwnLog": own_log("inference-api"),
         **MODELS,
+        **MEASURED,
         "ReadFeatures": ({"dynamodb:GetItem", "dynamodb:Scan"}, {FEATURES_TABLE}),
     },
     "maintenance-api-policy": {
@@ -173,12 +180,12 @@ DEV = {
 TRUST = {
     "ingestion-rules-readings-role": (
         "iot",
-        {f"{RULES}_{kind}" for kind in ("temperature", "vibration", "unclassified")},
+        {f"{RULES}_readings"},
     ),
     "ingestion-rules-failures-role": ("iot", {f"{RULES}_failure"}),
     "ingestion-rules-errors-role": (
         "iot",
-        {f"{RULES}_{kind}" for kind in ("temperature", "vibration", "failure", "unclassified")},
+        {f"{RULES}_{kind}" for kind in ("readings", "failure")},
     ),
     "ingestion-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "processing-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),

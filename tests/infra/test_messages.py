@@ -23,7 +23,7 @@ def test_each_rule_keeps_the_bytes_the_topic_and_the_moment(evaluated):
 def test_each_rule_has_one_queue_and_the_dead_letters_as_its_error_action(evaluated):
     evaluation = evaluated("dev")
     rules = evaluation.of("TopicRule")
-    assert {name.rpartition("-")[2] for name in rules} == {"temperature", "vibration", "failure", "unclassified"}
+    assert {name.rpartition("-")[2] for name in rules} == {"readings", "failure"}
     for name, rule in rules.items():
         kind = "labels" if name.endswith("failure") else "readings"
         sender = "failures" if name.endswith("failure") else "readings"

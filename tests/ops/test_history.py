@@ -214,9 +214,9 @@ def test_a_column_mapped_to_no_channel_names_the_channels(tmp_path: Path) -> Non
 
 def test_the_digest_of_a_mapping_changes_with_each_of_its_parts_and_with_the_content() -> None:
     other = HistoryMapping(time_column="timestamp", machine="PRESS-2", channels=NAB.channels, time_zone="UTC")
-    digests = {NAB.digest("a"), NAB.digest("b"), other.digest("a")}
+    digests = {NAB.digest("a", CHANNELS), NAB.digest("b", CHANNELS), other.digest("a", CHANNELS)}
     assert len(digests) == 3
-    assert NAB.digest("a") == HistoryMapping(**vars(NAB)).digest("a")
+    assert NAB.digest("a", CHANNELS) == HistoryMapping(**vars(NAB)).digest("a", CHANNELS)
 
 
 def test_a_channel_option_divides_at_its_last_equals_sign() -> None:

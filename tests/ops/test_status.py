@@ -11,7 +11,7 @@ from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key
 from mlops_core.simulation import new_machine
-from mlops_core.telemetry import Reading
+from mlops_core.telemetry import CHANNELS, Reading
 from ops.fleet import Freshness, OnlineRow, freshness
 from tests.ops.conftest import Deployed, envelope
 
@@ -119,14 +119,14 @@ def test_windows_that_hold_nothing_bound_the_last_reading(counts: dict[str, int]
     """
     end = datetime(2025, 1, 2, tzinfo=UTC)
     row = OnlineRow("M", end, 1, {f"vibration_count_{length}": float(count) for length, count in counts.items()})
-    found = {fresh.channel: fresh for fresh in freshness("M", row, {}, LENGTHS)}
+    found = {fresh.channel: fresh for fresh in freshness("M", row, {}, LENGTHS, CHANNELS)}
     assert found["vibration"] == Freshness("vibration", None, end - silent_hours * HOUR)
 
 
 def test_a_channel_never_heard_of_is_silent() -> None:
     never = Freshness("vibration", None, None)
     assert never.is_silent(datetime(2025, 1, 1, tzinfo=UTC), timedelta(days=365))
-    assert freshness("M", None, {}, LENGTHS)[1] == never
+    assert freshness("M", None, {}, LENGTHS, CHANNELS)[1] == never
 
 
 def test_machines_are_those_of_any_table_and_of_the_newest_readings(deployed: Deployed) -> None:
