@@ -221,10 +221,15 @@ class TrainingSetSettings(MeasuringSettings):
 
 
 class TrainingSettings(MeasuringSettings):
-    """Settings of the function that trains. `training_seed`: of every random choice."""
+    """Settings of the function that trains. `training_seed`: of every random choice.
+
+    `actionable`: an alarm is right if the failure comes within it; `false_episodes_per_machine_month`: those accepted.
+    """
 
     prediction_horizon: Hours = Field(alias="PREDICTION_HORIZON_HOURS")
     training_seed: int
+    actionable: Hours = Field(timedelta(hours=72), alias="ACTIONABLE_HOURS")
+    false_episodes_per_machine_month: Annotated[float, Field(gt=0)] = 0.3
 
 
 class RegistrySettings(FunctionSettings):
@@ -255,9 +260,8 @@ class MaintenanceSettings(FunctionSettings):
     label_history_table: Name
 
 
-class ScoringSettings(ServingSettings):
+class ScoringSettings(ServingSettings, AlarmSettings):
     """Settings of the function that scores the fleet. `silent_after`: how long a channel may say nothing."""
 
     predictions_table: Name
-    notice_topic_arn: Name
     silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")

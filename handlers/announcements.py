@@ -76,8 +76,7 @@ class AlarmDesk:
             now = self._clock()
             after = step(alarm, now=now)
             if after == alarm:
-                self.announce(alarm)
-                return alarm
+                return self.announce(alarm)
             if self._alarms.save(after, now=now):
                 alarm = self.announce(after, is_writer=True)
                 continue

@@ -95,7 +95,7 @@ def machine_report(bundle: ModelBundle, row: FeatureRow, *, now: datetime, stale
     prediction = _predicted(bundle, row, reasons=3)
     if isinstance(prediction, Status):
         return report.model_copy(update={"status": prediction})
-    threshold = bundle.calibration.alarm_threshold
+    threshold = bundle.alarm_plan.watch
     return report.model_copy(
         update={
             "failure_probability": prediction.failure_probability,

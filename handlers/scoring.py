@@ -7,9 +7,10 @@ A message is sent at least once, and again only where a run ends between the mes
 """
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, partial
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
@@ -20,15 +21,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import ScoringSettings
 from handlers import runtime
+from handlers.announcements import AlarmDesk
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
+from handlers.stores.alarms import Alarms
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.predictions import Predictions, prediction_json
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
-from mlops_core.alerting import Score, next_score, notice
+from mlops_core.alerting import Score, next_score
+from mlops_core.alerting.episodes import Alarm, AlarmSource
+from mlops_core.alerting.model_alarms import model_alarm
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.prognosis import ModelBundle, predict_one
@@ -62,7 +67,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
     metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
     metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
-    told = _tell(table, (score for name, score in sorted(standing.items()) if name not in overtaken), bundle)
+    told = _raise_alarms((score for name, score in sorted(standing.items()) if name not in overtaken), bundle)
     metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
     return {"scored": len(saved), "notices": told, "incomplete": incomplete, "model_version": bundle.version}
 
@@ -120,7 +125,7 @@ def _score(bundle: ModelBundle, row: FeatureRow, previous: Score | None) -> Scor
         told = predict_one(bundle, row.machine_id, row.window_end, row.features, nulls_omitted=True)
     except EmptyFeaturesError:
         return None
-    return next_score(previous, told, revision=row.revision, threshold=bundle.calibration.alarm_threshold)
+    return next_score(previous, told, revision=row.revision, plan=bundle.alarm_plan)
 
 
 def _keep_history(scores: list[Score]) -> None:
@@ -135,12 +140,21 @@ def _keep_history(scores: list[Score]) -> None:
         runtime.lake(_settings()).create(key, gzip.compress(lines, mtime=0))
 
 
-def _tell(table: Predictions, scores: Iterator[Score], bundle: ModelBundle) -> int:
-    board = NoticeBoard(clients.sns(), _settings().notice_topic_arn)
-    told = 0
+def _raise_alarms(scores: Iterable[Score], bundle: ModelBundle) -> int:
+    """Let the alarms follow from the scores, and announce those that changed; returns how many did."""
+    stored = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
+    desk = AlarmDesk(_alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+    announced = 0
     for score in scores:
-        if score.is_due:
-            board.publish(notice(score, horizon_hours=bundle.manifest.horizon_hours), about="machine")
-            table.announced(score)
-            told += 1
-    return told
+        machine_id = score.prediction.machine_id
+        known = stored.get(machine_id) or Alarm(machine_id=machine_id, source=AlarmSource.FAILURE_MODEL)
+        step = partial(model_alarm, score=score, horizon_hours=bundle.manifest.horizon_hours)
+        if known.is_due() or step(known, now=datetime.now(UTC)) != known:
+            after = desk.change(machine_id, AlarmSource.FAILURE_MODEL, step, known=known)
+            announced += after.announced != known.announced
+    return announced
+
+
+@cache
+def _alarms() -> Alarms:
+    return Alarms(clients.dynamodb(), _settings().alarms_table)

@@ -1,5 +1,6 @@
 """Training: a model of the training set's first part, stored as a version of the registry."""
 
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +14,8 @@ from handlers import runtime
 from handlers.stores.model_registry import ModelRegistry
 from handlers.training_set import IS_HELD_OUT, RECIPE, Execution, rows_key
 from mlops_core.features import FeatureRecipe
-from mlops_core.prognosis import train
+from mlops_core.prognosis import TrainingSettings as HowToTrain, train
+from mlops_core.prognosis.alarm_budget import AlarmBudget
 
 logger = Logger()
 _settings = runtime.settings(TrainingSettings)
@@ -37,6 +39,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         horizon=_settings().prediction_horizon,
         channels=runtime.channels(_settings()),
         recipe=FeatureRecipe.model_validate_json(recipe) if recipe else None,
+        settings=HowToTrain(
+            alarms=AlarmBudget(
+                false_episodes_per_machine_month=_settings().false_episodes_per_machine_month,
+                actionable_hours=_settings().actionable / timedelta(hours=1),
+            )
+        ),
     )
     is_new = ModelRegistry(runtime.lake(_settings())).store(bundle)
     outcome = {"version": bundle.version, "is_new": is_new, "metrics": dict(bundle.metrics)}

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
 from infra.account import current_account
+from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
 from infra.function import FunctionDefaults, PythonFunction
 from infra.inference import ServingArgs, serving_settings, serving_statements
 from infra.monitoring import Counted, count_alarm
@@ -25,7 +26,7 @@ _COUNTED = {
 class ScoringArgs(ServingArgs):
     """What scoring is made of."""
 
-    notice_topic_arn: pulumi.Input[str]
+    alarms: AlarmAccess
     silent_after_hours: int
     """How long a channel may say nothing before people are told."""
     timeout_seconds: int
@@ -43,7 +44,7 @@ class Scoring(pulumi.ComponentResource):
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "memory_mb": 512,
-        ...     "notice_topic_arn": topic.arn, "silent_after_hours": 1, "timeout_seconds": 120,
+        ...     "alarms": alerting.access, "silent_after_hours": 1, "timeout_seconds": 120,
         ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("predictions_table_name", scoring.predictions.name)
@@ -72,7 +73,7 @@ class Scoring(pulumi.ComponentResource):
                 "settings": {
                     **serving_settings(args),
                     "predictions_table": self.predictions.name,
-                    "notice_topic_arn": args["notice_topic_arn"],
+                    **alarm_settings(args["alarms"]),
                     "silent_after": timedelta(hours=args["silent_after_hours"]),
                 },
                 "statements": [
@@ -80,13 +81,13 @@ class Scoring(pulumi.ComponentResource):
                     allow("ReadFeatures", ["dynamodb:Scan"], [args["realtime_features_arn"]]),
                     allow(
                         "KeepPredictions",
-                        ["dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
+                        ["dynamodb:PutItem", "dynamodb:Scan"],
                         [self.predictions.arn],
                     ),
                     allow(
                         "KeepHistory", ["s3:PutObject"], [pulumi.Output.concat(args["bucket_arn"], "/predictions/*")]
                     ),
-                    allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
+                    *alarm_statements(args["alarms"], reads=("dynamodb:GetItem", "dynamodb:Scan")),
                     *_listening_statements(args["bucket_arn"]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],

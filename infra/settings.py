@@ -116,6 +116,8 @@ class StackSettings(BaseModel):
     processing_memory_mb: MemoryMb
 
     prediction_horizon_hours: Annotated[int, Field(ge=1)]
+    actionable_hours: Annotated[int, Field(ge=1)]
+    false_episodes_per_machine_month: Annotated[float, Field(gt=0, strict=False)]
     training_enabled: bool
     training_schedule_expression: Schedule
     training_history_days: Annotated[int, Field(ge=1)]

@@ -177,6 +177,8 @@ def training_args(
         "schedule_expression": settings.training_schedule_expression,
         "enabled": settings.training_enabled,
         "horizon_hours": settings.prediction_horizon_hours,
+        "actionable_hours": settings.actionable_hours,
+        "false_episodes_per_machine_month": settings.false_episodes_per_machine_month,
         "history_days": settings.training_history_days,
         "seed": settings.training_seed,
         "timeout_seconds": settings.training_timeout_seconds,
@@ -210,7 +212,7 @@ def scoring_args(
     """Arguments of scoring, whose failed runs go where those of ingestion go."""
     return {
         **_serving_args(settings, lake, processing),
-        "notice_topic_arn": alerting.access["notice_topic_arn"],
+        "alarms": alerting.access,
         "silent_after_hours": settings.silent_after_hours,
         "timeout_seconds": settings.processing_timeout_seconds,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},

@@ -36,6 +36,10 @@ class TrainingArgs(TypedDict):
     enabled: bool
     """Whether the schedule runs."""
     horizon_hours: int
+    actionable_hours: NotRequired[int]
+    """An alarm is right if the failure comes within these (default: 72)."""
+    false_episodes_per_machine_month: NotRequired[float]
+    """How many alarms without a failure are accepted (default: 0.3)."""
     history_days: int
     seed: int
     timeout_seconds: int
@@ -118,7 +122,14 @@ class Training(pulumi.ComponentResource):
             ),
             "training": self._step(
                 "training",
-                {**lake, **horizon, "training_seed": args["seed"], "channels_key": args.get("channels_key")},
+                {
+                    **lake,
+                    **horizon,
+                    "training_seed": args["seed"],
+                    "channels_key": args.get("channels_key"),
+                    "actionable": timedelta(hours=args.get("actionable_hours", 72)),
+                    "false_episodes_per_machine_month": args.get("false_episodes_per_machine_month", 0.3),
+                },
                 [
                     read_rows,
                     read_channels(args["bucket_arn"]),

@@ -1,7 +1,7 @@
 """The table of predictions: the newest score of each machine, moved forward by compare and set on its sequence."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from handlers.stores.numbers import number
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
@@ -40,7 +40,7 @@ class Predictions:
             "alarm": {"S": score.alarm.state.value},
             "alarm_since": {"S": utc_text(score.alarm.since)},
             "calm_predictions": {"N": str(score.alarm.calm)},
-            "announced": {"S": score.announced.value},
+            "hot_predictions": {"N": str(score.alarm.hot)},
         }
         try:
             self._client.put_item(
@@ -54,19 +54,6 @@ class Predictions:
             return False
         return True
 
-    def announced(self, score: Score) -> None:
-        """Note that people were told of a score's state, unless the machine was scored again meanwhile."""
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"machine_id": {"S": score.prediction.machine_id}},
-                UpdateExpression="SET announced = :state",
-                ConditionExpression="alarm = :state",
-                ExpressionAttributeValues={":state": {"S": score.alarm.state.value}},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
-
 
 def prediction_json(prediction: Prediction) -> str:
     """Return a prediction as JSON: the same text for the same prediction."""
@@ -78,7 +65,15 @@ def _score(item: dict[str, Any]) -> Score:
     return Score(
         prediction=record_from_json(Prediction, item["prediction"]["S"].encode()),
         revision=int(item["revision"]["N"]),
-        alarm=MachineAlarm(AlarmState(item["alarm"]["S"]), since, int(item["calm_predictions"]["N"])),
-        announced=AlarmState(item["announced"]["S"]),
+        alarm=MachineAlarm(
+            _OLD_STATES.get(item["alarm"]["S"]) or AlarmState(item["alarm"]["S"]),
+            since,
+            calm=int(item["calm_predictions"]["N"]),
+            hot=int(item.get("hot_predictions", {"N": "0"})["N"]),
+        ),
         sequence=int(item["sequence"]["N"]),
     )
+
+
+_OLD_STATES: Final = {"ALARM": AlarmState.ACT}
+"""What items say that were written when an alarm had one stage."""

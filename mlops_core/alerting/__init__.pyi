@@ -6,7 +6,6 @@ from .hysteresis import (
 )
 from .notices import (
     Notice as Notice,
-    notice as notice,
     silence_notice as silence_notice,
 )
 from .platform_notices import (

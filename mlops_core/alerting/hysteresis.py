@@ -1,43 +1,44 @@
 """A fleet's predictions over time: when a machine raises an alarm, and when it is calm again.
 
 ```
-probability  threshold  . . . . . x . . . . . . . . . . . . .   raised by the first prediction at or above it
+probability  act        . . . . . . . x . . . . . . . . . . .   WATCH becomes ACT
+             threshold  . . x x x . x . . . . . . . . . . . .   raised by the third prediction in a row at or above it
                         ........x . . x x . . . . . . . . . .   between the two nothing changes
              half of it . . . . . . . . . x . . x x x . . . .   cleared by the third in a row below this
 ```
-Hysteresis: a probability that hovers about the threshold sends one message and not one an hour.
+Hysteresis: a probability that hovers about the threshold sends one message and not one an hour. The model's plan was
+found by a replay of these very rules (`mlops_core.prognosis.alarm_budget`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from mlops_core.prognosis import Prediction
+from mlops_core.prognosis.alarm_budget import CALM, CLEAR_SHARE, AlarmPlan
 
-__all__ = ["CALM_PREDICTIONS", "CLEAR_SHARE", "AlarmState", "MachineAlarm", "Score", "next_score"]
-
-CLEAR_SHARE: Final = 0.5
-"""An alarm is calming down below this share of the threshold that raised it."""
-
-CALM_PREDICTIONS: Final = 3
-"""And over after this many predictions in a row that are."""
+__all__ = ["AlarmState", "MachineAlarm", "Score", "next_score"]
 
 
 class AlarmState(StrEnum):
-    """Whether a machine needs somebody."""
+    """Whether a machine needs somebody; WATCH and ACT are the stages of an episode."""
 
     NORMAL = "NORMAL"
-    ALARM = "ALARM"
+    WATCH = "WATCH"
+    ACT = "ACT"
 
 
 @dataclass(frozen=True)
 class MachineAlarm:
-    """A state, the `window_end` since which it holds, and how many calm predictions an alarm has had in a row."""
+    """A state, the `window_end` since which it holds, and how many predictions in a row speak for another.
+
+    `hot` counts those at or above the threshold, `calm` those below half of it.
+    """
 
     state: AlarmState
     since: datetime
     calm: int = 0
+    hot: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,6 @@ class Score:
         prediction: the newest.
         revision: of the feature row that it was made from.
         alarm: what follows from it and from those before.
-        announced: the state that people were last told of; a machine that was never heard of counts as normal.
         sequence: how often the machine was scored; guards the next write.
 
     """
@@ -56,26 +56,17 @@ class Score:
     prediction: Prediction
     revision: int
     alarm: MachineAlarm
-    announced: AlarmState
     sequence: int
 
-    @property
-    def is_due(self) -> bool:
-        """Whether people are yet to be told."""
-        return self.alarm.state != self.announced
 
-
-def next_score(
-    previous: Score | None, prediction: Prediction, *, revision: int, threshold: float | None
-) -> Score | None:
+def next_score(previous: Score | None, prediction: Prediction, *, revision: int, plan: AlarmPlan) -> Score | None:
     """Return the score that follows `previous`; None where the prediction is not newer, or no other than that one.
 
-    threshold: the probability from which an alarm is worth acting on; None where the model has none: nothing is raised.
+    plan: of the model; without thresholds nothing is raised.
     """
     if previous is None:
         first = MachineAlarm(AlarmState.NORMAL, prediction.window_end)
-        alarm = _next_alarm(first, prediction, threshold, is_later=True)
-        return Score(prediction, revision, alarm, AlarmState.NORMAL, 1)
+        return Score(prediction, revision, _next_alarm(first, prediction, plan, is_later=True), 1)
     known = previous.prediction
     if (prediction.window_end, revision) < (known.window_end, previous.revision):
         return None
@@ -83,20 +74,26 @@ def next_score(
     if same_row and prediction.model_version == known.model_version:
         return None
     is_later = prediction.window_end > known.window_end
-    alarm = _next_alarm(previous.alarm, prediction, threshold, is_later=is_later)
-    return Score(prediction, revision, alarm, previous.announced, previous.sequence + 1)
+    alarm = _next_alarm(previous.alarm, prediction, plan, is_later=is_later)
+    return Score(prediction, revision, alarm, previous.sequence + 1)
 
 
-def _next_alarm(alarm: MachineAlarm, told: Prediction, threshold: float | None, *, is_later: bool) -> MachineAlarm:
-    if threshold is not None and told.failure_probability >= threshold:
-        if alarm.state is AlarmState.ALARM:
-            return MachineAlarm(AlarmState.ALARM, alarm.since)
-        return MachineAlarm(AlarmState.ALARM, told.window_end)
+def _next_alarm(alarm: MachineAlarm, prediction: Prediction, plan: AlarmPlan, *, is_later: bool) -> MachineAlarm:
+    # The same hour predicted again is no further evidence, by another model or of corrected features.
+    probability = prediction.failure_probability
+    if plan.watch is not None and probability >= plan.watch:
+        hot = max(alarm.hot + is_later, 1)
+        if alarm.state is AlarmState.NORMAL and hot < plan.persistence:
+            return replace(alarm, hot=hot, calm=0)
+        is_urgent = plan.act is not None and probability >= plan.act
+        state = AlarmState.ACT if is_urgent or alarm.state is AlarmState.ACT else AlarmState.WATCH
+        since = prediction.window_end if alarm.state is AlarmState.NORMAL else alarm.since
+        return MachineAlarm(state, since, hot=hot)
     if alarm.state is AlarmState.NORMAL:
-        return alarm
-    if threshold is not None and told.failure_probability >= CLEAR_SHARE * threshold:
-        return MachineAlarm(AlarmState.ALARM, alarm.since)
-    calm = alarm.calm + is_later  # the same hour predicted again is no further evidence
-    if calm >= CALM_PREDICTIONS:
-        return MachineAlarm(AlarmState.NORMAL, told.window_end)
-    return MachineAlarm(AlarmState.ALARM, alarm.since, calm)
+        return replace(alarm, hot=0)
+    if plan.watch is not None and probability >= CLEAR_SHARE * plan.watch:
+        return MachineAlarm(alarm.state, alarm.since)
+    calm = alarm.calm + is_later
+    if calm >= CALM:
+        return MachineAlarm(AlarmState.NORMAL, prediction.window_end)
+    return MachineAlarm(alarm.state, alarm.since, calm)

@@ -8,6 +8,7 @@
 | `calibration.json` | how raw sums become a probability and hours |
 | `metrics.json` | figures on machines held out in training |
 | `training.json` | the manifest of the training data |
+| `alarms.json` | how predictions become alarms; absent in models that were made before there was a budget |
 | `recipe.json` | the recipe of the features; absent of models that were trained without |
 | `normaliser.json` | of models without recipe: what readings went through before features were computed |
 | `model_card.md` | all of it in words |
@@ -25,7 +26,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from pydantic import TypeAdapter
+
 from mlops_core.errors import CorruptBundleError, IncompleteBundleError, SwappedBundleError, UnsupportedBundleError
+from mlops_core.prognosis.alarm_budget import AlarmPlan
 from mlops_core.prognosis.calibration import ModelCalibration
 from mlops_core.prognosis.manifest import TrainingManifest
 from mlops_core.prognosis.schema import FeatureSchema
@@ -47,8 +51,10 @@ LAYOUT: Final = 1
 _FAILURE, _LIFE, _FEATURES, _CALIBRATION = "failure.txt", "life.txt", "features.json", "calibration.json"
 _METRICS, _TRAINING, _CARD = "metrics.json", "training.json", "model_card.md"
 _RECIPE, _NORMALISER = "recipe.json", "normaliser.json"
+_ALARMS: Final = "alarms.json"
 _ROOT: Final = "bundle.json"
 _REQUIRED: Final = frozenset({_FAILURE, _LIFE, _FEATURES, _CALIBRATION, _METRICS, _TRAINING, _CARD})
+_PLAN: Final = TypeAdapter(AlarmPlan)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class ModelBundle:
         manifest: what it was trained on.
         declared_recipe: how its features are computed; None of a model that was trained without saying so.
         normaliser: of a model without recipe, JSON text of what readings went through before features were computed.
+        alarms: how predictions become alarms; None in a model that was made before there was a budget.
         model_card: Markdown for the people who act on the predictions.
 
     """
@@ -82,6 +89,7 @@ class ModelBundle:
     metrics: Mapping[str, float | None]
     manifest: TrainingManifest
     normaliser: str | None = None
+    alarms: AlarmPlan | None = None
     model_card: str = ""
     declared_recipe: "FeatureRecipe | None" = None
 
@@ -115,6 +123,12 @@ class ModelBundle:
         from mlops_core.prognosis.bundle_file import save
 
         return save(self, path)
+
+    @property
+    def alarm_plan(self) -> AlarmPlan:
+        """How predictions become alarms: as planned, or, of an older model, ACT at once from its threshold on."""
+        threshold = self.calibration.alarm_threshold
+        return self.alarms or AlarmPlan(watch=threshold, act=threshold, persistence=1)
 
     @cached_property
     def version(self) -> str:
@@ -175,6 +189,8 @@ class ModelBundle:
             content[_RECIPE] = canonical_json(self.declared_recipe.model_dump(mode="json"))
         if self.normaliser is not None:
             content[_NORMALISER] = self.normaliser.encode()
+        if self.alarms is not None:
+            content[_ALARMS] = canonical_json(self.alarms)
         return content
 
 
@@ -231,6 +247,7 @@ def _parsed(files: Mapping[str, bytes]) -> ModelBundle:
             metrics=MappingProxyType(json.loads(files[_METRICS])),
             manifest=record_from_json(TrainingManifest, files[_TRAINING]),
             normaliser=files[_NORMALISER].decode() if _NORMALISER in files else None,
+            alarms=_PLAN.validate_json(files[_ALARMS]) if _ALARMS in files else None,
             model_card=files[_CARD].decode(),
             declared_recipe=_recipe(files[_RECIPE]) if _RECIPE in files else None,
         )

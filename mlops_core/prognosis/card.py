@@ -6,6 +6,7 @@ Source of the form: Mitchell et al., "Model cards for model reporting", FAT* 201
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mlops_core.prognosis.alarm_budget import AlarmPlan
 from mlops_core.prognosis.reasons import phrase
 from mlops_core.prognosis.schema import FeatureSchema
 
@@ -77,21 +78,48 @@ def _figures(metrics: Mapping[str, float | None], horizon: str) -> str:
 
 
 def _alarm(bundle: "ModelBundle") -> str:
-    calibration, horizon = bundle.calibration, f"{bundle.manifest.horizon_hours:g} h"
-    aim, reached = calibration.alarm_precision, bundle.metrics.get("alarm_precision")
-    if calibration.alarm_threshold is None:
-        return (
-            "**It raises no alarm.** At no probability were even half of the hours within "
-            f"{horizon} of a failure. Go by the order of the machines, their hours and the reasons, and train again "
-            "once more failures are on record."
+    plan = bundle.alarm_plan
+    if plan.watch is None or plan.act is None:
+        why = f": {plan.withheld}" if plan.withheld else ""
+        return "\n\n".join(
+            [
+                (
+                    f"**It raises no alarm**{why}. Go by the order of the machines, their hours and the reasons, and"
+                    " train again once more failures are on record."
+                ),
+                *([_curve(plan)] if plan.curve else []),
+            ]
         )
-    begins = f"Alarm from a probability of {calibration.alarm_threshold:.2f} on"
-    if reached is not None and reached < aim:
-        return (
-            f"{begins}. **Provisional:** {aim:.0%} of alarm hours should be within {horizon} of a failure; from here "
-            f"on {reached:.0%} were. Expect that share of alarms to be right, and train again with more failures."
+    if bundle.alarms is None:
+        return f"Alarm from a probability of {plan.act:.2f} on."
+    return (
+        f"An episode opens as WATCH with the third prediction in a row from {plan.watch:.2f} on, is ACT from"
+        f" {plan.act:.2f} on, and ends with the third in a row below half of {plan.watch:.2f}. It is right if the"
+        f" machine fails within {plan.actionable_hours:g} h. Replayed on {plan.machine_months:.1f} held-out"
+        f" machine-months with {plan.failures} failures, one prediction every {plan.scored_every_hours:g} h:\n\n"
+        f"{_curve(plan)}\n\nThe threshold is that of {plan.budget:g} false episodes a machine-month."
+    )
+
+
+def _curve(plan: AlarmPlan) -> str:
+    header = (
+        "| false episodes a machine-month, at most | came to | threshold | failures announced | lead, median (P10) |"
+    )
+    rows = [
+        f"| {point.budget:g} | no threshold keeps within it | | | |"
+        if point.threshold is None
+        else (
+            f"| {point.budget:g} | {point.false_episodes:.2f} | {point.threshold:.2f} | {point.recall:.0%}"
+            f" ({point.recall_low:.0%} to {point.recall_high:.0%}) | {_hours(point.lead_median_hours)}"
+            f" ({_hours(point.lead_p10_hours)}) |"
         )
-    return f"{begins}: from there, at least {aim:.0%} of the hours were within {horizon} of a failure."
+        for point in plan.curve
+    ]
+    return "\n".join([header, "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _hours(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} h"
 
 
 def _limits(bundle: "ModelBundle") -> str:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.errors import UntrainableError, UntrainableReason
+from mlops_core.prognosis.alarm_budget import AlarmBudget, AlarmPlan, HeldOutRuns, plan_alarms
 from mlops_core.prognosis.calibration import ProbabilityCalibration, fit_probability
 from mlops_core.prognosis.metrics import (
-    alarm_threshold,
     average_precision,
     brier_score,
     expected_calibration_error,
@@ -20,14 +20,7 @@ from mlops_core.prognosis.splits import out_of_fold
 from mlops_core.prognosis.training_table import TrainingTable
 from mlops_core.prognosis.trees import FloatArray, Trees, TreeSettings, fit_trees
 
-__all__ = ["FailureModel", "FailureSample", "fit_failure_model", "place_alarm", "sample_failures"]
-
-LEAST_ALARM_PRECISION = 0.5
-"""Where no probability reaches the precision that alarms aim at, they must at least be right more often than wrong.
-
-A young stack has seen few failures, and then the highest probability may belong to a machine that lasted. It would
-otherwise never raise an alarm, which nobody expects of a model that foretells most failures.
-"""
+__all__ = ["FailureModel", "FailureSample", "fit_failure_model", "sample_failures"]
 
 _NOISE_DEVIATIONS = 4.5
 _NOISE_ROWS = 10_000  # on each side of the split: enough to notice what reaches across
@@ -39,7 +32,7 @@ class FailureModel:
 
     trees: str
     calibration: ProbabilityCalibration
-    alarm_threshold: float | None
+    alarms: AlarmPlan
     metrics: Mapping[str, float]
 
 
@@ -84,63 +77,65 @@ def fit_failure_model(
     sample: FailureSample,
     *,
     trees: TreeSettings,
-    alarm_precision: float,
+    budget: AlarmBudget,
     seed: int,
 ) -> FailureModel:
-    """Grow the trees on the sample; calibrate, find the alarm threshold and take figures on held-out machines.
+    """Grow the trees on the sample; calibrate, plan the alarms and take figures on held-out machines.
 
     row_folds: for each row of the table, the fold in which it is held out.
 
     Raises UntrainableError where trees grown on permuted labels foretell held-out machines.
     """
     matrix, folds = table.matrix[sample.rows], row_folds[sample.rows]
-    raw = np.empty(len(matrix))
+    raw, raw_of_all = np.empty(len(matrix)), np.empty(len(table.matrix))
     for learned, held_out in out_of_fold(folds):
         grown = fit_trees(
             matrix[learned], sample.fails[learned], objective="binary", settings=trees, seed=seed
         )  # fmt: skip
-        raw[held_out] = Trees(grown).raw(matrix[held_out])
+        judge = Trees(grown)
+        raw[held_out] = judge.raw(matrix[held_out])
+        others = np.flatnonzero(row_folds == int(folds[held_out[0]]))
+        raw_of_all[others] = judge.raw(table.matrix[others])
     calibration = fit_probability(raw, sample.fails, sample.weight, kept_share=sample.kept_share)
     probability = calibration.probability(raw)
     fails, weight = sample.fails, sample.weight
-    threshold, reached = place_alarm(fails, probability, weight, precision=alarm_precision)
+    alarms = plan_alarms(
+        _held_out_runs(table, calibration.probability(raw_of_all)),
+        budget=budget.false_episodes_per_machine_month,
+        actionable_hours=budget.actionable_hours,
+        scored_every_hours=budget.scored_every_hours,
+        seed=seed,
+    )
+    raised = np.zeros(len(fails), dtype=np.bool_) if alarms.watch is None else probability >= alarms.watch
     metrics = {
         "base_rate": float(np.average(fails, weights=weight)),
         "pr_auc": average_precision(fails, probability, weight),
         "roc_auc": roc_auc(fails, probability),
         "brier": brier_score(fails, probability, weight),
         "expected_calibration_error": expected_calibration_error(fails, probability, weight),
-        "alarm_precision": reached,
+        "alarm_precision": float(np.average(fails[raised], weights=weight[raised])) if raised.any() else math.nan,
         "permuted_roc_auc": _permuted_roc_auc(matrix, fails, folds, trees, seed),
     }
     return FailureModel(
         trees=fit_trees(matrix, fails, objective="binary", settings=trees, seed=seed),
         calibration=calibration,
-        alarm_threshold=threshold,
+        alarms=alarms,
         metrics=metrics,
     )
 
 
-def place_alarm(
-    fails: FloatArray, probability: FloatArray, weight: FloatArray, *, precision: float
-) -> tuple[float | None, float]:
-    """Return the alarm threshold and the share of rows from there on that fail; None and NaN where alarms mislead.
-
-    It is the lowest probability from which on the share of failing rows, or what the probabilities themselves promise
-    of it, is `precision`. The share alone would hang on single runs: with some hundred failures, one that lasted
-    longer than it looked can leave a threshold that hardly any failure reaches.
-    """
-    observed = alarm_threshold(fails, probability, precision=precision, weight=weight)
-    stated = alarm_threshold(probability, probability, precision=precision, weight=weight)
-    likely = alarm_threshold(fails, probability, precision=LEAST_ALARM_PRECISION, weight=weight)
-    for threshold in [*sorted(found for found in (observed, stated) if found is not None), likely]:
-        if threshold is None:
-            continue
-        raised = probability >= threshold
-        reached = float(np.average(fails[raised], weights=weight[raised]))
-        if reached >= LEAST_ALARM_PRECISION:
-            return threshold, reached
-    return None, math.nan
+def _held_out_runs(table: TrainingTable, probability: FloatArray) -> HeldOutRuns:
+    """The predictions of all rows, held out, beside what came of them."""
+    last = np.zeros(len(table.run_ids))
+    np.maximum.at(last, table.runs, table.hours)
+    return HeldOutRuns(
+        machines=table.machines,
+        runs=table.runs,
+        hours=table.hours,
+        probability=probability,
+        rul_hours=table.rul_hours,
+        seen_hours=last[table.runs] - table.hours,
+    )
 
 
 def _permuted_roc_auc(

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from mlops_core.condition import DEFAULT_BOUNDARIES, ZoneBoundaries
 from mlops_core.features import FeatureRecipe, parse_feature_name
+from mlops_core.prognosis.alarm_budget import AlarmBudget
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.calibration import ModelCalibration
 from mlops_core.prognosis.card import render_model_card
@@ -43,7 +44,7 @@ __all__ = ["TrainingSettings", "train"]
 _ROWS_OF_A_MEDIAN = 50_000
 
 ALARM_PRECISION = 0.9
-"""An alarm is worth acting on where at least this share of its hours lies within the horizon of a failure."""
+"""The share of right hours for which `evaluate` reports a threshold."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class TrainingSettings:
         negatives_per_positive: rows that do not fail, per row that does, within `negatives` (at least, at most).
         most_life_rows: rows, drawn evenly, that the remaining life is learned from.
         rul_ceiling_hours: longer remaining lives are cut to this, for whoever asks only about the end; None cuts none.
+        alarms: how many false alarms are accepted, and how early an alarm may come.
 
     """
 
@@ -66,6 +68,7 @@ class TrainingSettings:
     most_life_rows: int = 40_000
     plenty_rows: int = 50_000
     rul_ceiling_hours: float | None = None
+    alarms: AlarmBudget = field(default_factory=AlarmBudget)
 
 
 def train(
@@ -110,7 +113,7 @@ def train(
     number = settings.folds if len(sample.rows) < settings.plenty_rows else min(2, settings.folds)
     folds = machine_folds(table, folds=number, seed=seed)[table.machines]
     failure = fit_failure_model(
-        table, folds, sample, trees=settings.trees, alarm_precision=ALARM_PRECISION, seed=seed
+        table, folds, sample, trees=settings.trees, budget=settings.alarms, seed=seed
     )  # fmt: skip
     life = fit_life_model(
         table,
@@ -127,7 +130,7 @@ def train(
         calibration=ModelCalibration(
             probability=failure.calibration,
             rul=life.curves,
-            alarm_threshold=failure.alarm_threshold,
+            alarm_threshold=failure.alarms.watch,
             alarm_precision=ALARM_PRECISION,
             typical_life_hours=median_life(table.run_hours, table.run_failed),
             zone_boundaries=(zones.b_begins, zones.c_begins, zones.d_begins),
@@ -137,6 +140,7 @@ def train(
         manifest=_manifest(table, seed, ahead, settings),
         normaliser=normaliser,
         declared_recipe=None if recipe is None else recipe.of_model(table.names),
+        alarms=failure.alarms,
     )
     return replace(bundle, model_card=render_model_card(bundle))
 
@@ -167,6 +171,7 @@ def _shortest(value: np.float32) -> float | None:
 def _manifest(table: TrainingTable, seed: int, horizon: timedelta, settings: TrainingSettings) -> TrainingManifest:
     flat = asdict(settings)
     flat |= {f"trees_{name}": value for name, value in flat.pop("trees").items()}
+    flat |= flat.pop("alarms")
     flat["least_negatives"], flat["most_negatives"] = flat.pop("negatives")
     flat.pop("rul_ceiling_hours")
     return TrainingManifest(

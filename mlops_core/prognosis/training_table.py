@@ -29,6 +29,7 @@ class TrainingTable:
         matrix: n x features, single precision, NaN for null.
         fails: 1 where the machine fails within the horizon, 0 where not, NaN where unknown.
         rul_hours: NaN where the run is censored.
+        hours: from `first` to the row's `window_end`.
         machines, runs: for each row, the position in `machine_ids` and `run_ids`.
         run_hours: hours from a run's first row to its failure, or to its last row where it is censored.
         run_failed: whether a run's failure was observed.
@@ -41,6 +42,7 @@ class TrainingTable:
     matrix: NDArray[np.float32]
     fails: FloatArray
     rul_hours: FloatArray
+    hours: FloatArray
     machines: NDArray[np.int64]
     runs: NDArray[np.int64]
     machine_ids: tuple[str, ...]
@@ -105,6 +107,7 @@ def training_table(
         matrix=matrix,
         fails=_floats(rows["fails_within_horizon"]),
         rul_hours=_floats(rows["rul_hours"]),
+        hours=_floats((rows["window_end"] - first).dt.total_microseconds() / 3.6e9),
         machines=_positions(rows["machine_id"], machine_ids),
         runs=_positions(rows["run_id"], tuple(runs["run_id"].to_list())),
         machine_ids=machine_ids,

@@ -13,12 +13,15 @@ from typing import Any
 
 import polars as pl
 
+from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.partitions import encode_parquet
 from handlers.stores.predictions import Predictions
 from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
+from mlops_core.alerting.episodes import Alarm, AlarmSource
+from mlops_core.alerting.model_alarms import model_alarm
 from mlops_core.lake import FRESHNESS_KEY
 from mlops_core.prognosis import TrainingSettings, TreeSettings, predict_one, train
 from mlops_core.telemetry import FailureEvent
@@ -77,7 +80,18 @@ class Models:
         for machine_id in predictions.load_all():
             self.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
         predictions.save(self.due)
+        self.forget_announcement()
         self.stack.s3.put_object(Bucket=self.stack.output("data_lake_bucket"), Key=FRESHNESS_KEY, Body=b"{}")
+
+    def forget_announcement(self) -> None:
+        """Have an alarm that its writer died before it announced."""
+        score, table = self.due, self.stack.output("alarms_table_name")
+        since = score.alarm.since - timedelta(hours=1)
+        empty = Alarm(machine_id=score.prediction.machine_id, source=AlarmSource.FAILURE_MODEL)
+        due = model_alarm(empty, score, horizon_hours=24, now=since)
+        key = {"machine_id": {"S": due.machine_id}, "alarm": {"S": due.key}}
+        self.stack.dynamodb.delete_item(TableName=table, Key=key)
+        assert Alarms(self.stack.dynamodb, table).save(due, now=since)
 
 
 @contextmanager
@@ -93,10 +107,10 @@ def models_in(stack: Stack) -> Iterator[Models]:
     registry.promote(bundles[0].version, after=registry.champion(), at=now, reason="a test")
     row = fleet.row(-1, named=True)
     told = predict_one(bundles[0], "POLICY-1", now, {name: value for name, value in row.items() if is_feature(name)})
-    alarm = MachineAlarm(AlarmState.ALARM, now)
+    alarm = MachineAlarm(AlarmState.ACT, now)
     versions = (bundles[0].version, bundles[1].version)
     with failures_of(stack, stack.output("machine_ids")[:3], at=now - timedelta(hours=2)):
-        yield Models(stack, versions, Score(told, 1, alarm, AlarmState.NORMAL, 1))
+        yield Models(stack, versions, Score(told, 1, alarm, 1))
 
 
 def is_feature(column: str) -> bool:

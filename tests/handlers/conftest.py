@@ -68,9 +68,7 @@ ENVIRONMENTS = {
     "promotion": {"DATA_LAKE_BUCKET": BUCKET},
     "inference": SERVING | {"FEATURES_STALE_AFTER_HOURS": "12"},
     "maintenance": {"DYNAMODB_TABLE_NAME": "realtime-features", "LABEL_HISTORY_TABLE": "label-history"},
-    "scoring": SERVING
-    | {"PREDICTIONS_TABLE": "predictions", "NOTICE_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices"}
-    | {"SILENT_AFTER_HOURS": "1"},
+    "scoring": SERVING | ALARMS | {"PREDICTIONS_TABLE": "predictions"} | {"SILENT_AFTER_HOURS": "1"},
 }
 
 

@@ -5,10 +5,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from moto.sns import sns_backends
 
 from handlers.machine_reports import FleetReport, MachineReport
 from handlers.stores import clients
+from handlers.stores.alarms import Alarms
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
@@ -196,38 +196,52 @@ def test_a_model_that_reads_features_which_are_not_computed_is_refused(registry)
 
 @pytest.fixture
 def topic(aws):
-    arn = clients.sns().create_topic(Name="notices")["TopicArn"]
-    return lambda: [sent[1] for sent in sns_backends["123456789012"]["eu-west-1"].topics[arn].sent_notifications]
+    return aws.notices
+
+
+HOUR = datetime(2026, 11, 21, 8, tzinfo=UTC)
+
+
+def wear(score, machine_id="WORN-1", hours=range(3)):
+    """Score an hour after the other of a worn machine; returns how many messages each run sent."""
+    sent = []
+    for hour in hours:
+        offer(machine_id, WORN, at=HOUR + timedelta(hours=hour))
+        sent.append(score({})["notices"])
+    return sent
 
 
 def test_the_fleet_is_scored_once_kept_and_told_once_where_a_state_changes(deploy, registry, aws, topic):
     serve(registry)
-    threshold = BUNDLE.calibration.alarm_threshold
-    assert threshold is not None
-    hour = datetime(2026, 11, 21, 8, tzinfo=UTC)
-    offer("NEW-1", NEW, at=hour)
-    offer("WORN-1", WORN, at=hour)
+    assert BUNDLE.alarm_plan.watch is not None
+    offer("NEW-1", NEW, at=HOUR)
+    offer("WORN-1", WORN, at=HOUR)
     score = deploy("scoring")
-    assert score({}) == {"scored": 2, "notices": 1, "incomplete": [], "model_version": BUNDLE.version}
+    assert score({}) == {"scored": 2, "notices": 0, "incomplete": [], "model_version": BUNDLE.version}
     assert score({}) == {"scored": 0, "notices": 0, "incomplete": [], "model_version": BUNDLE.version}
-    assert {item["machine_id"]["S"]: item["alarm"]["S"] for item in aws.items("predictions")} == {
-        "NEW-1": "NORMAL",
-        "WORN-1": "ALARM",
-    }
     (body,) = aws.objects("predictions/").values()
     assert [json.loads(line)["machine_id"] for line in gzip.decompress(body).splitlines()] == ["NEW-1", "WORN-1"]
-    for later in range(1, 4):
-        offer("WORN-1", NEW, at=hour + timedelta(hours=later))
-        assert score({})["notices"] == (1 if later == 3 else 0), "three calm predictions in a row end an alarm"
-    assert len(topic()) == 2
-    assert topic()[0].startswith("WORN-1 may fail within 12 h: probability ")
-    assert topic()[1].startswith("WORN-1 is back to normal")
+    assert wear(score, hours=range(1, 4)) == [0, 1, 0], "the third prediction in a row opens an episode"
+    assert {item["machine_id"]["S"]: item["alarm"]["S"] for item in aws.items("predictions")} == {
+        "NEW-1": "NORMAL",
+        "WORN-1": "ACT",
+    }
+    for later in range(4, 7):
+        offer("WORN-1", NEW, at=HOUR + timedelta(hours=later))
+        assert score({})["notices"] == (1 if later == 6 else 0), "three calm predictions in a row end it"
+    assert [text.splitlines()[0] for text in topic()] == [
+        "ACT: WORN-1 is likely to fail.",
+        "WORN-1 is back to normal.",
+    ]
+    assert "- it may fail within 12 h with a probability of " in topic()[0]
+    (alarm,) = Alarms(clients.dynamodb(), "alarms").load_all()
+    assert (alarm.source, alarm.episode.life) == ("failure_model", "CLOSED")
 
 
 def test_a_message_that_was_not_sent_is_sent_by_the_next_run(deploy, registry, hook, topic):
     serve(registry)
-    offer("WORN-1", WORN)
     score, attempts = deploy("scoring"), []
+    assert wear(score, hours=range(2)) == [0, 0]
 
     def fail_at_first(**_: object) -> None:
         attempts.append(1)
@@ -236,9 +250,20 @@ def test_a_message_that_was_not_sent_is_sent_by_the_next_run(deploy, registry, h
 
     hook(clients.sns(), "before-call.sns.Publish", fail_at_first)
     with pytest.raises(InjectedError):
-        score({})
+        wear(score, hours=[2])
     assert score({}) == {"scored": 0, "notices": 1, "incomplete": [], "model_version": BUNDLE.version}
     assert score({})["notices"] == 0
+
+
+def test_the_alarm_of_an_older_program_goes_on(deploy, registry, aws, topic):
+    serve(registry)
+    score = deploy("scoring")
+    wear(score, hours=[0])
+    (item,) = aws.items("predictions")
+    del item["hot_predictions"]
+    aws.dynamodb.put_item(TableName="predictions", Item=item | {"alarm": {"S": "ALARM"}, "announced": {"S": "ALARM"}})
+    wear(score, hours=[1])
+    assert aws.items("predictions")[0]["alarm"] == {"S": "ACT"}
 
 
 def test_a_fleet_without_a_model_is_left_alone(deploy, aws):
@@ -254,7 +279,7 @@ def test_a_machine_whose_features_are_incomplete_is_passed_over_and_named(deploy
     score = deploy("scoring")
     counters()
     outcome = score({})
-    assert (outcome["scored"], outcome["notices"], outcome["incomplete"]) == (1, 1, ["OLD-1"])
+    assert (outcome["scored"], outcome["incomplete"]) == (1, ["OLD-1"])
     assert [item["machine_id"]["S"] for item in aws.items("predictions")] == ["WORN-1"]
     assert counters()["MachinesIncomplete"] == 1
 

@@ -12,6 +12,7 @@ from tests.infra.evaluation import ACCOUNT, REGION, evaluate_stack, statements
 LAKE = "arn:aws:s3:::data-lake-0a1b2c"
 QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:mlops-industrial-dev"
 TABLES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table"
+ALARMS_TABLE = f"{TABLES}/alerting-alarms-0a1b2c"
 FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-dev"
 RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rules"
@@ -28,7 +29,6 @@ def own_log(function):
     return {"logs:CreateLogStream", "logs:PutLogEvents"}, {f"{LOGS}-{function}:log-stream:*"}
 
 
-ALARMS_TABLE = f"{TABLES}/alerting-alarms-0a1b2c"
 FEATURES_TABLE = f"{TABLES}/processing-realtime-features-0a1b2c"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-training"
 TELL_PEOPLE = ({"sns:Publish"}, {f"arn:aws:sns:{REGION}:{ACCOUNT}:notices-0a1b2c"})
@@ -69,10 +69,11 @@ ASYNCHRONOUS = {
         **MEASURED,
         "ReadFeatures": ({"dynamodb:Scan"}, {FEATURES_TABLE}),
         "KeepPredictions": (
-            {"dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
+            {"dynamodb:PutItem", "dynamodb:Scan"},
             {f"{TABLES}/scoring-predictions-0a1b2c"},
         ),
         "KeepHistory": ({"s3:PutObject"}, {f"{LAKE}/predictions/*"}),
+        "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
         "TellPeople": TELL_PEOPLE,
         "ReadCheckpoint": ({"s3:GetObject"}, {f"{LAKE}/processed/checkpoint.json"}),
         "KeepFreshness": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/freshness/channels.json"}),

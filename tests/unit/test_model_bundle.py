@@ -48,7 +48,7 @@ def test_files_and_back_give_the_same_model_and_the_same_files(bundle, labelled)
 
 
 def test_the_files_are_those_of_the_layout(bundle, another):
-    assert sorted(bundle.files()) == sorted([*FILES, "bundle.json"])
+    assert sorted(bundle.files()) == sorted([*FILES, "alarms.json", "bundle.json"])
     assert "normaliser.json" not in another.files()
     assert json.loads(bundle.files()["bundle.json"])["layout"] == LAYOUT
 
