@@ -264,4 +264,5 @@ class ScoringSettings(ServingSettings, AlarmSettings):
     """Settings of the function that scores the fleet. `silent_after`: how long a channel may say nothing."""
 
     predictions_table: Name
+    label_history_table: Name
     silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")

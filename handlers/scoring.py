@@ -25,6 +25,7 @@ from handlers.announcements import AlarmDesk
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
+from handlers.stores.label_history import last_return
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
@@ -33,6 +34,7 @@ from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.alerting import Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
+from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
@@ -50,6 +52,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
     rows = runtime.online_features(_settings()).load_all()
     _listen(rows)
+    failed = _end_failures()
+    rows = [row for row in rows if row.machine_id not in failed]
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -67,7 +71,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
     metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
     metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
-    told = _raise_alarms((score for name, score in sorted(standing.items()) if name not in overtaken), bundle)
+    passed_over = overtaken | failed
+    told = _raise_alarms((score for name, score in sorted(standing.items()) if name not in passed_over), bundle)
     metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
     return {"scored": len(saved), "notices": told, "incomplete": incomplete, "model_version": bundle.version}
 
@@ -138,6 +143,23 @@ def _keep_history(scores: list[Score]) -> None:
         lines = "".join(f"{prediction_json(score.prediction)}\n" for score in group).encode()
         key = f"{PREDICTIONS_PREFIX}{path}/{sha256(lines).hexdigest()}.jsonl.gz"
         runtime.lake(_settings()).create(key, gzip.compress(lines, mtime=0))
+
+
+def _end_failures() -> set[str]:
+    """End the episodes of machines that were returned to service; returns those that have failed and were not.
+
+    Nothing is predicted of a machine between its failure and its return: it does not run.
+    """
+    history = runtime.label_history(_settings())
+    desk = AlarmDesk(_alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+    failed: set[str] = set()
+    for alarm in _alarms().load_all(AlarmSource.FAILURE):
+        if alarm.is_due() or (alarm.episode is not None and alarm.episode.is_open):
+            step = partial(returned_alarm, returned_at=last_return(history.of_machine(alarm.machine_id)))
+            after = desk.change(alarm.machine_id, AlarmSource.FAILURE, step, known=alarm)
+            failed |= {alarm.machine_id} if after.episode is not None and after.episode.is_open else set()
+    metrics.add_metric("MachinesFailed", MetricUnit.Count, len(failed))
+    return failed
 
 
 def _raise_alarms(scores: Iterable[Score], bundle: ModelBundle) -> int:

@@ -27,6 +27,9 @@ class ScoringArgs(ServingArgs):
     """What scoring is made of."""
 
     alarms: AlarmAccess
+    label_history_table: pulumi.Input[str]
+    label_history_arn: pulumi.Input[str]
+    """Says when a machine that had failed was returned to service."""
     silent_after_hours: int
     """How long a channel may say nothing before people are told."""
     timeout_seconds: int
@@ -44,7 +47,8 @@ class Scoring(pulumi.ComponentResource):
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "memory_mb": 512,
-        ...     "alarms": alerting.access, "silent_after_hours": 1, "timeout_seconds": 120,
+        ...     "alarms": alerting.access, "label_history_table": labels.name, "label_history_arn": labels.arn,
+        ...     "silent_after_hours": 1, "timeout_seconds": 120,
         ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("predictions_table_name", scoring.predictions.name)
@@ -73,6 +77,7 @@ class Scoring(pulumi.ComponentResource):
                 "settings": {
                     **serving_settings(args),
                     "predictions_table": self.predictions.name,
+                    "label_history_table": args["label_history_table"],
                     **alarm_settings(args["alarms"]),
                     "silent_after": timedelta(hours=args["silent_after_hours"]),
                 },
@@ -84,6 +89,7 @@ class Scoring(pulumi.ComponentResource):
                         ["dynamodb:PutItem", "dynamodb:Scan"],
                         [self.predictions.arn],
                     ),
+                    allow("ReadReturns", ["dynamodb:Query"], [args["label_history_arn"]]),
                     allow(
                         "KeepHistory", ["s3:PutObject"], [pulumi.Output.concat(args["bucket_arn"], "/predictions/*")]
                     ),

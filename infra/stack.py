@@ -213,6 +213,8 @@ def scoring_args(
     return {
         **_serving_args(settings, lake, processing),
         "alarms": alerting.access,
+        "label_history_table": ingestion.label_history.name,
+        "label_history_arn": ingestion.label_history.arn,
         "silent_after_hours": settings.silent_after_hours,
         "timeout_seconds": settings.processing_timeout_seconds,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},

@@ -20,7 +20,7 @@ from handlers.stores.partitions import encode_parquet
 from handlers.stores.predictions import Predictions
 from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
-from mlops_core.alerting.episodes import Alarm, AlarmSource
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.alerting.model_alarms import model_alarm
 from mlops_core.lake import FRESHNESS_KEY
 from mlops_core.prognosis import TrainingSettings, TreeSettings, predict_one, train
@@ -92,6 +92,10 @@ class Models:
         key = {"machine_id": {"S": due.machine_id}, "alarm": {"S": due.key}}
         self.stack.dynamodb.delete_item(TableName=table, Key=key)
         assert Alarms(self.stack.dynamodb, table).save(due, now=since)
+        # A machine that has failed: each run asks whether it is back in service.
+        failed = Alarm(machine_id="POLICY-2", source=AlarmSource.FAILURE)
+        episode = Episode(machine_id="POLICY-2", source=AlarmSource.FAILURE, stage=Stage.ACT, opened=since)
+        Alarms(self.stack.dynamodb, table).save(failed.following(episode=episode, evidence="", now=since), now=since)
 
 
 @contextmanager

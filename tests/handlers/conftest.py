@@ -68,7 +68,10 @@ ENVIRONMENTS = {
     "promotion": {"DATA_LAKE_BUCKET": BUCKET},
     "inference": SERVING | {"FEATURES_STALE_AFTER_HOURS": "12"},
     "maintenance": {"DYNAMODB_TABLE_NAME": "realtime-features", "LABEL_HISTORY_TABLE": "label-history"},
-    "scoring": SERVING | ALARMS | {"PREDICTIONS_TABLE": "predictions"} | {"SILENT_AFTER_HOURS": "1"},
+    "scoring": SERVING
+    | ALARMS
+    | {"PREDICTIONS_TABLE": "predictions", "LABEL_HISTORY_TABLE": "label-history"}
+    | {"SILENT_AFTER_HOURS": "1"},
 }
 
 

@@ -9,12 +9,14 @@ import pytest
 from handlers.machine_reports import FleetReport, MachineReport
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
+from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import CHAMPION_KEY
+from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, failure_message
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
 from tests.http_requests import event_of
@@ -270,6 +272,19 @@ def test_a_fleet_without_a_model_is_left_alone(deploy, aws):
     offer("PUMP-1", NEW)
     assert deploy("scoring")({}) == {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
     assert aws.items("predictions") == []
+
+
+def test_nothing_is_predicted_of_a_failed_machine_until_it_is_back_in_service(deploy, registry, aws, topic, deliver):
+    serve(registry)
+    failure = failure_message("WORN-1", HOUR, "BEARING_WEAR", 12.0, 11.2)
+    deploy("labels")(deliver(tuple(failure), received_at_ms=int(HOUR.timestamp() * 1000)))
+    offer("WORN-1", WORN, at=HOUR)
+    score = deploy("scoring")
+    assert score({})["scored"] == 0
+    repair = MaintenanceRecord(machine_id="WORN-1", kind=MaintenanceKind.REPAIR, at=HOUR + timedelta(hours=5))
+    LabelHistory(clients.dynamodb(), "label-history").record_maintenance(repair, recorded_at=repair.at)
+    assert score({})["scored"] == 1
+    assert [text.splitlines()[0] for text in topic()] == ["WORN-1 has failed.", "WORN-1 is back in service."]
 
 
 def test_a_machine_whose_features_are_incomplete_is_passed_over_and_named(deploy, registry, aws, counters, topic):

@@ -72,6 +72,7 @@ ASYNCHRONOUS = {
             {"dynamodb:PutItem", "dynamodb:Scan"},
             {f"{TABLES}/scoring-predictions-0a1b2c"},
         ),
+        "ReadReturns": ({"dynamodb:Query"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
         "KeepHistory": ({"s3:PutObject"}, {f"{LAKE}/predictions/*"}),
         "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
         "TellPeople": TELL_PEOPLE,
