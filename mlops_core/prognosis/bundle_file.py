@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final
@@ -43,7 +44,7 @@ def load(path: str | Path) -> ModelBundle:
     try:
         with zipfile.ZipFile(source) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error) as error:
         raise CorruptBundleError(source.name, f"is no model that was saved ({error})") from error
     if not files:
         raise IncompleteBundleError(["bundle.json"])
