@@ -1,13 +1,15 @@
 """Which statistics the windows of each channel get: those that it names, or those of a stack with so many channels."""
 
 from collections.abc import Iterator
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.features.names import parse_feature_name
 from mlops_core.features.statistics import REGISTRY, STATISTICS
 from mlops_core.telemetry import Channels
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["FEW_STATISTICS", "MANY_CHANNELS", "channel_statistics", "chosen_statistics", "select_statistics"]
 
@@ -42,7 +44,7 @@ def chosen_statistics(channels: Channels) -> tuple[str, ...]:
     return tuple(statistic for statistic in REGISTRY if statistic in chosen)
 
 
-def select_statistics(features: pl.DataFrame, channels: Channels) -> pl.DataFrame:
+def select_statistics(features: "pl.DataFrame", channels: Channels) -> "pl.DataFrame":
     """Feature rows without the columns of statistics that their channel does not have."""
     return features.select(_selected(features.columns, channel_statistics(channels)))
 
