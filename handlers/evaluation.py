@@ -5,13 +5,14 @@ from io import BytesIO
 from typing import Any
 
 import polars as pl
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from contract.environment import RegistrySettings
 from handlers import runtime
+from handlers.logs import ascii_logger
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from handlers.training_set import IS_HELD_OUT, Execution, rows_key
 from mlops_core.errors import BundleError
@@ -19,7 +20,7 @@ from mlops_core.lake import TRAINING_PREFIX
 from mlops_core.prognosis import ModelBundle, judge_challenger
 from mlops_core.records import canonical_json
 
-logger = Logger()
+logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(RegistrySettings)
 

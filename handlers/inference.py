@@ -6,7 +6,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.metrics import MetricUnit
@@ -14,12 +14,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import InferenceSettings
 from handlers import http, runtime
+from handlers.logs import ascii_logger
 from handlers.machine_reports import FleetReport, MachineReport, fleet_report, machine_report
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
 
-logger = Logger()
+logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(InferenceSettings)
 

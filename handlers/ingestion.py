@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,6 +20,7 @@ from handlers import runtime
 from handlers.announcements import AlarmDesk
 from handlers.deliveries import Done, DurableBatch, Parsed, grouped
 from handlers.limits import LimitWatch
+from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.notices import NoticeBoard
@@ -27,7 +28,7 @@ from mlops_core.features import first_window_end
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Channels, Reading, parse_messages
 
-logger = Logger()
+logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(IngestionSettings)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,6 +17,7 @@ from contract.environment import LabelSettings
 from handlers import runtime
 from handlers.announcements import AlarmDesk
 from handlers.deliveries import Delivered, DurableBatch, Parsed, grouped
+from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import last_return
@@ -26,7 +27,7 @@ from mlops_core.alerting.failure_alarms import failure_alarm
 from mlops_core.lake import encode_events, hour_path
 from mlops_core.telemetry import Event, FailureEvent, parse_messages
 
-logger = Logger()
+logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(LabelSettings)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.metrics import MetricUnit
@@ -15,11 +15,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import MaintenanceSettings
 from handlers import http, runtime
+from handlers.logs import ascii_logger
 from handlers.maintenance_documents import Fault, MaintenanceReceipt, MaintenanceRequest, RefusedRecord
 from handlers.stores.label_history import MaintenanceConflictError
 from mlops_core.telemetry import MaintenanceRecord
 
-logger = Logger()
+logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(MaintenanceSettings)
 

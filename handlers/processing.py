@@ -8,7 +8,7 @@ run that ends before its work does has the function invoked again at once, a bou
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
@@ -17,12 +17,13 @@ from contract.environment import ProcessingSettings
 from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_run import Run
+from handlers.logs import ascii_logger
 from handlers.stores import clients
 from mlops_core.errors import MlopsError
 from mlops_core.processing import FutureMomentError
 from mlops_core.time import utc_text
 
-logger = Logger()
+logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(ProcessingSettings)
 

@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from contract.environment import RegistrySettings
 from handlers import runtime
+from handlers.logs import ascii_logger
 from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
 
-logger = Logger()
+logger = ascii_logger()
 _settings = runtime.settings(RegistrySettings)
 
 

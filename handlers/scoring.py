@@ -15,13 +15,14 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import ScoringSettings
 from handlers import runtime
 from handlers.announcements import AlarmDesk
+from handlers.logs import ascii_logger
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
@@ -41,7 +42,7 @@ from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.prognosis import ModelBundle, predict_one
 from mlops_core.telemetry import Channels
 
-logger = Logger()
+logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(ScoringSettings)
 

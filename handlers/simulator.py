@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel
@@ -23,6 +23,7 @@ from pydantic import AwareDatetime, BaseModel
 from contract.environment import SimulatorSettings
 from handlers import runtime
 from handlers.deadline import Deadline
+from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.label_history import MaintenanceConflictError
 from handlers.stores.machine_state import MachineStates, SavedState
@@ -31,7 +32,7 @@ from mlops_core.errors import MlopsError
 from mlops_core.simulation import Advance, advance, new_machine
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, Message, failure_message, reading_message
 
-logger = Logger()
+logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(SimulatorSettings)
 

@@ -5,19 +5,19 @@ from io import BytesIO
 from typing import Any
 
 import polars as pl
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from contract.environment import TrainingSettings
 from handlers import runtime
+from handlers.logs import ascii_logger
 from handlers.stores.model_registry import ModelRegistry
 from handlers.training_set import IS_HELD_OUT, RECIPE, Execution, rows_key
 from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis import TrainingSettings as HowToTrain, train
 from mlops_core.prognosis.alarm_budget import AlarmBudget
 
-logger = Logger()
+logger = ascii_logger()
 _settings = runtime.settings(TrainingSettings)
 
 

@@ -9,12 +9,12 @@ from io import BytesIO
 from typing import Annotated, Any, Final
 
 import polars as pl
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, StringConstraints
 
 from contract.environment import TrainingSetSettings
 from handlers import runtime
+from handlers.logs import ascii_logger
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import stack_recipe
@@ -24,7 +24,7 @@ from mlops_core.lake import BEGINNINGS_KEY, FEATURES_PREFIX, TRAINING_PREFIX
 from mlops_core.prognosis import label_features, split_training_set
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
-logger = Logger()
+logger = ascii_logger()
 _settings = runtime.settings(TrainingSetSettings)
 
 IS_HELD_OUT: Final = "is_held_out"

@@ -50,11 +50,12 @@ def say(told: Told, machine_id: str) -> tuple[Lived, list[BadMessage]]:
         for channel in ("temperature", "vibration")
     ]
     failures = [(machine_id, start + number * HOUR, "BEARING_WEAR") for number in (1, 2)]
-    refused = bad_messages(told.stack.topic_prefix, machine_id, datetime.now(UTC))[4:9]
+    prefix = told.stack.topic_prefix
+    refused = bad_messages(prefix, machine_id, datetime.now(UTC))[4:9]
     publisher = Publisher(told.stack.iot_data)
     for message in (
-        *(reading_message(*reading) for reading in readings),
-        *(failure_message(*failure, 12.0, 11.2) for failure in failures),
+        *(reading_message(*reading, topic_prefix=prefix) for reading in readings),
+        *(failure_message(*failure, 12.0, 11.2, topic_prefix=prefix) for failure in failures),
         *(Message(bad.topic, bad.payload) for bad in refused),
     ):
         publisher.publish(message)

@@ -58,10 +58,14 @@ def event_for(told: Told, function: str) -> dict[str, Any]:
             under_repair(told, min(states), until=latest + timedelta(minutes=1))
             return {"at": (latest + timedelta(minutes=2)).isoformat()}
         case "ingestion":
-            severe = reading_message(unannounced_alarm(told, now), "vibration", now, 16.7)
+            severe = reading_message(
+                unannounced_alarm(told, now), "vibration", now, 16.7, topic_prefix=told.stack.topic_prefix
+            )
             return {"Records": [record(severe, 1), record(bad, 2)]}
         case "label":
-            failure = failure_message(fresh_machine(now), now, "BEARING_WEAR", 12.0, 11.2)
+            failure = failure_message(
+                fresh_machine(now), now, "BEARING_WEAR", 12.0, 11.2, topic_prefix=told.stack.topic_prefix
+            )
             return {"Records": [record(failure, 1), record(bad, 2)]}
         case _:
             to_be_compacted(told, hour - timedelta(hours=1), now)

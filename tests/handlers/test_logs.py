@@ -1,9 +1,12 @@
 """What machines say is kept in the lake and in quarantine, which have their own permissions, and not in the logs."""
 
 import json
+from io import StringIO
 
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
+
+from handlers.logs import ascii_logger
 
 MARK = "XKCD-4711-CONFIDENTIAL"
 TIME = '"timestamp_utc":"2026-11-21T10:14:00Z"'
@@ -37,3 +40,13 @@ def test_nothing_that_a_machine_said_is_logged(aws, deploy, deliver, faults, cap
     told = capsys.readouterr()
     assert ("Messages not kept" if is_s3_down else "MessagesQuarantined") in told.out
     assert MARK not in told.out + told.err
+
+
+def test_a_line_of_a_log_is_ascii_whatever_it_names():
+    logger, lines = ascii_logger(), StringIO()
+    logger.registered_handler.stream = lines
+    logger.warning("Not stored", extra={"machine": "A\u202e\u009b31m\x1b[0m"})
+    line = lines.getvalue()
+    assert line.isascii()
+    assert line.rstrip("\n").isprintable()
+    assert json.loads(line)["machine"] == "A\u202e\u009b31m\x1b[0m"
