@@ -29,7 +29,7 @@ class Plant:
         return f"{self.address}?token={TOKEN}#/{name}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, an event loop runs: other tests of the process need theirs
 def browser() -> Iterator[Browser]:
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
