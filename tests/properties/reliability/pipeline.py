@@ -244,7 +244,7 @@ class Wiring:
         set_(handlers.hour_buckets, "encode_parquet", encode)
         windows = mlops_core.features.buckets
         set_(windows, "features_from_buckets", remembered(windows.features_from_buckets, rows_of))
-        set_(handlers.feature_rows, "stack_recipe", few_features)
+        set_(handlers.feature_rows, "stack_recipe", lambda _, lengths, hop: few_features(lengths, hop))
         set_(partitions, "encode_parquet", encode)
         polars = ModuleType("polars")
         polars.__dict__.update(vars(pl), read_parquet=remembered(pl.read_parquet, lambda body: body))
