@@ -136,7 +136,7 @@ class Observations:
 
     def _quarantined(self, key: str, line: dict[str, Any]) -> None:
         demand(
-            line.keys() == {"reason", "detail", "topic", "payload_base64", "received_at", "message_id"},
+            line.keys() - {"readings"} == {"reason", "detail", "topic", "payload_base64", "received_at", "message_id"},
             "I3 quarantine holds the whole message",
             f"{sorted(line)} in {key}",
         )
