@@ -132,7 +132,7 @@ def test_five_scheduled_runs_at_once_leave_one_result(told: Told):
     after = checkpoint(told)
     assert after["version"] > before["version"]
     assert after["processed_from"] == before["processed_from"]
-    assert (after["processed_until"], after["due"]) == (f"{this_hour():%Y-%m-%dT%H:%M:%S}.000000Z", [])
+    assert (after["processed_until"], after["due"]) == (f"{this_hour():%Y-%m-%dT%H:%M:%S}.000000Z", {})
     machines = ["FAULT-3"]
     differences = feature_differences(told.stack, said.readings, this_hour() - 4 * HOUR, this_hour(), machines)
     assert differences == (4, 0, 0)
