@@ -13,7 +13,7 @@ BENCH := build/envs/bench
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test verify lint format bench notebooks docs preview up lock sizes clean
+.PHONY: help setup local test verify long emulated lint format bench notebooks docs preview up lock sizes clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,8 +47,12 @@ format: $(READY) ## Apply ruff's fixes and formatting
 test: $(READY) ## The tests of everyday work
 	$(BIN)/pytest $(PARALLEL) -m "not verify and not emulator"
 
-verify: $(READY) ## The tests that take long: histories, mutants, fuzzing, notebooks, the whole emulator
+verify: long emulated ## The tests that take long: histories, mutants, fuzzing, notebooks, the browser, the whole emulator
+
+long: $(READY) ## The long tests that need no emulator
 	$(BIN)/pytest $(PARALLEL) -m "verify and not emulator"
+
+emulated: $(READY) ## The whole stack on the embedded emulator
 	$(BIN)/pytest tests/emulator
 
 bench: $(BENCH)/.ready ## Measure against peers, to build/bench.json (BENCH_OPTIONS="--sizes 1e5 --rounds 1" for a quick look)

@@ -186,7 +186,7 @@ def test_a_model_of_features_that_are_no_longer_computed_is_refused_and_the_last
     registry.store(LONGER)
     status, said = mlops(told, "promote", LONGER.version)
     assert status == 1
-    assert "vibration_count_72h" in said
+    assert "not computed here" in said
     registry.promote(LONGER.version, after=registry.champion(), at=datetime.now(UTC), reason="past the command")
     assert scored_by(told) == trained.version
 
