@@ -97,7 +97,7 @@ def _device_statement_is_narrow(statement: Inputs) -> bool:
     """Whether a device may but connect as itself and publish to topics that bear its own name."""
     itself = "${iot:Connection.Thing.ThingName}"
     return set(statement["Action"]) <= {"iot:Connect", "iot:Publish"} and all(
-        f"/{itself}" in arn and "*" not in arn for arn in statement["Resource"]
+        f"/{itself}" in arn and "*" not in arn.removesuffix(f"/{itself}/*") for arn in statement["Resource"]
     )
 
 
