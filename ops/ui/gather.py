@@ -13,7 +13,7 @@ from handlers.stores.predictions import Predictions
 from mlops_core.alerting import Score
 from mlops_core.alerting.episodes import AlarmSource, Episode
 from mlops_core.telemetry import Channels, MaintenanceKind
-from ops.fleet import Machine as KnownMachine, read_fleet
+from ops.fleet import SILENT_AFTER, Machine as KnownMachine, read_fleet
 from ops.quarantined import Quarantine, days_until
 from ops.ui import document
 from ops.ui.models import models_of
@@ -22,7 +22,6 @@ from ops.ui.trends import SPAN, read_trends, trend_axis, unit_text
 if TYPE_CHECKING:
     from ops.stack import Stack
 
-SILENT_AFTER: Final = timedelta(minutes=15)
 STALE_AFTER: Final = timedelta(hours=3)
 ANSWER_WITHIN_MINUTES: Final = {"ACT": 30, "WATCH": 24 * 60}
 _RISING: Final = 1.0  # a reason whose factor on the odds of failure is above this speaks for failure
