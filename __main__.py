@@ -9,7 +9,7 @@ from infra.encryption import EncryptionKey
 from infra.ingestion import Ingestion
 from infra.monitoring import AlarmTopic
 from infra.naming import default_tags
-from infra.outputs import stack_outputs
+from infra.outputs import export, stack_outputs
 from infra.processing import Processing
 from infra.settings import read_provider_settings, read_settings
 from infra.stack import (
@@ -45,5 +45,4 @@ if alarms:
     watch_queues(ingestion, alarms, options)
 
 made = models(settings, lake, functions, ingestion, processing, alerting, options)
-for name, value in stack_outputs(settings, lake, layers, ingestion, processing, devices, made, alerting).items():
-    pulumi.export(name, value)
+export(stack_outputs(settings, lake, layers, ingestion, processing, devices, made, alerting))

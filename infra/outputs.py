@@ -1,10 +1,10 @@
-"""What a stack says of itself in the end: its outputs, which commands, tests and other stacks read by name."""
+"""The outputs of the stack: the values of `contract.outputs`, which commands, tests and other stacks read by name."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pulumi
 
+from contract.outputs import StackOutputs
 from infra.alerting import Alerting
 from infra.data_lake import DataLake
 from infra.devices import Devices
@@ -15,21 +15,11 @@ from infra.settings import StackSettings
 from infra.stack import Models
 
 
-def model_outputs(made: Models) -> dict[str, pulumi.Input[Any]]:
-    """The stack's outputs that speak of models, by name."""
-    steps = made.training.steps
-    return {
-        "training_state_machine_arn": made.training.state_machine_arn,
-        **{f"{step}_function_name": function.name for step, function in steps.items()},
-        "inference_function_name": made.inference.function.name,
-        "inference_endpoint": made.inference.endpoint,
-        "inference_invoke_arn": made.inference.invoke_arn,
-        "maintenance_function_name": made.maintenance.function.name,
-        "maintenance_invoke_arn": made.maintenance.invoke_arn,
-        "scoring_function_name": made.scoring.function.name,
-        "predictions_table_name": made.scoring.predictions.name,
-        "predictions_table_arn": made.scoring.predictions.arn,
-    }
+def export(outputs: StackOutputs[pulumi.Input[str]]) -> None:
+    """Export each output by its name."""
+    for name, value in vars(outputs).items():
+        if value is not None:
+            pulumi.export(name, value)
 
 
 def stack_outputs(
@@ -41,65 +31,83 @@ def stack_outputs(
     devices: Devices,
     made: Models,
     alerting: Alerting,
-) -> dict[str, pulumi.Input[Any]]:
-    """The stack's outputs, by name."""
+) -> StackOutputs[pulumi.Input[str]]:
+    """Return the stack's outputs."""
+    steps = made.training.steps
     functions = {
         "simulator": ingestion.simulator,
         "ingestion": ingestion.readings,
         "label": ingestion.labels,
         "processing": processing.function,
-    }
-    with_logs = {
-        **functions,
-        **made.training.steps,
+        **steps,
         "inference": made.inference.function,
         "maintenance": made.maintenance.function,
         "scoring": made.scoring.function,
     }
-    tables = {
-        "machine_state": ingestion.machine_state,
-        "label_history": ingestion.label_history,
-        "realtime_features": processing.realtime_features,
-    }
-    return {
-        "data_lake_bucket": lake.bucket_name,
-        "data_lake_bucket_arn": lake.bucket_arn,
-        "data_layer_arn": layers["polars"].arn,  # the name that the original's pandas layer had here
-        **{f"{name}_layer_arn": layer.arn for name, layer in layers.items()},
-        **model_outputs(made),
-        "notice_topic_arn": alerting.access["notice_topic_arn"],
-        "alarms_table_name": alerting.alarms.name,
-        "alarms_table_arn": alerting.alarms.arn,
-        **{f"{name}_function_name": function.name for name, function in functions.items()},
-        **{f"{name}_function_arn": function.arn for name, function in functions.items()},
-        "processing_role_arn": processing.function.role_arn,
-        **{f"{name}_table_name": table.name for name, table in tables.items()},
-        **{f"{name}_table_arn": table.arn for name, table in tables.items()},
-        "log_group_names": {
-            **{name: function.log_group_name for name, function in with_logs.items()},
-            "training_executions": made.training.log_group_name,
-        },
-        "channels_key": lake.channels_key,
-        "mqtt_topic_prefix": settings.mqtt_topic_prefix,
-        "mqtt_topics": ingestion.rules.topics,
-        "topic_rule_names": ingestion.rules.rule_names,
-        "schedule_names": {
+    return StackOutputs[pulumi.Input[str]](
+        data_lake_bucket=lake.bucket_name,
+        data_lake_bucket_arn=lake.bucket_arn,
+        channels_key=lake.channels_key,
+        data_layer_arn=layers["polars"].arn,
+        base_layer_arn=layers["base"].arn,
+        polars_layer_arn=layers["polars"].arn,
+        numpy_layer_arn=layers["numpy"].arn,
+        model_layer_arn=layers["model"].arn,
+        simulator_function_name=ingestion.simulator.name,
+        simulator_function_arn=ingestion.simulator.arn,
+        ingestion_function_name=ingestion.readings.name,
+        ingestion_function_arn=ingestion.readings.arn,
+        label_function_name=ingestion.labels.name,
+        label_function_arn=ingestion.labels.arn,
+        processing_function_name=processing.function.name,
+        processing_function_arn=processing.function.arn,
+        processing_role_arn=processing.function.role_arn,
+        training_set_function_name=steps["training_set"].name,
+        training_function_name=steps["training"].name,
+        evaluation_function_name=steps["evaluation"].name,
+        promotion_function_name=steps["promotion"].name,
+        inference_function_name=made.inference.function.name,
+        maintenance_function_name=made.maintenance.function.name,
+        scoring_function_name=made.scoring.function.name,
+        training_state_machine_arn=made.training.state_machine_arn,
+        inference_endpoint=made.inference.endpoint,
+        inference_invoke_arn=made.inference.invoke_arn,
+        maintenance_invoke_arn=made.maintenance.invoke_arn,
+        machine_state_table_name=ingestion.machine_state.name,
+        machine_state_table_arn=ingestion.machine_state.arn,
+        label_history_table_name=ingestion.label_history.name,
+        label_history_table_arn=ingestion.label_history.arn,
+        realtime_features_table_name=processing.realtime_features.name,
+        realtime_features_table_arn=processing.realtime_features.arn,
+        predictions_table_name=made.scoring.predictions.name,
+        predictions_table_arn=made.scoring.predictions.arn,
+        alarms_table_name=alerting.alarms.name,
+        alarms_table_arn=alerting.alarms.arn,
+        notice_topic_arn=alerting.access["notice_topic_arn"],
+        ingestion_queue_url=ingestion.readings_queue.url,
+        label_queue_url=ingestion.label_queue.url,
+        dead_letter_queue_url=ingestion.dead_letter_queue.url,
+        mqtt_topic_prefix=settings.mqtt_topic_prefix,
+        mqtt_topics=ingestion.rules.topics,
+        topic_rule_names=ingestion.rules.rule_names,
+        schedule_names={
             "simulator": ingestion.schedule.name,
             "processing": processing.schedule.name,
             "training": made.training.schedule.name,
         },
-        "device_policy_name": devices.policy_name,
-        "device_group_name": devices.group_name,
-        "device_endpoint": devices.endpoint,
-        "ingestion_queue_url": ingestion.readings_queue.url,
-        "label_queue_url": ingestion.label_queue.url,
-        "dead_letter_queue_url": ingestion.dead_letter_queue.url,
-        "glue_database_name": processing.catalogue.database_name,
-        "raw_table_name": processing.catalogue.raw_table_name,
-        "features_table_name": processing.catalogue.features_table_name,
-        "lake_shards": settings.lake_shards,
-        "allowed_lateness_hours": settings.allowed_lateness_hours,
-        "feature_lengths_hours": list(settings.feature_lengths_hours),
-        "feature_hop_minutes": settings.feature_hop_minutes,
-        "machine_ids": list(settings.machine_ids),
-    }
+        log_group_names={
+            **{name: function.log_group_name for name, function in functions.items()},
+            "training_executions": made.training.log_group_name,
+        },
+        device_policy_name=devices.policy_name,
+        device_group_name=devices.group_name,
+        device_endpoint=devices.endpoint,
+        glue_database_name=processing.catalogue.database_name,
+        raw_table_name=processing.catalogue.raw_table_name,
+        features_table_name=processing.catalogue.features_table_name,
+        lake_shards=settings.lake_shards,
+        allowed_lateness_hours=settings.allowed_lateness_hours,
+        feature_lengths_hours=list(settings.feature_lengths_hours),
+        feature_hop_minutes=settings.feature_hop_minutes,
+        machine_ids=list(settings.machine_ids),
+    )

@@ -69,7 +69,7 @@ class Connection:
 
 def connection(stack: Stack, machine_id: str, keys: KeySet) -> Connection:
     """How `machine_id` connects to this stack with these files; writes examples beside them."""
-    host, _, port = str(stack.output("device_endpoint")).partition(":")
+    host, _, port = stack.outputs.device_endpoint.partition(":")
     levels = (READINGS_LEVEL, *stack.channels, "event/failure")
     way_in = Connection(
         machine_id,

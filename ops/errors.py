@@ -48,7 +48,7 @@ class PulumiFailedError(OpsError):
 class OutputsUnreadableError(OpsError):
     """A file of stack outputs is absent or holds something else."""
 
-    def __init__(self, file: Path, why: str) -> None:
+    def __init__(self, file: Path | str, why: str) -> None:
         super().__init__(
             f"{file} does not hold a stack's outputs: {why}.",
             "Write it with: pulumi stack output --json --stack NAME > FILE",

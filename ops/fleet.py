@@ -96,10 +96,10 @@ class Machine:
 
 def read_fleet(stack: Stack, now: datetime) -> list[Machine]:
     """Every machine that any table or the newest readings name, in order of name."""
-    states = machine_states(stack.dynamodb, stack.output("machine_state_table_name"))
-    rows = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))
+    states = machine_states(stack.dynamodb, stack.outputs.machine_state_table_name)
+    rows = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)
     seen = newest_readings(stack.lake, now)
-    lengths = sorted(timedelta(hours=hours) for hours in stack.output("feature_lengths_hours"))
+    lengths = sorted(timedelta(hours=hours) for hours in stack.outputs.feature_lengths_hours)
     velocities = stack.channels.of_quantity(VELOCITY_RMS)
     return [
         Machine(

@@ -70,12 +70,12 @@ def record(
     if early := told.in_the_future(now):
         raise OptionError(f"{_OPTIONS[early[0]]} has not come yet.", "Record what has happened, once it has.")
     loaded = load_stack(stack, outputs)
-    if OnlineFeatures(loaded.dynamodb, loaded.output("realtime_features_table_name")).load(machine_id) is None:
+    if OnlineFeatures(loaded.dynamodb, loaded.outputs.realtime_features_table_name).load(machine_id) is None:
         raise OptionError(
             f"No machine {machine_id} has had features.",
             f"`mlops machines list --stack {stack}` names those there are.",
         )
-    history = LabelHistory(loaded.dynamodb, loaded.output("label_history_table_name"))
+    history = LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name)
     is_new = history.record_maintenance(told, recorded_at=now, correct=correct)
     if as_json:
         shown = told.model_dump(mode="json", include={"machine_id", "kind", "note", "recorded_by"})
@@ -106,7 +106,7 @@ def withdraw(
 
     told = _read(machine_id=machine_id, kind=kind, at=at)
     loaded = load_stack(stack, outputs)
-    if not LabelHistory(loaded.dynamodb, loaded.output("label_history_table_name")).withdraw(told):
+    if not LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name).withdraw(told):
         raise OptionError(
             f"No {told.kind} of {machine_id} at {utc_text(told.at)} was recorded by people alone.",
             f"`mlops maintenance list --stack {stack}` shows what stands there.",
@@ -136,7 +136,7 @@ def list_maintenance(
     entries = sorted(
         (
             entry
-            for entry in LabelHistory(loaded.dynamodb, loaded.output("label_history_table_name")).entries()
+            for entry in LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name).entries()
             if entry.event_timestamp >= since and machine in {None, entry.machine_id}
         ),
         key=lambda entry: (entry.event_timestamp, entry.machine_id, entry.kind),

@@ -63,8 +63,8 @@ class ModelShelf:
 
     def __init__(self, stack: Stack) -> None:
         self._registry = ModelRegistry(stack.lake)
-        lengths = [timedelta(hours=hours) for hours in stack.output("feature_lengths_hours")]
-        hop = timedelta(minutes=stack.output("feature_hop_minutes"))
+        lengths = [timedelta(hours=hours) for hours in stack.outputs.feature_lengths_hours]
+        hop = timedelta(minutes=stack.outputs.feature_hop_minutes)
         self._recipe = stack_recipe(stack.channels, lengths, hop)
 
     def champion(self) -> StoredChampion | None:

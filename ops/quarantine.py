@@ -38,7 +38,7 @@ def list_reasons(
     counts = {day.isoformat(): quarantine.reasons([day]) for day in _chosen(date, days)}
     letters = int(
         loaded.sqs.get_queue_attributes(
-            QueueUrl=loaded.output("dead_letter_queue_url"), AttributeNames=["ApproximateNumberOfMessages"]
+            QueueUrl=loaded.outputs.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
         )["Attributes"]["ApproximateNumberOfMessages"]
     )
     if as_json:
@@ -140,7 +140,7 @@ def replay(
     if retried.unreadable:
         print_line(f"Objects that hold no message (left alone): {len(retried.unreadable):,}")
     if retried.first is not None and retried.last is not None and not dry_run:
-        longest = timedelta(hours=max(loaded.output("feature_lengths_hours")))
+        longest = timedelta(hours=max(loaded.outputs.feature_lengths_hours))
         start, end = reach(retried.first, retried.last, longest, now=datetime.now(UTC))
         command = f"mlops backfill --stack {stack} --start {start:%Y-%m-%dT%HZ} --end {end:%Y-%m-%dT%HZ}"
         print_line(f"To have their features computed now: {command}")
@@ -166,9 +166,9 @@ def redrive(
     loaded = load_stack(stack, outputs)
     letters = DeadLetters(
         loaded.sqs,
-        loaded.output("dead_letter_queue_url"),
-        readings=loaded.output("ingestion_queue_url"),
-        failures=loaded.output("label_queue_url"),
+        loaded.outputs.dead_letter_queue_url,
+        readings=loaded.outputs.ingestion_queue_url,
+        failures=loaded.outputs.label_queue_url,
     )
     redriven = letters.redrive(limit)
     if as_json:

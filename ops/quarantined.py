@@ -285,17 +285,16 @@ def retry(refused: Iterable[Refused | Unreadable], chance: SecondChance, release
 
 def second_chance(stack: Stack, *, accept_late: bool) -> SecondChance:
     """The rules of a stack."""
-    lateness = timedelta(hours=int(stack.output("allowed_lateness_hours")))
-    reach = stack.outputs.get("historical_reach_days")
-    bound = timedelta(days=reach) if isinstance(reach, int) else HISTORICAL_REACH
+    lateness, reach = timedelta(hours=stack.outputs.allowed_lateness_hours), stack.outputs.historical_reach_days
+    bound = HISTORICAL_REACH if reach is None else timedelta(days=reach)
     return SecondChance(stack.topic_prefix, lateness, accept_late, bound, stack.channels)
 
 
 def release_of(stack: Stack) -> Release:
     """The way out of a stack's quarantine."""
     bucket, history = (
-        stack.output("data_lake_bucket"),
-        LabelHistory(stack.dynamodb, stack.output("label_history_table_name")),
+        stack.outputs.data_lake_bucket,
+        LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name),
     )
     return Release(stack.s3, bucket, stack.lake, history)
 

@@ -120,9 +120,7 @@ class RangeProcessor:
     @classmethod
     def of(cls, stack: Stack) -> Self:
         """The processing function of a stack."""
-        return cls(
-            stack.functions, stack.output("processing_function_name"), stack.output("log_group_names")["processing"]
-        )
+        return cls(stack.functions, stack.outputs.processing_function_name, stack.outputs.log_group_names["processing"])
 
     def process(self, start: datetime, end: datetime, advance: Advance) -> Processed:
         """Compute the features of [start, end), whole hours, which ``advance`` counts.

@@ -137,7 +137,7 @@ def replay(
 
 def _lake_identity(stack: "Stack") -> str:
     """The lake and when it was made: a journal is of no use for another that later has the same name."""
-    bucket = stack.output("data_lake_bucket")
+    bucket = stack.outputs.data_lake_bucket
     for page in stack.s3.get_paginator("list_buckets").paginate(Prefix=bucket):
         for found in page.get("Buckets", ()):
             if found.get("Name") == bucket:
@@ -202,7 +202,7 @@ def _process(
     from ops.ranges import process_range, reach
 
     times: list[datetime] = readings["event_timestamp"].to_list()
-    longest = timedelta(hours=max(stack.output("feature_lengths_hours")))
+    longest = timedelta(hours=max(stack.outputs.feature_lengths_hours))
     start, end = reach(times[0], times[-1], longest, now=now)
     began = time.monotonic()
     done = process_range(stack, start, end, length, quiet=quiet)

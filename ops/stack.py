@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
+from pydantic import ValidationError
 
+from contract.outputs import StackOutputs
 from handlers.stores.channels import load_channels
 from handlers.stores.device_registry import DeviceRegistry
 from handlers.stores.lake import DataLake
@@ -44,31 +46,24 @@ class Stack:
     """Outputs of a deployment and the session that reaches it; ``endpoint_url`` only on the local stack."""
 
     name: str
-    outputs: Mapping[str, object]
+    outputs: StackOutputs[str]
     session: boto3.Session
     endpoint_url: str | None = None
-
-    def output(self, name: str) -> Any:  # noqa: ANN401 - an output is any JSON value
-        """One output by name; OutputAbsentError where the stack has none of that name."""
-        if self.outputs.get(name) is None:
-            raise OutputAbsentError(self.name, name, self.outputs)
-        return self.outputs[name]
 
     @property
     def topic_prefix(self) -> str:
         """What the topics of every machine begin with."""
-        return str(self.output("mqtt_topic_prefix"))
+        return self.outputs.mqtt_topic_prefix
 
     @cached_property
     def lake(self) -> DataLake:
         """The data lake."""
-        return DataLake(self.s3, self.output("data_lake_bucket"))
+        return DataLake(self.s3, self.outputs.data_lake_bucket)
 
     @cached_property
     def channels(self) -> Channels:
         """What its machines measure; a stack deployed before channels were configured measures those out of the box."""
-        key = self.outputs.get("channels_key")
-        return load_channels(self.lake, None if key is None else str(key))
+        return load_channels(self.lake, self.outputs.channels_key)
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -103,14 +98,12 @@ class Stack:
     @property
     def knows_devices(self) -> bool:
         """Whether it was deployed with what real machines need."""
-        return "device_group_name" in self.outputs
+        return self.outputs.has("device_group_name")
 
     @cached_property
     def device_registry(self) -> DeviceRegistry:
         """The machines that may publish."""
-        return DeviceRegistry(
-            self.iot, policy=self.output("device_policy_name"), group=self.output("device_group_name")
-        )
+        return DeviceRegistry(self.iot, policy=self.outputs.device_policy_name, group=self.outputs.device_group_name)
 
     @cached_property
     def functions(self) -> "LambdaClient":
@@ -157,11 +150,20 @@ def _local(name: str, file: Path, document: Mapping[str, Any]) -> Stack:
         aws_secret_access_key=document["secret_access_key"],
         region_name=document["region"],
     )
-    return Stack(name, document["outputs"], session, document["endpoint_url"])
+    return Stack(name, _outputs(name, document["outputs"]), session, document["endpoint_url"])
 
 
 def _deployed(name: str, outputs: Mapping[str, object]) -> Stack:
-    return Stack(name, outputs, boto3.Session(region_name=_region(outputs)))
+    return Stack(name, _outputs(name, outputs), boto3.Session(region_name=_region(outputs)))
+
+
+def _outputs(stack: str, document: Mapping[str, object]) -> StackOutputs[str]:
+    """The outputs of a stack. Raises OutputsUnreadableError; reading an absent one raises OutputAbsentError."""
+    try:
+        return StackOutputs.read(document, absent=lambda name: OutputAbsentError(stack, name, document))
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise OutputsUnreadableError(f"Stack {stack}", f"{fault['loc'][0]}: {fault['msg']}") from error
 
 
 def _region(outputs: Mapping[str, object]) -> str | None:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from ops.stack import Stack
 
-_QUEUES = {"readings": "ingestion_queue_url", "failures": "label_queue_url", "dead letters": "dead_letter_queue_url"}
-
 
 def status(
     silent_after: Annotated[
@@ -43,20 +41,25 @@ def _report(stack: "Stack", now: "datetime", silent_after: "timedelta") -> dict[
     from ops.quarantined import Quarantine, days_until
 
     quarantine = Quarantine(stack.lake)
+    queues = {
+        "readings": stack.outputs.ingestion_queue_url,
+        "failures": stack.outputs.label_queue_url,
+        "dead letters": stack.outputs.dead_letter_queue_url,
+    }
     return {
         "stack": stack.name,
         "at": now,
-        "queues": {name: _depth(stack, output) for name, output in _QUEUES.items()},
+        "queues": {name: _depth(stack, url) for name, url in queues.items()},
         "processing": _processing(stack, now),
         "quarantined_today": quarantine.reasons(days_until(now, 1)),
         "machines": [machine.as_report(now, silent_after) for machine in read_fleet(stack, now)],
     }
 
 
-def _depth(stack: "Stack", output: str) -> dict[str, int]:
+def _depth(stack: "Stack", url: str) -> dict[str, int]:
     """About how many messages wait in a queue, and how many are being handled."""
     attributes = stack.sqs.get_queue_attributes(
-        QueueUrl=stack.output(output),
+        QueueUrl=url,
         AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
     )["Attributes"]
     return {

@@ -74,7 +74,7 @@ def feature_differences(
     """Feature rows in (start, end], those that are missing or stale, and those that no reading accounts for."""
     expected = features_from_buckets(
         bucket_readings(readings, hop=HOUR),
-        lengths=[timedelta(hours=hours) for hours in stack.output("feature_lengths_hours")],
+        lengths=[timedelta(hours=hours) for hours in stack.outputs.feature_lengths_hours],
         hop=HOUR,
         start=start,
         end=end,
@@ -91,7 +91,7 @@ def feature_differences(
 def stale_online(stack: Stack, machine_ids: Collection[str]) -> list[str]:
     """Machines whose online row is not their newest offline row."""
     newest = _offline(stack, machine_ids).sort("window_end").group_by("machine_id").last()
-    online = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))
+    online = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)
     stale: list[str] = []
     for row in newest.iter_rows(named=True):
         seen = online.get(row.pop("machine_id"))

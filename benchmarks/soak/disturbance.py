@@ -13,7 +13,6 @@ from benchmarks.soak.faulty_sdk import DELIVERED, MIXED
 from infra.local.engine.emulator import Endpoint
 from ops.stack import Stack
 
-QUEUES = ("ingestion_queue_url", "label_queue_url")
 _LAYER = "faulty-sdk"
 _DENIAL = "denied-for-a-while"
 
@@ -114,7 +113,7 @@ class Disturbance:
         return counted
 
     def _name(self, function: str) -> str:
-        return self._stack.output(f"{function}_function_name")
+        return self._stack.outputs.function_name(function)
 
 
 @contextmanager
@@ -122,16 +121,16 @@ def impatient(stack: Stack, seconds: int) -> Generator[None]:
     """Queues that deliver again after so many seconds what is not acknowledged, even if it is being worked on."""
     attribute = "VisibilityTimeout"
     before = {
-        name: stack.sqs.get_queue_attributes(QueueUrl=stack.output(name), AttributeNames=[attribute])["Attributes"]
-        for name in QUEUES
+        url: stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"]
+        for url in (stack.outputs.ingestion_queue_url, stack.outputs.label_queue_url)
     }
-    for name in QUEUES:
-        stack.sqs.set_queue_attributes(QueueUrl=stack.output(name), Attributes={attribute: str(seconds)})
+    for url in before:
+        stack.sqs.set_queue_attributes(QueueUrl=url, Attributes={attribute: str(seconds)})
     try:
         yield
     finally:
-        for name, attributes in before.items():
-            stack.sqs.set_queue_attributes(QueueUrl=stack.output(name), Attributes={attribute: attributes[attribute]})
+        for url, attributes in before.items():
+            stack.sqs.set_queue_attributes(QueueUrl=url, Attributes={attribute: attributes[attribute]})
 
 
 def _layer() -> bytes:

@@ -44,7 +44,7 @@ def soak(
     stack = stack or _deployed(emulator)
     before = frozenset(stack.lake.versions(""))
     schedules = Schedules(emulator.endpoint)
-    schedules.set_enabled(stack.output("schedule_names")["simulator"], enabled=False)
+    schedules.set_enabled(stack.outputs.schedule_names["simulator"], enabled=False)
     traffic = Traffic(seed, stack.topic_prefix, datetime.now(UTC))
     # One run of processing makes hundreds of calls, of which none may fail.
     rates = {"ingestion": faults, "label": faults, "processing": faults / 10}
@@ -65,7 +65,7 @@ def soak(
             dead_letters += redriven
             wait_until_drained(stack, timeout=DRAIN_SECONDS)
     seconds["drained"] = time.monotonic() - began
-    while not schedules.invoke_target(stack.output("schedule_names")["processing"])["is_complete"]:
+    while not schedules.invoke_target(stack.outputs.schedule_names["processing"])["is_complete"]:
         pass
     end = hour_of(datetime.now(UTC))
     start = hour_of(traffic.now - OLDEST)
@@ -108,9 +108,9 @@ def _deployed(emulator: Emulator) -> Stack:
 def _redrive(stack: Stack) -> int:
     letters = DeadLetters(
         stack.sqs,
-        stack.output("dead_letter_queue_url"),
-        readings=stack.output("ingestion_queue_url"),
-        failures=stack.output("label_queue_url"),
+        stack.outputs.dead_letter_queue_url,
+        readings=stack.outputs.ingestion_queue_url,
+        failures=stack.outputs.label_queue_url,
     )
     return letters.redrive(1_000_000).sent.total()
 
@@ -136,7 +136,7 @@ def _runs(schedules: Schedules, stack: Stack, disturbance: Disturbance, seed: in
         while not over.wait(5):
             counted.done += 1
             try:
-                schedules.invoke_target(stack.output("schedule_names")["processing"])
+                schedules.invoke_target(stack.outputs.schedule_names["processing"])
             except ScheduledRunError:
                 counted.failed += 1
 

@@ -29,7 +29,7 @@ class _Repair(BaseModel):
 
 def repair_action(stack: "Stack", principal: str) -> "Action":
     """Return the action that records a repair, or a failure and its repair."""
-    history = LabelHistory(stack.dynamodb, stack.output("label_history_table_name"))
+    history = LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
 
     def record(fields: Mapping[str, object]) -> str:
         now = datetime.now(UTC)

@@ -41,7 +41,7 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
     data_until = now if stored is None else stored.checkpoint.processed_until
     axis = trend_axis(data_until)
     trends = read_trends(stack.lake, axis, stack.channels)
-    scores = Predictions(stack.dynamodb, stack.output("predictions_table_name")).load_all()
+    scores = Predictions(stack.dynamodb, stack.outputs.predictions_table_name).load_all()
     episodes = _episodes(stack, now)
     history = _history(stack, now)
     models, model = models_of(ModelRegistry(stack.lake))
@@ -152,7 +152,7 @@ def _reasons(episodes: Sequence[Episode], score: Score | None, now: datetime) ->
 def _episodes(stack: "Stack", now: datetime) -> Mapping[str, list[Episode]]:
     """The episodes of each machine that are open, or ended within the span of the page."""
     episodes: dict[str, list[Episode]] = defaultdict(list)
-    for alarm in Alarms(stack.dynamodb, stack.output("alarms_table_name")).load_all():
+    for alarm in Alarms(stack.dynamodb, stack.outputs.alarms_table_name).load_all():
         episode = alarm.episode
         if episode is not None and (episode.closed is None or episode.closed >= now - SPAN):
             episodes[alarm.machine_id].append(episode)
@@ -161,7 +161,7 @@ def _episodes(stack: "Stack", now: datetime) -> Mapping[str, list[Episode]]:
 
 def _history(stack: "Stack", now: datetime) -> Mapping[str, list[LabelEntry]]:
     entries: dict[str, list[LabelEntry]] = defaultdict(list)
-    for entry in LabelHistory(stack.dynamodb, stack.output("label_history_table_name")).entries():
+    for entry in LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name).entries():
         if entry.event_timestamp >= now - SPAN:
             entries[entry.machine_id].append(entry)
     return entries

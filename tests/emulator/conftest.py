@@ -70,7 +70,7 @@ def told(emulator: Emulator) -> Told:
 
 def under_repair(told: Told, machine_id: str, *, until: datetime) -> None:
     """Let a configured machine have failed, and return to service at `until`."""
-    states = MachineStates(told.stack.dynamodb, told.stack.output("machine_state_table_name"))
+    states = MachineStates(told.stack.dynamodb, told.stack.outputs.machine_state_table_name)
     saved = states.load(machine_id)
     assert saved is not None
     failed = {"status": MachineStatus.FAILED, "health_index": 0.0, "damage_at_hour": 1.0}
@@ -81,9 +81,9 @@ def under_repair(told: Told, machine_id: str, *, until: datetime) -> None:
 @pytest.fixture
 def rested(told: Told) -> Told:
     """The stack with its configured machines ten minutes behind: a test can move them on without meeting the future."""
-    table = told.stack.output("machine_state_table_name")
+    table = told.stack.outputs.machine_state_table_name
     since = datetime.now(UTC) - timedelta(minutes=10)
-    for machine_id in told.stack.output("machine_ids"):
+    for machine_id in told.stack.outputs.machine_ids:
         told.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
         MachineStates(told.stack.dynamodb, table).create(new_machine(machine_id, seed=since.microsecond, at=since))
     return told

@@ -25,7 +25,7 @@ _SHARD = 99  # of no partition that processing writes
 @contextmanager
 def nothing_recorded(stack: Stack) -> Iterator[None]:
     """An empty label history; what stood there stands there again afterwards."""
-    table = stack.output("label_history_table_name")
+    table = stack.outputs.label_history_table_name
     pages = stack.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     items = [item for page in pages for item in page["Items"]]
     for item in items:
@@ -45,7 +45,7 @@ def failing_fleet(stack: Stack, *, machines: int = 10) -> Iterator[None]:
     rows = degrading_fleet(machines=machines, runs=1, unfinished=False)
     shift = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=5) - rows["window_end"].max()
     rows = rows.with_columns(pl.col("window_end") + shift)
-    lake, bucket, table = stack.lake, stack.output("data_lake_bucket"), stack.output("label_history_table_name")
+    lake, bucket, table = stack.lake, stack.outputs.data_lake_bucket, stack.outputs.label_history_table_name
     own = pl.read_parquet(BytesIO(lake.read(list(lake.versions("processed/features/"))[-1])))
     features = rows.drop(list(LABELS)).with_columns(
         pl.lit(None).alias(name) for name in own.columns if name not in rows.columns

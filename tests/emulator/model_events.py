@@ -50,7 +50,7 @@ class Models:
         serving = champion.champion.version
         [other] = {*self.versions} - {serving}
         execution = {"execution": EXECUTION}
-        machine = {"machine_id": self.stack.output("machine_ids")[0]}
+        machine = {"machine_id": self.stack.outputs.machine_ids[0]}
         match function:
             case "training_set":
                 return [execution | {"started_at": datetime.now(UTC).isoformat()}]
@@ -75,17 +75,17 @@ class Models:
 
     def forget_predictions(self) -> None:
         """Have every machine scored anew and every channel heard anew, and people told of one whose state changed."""
-        table = self.stack.output("predictions_table_name")
+        table = self.stack.outputs.predictions_table_name
         predictions = Predictions(self.stack.dynamodb, table)
         for machine_id in predictions.load_all():
             self.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
         predictions.save(self.due)
         self.forget_announcement()
-        self.stack.s3.put_object(Bucket=self.stack.output("data_lake_bucket"), Key=FRESHNESS_KEY, Body=b"{}")
+        self.stack.s3.put_object(Bucket=self.stack.outputs.data_lake_bucket, Key=FRESHNESS_KEY, Body=b"{}")
 
     def forget_announcement(self) -> None:
         """Have an alarm that its writer died before it announced."""
-        score, table = self.due, self.stack.output("alarms_table_name")
+        score, table = self.due, self.stack.outputs.alarms_table_name
         since = score.alarm.since - timedelta(hours=1)
         empty = Alarm(machine_id=score.prediction.machine_id, source=AlarmSource.FAILURE_MODEL)
         due = model_alarm(empty, score, horizon_hours=24, now=since)
@@ -113,7 +113,7 @@ def models_in(stack: Stack) -> Iterator[Models]:
     told = predict_one(bundles[0], "POLICY-1", now, {name: value for name, value in row.items() if is_feature(name)})
     alarm = MachineAlarm(AlarmState.ACT, now)
     versions = (bundles[0].version, bundles[1].version)
-    with failures_of(stack, stack.output("machine_ids")[:3], at=now - timedelta(hours=2)):
+    with failures_of(stack, stack.outputs.machine_ids[:3], at=now - timedelta(hours=2)):
         yield Models(stack, versions, Score(told, 1, alarm, 1))
 
 
@@ -125,7 +125,7 @@ def is_feature(column: str) -> bool:
 @contextmanager
 def failures_of(stack: Stack, machine_ids: list[str], *, at: datetime) -> Iterator[None]:
     """Failures in the label history, for as long as the block lasts."""
-    table = stack.output("label_history_table_name")
+    table = stack.outputs.label_history_table_name
     history = LabelHistory(stack.dynamodb, table)
     for machine_id in machine_ids:
         history.record(

@@ -15,7 +15,7 @@ FUNCTIONS = (*PIPELINE, *model_events.FUNCTIONS)
 
 
 def role_of(told: Told, function: str) -> str:
-    name = told.stack.output(f"{function}_function_name")
+    name = told.stack.outputs.function_name(function)
     return told.endpoint.client("lambda").get_function_configuration(FunctionName=name)["Role"].split("/")[-1]
 
 

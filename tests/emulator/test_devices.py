@@ -159,7 +159,7 @@ def test_a_certificate_that_is_attached_to_no_machine_is_refused(told: Told, mac
 
 
 def test_a_certificate_without_the_policy_is_refused_and_so_is_none(told: Told, machine: Connection):
-    held, policy = certificate_of(told, machine), told.stack.output("device_policy_name")
+    held, policy = certificate_of(told, machine), told.stack.outputs.device_policy_name
     assert answer(machine, has_certificate=False) == CLOSED
     told.stack.iot.detach_policy(policyName=policy, target=held.arn)
     assert answer(machine) == REFUSED
@@ -207,13 +207,13 @@ def test_the_command_lets_a_machine_in_shows_it_and_takes_its_access_away(told: 
 
 
 def deployed_policy(told: Told) -> dict[str, Any]:
-    policy = told.stack.iot.get_policy(policyName=told.stack.output("device_policy_name"))
+    policy = told.stack.iot.get_policy(policyName=told.stack.outputs.device_policy_name)
     return json.loads(policy["policyDocument"])
 
 
 @pytest.mark.parametrize("action", ["iot:Connect", "iot:Publish"])
 def test_a_machine_needs_both_things_that_the_policy_grants(told: Told, machine: Connection, action: str):
-    iot, name, document = told.stack.iot, told.stack.output("device_policy_name"), deployed_policy(told)
+    iot, name, document = told.stack.iot, told.stack.outputs.device_policy_name, deployed_policy(told)
     rest = [each for each in document["Statement"] if each["Action"] != [action]]
     shorter = json.dumps({**document, "Statement": rest})
     version = iot.create_policy_version(policyName=name, policyDocument=shorter, setAsDefault=True)["policyVersionId"]

@@ -69,9 +69,9 @@ def revive(told: Told) -> int:
     """Put dead letters back, until there are none; returns how many."""
     letters = DeadLetters(
         told.stack.sqs,
-        told.stack.output("dead_letter_queue_url"),
-        readings=told.stack.output("ingestion_queue_url"),
-        failures=told.stack.output("label_queue_url"),
+        told.stack.outputs.dead_letter_queue_url,
+        readings=told.stack.outputs.ingestion_queue_url,
+        failures=told.stack.outputs.label_queue_url,
     )
     revived = 0
     while sent := letters.redrive(1000).sent.total():
@@ -106,7 +106,7 @@ def test_what_is_published_while_functions_fail_is_kept_once(told: Told, kinds: 
 def test_processing_killed_again_and_again_ends_with_the_features_of_all_readings(told: Told):
     said, _ = say(told, "FAULT-2")
     wait_until_drained(told.stack, timeout=60)
-    name, start, end = told.stack.output("processing_function_name"), this_hour() - 4 * HOUR, this_hour()
+    name, start, end = told.stack.outputs.processing_function_name, this_hour() - 4 * HOUR, this_hour()
     event = {"start": start.isoformat(), "end": end.isoformat()}
     kinds = {KILLED_BEFORE: 1, KILLED_AFTER: 1, LOST: 1}
     with disturbed(told, {"processing": 0.02}, kinds) as disturbance:
@@ -124,7 +124,7 @@ def test_processing_killed_again_and_again_ends_with_the_features_of_all_reading
 def test_five_scheduled_runs_at_once_leave_one_result(told: Told):
     said, _ = say(told, "FAULT-3")
     wait_until_drained(told.stack, timeout=60)
-    before, name = checkpoint(told), told.stack.output("processing_function_name")
+    before, name = checkpoint(told), told.stack.outputs.processing_function_name
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda _: invoke(told.endpoint, name, {}), range(5)))
     assert any(answer.get("is_complete") for answer in answers), answers
@@ -145,7 +145,7 @@ def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_
     with impatient(told.stack, 5):
         with disturbance.denied("ingestion", "s3:PutObject"), disturbance.denied("label", "s3:PutObject"):
             said, refused = say(told, "FAULT-4")
-            url = told.stack.output("ingestion_queue_url")
+            url = told.stack.outputs.ingestion_queue_url
             names = ["ApproximateNumberOfMessagesNotVisible"]
 
             def tried() -> bool:
@@ -160,7 +160,7 @@ def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_
 
 
 def test_processing_that_may_not_read_leaves_the_checkpoint_where_it_is(told: Told):
-    before, name = checkpoint(told), told.stack.output("processing_function_name")
+    before, name = checkpoint(told), told.stack.outputs.processing_function_name
     disturbance = Disturbance(told.endpoint, told.stack, told.folder / "faults.log", rates={})
     say(told, "FAULT-5")
     wait_until_drained(told.stack, timeout=60)

@@ -59,7 +59,7 @@ def served(told: Told, ask: Ask) -> Iterator[str]:
 
 
 def test_each_documented_path_answers_as_documented(told: Told, ask: Ask, served: str):
-    machine_ids = told.stack.output("machine_ids")
+    machine_ids = told.stack.outputs.machine_ids
     status, fleet = ask(LIST, "/machines?limit=1000")
     assert status == 200
     assert {machine["machine_id"] for machine in fleet["machines"]} >= set(machine_ids)
@@ -99,7 +99,7 @@ def test_whatever_is_asked_is_answered_as_documented(history: LabelHistory, ask:
 @pytest.fixture
 def history(told: Told) -> Iterator[LabelHistory]:
     """The label history, which forgets in the end what was recorded of the time before 2021."""
-    table = told.stack.output("label_history_table_name")
+    table = told.stack.outputs.label_history_table_name
     yield LabelHistory(told.stack.dynamodb, table)
     for item in told.stack.dynamodb.scan(TableName=table)["Items"]:
         if item["event_timestamp"]["S"] < "2021":
@@ -141,7 +141,7 @@ def test_iam_lets_each_in_by_the_paths_of_their_policy_alone(
 def with_policy(told: Told, output: str) -> Stack:
     """The stack as somebody sees it who may invoke what an output names, and nothing else."""
     iam, name = told.endpoint.client("iam"), f"only-{output}"
-    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": told.stack.output(output)}
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": getattr(told.stack.outputs, output)}
     iam.create_user(UserName=name)
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=document)

@@ -53,13 +53,13 @@ def messages(told: Told) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         "Principal": {"Service": "sns.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": told.stack.output("notice_topic_arn")}},
+        "Condition": {"ArnEquals": {"aws:SourceArn": told.stack.outputs.notice_topic_arn}},
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [deliver]})
     told.stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     topic = told.endpoint.client("sns")
     subscription = topic.subscribe(
-        TopicArn=told.stack.output("notice_topic_arn"), Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
+        TopicArn=told.stack.outputs.notice_topic_arn, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
     )["SubscriptionArn"]
 
     def received() -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def trained(told: Told, registry: ModelRegistry) -> Training:
 
 def overwrite(told: Told, bundle: ModelBundle, name: str, body: bytes) -> None:
     told.stack.s3.put_object(
-        Bucket=told.stack.output("data_lake_bucket"), Key=f"models/{bundle.version}/{name}", Body=body
+        Bucket=told.stack.outputs.data_lake_bucket, Key=f"models/{bundle.version}/{name}", Body=body
     )
 
 
@@ -113,7 +113,7 @@ def mlops(told: Told, *words: str) -> tuple[int, str]:
 
 def scored_by(told: Told) -> str:
     """The model that scoring uses now: it looks at the champion in every run."""
-    answer = invoke(told.endpoint, told.stack.output("scoring_function_name"), {})
+    answer = invoke(told.endpoint, told.stack.outputs.scoring_function_name, {})
     assert "errorMessage" not in answer, answer
     return answer["model_version"]
 
@@ -218,7 +218,7 @@ def test_a_promotion_judged_against_a_champion_that_has_moved_is_refused_by_the_
 ):
     serve(registry, GOOD.version)
     event = {"version": trained.version, "reason": "late", "against": DAMAGED.version}
-    answer = invoke(told.endpoint, told.stack.output("promotion_function_name"), event)
+    answer = invoke(told.endpoint, told.stack.outputs.promotion_function_name, event)
     assert answer["errorType"] == "ChampionMovedError"
     assert champion(registry) == GOOD.version
 
@@ -240,7 +240,7 @@ def test_without_failures_no_model_is_made_people_are_told_why_and_the_champion_
 def test_one_machine_that_failed_and_no_rows_are_refused_with_the_reason(
     told: Told, registry: ModelRegistry, trained: Training
 ):
-    before, function = registry.champion(), told.stack.output("training_set_function_name")
+    before, function = registry.champion(), told.stack.outputs.training_set_function_name
     with failing_fleet(told.stack, machines=1):
         answer = invoke(told.endpoint, function, {"execution": "one", "started_at": datetime.now(UTC).isoformat()})
     assert answer["errorMessage"].startswith("ONE_MACHINE")

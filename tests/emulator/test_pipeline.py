@@ -80,7 +80,7 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
     end = start + hours * HOUR
     answer = invoke(
         told.endpoint,
-        told.stack.output("processing_function_name"),
+        told.stack.outputs.processing_function_name,
         {"start": start.isoformat(), "end": end.isoformat()},
     )
     assert answer["is_complete"]
@@ -90,7 +90,7 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
     rows = pl.concat([pl.read_parquet(BytesIO(body)) for body in bodies])
     rows = rows.filter(pl.col("machine_id").is_in(machine_ids)).sort("machine_id", "window_end")
     assert_equal_features(rows, expected)
-    online = online_rows(told.stack.dynamodb, told.stack.output("realtime_features_table_name"))
+    online = online_rows(told.stack.dynamodb, told.stack.outputs.realtime_features_table_name)
     for machine_id in machine_ids:
         newest = {name: value for name, value in expected[machine_id, end].items() if value is not None}
         assert online[machine_id].window_end == end
@@ -102,7 +102,7 @@ def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(told: Told):
     lake = told.stack.lake
     hours = [this_hour() - back * HOUR for back in (3, 12, 20)]  # more than a chunk apart
     publish(told, [said(told, "GOES-ON", "temperature", hour, 50.0) for hour in hours])
-    answer = invoke(told.endpoint, told.stack.output("processing_function_name"), {"chunks": 2})
+    answer = invoke(told.endpoint, told.stack.outputs.processing_function_name, {"chunks": 2})
     assert not answer["is_complete"]
     eventually(
         lambda: all(
@@ -152,7 +152,7 @@ def test_a_message_sent_twice_and_a_batch_delivered_twice_count_once(told: Told)
         ),
         "attributes": {"SentTimestamp": str(int(at.timestamp() * 1000))},
     }
-    name = told.stack.output("ingestion_function_name")
+    name = told.stack.outputs.ingestion_function_name
     for _ in range(2):
         assert invoke(told.endpoint, name, {"Records": [record]}) == {"batchItemFailures": []}
     assert readings_since(told, before).unique().rows() == [("TWICE-1", "temperature", at, 30.0)]
@@ -164,8 +164,8 @@ def test_a_late_reading_makes_a_higher_revision_of_its_windows(told: Told):
     revisions = []
     for minute in (10, 40):
         publish(told, [said(told, "LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
-        invoke(told.endpoint, told.stack.output("processing_function_name"), event)
-        online = online_rows(told.stack.dynamodb, told.stack.output("realtime_features_table_name"))
+        invoke(told.endpoint, told.stack.outputs.processing_function_name, event)
+        online = online_rows(told.stack.dynamodb, told.stack.outputs.realtime_features_table_name)
         revisions.append(online["LATE-1"].revision)
     assert revisions == [1, 2]
 
@@ -179,24 +179,24 @@ def test_a_failure_event_reaches_the_lake_and_the_label_history(told: Told):
     assert failures.select("machine_id", "event_timestamp", "event_code", "measured_value").rows() == [
         ("FAILED-1", at, "BEARING_WEAR", 12.5)
     ]
-    table = told.stack.output("label_history_table_name")
+    table = told.stack.outputs.label_history_table_name
     key = {"machine_id": {"S": "FAILED-1"}, "event_timestamp": {"S": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"}}
     assert told.stack.dynamodb.get_item(TableName=table, Key=key)["Item"]["event_code"] == {"S": "BEARING_WEAR"}
 
 
 def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(told: Told):
-    iot, name = told.endpoint.client("iot"), told.stack.output("topic_rule_names")["temperature"]
+    iot, name = told.endpoint.client("iot"), told.stack.outputs.topic_rule_names["temperature"]
     rule = iot.get_topic_rule(ruleName=name)["rule"]
     payload = {key: rule[key] for key in ("sql", "awsIotSqlVersion", "errorAction")}
-    broken = {**rule["actions"][0]["sqs"], "queueUrl": told.stack.output("ingestion_queue_url") + "-absent"}
+    broken = {**rule["actions"][0]["sqs"], "queueUrl": told.stack.outputs.ingestion_queue_url + "-absent"}
     before, message = objects(told), said(told, "DEAD-1", "temperature", this_hour(), 33.0)
     iot.replace_topic_rule(ruleName=name, topicRulePayload={**payload, "actions": [{"sqs": broken}]})
     try:
         publish(told, [message])
     finally:
         iot.replace_topic_rule(ruleName=name, topicRulePayload={**payload, "actions": rule["actions"]})
-    queues = {"readings": told.stack.output("ingestion_queue_url"), "failures": told.stack.output("label_queue_url")}
-    dead = told.stack.output("dead_letter_queue_url")
+    queues = {"readings": told.stack.outputs.ingestion_queue_url, "failures": told.stack.outputs.label_queue_url}
+    dead = told.stack.outputs.dead_letter_queue_url
     letter = told.stack.sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0)["Messages"][0]
     assert b64decode(json.loads(letter["Body"])["base64OriginalPayload"]) == message.payload
     assert DeadLetters(told.stack.sqs, dead, **queues).redrive(10).sent == {"readings": 1}
@@ -205,9 +205,9 @@ def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(
 
 
 def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested: Told):
-    machine_ids = rested.stack.output("machine_ids")
+    machine_ids = rested.stack.outputs.machine_ids
     before, states = objects(rested), saved_states(rested.stack, machine_ids)
-    simulator = rested.stack.output("simulator_function_name")
+    simulator = rested.stack.outputs.simulator_function_name
     at = max(state.event_timestamp for state in states.values()) + timedelta(minutes=4)
     functions = rested.endpoint.client("lambda")
     for _ in range(2):  # asynchronous: both at once
@@ -224,14 +224,14 @@ def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested:
 
 
 def test_a_simulated_machine_that_returns_to_service_is_recorded_as_repaired(rested: Told):
-    machine_ids, simulator = (rested.stack.output(name) for name in ("machine_ids", "simulator_function_name"))
+    machine_ids, simulator = rested.stack.outputs.machine_ids, rested.stack.outputs.simulator_function_name
     machine_id = machine_ids[0]
     latest = max(state.event_timestamp for state in saved_states(rested.stack, machine_ids).values())
     back = latest + timedelta(minutes=1)
     under_repair(rested, machine_id, until=back)
     answer = invoke(rested.endpoint, simulator, {"at": (latest + timedelta(minutes=2)).isoformat()})
     assert answer["machines"] == len(machine_ids)
-    history = LabelHistory(rested.stack.dynamodb, rested.stack.output("label_history_table_name"))
+    history = LabelHistory(rested.stack.dynamodb, rested.stack.outputs.label_history_table_name)
     [repair] = [each for each in history.entries() if (each.machine_id, each.event_timestamp) == (machine_id, back)]
     assert (repair.kind, repair.recorded_by) == (MaintenanceKind.REPAIR, "simulator")
     wait_until_drained(rested.stack, timeout=60)

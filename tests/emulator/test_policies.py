@@ -53,7 +53,7 @@ def event_for(told: Told, function: str) -> dict[str, Any]:
     bad = Message(f"{told.stack.topic_prefix}/POLICY-1/temperature", b"{")
     match function:
         case "simulator":
-            states = saved_states(told.stack, told.stack.output("machine_ids"))
+            states = saved_states(told.stack, told.stack.outputs.machine_ids)
             latest = max(state.event_timestamp for state in states.values())
             under_repair(told, min(states), until=latest + timedelta(minutes=1))
             return {"at": (latest + timedelta(minutes=2)).isoformat()}
@@ -86,7 +86,7 @@ def unannounced_alarm(told: Told, now: datetime) -> str:
     )
     state = LimitState(stage="ACT", opened=since, changed=since, value=16.7)
     alarm = empty.following(episode=episode, evidence=state.model_dump_json(), now=since)
-    assert Alarms(told.endpoint.client("dynamodb"), told.stack.output("alarms_table_name")).save(alarm, now=now)
+    assert Alarms(told.endpoint.client("dynamodb"), told.stack.outputs.alarms_table_name).save(alarm, now=now)
     return machine_id
 
 
@@ -109,7 +109,7 @@ Try = Callable[[str], str]
 
 
 def failed(told: Told, function: str, event: dict[str, Any]) -> str:
-    answer = invoke(told.endpoint, told.stack.output(f"{function}_function_name"), event)
+    answer = invoke(told.endpoint, told.stack.outputs.function_name(function), event)
     is_refused = answer.get("statusCode", HTTPStatus.OK) not in {HTTPStatus.OK, HTTPStatus.CREATED}
     return str(answer.get("errorMessage") or answer.get("batchItemFailures") or (answer if is_refused else ""))
 
@@ -151,7 +151,7 @@ def attempt_with_models(told: Told, models: Models) -> Try:
 
 def restart(told: Told, function: str) -> None:
     """End the function's process, as any change of its configuration does."""
-    client, name = told.endpoint.client("lambda"), told.stack.output(f"{function}_function_name")
+    client, name = told.endpoint.client("lambda"), told.stack.outputs.function_name(function)
     timeout = client.get_function_configuration(FunctionName=name)["Timeout"]
     client.update_function_configuration(FunctionName=name, Timeout=timeout)
     eventually(
@@ -186,7 +186,7 @@ def test_a_function_of_the_models_fails_without_any_one_action(told: Told, funct
 
 
 def test_processing_cannot_write_raw_data_and_deletes_no_version_of_anything(told: Told):
-    role, bucket = told.stack.output("processing_role_arn"), told.stack.output("data_lake_bucket_arn")
+    role, bucket = told.stack.outputs.processing_role_arn, told.stack.outputs.data_lake_bucket_arn
     assert may(told, role, "s3:GetObject", f"{bucket}/raw/x")
     assert may(told, role, "s3:PutObject", f"{bucket}/processed/features/x")
     assert may(told, role, "s3:DeleteObject", f"{bucket}/raw/x")  # a delete marker, once it is compacted
@@ -201,9 +201,9 @@ def test_processing_cannot_write_raw_data_and_deletes_no_version_of_anything(tol
 
 
 def test_processing_may_invoke_itself_and_no_other_function(told: Told):
-    client, role = told.endpoint.client("lambda"), told.stack.output("processing_role_arn")
+    client, role = told.endpoint.client("lambda"), told.stack.outputs.processing_role_arn
     arns = {
-        function: client.get_function_configuration(FunctionName=told.stack.output(f"{function}_function_name"))[
+        function: client.get_function_configuration(FunctionName=told.stack.outputs.function_name(function))[
             "FunctionArn"
         ]
         for function in PIPELINE
@@ -214,14 +214,14 @@ def test_processing_may_invoke_itself_and_no_other_function(told: Told):
 def test_the_simulator_cannot_publish_for_a_machine_that_is_not_its_own(told: Told):
     role = f"arn:aws:iam::000000000000:role/{role_of(told, 'simulator')}"
     topic = f"arn:aws:iot:us-east-1:000000000000:topic/{told.stack.topic_prefix}"
-    own = told.stack.output("machine_ids")[0]
+    own = told.stack.outputs.machine_ids[0]
     assert may(told, role, "iot:Publish", f"{topic}/{own}/temperature")
     assert not may(told, role, "iot:Publish", f"{topic}/{own}/pressure")
     assert not may(told, role, "iot:Publish", f"{topic}/SOMEBODY-ELSE/temperature")
 
 
 def test_who_trains_cannot_promote_and_who_serves_cannot_write_models(told: Told):
-    bucket = told.stack.output("data_lake_bucket_arn")
+    bucket = told.stack.outputs.data_lake_bucket_arn
     writes = {"training": f"{bucket}/models/v1/bundle.json", "promotion": f"{bucket}/models/champion.json"}
     for function in model_events.FUNCTIONS:
         role = f"arn:aws:iam::000000000000:role/{role_of(told, function)}"

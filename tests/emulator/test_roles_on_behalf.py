@@ -70,7 +70,7 @@ def test_each_consumer_may_poll_its_own_queue_alone_and_has_the_time_to_work_on_
 def functions_of(told: Told) -> list[dict[str, Any]]:
     client = told.endpoint.client("lambda")
     configurations = [
-        client.get_function_configuration(FunctionName=told.stack.output(f"{function}_function_name"))
+        client.get_function_configuration(FunctionName=told.stack.outputs.function_name(function))
         for function in FUNCTIONS
     ]
     return [
@@ -96,14 +96,14 @@ def test_lambda_alone_may_assume_a_functions_role_and_keep_its_failed_events(tol
 
 
 def test_the_training_state_machine_may_run_its_steps_and_tell_people_and_no_more(told: Told):
-    machine = told.stack.output("training_state_machine_arn")
+    machine = told.stack.outputs.training_state_machine_arn
     role = told.endpoint.client("stepfunctions").describe_state_machine(stateMachineArn=machine)["roleArn"]
     steps = {
         each["arn"]
         for function, each in zip(FUNCTIONS, functions_of(told), strict=True)
         if function in {"training_set", "training", "evaluation", "promotion"}
     }
-    topic = told.stack.output("notice_topic_arn")
+    topic = told.stack.outputs.notice_topic_arn
     allowed = {("lambda:InvokeFunction", step) for step in steps} | {("sns:Publish", topic)}
     beyond = grants(told, role) - allowed
     assert allowed <= grants(told, role)

@@ -36,7 +36,7 @@ def test_the_summary_is_a_file_with_the_promised_keys(told: Told):
 
 def test_every_configured_machine_has_fresh_features_and_a_zone(told: Told):
     lines = told.summary.machines
-    assert [line.machine_id for line in lines] == sorted(told.stack.output("machine_ids"))
+    assert [line.machine_id for line in lines] == sorted(told.stack.outputs.machine_ids)
     running = [line for line in lines if line.last_reading is not None]
     assert running
     assert {line.zone for line in running} <= set("ABCD")
@@ -46,7 +46,7 @@ def test_every_configured_machine_has_fresh_features_and_a_zone(told: Told):
 def test_the_report_loads_nothing_and_draws_every_machine(told: Told):
     page = (told.folder / "report.html").read_text()
     assert not re.search(r"(?:src|href)\s*=|@import|url\(", page)
-    assert Counter(re.findall(r"<figcaption>([^<]+)<", page)) == Counter(told.stack.output("machine_ids"))
+    assert Counter(re.findall(r"<figcaption>([^<]+)<", page)) == Counter(told.stack.outputs.machine_ids)
 
 
 def test_the_stack_file_gives_the_outputs_to_the_mlops_command(told: Told):

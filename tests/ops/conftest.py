@@ -93,11 +93,11 @@ class Deployed:
 
     def send(self, output: str, body: dict[str, object]) -> None:
         """Put a message into a queue."""
-        self.stack.sqs.send_message(QueueUrl=self.stack.output(output), MessageBody=json.dumps(body))
+        self.stack.sqs.send_message(QueueUrl=getattr(self.stack.outputs, output), MessageBody=json.dumps(body))
 
     def received(self, output: str) -> list[dict[str, Any]]:
         """Take what a queue holds."""
-        messages = self.stack.sqs.receive_message(QueueUrl=self.stack.output(output), MaxNumberOfMessages=10)
+        messages = self.stack.sqs.receive_message(QueueUrl=getattr(self.stack.outputs, output), MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in messages.get("Messages", [])]
 
 

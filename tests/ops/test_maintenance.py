@@ -17,12 +17,12 @@ RECORD = ("maintenance", "record", "PUMP-1", "--kind", "repair", "--at", utc_tex
 
 @pytest.fixture(autouse=True)
 def _pump(deployed: Deployed) -> None:
-    features = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.output("realtime_features_table_name"))
+    features = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.outputs.realtime_features_table_name)
     features.offer(FeatureRow("PUMP-1", NOW, 1, {"vibration_rms_1h": 2.0}), updated_at=NOW)
 
 
 def labels(deployed: Deployed) -> LabelHistory:
-    return LabelHistory(deployed.stack.dynamodb, deployed.stack.output("label_history_table_name"))
+    return LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name)
 
 
 def test_a_repair_is_recorded_once_and_listed(deployed: Deployed) -> None:

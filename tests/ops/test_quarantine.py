@@ -128,7 +128,7 @@ def test_a_failure_event_goes_to_the_events_and_the_label_history(deployed: Depl
     assert deployed.json("quarantine", "replay")["accepted"] == 1
     lake = deployed.stack.lake
     assert decode_failures(lake.read_all(lake.versions(EVENTS_PREFIX)))["event_code"].to_list() == ["BEARING"]
-    (item,) = deployed.stack.dynamodb.scan(TableName=deployed.stack.output("label_history_table_name"))["Items"]
+    (item,) = deployed.stack.dynamodb.scan(TableName=deployed.stack.outputs.label_history_table_name)["Items"]
     assert item["event_code"] == {"S": "BEARING"}
     assert quarantined(deployed) == []
 

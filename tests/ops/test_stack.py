@@ -48,7 +48,7 @@ def fake_pulumi(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> N
 
 def test_the_local_stack_is_reached_at_its_endpoint_with_its_own_credentials(tmp_path: Path) -> None:
     stack = load_stack("local", local_file=written(tmp_path, LOCAL))
-    assert stack.output("data_lake_bucket") == "lake"
+    assert stack.outputs.data_lake_bucket == "lake"
     for client in (stack.s3, stack.sqs, stack.dynamodb, stack.functions, stack.iot_data):
         assert client.meta.endpoint_url == "http://127.0.0.1:4566"
         assert client.meta.region_name == "eu-north-1"
@@ -75,7 +75,8 @@ def test_the_pulumi_cli_is_asked_for_the_outputs_of_the_named_stack(
 ) -> None:
     outputs = json.dumps(DEPLOYED)
     fake_pulumi(tmp_path, monkeypatch, f"echo \"$@\" > {tmp_path}/asked; echo '{outputs}'")
-    assert load_stack("dev").outputs == DEPLOYED
+    read = load_stack("dev").outputs
+    assert {name: getattr(read, name) for name in DEPLOYED} == DEPLOYED
     assert (tmp_path / "asked").read_text().split() == [
         "stack",
         "output",
@@ -108,8 +109,21 @@ def test_a_file_that_holds_no_outputs_says_how_to_make_one(tmp_path: Path, conte
 
 
 def test_a_missing_output_is_named_beside_those_that_are_there(tmp_path: Path) -> None:
+    outputs = load_stack("dev", written(tmp_path, DEPLOYED)).outputs
     with pytest.raises(OutputAbsentError, match=r"no output dead_letter_queue_url .it has data_lake_bucket"):
-        load_stack("dev", written(tmp_path, DEPLOYED)).output("dead_letter_queue_url")
+        _ = outputs.dead_letter_queue_url
+
+
+def test_an_output_of_another_type_is_refused_and_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputsUnreadableError, match="lake_shards"):
+        load_stack("dev", written(tmp_path, DEPLOYED | {"lake_shards": "many"}))
+
+
+def test_an_output_that_an_older_release_lacks_may_have_a_default_and_unknown_ones_are_ignored(tmp_path: Path) -> None:
+    outputs = load_stack("dev", written(tmp_path, DEPLOYED | {"of_a_newer_release": 1})).outputs
+    assert outputs.channels_key is None
+    assert outputs.has("mqtt_topics")
+    assert not outputs.has("device_group_name")
 
 
 def test_a_local_file_that_lacks_a_part_is_not_taken_for_a_stack(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def hear(deployed: Deployed, machine_id: str, channel: str, at: datetime) -> Non
 
 
 def offer(deployed: Deployed, machine_id: str, window_end: datetime, features: dict[str, float | None]) -> None:
-    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.output("realtime_features_table_name"))
+    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.outputs.realtime_features_table_name)
     table.offer(FeatureRow(machine_id, window_end, 1, features), updated_at=window_end)
 
 
@@ -131,7 +131,7 @@ def test_a_channel_never_heard_of_is_silent() -> None:
 
 def test_machines_are_those_of_any_table_and_of_the_newest_readings(deployed: Deployed) -> None:
     now = datetime.now(UTC)
-    states = MachineStates(deployed.stack.dynamodb, deployed.stack.output("machine_state_table_name"))
+    states = MachineStates(deployed.stack.dynamodb, deployed.stack.outputs.machine_state_table_name)
     states.create(new_machine("SIMULATED", seed=1, at=now))
     offer(
         deployed,
@@ -150,7 +150,7 @@ def test_machines_are_those_of_any_table_and_of_the_newest_readings(deployed: De
 
 
 def test_the_truth_about_a_simulated_machine_is_not_shown(deployed: Deployed) -> None:
-    states = MachineStates(deployed.stack.dynamodb, deployed.stack.output("machine_state_table_name"))
+    states = MachineStates(deployed.stack.dynamodb, deployed.stack.outputs.machine_state_table_name)
     states.create(new_machine("SIMULATED", seed=1, at=datetime.now(UTC)))
     assert "health_index" not in deployed.run("machines", "list", "--json").stdout
 

@@ -28,7 +28,7 @@ def report(deployed: Deployed, machine_id: str, at: datetime, vibration: float) 
         deployed.stack.lake.create(*raw)
     features = {f"{channel}_count_1h": 60.0 for channel in ("temperature", "vibration")}
     row = FeatureRow(machine_id, at.replace(minute=0, second=0), 1, features | {"vibration_rms_1h": vibration})
-    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.output("realtime_features_table_name"))
+    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.outputs.realtime_features_table_name)
     table.offer(row, updated_at=NOW)
 
 
@@ -38,7 +38,7 @@ def raise_alarm(deployed: Deployed, machine_id: str, source: AlarmSource, stage:
     )
     empty = Alarm(machine_id=machine_id, source=source, subject=subject)
     alarm = empty.following(episode=episode, evidence="", now=NOW)
-    assert Alarms(deployed.stack.dynamodb, deployed.stack.output("alarms_table_name")).save(alarm, now=NOW)
+    assert Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name).save(alarm, now=NOW)
 
 
 def test_a_stack_without_machines_is_a_page_that_says_what_is_missing(deployed: Deployed) -> None:
@@ -97,7 +97,7 @@ def test_failures_and_repairs_are_a_machines_history(deployed: Deployed) -> None
     event = FailureEvent(
         machine_id="A", event_timestamp=NOW - HOUR, received_at=NOW, event_code="WEAR", measured_value=12, threshold=11
     )
-    LabelHistory(deployed.stack.dynamodb, deployed.stack.output("label_history_table_name")).record(event)
+    LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name).record(event)
     (happened,) = read_page(deployed.stack, NOW).machines[0].events
     assert (happened.kind, happened.text) == ("failure", "WEAR")
 

@@ -49,7 +49,7 @@ class Training:
 
 def start_training(stack: Stack, endpoint: Endpoint) -> str:
     """Start the state machine as its schedule does; returns the execution's ARN."""
-    machine = stack.output("training_state_machine_arn")
+    machine = stack.outputs.training_state_machine_arn
     return str(endpoint.client("stepfunctions").start_execution(stateMachineArn=machine, input="{}")["executionArn"])
 
 
@@ -107,7 +107,7 @@ def record_repair(stack: Stack, machine_id: str, *, at: datetime) -> None:
 
 def wait_until_scored(stack: Stack, machine_ids: list[str], *, timeout: float) -> int:
     """Wait until the event of committed features has filled the table; returns its size. Raises NotScoredError."""
-    table, deadline = Predictions(stack.dynamodb, stack.output("predictions_table_name")), time.monotonic() + timeout
+    table, deadline = Predictions(stack.dynamodb, stack.outputs.predictions_table_name), time.monotonic() + timeout
     while missing := sorted(set(machine_ids) - (known := table.load_all()).keys()):
         if time.monotonic() > deadline:
             raise NotScoredError(missing)

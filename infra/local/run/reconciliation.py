@@ -88,7 +88,7 @@ def _schema(columns: Iterable[str]) -> dict[str, pl.DataType]:
 
 def saved_states(stack: Stack, machine_ids: Iterable[str]) -> dict[str, MachineState]:
     """Return the states of these machines as the table has them; one that never ran is absent."""
-    table = MachineStates(stack.dynamodb, stack.output("machine_state_table_name"))
+    table = MachineStates(stack.dynamodb, stack.outputs.machine_state_table_name)
     loaded = {machine_id: table.load(machine_id) for machine_id in machine_ids}
     return {machine_id: saved.state for machine_id, saved in loaded.items() if saved is not None}
 
@@ -97,7 +97,8 @@ def wait_until_drained(stack: Stack, *, timeout: float, sleep: Callable[[float],
     """Return once both queues have been empty, nothing in flight, on two looks in a row. Raises NotDrainedError."""
     deadline, empty = time.monotonic() + timeout, 0
     while True:
-        waiting = {name: _depth(stack, f"{name}_queue_url") for name in ("ingestion", "label")}
+        queues = {"ingestion": stack.outputs.ingestion_queue_url, "label": stack.outputs.label_queue_url}
+        waiting = {name: _depth(stack, url) for name, url in queues.items()}
         empty = 0 if any(waiting.values()) else empty + 1
         if empty == 2:
             return
@@ -106,10 +107,10 @@ def wait_until_drained(stack: Stack, *, timeout: float, sleep: Callable[[float],
         sleep(0.5)
 
 
-def _depth(stack: Stack, output: str) -> int:
+def _depth(stack: Stack, url: str) -> int:
     """Messages of a queue, those in flight included."""
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    answer = stack.sqs.get_queue_attributes(QueueUrl=stack.output(output), AttributeNames=list(names))
+    answer = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
     return sum(int(answer.get("Attributes", {})[name]) for name in names)
 
 
@@ -121,7 +122,7 @@ def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, befor
     failures = decode_failures(lake.read_all(events)).select(FAILURE).unique()
     sent = Counter((message.topic, message.payload, message.reason) for message in refused)
     quarantined = quarantined_messages(stack, besides=before)
-    dead_lettered = _depth(stack, "dead_letter_queue_url")
+    dead_lettered = _depth(stack, stack.outputs.dead_letter_queue_url)
     differences = [
         *_differences("reading", said.readings, readings, READING),
         *_differences("failure", said.failures, failures, FAILURE),

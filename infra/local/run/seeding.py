@@ -77,10 +77,10 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
 
     The states come first: from then on a schedule that fires carries on from them. Raises StateTakenError.
     """
-    configured = [str(machine_id) for machine_id in stack.output("machine_ids")]
+    configured = list(stack.outputs.machine_ids)
     history = simulate(plan, configured, end=end, seed=random_seed)
     states = {machine_id: history.states[machine_id] for machine_id in configured}
-    table = MachineStates(stack.dynamodb, stack.output("machine_state_table_name"))
+    table = MachineStates(stack.dynamodb, stack.outputs.machine_state_table_name)
     if taken := [state.machine_id for state in states.values() if not table.create(state)]:
         raise StateTakenError(taken)
     events = failure_events(history.failures, received_at=now)
@@ -88,7 +88,7 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
         *encode_history(history.readings, received_at=now),
         *encode_events(events),
     ]
-    lake, labels = stack.lake, LabelHistory(stack.dynamodb, stack.output("label_history_table_name"))
+    lake, labels = stack.lake, LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
     in_parallel(lambda raw: lake.create(*raw), objects, lambda _: None)
     returns = history.failures["returned_to_service_at"].to_list()
     in_parallel(

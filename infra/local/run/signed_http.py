@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 def request(stack: Stack, path: str, *, method: str = "GET", body: bytes | None = None, signed: bool = True) -> Answer:
     """Send a request to a path of the endpoint; an answer that speaks of a problem is an answer too."""
     headers = {} if body is None else {"content-type": "application/json"}
-    url = f"{stack.output('inference_endpoint')}{path}"
+    url = f"{stack.outputs.inference_endpoint}{path}"
     prepared = AWSRequest(method, url, headers=headers, data=body or b"")
     if signed:
         held = cast("Credentials", stack.session.get_credentials())

@@ -87,7 +87,7 @@ class Story:
                 f" + {ledger.quarantined} quarantined + {ledger.dead_lettered} dead letters"
             )
         if self.emulator.keep:
-            self.schedules.set_enabled(stack.output("schedule_names")["simulator"], enabled=True)
+            self.schedules.set_enabled(stack.outputs.schedule_names["simulator"], enabled=True)
         return self.close(stack, deployment, history, ledger, began)
 
     def build_layers(self) -> None:
@@ -133,7 +133,7 @@ class Story:
 
         Returns the machines' states, what must be in quarantine, and what the gateway's batch holds.
         """
-        simulator = stack.output("schedule_names")["simulator"]
+        simulator = stack.outputs.schedule_names["simulator"]
         with self.screen.stage("Live telemetry") as stage:
             self.schedules.fire_once(simulator)
             _wait_until_moved(stack, history.states)
@@ -157,7 +157,7 @@ class Story:
     def process(self, stack: Stack) -> None:
         """Run processing as its schedule does."""
         with self.screen.stage("Scheduled processing") as stage:
-            answer = self.schedules.invoke_target(stack.output("schedule_names")["processing"])
+            answer = self.schedules.invoke_target(stack.outputs.schedule_names["processing"])
             self.feature_rows += int(answer["feature_rows"])
             stage.result = f"{answer['feature_rows']:,} rows, features until {answer['window_end'][:16]} UTC"
 
@@ -242,7 +242,7 @@ def _unseen(items: int) -> None:
 
 def _usual_values(stack: Stack, machine_id: str) -> dict[str, float]:
     """What the machine's channels measured on average in the last hour of its history, if it ran then."""
-    row = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))[machine_id]
+    row = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)[machine_id]
     return {
         channel: round(row.features.get(f"{channel}_mean_1h", sample), 3)
         for channel, sample in sample_values(CHANNELS).items()
@@ -270,6 +270,6 @@ def _offline_features(stack: Stack, machine_ids: list[str]) -> pl.DataFrame:
 
 
 def _machine_lines(stack: Stack, machine_ids: list[str], now: datetime) -> list[MachineLine]:
-    rows = online_rows(stack.dynamodb, stack.output("realtime_features_table_name"))
+    rows = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)
     fleet = {machine.machine_id: machine for machine in read_fleet(stack, now)}
     return [MachineLine.of(fleet[name], rows[name].features if name in rows else {}) for name in sorted(machine_ids)]
