@@ -113,3 +113,10 @@ def test_every_suppression_outside_the_tests_carries_its_reason() -> None:
         if (found := pragma.search(line)) and not reasoned.search(found[0])
     ]
     assert without == []
+
+
+def test_no_text_file_holds_the_markers_of_an_unresolved_merge() -> None:
+    marker = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    paths = [ROOT / name for name in listed.split("\0") if name]
+    assert [path.name for path in paths if path.is_file() and marker.search(path.read_bytes())] == []
