@@ -13,7 +13,7 @@ BENCH := build/envs/bench
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test verify long emulated lint format bench notebooks docs preview up lock sizes clean
+.PHONY: help setup local test verify long emulated lint format bench notebooks docs preview up cost lock sizes clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ up: $(READY) ## Build the layers and deploy STACK (Pulumi CLI and AWS credential
 	$(PULUMI)
 	$(BIN)/python -m infra.packaging
 	pulumi up --stack $(STACK) $(if $(filter-out 0,$(YES)),--yes)
+
+cost: $(READY) ## Estimate the monthly bill of STACK (COST_OPTIONS="--machines 1000 --batch 20 --basic-ingest --explain")
+	@$(BIN)/mlops cost --stack $(STACK) $(COST_OPTIONS)
 
 sizes: $(READY) ## Print what each function deploys: sizes, cold import times, contents
 	$(BIN)/python -m infra.package_report

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from ops import backfill, grades, machines, maintenance, models, overview, page, quarantine, replay, status
+from ops.cost import verb as cost
 from ops.errors import OpsError
 
 
@@ -42,6 +43,7 @@ app.command("grades")(grades.grades)
 app.command("import")(replay.replay)
 app.command("replay")(replay.replay)  # the older name of import
 app.command("backfill")(backfill.backfill)
+app.command("cost")(cost.cost)
 app.command("status")(status.status)
 app.command("fleet")(overview.fleet)
 app.command("machine")(overview.machine)
