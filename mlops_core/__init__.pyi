@@ -44,6 +44,20 @@ from .features.waveforms import (
     readings_from_waveforms as readings_from_waveforms,
     waveform_features as waveform_features,
 )
+from .files.failures import (
+    FailuresFile as FailuresFile,
+    read_failures as read_failures,
+)
+from .files.layout import (
+    FileLayout as FileLayout,
+)
+from .files.readings import (
+    ReadingsFile as ReadingsFile,
+    read_readings as read_readings,
+)
+from .files.report import (
+    FileReport as FileReport,
+)
 from .plots.evaluation import (
     plot_evaluation as plot_evaluation,
 )

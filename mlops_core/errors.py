@@ -35,6 +35,7 @@ __all__ = [
     "TimeSpanError",
     "UnjudgeableError",
     "UnknownChannelError",
+    "UnreadableFileError",
     "UnsupportedBundleError",
     "UntrainableError",
     "UntrainableReason",
@@ -130,6 +131,14 @@ class ColumnValueError(SchemaError):
     def __init__(self, frame: str, column: str, problem: str, rows: int, hint: str) -> None:
         super().__init__(frame, column, f"{problem} in {rows} row{'' if rows == 1 else 's'}", hint)
         self.rows = rows
+
+
+class UnreadableFileError(MlopsError, ValueError):
+    """A file that is no CSV or Parquet of the layout that was said: `path` names it."""
+
+    def __init__(self, path: str, problem: str, hint: str) -> None:
+        super().__init__(f"{path} {problem}", hint)
+        self.path = path
 
 
 class MalformedObjectError(MlopsError, ValueError):

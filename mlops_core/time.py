@@ -6,13 +6,22 @@ from typing import Final
 
 from mlops_core.errors import DurationError, InvalidArgumentError
 
-__all__ = ["EPOCH", "FUTURE_TOLERANCE", "MICROSECOND", "in_utc", "parse_duration", "utc_text"]
+__all__ = [
+    "EARLIEST_EVENT", "EPOCH", "FUTURE_TOLERANCE", "LONGEST_SILENCE", "MICROSECOND", "in_utc", "parse_duration",
+    "utc_text",
+]  # fmt: skip
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
 FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 """How far a machine's or a technician's clock may be ahead of ours."""
+
+EARLIEST_EVENT: Final = datetime(2001, 1, 1, tzinfo=UTC)
+"""Before it no event is plausible: clocks that were reset say 1970 (Unix), 1980 (GPS), or 2000 (clock chips)."""
+
+LONGEST_SILENCE: Final = timedelta(days=1826)
+"""Five years. Readings of one machine that lie further apart than this are of a clock that jumped."""
 
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION: Final = re.compile(r"(?:\d+[wdhms])+")

@@ -31,7 +31,7 @@ def backfill(
 
     from ops.console import print_json, print_line
     from ops.errors import OptionError
-    from ops.mapping import parse_moment
+    from ops.options import parse_moment
     from ops.ranges import parse_chunk, process_range, whole_hours
     from ops.stack import load_stack
 

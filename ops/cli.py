@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops import backfill, grades, machines, maintenance, models, overview, page, quarantine, replay, status
+from ops import backfill, grades, importing, machines, maintenance, models, overview, page, quarantine, status
 from ops.cost import verb as cost
 from ops.errors import OpsError
 
@@ -40,8 +40,8 @@ app = typer.Typer(
     help="Work with a running stack of the predictive-maintenance platform, local or deployed.",
 )
 app.command("grades")(grades.grades)
-app.command("import")(replay.replay)
-app.command("replay")(replay.replay)  # the older name of import
+app.command("import")(importing.import_history)
+app.command("replay")(importing.import_history)  # the older name of import
 app.command("backfill")(backfill.backfill)
 app.command("cost")(cost.cost)
 app.command("status")(status.status)

@@ -75,12 +75,12 @@ class FunctionFailedError(OpsError):
 
 
 class NoReadingsError(OpsError):
-    """A file holds nothing that could be sent."""
+    """A file holds nothing that could be sent, or recorded: no valid ``what``."""
 
-    def __init__(self, file: Path, reasons: Mapping[str, int]) -> None:
+    def __init__(self, file: Path, reasons: Mapping[str, int], what: str = "reading") -> None:
         refused = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
         super().__init__(
-            f"{file} holds no valid reading ({refused or 'it has no rows'}).",
+            f"{file} holds no valid {what} ({refused or 'it has no rows'}).",
             "Check the options that say what its columns hold.",
         )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 StackName = Annotated[
     str,
@@ -35,3 +35,20 @@ def parse_length(option: str, name: str) -> "timedelta":
         return parse_duration(option)
     except DurationError as error:
         raise OptionError(f"{name}: {error}", f"Write {name} 1d, say.") from None
+
+
+def parse_moment(option: str, name: str) -> "datetime":
+    """An ISO 8601 time with an offset, or a date: its midnight in UTC. ``name`` is the option's, for the error."""
+    from datetime import UTC, datetime
+
+    from ops.errors import OptionError
+
+    try:
+        moment = datetime.fromisoformat(f"{option}T00Z" if len(option) == len("2024-01-31") else option)
+    except ValueError:
+        raise OptionError(f"{name} {option!r} is not an ISO 8601 time.", "Write 2024-01-31T00:00:00Z, say.") from None
+    if moment.tzinfo is None:
+        raise OptionError(
+            f"{name} {option!r} says no offset from UTC.", f"Write {option}Z for UTC, or an offset such as +02:00."
+        )
+    return moment.astimezone(UTC)

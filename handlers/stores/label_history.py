@@ -134,17 +134,26 @@ class LabelHistory:
         return True
 
     def record_maintenance(
-        self, record: MaintenanceRecord, *, recorded_at: datetime, caller: str | None = None, correct: bool = False
+        self,
+        record: MaintenanceRecord,
+        *,
+        recorded_at: datetime,
+        caller: str | None = None,
+        correct: bool = False,
+        event_code: str | None = None,
     ) -> bool:
         """Record what a technician says; False where all of it stands there already.
 
-        What a record does not say, it leaves as it is. `caller` is who was authorised to write. Raises
+        What a record does not say, it leaves as it is. `caller` is who was authorised to write, `event_code` what
+        failed. Raises
         MaintenanceConflictError where it contradicts what stands there, unless it is meant to `correct` that.
         """
         key, said = _key(record), _said(record)
+        if event_code is not None:
+            said["event_code"] = event_code
         told = {"recorded_by": record.recorded_by, "caller": caller, "recorded_at": utc_text(recorded_at)}
         signed = {name: value for name, value in told.items() if value is not None}
-        default = {"event_code": REPORTED} if record.kind is MaintenanceKind.FAILURE else {}
+        default = {"event_code": REPORTED} if record.kind is MaintenanceKind.FAILURE and event_code is None else {}
         assignments = [f"#{name} = :{name}" for name in said]
         assignments += [f"#{n} = :{n}" if correct else f"#{n} = if_not_exists(#{n}, :{n})" for n in signed]
         assignments += [f"#{name} = if_not_exists(#{name}, :{name})" for name in default]

@@ -22,12 +22,11 @@ from infra.local.engine.deploy import deploy
 from infra.local.engine.emulator import Endpoint
 from infra.packaging import LAYERS, Layer, Target, build
 from mlops_core import compute_features
+from mlops_core.files import read_readings
 from mlops_core.lake import hour_path
 from mlops_core.telemetry import reading_message
 from ops import journal
 from ops.cli import app
-from ops.history import read_history
-from ops.mapping import HistoryMapping
 from ops.stack import Stack, load_stack
 from tests.emulator.waiting import eventually
 
@@ -201,10 +200,8 @@ def test_a_real_machines_months_through_the_live_path(platform: Platform) -> Non
     columns = ("--time-column", "timestamp", "--time-zone", "UTC", "--channel", "value=temperature")
     report = platform.run("replay", str(file), "--machine", "NAB-1", *columns, "--process")
     assert (report["values"], report["rejected"], report["repeated"]) == (22_695, {}, 0)
-    mapping = HistoryMapping(
-        time_column="timestamp", machine="NAB-1", channels=(("value", "temperature"),), time_zone="UTC"
-    )
-    readings = read_history(file, mapping, now=datetime.now(UTC)).readings
+    names = {"value": "temperature"}
+    readings = read_readings(file, machine="NAB-1", channel_names=names, time_zone="UTC").readings
     assert Counter(platform.readings(["NAB-1"])) == Counter(readings.rows())
     assert_features_stand(platform, readings, report)
     hours = readings["event_timestamp"].dt.truncate("1h").n_unique()

@@ -31,7 +31,7 @@ def options(words: list[str]) -> set[str] | None:
 
 
 def test_the_documents_show_commands() -> None:
-    assert {"README.md", "replay.md", "runbook.md"} <= {name for name, _ in commands()}
+    assert {"README.md", "your-data.md", "runbook.md"} <= {name for name, _ in commands()}
 
 
 @pytest.mark.parametrize(("document", "command"), commands())

@@ -1,4 +1,4 @@
-"""What a replay says about a file and about what became of it."""
+"""What an import says about a file of readings and about what became of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,20 +6,24 @@ from typing import Any
 
 import polars as pl
 
+from mlops_core.files import FileReport
 from ops.console import print_line, print_table
 from ops.grades import graded_rows, print_grades
-from ops.history import History
 
 
-def contents(history: History) -> dict[str, object]:
+def contents(readings: pl.DataFrame, found: FileReport) -> dict[str, object]:
     """What the file holds, as part of the report."""
-    readings = history.readings
     return {
-        "values": history.values,
+        "values": found.values,
         "readings": readings.height,
-        "rejected": history.reasons(),
-        "empty_cells": history.empty,
-        "repeated": history.repeated,
+        "rejected": found.refused,
+        "empty_cells": found.empty,
+        "repeated": found.repeated,
+        "conflicting": found.conflicting,
+        "not_measured": found.not_measured,
+        "columns": dict(found.columns),
+        "ignored_columns": list(found.ignored),
+        "encoding": found.encoding,
         "first": readings["event_timestamp"].min(),
         "last": readings["event_timestamp"].max(),
         "grades": graded_rows(readings),
@@ -35,17 +39,17 @@ def contents(history: History) -> dict[str, object]:
     }
 
 
-def write_rejects(history: History, file: Path) -> str | None:
+def write_rejects(found: FileReport, file: Path) -> str | None:
     """Write what was refused as CSV, one row a value, and return the file's name; None where nothing was."""
-    if history.rejects.is_empty():
+    if found.rejects.is_empty():
         return None
     file.parent.mkdir(parents=True, exist_ok=True)
-    history.rejects.write_csv(file)
+    found.rejects.write_csv(file)
     return str(file)
 
 
 def print_report(report: Mapping[str, Any]) -> None:
-    """Print the report of a replay, or of a dry run (one that says nothing of sending)."""
+    """Print the report of an import, or of a dry run (one that says nothing of sending)."""
     series = [
         [row["machine_id"], row["channel"], row["readings"], row["first"], row["last"]] for row in report["series"]
     ]
@@ -57,10 +61,7 @@ def print_report(report: Mapping[str, Any]) -> None:
         f" {sum(report['rejected'].values()):,} refused."
     )
     print_grades("Sensors, by what the file holds", report["grades"])
-    if report["empty_cells"]:
-        print_line(f"{report['empty_cells']:,} empty cells hold no reading.")
-    for reason, count in report["rejected"].items():
-        print_line(f"  {reason}: {count:,}")
+    _print_left_out(report)
     if report["rejects_file"] is not None:
         print_line(f"What was refused, and why: {report['rejects_file']}")
     if "sent" not in report:
@@ -86,6 +87,19 @@ def print_report(report: Mapping[str, Any]) -> None:
             f" {done['end']:%Y-%m-%d %H:%M} UTC computed"
             f" in {done['seconds']:,.1f} s; the online store took {done['online_written']:,} newer ones."
         )
+
+
+def _print_left_out(report: Mapping[str, Any]) -> None:
+    if report["empty_cells"]:
+        print_line(f"{report['empty_cells']:,} empty cells hold no reading.")
+    if report["conflicting"]:
+        print_line(f"{report['conflicting']:,} readings have another value of the same identity; the larger counts.")
+    if report["not_measured"]:
+        print_line(f"{report['not_measured']:,} values of BAD quality were not measured, and are left out.")
+    if report["ignored_columns"]:
+        print_line(f"Columns that hold none: {', '.join(report['ignored_columns'])}")
+    for reason, count in report["rejected"].items():
+        print_line(f"  {reason}: {count:,}")
 
 
 def _rate(items: int, seconds: float) -> str:

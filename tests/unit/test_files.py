@@ -10,21 +10,34 @@ import polars as pl
 import pytest
 from hypothesis import given, strategies as st
 
-from mlops_core.errors import MessageRejectedError
+from mlops_core.errors import InvalidArgumentError, MessageRejectedError, UnreadableFileError
+from mlops_core.files import FileLayout, LayoutOptions, ReadingsFile, read_readings
 from mlops_core.telemetry import CHANNELS, READINGS, parse_message, reading_message
-from ops.errors import OptionError
-from ops.history import FUTURE_TOLERANCE, History, HistoryUnreadableError, read_history
-from ops.mapping import HistoryMapping, parse_channel, parse_moment
+from mlops_core.time import FUTURE_TOLERANCE
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-NAB = HistoryMapping(time_column="timestamp", machine="PRESS-1", channels=(("value", "temperature"),), time_zone="UTC")
-LONG = HistoryMapping(time_column="at", machine_column="machine", channel_column="sensor", value_column="reading")
+NAB: LayoutOptions = {
+    "time_column": "timestamp",
+    "machine": "PRESS-1",
+    "channel_names": {"value": "temperature"},
+    "time_zone": "UTC",
+}
+LONG: LayoutOptions = {
+    "time_column": "at",
+    "machine_column": "machine",
+    "channel_column": "sensor",
+    "value_column": "reading",
+}
 
 
-def read(folder: Path, text: str, mapping: HistoryMapping) -> History:
+def read_file(file: Path, layout: LayoutOptions) -> ReadingsFile:
+    return read_readings(file, only_known=True, latest=NOW, **layout)
+
+
+def read(folder: Path, text: str, layout: LayoutOptions) -> ReadingsFile:
     file = folder / "history.csv"
     file.write_text(text, encoding="utf-8")
-    return read_history(file, mapping, now=NOW)
+    return read_file(file, layout)
 
 
 def test_a_file_of_one_machine_and_channel_becomes_readings_in_order_of_time(tmp_path: Path) -> None:
@@ -34,34 +47,37 @@ def test_a_file_of_one_machine_and_channel_becomes_readings_in_order_of_time(tmp
         ("PRESS-1", "temperature", datetime(2025, 1, 1, tzinfo=UTC), -1.0),
         ("PRESS-1", "temperature", datetime(2025, 1, 1, 0, 5, tzinfo=UTC), 2.5),
     ]
-    assert (history.values, history.repeated, history.reasons()) == (2, 0, {})
+    assert (history.report.values, history.report.repeated, history.report.refused) == (2, 0, {})
 
 
 def test_gzip_and_plain_text_give_the_same(tmp_path: Path) -> None:
     text = "timestamp,value\n2025-01-01 00:05:00,2.5\n"
     packed = tmp_path / "history.csv.gz"
     packed.write_bytes(gzip.compress(text.encode()))
-    assert read_history(packed, NAB, now=NOW).readings.equals(read(tmp_path, text, NAB).readings)
+    assert read_file(packed, NAB).readings.equals(read(tmp_path, text, NAB).readings)
 
 
 def test_rows_that_say_the_same_count_once_and_two_values_for_one_moment_are_both_kept(tmp_path: Path) -> None:
     text = "timestamp,value\n2025-01-01 00:00:00,1\n2025-01-01 00:00:00,1\n2025-01-01 00:00:00,2\n"
     history = read(tmp_path, text, NAB)
     assert history.readings["value"].to_list() == [1.0, 2.0]
-    assert history.repeated == 1
+    assert history.report.repeated == 1
 
 
 def test_wide_data_gives_a_reading_for_each_cell_that_holds_one(tmp_path: Path) -> None:
-    mapping = HistoryMapping(
-        time_column="t", machine_column="m", channels=(("T", "temperature"), ("V", "vibration")), time_zone="UTC"
-    )
+    mapping: LayoutOptions = {
+        "time_column": "t",
+        "machine_column": "m",
+        "channel_names": {"T": "temperature", "V": "vibration"},
+        "time_zone": "UTC",
+    }
     history = read(tmp_path, "m,t,T,V\nA,2025-01-01T00:00:00,20,\nB,2025-01-01T00:00:00,21,1.5\n", mapping)
     assert [row[:2] + row[3:] for row in history.readings.sort("machine_id", "channel").rows()] == [
         ("A", "temperature", 20.0),
         ("B", "temperature", 21.0),
         ("B", "vibration", 1.5),
     ]
-    assert (history.values, history.empty, history.reasons()) == (3, 1, {})
+    assert (history.report.values, history.report.empty, history.report.refused) == (3, 1, {})
 
 
 @pytest.mark.parametrize(
@@ -85,9 +101,9 @@ def test_wide_data_gives_a_reading_for_each_cell_that_holds_one(tmp_path: Path) 
 def test_what_is_no_reading_is_refused_with_its_row_and_reason(tmp_path: Path, row: str, reason: str) -> None:
     history = read(tmp_path, f"machine,sensor,at,reading\nA,temperature,2025-01-01T00:00:00Z,1\n{row}\n", LONG)
     assert history.readings.height == 1
-    assert history.reasons() == {reason: 1}
-    assert history.rejects.select("row", "reason").row(0) == (2, reason)
-    assert history.rejects.select("time", "value").row(0) == tuple(cell or None for cell in row.split(",")[2:])
+    assert history.report.refused == {reason: 1}
+    assert history.report.rejects.select("row", "reason").row(0) == (2, reason)
+    assert history.report.rejects.select("time", "value").row(0) == tuple(cell or None for cell in row.split(",")[2:])
 
 
 # Unicode's White_Space; str.strip() also takes the separators U+001C to U+001F, which are control characters.
@@ -111,7 +127,7 @@ def test_a_row_is_accepted_exactly_where_ingestion_accepts_its_message(
     pl.DataFrame(
         [(machine, channel, at, value)], schema=["machine", "sensor", "at", "reading"], orient="row"
     ).write_parquet(file)
-    readings = read_history(file, LONG, now=NOW).readings.rows()
+    readings = read_file(file, LONG).readings.rows()
     field = CHANNELS[channel].payload_field
     machine_id = machine.strip(WHITE_SPACE)
     body = {"machine_id": machine_id, "timestamp_utc": at.isoformat(), field: value, "replayed": True}
@@ -141,15 +157,15 @@ def test_the_tolerance_of_the_future_is_the_one_of_ingestion() -> None:
 
 
 def test_european_csv_is_read_with_its_separator_and_decimal_comma(tmp_path: Path) -> None:
-    mapping = HistoryMapping(
-        time_column="Zeit",
-        machine="M",
-        channels=(("Temperatur", "temperature"),),
-        time_format="%d.%m.%Y %H:%M",
-        time_zone="Europe/Berlin",
-        separator=";",
-        decimal_comma=True,
-    )
+    mapping: LayoutOptions = {
+        "time_column": "Zeit",
+        "machine": "M",
+        "channel_names": {"Temperatur": "temperature"},
+        "time_format": "%d.%m.%Y %H:%M",
+        "time_zone": "Europe/Berlin",
+        "separator": ";",
+        "decimal_comma": True,
+    }
     history = read(tmp_path, "Zeit;Temperatur\n01.07.2025 12:00;21,5\n", mapping)
     assert history.readings.row(0)[2:] == (datetime(2025, 7, 1, 10, tzinfo=UTC), 21.5)
 
@@ -157,7 +173,7 @@ def test_european_csv_is_read_with_its_separator_and_decimal_comma(tmp_path: Pat
 @pytest.mark.parametrize(
     ("content", "name", "told"),
     [
-        (b"time,value\n1,2\n", "a.csv", r"lacks one of the columns timestamp, value.*It has: time, value"),
+        (b"time,value\n1,2\n", "a.csv", r"lacks the time column 'timestamp'. It has: time, value"),
         (b"", "a.csv", "empty"),
         (b"timestamp,value\n1,2\n", "a.parquet", "[Pp]arquet"),
         (b"\x1f\x8b\x08\x00broken", "a.csv.gz", "cannot be read"),
@@ -168,67 +184,45 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | No
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(HistoryUnreadableError, match=told):
-        read_history(file, NAB, now=NOW)
+    with pytest.raises(UnreadableFileError, match=told):
+        read_file(file, NAB)
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({}, "--machine"),
-        ({"machine": "A", "machine_column": "m"}, "--machine"),
+        ({"machine": "A", "machine_column": "m"}, "machine_column"),
         ({"machine": "A/B"}, "cannot name a machine"),
-        ({"machine": "A"}, "--channel"),
-        ({"machine": "A", "channel_column": "c"}, "--value-column"),
-        ({"machine": "A", "channels": (("v", "temperature"),), "value_column": "v"}, "--channel"),
-        ({"machine": "A", "channels": (("v", "temperature"),), "time_origin": NOW}, "--time-unit"),
-        ({"machine": "A", "channels": (("v", "temperature"),), "time_unit": "1h"}, "--time-origin"),
-        ({"machine": "A", "channels": (("v", "temperature"),), "time_origin": NOW, "time_unit": "0h"}, "0h"),
-        (
-            {"machine": "A", "channels": (("v", "temperature"),), "time_origin": NOW, "time_unit": "fortnight"},
-            "fortnight",
-        ),
-        (
-            {
-                "machine": "A",
-                "channels": (("v", "temperature"),),
-                "time_origin": NOW,
-                "time_unit": "1h",
-                "time_zone": "UTC",
-            },
-            "--time-zone",
-        ),
-        ({"machine": "A", "channels": (("v", "temperature"),), "separator": ";;"}, "separator"),
+        ({"machine_names": {"a": "A/B"}}, "cannot name a machine"),
+        ({"value_column": "v"}, "channel_column"),
+        ({"time_origin": NOW}, "time_unit"),
+        ({"time_unit": "1h"}, "time_origin"),
+        ({"time_origin": NOW, "time_unit": "0h"}, "0h"),
+        ({"time_origin": NOW, "time_unit": "fortnight"}, "fortnight"),
+        ({"time_origin": NOW, "time_unit": "1h", "time_zone": "UTC"}, "time_zone"),
+        ({"time_origin": datetime(2026, 1, 1), "time_unit": "1h"}, "no time zone"),  # noqa: DTZ001
+        ({"separator": ";;"}, "separator"),
     ],
 )
-def test_a_mapping_that_cannot_work_is_refused_with_the_option_to_pass(options: dict[str, object], told: str) -> None:
-    with pytest.raises(OptionError, match=told):
-        HistoryMapping(time_column="t", **options)
+def test_a_layout_that_cannot_work_is_refused_with_the_argument_to_give(options: dict[str, object], told: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=told):
+        FileLayout(**options)
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "base64"])
+def test_an_encoding_that_is_none_is_named(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=encoding):
+        read(tmp_path, "timestamp,value\n", {**NAB, "encoding": encoding})
 
 
 def test_a_column_mapped_to_no_channel_names_the_channels(tmp_path: Path) -> None:
-    mapping = HistoryMapping(time_column="t", machine="A", channels=(("v", "pressure"),), time_zone="UTC")
-    with pytest.raises(OptionError, match=r"pressure.*temperature, vibration"):
-        read(tmp_path, "t,v\n2025-01-01 00:00:00,1\n", mapping)
+    layout: LayoutOptions = {"time_column": "t", "machine": "A", "channel_names": {"v": "pressure"}}
+    with pytest.raises(InvalidArgumentError, match=r"pressure.*temperature, vibration"):
+        read(tmp_path, "t,v\n2025-01-01T00:00:00Z,1\n", layout)
 
 
-def test_the_digest_of_a_mapping_changes_with_each_of_its_parts_and_with_the_content() -> None:
-    other = HistoryMapping(time_column="timestamp", machine="PRESS-2", channels=NAB.channels, time_zone="UTC")
-    digests = {NAB.digest("a", CHANNELS), NAB.digest("b", CHANNELS), other.digest("a", CHANNELS)}
-    assert len(digests) == 3
-    assert NAB.digest("a", CHANNELS) == HistoryMapping(**vars(NAB)).digest("a", CHANNELS)
-
-
-def test_a_channel_option_divides_at_its_last_equals_sign() -> None:
-    assert parse_channel("a=b=vibration") == ("a=b", "vibration")
-    for wrong in ("vibration", "=vibration", "rms="):
-        with pytest.raises(OptionError, match="COLUMN=CHANNEL"):
-            parse_channel(wrong)
-
-
-def test_a_moment_needs_an_offset_and_a_date_is_its_midnight_in_utc() -> None:
-    assert parse_moment("2025-01-01T02:00:00+02:00", "--start") == datetime(2025, 1, 1, tzinfo=UTC)
-    assert parse_moment("2025-01-01", "--start") == datetime(2025, 1, 1, tzinfo=UTC)
-    for wrong in ("2025-01-01T00:00:00", "yesterday", "2025-13-01"):
-        with pytest.raises(OptionError, match="--start"):
-            parse_moment(wrong, "--start")
+def test_of_a_platform_s_channels_those_are_read_that_a_file_calls_as_a_message_does(tmp_path: Path) -> None:
+    text = "timestamp,temperature_celsius,vibration,humidity\n2025-01-01T00:00:00Z,20,1.5,60\n"
+    history = read(tmp_path, text, {"machine": "A"})
+    assert history.readings["channel"].to_list() == ["temperature", "vibration"]
+    assert history.report.ignored == ("humidity",)

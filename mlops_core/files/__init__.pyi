@@ -1,0 +1,21 @@
+from .failures import (
+    FailuresFile as FailuresFile,
+    read_failures as read_failures,
+)
+from .instants import (
+    read_instants as read_instants,
+)
+from .layout import (
+    FileLayout as FileLayout,
+)
+from .options import (
+    LayoutOptions as LayoutOptions,
+)
+from .readings import (
+    ReadingsFile as ReadingsFile,
+    read_readings as read_readings,
+)
+from .report import (
+    REJECTS as REJECTS,
+    FileReport as FileReport,
+)

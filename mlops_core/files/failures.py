@@ -1,0 +1,114 @@
+"""A user's own log of failures, out of CSV or Parquet: one row a failure."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Unpack
+
+import polars as pl
+
+from mlops_core.errors import QuarantineReason, UnreadableFileError
+from mlops_core.files.instants import read_instants
+from mlops_core.files.judge import bad_machine, first_broken, time_rules, trimmed
+from mlops_core.files.layout import FileLayout
+from mlops_core.files.options import LayoutOptions
+from mlops_core.files.report import REJECTS, FileReport
+from mlops_core.files.tables import open_table
+from mlops_core.telemetry import FAILURES
+from mlops_core.time import EARLIEST_EVENT
+
+__all__ = ["FailuresFile", "read_failures"]
+
+_ROLES = ("time_column", "machine_column", "return_column", "code_column")
+
+
+class FailuresFile(NamedTuple):
+    """What a log of failures gave: frame `FAILURES`, in order of machine and time, and what was refused."""
+
+    failures: pl.DataFrame
+    report: FileReport
+
+
+def read_failures(
+    path: str | Path,
+    *,
+    earliest: datetime = EARLIEST_EVENT,
+    latest: datetime | None = None,
+    **layout: Unpack[LayoutOptions],
+) -> FailuresFile:
+    """Return the failures of a CSV (`.gz` too) or Parquet file, and a report of what was refused.
+
+    Machine and time are needed; the return to service and a code are read where columns of them are named or have
+    usual names (`returned_to_service_at`, `event_code`, `failure` ...). An empty return is not known, and the same
+    failure twice counts once. A return before its failure is refused as BAD_TIMESTAMP.
+
+        failures, report = read_failures("failures.csv", machine_column="asset", time_zone="UTC")
+
+    Args:
+        path: the file; what is not called `.parquet` or `.pq` is CSV with a header line.
+        earliest: of event times (else TOO_LATE).
+        latest: when the file is read; what lies five minutes behind it is FUTURE. None: no bound.
+        layout: which column holds what, and how it is written: the arguments of `FileLayout`.
+
+    Raises:
+        UnreadableFileError: it is no CSV or Parquet, or has no such columns; the message names those that it has.
+        InvalidArgumentError: the layout contradicts itself, or does not say what is needed.
+
+    """
+    table = open_table(Path(path), chosen := FileLayout(**layout))
+    said = chosen.found_in(str(path), table.names, roles=_ROLES)
+    if said.time_column is None or (said.machine is None and said.machine_column is None):
+        missing = "times" if said.time_column is None else "machines"
+        raise UnreadableFileError(
+            str(path), f"has no column that is known to hold {missing}",
+            f"It has: {', '.join(table.names)}. Name it: {'time' if missing == 'times' else 'machine'}_column=",
+        )  # fmt: skip
+    judged = _judged(table.read([*said.columns().values()]), said, earliest, latest)
+    accepted = judged.filter(pl.col("reason").is_null())
+    failures = accepted.sort(
+        "machine_id", "event_timestamp", "returned_to_service_at", "event_code", nulls_last=True
+    ).unique(["machine_id", "event_timestamp"], keep="first", maintain_order=True)
+    report = replace(
+        FileReport.of(table, said, {}),
+        values=judged.height,
+        accepted=failures.height,
+        repeated=accepted.height - failures.height,
+        rejects=judged.filter(pl.col("reason").is_not_null())
+        .select(pl.col(name).cast(kind) if name in judged.columns else pl.lit(None, kind).alias(name)
+                for name, kind in REJECTS.items())
+        .sort("row"),
+    )  # fmt: skip
+    shown = [
+        pl.col(name).cast(kind) if name in failures.columns else pl.lit(None, kind).alias(name)
+        for name, kind in FAILURES.items()
+    ]
+    return FailuresFile(failures.select(shown), report)
+
+
+def _judged(frame: pl.DataFrame, layout: FileLayout, earliest: datetime, latest: datetime | None) -> pl.DataFrame:
+    """One row a failure, with the reason to refuse it where there is one."""
+    machine = pl.lit(layout.machine) if layout.machine_column is None else trimmed(pl.col(layout.machine_column))
+    code = pl.lit(None, pl.String) if layout.code_column is None else trimmed(pl.col(layout.code_column))
+    rows = frame.select(
+        "row",
+        machine.replace(layout.machine_names).alias("machine_id"),
+        pl.col(layout.time_column or "").alias("time"),
+        pl.when(code != "").then(code).alias("event_code"),
+    )
+    at = read_instants(rows["time"], layout).alias("event_timestamp")
+    returned = pl.Series("returned_to_service_at", [None], dtype=at.dtype).new_from_index(0, rows.height)
+    is_written = pl.lit(value=False)
+    if layout.return_column is not None and rows.height:
+        column = frame[layout.return_column]
+        is_written = pl.Series("written", _text(column) != "")
+        if column.count():
+            returned = read_instants(column, layout).alias("returned_to_service_at")
+    back = pl.col("returned_to_service_at")
+    rules = {QuarantineReason.BAD_MACHINE_ID: bad_machine(), **time_rules("event_timestamp", earliest, latest)}
+    rules[QuarantineReason.BAD_TIMESTAMP] |= (back.is_null() & is_written) | (back < pl.col("event_timestamp"))
+    return rows.with_columns(at, returned).with_columns(first_broken(rules))
+
+
+def _text(column: pl.Series) -> pl.Series:
+    """The cells of a column as text, an absent one as empty."""
+    return pl.DataFrame({"cell": column}).select(trimmed(pl.col("cell")).fill_null("")).to_series()

@@ -1,0 +1,168 @@
+"""A user's own history of readings, out of CSV or Parquet, long or wide."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Unpack
+
+import polars as pl
+
+from mlops_core.errors import InvalidArgumentError, UnreadableFileError
+from mlops_core.files.instants import read_instants
+from mlops_core.files.judge import first_broken, implausible_times, numbers, quality_of, reading_rules, trimmed
+from mlops_core.files.layout import FileLayout, channel_columns
+from mlops_core.files.options import LayoutOptions
+from mlops_core.files.report import REJECTS, FileReport
+from mlops_core.files.tables import Table, open_table
+from mlops_core.telemetry import CHANNELS, READINGS, Channel
+from mlops_core.time import EARLIEST_EVENT
+
+__all__ = ["ReadingsFile", "read_readings"]
+
+_ROLES = ("time_column", "machine_column", "channel_column", "value_column", "quality_column")
+
+
+class ReadingsFile(NamedTuple):
+    """What a file of readings gave: frame `READINGS`, in order of time, and the report of what was refused."""
+
+    readings: pl.DataFrame
+    report: FileReport
+
+
+def read_readings(
+    path: str | Path,
+    *,
+    channels: Mapping[str, Channel] = CHANNELS,
+    only_known: bool = False,
+    earliest: datetime = EARLIEST_EVENT,
+    latest: datetime | None = None,
+    **layout: Unpack[LayoutOptions],
+) -> ReadingsFile:
+    """Return the readings of a CSV (`.gz` too) or Parquet file, and a report of what was refused.
+
+    Each value is accepted or refused by the rules of ingestion (machine id, number, plausible range, time), so what is
+    read here is what a platform accepts. Columns with usual names (`timestamp`, `machine_id`, `sensor`, `value` ...)
+    are found; name others. Without a column of channels each further column is one (wide data).
+
+        readings, report = read_readings("press.csv", machine="PRESS-1", time_zone="Europe/Berlin")
+        readings, report = read_readings("pi.csv.gz", channel_names={"TE-101": "temperature"}, time_unit="filetime")
+
+    Args:
+        path: the file; what is not called `.parquet` or `.pq` is CSV with a header line.
+        channels: plausible ranges, in each channel's unit. A sentinel such as 1254.005 lies outside: OUT_OF_RANGE.
+        only_known: whether a channel that is not among `channels` is refused (UNKNOWN_SENSOR), as a platform does.
+        earliest: of event times (else TOO_LATE). Readings more than five years away from most of their machine's are
+            refused, too: a clock that jumped.
+        latest: when the file is read; what lies five minutes behind it is FUTURE. None: no bound.
+        layout: which column holds what, and how it is written: the arguments of `FileLayout`.
+
+    Raises:
+        UnreadableFileError: it is no CSV or Parquet, or has no such columns; the message names those that it has.
+        InvalidArgumentError: the layout contradicts itself, or does not say what is needed, such as the zone of times
+            without an offset.
+
+    """
+    table = open_table(Path(path), chosen := FileLayout(**layout))
+    said = chosen.found_in(str(path), table.names, roles=_ROLES)
+    _check(said, table)
+    words = _words(channels)
+    columns: dict[str, str] = {}
+    if said.channel_column is None:
+        columns = channel_columns(str(path), said, table.names, words if only_known else None)
+        _refuse_unknown(columns, channels if only_known else {*columns.values()})
+    elif only_known:
+        said = replace(said, channel_names={**words, **said.channel_names})
+    cells, empty, columns = _cells(table, said, columns)
+    judged = cells.with_columns(
+        read_instants(cells["time"], said).alias("event_timestamp"),
+        numbers(cells["value"], said).alias("number"),
+        quality_of(cells["quality"]).alias("quality"),
+    )
+    rules = reading_rules(channels, only_known=only_known, earliest=earliest, latest=latest)
+    judged = implausible_times(judged.with_columns(first_broken(rules)))
+    is_measured = pl.col("quality") != "BAD"
+    accepted = judged.filter(pl.col("reason").is_null()).select(
+        "machine_id", "channel", "event_timestamp", pl.when(is_measured).then("number").alias("value")
+    )
+    readings = accepted.unique().sort("event_timestamp", "machine_id", "channel", "value")
+    conflicts = readings.select(pl.struct("machine_id", "channel", "event_timestamp").n_unique()).item()
+    report = replace(
+        FileReport.of(table, said, columns),
+        values=cells.height,
+        accepted=readings.height,
+        empty=empty,
+        not_measured=readings["value"].null_count(),
+        repeated=accepted.height - readings.height,
+        conflicting=readings.height - conflicts,
+        rejects=judged.filter(pl.col("reason").is_not_null())
+        .select(pl.col(name).cast(kind) for name, kind in REJECTS.items())
+        .sort("row", "channel"),
+    )
+    return ReadingsFile(readings.select(pl.col(name).cast(kind) for name, kind in READINGS.items()), report)
+
+
+def _words(channels: Mapping[str, Channel]) -> dict[str, str]:
+    """What a message calls each channel: its name, or its payload's field where that is its own."""
+    fields = [channel.payload_field for channel in channels.values()]
+    own = {each.payload_field: name for name, each in channels.items() if fields.count(each.payload_field) == 1}
+    return own | {name: name for name in channels}
+
+
+def _refuse_unknown(columns: Mapping[str, str], known: Collection[str]) -> None:
+    for column, channel in columns.items():
+        if channel not in known:
+            raise InvalidArgumentError(
+                "channel_names", column, f"is mapped to {channel!r}, which is no channel",
+                f"The channels are: {', '.join(known)}",
+            )  # fmt: skip
+
+
+def _check(layout: FileLayout, table: Table) -> None:
+    """Refuse a file of which it is not known where times, machines or values stand."""
+    has = f"It has: {', '.join(table.names)}"
+    if layout.time_column is None:
+        raise UnreadableFileError(
+            str(table.path), "has no column that is known to hold times", f"{has}. Name it: time_column="
+        )
+    if layout.machine is None and layout.machine_column is None:
+        raise UnreadableFileError(
+            str(table.path), "does not say which machine the readings are of",
+            f'{has}. Give machine="PUMP-A01", or machine_column=',
+        )  # fmt: skip
+    if layout.channel_column is not None and layout.value_column is None:
+        raise UnreadableFileError(
+            str(table.path), f"has channels in {layout.channel_column!r} and no column that is known to hold values",
+            f"{has}. Name it: value_column=",
+        )  # fmt: skip
+
+
+def _cells(table: Table, layout: FileLayout, columns: dict[str, str]) -> tuple[pl.DataFrame, int, dict[str, str]]:
+    """One row a value (row, machine_id, channel, time, value, quality), how many cells are empty, columns of values."""
+    frame = table.read([*layout.columns().values(), *columns])
+    machine = pl.lit(layout.machine) if layout.machine_column is None else trimmed(pl.col(layout.machine_column))
+    shared: list[Any] = [
+        pl.col("row"),
+        machine.replace(layout.machine_names).alias("machine_id"),
+        pl.col(layout.time_column or "").alias("time"),
+        (pl.lit(None, pl.String) if layout.quality_column is None else pl.col(layout.quality_column)).alias("quality"),
+    ]
+    if layout.channel_column is not None:
+        channel = trimmed(pl.col(layout.channel_column)).replace(layout.channel_names).alias("channel")
+        return frame.select(*shared, channel, pl.col(layout.value_column or "").alias("value")), 0, {}
+    if not layout.channel_names:  # a column of words, such as remarks, is no channel
+        columns = {name: channel for name, channel in columns.items() if _holds_numbers(frame[name], layout)}
+    parts = [
+        frame.select(*shared, pl.lit(channel).alias("channel"), pl.col(column).alias("value"))
+        for column, channel in columns.items()
+    ]
+    if not parts:
+        raise UnreadableFileError(str(table.path), "has no column of numbers", f"It has: {', '.join(table.names)}")
+    cells = pl.concat(parts, how="vertical_relaxed")
+    # Sensors of one row need not all have reported; a file of one channel has no such excuse.
+    present = cells.filter(trimmed(pl.col("value")).fill_null("") != "") if len(parts) > 1 else cells
+    return present, cells.height - present.height, columns
+
+
+def _holds_numbers(values: pl.Series, layout: FileLayout) -> bool:
+    return numbers(values, layout).count() > 0

@@ -1,0 +1,158 @@
+"""CSV and Parquet as columns, before anything is said of their meaning: cells of CSV stay text."""
+
+import codecs
+import csv
+import gzip
+from dataclasses import dataclass
+from io import BufferedIOBase, BytesIO, StringIO
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from mlops_core.errors import InvalidArgumentError, UnreadableFileError
+from mlops_core.files.layout import FileLayout
+
+__all__ = ["Table", "open_table"]
+
+_PARQUET: Final = frozenset({".parquet", ".pq"})
+_SEPARATORS: Final = ",;\t|"
+_HEADER_BYTES: Final = 1 << 20
+_MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# What Windows writes where a system's owner chose nothing. Times and numbers read the same in all of its siblings.
+_ASSUMED: Final = "cp1252"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file that was opened: the names of its columns, and of CSV its encoding and separator."""
+
+    path: Path
+    names: tuple[str, ...]
+    encoding: str | None = None
+    separator: str | None = None
+    skip_lines: int = 0
+
+    def read(self, columns: list[str]) -> pl.DataFrame:
+        """Return these columns, each once, and `row` (1 is the first of the data). Empty lines are left out.
+
+        A row with more fields than the header has their number in each cell: nothing can be read of it.
+
+        Raises:
+            UnreadableFileError: it is damaged, or a column holds lists.
+
+        """
+        wanted = list(dict.fromkeys(columns))
+        try:
+            if self.encoding is None:
+                cells = pl.read_parquet(self.path, columns=wanted)
+            else:
+                cells = self._read_csv(wanted, self.encoding, self.separator or ",")
+        except (pl.exceptions.PolarsError, OSError, UnicodeError, EOFError, csv.Error) as error:
+            raise _unreadable(self.path, error) from None
+        for name, kind in cells.schema.items():
+            if kind.is_nested():
+                raise UnreadableFileError(
+                    str(self.path), f"column {name!r} holds {kind}, not one value a row",
+                    "Waveforms become readings by mlops_core.waveform_features",
+                )  # fmt: skip
+        numbered = cells.with_columns(row=pl.int_range(1, pl.len() + 1))
+        return numbered.filter(~pl.all_horizontal(pl.col(wanted).is_null()))
+
+    def _read_csv(self, wanted: list[str], encoding: str, separator: str) -> pl.DataFrame:
+        places = sorted(self.names.index(name) for name in wanted)
+        schema = {f"column_{place + 1}": pl.String() for place in range(len(self.names))}
+        # polars reads UTF-8; of anything else it is handed the text.
+        source = self.path if encoding in {"utf-8", "utf-8-sig"} else BytesIO(self._text(encoding).encode())
+        try:
+            # Everything as text: how it is to be read is the layout's to say, not guessed from the first rows.
+            cells = pl.read_csv(
+                source,
+                columns=places,
+                has_header=False,
+                skip_lines=self.skip_lines + 1,
+                schema=schema,
+                separator=separator,
+                raise_if_empty=False,
+            )
+        except pl.exceptions.ComputeError as error:
+            if "more fields" not in str(error):
+                raise
+            return self._ragged(wanted, encoding, separator)
+        return cells.rename({f"column_{place + 1}": self.names[place] for place in places})
+
+    def _ragged(self, wanted: list[str], encoding: str, separator: str) -> pl.DataFrame:
+        lines = StringIO("\n".join(_lines(self._text(encoding))[self.skip_lines + 1 :]))
+        places, fields = [self.names.index(name) for name in wanted], len(self.names)
+        cells = [
+            [row[place] if place < len(row) else None for place in places]
+            if len(row) <= fields
+            else [f"{len(row)} fields, not {fields}"] * len(places)
+            for row in csv.reader(lines, delimiter=separator)
+        ]
+        return pl.DataFrame(cells, schema=dict.fromkeys(wanted, pl.String()), orient="row")
+
+    def _text(self, encoding: str) -> str:
+        opener = gzip.open if self.path.suffix.lower() == ".gz" else open
+        with opener(self.path, "rb") as stream:
+            return stream.read().decode(encoding)
+
+
+def open_table(path: Path, layout: FileLayout) -> Table:
+    """Open a file, to read columns of it.
+
+    Raises:
+        UnreadableFileError: it cannot be read, or has no header.
+        InvalidArgumentError: there is no such encoding.
+
+    """
+    try:
+        if path.suffix.lower() in _PARQUET:
+            return Table(path, tuple(pl.read_parquet_schema(path)))
+        opener = gzip.open if path.suffix.lower() == ".gz" else open
+        with opener(path, "rb") as stream:
+            head = stream.read(_HEADER_BYTES)
+            encoding = _encoding(head, stream, layout)
+        lines = _lines(head.decode(encoding, errors="replace"))[layout.skip_lines :]
+    except LookupError:
+        raise InvalidArgumentError(
+            "encoding", layout.encoding, "There is no encoding of this name", 'Give "cp1252" or "shift_jis", say'
+        ) from None
+    except (pl.exceptions.PolarsError, OSError, UnicodeError, EOFError) as error:
+        raise _unreadable(path, error) from None
+    if not lines or not lines[0].strip():
+        raise UnreadableFileError(str(path), "is empty", "The first line must name the columns")
+    separator = layout.separator or max(_SEPARATORS, key=lines[0].count)
+    names = next(csv.reader([lines[0]], delimiter=separator))
+    return Table(path, tuple(names), encoding, separator, layout.skip_lines)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as CSV has them: other characters that Unicode breaks lines at may stand in a cell."""
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def _encoding(head: bytes, rest: BufferedIOBase, layout: FileLayout) -> str:
+    if layout.encoding is not None:
+        return codecs.lookup(layout.encoding).name
+    marked = next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), None)
+    if marked is not None:
+        return marked
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        decoder.decode(head)
+        while more := rest.read(_HEADER_BYTES):
+            decoder.decode(more)
+    except UnicodeDecodeError:
+        return _ASSUMED
+    return "utf-8"
+
+
+def _unreadable(path: Path, error: Exception) -> UnreadableFileError:
+    why = (str(getattr(error, "strerror", None) or error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    hint = (
+        "Say what it is written in: encoding=NAME"
+        if isinstance(error, UnicodeError)
+        else "It must be CSV with a header line (gzip allowed), or Parquet named *.parquet"
+    )
+    return UnreadableFileError(str(path), f"cannot be read: {why}", hint)

@@ -1,0 +1,119 @@
+"""Failures and maintenance in bulk: a file's rows as records of technicians, the same again changes nothing."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from getpass import getuser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
+from mlops_core.files import LayoutOptions, read_failures
+from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord
+from ops.concurrency import in_parallel
+from ops.console import print_json, print_line, progress_bar
+from ops.errors import NoReadingsError
+from ops.import_report import write_rejects
+from ops.journal import FOLDER
+from ops.stack import load_stack
+
+
+class _Outcome(NamedTuple):
+    """What became of a record: NEW, KNOWN, or CONFLICT with what the problem is."""
+
+    result: str
+    problem: str | None = None
+
+
+def import_labels(
+    file: Path,
+    layout: LayoutOptions,
+    *,
+    is_failure: bool,
+    correct: bool,
+    dry_run: bool,
+    stack: str,
+    outputs: Path | None,
+    as_json: bool,
+) -> None:
+    """Record each failure, or each repair, of a file; what contradicts a record stands unless it is to be corrected."""
+    now, kind = datetime.now(UTC), MaintenanceKind.FAILURE if is_failure else MaintenanceKind.REPAIR
+    found = read_failures(file, latest=now, **layout)
+    if found.failures.is_empty():
+        raise NoReadingsError(file, found.report.refused, what=kind.value)
+    rejects = write_rejects(found.report, FOLDER / f"{file.stem}.rejects.csv")
+    report: dict[str, object] = {
+        "file": str(file),
+        "stack": stack,
+        "kind": kind.value,
+        "rows": found.report.values,
+        "records": found.failures.height,
+        "machines": found.failures["machine_id"].n_unique(),
+        "without_return": found.failures["returned_to_service_at"].null_count(),
+        "repeated": found.report.repeated,
+        "rejected": found.report.refused,
+        "rejects_file": rejects,
+        "columns": dict(found.report.columns),
+    }
+    if not dry_run:
+        loaded = load_stack(stack, outputs)
+        history = LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name)
+        who = getuser()
+
+        def keep(row: dict[str, object]) -> _Outcome:
+            record = MaintenanceRecord.model_validate(
+                {
+                    "machine_id": row["machine_id"],
+                    "kind": kind,
+                    "at": row["event_timestamp"],
+                    "returned_to_service_at": row["returned_to_service_at"],
+                    "recorded_by": who,
+                }
+            )
+            code = row["event_code"] if is_failure else None
+            try:
+                is_new = history.record_maintenance(
+                    record, recorded_at=now, correct=correct, event_code=None if code is None else str(code)
+                )
+            except MaintenanceConflictError as error:
+                return _Outcome("CONFLICT", str(error))
+            return _Outcome("NEW" if is_new else "KNOWN")
+
+        outcomes: list[_Outcome] = []
+        with progress_bar("Recording", found.failures.height, unit="records", quiet=as_json) as advance:
+
+            def count(outcome: _Outcome) -> None:
+                outcomes.append(outcome)
+                advance(1)
+
+            in_parallel(keep, found.failures.to_dicts(), count)
+        results = Counter(outcome.result for outcome in outcomes)
+        report |= {
+            "recorded": results["NEW"],
+            "known": results["KNOWN"],
+            "conflicts": [outcome.problem for outcome in outcomes if outcome.problem is not None],
+        }
+    if as_json:
+        print_json(report)
+    else:
+        print_labels(report)
+
+
+def print_labels(report: Mapping[str, Any]) -> None:
+    """Print what a file of failures or maintenance held, and what became of it."""
+    print_line(
+        f"{report['file']}: {report['records']:,} {report['kind']} records of {report['machines']:,} machines,"
+        f" {report['without_return']:,} without a return to service, {report['repeated']:,} repeated."
+    )
+    for reason, count in report["rejected"].items():
+        print_line(f"  refused, {reason}: {count:,}")
+    if report["rejects_file"] is not None:
+        print_line(f"What was refused, and why: {report['rejects_file']}")
+    if "recorded" not in report:
+        print_line(f"Dry run: nothing was recorded on stack {report['stack']}.")
+        return
+    print_line(f"{report['recorded']:,} recorded, {report['known']:,} known already.")
+    if conflicts := report["conflicts"]:
+        print_line(f"{len(conflicts):,} contradict what stands there, and were left out (--correct replaces it):")
+        for problem in conflicts[:10]:
+            print_line(f"  {problem}")

@@ -1,0 +1,143 @@
+"""Readings of a file into the lake, published or in bulk, each acknowledged before the journal moves."""
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.stores.publisher import Publisher
+from mlops_core.files import LayoutOptions, read_readings
+from mlops_core.telemetry import CHANNELS, Channels
+from ops.console import print_json, progress_bar
+from ops.delivery import BulkWriting, LivePublishing, Way, deliver
+from ops.errors import LakeAbsentError, NoReadingsError, OpsError, ReadingsMissingError
+from ops.import_report import contents, print_report, write_rejects
+from ops.journal import FOLDER, Journal, open_journal
+from ops.ranges import process_range, reach
+from ops.reconciliation import Reconciliation
+from ops.stack import Stack, load_stack
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How readings are sent, and what is waited for; see the options of ``mlops import``."""
+
+    via: Literal["live", "bulk"]
+    rate: float | None
+    wait: bool
+    process: bool
+    patience: float
+    chunk: timedelta
+
+
+def import_readings(
+    file: Path,
+    layout: LayoutOptions,
+    sending: Sending,
+    *,
+    dry_run: bool,
+    stack: str,
+    outputs: Path | None,
+    as_json: bool,
+) -> None:
+    """Read a file by the rules of ingestion, report what was refused, and send the rest unless it is a dry run."""
+    now = datetime.now(UTC)
+    try:
+        loaded = load_stack(stack, outputs)
+        channels = loaded.channels
+    except (OpsError, BotoCoreError, ClientError):
+        if not dry_run:
+            raise
+        loaded, channels = None, CHANNELS  # a file can be looked at before there is a stack
+    found = read_readings(file, channels=channels, only_known=True, latest=now, **layout)
+    readings = found.readings.drop_nulls("value")
+    if readings.is_empty():
+        raise NoReadingsError(file, found.report.refused)
+    source = source_digest(file, layout, channels)
+    report = {
+        "file": str(file),
+        "stack": stack,
+        "via": sending.via,
+        **contents(readings, found.report),
+        "rejects_file": write_rejects(found.report, FOLDER / f"{source[:24]}.rejects.csv"),
+    }
+    if loaded is not None and not dry_run:
+        journal = open_journal(FOLDER, source=source, lake=_lake_identity(loaded), via=sending.via, now=now)
+        report |= _send(readings, loaded, journal, sending.rate, quiet=as_json)
+        if sending.wait:
+            report |= _find(readings, loaded, sending.patience, quiet=as_json)
+        if sending.process:
+            report |= _process(readings, loaded, sending.chunk, now=now, quiet=as_json)
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+
+
+def source_digest(file: Path, layout: LayoutOptions, channels: Channels) -> str:
+    """A hash of all that decides which readings a file gives: its content, what is said of it, the stack's channels."""
+    with file.open("rb") as stream:
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    said = sorted(((name, value) for name, value in layout.items() if value), key=itemgetter(0))
+    return hashlib.sha256(repr((content, said, channels.hash)).encode()).hexdigest()
+
+
+def _lake_identity(stack: Stack) -> str:
+    """The lake and when it was made: a journal is of no use for another that later has the same name."""
+    bucket = stack.outputs.data_lake_bucket
+    for page in stack.s3.get_paginator("list_buckets").paginate(Prefix=bucket):
+        for found in page.get("Buckets", ()):
+            if found.get("Name") == bucket:
+                return f"{bucket} {found.get('CreationDate')}"
+    raise LakeAbsentError(bucket)
+
+
+def _way(stack: Stack, journal: Journal, rate: float | None) -> Way:
+    if journal.entry.via == "live":
+        return LivePublishing(
+            Publisher(stack.iot_data), topic_prefix=stack.topic_prefix, channels=stack.channels, rate=rate
+        )
+    return BulkWriting(stack.lake, received_at=journal.entry.received_at)
+
+
+def _send(
+    readings: pl.DataFrame, stack: Stack, journal: Journal, rate: float | None, *, quiet: bool
+) -> dict[str, object]:
+    acknowledged = min(journal.acknowledged, readings.height)
+    began = time.monotonic()
+    with progress_bar("Sending", readings.height - acknowledged, unit="readings", quiet=quiet) as advance:
+        sent = deliver(readings, journal, _way(stack, journal, rate), advance)
+    seconds = time.monotonic() - began
+    return {
+        "journal": str(journal.file),
+        "acknowledged_before": acknowledged,
+        "sent": sent,
+        "send_seconds": round(seconds, 3),
+    }
+
+
+def _find(readings: pl.DataFrame, stack: Stack, patience: float, *, quiet: bool) -> dict[str, object]:
+    began = time.monotonic()
+    reconciliation = Reconciliation(stack.lake, readings)
+    with progress_bar("Finding in the lake", readings.height, unit="readings", quiet=quiet) as advance:
+        complete = reconciliation.wait(advance, patience_seconds=patience)
+    if not complete:
+        raise ReadingsMissingError(reconciliation.missing.height, readings.height, patience)
+    return {"in_lake": readings.height, "wait_seconds": round(time.monotonic() - began, 3)}
+
+
+def _process(
+    readings: pl.DataFrame, stack: Stack, length: timedelta, *, now: datetime, quiet: bool
+) -> dict[str, object]:
+    times: list[datetime] = readings["event_timestamp"].to_list()
+    longest = timedelta(hours=max(stack.outputs.feature_lengths_hours))
+    start, end = reach(times[0], times[-1], longest, now=now)
+    began = time.monotonic()
+    done = process_range(stack, start, end, length, quiet=quiet)
+    return {"processed": {"start": start, "end": end, **asdict(done), "seconds": round(time.monotonic() - began, 3)}}
