@@ -40,7 +40,7 @@ functions = function_defaults(settings, layers, key, alarms)
 alerting = made_alerting(settings, key, options)
 ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions, alerting), options)
 devices = Devices("devices", devices_args(settings, ingestion), options)
-processing = Processing("processing", processing_args(settings, lake, functions, ingestion), options)
+processing = Processing("processing", processing_args(settings, lake, functions, ingestion, alerting=alerting), options)
 if alarms:
     watch_queues(ingestion, alarms, options)
 

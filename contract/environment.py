@@ -191,6 +191,7 @@ class ProcessingSettings(MeasuringSettings):
 
     dynamodb_table_name: Name
     label_history_table: Name
+    notice_topic_arn: Name
     time_window: Hours
     feature_lengths: Lengths
     feature_hop: Hop = timedelta(minutes=60)

@@ -1,6 +1,7 @@
 """Feature rows from buckets, to the lake; and each machine's newest row to the online store, once a run."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -8,6 +9,7 @@ import polars as pl
 from contract.environment import ProcessingSettings
 from handlers.hour_buckets import Work
 from handlers.stores.beginnings import Beginnings
+from handlers.stores.damage import DamageRecords
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import Partitions
@@ -33,11 +35,13 @@ class FeatureWriter:
         work: Work,
         *,
         channels: Channels,
+        records: DamageRecords,
     ) -> None:
         self._settings = settings
         self._recipe = stack_recipe(channels, settings.feature_lengths, settings.feature_hop)
         self._history = history
-        self._beginnings = Beginnings(partitions)
+        self._beginnings = Beginnings(partitions, records)
+        self._records = records
         self._partitions = partitions
         self._online = online
         self._layout = layout
@@ -66,7 +70,7 @@ class FeatureWriter:
         """Take note of the stored rows of some hours, which an earlier run ended without offering."""
         hour = first
         while hour <= last:
-            for features in self._partitions.read(self._partitions.under(features_prefix(hour)), committed=()):
+            for features in self._standing(self._partitions.under(features_prefix(hour)))[0]:
                 self._note_newest(features)
             hour += HOUR
 
@@ -95,7 +99,11 @@ class FeatureWriter:
         if window_range.machines is None:
             frames = self._whole(features, window_range, shard)
         else:
-            frames = self._beside_others(features, window_range, standing, shard)
+            others, is_whole = self._standing(standing)
+            if not is_whole:  # rows of other machines are lost with a damaged partition: all are computed
+                self._write(replace(window_range, machines=None), shard, count, checkpoint)
+                return
+            frames = self._beside_others(features, others, window_range, shard)
         self._partitions.write(frames)
         self._beginnings.note(self._recipe, features)
         self._note_newest(features)
@@ -115,7 +123,7 @@ class FeatureWriter:
             keys += (wanted := [buckets_key(hour, number) for number in shards])
             if built := checkpoint.built(hour_text(hour)):
                 committed |= {key for key, number in zip(wanted, shards, strict=True) if built.shards >> number & 1}
-        read = self._partitions.read(keys, committed=committed)
+        read = self._partitions.read(keys, committed=committed, schema=BUCKETS)
         buckets = pl.concat([pl.DataFrame(schema=BUCKETS), *read])
         if window_range.machines is not None:
             buckets = buckets.filter(pl.col("machine_id").is_in(sorted(window_range.machines)))
@@ -129,22 +137,29 @@ class FeatureWriter:
         last = features_key(window_range.hours[-1], shard)
         if window_range.end + self._settings.feature_hop < window_range.hours[-1] + HOUR:
             after = pl.col("window_end") > window_range.end
-            standing = [frame.filter(after) for frame in self._partitions.read([last], committed=())]
+            standing = [frame.filter(after) for frame in self._standing([last])[0]]
             features = pl.concat([features, *standing], how="diagonal").sort("machine_id", "window_end")
         frames = _by_hour(features, window_range.hours, shard)
         return {key: frame for key, frame in frames.items() if frame.height or self._partitions.under_any([key])}
 
     def _beside_others(
-        self, features: pl.DataFrame, window_range: WindowRange, standing: Sequence[str], shard: int
+        self, features: pl.DataFrame, standing: Sequence[pl.DataFrame], window_range: WindowRange, shard: int
     ) -> dict[str, pl.DataFrame]:
         """Return the partitions with the rows of some machines anew and those of others as they stand."""
-        old = pl.concat([features.clear(), *self._partitions.read(standing, committed=())], how="diagonal_relaxed")
+        old = pl.concat([features.clear(), *standing], how="diagonal_relaxed")
         is_new = pl.col("machine_id").is_in(sorted(window_range.machines or ())) & (
             pl.col("window_end") <= window_range.end
         )
         together = pl.concat([old.filter(~is_new), features], how="diagonal_relaxed").sort("machine_id", "window_end")
         before, after = (_by_hour(frame, window_range.hours, shard) for frame in (old, together))
         return {key: frame for key, frame in after.items() if not frame.equals(before[key])}
+
+    def _standing(self, keys: Sequence[str]) -> tuple[list[pl.DataFrame], bool]:
+        """Return the frames of partitions that can be read, and whether these are all."""
+        frames, damaged = self._partitions.read_undamaged(keys)
+        for error in damaged:
+            self._records.note(error.key, error.version, error.problem)
+        return list(frames.values()), not damaged
 
     def _note_newest(self, features: pl.DataFrame) -> None:
         both = features if self._newest is None else pl.concat([self._newest, features], how="diagonal_relaxed")

@@ -4,6 +4,7 @@ The first step is one hour of event time; those after it are as long as the time
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -15,9 +16,10 @@ from handlers.deadline import Pace
 from handlers.feature_rows import FeatureWriter
 from handlers.hour_buckets import HourBuilder, Work
 from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.damage import DamageRecords, Tell
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
-from handlers.stores.partitions import Partitions
+from handlers.stores.partitions import DamagedPartitionError, Partitions
 from mlops_core.features import length_name
 from mlops_core.lake import (
     BEGINNINGS_KEY,
@@ -26,7 +28,9 @@ from mlops_core.lake import (
     FEATURES_PREFIX,
     RAW_PREFIX,
     Checkpoint,
+    buckets_hour,
     hour_path,
+    hour_text,
 )
 from mlops_core.processing import (
     Listing,
@@ -71,6 +75,8 @@ class Run:
         self._lake = runtime.lake(chosen)
         self._online = runtime.online_features(chosen)
         self._history = runtime.label_history(chosen)
+        self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
+        self._made_again: set[str] = set()
         self.work = Work()
         self.reached: datetime | None = None
         self.overtaken = 0
@@ -79,6 +85,15 @@ class Run:
     def is_progress(self) -> bool:
         """Whether anything was done."""
         return self._pace.pieces > 0
+
+    @property
+    def damaged(self) -> int:
+        """How many objects are damaged and wait for somebody."""
+        return self._records.standing
+
+    def keep_damage(self, tell: Tell) -> None:
+        """Tell people of what was found damaged, and have later runs pass it over."""
+        self._records.keep(tell)
 
     def until_not_overtaken(self, start: datetime | None, end: datetime | None) -> bool:
         """Process, and look again where another run was faster; returns whether all is done.
@@ -99,7 +114,10 @@ class Run:
         file = CheckpointFile(self._lake)
         # Where to begin is settled before any work: the hours of a first run that fails are left for the next, however
         # late that comes.
-        stored = file.load() or file.move(first_checkpoint(self._closed_until, self._rules), after=None)
+        lost = first_checkpoint(self._closed_until, replace(self._rules, chunk=self._rules.memory))
+        stored = file.recovered(self._records, otherwise=lost) or file.move(
+            first_checkpoint(self._closed_until, self._rules), after=None
+        )
         refuse_the_future(stored.checkpoint, self._now)
         checkpoint = adapted(stored.checkpoint, self._rules)
         unoffered = checkpoint.unoffered_from
@@ -159,11 +177,28 @@ class Run:
                 self._pace.ended(sum(not is_late for is_late in hours.values()))
                 done = Step(checkpoint, is_to_be_saved=False)
             elif computation:
-                for window_range in computation.ranges:
-                    writer.write(window_range, checkpoint)
+                try:
+                    for window_range in computation.ranges:
+                        writer.write(window_range, checkpoint)
+                except DamagedPartitionError as error:
+                    checkpoint = self._to_be_built_again(error, listing, checkpoint)
+                    continue
                 checkpoint = computation.checkpoint
                 self._pace.ended(computation.hours)
                 done = Step(checkpoint, is_to_be_saved=True)
+
+    def _to_be_built_again(self, error: DamagedPartitionError, listing: Listing, checkpoint: Checkpoint) -> Checkpoint:
+        """Return the checkpoint by which the hour of a damaged bucket partition is not built.
+
+        Raises the error where that hour has no readings any more to build it from, or was built already.
+        """
+        hour = buckets_hour(error.key)
+        if error.key in self._made_again or hour not in listing:
+            raise error
+        self._made_again.add(error.key)
+        self._records.note(error.key, error.version, error.problem)
+        hours = {text: built for text, built in checkpoint.hours.items() if text != hour_text(hour)}
+        return checkpoint.model_copy(update={"hours": hours})
 
     def _look(self, first: datetime, last: datetime) -> tuple[HourBuilder, FeatureWriter, Listing]:
         """List output ETags, then compacted hours, then raw objects (optimistic concurrency).
@@ -171,19 +206,32 @@ class Run:
         An output listed first cannot depend on readings that this run has not seen, and what is missing from raw/
         because it was taken in meanwhile is missed by the version of the compacted object, too.
         """
+        self._records.look()
         days = [hour_path(day).split("/")[0] for day in _days(first - self._rules.lookback, last + timedelta(hours=1))]
-        layout = current_layout(self._lake, self._settings.lake_shards, closed_until=self._closed_until)
+        shards = self._settings.lake_shards
+        layout = current_layout(self._lake, shards, closed_until=self._closed_until, records=self._records)
         outputs = [BEGINNINGS_KEY, *(f"{prefix}{day}/" for prefix in _OUTPUT_PREFIXES for day in days)]
         partitions = Partitions(self._lake, outputs)
         compacted = self._lake.versions_under(f"{COMPACTED_PREFIX}{day}/" for day in days)
         raw = self._lake.versions_under(f"{RAW_PREFIX}{day}/" for day in days)
-        listing, foreign = listed_sources(raw, compacted)
+        sound = [key for key, version in raw.items() if not self._records.is_set_aside(key, version)]
+        listing, foreign = listed_sources(sound, compacted)
         if foreign:
             logger.warning("Objects of the lake that no function wrote", extra={"keys": foreign[:10]})
-        builder = HourBuilder(self._settings, self._lake, partitions, layout, listing, self.work)
+        records = self._records
+        builder = HourBuilder(
+            self._settings, self._lake, partitions, layout, listing, self.work, versions=raw, records=records
+        )
         channels = runtime.channels(self._settings)
         writer = FeatureWriter(
-            self._settings, partitions, self._online, self._history, layout, self.work, channels=channels
+            self._settings,
+            partitions,
+            self._online,
+            self._history,
+            layout,
+            self.work,
+            channels=channels,
+            records=records,
         )
         return builder, writer, listing
 

@@ -14,12 +14,14 @@ import polars as pl
 from aws_lambda_powertools import Logger
 
 from contract.environment import ProcessingSettings
+from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
-from handlers.stores.partitions import Partitions, encode_parquet
-from mlops_core.errors import MlopsError
+from handlers.stores.partitions import UNREADABLE, DamagedPartitionError, Partitions, encode_parquet
+from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.features import BUCKETS, bucket_readings
 from mlops_core.lake import (
     OBJECTS_AT_ONCE,
+    REPLACED_PREFIX,
     Built,
     Layout,
     MalformedLine,
@@ -29,6 +31,7 @@ from mlops_core.lake import (
     compacted_key,
     decode_readings,
     distinct_readings,
+    hour_path,
     is_to_be_compacted,
     replaced_object,
     shard_of,
@@ -65,7 +68,8 @@ class Work:
 class HourBuilder:
     """Builds hours. `listing` says what their readings are stored in, and is kept up to date by compaction.
 
-    `partitions` are as they were before the readings were listed.
+    `partitions` are as they were before the readings were listed, `versions` those of the raw objects. What cannot be
+    read is noted in `records` and set aside; the hour is built from the rest, or from what the damaged came from.
     """
 
     def __init__(
@@ -76,6 +80,9 @@ class HourBuilder:
         layout: Layout,
         listing: dict[datetime, Sources],
         work: Work,
+        *,
+        versions: Mapping[str, str],
+        records: DamageRecords,
     ) -> None:
         self._hop = settings.feature_hop
         self._lake = lake
@@ -83,6 +90,8 @@ class HourBuilder:
         self._layout = layout
         self._listing = listing
         self._work = work
+        self._versions = versions
+        self._records = records
 
     def build(self, hours: Mapping[datetime, bool]) -> dict[datetime, Rebuilt]:
         """Build hours: True, where only the machines of their raw objects have changed."""
@@ -99,10 +108,18 @@ class HourBuilder:
                 late[hour] = sources
                 continue
             else:
-                readings = pl.concat([*self._bases([hour]).values(), self._decoded(sources.raw)])
+                base = self._base(hour)
+                _, late_readings = self._decoded(sources.raw)
+                readings = late_readings if base is None else pl.concat([base, late_readings])
+                sources = self._undamaged(hour)
             shards = self._write([hour], bucket_readings(readings, hop=self._hop), replaced=None)[hour]
             results[hour] = Rebuilt(Built.of(sources, shards), changed)
-        results |= self._late(late)
+        try:
+            results |= self._late(late)
+        except DamagedPartitionError as error:
+            # The buckets of the machines beside the late ones are lost: the hours are built from all their readings.
+            self._records.note(error.key, error.version, error.problem)
+            return results | self.build(dict.fromkeys(late, False))
         self._work.hours_changed += len(results)
         return results
 
@@ -110,61 +127,114 @@ class HourBuilder:
         """Build again the buckets of the machines that have raw objects beside the compacted ones, all in one pass."""
         if not hours:
             return {}
-        late = self._decoded([key for sources in hours.values() for key in sources.raw])
+        _, late = self._decoded([key for sources in hours.values() for key in sources.raw])
         machines = late["machine_id"].unique()
         readings = [late]
         names = list(hours)
         for first in range(0, len(names), _HOURS_AT_ONCE):  # few whole hours in memory at once
-            keys = [compacted_key(hour) for hour in names[first : first + _HOURS_AT_ONCE]]
-            bases = pl.scan_parquet([BytesIO(body) for body in self._lake.read_listed(keys)])
-            readings.append(bases.filter(pl.col("machine_id").is_in(machines.implode())).collect())
+            readings += self._bases_of(names[first : first + _HOURS_AT_ONCE], machines)
         shards = self._write(names, bucket_readings(pl.concat(readings), hop=self._hop), replaced=machines)
         named = late.group_by(pl.col("event_timestamp").dt.truncate("1h")).agg(pl.col("machine_id").unique())
         changed = {hour: frozenset(names) for hour, names in named.iter_rows()}
         return {
-            hour: Rebuilt(Built.of(sources, shards[hour]), changed.get(hour, frozenset()))
-            for hour, sources in hours.items()
+            hour: Rebuilt(Built.of(self._undamaged(hour), shards[hour]), changed.get(hour, frozenset()))
+            for hour in hours
         }
+
+    def _bases_of(self, hours: Sequence[datetime], machines: pl.Series) -> list[pl.DataFrame]:
+        """Return the compacted readings of some machines in hours that have been compacted."""
+        is_wanted = pl.col("machine_id").is_in(machines.implode())
+        bodies = self._lake.read_listed([compacted_key(hour) for hour in hours])
+        try:
+            return [pl.scan_parquet([BytesIO(body) for body in bodies]).filter(is_wanted).collect()]
+        except UNREADABLE:
+            bases = [base for hour in hours if (base := self._base(hour)) is not None]
+            return [base.filter(is_wanted) for base in bases]
 
     def _compacted(self, hour: datetime, sources: Sources) -> tuple[Sources, pl.DataFrame, frozenset[str]]:
         """Take the raw objects of an hour into its compacted object.
 
         Returns what its readings are stored in then, all of them, and the machines of those that were taken in.
         """
-        key, version, machines = compacted_key(hour), sources.compacted, set[str]()
-        base = self._bases([hour]).get(hour)
+        key, machines = compacted_key(hour), set[str]()
+        base = self._base(hour)
+        version = self._listing[hour].compacted
         for first in range(0, len(sources.raw), OBJECTS_AT_ONCE):
-            keys = sources.raw[first : first + OBJECTS_AT_ONCE]
-            bodies = self._lake.read_listed(keys)
-            readings = self._readings(keys, bodies)
+            bodies, readings = self._decoded(sources.raw[first : first + OBJECTS_AT_ONCE])
+            if not bodies:
+                continue
             union = distinct_readings([readings] if base is None else [base, readings])
-            self._lake.create(*replaced_object(hour, bodies))
+            self._lake.create(*replaced_object(hour, list(bodies.values())))
             if base is None or union.height > base.height:
                 version = self._lake.replace(key, encode_parquet(union), seen=version)
             stored = pl.read_parquet(self._lake.read(key))
             if missing := readings.join(stored, on=_ROW, how="anti", nulls_equal=True).height:
                 raise ReadingsLostError(key, missing)
-            self._lake.remove(keys)
+            self._lake.remove(list(bodies))
             machines |= set(readings["machine_id"].unique())
             base = union
         return Sources(version), pl.DataFrame(schema=READINGS) if base is None else base, frozenset(machines)
 
-    def _bases(self, hours: Iterable[datetime]) -> dict[datetime, pl.DataFrame]:
-        """Return the compacted readings of those hours that have them."""
-        compacted = [hour for hour in hours if self._listing[hour].compacted is not None]
-        bodies = self._lake.read_listed([compacted_key(hour) for hour in compacted])
-        return {hour: pl.read_parquet(BytesIO(body)) for hour, body in zip(compacted, bodies, strict=True)}
+    def _base(self, hour: datetime) -> pl.DataFrame | None:
+        """Return the compacted readings of an hour; where they are damaged, made again of the bytes that are kept."""
+        version, key = self._listing[hour].compacted, compacted_key(hour)
+        if version is None:
+            return None
+        (body,) = self._lake.read_listed([key])
+        try:
+            return pl.read_parquet(BytesIO(body))
+        except UNREADABLE as error:
+            self._records.note(key, version, str(error))
+        kept = self._lake.versions(f"{REPLACED_PREFIX}{hour_path(hour)}/")
+        _, readings = self._decoded(list(kept), kept)
+        base = distinct_readings([readings])
+        stored = self._lake.replace(key, encode_parquet(base), seen=version)
+        self._listing[hour] = self._listing[hour]._replace(compacted=stored)
+        return base
 
-    def _decoded(self, keys: Sequence[str]) -> pl.DataFrame:
-        return self._readings(keys, self._lake.read_listed(keys))
+    def _undamaged(self, hour: datetime) -> Sources:
+        """Return what an hour is built from: its sources, but for those that are damaged."""
+        sources = self._listing[hour]
+        sound = (key for key in sources.raw if not self._records.is_set_aside(key, self._versions.get(key, "")))
+        self._listing[hour] = sources._replace(raw=tuple(sound))
+        return self._listing[hour]
 
-    def _readings(self, keys: Sequence[str], bodies: Sequence[bytes]) -> pl.DataFrame:
+    def _decoded(
+        self, keys: Sequence[str], versions: Mapping[str, str] | None = None
+    ) -> tuple[dict[str, bytes], pl.DataFrame]:
+        """Return the bodies of the objects that can be read, by key, and their readings; the others are set aside."""
+        bodies = dict(zip(keys, self._lake.read_listed(keys), strict=True))
+        try:
+            return bodies, self._readings(bodies)
+        except MalformedObjectError:
+            pass  # which of them it is, the next line finds out
+        whole: dict[str, bytes] = {}
+        for key, body in bodies.items():
+            try:
+                whole[key] = self._readable(key, body)
+            except MalformedObjectError as error:
+                version = (versions or self._versions).get(key, "")
+                self._records.note(key, version, error.message.partition(": ")[2])
+        return whole, self._readings(whole)
+
+    def _readable(self, key: str, body: bytes) -> bytes:
+        """Return the body of an object, read again where it cannot be read: it may have been cut off on its way."""
+        try:
+            self._readings({key: body})
+        except MalformedObjectError:
+            (body,) = self._lake.read_listed([key])
+            self._readings({key: body})
+        return body
+
+    def _readings(self, bodies: Mapping[str, bytes]) -> pl.DataFrame:
+        keys = list(bodies)
+
         def left_out(line: MalformedLine) -> None:
             self._work.malformed_lines += 1
             where = {"key": keys[line.object_index], "line_number": line.line_number, "problem": line.problem}
             logger.warning("A line of a raw object is no reading", extra=where)
 
-        return decode_readings(bodies, on_malformed=left_out) if keys else pl.DataFrame(schema=READINGS)
+        return decode_readings(list(bodies.values()), on_malformed=left_out) if keys else pl.DataFrame(schema=READINGS)
 
     def _write(
         self, hours: Sequence[datetime], new: pl.DataFrame, *, replaced: pl.Series | None
@@ -174,7 +244,11 @@ class HourBuilder:
         Buckets that were built from more stay: what an hour is built from only grows, unless readings expired or were
         lost. Returns the shards that each hour's buckets lie in, as bits.
         """
-        standing = self._standing(hours)
+        standing, damaged = self._standing(hours)
+        if damaged and replaced is not None:
+            raise damaged[0]
+        for error in damaged:
+            self._records.note(error.key, error.version, error.problem)
         if standing:
             old = pl.concat(standing.values())
             others = old.clear()
@@ -187,7 +261,8 @@ class HourBuilder:
                 logger.warning("Readings are gone that buckets were built from", extra={"buckets": fuller.height})
                 new = new.join(fuller.select(_BUCKET), on=_BUCKET, how="anti")
             new = pl.concat([new, others, fuller]).sort(_BUCKET)
-        placed = self._placed(hours, new)
+        # In the place of a damaged partition stands another, empty where nothing is left to lie in it.
+        placed = {error.key: pl.DataFrame(schema=BUCKETS) for error in damaged} | self._placed(hours, new)
         self._partitions.write(
             {key: frame for key, frame in placed.items() if key not in standing or not frame.equals(standing[key])}
         )
@@ -198,11 +273,16 @@ class HourBuilder:
                 shards[hour] |= 1 << int(key.removeprefix(f"{prefix}shard=").partition(".")[0])
         return shards
 
-    def _standing(self, hours: Iterable[datetime]) -> dict[str, pl.DataFrame]:
-        """Return the buckets that stand, of this hop and of today's columns: others are replaced whole."""
+    def _standing(self, hours: Iterable[datetime]) -> tuple[dict[str, pl.DataFrame], list[DamagedPartitionError]]:
+        """Return the buckets that stand, of this hop and of today's columns, and the damaged partitions.
+
+        All others are replaced whole.
+        """
         keys = [key for hour in hours for key in self._partitions.under(buckets_prefix(hour))]
-        frames = zip(keys, self._partitions.read(keys, committed=()), strict=True)
-        return {key: frame for key, frame in frames if frame.schema == BUCKETS and self._is_of_hop(frame)}
+        frames, damaged = self._partitions.read_undamaged(keys)
+        return {
+            key: frame for key, frame in frames.items() if frame.schema == BUCKETS and self._is_of_hop(frame)
+        }, damaged
 
     def _is_of_hop(self, buckets: pl.DataFrame) -> bool:
         """Whether buckets have the width of today; those of one partition were built at once."""

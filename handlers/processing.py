@@ -5,6 +5,7 @@ comes in chunks, each wholly done before the next, so a run that ends anywhere c
 run that ends before its work does has the function invoked again at once, a bounded number of times.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
@@ -19,7 +20,10 @@ from handlers.deadline import Pace
 from handlers.feature_run import Run
 from handlers.logs import ascii_logger
 from handlers.stores import clients
+from handlers.stores.notices import NoticeBoard
+from mlops_core.alerting import damage_notice
 from mlops_core.errors import MlopsError
+from mlops_core.lake import Damage
 from mlops_core.processing import FutureMomentError
 from mlops_core.time import utc_text
 
@@ -71,6 +75,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | st
         is_complete = run.until_not_overtaken(request.start, request.end)
     finally:
         _count(run)
+        run.keep_damage(_tell)
     outcome: dict[str, int | str | bool | None] = {
         "feature_rows": run.work.feature_rows,
         "windows": len(run.work.windows),
@@ -105,9 +110,14 @@ def _go_on(request: ProcessingEvent, run: Run, context: LambdaContext) -> None:
     metrics.add_metric("RunsContinued", MetricUnit.Count, 1)
 
 
+def _tell(found: Sequence[Damage]) -> None:
+    NoticeBoard(clients.sns(), _settings().notice_topic_arn).publish(damage_notice(found), about="damage")
+
+
 def _count(run: Run) -> None:
     metrics.add_metric("FeatureRows", MetricUnit.Count, run.work.feature_rows)
     metrics.add_metric("OnlineWrites", MetricUnit.Count, run.work.online_written)
     metrics.add_metric("HoursRebuilt", MetricUnit.Count, run.work.hours_changed)
     metrics.add_metric("MalformedLines", MetricUnit.Count, run.work.malformed_lines)
+    metrics.add_metric("DamagedObjects", MetricUnit.Count, run.damaged)
     metrics.add_metric("RunsOvertaken", MetricUnit.Count, run.overtaken)

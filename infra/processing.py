@@ -19,6 +19,7 @@ from mlops_core.lake import (
     BUCKETS_PREFIX,
     CHECKPOINT_KEY,
     COMPACTED_PREFIX,
+    DAMAGED_PREFIX,
     FEATURES_PREFIX,
     LAYOUT_KEY,
     RAW_PREFIX,
@@ -27,7 +28,10 @@ from mlops_core.lake import (
 from mlops_core.telemetry import Channels
 
 _RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLACED_PREFIX}*"
-_OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
+_DAMAGED = f"{DAMAGED_PREFIX}*"
+# Documents whose earlier version counts where the newest is damaged; all else is made again of the readings.
+_DOCUMENTS = (BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
+_OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", *_DOCUMENTS)
 
 
 class ProcessingArgs(TypedDict):
@@ -39,6 +43,8 @@ class ProcessingArgs(TypedDict):
     label_history_table: pulumi.Input[str]
     label_history_arn: pulumi.Input[str]
     """Returns to service, which a machine's age counts from."""
+    notice_topic_arn: pulumi.Input[str]
+    """Who is told of damaged objects."""
     channels: Channels
     """Channels that have columns in the catalogue's feature table."""
     channels_key: NotRequired[pulumi.Input[str]]
@@ -63,12 +69,13 @@ class Processing(pulumi.ComponentResource):
     """Schedule, processing function, realtime-features table, Glue database with the tables raw and features.
 
     The function may read raw/ and take its objects into compacted/, read the label history, keep its own buckets,
-    beginnings and checkpoint, write features and the table, have itself invoked again to go on, and nothing more.
+    beginnings and checkpoint, write features and the table, have itself invoked again to go on, set aside what is
+    damaged and tell people of it, and nothing more.
 
     Example:
         >>> processing = Processing("processing", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": CHANNELS,
-        ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
+        ...     "label_history_table": labels.name, "label_history_arn": labels.arn, "notice_topic_arn": topic.arn,
         ...     "schedule_expression": "cron(5 * * * ? *)", "time_window_hours": 6,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "closing_grace_seconds": 80,
         ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
@@ -105,6 +112,7 @@ class Processing(pulumi.ComponentResource):
                     read_channels(args["bucket_arn"]),
                     allow("ServeFeatures", ["dynamodb:PutItem"], [self.realtime_features.arn]),
                     allow("ReadReturns", ["dynamodb:Scan"], [args["label_history_arn"]]),
+                    allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
@@ -148,6 +156,7 @@ class Processing(pulumi.ComponentResource):
             "channels_key": args.get("channels_key"),
             "dynamodb_table_name": self.realtime_features.name,
             "label_history_table": args["label_history_table"],
+            "notice_topic_arn": args["notice_topic_arn"],
             "time_window": timedelta(hours=args["time_window_hours"]),
             "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
             "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
@@ -166,10 +175,18 @@ def _lake_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
             "ListRawAndProcessed",
             ["s3:ListBucket"],
             [bucket_arn],
-            {"StringLike": {"s3:prefix": [_RAW, _COMPACTED, "processed/*"]}},
+            {"StringLike": {"s3:prefix": [_RAW, _COMPACTED, _REPLACED, _DAMAGED, "processed/*"]}},
         ),
+        allow(
+            "ListEarlierDocuments",
+            ["s3:ListBucketVersions"],
+            [bucket_arn],
+            {"StringLike": {"s3:prefix": list(_DOCUMENTS)}},
+        ),
+        allow("ReadEarlierDocuments", ["s3:GetObjectVersion"], objects(*_DOCUMENTS)),
+        allow("SetDamageAside", ["s3:PutObject"], objects(_DAMAGED)),
         allow("ReadRaw", ["s3:GetObject"], objects(_RAW)),
-        allow("KeepReplaced", ["s3:PutObject"], objects(_REPLACED)),
+        allow("KeepReplaced", ["s3:GetObject", "s3:PutObject"], objects(_REPLACED)),
         allow("Compact", ["s3:GetObject", "s3:PutObject"], objects(_COMPACTED)),
         # A delete marker: the version below it can be restored, and its bytes are kept under replaced/.
         allow("RemoveCompactedRaw", ["s3:DeleteObject"], objects(_RAW)),

@@ -132,7 +132,7 @@ def devices_args(settings: StackSettings, ingestion: Ingestion) -> DevicesArgs:
 
 
 def processing_args(
-    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, ingestion: Ingestion
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, ingestion: Ingestion, *, alerting: Alerting
 ) -> ProcessingArgs:
     """Arguments of processing, whose failed runs go where those of ingestion go."""
     return {
@@ -140,6 +140,7 @@ def processing_args(
         "bucket_arn": lake.bucket_arn,
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
+        "notice_topic_arn": alerting.access["notice_topic_arn"],
         "channels": settings.channels,
         "channels_key": lake.channels_key,
         "schedule_expression": settings.processing_schedule_expression,

@@ -6,7 +6,8 @@ that are replayed later move a beginning back.
 
 import polars as pl
 
-from handlers.stores.partitions import Partitions
+from handlers.stores.damage import DamageRecords
+from handlers.stores.partitions import DamagedPartitionError, Partitions
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import BEGINNINGS_KEY
 
@@ -14,8 +15,9 @@ from mlops_core.lake import BEGINNINGS_KEY
 class Beginnings:
     """The beginnings as they were when this run looked at the lake, and as it has found them since."""
 
-    def __init__(self, partitions: Partitions) -> None:
+    def __init__(self, partitions: Partitions, records: DamageRecords | None = None) -> None:
         self._partitions = partitions
+        self._records = records
         self._kept: pl.DataFrame | None = None
         self._found: pl.DataFrame | None = None
         self._is_read = False
@@ -24,10 +26,20 @@ class Beginnings:
     def frame(self) -> pl.DataFrame | None:
         """The beginnings: machine_id, window_end and the columns that have drift; None before any machine has one."""
         if not self._is_read:
-            kept = self._partitions.read([BEGINNINGS_KEY], committed=())
-            self._kept = self._found = kept[0] if kept else None
+            self._kept = self._found = self._stored()
             self._is_read = True
         return self._found
+
+    def _stored(self) -> pl.DataFrame | None:
+        """Return what is stored; in the place of what is damaged, which somebody notes, its latest earlier version."""
+        try:
+            kept = self._partitions.read([BEGINNINGS_KEY], committed=())
+        except DamagedPartitionError as error:
+            if self._records is None:
+                raise
+            self._records.note(error.key, error.version, error.problem)
+            return self._partitions.earlier(BEGINNINGS_KEY)
+        return kept[0] if kept else None
 
     def note(self, recipe: FeatureRecipe, features: pl.DataFrame) -> None:
         """Take rows into account."""

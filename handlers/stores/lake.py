@@ -1,6 +1,6 @@
 """Objects of the data lake in S3: created once, replaced as they were seen, listed, read, removed where restorable."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from itertools import count
@@ -92,6 +92,15 @@ class DataLake:
     def read(self, key: str) -> bytes:
         """Return the body of one object. A missing key is an error like any other."""
         return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def earlier(self, key: str) -> Iterator[bytes]:
+        """Yield the bodies of an object's earlier versions, the latest first, as far as the bucket keeps them."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
+        for version in (each for page in pages for each in page.get("Versions", ())):
+            if version.get("Key") == key and not version.get("IsLatest") and "VersionId" in version:
+                yield self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])[
+                    "Body"
+                ].read()
 
     def read_listed(self, keys: Iterable[str]) -> list[bytes]:
         """Return the bodies of keys that a listing named, read in parallel.

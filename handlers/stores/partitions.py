@@ -41,6 +41,20 @@ class PartitionLostError(MlopsError):
         )
 
 
+class DamagedPartitionError(MlopsError):
+    """A partition that cannot be read."""
+
+    def __init__(self, key: str, version: str, problem: str) -> None:
+        super().__init__(f"{key} cannot be read: {problem}", "See what can be done: mlops doctor")
+        self.key = key
+        self.version = version
+        self.problem = problem
+
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""How polars says that bytes are no Parquet, or not whole."""
+
+
 class Partitions:
     """The partitions under some prefixes, as they were when this run looked and as it has left them since."""
 
@@ -57,10 +71,13 @@ class Partitions:
         """Return those of `keys` that exist."""
         return [key for key in keys if self._version(key) is not None]
 
-    def read(self, keys: Iterable[str], *, committed: Container[str]) -> list[pl.DataFrame]:
+    def read(
+        self, keys: Iterable[str], *, committed: Container[str], schema: Mapping[str, pl.DataType] | None = None
+    ) -> list[pl.DataFrame]:
         """Return the frames of those partitions of `keys` that exist; the `committed` ones of them must.
 
-        Raises PartitionLostError.
+        schema: the columns that each must have. Raises PartitionLostError, and DamagedPartitionError where one cannot
+        be read.
         """
         existing: list[str] = []
         for key in keys:
@@ -68,7 +85,37 @@ class Partitions:
                 existing.append(key)
             elif key in committed:
                 raise PartitionLostError(key)
-        return [pl.read_parquet(body) for body in self._lake.read_all(existing)]
+        frames = [self._decoded(key, body) for key, body in zip(existing, self._lake.read_all(existing), strict=True)]
+        for key, frame in zip(existing, frames, strict=True):
+            if schema is not None and frame.schema != schema:
+                raise DamagedPartitionError(key, self._version(key) or "", "its columns are others")
+        return frames
+
+    def earlier(self, key: str) -> pl.DataFrame | None:
+        """Return the latest earlier version of a partition that can be read; None where the bucket keeps none."""
+        for body in self._lake.earlier(key):
+            try:
+                return self._decoded(key, body)
+            except DamagedPartitionError:
+                continue
+        return None
+
+    def read_undamaged(self, keys: Iterable[str]) -> tuple[dict[str, pl.DataFrame], list[DamagedPartitionError]]:
+        """Return the frames of those partitions of `keys` that exist, by key, and apart from them the damaged ones."""
+        frames: dict[str, pl.DataFrame] = {}
+        damaged: list[DamagedPartitionError] = []
+        for key in self.under_any(keys):
+            try:
+                (frames[key],) = self.read([key], committed=())
+            except DamagedPartitionError as error:
+                damaged.append(error)
+        return frames, damaged
+
+    def _decoded(self, key: str, body: bytes) -> pl.DataFrame:
+        try:
+            return pl.read_parquet(body)
+        except UNREADABLE as error:
+            raise DamagedPartitionError(key, self._version(key) or "", str(error)) from None
 
     def write(self, frames: Mapping[str, pl.DataFrame]) -> None:
         """Replace partitions, in parallel. Raises ObjectMovedError where another run has written one since."""

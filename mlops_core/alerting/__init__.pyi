@@ -6,6 +6,7 @@ from .hysteresis import (
 )
 from .notices import (
     Notice as Notice,
+    damage_notice as damage_notice,
     silence_notice as silence_notice,
 )
 from .platform_notices import (

@@ -5,8 +5,9 @@ from typing import Final
 
 from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.silence import ChannelOfMachine, Heard
+from mlops_core.lake import Damage
 
-__all__ = ["Notice", "silence_notice"]
+__all__ = ["Notice", "damage_notice", "silence_notice"]
 
 _NAMED_AT_MOST: Final = 50
 _SUBJECT_LIMIT: Final = 100  # of SNS
@@ -31,3 +32,15 @@ def silence_notice(
     total = sum(heard.is_silent for heard in now.values())
     text = [*lines[:_NAMED_AT_MOST], *([f"and {more} more"] if more > 0 else []), f"Silent in all: {total}."]
     return Notice(f"Sensors: {', '.join(counts)}", "\n".join(text))
+
+
+def damage_notice(found: Sequence[Damage]) -> Notice:
+    """Return what to tell people of objects that cannot be read: one message, however many there are."""
+    count = "1 stored object is" if len(found) == 1 else f"{len(found)} stored objects are"
+    more = len(found) - _NAMED_AT_MOST
+    text = [
+        *(f"{damage.key}: {damage.problem}" for damage in found[:_NAMED_AT_MOST]),
+        *([f"and {more} more"] if more > 0 else []),
+        "They are set aside and everything else goes on. What can be mended, and how: mlops doctor.",
+    ]
+    return Notice(f"{count} damaged", "\n".join(text))

@@ -8,6 +8,10 @@ from .compaction import (
     is_to_be_compacted as is_to_be_compacted,
     replaced_object as replaced_object,
 )
+from .damage import (
+    Damage as Damage,
+    damage_id as damage_id,
+)
 from .history import (
     encode_history as encode_history,
 )
@@ -21,12 +25,14 @@ from .json_lines import (
     encode_readings as encode_readings,
 )
 from .keys import (
+    ACCEPTED_DAMAGE_PREFIX as ACCEPTED_DAMAGE_PREFIX,
     BEGINNINGS_KEY as BEGINNINGS_KEY,
     BUCKETS_PREFIX as BUCKETS_PREFIX,
     CHAMPION_KEY as CHAMPION_KEY,
     CHANNELS_PREFIX as CHANNELS_PREFIX,
     CHECKPOINT_KEY as CHECKPOINT_KEY,
     COMPACTED_PREFIX as COMPACTED_PREFIX,
+    DAMAGED_PREFIX as DAMAGED_PREFIX,
     EVENTS_PREFIX as EVENTS_PREFIX,
     FEATURES_PREFIX as FEATURES_PREFIX,
     FRESHNESS_KEY as FRESHNESS_KEY,
@@ -40,6 +46,7 @@ from .keys import (
     TRAINING_PREFIX as TRAINING_PREFIX,
     RawObject as RawObject,
     Sources as Sources,
+    buckets_hour as buckets_hour,
     buckets_key as buckets_key,
     buckets_prefix as buckets_prefix,
     channels_key as channels_key,

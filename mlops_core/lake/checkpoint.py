@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Self, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlops_core.errors import MalformedObjectError
-from mlops_core.lake.keys import Sources, hour_of_text
+from mlops_core.lake.keys import Sources, hour_of_text, hour_text
+from mlops_core.records import UtcInstant
 from mlops_core.time import utc_text
 
 __all__ = ["Built", "Checkpoint"]
@@ -54,11 +55,11 @@ class Checkpoint(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: int = Field(ge=0)
-    processed_from: AwareDatetime
-    processed_until: AwareDatetime
+    processed_from: UtcInstant
+    processed_until: UtcInstant
     hours: dict[str, str]
     due: dict[str, tuple[str, ...] | None] = Field(default_factory=dict[str, tuple[str, ...] | None])
-    unoffered_from: AwareDatetime | None = None
+    unoffered_from: UtcInstant | None = None
     made_with: dict[str, str] | None = None
 
     @model_validator(mode="before")
@@ -78,6 +79,14 @@ class Checkpoint(BaseModel):
             built = cast("Mapping[str, Any]", hours)
             known = known | {"hours": {text: built[text] for text in built if "/" not in text}}
         return known
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.processed_from > self.processed_until:
+            raise ValueError("processed_from is later than processed_until")
+        if self.due and max(self.due) > hour_text(self.processed_until):
+            raise ValueError("an hour is due that was never computed")
+        return self
 
     def built(self, hour_text: str) -> Built | None:
         """Return what the buckets of an hour were built from; None where they were not."""

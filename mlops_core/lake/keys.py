@@ -16,6 +16,8 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     freshness/channels.json                                        when each channel was last heard, and who is silent
     channels/<sha256>.json                                         what is measured: a stack's channels, at some time
     training/<execution>/...                                       what one training learned from and how it was judged
+    damaged/<id>.json                                              which version of which object cannot be read, and why
+    damaged/accepted/<id>.json                                     the same, where nothing more can be done about it
 """
 
 import re
@@ -28,12 +30,14 @@ from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 from mlops_core.time import utc_text
 
 __all__ = [
+    "ACCEPTED_DAMAGE_PREFIX",
     "BEGINNINGS_KEY",
     "BUCKETS_PREFIX",
     "CHAMPION_KEY",
     "CHANNELS_PREFIX",
     "CHECKPOINT_KEY",
     "COMPACTED_PREFIX",
+    "DAMAGED_PREFIX",
     "EVENTS_PREFIX",
     "FEATURES_PREFIX",
     "FRESHNESS_KEY",
@@ -47,6 +51,7 @@ __all__ = [
     "TRAINING_PREFIX",
     "RawObject",
     "Sources",
+    "buckets_hour",
     "buckets_key",
     "buckets_prefix",
     "channels_key",
@@ -74,6 +79,8 @@ REPLACED_PREFIX: Final = "replaced/"
 EVENTS_PREFIX: Final = "events/"
 QUARANTINE_PREFIX: Final = "quarantine/"
 TRAINING_PREFIX: Final = "training/"
+DAMAGED_PREFIX: Final = "damaged/"
+ACCEPTED_DAMAGE_PREFIX: Final = f"{DAMAGED_PREFIX}accepted/"
 BUCKETS_PREFIX: Final = "processed/buckets/"
 FEATURES_PREFIX: Final = "processed/features/"
 PREDICTIONS_PREFIX: Final = "predictions/"
@@ -89,6 +96,7 @@ MAXIMUM_SHARDS: Final = 100
 _HOUR: Final = r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)"
 _RAW_KEY: Final = re.compile(rf"raw/{_HOUR}/(?:shard=\d\d/)?[0-9a-f]{{64}}\.jsonl\.gz", re.ASCII)
 _COMPACTED_KEY: Final = re.compile(rf"compacted/{_HOUR}/readings\.parquet", re.ASCII)
+_BUCKETS_KEY: Final = re.compile(rf"processed/buckets/{_HOUR}/shard=\d\d\.parquet", re.ASCII)
 _HOUR_TEXT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d", re.ASCII)
 
 
@@ -184,6 +192,11 @@ def features_prefix(hour_of_window_end: datetime) -> str:
 def buckets_key(hour: datetime, shard: int) -> str:
     """Return the key of the mergeable statistics of one hour's readings."""
     return f"{buckets_prefix(hour)}shard={_shard_text(shard)}.parquet"
+
+
+def buckets_hour(key: str) -> datetime:
+    """Return the hour of a bucket partition's key. Raises MalformedObjectError for any other key."""
+    return _hour_of_key(key, _BUCKETS_KEY, "a partition of buckets", f"Move it out of {BUCKETS_PREFIX}")
 
 
 def channels_key(channels_hash: str) -> str:

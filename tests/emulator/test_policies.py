@@ -18,7 +18,7 @@ from handlers.stores.alarms import Alarms
 from infra.local.run.reconciliation import saved_states, wait_until_drained
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.condition.limits import LimitState
-from mlops_core.lake import encode_readings
+from mlops_core.lake import LAYOUT_KEY, compacted_key, encode_readings, replaced_object
 from mlops_core.telemetry import Message, Reading, failure_message, reading_message
 from tests.emulator import model_events
 from tests.emulator.conftest import Told, under_repair
@@ -69,6 +69,8 @@ def event_for(told: Told, function: str) -> dict[str, Any]:
             return {"Records": [record(failure, 1), record(bad, 2)]}
         case _:
             to_be_compacted(told, hour - timedelta(hours=1), now)
+            damage(told, LAYOUT_KEY)
+            damage(told, compacted_key(hour - timedelta(hours=1)))
             return {"start": (hour - timedelta(hours=1)).isoformat(), "end": hour.isoformat()}
 
 
@@ -102,6 +104,12 @@ def to_be_compacted(told: Told, hour: datetime, now: datetime) -> None:
         )
         for raw in encode_readings([reading]):
             told.stack.lake.create(*raw)
+            told.stack.lake.create(*replaced_object(hour, [raw.body]))  # what a damaged hour is made again of
+
+
+def damage(told: Told, key: str) -> None:
+    """Overwrite an object, by hand as it were, with what cannot be read."""
+    told.stack.s3.put_object(Bucket=told.stack.output("data_lake_bucket"), Key=key, Body=b"damaged")
 
 
 Try = Callable[[str], str]

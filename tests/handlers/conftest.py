@@ -53,6 +53,7 @@ ENVIRONMENTS = {
         "DATA_LAKE_BUCKET": BUCKET,
         "DYNAMODB_TABLE_NAME": "realtime-features",
         "LABEL_HISTORY_TABLE": "label-history",
+        "NOTICE_TOPIC_ARN": ALARMS["NOTICE_TOPIC_ARN"],
         "TIME_WINDOW": "6",
         "FEATURE_LENGTHS_HOURS": "[1, 6]",
     },

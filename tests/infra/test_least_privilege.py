@@ -18,10 +18,8 @@ LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-
 RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rules"
 RECEIVE = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 BEGINNINGS = f"{LAKE}/processed/beginnings.parquet"
-PROCESSED = {
-    BEGINNINGS,
-    *(f"{LAKE}/processed/{what}" for what in ("buckets/*", "features/*", "checkpoint.json", "layout.json")),
-}
+DOCUMENTS = {BEGINNINGS, f"{LAKE}/processed/checkpoint.json", f"{LAKE}/processed/layout.json"}
+PROCESSED = {*DOCUMENTS, f"{LAKE}/processed/buckets/*", f"{LAKE}/processed/features/*"}
 DEAD_LETTERS = ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-dead-letters"})
 
 
@@ -127,7 +125,11 @@ DEV = {
         "KeepFailedEvents": DEAD_LETTERS,
         "ListRawAndProcessed": ({"s3:ListBucket"}, {LAKE}),
         "ReadRaw": ({"s3:GetObject"}, {f"{LAKE}/raw/*"}),
-        "KeepReplaced": ({"s3:PutObject"}, {f"{LAKE}/replaced/*"}),
+        "ListEarlierDocuments": ({"s3:ListBucketVersions"}, {LAKE}),
+        "ReadEarlierDocuments": ({"s3:GetObjectVersion"}, DOCUMENTS),
+        "SetDamageAside": ({"s3:PutObject"}, {f"{LAKE}/damaged/*"}),
+        "TellPeople": TELL_PEOPLE,
+        "KeepReplaced": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/replaced/*"}),
         "Compact": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/compacted/*"}),
         "RemoveCompactedRaw": ({"s3:DeleteObject"}, {f"{LAKE}/raw/*"}),
         "ReadOwnOutputs": ({"s3:GetObject"}, PROCESSED),
@@ -213,7 +215,8 @@ def test_each_role_may_do_exactly_what_is_written_here(evaluated):
 def test_listing_is_limited_to_what_processing_reads(evaluated):
     policy = evaluated("dev").of("RolePolicy")["processing-features-policy"].inputs["policy"]
     condition = statements(policy)["ListRawAndProcessed"]["Condition"]
-    assert condition == {"StringLike": {"s3:prefix": ["raw/*", "compacted/*", "processed/*"]}}
+    prefixes = ["raw/*", "compacted/*", "replaced/*", "damaged/*", "processed/*"]
+    assert condition == {"StringLike": {"s3:prefix": prefixes}}
 
 
 @pytest.mark.parametrize(

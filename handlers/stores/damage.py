@@ -1,0 +1,88 @@
+"""What is damaged: found by a run, told to people once, and passed over by every run after it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+
+from aws_lambda_powertools import Logger
+
+from handlers.stores.lake import DataLake
+from mlops_core.errors import MalformedObjectError
+from mlops_core.lake import ACCEPTED_DAMAGE_PREFIX, DAMAGED_PREFIX, Damage, damage_id
+
+logger = Logger(child=True)
+
+Content = TypeVar("Content")
+Tell = Callable[[Sequence[Damage]], None]
+
+_READS: Final = 2
+"""A body is damaged where two reads of it agree: a single one may have been cut off on its way."""
+
+
+class DamageRecords:
+    """The records under damaged/, as they were when this run last looked, and what it has found since."""
+
+    def __init__(self, lake: DataLake, *, noticed_by: str, now: datetime) -> None:
+        self._lake = lake
+        self._by = noticed_by
+        self._now = now
+        self._found: dict[str, Damage] = {}
+        self._open: set[str] = set()
+        self._accepted: set[str] = set()
+
+    def look(self) -> None:
+        """See which records there are."""
+        names = self._lake.versions(DAMAGED_PREFIX)
+        self._open = {_id(name) for name in names if not name.startswith(ACCEPTED_DAMAGE_PREFIX)}
+        self._accepted = {_id(name) for name in names if name.startswith(ACCEPTED_DAMAGE_PREFIX)}
+
+    @property
+    def standing(self) -> int:
+        """How many damaged objects wait for somebody."""
+        return len((self._open | self._found.keys()) - self._accepted)
+
+    def is_set_aside(self, key: str, version: str) -> bool:
+        """Whether a version of an object is known to be damaged."""
+        known = self._open or self._accepted or self._found
+        return bool(known) and damage_id(key, version) in self._open | self._accepted | self._found.keys()
+
+    def note(self, key: str, version: str, problem: str) -> None:
+        """Take note of a damaged object, and name it in the log."""
+        damage = Damage.of(key, version, problem, at=self._now, by=self._by)
+        if not self.is_set_aside(key, version):
+            self._found[damage.id] = damage
+        logger.error("Damaged, and set aside", extra={"key": key, "problem": damage.problem})
+
+    def keep(self, tell: Tell) -> None:
+        """Tell people what was found, then keep the records: told at least once, by whoever keeps them first."""
+        found, self._found = list(self._found.values()), {}
+        if found:
+            tell(found)
+        for damage in found:
+            self._lake.create(*damage.encode())
+            self._open.add(damage.id)
+
+
+def readable_document(
+    lake: DataLake, key: str, version: str, decode: Callable[[bytes], Content], records: DamageRecords
+) -> Content | None:
+    """Return what a document holds; where it is damaged, its latest earlier version that can be read, or None.
+
+    Whoever replaces the document compares with `version`, the damaged one.
+    """
+    for attempt in range(_READS):
+        try:
+            return decode(lake.read(key))
+        except MalformedObjectError as error:
+            if attempt == _READS - 1:
+                records.note(key, version, error.message)
+    for body in lake.earlier(key):
+        try:
+            return decode(body)
+        except MalformedObjectError:
+            continue
+    return None
+
+
+def _id(name: str) -> str:
+    return name.rpartition("/")[2].removesuffix(".json")

@@ -1,0 +1,61 @@
+"""What is damaged in the lake: named in a record under damaged/, and from then on passed over.
+
+The damaged object itself stays where it is, or stays behind as an earlier version where it is made again. A record is
+of one version of one key: an object that was restored or replaced is another version, and is read again.
+"""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from mlops_core.errors import MalformedObjectError
+from mlops_core.lake.keys import ACCEPTED_DAMAGE_PREFIX, DAMAGED_PREFIX, RawObject
+from mlops_core.records import canonical_json
+
+__all__ = ["Damage", "damage_id"]
+
+
+def damage_id(key: str, version: str) -> str:
+    """Return the name of the record of one version (ETag) of an object."""
+    return sha256(f"{key}\n{_bare(version)}".encode()).hexdigest()[:32]
+
+
+class Damage(BaseModel):
+    """A damaged object or item: its key, the version (ETag) that is damaged, what is wrong, and who noticed when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    version: str
+    problem: str
+    noticed_at: AwareDatetime
+    noticed_by: str
+
+    @classmethod
+    def of(cls, key: str, version: str, problem: str, *, at: datetime, by: str) -> Self:
+        """Return the damage of one version of an object."""
+        return cls(key=key, version=_bare(version), problem=problem[:500], noticed_at=at, noticed_by=by)
+
+    @property
+    def id(self) -> str:
+        """The name of its record."""
+        return damage_id(self.key, self.version)
+
+    def encode(self, *, is_accepted: bool = False) -> RawObject:
+        """Return the record as an object; accepted: somebody has seen that nothing more can be done."""
+        prefix = ACCEPTED_DAMAGE_PREFIX if is_accepted else DAMAGED_PREFIX
+        return RawObject(f"{prefix}{self.id}.json", canonical_json(self.model_dump()))
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        """Return what `encode` wrote. Raises MalformedObjectError for anything else."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            raise MalformedObjectError("record of damage", str(error)) from error
+
+
+def _bare(version: str) -> str:
+    return version.strip('"')

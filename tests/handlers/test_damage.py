@@ -1,0 +1,235 @@
+"""One damaged object stops nothing else, is named to people once, and is mended by the next run where it can be."""
+
+import gzip
+import json
+from io import BytesIO
+
+import polars as pl
+import pytest
+
+from handlers.stores.lake import DataLake
+from mlops_core.errors import MalformedObjectError
+from mlops_core.lake import Checkpoint, Damage
+from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.processed_lake import CHECKPOINT, HOUR, NOON, at, checkpoint, computed, put, readings, stored
+
+LAYOUT = "processed/layout.json"
+BEGINNINGS = "processed/beginnings.parquet"
+
+
+@pytest.fixture
+def versioned(aws):
+    """The bucket keeps versions, as a stack's does."""
+    aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    return aws
+
+
+def overwrite(aws, key: str, body: bytes) -> str:
+    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    return key
+
+
+def records(aws) -> list[Damage]:
+    return [Damage.decode(body) for body in aws.objects("damaged/").values()]
+
+
+def damaged_keys(aws) -> set[str]:
+    return {record.key for record in records(aws)}
+
+
+RAW_DAMAGE = {
+    "empty": lambda _: b"",
+    "cut off": lambda body: body[: len(body) // 2],
+    "without its checksum": lambda body: body[:-8],
+    "not gzip": lambda _: b"hello\n",
+    "trailing bytes": lambda body: body + b"garbage",
+}
+
+
+@pytest.mark.parametrize("damage", RAW_DAMAGE.values(), ids=RAW_DAMAGE)
+def test_a_damaged_raw_object_is_set_aside_and_the_rest_is_processed(versioned, deploy, counters, capsys, damage):
+    lost, kept = readings(-3, -2, machines=["PUMP-A01"]), readings(-3, 1, machines=["FAN-B01"])
+    put(versioned, lost)
+    (key,) = versioned.objects("raw/")
+    body = damage(versioned.objects(key)[key])
+    overwrite(versioned, key, body)
+    put(versioned, kept)
+    invoke = deploy("processing")
+    assert invoke(at(0.5))["is_complete"]
+    assert key in capsys.readouterr().out
+    assert invoke(at(1.5))["is_complete"]
+    assert stored(versioned).equals(computed(kept, -6, 1))
+    assert damaged_keys(versioned) == {key}
+    assert versioned.objects(key)[key] == body
+    assert counters()["DamagedObjects"] == 1
+    (notice,) = versioned.notices()
+    assert key in notice
+    assert "mlops doctor" in notice
+
+
+def test_a_raw_object_that_is_restored_is_processed(versioned, deploy):
+    some = readings(-3, 0, machines=["PUMP-A01"])
+    put(versioned, some)
+    key = max(versioned.objects("raw/"))
+    whole = versioned.objects(key)[key]
+    overwrite(versioned, key, whole[:50])
+    invoke = deploy("processing")
+    invoke(at(0.5))
+    overwrite(versioned, key, whole)
+    invoke(at(0.6))
+    assert stored(versioned).equals(computed(some, -6, 0))
+
+
+def test_a_read_that_was_cut_off_once_is_no_damage(versioned, deploy, monkeypatch):
+    some = readings(-3, 0)
+    put(versioned, some)
+    real, cut = DataLake.read, set()
+
+    def read(self, key):
+        body = real(self, key)
+        if key.startswith("raw/") and key not in cut:
+            cut.add(key)
+            return body[:40]
+        return body
+
+    monkeypatch.setattr(DataLake, "read", read)
+    deploy("processing")(at(0.5))
+    assert damaged_keys(versioned) == set()
+    assert stored(versioned).equals(computed(some, -6, 0))
+
+
+def without_a_column(body: bytes) -> bytes:
+    sink = BytesIO()
+    frame = pl.read_parquet(BytesIO(body))
+    frame.drop(frame.columns[-1]).write_parquet(sink)
+    return sink.getvalue()
+
+
+PARQUET_DAMAGE = {"empty": lambda _: b"", "cut off": lambda body: body[:100], "other columns": without_a_column}
+
+
+@pytest.mark.parametrize("damage", PARQUET_DAMAGE.values(), ids=PARQUET_DAMAGE)
+@pytest.mark.parametrize("late", [False, True], ids=["new hours", "late data"])
+def test_a_damaged_bucket_partition_is_built_again_from_its_readings(versioned, deploy, damage, late):
+    some = readings(-24, 0)
+    put(versioned, some)
+    invoke = deploy("processing")
+    invoke(at(0.5))
+    key = "processed/buckets/date=2026-11-21/hour=11/shard=00.parquet"
+    overwrite(versioned, key, damage(versioned.objects(key)[key]))
+    more = readings(-1, -0.5, minutes=7, machines=["PUMP-A01"]) if late else readings(0, 2)
+    put(versioned, more)
+    assert invoke(at(2.5))["is_complete"]
+    assert stored(versioned).equals(computed(some + more, -6, 2))
+    assert damaged_keys(versioned) <= {key}
+
+
+@pytest.mark.parametrize("damage", list(PARQUET_DAMAGE.values())[:2], ids=list(PARQUET_DAMAGE)[:2])
+def test_a_damaged_compacted_hour_is_made_again_of_the_bytes_that_it_replaced(versioned, deploy, damage):
+    some = [each for minutes in (20, 7) for each in readings(-3, 0, minutes=minutes)]
+    for minutes in (20, 7):
+        put(versioned, readings(-3, 0, minutes=minutes))
+    invoke = deploy("processing")
+    invoke(at(0.5))
+    key = "compacted/date=2026-11-21/hour=10/readings.parquet"
+    overwrite(versioned, key, damage(versioned.objects(key)[key]))
+    late = readings(-2, -1, minutes=11, machines=["PUMP-A01"])
+    put(versioned, late)
+    assert invoke(at(0.6))["is_complete"]
+    assert stored(versioned).equals(computed([*some, *late], -6, 0))
+    assert damaged_keys(versioned) == {key}
+
+
+def test_a_damaged_feature_partition_is_computed_again_where_late_data_touch_it(versioned, deploy):
+    some = readings(-6, 0)
+    put(versioned, some[::2])
+    put(versioned, some[1::2])
+    invoke = deploy("processing")
+    invoke(at(0.5))
+    key = overwrite(versioned, "processed/features/date=2026-11-21/hour=12/shard=00.parquet", b"PAR1")
+    put(versioned, late := readings(-1, 0, minutes=7, machines=["PUMP-A01"]))
+    invoke(at(0.6))
+    assert stored(versioned).equals(computed([*some, *late], -6, 0))
+    assert damaged_keys(versioned) == {key}
+
+
+CHECKPOINTS = {
+    "empty": lambda _: b"",
+    "null": lambda _: b"null",
+    "cut off": lambda fields: json.dumps(fields).encode()[:40],
+    "text for a number": lambda fields: json.dumps(fields | {"version": "seven"}).encode(),
+    "from after until": lambda fields: json.dumps(fields | {"processed_from": "2026-11-25T12:00:00Z"}).encode(),
+    "due what never was": lambda fields: json.dumps(fields | {"due": {"2101-01-01T05": None}}).encode(),
+}
+
+
+@pytest.mark.parametrize("edit", CHECKPOINTS.values(), ids=CHECKPOINTS)
+@pytest.mark.parametrize("has_versions", [True, False], ids=["versions", "no versions left"])
+def test_a_damaged_checkpoint_costs_work_and_no_reading(aws, deploy, edit, has_versions):
+    if has_versions:
+        aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    some, more = readings(-24, 0), readings(0, 4)
+    put(aws, some)
+    invoke = deploy("processing", ALLOWED_LATENESS_HOURS="12")
+    invoke(at(0.5))
+    overwrite(aws, CHECKPOINT, edit(checkpoint(aws)))
+    put(aws, more)
+    assert invoke(at(4.5))["is_complete"]
+    rows = stored(aws).filter(pl.col("window_end") > NOON - 6 * HOUR)
+    assert rows.equals(computed(some + more, -6, 4))
+    assert checkpoint(aws)["processed_until"] == "2026-11-21T16:00:00.000000Z"
+    assert damaged_keys(aws) == {CHECKPOINT}
+
+
+def test_a_checkpoint_in_another_offset_is_the_same_moment():
+    moments = {"processed_from": "2026-11-21T11:30:00+05:30", "processed_until": "2026-11-21T17:30:00+05:30"}
+    assert Checkpoint.decode(json.dumps({"version": 1, "hours": {}} | moments).encode()).processed_until == NOON
+
+
+def test_a_damaged_layout_is_taken_from_its_earlier_version(versioned, deploy):
+    some = readings(-6, 0)
+    put(versioned, some)
+    invoke = deploy("processing", LAKE_SHARDS="4")
+    invoke(at(0.5))
+    overwrite(versioned, LAYOUT, b"{}")
+    put(versioned, more := readings(0, 2))
+    invoke(at(2.5))
+    assert stored(versioned).equals(computed(some + more, -6, 2))
+    assert json.loads(versioned.objects(LAYOUT)[LAYOUT])["epochs"] == [{"since": None, "shards": 4}]
+    assert damaged_keys(versioned) == {LAYOUT}
+
+
+def test_a_damaged_layout_without_an_earlier_version_is_an_error_that_names_it(aws, deploy):
+    overwrite(aws, LAYOUT, b"{}")
+    with pytest.raises(MalformedObjectError, match=r"processed/layout.json: is damaged, and the bucket keeps no"):
+        deploy("processing")(at(0.5))
+    assert damaged_keys(aws) == {LAYOUT}
+
+
+def test_damaged_beginnings_are_taken_from_their_earlier_version(versioned, deploy):
+    put(versioned, readings(-6, 0))
+    invoke = deploy("processing")
+    invoke(at(0.5))
+    before = pl.read_parquet(BytesIO(versioned.objects(BEGINNINGS)[BEGINNINGS]))
+    overwrite(versioned, BEGINNINGS, gzip.compress(b""))
+    put(versioned, readings(0, 2))
+    invoke(at(2.5))
+    after = pl.read_parquet(BytesIO(versioned.objects(BEGINNINGS)[BEGINNINGS]))
+    assert after["window_end"].min() == before["window_end"].min()
+    assert damaged_keys(versioned) == {BEGINNINGS}
+
+
+def test_what_somebody_accepted_is_passed_over_and_counted_no_more(versioned, deploy, counters):
+    put(versioned, readings(-3, 0))
+    key = min(versioned.objects("raw/"))
+    overwrite(versioned, key, b"")
+    invoke = deploy("processing")
+    invoke(at(0.5))
+    (record,) = records(versioned)
+    accepted = record.encode(is_accepted=True)
+    overwrite(versioned, *accepted)
+    versioned.s3.delete_object(Bucket=BUCKET, Key=record.encode().key)
+    counters()
+    invoke(at(0.6))
+    assert counters()["DamagedObjects"] == 0
+    assert len(versioned.notices()) == 1
