@@ -152,6 +152,10 @@ class MeasuringSettings(FunctionSettings):
     channels_key: Name | None = None
 
 
+HISTORICAL_REACH = timedelta(days=400)
+"""How old what a device marks as historical may be, where a stack does not say."""
+
+
 class AlarmSettings(FunctionSettings):
     """Settings of every function that raises alarms."""
 
@@ -169,7 +173,7 @@ class IngestionSettings(MeasuringSettings, AlarmSettings):
     machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
     mqtt_topic_prefix: TopicPrefix
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
-    historical_reach: Days = Field(timedelta(days=10950), alias="HISTORICAL_REACH_DAYS")
+    historical_reach: Days = Field(HISTORICAL_REACH, alias="HISTORICAL_REACH_DAYS")
 
 
 class LabelSettings(AlarmSettings):
@@ -179,7 +183,7 @@ class LabelSettings(AlarmSettings):
     label_history_table: Name
     mqtt_topic_prefix: TopicPrefix
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
-    historical_reach: Days = Field(timedelta(days=10950), alias="HISTORICAL_REACH_DAYS")
+    historical_reach: Days = Field(HISTORICAL_REACH, alias="HISTORICAL_REACH_DAYS")
 
 
 class ProcessingSettings(MeasuringSettings):

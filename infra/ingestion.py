@@ -48,6 +48,8 @@ class IngestionArgs(TypedDict):
     """Limits by class (default: ISO 20816's zones for velocities, nothing else)."""
     simulator: SimulatorArgs
     allowed_lateness_hours: int
+    historical_reach_days: NotRequired[int]
+    """How old what a device marks as historical may be (default: 400)."""
     timeout_seconds: int
     memory_mb: int
     batch_size: int
@@ -193,6 +195,7 @@ class Ingestion(pulumi.ComponentResource):
             "data_lake_bucket": args["bucket_name"],
             "mqtt_topic_prefix": args["topic_prefix"],
             "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),
+            "historical_reach": timedelta(days=args.get("historical_reach_days", 400)),
         }
         self.readings = self._function(
             name,

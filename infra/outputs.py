@@ -107,6 +107,7 @@ def stack_outputs(
         features_table_name=processing.catalogue.features_table_name,
         lake_shards=settings.lake_shards,
         allowed_lateness_hours=settings.allowed_lateness_hours,
+        historical_reach_days=settings.historical_reach_days,
         feature_lengths_hours=list(settings.feature_lengths_hours),
         feature_hop_minutes=settings.feature_hop_minutes,
         machine_ids=list(settings.machine_ids),

@@ -99,6 +99,7 @@ class StackSettings(BaseModel):
     sampling_interval_seconds: Annotated[int, Field(ge=1, le=3600)]
     maximum_catch_up_minutes: Annotated[int, Field(ge=1)]
     allowed_lateness_hours: Annotated[int, Field(ge=1)]
+    historical_reach_days: Annotated[int, Field(ge=1, le=10_950)]
 
     lambda_timeout_seconds: TimeoutSeconds
     lambda_memory_mb: MemoryMb
@@ -187,6 +188,16 @@ class StackSettings(BaseModel):
                 "rawRetentionDays",
                 f"readings would be deleted before processing is done with them: it looks back {used} hours"
                 f" (allowedLatenessHours and the longest of featureLengthsHours); choose {least} or more",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _history_reaches_beyond_lateness(self) -> Self:
+        if self.historical_reach_days * 24 < self.allowed_lateness_hours:
+            raise _conflict(
+                "historicalReachDays",
+                f"is shorter than allowedLatenessHours, {self.allowed_lateness_hours}: what is marked as historical"
+                " would be refused where an ordinary reading is taken; raise it",
             )
         return self
 

@@ -102,6 +102,7 @@ def ingestion_args(
             "maximum_catch_up_minutes": settings.maximum_catch_up_minutes,
         },
         "allowed_lateness_hours": settings.allowed_lateness_hours,
+        "historical_reach_days": settings.historical_reach_days,
         "timeout_seconds": settings.lambda_timeout_seconds,
         "memory_mb": settings.lambda_memory_mb,
         "batch_size": settings.ingestion_batch_size,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contract.environment import HISTORICAL_REACH
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from mlops_core.errors import MalformedObjectError
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 Accepted: TypeAlias = Reading | FailureEvent | Event
 
 AT_ONCE = 500
-HISTORICAL_REACH = timedelta(days=10950)
-"""How old what is let in on purpose may be, where the stack does not say: what a function takes without a setting."""
 UNREADABLE = "UNREADABLE"
 """Counted in the place of a reason: an object under quarantine/ that is no record of a refused message."""
 

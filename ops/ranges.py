@@ -3,13 +3,15 @@
 import json
 import random
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
+from handlers.stores.readings import stored_dates
 from mlops_core.time import utc_text
 from ops.console import Advance, progress_bar
 from ops.errors import FunctionFailedError, OptionError
@@ -82,12 +84,29 @@ def chunks(start: datetime, end: datetime, length: timedelta) -> list[tuple[date
     return [(start + number * length, min(start + (number + 1) * length, end)) for number in range(count)]
 
 
+def with_readings(
+    pieces: Iterable[tuple[datetime, datetime]], dates: Collection[date], longest: timedelta
+) -> list[tuple[datetime, datetime]]:
+    """The ranges whose windows, of lengths up to ``longest``, reach into one of the days."""
+    days = sorted(dates)
+    return [
+        (first, last)
+        for first, last in pieces
+        if (at := bisect_left(days, (first - longest).date())) < len(days) and days[at] <= last.date()
+    ]
+
+
 def process_range(stack: Stack, start: datetime, end: datetime, length: timedelta, *, quiet: bool) -> Processed:
-    """Compute the features of the whole hours [start, end) on a stack, oldest chunk first, with a progress bar."""
+    """Compute the features of the whole hours [start, end) on a stack, oldest chunk first, with a progress bar.
+
+    Chunks whose windows can hold no reading of the lake are left out: of a range that begins in 1970 by mistake, only
+    what exists is computed.
+    """
     processor = RangeProcessor.of(stack)
-    pieces = chunks(start, end, length)
-    done = Processed()
-    with progress_bar("Computing features", max(0, (end - start) // HOUR), unit="h", quiet=quiet) as advance:
+    longest = timedelta(hours=max(stack.outputs.feature_lengths_hours))
+    pieces = with_readings(chunks(start, end, length), stored_dates(stack.lake), longest)
+    done, hours = Processed(), sum(((last - first) // HOUR for first, last in pieces), start=0)
+    with progress_bar("Computing features", hours, unit="h", quiet=quiet) as advance:
         for first, last in pieces:
             done = done.plus(processor.process(first, last, advance))
     return done

@@ -11,12 +11,13 @@ from typing import Literal
 import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contract.environment import HISTORICAL_REACH
 from handlers.stores.publisher import Publisher
 from mlops_core.files import LayoutOptions, read_readings
 from mlops_core.telemetry import CHANNELS, Channels
 from ops.console import print_json, progress_bar
 from ops.delivery import BulkWriting, LivePublishing, Way, deliver
-from ops.errors import LakeAbsentError, NoReadingsError, OpsError, ReadingsMissingError
+from ops.errors import LakeAbsentError, NoReadingsError, OpsError, OptionError, ReadingsMissingError
 from ops.import_report import contents, print_report, write_rejects
 from ops.journal import FOLDER, Journal, open_journal
 from ops.ranges import process_range, reach
@@ -59,6 +60,8 @@ def import_readings(
     readings = found.readings.drop_nulls("value")
     if readings.is_empty():
         raise NoReadingsError(file, found.report.refused)
+    if loaded is not None and sending.via == "live" and not dry_run:
+        _refuse_what_ingestion_would(readings, loaded.outputs.historical_reach_days, now)
     source = source_digest(file, layout, channels)
     report = {
         "file": str(file),
@@ -78,6 +81,16 @@ def import_readings(
         print_json(report)
     else:
         print_report(report)
+
+
+def _refuse_what_ingestion_would(readings: pl.DataFrame, reach: int | None, now: datetime) -> None:
+    """Say before anything is published that a device's messages may not be as old as some readings."""
+    oldest = now - (HISTORICAL_REACH if reach is None else timedelta(days=reach))
+    if too_old := readings.filter(pl.col("event_timestamp") < oldest).height:
+        raise OptionError(
+            f"{too_old:,} readings are older than the {(now - oldest).days:,} days that ingestion takes of history.",
+            "Write them into the lake: --via bulk. Or raise historicalReachDays.",
+        )
 
 
 def source_digest(file: Path, layout: LayoutOptions, channels: Channels) -> str:

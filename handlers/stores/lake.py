@@ -84,6 +84,14 @@ class DataLake:
         entries = (entry for page in pages for entry in page.get("Contents", ()))
         return {entry["Key"]: entry["ETag"] for entry in entries if "Key" in entry and "ETag" in entry}
 
+    def folders(self, prefix: str) -> list[str]:
+        """Return the names of what lies directly under `prefix` (which ends in `/`) and holds objects, in order."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+        )
+        found = (entry.get("Prefix", "") for page in pages for entry in page.get("CommonPrefixes", ()))
+        return [name.removeprefix(prefix).rstrip("/") for name in found]
+
     def versions_under(self, prefixes: Iterable[str]) -> dict[str, str]:
         """Return the versions under all `prefixes`, listed in parallel; one failure fails the whole listing."""
         with ThreadPoolExecutor(THREADS) as pool:

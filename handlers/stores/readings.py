@@ -1,6 +1,7 @@
 """The readings of the lake wherever they lie: in the raw objects of an hour, or in its compacted one."""
 
 from collections.abc import Iterable
+from datetime import date
 
 import polars as pl
 
@@ -18,6 +19,12 @@ def stored_versions(lake: DataLake, paths: Iterable[str]) -> dict[str, str]:
     return raw | lake.versions_under(
         f"{COMPACTED_PREFIX}{path}" for path in paths
     )  # what has left raw/ is there by now
+
+
+def stored_dates(lake: DataLake) -> set[date]:
+    """Return the days (UTC, of event time) that the lake holds readings of."""
+    folders = [name for prefix in (RAW_PREFIX, COMPACTED_PREFIX) for name in lake.folders(prefix)]
+    return {date.fromisoformat(name.removeprefix("date=")) for name in folders if name.startswith("date=")}
 
 
 def read_objects(lake: DataLake, keys: Iterable[str], *, on_malformed: OnMalformed | None = None) -> pl.DataFrame:

@@ -40,7 +40,8 @@ def compute_features(
         DurationError, WindowError, StatisticError, NaiveTimeError: an argument that cannot work.
         SchemaError: a column of readings is missing, has another type, or holds null ids, NaN, infinity or values
             beyond 1e70; the message counts the rows.
-        TimeSpanError: one machine would have more than ten million rows, as after a clock jump.
+        TimeSpanError: readings of one machine lie more than five years apart, as after a clock jump, or it would have
+            more than ten million rows.
 
     """
     buckets = bucket_readings(readings, hop=hop)

@@ -19,7 +19,7 @@ from mlops_core.features.kernel import Integers, Moments, changes, empty_moments
 from mlops_core.features.statistics import window_statistics
 from mlops_core.features.windows import Windows, hop_index
 from mlops_core.telemetry import TIMESTAMP
-from mlops_core.time import EPOCH, MICROSECOND
+from mlops_core.time import EPOCH, LONGEST_SILENCE, MICROSECOND
 
 ROWS_AT_A_TIME = 100_000  # of the grid: about 11 MB a window length, whatever the fleet
 ROWS_OF_A_MACHINE = 10_000_000  # 19 years of minutes: more is a clock that jumped
@@ -62,7 +62,7 @@ def feature_table(
 
     Raises:
         BucketError: one bucket twice.
-        TimeSpanError: a machine would have more than ten million rows.
+        TimeSpanError: readings of a machine lie more than five years apart, or give more than ten million rows.
 
     """
     channels = buckets["channel"].unique().sort().to_list() if channels is None else channels
@@ -103,8 +103,23 @@ def _machines(
     if len(too_long):
         first, last = (EPOCH + int(hops[too_long[0]]) * windows.hop for hops in (emitted_from, ends))
         raise TimeSpanError(ids[int(too_long[0])], first, last, windows.hop)
+    _refuse_jumps(ids, machine, index, windows, emitted_from, ends)
     first = emitted_from - (max(windows.hops) - 1)
     return _Machines(ids, first, emitted_from, np.where(ends > emitted_from, ends, first))
+
+
+def _refuse_jumps(
+    ids: pl.Series, machine: Integers, index: Integers, windows: Windows, emitted_from: Integers, ends: Integers
+) -> None:
+    """Refuse readings that lie years apart within the rows asked for: a clock that jumped would fill them."""
+    silence = LONGEST_SILENCE // windows.hop
+    for suspect in np.flatnonzero(ends - emitted_from > silence):
+        hops = index[machine == suspect]
+        within = np.sort(hops[(hops >= emitted_from[suspect]) & (hops < ends[suspect])])
+        jumps = np.flatnonzero(np.diff(within) > silence)
+        if len(jumps):
+            before, after = (EPOCH + int(within[jumps[0] + place]) * windows.hop for place in (0, 1))
+            raise TimeSpanError(ids[int(suspect)], before, after, windows.hop)
 
 
 def _batches(rows: Integers, at_a_time: int) -> Iterator[tuple[int, int]]:

@@ -17,11 +17,10 @@ from pydantic import (
 )
 
 from mlops_core.telemetry.machine import MachineId
-from mlops_core.time import FUTURE_TOLERANCE
+from mlops_core.time import EARLIEST_EVENT, FUTURE_TOLERANCE
 
 __all__ = ["MaintenanceKind", "MaintenanceRecord", "MaintenanceReport"]
 
-_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WRITTEN: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
 
 
@@ -33,8 +32,8 @@ def _is_written_out(value: object) -> object:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    if moment < _EARLIEST:
-        raise ValueError(f"is before {_EARLIEST:%Y}")
+    if moment < EARLIEST_EVENT:
+        raise ValueError(f"is before {EARLIEST_EVENT:%Y}")
     try:
         return moment.astimezone(UTC)
     except OverflowError:

@@ -4,7 +4,7 @@ import base64
 import json
 from collections import Counter
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
@@ -175,6 +175,14 @@ def test_late_is_judged_by_when_the_broker_got_the_message_not_by_when_it_is_pro
     assert len(aws.lines("raw/")) == 1
     assert [refused.reason for refused in quarantined(aws)] == ["TOO_LATE"]
     assert counters()["ReadingsLate"] == 1
+
+
+@pytest.mark.parametrize(("days", "setting"), [(399, {}), (401, {}), (401, {"HISTORICAL_REACH_DAYS": "402"})])
+def test_what_a_device_calls_historical_may_be_as_old_as_the_stack_says(aws, deploy, deliver, days, setting):
+    body = {"timestamp_utc": (AT - timedelta(days=days)).isoformat(), "value": 20.0, "historical": True}
+    deploy("ingestion", **setting)(deliver(("industrial/machine/PUMP-A01/temperature", json.dumps(body).encode())))
+    late = days > int(setting.get("HISTORICAL_REACH_DAYS", 400))
+    assert [refused.reason for refused in quarantined(aws)] == (["TOO_LATE"] if late else [])
 
 
 def test_a_failed_put_fails_exactly_the_records_of_its_object(aws, deploy, deliver, faults, counters):

@@ -28,7 +28,8 @@ OUTPUTS = {
     "training_state_machine_arn", "inference_endpoint", "inference_invoke_arn",
     "maintenance_function_name", "maintenance_invoke_arn",
     "predictions_table_name", "notice_topic_arn",
-    "lake_shards", "allowed_lateness_hours", "feature_lengths_hours", "feature_hop_minutes", "machine_ids",
+    "lake_shards", "allowed_lateness_hours", "historical_reach_days", "feature_lengths_hours", "feature_hop_minutes",
+    "machine_ids",
 }  # fmt: skip
 
 

@@ -56,6 +56,7 @@ MANY = [f"MACHINE-{number:04}" for number in range(500)]
         ({"machineClasses": {"pumps": {"limits": {"pressure": {"watch": 1}}}}}, "machineClasses", "the channels are"),
         ({"machineClasses": {"pumps": {"isoGroup": "group 9"}}}, "machineClasses", "group 2 rigid"),
         ({"machineClasses": {"pumps": {"limits": {"vibration": {}}}}}, "machineClasses", "give watch, act or both"),
+        ({"historicalReachDays": 2, "allowedLatenessHours": 49}, "historicalReachDays", "allowedLatenessHours, 49"),
         ({"maximumCatchUpMinutes": 1, "samplingIntervalSeconds": 120}, "maximumCatchUpMinutes", "never advance"),
         ({"alarmEmails": ["nobody"]}, "alarmEmails", "pattern"),
         ({"protectData": "yes"}, "protectData", "not of type boolean"),

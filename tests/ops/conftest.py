@@ -124,6 +124,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
             "feature_lengths_hours": [1, 6, 24],
             "feature_hop_minutes": 60,
             "allowed_lateness_hours": 48,
+            "historical_reach_days": 9125,
         }
         outputs_file = tmp_path / "outputs.json"
         outputs_file.write_text(json.dumps(outputs))

@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, strategies as st
 
+from mlops_core.lake import encode_readings
+from mlops_core.telemetry import Reading
 from ops.errors import FunctionFailedError
 from ops.ranges import HOUR, Processed, RangeProcessor, chunks, reach, whole_hours
 from tests.ops.conftest import COMPLETE, Deployed
@@ -54,7 +56,14 @@ def processor(client: Client, patience: float = 100) -> tuple[RangeProcessor, li
     return made, slept
 
 
+def keep(deployed: Deployed, *moments: datetime) -> None:
+    """Put a reading of each moment into the lake."""
+    for raw in encode_readings([Reading("PUMP-A01", "temperature", at, 20.0, at) for at in moments]):
+        deployed.stack.lake.create(*raw)
+
+
 def test_a_range_is_widened_to_whole_hours_and_taken_chunk_by_chunk(deployed: Deployed) -> None:
+    keep(deployed, START)
     report = deployed.json(
         "backfill", "--start", "2025-01-01T02:30:00+02:00", "--end", "2025-01-01T13:01Z", "--chunk", "6h"
     )
@@ -64,6 +73,19 @@ def test_a_range_is_widened_to_whole_hours_and_taken_chunk_by_chunk(deployed: De
         {"start": "2025-01-01T12:00:00.000000Z", "end": "2025-01-01T14:00:00.000000Z"},
     ]
     assert (report["invocations"], report["feature_rows"], report["online_written"]) == (3, 72, 3)
+
+
+def test_a_range_that_begins_in_1970_costs_what_the_lake_holds_of_it(deployed: Deployed) -> None:
+    keep(deployed, START, START + timedelta(days=400))
+    report = deployed.json("backfill", "--start", "1970-01-01", "--end", "2026-11-28T09Z")
+    assert report["invocations"] <= 4  # of 2,970 weeks; at most two hold windows of one day's readings
+    starts = [event["start"][:10] for event in deployed.functions.events]
+    assert all("2024-12-2" <= start <= "2025-01-02" or "2026-01-2" <= start <= "2026-02-06" for start in starts)
+
+
+def test_an_empty_lake_costs_no_invocation(deployed: Deployed) -> None:
+    report = deployed.json("backfill", "--start", "2024-01-01", "--end", "2026-01-01")
+    assert (report["invocations"], deployed.functions.events) == (0, [])
 
 
 @given(start=moments, hours=st.integers(1, 400), length=st.integers(1, 100))
@@ -94,6 +116,7 @@ def test_whole_hours_keep_a_range_that_has_them() -> None:
 
 
 def test_a_failure_of_the_function_is_shown_with_its_payload(deployed: Deployed) -> None:
+    keep(deployed, START)
     deployed.functions.script = lambda _: {"errorType": "AccessDenied", "errorMessage": "not allowed to read raw/"}
     result = deployed.run("backfill", "--start", "2025-01-01T00:00Z", "--end", "2025-01-01T01:00Z")
     assert result.exit_code == 1
@@ -139,6 +162,7 @@ def too_long(most: timedelta) -> Callable[[dict[str, str]], dict[str, Any]]:
 
 
 def test_a_chunk_that_takes_too_long_is_divided(deployed: Deployed) -> None:
+    keep(deployed, START)
     deployed.functions.script = too_long(3 * HOUR)
     report = deployed.json("backfill", "--start", "2025-01-01T00:00Z", "--end", "2025-01-01T07:00Z", "--chunk", "7h")
     done = [event for event in deployed.functions.events if "feature_rows" in deployed.functions.script(event)]

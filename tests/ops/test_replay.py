@@ -154,3 +154,26 @@ def test_the_table_for_people_says_what_was_sent_and_refused(deployed: Deployed,
         "BAD_TIMESTAMP: 1",
     ):
         assert part in shown
+
+
+def test_what_ingestion_would_refuse_as_too_old_is_said_before_anything_is_published(
+    deployed: Deployed, history: Path, tmp_path: Path
+) -> None:
+    outputs = json.loads(deployed.outputs_file.read_text())
+    deployed.outputs_file.write_text(json.dumps(outputs | {"historical_reach_days": 400}))
+    refused = deployed.run("import", str(history), *COLUMNS)
+    assert refused.exit_code == 1
+    assert "--via bulk" in refused.output
+    assert deployed.live.messages == []
+    assert deployed.json("import", str(history), *COLUMNS, "--via", "bulk")["sent"] == 3
+
+
+def test_one_row_of_a_clock_that_was_reset_starts_no_invocation_of_its_own(deployed: Deployed, tmp_path: Path) -> None:
+    file = tmp_path / "reset.csv"
+    file.write_text(
+        "time,temperature\n1970-01-01T00:00:12Z,20.1\n2015-01-01T00:00:12Z,20.1\n"
+        "2026-01-31T06:00:00Z,20.1\n2026-01-31T07:00:00Z,20.1\n"
+    )
+    report = deployed.json("import", str(file), "--machine", "PRESS-1", "--via", "bulk", "--process")
+    assert report["rejected"] == {"TOO_LATE": 2}
+    assert len(deployed.functions.events) == 1

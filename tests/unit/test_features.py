@@ -196,12 +196,28 @@ def test_values_of_any_allowed_size_give_finite_numbers():
     assert features.select(pl.selectors.float().is_finite().all()).row(0) == (True,) * 18
 
 
-def test_a_clock_jump_gives_rows_of_silence_up_to_what_a_memory_holds():
-    jumped = readings_of(("A", "x", 0, 1.0), ("B", "x", 0, 1.0), ("B", "x", -20 * 525_960, 1.0))
-    assert compute_features(jumped, lengths=("1h",)).height > 175_000
+YEAR = 525_960  # minutes
+
+
+@pytest.mark.parametrize("years", [-56, -26, -6, 80, 7970])
+def test_a_clock_that_jumped_by_years_is_refused_and_costs_no_rows(years: int):
+    jumped = readings_of(("A", "x", 0, 1.0), ("B", "x", 0, 1.0), ("B", "x", years * YEAR, 1.0))
     with pytest.raises(TimeSpanError, match=r"machine 'B' .* If its clock jumped, remove those readings"):
-        compute_features(jumped, lengths=("1h",), hop="1m")
-    assert compute_features(jumped, lengths=("1h",), hop="1m", start=at(0)).height == 2
+        compute_features(jumped, lengths=("1h",))
+    if years < 0:
+        assert compute_features(jumped, lengths=("1h",), start=at(0)).height == 2
+
+
+def test_a_machine_that_was_silent_for_four_years_has_rows_of_silence():
+    paused = readings_of(("A", "x", 0, 1.0), ("A", "x", -4 * YEAR, 1.0))
+    assert compute_features(paused, lengths=("1h",)).height > 4 * 8_765
+
+
+def test_more_rows_than_a_memory_holds_are_refused():
+    steady = readings_of(*(("B", "x", -years * YEAR, 1.0) for years in range(21)))
+    with pytest.raises(TimeSpanError, match=r"machine 'B' .* choose a longer hop"):
+        compute_features(steady, lengths=("1h",), hop="1m")
+    assert compute_features(steady, lengths=("1h",), hop="1m", start=at(0)).height == 1
 
 
 def test_no_readings_give_no_rows():
