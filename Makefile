@@ -10,6 +10,7 @@ PARALLEL := --numprocesses logical --dist loadgroup --no-loadscope-reorder
 # mlops_core and its modules, as Python names them.
 MODULES = $(subst /,.,$(patsubst %/__init__,%,$(basename $(shell find mlops_core -name '*.py' | sort))))
 BENCH := build/envs/bench
+DOCS := build/envs/docs
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
@@ -69,8 +70,19 @@ $(BENCH)/.ready: locks/bench.txt $(READY)
 notebooks: $(READY) ## Run all notebooks, into build/notebooks/ (MLOPS_REAL_DATA=folder for those on public data)
 	$(BIN)/python -m notebooks.execute
 
-docs: $(READY) ## Write the reference of the library to build/docs, from its docstrings
-	@EAGER_IMPORT=1 $(BIN)/python -W ignore -m pdoc --docformat google --output-directory build/docs $(MODULES)
+docs: $(DOCS)/.ready ## Write the documentation site with the reference of the library to build/docs
+	@rm -rf build/pages build/docs
+	@EAGER_IMPORT=1 $(BIN)/python -W ignore -m pdoc --docformat google --output-directory build/pages/reference $(MODULES)
+	@$(DOCS)/bin/jupyter-nbconvert --log-level ERROR --to markdown --no-prompt --output-dir build/pages/notebooks notebooks/*.ipynb
+	@$(BIN)/python -m docs.assemble build/pages
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet
+	@echo "Open build/docs/index.html, or with search: python3 -m http.server --directory build/docs --bind 127.0.0.1"
+
+$(DOCS)/.ready: locks/docs.txt $(READY)
+	@echo "Setting up $(DOCS) ..."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DOCS)
+	@$(BIN)/uv pip sync --quiet --python $(DOCS)/bin/python --require-hashes locks/docs.txt
+	@touch $@
 
 preview: $(READY) ## Show what `make up` would change in STACK (Pulumi CLI and AWS credentials)
 	$(PULUMI)
@@ -90,6 +102,7 @@ sizes: $(READY) ## Print what each function deploys: sizes, cold import times, c
 lock: $(READY) ## Renew requirements.txt and locks/ from pyproject.toml
 	$(LOCK) pyproject.toml --all-extras --group dev --group notebooks --group build -o requirements.txt
 	$(LOCK) pyproject.toml --extra model --group bench -o locks/bench.txt
+	$(LOCK) --group docs -o locks/docs.txt
 	$(LOCK) --group bench-progpy -c locks/bench.txt -o locks/bench-progpy.txt
 	for layer in base polars numpy model; do $(LOCK) --no-deps -c requirements.txt --group layer-$$layer -o locks/layer-$$layer.txt; done
 	for group in lambda-runtime emulator; do $(LOCK) --group $$group -o locks/$$group.txt; done
