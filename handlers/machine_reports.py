@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from handlers.http import Document
 from handlers.stores.online_features import FeatureRow
-from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
 from mlops_core.prognosis import ModelBundle, Prediction, predict_one
 
 
@@ -20,21 +20,24 @@ class Status(StrEnum):
 
     OK: fresh features. STALE: features older than they should be. NO_READINGS: no window holds a reading, so nothing is
     predicted. INCOMPLETE: the features were computed before those that the model reads existed; nothing is predicted
-    until processing computes them again.
+    until processing computes them again. OUT_OF_DOMAIN: the machine is unlike all that the model has learned from, so
+    it abstains.
     """
 
     OK = "OK"
     STALE = "STALE"
     NO_READINGS = "NO_READINGS"
     INCOMPLETE = "INCOMPLETE"
+    OUT_OF_DOMAIN = "OUT_OF_DOMAIN"
 
 
 class RemainingLife(Document):
-    """Hours of remaining life that are exceeded with probability 0.9, 0.5 and 0.1."""
+    """Hours of remaining life that are exceeded with probability 0.9, 0.5 and 0.1, and their mean."""
 
     p10: float
     p50: float
     p90: float
+    mean: float = Field(description="The mean, which has the smallest square error")
 
 
 class ReasonReport(Document):
@@ -48,7 +51,7 @@ class ReasonReport(Document):
 
 
 class MachineReport(Document):
-    """One machine. All that is predicted is null where the status is NO_READINGS or INCOMPLETE."""
+    """One machine. All that is predicted is null where the status is NO_READINGS, INCOMPLETE or OUT_OF_DOMAIN."""
 
     machine_id: str
     status: Status
@@ -101,7 +104,10 @@ def machine_report(bundle: ModelBundle, row: FeatureRow, *, now: datetime, stale
             "failure_probability": prediction.failure_probability,
             "is_alarming": None if threshold is None else prediction.failure_probability >= threshold,
             "rul_hours": RemainingLife(
-                p10=prediction.rul_hours_p10, p50=prediction.rul_hours_p50, p90=prediction.rul_hours_p90
+                p10=prediction.rul_hours_p10,
+                p50=prediction.rul_hours_p50,
+                p90=prediction.rul_hours_p90,
+                mean=prediction.rul_hours_mean or prediction.rul_hours_p50,
             ),
             "health_index": prediction.health_index,
             "evaluation_zone": prediction.evaluation_zone,
@@ -135,3 +141,5 @@ def _predicted(bundle: ModelBundle, row: FeatureRow, *, reasons: int) -> Predict
         return Status.NO_READINGS
     except FeatureMismatchError:
         return Status.INCOMPLETE
+    except OutOfDomainError:
+        return Status.OUT_OF_DOMAIN

@@ -37,7 +37,7 @@ from mlops_core.alerting import Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.prognosis import ModelBundle, predict_one
 from mlops_core.telemetry import Channels
@@ -130,6 +130,9 @@ def _score(bundle: ModelBundle, row: FeatureRow, previous: Score | None) -> Scor
     try:
         told = predict_one(bundle, row.machine_id, row.window_end, row.features, nulls_omitted=True)
     except EmptyFeaturesError:
+        return None
+    except OutOfDomainError as error:
+        logger.info("A machine is not predicted", extra={"machine_id": row.machine_id, "problem": error.message})
         return None
     return next_score(previous, told, revision=row.revision, plan=bundle.alarm_plan)
 

@@ -28,6 +28,7 @@ __all__ = [
     "MlopsError",
     "NaiveTimeError",
     "NothingToRollBackError",
+    "OutOfDomainError",
     "QuarantineReason",
     "SchemaError",
     "StatisticError",
@@ -318,6 +319,19 @@ class EmptyFeaturesError(MlopsError, ValueError):
 
     def __init__(self, machine_id: str) -> None:
         super().__init__(f"{machine_id} has no reading in any window", "Check whether the machine still reports")
+        self.machine_id = machine_id
+
+
+class OutOfDomainError(MlopsError, ValueError):
+    """A machine unlike all that the model has learned from: it abstains."""
+
+    def __init__(self, machine_id: str, model_version: str, columns: Iterable[str]) -> None:
+        self.columns = tuple(columns)
+        super().__init__(
+            f"{machine_id} is unlike all machines that model {model_version} has learned from: it began elsewhere in "
+            f"{_some(list(self.columns))}",
+            "Go by its limits and its own baseline until machines of its kind have been learned from",
+        )
         self.machine_id = machine_id
 
 

@@ -7,7 +7,7 @@ probability  act        . . . . . . . x . . . . . . . . . . .   WATCH becomes AC
              half of it . . . . . . . . . x . . x x x . . . .   cleared by the third in a row below this
 ```
 Hysteresis: a probability that hovers about the threshold sends one message and not one an hour. The model's plan was
-found by a replay of these very rules (`mlops_core.prognosis.alarm_budget`).
+found by a replay of these very rules (`mlops_core.prognosis.alarm_replay`).
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from mlops_core.prognosis import Prediction
-from mlops_core.prognosis.alarm_budget import CALM, CLEAR_SHARE, AlarmPlan
+from mlops_core.prognosis.alarm_budget import AlarmPlan
+from mlops_core.prognosis.alarm_replay import CALM, CLEAR_SHARE
 
 __all__ = ["AlarmState", "MachineAlarm", "Score", "next_score"]
 

@@ -213,6 +213,8 @@ def load_bundle(files: Mapping[str, bytes], *, version: str | None = None) -> Mo
         if name != _ROOT and hashlib.sha256(content).hexdigest() != root.files.get(name):
             raise CorruptBundleError(name, "does not have the hash under which it was stored")
     bundle = _parsed(files)
+    # The bytes as they were stored: a field that this program has added must not change what an older model is called.
+    vars(bundle)["_content"] = {name: content for name, content in files.items() if name not in (_CARD, _ROOT)}
     if bundle.schema.sha256 != root.feature_schema_sha256:
         raise CorruptBundleError(_FEATURES, "does not have the schema hash under which it was stored")
     if bundle.version != root.version:

@@ -83,19 +83,27 @@ def _penalised_loss(coefficients: FloatArray, corrected: FloatArray, fails: Floa
 
 @dataclass(frozen=True)
 class RulCurves:
-    """Remaining life in hours as a function of the trees' raw sum: three curves that rise and never cross.
+    """Remaining life in hours as a function of the trees' raw sum: curves that rise, and quantiles that never cross.
 
-    `levels` ascend; between them the curves are straight lines, beyond them constant.
+    `levels` ascend; between them the curves are straight lines, beyond them constant. `mean` is empty in models that
+    were made before it was learned.
     """
 
     levels: tuple[float, ...]
     p10: tuple[float, ...]
     p50: tuple[float, ...]
     p90: tuple[float, ...]
+    mean: tuple[float, ...] = ()
 
     def hours(self, raw: FloatArray) -> FloatArray:
         """Return n x 3: P10, P50 and P90 of each raw sum."""
         return np.stack([np.interp(raw, self.levels, curve) for curve in (self.p10, self.p50, self.p90)], axis=1)
+
+    def mean_hours(self, raw: FloatArray) -> FloatArray:
+        """Return the mean remaining life of each raw sum; of older models, by Swanson's rule from the quantiles."""
+        if self.mean:
+            return np.interp(raw, self.levels, self.mean)
+        return self.hours(raw) @ np.array([0.3, 0.4, 0.3])
 
 
 @dataclass(frozen=True)
@@ -134,13 +142,16 @@ def fit_rul_curves(raw: FloatArray, rul_hours: FloatArray, weight: FloatArray, r
     edges = _edges(len(raw))
     levels: list[float] = []
     quantiles: list[FloatArray] = []
+    means: list[float] = []
     for begin, end in pairwise(edges):
         within = slice(begin, end)
         tail = max(0.0, TAIL - (1.0 - TAIL) / len(np.unique(runs[within])))
         levels.append(float(np.average(raw[within], weights=weight[within])))
+        means.append(float(np.average(rul_hours[within], weights=weight[within])))
         quantiles.append(weighted_quantiles(rul_hours[within], weight[within], np.array([tail, 0.5, 1.0 - tail])))
     p10, p50, p90 = np.maximum.accumulate(np.array(quantiles), axis=0).T
-    return RulCurves(tuple(levels), *(tuple(float(hours) for hours in curve) for curve in (p10, p50, p90)))
+    mean = np.maximum.accumulate(np.array(means))
+    return RulCurves(tuple(levels), *(tuple(float(hours) for hours in curve) for curve in (p10, p50, p90, mean)))
 
 
 def weighted_quantiles(values: FloatArray, weight: FloatArray, shares: FloatArray) -> FloatArray:

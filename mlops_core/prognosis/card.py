@@ -6,9 +6,10 @@ Source of the form: Mitchell et al., "Model cards for model reporting", FAT* 201
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mlops_core.prognosis.alarm_budget import AlarmPlan
+from mlops_core.prognosis.alarm_budget import CHANCE, AlarmPlan, BudgetPoint
 from mlops_core.prognosis.reasons import phrase
 from mlops_core.prognosis.schema import FeatureSchema
+from mlops_core.prognosis.simple_rules import unbeaten_rules
 
 if TYPE_CHECKING:
     from mlops_core.prognosis.bundle import ModelBundle
@@ -34,7 +35,7 @@ def render_model_card(bundle: "ModelBundle") -> str:
         f"## What it predicts\n{predicts}",
         f"## What it learned from\n{_origin(bundle)}",
         f"## What it looks at most\n{_features(bundle.schema)}",
-        f"## How sure it is\n{judged}\n\n{_figures(bundle.metrics, horizon)}\n\n{_alarm(bundle)}",
+        f"## How sure it is\n{judged}\n\n{_figures(bundle.metrics, horizon)}\n\n{_alarm(bundle)}{_life(bundle)}",
         f"## When not to trust it\n{_limits(bundle)}",
         f"## How its features are computed\n{_features_recipe(bundle)}",
         f"## To make it again\n{_recipe(bundle)}",
@@ -66,9 +67,15 @@ def _figures(metrics: Mapping[str, float | None], horizon: str) -> str:
         "brier": "mean squared error of the probability: 0 is perfect",
         "expected_calibration_error": "how far a stated probability is from the observed frequency, on average",
         "alarm_precision": "share of hours at or above the alarm threshold that were within it",
+        "age_pr_auc": "what the hours in service alone reach",
+        "own_rms_pr_auc": "what a channel's 24 h r.m.s. against its own first week alone reaches",
+        "better_than_constant": "share of resamples of the runs in which it ranks better than a constant; 0.9 is sure",
+        "better_than_age": "the same, against the hours in service alone",
+        "better_than_own_rms": "the same, against the 24 h r.m.s. alone",
         "permuted_roc_auc": "the same training on shuffled labels: about 0.5, or the test itself would be wrong",
         "rul_mean_absolute_error_hours": "mean error of the P50 of the remaining life, in hours",
-        "rul_root_mean_square_error_hours": "root mean square error of it, in hours",
+        "rul_root_mean_square_error_hours": "root mean square error of the mean of the remaining life, in hours",
+        "rul_constant_error_hours": "the same of the best constant: what telling every machine the same would reach",
     }
     lines = [
         f"| {name} | {'not defined' if value is None else f'{value:.3g}'} | {meanings[name]} |"
@@ -81,23 +88,35 @@ def _alarm(bundle: "ModelBundle") -> str:
     plan = bundle.alarm_plan
     if plan.watch is None or plan.act is None:
         why = f": {plan.withheld}" if plan.withheld else ""
-        return "\n\n".join(
-            [
-                (
-                    f"**It raises no alarm**{why}. Go by the order of the machines, their hours and the reasons, and"
-                    " train again once more failures are on record."
-                ),
-                *([_curve(plan)] if plan.curve else []),
-            ]
+        advice = (
+            "Go by the limits and by what is unusual for each machine, and train again with other sensors or features."
+            if unbeaten_rules(bundle.metrics)
+            else "Go by the order of the machines, their hours and the reasons, and train again once more failures are"
+            " on record."
         )
+        return "\n\n".join([f"**It raises no alarm**{why}. {advice}", *([_curve(plan)] if plan.curve else [])])
     if bundle.alarms is None:
         return f"Alarm from a probability of {plan.act:.2f} on."
     return (
         f"An episode opens as WATCH with the third prediction in a row from {plan.watch:.2f} on, is ACT from"
         f" {plan.act:.2f} on, and ends with the third in a row below half of {plan.watch:.2f}. It is right if the"
-        f" machine fails within {plan.actionable_hours:g} h. Replayed on {plan.machine_months:.1f} held-out"
-        f" machine-months with {plan.failures} failures, one prediction every {plan.scored_every_hours:g} h:\n\n"
-        f"{_curve(plan)}\n\nThe threshold is that of {plan.budget:g} false episodes a machine-month."
+        f" machine fails within {plan.actionable_hours:g} h, and false again for each further"
+        f" {plan.actionable_hours:g} h that it stays open without a failure. Replayed on {plan.machine_months:.1f}"
+        f" held-out machine-months with {plan.failures} failures, one prediction every {plan.scored_every_hours:g} h;"
+        f" intervals are the middle 80 % of resamples of the runs:\n\n{_curve(plan)}\n\n"
+        f"The threshold is that of {plan.budget:g} false episodes a machine-month. Features that know nothing are given"
+        f" one in at most {CHANCE:.0%} of fleets."
+    )
+
+
+def _life(bundle: "ModelBundle") -> str:
+    reached = bundle.metrics.get("rul_root_mean_square_error_hours")
+    constant = bundle.metrics.get("rul_constant_error_hours")
+    if reached is None or constant is None or reached < constant:
+        return ""
+    return (
+        f"\n\n**Its remaining life is worse than a constant**: {reached:.0f} h root mean square error, where the same"
+        f" number of hours for every machine gives {constant:.0f} h. Do not plan by it."
     )
 
 
@@ -109,13 +128,17 @@ def _curve(plan: AlarmPlan) -> str:
         f"| {point.budget:g} | no threshold keeps within it | | | |"
         if point.threshold is None
         else (
-            f"| {point.budget:g} | {point.false_episodes:.2f} | {point.threshold:.2f} | {point.recall:.0%}"
-            f" ({point.recall_low:.0%} to {point.recall_high:.0%}) | {_hours(point.lead_median_hours)}"
-            f" ({_hours(point.lead_p10_hours)}) |"
+            f"| {point.budget:g} | {point.false_episodes:.2f}{_interval(point)} | {point.threshold:.2f} |"
+            f" {point.recall:.0%} ({point.recall_low:.0%} to {point.recall_high:.0%}) |"
+            f" {_hours(point.lead_median_hours)} ({_hours(point.lead_p10_hours)}) |"
         )
         for point in plan.curve
     ]
     return "\n".join([header, "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _interval(point: BudgetPoint) -> str:
+    return "" if point.false_low is None else f" ({point.false_low:.2f} to {point.false_high:.2f})"
 
 
 def _hours(value: float | None) -> str:

@@ -10,16 +10,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mlops_core.prognosis.alarm_budget import judge_plan
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.calibration import weighted_quantiles
-from mlops_core.prognosis.holdout import judge_rows, resample_runs
+from mlops_core.prognosis.holdout import judge_rows
 from mlops_core.prognosis.metrics import (
+    Ranking,
     alarm_leads,
     alarm_threshold,
     average_precision,
     brier_score,
     expected_calibration_error,
 )
+from mlops_core.prognosis.resampling import resample_runs
+from mlops_core.prognosis.simple_rules import AGE_ALONE, CONSTANT, OWN_RMS, shares_better
 from mlops_core.text import html_table
 
 __all__ = ["Evaluation", "evaluate"]
@@ -44,6 +48,16 @@ class Evaluation:
         brier, expected_calibration_error: of the probability.
         rul_coverage: share of rows, of runs seen to fail, whose remaining life lies within P10 and P90; meant: 0.8.
         rul_mean_absolute_error_hours: of P50.
+        rul_root_mean_square_error_hours, rul_constant_error_hours: of the mean remaining life, and of the best constant
+            on these rows.
+        rul_nasa_score: mean score of the mean remaining life (Saxena et al., PHM 2008), an hour counting as a cycle.
+        age_pr_auc, own_rms_pr_auc: what the hours in service alone reach, and a channel's 24 h r.m.s. against its own
+            first week; None where the features hold no 24 h r.m.s.
+        better_than_age, better_than_own_rms: share of resamples of the runs in which the model's PR-AUC is higher.
+        episodes_announced, episodes_announced_low, episodes_announced_high: by the model's own alarm plan, share of
+            failures announced within its actionable hours, and 80 % of its resamples by run; None where it alarms not.
+        false_episodes, false_episodes_low, false_episodes_high: a machine-month, likewise.
+        episode_lead_median_hours, episode_lead_p10_hours: from the announcement, at most a week ahead, to the failure.
         oracle_pr_auc: what ranking by the true health index reaches on the same rows; None without ground truth.
 
     """
@@ -67,6 +81,21 @@ class Evaluation:
     expected_calibration_error: float
     rul_coverage: float | None
     rul_mean_absolute_error_hours: float | None
+    rul_root_mean_square_error_hours: float | None
+    rul_constant_error_hours: float | None
+    rul_nasa_score: float | None
+    age_pr_auc: float
+    own_rms_pr_auc: float | None
+    better_than_age: float
+    better_than_own_rms: float | None
+    episodes_announced: float | None
+    episodes_announced_low: float | None
+    episodes_announced_high: float | None
+    false_episodes: float | None
+    false_episodes_low: float | None
+    false_episodes_high: float | None
+    episode_lead_median_hours: float | None
+    episode_lead_p10_hours: float | None
     oracle_pr_auc: float | None
 
     def _repr_html_(self) -> str:
@@ -102,13 +131,11 @@ def evaluate(
     """
     held = judge_rows(bundle, labelled, truth=truth, allow_training_runs=allow_training_runs)
     fails, probability, precision = held.fails, held.probability, bundle.calibration.alarm_precision
-    low, high = np.quantile(
-        [
-            average_precision(fails, probability, weight)
-            for weight in resample_runs(fails, held.runs, seed=seed, resamples=resamples)
-        ],
-        [0.025, 0.975],
-    ).tolist()
+    ranking, drawn = Ranking(probability), list(resample_runs(fails, held.runs, seed=seed, resamples=resamples))
+    low, high = np.quantile([ranking.average_precision(fails, weight) for weight in drawn], [0.025, 0.975]).tolist()
+    rules = {name: score for name, score in held.rules.items() if name != CONSTANT}
+    better = shares_better(probability, rules, fails, iter(drawn))
+    episodes = judge_plan(held.predicted, bundle.alarm_plan, seed=seed)
     threshold = alarm_threshold(fails, probability, precision=precision)
     leads = alarm_leads(fails, probability, held.rul_hours, held.runs, threshold=threshold)
     own = bundle.calibration.alarm_threshold
@@ -133,8 +160,23 @@ def evaluate(
         own_event_recall=float((~np.isnan(own_leads)).mean()) if own is not None else None,
         brier=brier_score(fails, probability),
         expected_calibration_error=expected_calibration_error(fails, probability),
-        rul_coverage=held.rul_coverage,
-        rul_mean_absolute_error_hours=held.rul_error_hours,
+        rul_coverage=None if held.life is None else held.life.coverage,
+        rul_mean_absolute_error_hours=None if held.life is None else held.life.absolute_error_hours,
+        rul_root_mean_square_error_hours=None if held.life is None else held.life.square_error_hours,
+        rul_constant_error_hours=None if held.life is None else held.life.constant_hours,
+        rul_nasa_score=None if held.life is None else held.life.nasa_score,
+        age_pr_auc=average_precision(fails, rules[AGE_ALONE]),
+        own_rms_pr_auc=average_precision(fails, rules[OWN_RMS]) if OWN_RMS in rules else None,
+        better_than_age=better[AGE_ALONE],
+        better_than_own_rms=better.get(OWN_RMS),
+        episodes_announced=episodes.recall,
+        episodes_announced_low=episodes.recall_low,
+        episodes_announced_high=episodes.recall_high,
+        false_episodes=episodes.false_episodes,
+        false_episodes_low=episodes.false_low,
+        false_episodes_high=episodes.false_high,
+        episode_lead_median_hours=episodes.lead_median_hours,
+        episode_lead_p10_hours=episodes.lead_p10_hours,
         oracle_pr_auc=None if held.health is None else average_precision(fails, 1.0 - held.health),
     )
 

@@ -8,13 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.errors import UntrainableError, UntrainableReason
-from mlops_core.prognosis.alarm_budget import AlarmBudget, AlarmPlan, HeldOutRuns, plan_alarms
+from mlops_core.prognosis.alarm_budget import AlarmBudget, AlarmPlan, plan_alarms
+from mlops_core.prognosis.alarm_replay import held_out_runs
 from mlops_core.prognosis.calibration import ProbabilityCalibration, fit_probability
 from mlops_core.prognosis.metrics import (
     average_precision,
     brier_score,
     expected_calibration_error,
     roc_auc,
+)
+from mlops_core.prognosis.resampling import resample_runs
+from mlops_core.prognosis.simple_rules import (
+    BETTER,
+    CONSTANT,
+    LEAST_COMPARED,
+    rule_scores,
+    shares_better,
+    unbeaten,
+    why_unforeseeable,
 )
 from mlops_core.prognosis.splits import out_of_fold
 from mlops_core.prognosis.training_table import TrainingTable
@@ -24,6 +35,7 @@ __all__ = ["FailureModel", "FailureSample", "fit_failure_model", "sample_failure
 
 _NOISE_DEVIATIONS = 4.5
 _NOISE_ROWS = 10_000  # on each side of the split: enough to notice what reaches across
+_RESAMPLES = 60
 
 
 @dataclass(frozen=True)
@@ -99,12 +111,18 @@ def fit_failure_model(
     calibration = fit_probability(raw, sample.fails, sample.weight, kept_share=sample.kept_share)
     probability = calibration.probability(raw)
     fails, weight = sample.fails, sample.weight
+    rules = {name: score[sample.rows] for name, score in rule_scores(table).items()}
+    runs = table.runs[sample.rows]
+    drawn = resample_runs(fails, runs, seed=seed, resamples=_RESAMPLES)
+    tells = len(np.unique(runs[fails > 0])) >= LEAST_COMPARED
+    better = shares_better(probability, rules, fails, (weight * times for times in drawn)) if tells else {}
     alarms = plan_alarms(
-        _held_out_runs(table, calibration.probability(raw_of_all)),
+        held_out_runs(table, calibration.probability(raw_of_all)),
         budget=budget.false_episodes_per_machine_month,
         actionable_hours=budget.actionable_hours,
         scored_every_hours=budget.scored_every_hours,
         seed=seed,
+        unforeseeable=why_unforeseeable(unbeaten(better)),
     )
     raised = np.zeros(len(fails), dtype=np.bool_) if alarms.watch is None else probability >= alarms.watch
     metrics = {
@@ -114,6 +132,8 @@ def fit_failure_model(
         "brier": brier_score(fails, probability, weight),
         "expected_calibration_error": expected_calibration_error(fails, probability, weight),
         "alarm_precision": float(np.average(fails[raised], weights=weight[raised])) if raised.any() else math.nan,
+        **{f"{name}_pr_auc": average_precision(fails, rules[name], weight) for name in rules if name != CONSTANT},
+        **{f"{BETTER}{name}": share for name, share in better.items()},
         "permuted_roc_auc": _permuted_roc_auc(matrix, fails, folds, trees, seed),
     }
     return FailureModel(
@@ -121,20 +141,6 @@ def fit_failure_model(
         calibration=calibration,
         alarms=alarms,
         metrics=metrics,
-    )
-
-
-def _held_out_runs(table: TrainingTable, probability: FloatArray) -> HeldOutRuns:
-    """The predictions of all rows, held out, beside what came of them."""
-    last = np.zeros(len(table.run_ids))
-    np.maximum.at(last, table.runs, table.hours)
-    return HeldOutRuns(
-        machines=table.machines,
-        runs=table.runs,
-        hours=table.hours,
-        probability=probability,
-        rul_hours=table.rul_hours,
-        seen_hours=last[table.runs] - table.hours,
     )
 
 

@@ -1,6 +1,6 @@
 """What a model says of rows that it has not learned from, beside what came of them."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,21 +9,39 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.errors import HeldOutRunsError, UnjudgeableError
+from mlops_core.prognosis.alarm_replay import HeldOutRuns, held_out_runs
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.censoring import completeness_weights
-from mlops_core.prognosis.prediction import estimate
+from mlops_core.prognosis.metrics import nasa_score
+from mlops_core.prognosis.prediction import Estimates, estimate
+from mlops_core.prognosis.simple_rules import rule_scores
 from mlops_core.prognosis.training_table import TrainingTable, training_table
 
-__all__ = ["JudgedRows", "judge_rows", "resample_runs"]
+__all__ = ["JudgedRows", "judge_rows"]
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LifeFigures:
+    """The remaining life of rows whose run was seen to fail: coverage of P10 to P90, errors in hours.
+
+    `constant_hours` is the root mean square error of the best constant, `nasa_score` the mean score of the mean life.
+    """
+
+    coverage: float
+    absolute_error_hours: float
+    square_error_hours: float
+    constant_hours: float
+    nasa_score: float
 
 
 @dataclass(frozen=True)
 class JudgedRows:
     """What a model says of held-out rows with a known answer, and what came of them. One entry per row.
 
-    `rows` are their positions among all rows in order of machine and time.
+    `rows` are their positions among all rows in order of machine and time, `rules` what simple rules score them,
+    `predicted` all predictions of these runs, whether their answer is known or not.
     """
 
     rows: NDArray[np.intp]
@@ -31,9 +49,10 @@ class JudgedRows:
     probability: FloatArray
     rul_hours: FloatArray
     runs: NDArray[np.int64]
-    rul_coverage: float | None
-    rul_error_hours: float | None
+    rules: Mapping[str, FloatArray]
+    life: LifeFigures | None
     health: FloatArray | None
+    predicted: HeldOutRuns
 
 
 def judge_rows(
@@ -55,57 +74,55 @@ def judge_rows(
     if seen and not allow_training_runs:
         raise HeldOutRunsError(bundle.version, seen)
     health = None if truth is None else _true_health(labelled, truth)
-    known = ~np.isnan(table.fails) & (~np.isnan(table.matrix[:, bundle.schema.is_measured])).any(axis=1)
+    measured: NDArray[np.bool_] = np.count_nonzero(~np.isnan(table.matrix[:, bundle.schema.is_measured]), axis=1) > 0
+    known = ~np.isnan(table.fails) & measured
     if health is not None:
         known &= ~np.isnan(health)
     if not known.any():
         raise UnjudgeableError("no row has a known answer")
     if not (table.fails[known] == 1).any():
         raise UnjudgeableError(f"none of {int(known.sum())} rows fails within the horizon")
-    estimates = estimate(bundle, table.matrix[known])
-    coverage, error = _life_figures(table, known, estimates.rul_hours, bundle.manifest.rul_ceiling_hours)
+    estimates = estimate(bundle, table.matrix[measured])
+    answered = known[measured]
     return JudgedRows(
         rows=np.flatnonzero(known),
         fails=table.fails[known],
-        probability=estimates.failure_probability,
+        probability=estimates.failure_probability[answered],
         rul_hours=table.rul_hours[known],
         runs=table.runs[known],
-        rul_coverage=coverage,
-        rul_error_hours=error,
+        rules={name: score[known] for name, score in rule_scores(table).items()},
+        life=_life_figures(table, known, estimates, answered, bundle.manifest.rul_ceiling_hours),
         health=None if health is None else health[known],
+        predicted=held_out_runs(table, estimates.failure_probability, measured),
     )
 
 
-def resample_runs(fails: FloatArray, runs: NDArray[np.int64], *, seed: int, resamples: int) -> Iterator[FloatArray]:
-    """Yield weights of the rows, one set per resample: how often each run was drawn, with replacement.
-
-    A resample without a failing row is drawn again. Source: Efron, Tibshirani, "An Introduction to the Bootstrap",
-    1993; runs, not rows, are what the next month brings anew.
-    """
-    generator = np.random.Generator(np.random.PCG64(seed))
-    names, index = np.unique(runs, return_inverse=True)
-    for _ in range(resamples):
-        while True:
-            drawn = np.bincount(generator.integers(len(names), size=len(names)), minlength=len(names))
-            weight = drawn[index].astype(np.float64)
-            if weight @ fails:
-                yield weight
-                break
-
-
 def _life_figures(
-    table: TrainingTable, known: NDArray[np.bool_], told: FloatArray, ceiling: float | None
-) -> tuple[float | None, float | None]:
-    """Coverage of P10 to P90 and mean absolute error of P50; runs seen to fail stand for those that were cut off."""
+    table: TrainingTable,
+    known: NDArray[np.bool_],
+    estimates: Estimates,
+    answered: NDArray[np.bool_],
+    ceiling: float | None,
+) -> LifeFigures | None:
+    """Figures of the remaining life; runs seen to fail stand for those that were cut off. None without any."""
     hours = np.minimum(table.rul_hours[known], np.inf if ceiling is None else ceiling)
     complete = ~np.isnan(table.rul_hours[known])
     if not complete.any():
-        return None, None
+        return None
     weight = completeness_weights(table.run_hours, table.run_failed)[table.runs[known]][complete]
-    hours, told = hours[complete], told[complete]
-    covered = (hours >= told[:, 0]) & (hours <= told[:, 2])
-    error = np.abs(hours - told[:, 1])
-    return float(np.average(covered, weights=weight)), float(np.average(error, weights=weight))
+    hours = hours[complete]
+    quantiles, mean = estimates.rul_hours[answered][complete], estimates.rul_hours_mean[answered][complete]
+
+    def averaged(values: FloatArray) -> float:
+        return float(np.average(values, weights=weight))
+
+    return LifeFigures(
+        coverage=averaged(((hours >= quantiles[:, 0]) & (hours <= quantiles[:, 2])).astype(np.float64)),
+        absolute_error_hours=averaged(np.abs(hours - quantiles[:, 1])),
+        square_error_hours=averaged((mean - hours) ** 2) ** 0.5,
+        constant_hours=averaged((averaged(hours) - hours) ** 2) ** 0.5,
+        nasa_score=averaged(nasa_score(mean - hours)),
+    )
 
 
 def _true_health(labelled: pl.DataFrame, truth: pl.DataFrame) -> FloatArray:

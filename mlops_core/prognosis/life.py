@@ -53,12 +53,14 @@ def fit_life_model(
         )
         raw[held_out] = Trees(grown).raw(matrix[held_out])
     curves = fit_rul_curves(raw, rul_hours, weight, runs)
-    error = curves.hours(raw)[:, 1] - rul_hours
+    median_error, error = curves.hours(raw)[:, 1] - rul_hours, curves.mean_hours(raw) - rul_hours
+    constant = float(np.average(rul_hours, weights=weight))
     return LifeModel(
         trees=fit_trees(matrix, target, objective="regression", settings=trees, seed=seed, weight=weight),
         curves=curves,
         metrics={
-            "rul_mean_absolute_error_hours": float(np.average(np.abs(error), weights=weight)),
+            "rul_mean_absolute_error_hours": float(np.average(np.abs(median_error), weights=weight)),
             "rul_root_mean_square_error_hours": float(np.sqrt(np.average(error**2, weights=weight))),
+            "rul_constant_error_hours": float(np.sqrt(np.average((constant - rul_hours) ** 2, weights=weight))),
         },
     )

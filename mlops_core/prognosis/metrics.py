@@ -3,19 +3,52 @@
 `fails` is 0 or 1 per row, `probability` in [0, 1], `weight` how many rows a row stands for, 1 where it is not given.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Ranking",
     "alarm_leads",
     "alarm_threshold",
     "average_precision",
     "brier_score",
     "expected_calibration_error",
+    "nasa_score",
     "roc_auc",
 ]
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Rows ranked by a score, highest first, once for any number of weights."""
+
+    score: FloatArray
+
+    @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """The rows from the highest score down."""
+        return np.argsort(-self.score, kind="stable")
+
+    @cached_property
+    def steps(self) -> NDArray[np.intp]:
+        """The last rank of each distinct score."""
+        return np.append(np.flatnonzero(np.diff(self.score[self.order])), len(self.score) - 1)
+
+    def average_precision(self, fails: FloatArray, weight: FloatArray) -> float:
+        """Return the area under the precision-recall curve, as `average_precision`."""
+        weights = weight[self.order]
+        hits = np.cumsum(weights * fails[self.order])[self.steps]
+        total = np.cumsum(weights)[self.steps]
+        if not hits[-1]:
+            return float("nan")
+        # A step of rows without weight has no precision, and adds no recall.
+        precision = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
+        return float(np.sum(np.diff(hits / hits[-1], prepend=0.0) * precision))
 
 
 def average_precision(fails: FloatArray, score: FloatArray, weight: FloatArray | None = None) -> float:
@@ -23,8 +56,7 @@ def average_precision(fails: FloatArray, score: FloatArray, weight: FloatArray |
 
     Rows with equal scores form one step. A score that knows nothing reaches the share of failing rows.
     """
-    precision, recall, _ = _precision_recall(fails, score, weight)
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    return Ranking(score).average_precision(fails, np.ones_like(score) if weight is None else weight)
 
 
 def alarm_threshold(
@@ -79,6 +111,15 @@ def expected_calibration_error(
     index = np.minimum((probability * bins).astype(np.int64), bins - 1)
     gaps = np.bincount(index, weights=weights * (fails - probability), minlength=bins)
     return float(np.abs(gaps).sum() / weights.sum())
+
+
+def nasa_score(error: FloatArray) -> FloatArray:
+    """Return the score of each error of a remaining life (told minus true), lateness costing more than earliness.
+
+    exp(-d / 13) - 1 below 0, exp(d / 10) - 1 above, in cycles, or in hours where an hour counts as a cycle. Source:
+    Saxena et al., "Damage propagation modeling for aircraft engine run-to-failure simulation", PHM 2008.
+    """
+    return np.expm1(np.clip(np.where(error < 0, -error / 13.0, error / 10.0), None, 700.0))
 
 
 def _precision_recall(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
+from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.reasons import Reason, strongest_reasons
 from mlops_core.records import UtcInstant
@@ -35,6 +35,7 @@ class Estimates:
     failure_probability: NDArray[np.float64]
     rul_hours: NDArray[np.float64]
     """n x 3: P10, P50, P90."""
+    rul_hours_mean: NDArray[np.float64]
     health_index: NDArray[np.float64]
 
 
@@ -46,6 +47,8 @@ class Prediction:
         failure_probability: that it fails within the model's horizon, in [0, 1].
         rul_hours_p10, rul_hours_p50, rul_hours_p90: hours of remaining life that are exceeded with probability 0.9,
             0.5 and 0.1.
+        rul_hours_mean: the mean of the remaining life, which has the smallest square error; None in predictions that
+            were stored before it was given.
         health_index: `rul_hours_p50` as a share of the typical life, at most 1: 1 new, 0 at functional failure.
         evaluation_zone: ISO 20816 severity A to D of the latest vibration; None where none was measured.
         reasons: the strongest contributions to the probability.
@@ -65,15 +68,18 @@ class Prediction:
     reasons: tuple[Reason, ...]
     unusual_features: tuple[str, ...]
     model_version: str
+    rul_hours_mean: float | None = None
 
 
 def estimate(bundle: ModelBundle, matrix: NDArray[np.float32]) -> Estimates:
     """Return probability, remaining life and health of rows whose columns stand in the order of the schema."""
     calibration = bundle.calibration
-    hours = calibration.rul.hours(bundle.life.raw(matrix))
+    raw_life = bundle.life.raw(matrix)
+    hours = calibration.rul.hours(raw_life)
     return Estimates(
         failure_probability=calibration.probability.probability(bundle.failure.raw(matrix)),
         rul_hours=hours,
+        rul_hours_mean=calibration.rul.mean_hours(raw_life),
         health_index=np.clip(hours[:, 1] / calibration.typical_life_hours, 0.0, 1.0),
     )
 
@@ -102,6 +108,7 @@ def predict_one(
     Raises:
         FeatureMismatchError: columns that the model needs are missing.
         EmptyFeaturesError: no window holds a reading.
+        OutOfDomainError: the machine is unlike all that the model has learned from.
 
     """
     schema = bundle.schema
@@ -115,6 +122,8 @@ def predict_one(
     if np.isnan(row[schema.is_measured]).all():
         raise EmptyFeaturesError(machine_id)
     matrix = row[None, :]
+    if foreign := schema.foreign(matrix)[0]:
+        raise OutOfDomainError(machine_id, bundle.version, foreign)
     estimates = estimate(bundle, matrix)
     p10, p50, p90 = estimates.rul_hours[0].tolist()
     return Prediction(
@@ -129,6 +138,7 @@ def predict_one(
         reasons=_reasons(bundle, matrix, most=reasons)[0],
         unusual_features=tuple(schema.unusual(matrix)[0]),
         model_version=bundle.version,
+        rul_hours_mean=float(estimates.rul_hours_mean[0]),
     )
 
 
@@ -143,7 +153,8 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
 
     Returns:
         The fields of `Prediction` as columns; `reasons` is a list of structs. A row whose windows hold no reading has
-        nulls, for nothing can be said of it.
+        nulls, for nothing can be said of it; so has one of a machine unlike all that the model has learned from, whose
+        `unusual_features` name the columns in which it began elsewhere.
 
     Raises:
         FeatureMismatchError: columns missing, not numeric, or (strict) unexpected.
@@ -165,6 +176,9 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
     matrix = matrix_of(features, schema.names)
     refuse_raw_rows(bundle, matrix)
     is_known = pl.Series(values=np.count_nonzero(~np.isnan(matrix[:, schema.is_measured]), axis=1) > 0)
+    foreign = schema.foreign(matrix)
+    is_foreign = pl.Series(values=[bool(columns) for columns in foreign], dtype=pl.Boolean)
+    unusual = [list(columns) or row for columns, row in zip(foreign, schema.unusual(matrix), strict=True)]
     estimates = estimate(bundle, matrix)
     found = [[asdict(reason) for reason in row] for row in _reasons(bundle, matrix, most=reasons)]
     told = pl.DataFrame(
@@ -175,15 +189,17 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
             "rul_hours_p10": estimates.rul_hours[:, 0],
             "rul_hours_p50": estimates.rul_hours[:, 1],
             "rul_hours_p90": estimates.rul_hours[:, 2],
+            "rul_hours_mean": estimates.rul_hours_mean,
             "health_index": estimates.health_index,
             "evaluation_zone": pl.Series(_zones(bundle, matrix), dtype=pl.String),
             "reasons": pl.Series(found, dtype=pl.List(_reason_type())),
-            "unusual_features": pl.Series(schema.unusual(matrix), dtype=pl.List(pl.String)),
+            "unusual_features": pl.Series(unusual, dtype=pl.List(pl.String)),
         }
     )
     said = [name for name in told.columns if name not in _KEYS]
-    return told.with_columns(
-        *(pl.when(is_known).then(pl.col(name)) for name in said), model_version=pl.lit(bundle.version)
+    predicted = [name for name in said if name not in ("evaluation_zone", "unusual_features")]
+    return told.with_columns(pl.when(is_known).then(pl.col(name)) for name in said).with_columns(
+        *(pl.when(~is_foreign).then(pl.col(name)) for name in predicted), model_version=pl.lit(bundle.version)
     )
 
 

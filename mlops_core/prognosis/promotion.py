@@ -2,7 +2,9 @@
 
 A challenger is promoted when, on the same held-out runs,
 
-1. it is better than a guess: the lower end of its PR-AUC's interval lies above the base rate;
+1. it is better than a guess (the lower end of its PR-AUC's interval lies above the base rate), and, in at least 90 % of
+   resamples of the runs, than the hours in service alone and than a channel's own 24 h r.m.s. alone (fewer than five
+   failures cannot tell: the runs that were held out in its training decide then);
 2. its PR-AUC is higher than the champion's in at least 90 % of resamples of the runs;
 3. nothing that people rely on gets much worse: event recall at the alarm precision by more than 0.05, median lead time
    by more than a tenth, Brier score by more than a twentieth.
@@ -20,8 +22,17 @@ import polars as pl
 from mlops_core.errors import FeatureMismatchError
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.evaluation import Evaluation, evaluate
-from mlops_core.prognosis.holdout import judge_rows, resample_runs
-from mlops_core.prognosis.metrics import average_precision
+from mlops_core.prognosis.holdout import judge_rows
+from mlops_core.prognosis.resampling import resample_runs
+from mlops_core.prognosis.simple_rules import (
+    AGE_ALONE,
+    LEAST_COMPARED,
+    OWN_RMS,
+    shares_better,
+    unbeaten,
+    unbeaten_rules,
+    why_unforeseeable,
+)
 
 __all__ = ["Verdict", "compare_models"]
 
@@ -71,9 +82,14 @@ def compare_models(
     new = evaluate(challenger, held_out, seed=seed, resamples=resamples)
     if not new.pr_auc_low > new.base_rate:
         reason = (
-            f"Rejected: the challenger is no better than a guess (PR-AUC {new.pr_auc:.3f}, "
-            f"at least {new.pr_auc_low:.3f}; a guess reaches {new.base_rate:.3f})."
+            "Rejected: the challenger is no better than a guess: failures are not foreseeable with these sensors "
+            f"(PR-AUC {new.pr_auc:.3f}, at least {new.pr_auc_low:.3f}; a guess reaches {new.base_rate:.3f})."
         )
+        return Verdict(promote=False, reason=reason, challenger=new, champion=None, probability_better=None)
+    shares = {AGE_ALONE: new.better_than_age, OWN_RMS: new.better_than_own_rms}
+    rules = unbeaten(shares) if new.failures >= LEAST_COMPARED else unbeaten_rules(challenger.metrics)
+    if rules:
+        reason = f"Rejected: {why_unforeseeable(rules)} (PR-AUC {new.pr_auc:.3f} of {new.runs} runs)."
         return Verdict(promote=False, reason=reason, challenger=new, champion=None, probability_better=None)
     obstacle = f"the champion is refused ({refused})" if refused else _obstacle(challenger, champion, held_out)
     if champion is None or obstacle:
@@ -108,12 +124,8 @@ def _probability_better(
     new, old = judge_rows(challenger, held_out), judge_rows(champion, held_out)
     _, mine, theirs = np.intersect1d(new.rows, old.rows, return_indices=True)
     fails = new.fails[mine]
-    wins = [
-        average_precision(fails, new.probability[mine], weight)
-        > average_precision(fails, old.probability[theirs], weight)
-        for weight in resample_runs(fails, new.runs[mine], seed=seed, resamples=resamples)
-    ]
-    return float(np.mean(wins))
+    drawn = resample_runs(fails, new.runs[mine], seed=seed, resamples=resamples)
+    return shares_better(new.probability[mine], {"champion": old.probability[theirs]}, fails, drawn)["champion"]
 
 
 def _objections(new: Evaluation, old: Evaluation, better: float) -> list[str]:

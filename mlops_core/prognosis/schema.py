@@ -5,7 +5,7 @@ Needs neither polars nor LightGBM: the service that predicts for one machine has
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -29,6 +29,8 @@ class FeatureSchema:
         typical, lowest, highest: median, minimum and maximum in the training rows; None where they held no value.
         importance: the share of what the failure trees learned that they learned from this column; adds up to 1.
         units: the unit of each channel that has one, by channel.
+        beginnings: of each drift column, the lowest and highest level at which a machine of the training data began;
+            empty where too few machines were seen, and in models that were made before it was kept.
 
     """
 
@@ -38,6 +40,7 @@ class FeatureSchema:
     highest: tuple[float | None, ...]
     importance: tuple[float, ...]
     units: Mapping[str, str]
+    beginnings: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
     @cached_property
     def sha256(self) -> str:
@@ -94,6 +97,23 @@ class FeatureSchema:
         low, high = self._bounds
         outside = (matrix < low) | (matrix > high)
         return [[self.names[index] for index in np.flatnonzero(row)] if row.any() else [] for row in outside]
+
+    def foreign(self, matrix: NDArray[np.float32]) -> list[tuple[str, ...]]:
+        """Return for each row the columns in which its machine began unlike every machine that the model has seen.
+
+        A machine began elsewhere where it lies beyond the range of the others' beginnings by more than that range: so a
+        new kind of machine is told from one of a known kind that is worn, whose beginning was like any other's.
+        """
+        if not self.beginnings:
+            return [()] * len(matrix)
+        names = [name for name in self.beginnings if name.removesuffix(DRIFT) in self.names]
+        drifts = matrix[:, [self.names.index(name) for name in names]].astype(np.float64)
+        levels = matrix[:, [self.names.index(name.removesuffix(DRIFT)) for name in names]].astype(np.float64)
+        low, high = np.array([self.beginnings[name] for name in names]).reshape(-1, 2).T
+        began = levels - drifts
+        outside = (began < low - (high - low)) | (began > high + (high - low))
+        columns = [name.removesuffix(DRIFT) for name in names]
+        return [tuple(columns[index] for index in np.flatnonzero(row)) for row in outside]
 
 
 def _counts_readings(name: str) -> bool:

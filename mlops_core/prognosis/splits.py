@@ -6,6 +6,7 @@ Rows of one run are nearly copies of each other; a split by row would let the mo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -15,11 +16,23 @@ from mlops_core.errors import InvalidArgumentError, UntrainableError, Untrainabl
 from mlops_core.prognosis.training_table import TrainingTable
 from mlops_core.time import parse_duration
 
-__all__ = ["TimeSplit", "machine_folds", "out_of_fold", "refuse_untrainable", "split_by_time", "split_time"]
+__all__ = [
+    "LEAST_RUNS",
+    "TimeSplit",
+    "machine_folds",
+    "out_of_fold",
+    "refuse_untrainable",
+    "row_folds",
+    "split_by_time",
+    "split_time",
+]
+
+LEAST_RUNS: Final = 6
+"""Failures of a single machine from which on its own earlier runs may judge a model of the others."""
 
 
 def refuse_untrainable(table: TrainingTable) -> None:
-    """Raise UntrainableError where nothing fails, nothing survives, or only one machine can be learned from."""
+    """Raise UntrainableError where nothing fails, nothing survives, or one machine has failed in too few runs."""
     known, failing = ~np.isnan(table.fails), _failing_rows(table)
     if not failing.any():
         raise UntrainableError(
@@ -29,12 +42,13 @@ def refuse_untrainable(table: TrainingTable) -> None:
         )
     if not (table.fails == 0).any():
         raise UntrainableError(UntrainableReason.NO_NEGATIVES, "every row fails within the horizon", "Shorten it")
-    if (failing > 0).sum() < 2:
+    runs = len(np.unique(table.runs[table.fails == 1]))
+    if (failing > 0).sum() < 2 and runs < LEAST_RUNS:
         machine = table.machine_ids[int(failing.argmax())]
         raise UntrainableError(
             UntrainableReason.ONE_MACHINE,
-            f"only {machine} has failed, so no model can be tried on a machine that it has not seen",
-            "Wait for failures of a second machine",
+            f"only {machine} has failed, {runs} time(s), so no model can be tried on enough runs that it has not seen",
+            f"Wait for failures of a second machine, or for the {LEAST_RUNS}th of this one",
         )
 
 
@@ -43,7 +57,19 @@ def machine_folds(table: TrainingTable, *, folds: int, seed: int) -> NDArray[np.
 
     There are at most as many folds as machines with a row that fails within the horizon.
     """
-    failing = _failing_rows(table)
+    return _spread(_failing_rows(table), folds, seed)
+
+
+def row_folds(table: TrainingTable, *, folds: int, seed: int) -> NDArray[np.int64]:
+    """Return for each row the fold in which it is held out: whole machines, or whole runs where one machine failed."""
+    if (_failing_rows(table) > 0).sum() > 1:
+        return machine_folds(table, folds=folds, seed=seed)[table.machines]
+    failing = np.bincount(table.runs[table.fails == 1], minlength=len(table.run_ids))
+    return _spread(failing, folds, seed)[table.runs]
+
+
+def _spread(failing: NDArray[np.intp], folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each machine or run, given how many of its rows fail."""
     usable = min(folds, int((failing > 0).sum()))
     # The most failing rows first, machines without any last, chance deciding between equals.
     order = np.lexsort((np.random.Generator(np.random.PCG64(seed)).permutation(len(failing)), -failing))

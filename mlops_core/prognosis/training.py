@@ -23,7 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.condition import DEFAULT_BOUNDARIES, ZoneBoundaries
-from mlops_core.features import FeatureRecipe, parse_feature_name
+from mlops_core.features import DRIFT, FeatureRecipe, parse_feature_name
 from mlops_core.prognosis.alarm_budget import AlarmBudget
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.calibration import ModelCalibration
@@ -33,7 +33,7 @@ from mlops_core.prognosis.failure import fit_failure_model, sample_failures
 from mlops_core.prognosis.life import fit_life_model
 from mlops_core.prognosis.manifest import TrainingManifest
 from mlops_core.prognosis.schema import FeatureSchema
-from mlops_core.prognosis.splits import machine_folds, refuse_untrainable
+from mlops_core.prognosis.splits import refuse_untrainable, row_folds
 from mlops_core.prognosis.training_table import TrainingTable, training_table
 from mlops_core.prognosis.trees import FloatArray, Trees, TreeSettings
 from mlops_core.telemetry import CHANNELS, Channel
@@ -42,6 +42,8 @@ from mlops_core.time import parse_duration
 __all__ = ["TrainingSettings", "train"]
 
 _ROWS_OF_A_MEDIAN = 50_000
+_FEWEST_MACHINES = 8
+"""Machines whose beginnings say what other machines of their kind are like."""
 
 ALARM_PRECISION = 0.9
 """The share of right hours for which `evaluate` reports a threshold."""
@@ -53,7 +55,8 @@ class TrainingSettings:
 
     Attributes:
         trees: how trees are grown.
-        folds: groups of machines, each held out once; two are enough from `plenty_rows` rows to learn from on.
+        folds: groups of machines (of runs, where only one machine failed), each held out once; two are enough from
+            `plenty_rows` rows to learn from on.
         negatives_per_positive: rows that do not fail, per row that does, within `negatives` (at least, at most).
         most_life_rows: rows, drawn evenly, that the remaining life is learned from.
         rul_ceiling_hours: longer remaining lives are cut to this, for whoever asks only about the end; None cuts none.
@@ -98,8 +101,9 @@ def train(
             were computed by hand.
 
     Raises:
-        UntrainableError: with the reason: no rows, no features, no failing rows, nothing but failing rows, failures of
-            one machine only, labels made for another horizon, or a check in which permuted labels were learned.
+        UntrainableError: with the reason: no rows, no features, no failing rows, nothing but failing rows, too few
+            failures of one machine only, labels made for another horizon, or a check in which permuted labels were
+            learned.
         MissingColumnError, InvalidArgumentError: a frame that does not fit.
 
     """
@@ -111,7 +115,7 @@ def train(
         table, negatives_per_positive=settings.negatives_per_positive, negatives=settings.negatives, seed=seed
     )
     number = settings.folds if len(sample.rows) < settings.plenty_rows else min(2, settings.folds)
-    folds = machine_folds(table, folds=number, seed=seed)[table.machines]
+    folds = row_folds(table, folds=number, seed=seed)
     failure = fit_failure_model(
         table, folds, sample, trees=settings.trees, budget=settings.alarms, seed=seed
     )  # fmt: skip
@@ -156,7 +160,23 @@ def _schema(table: TrainingTable, importance: FloatArray, channels: Mapping[str,
         highest=tuple(_shortest(value) for value in np.fmax.reduce(table.matrix, axis=0)),
         importance=tuple(float(share) for share in importance),
         units=MappingProxyType({name: channels[name].unit for name in sorted(used) if name in channels}),
+        beginnings=MappingProxyType(_beginnings(table)),
     )
+
+
+def _beginnings(table: TrainingTable) -> dict[str, tuple[float, float]]:
+    """The range of the machines' own beginnings in each column that drifts; empty with too few machines to tell."""
+    found: dict[str, tuple[float, float]] = {}
+    for column, name in enumerate(table.names):
+        level = name.removesuffix(DRIFT)
+        if level == name or level not in table.names:
+            continue
+        began = table.matrix[:, table.names.index(level)].astype(np.float64) - table.matrix[:, column]
+        own = [began[(table.machines == machine) & ~np.isnan(began)] for machine in range(len(table.machine_ids))]
+        middle = [float(np.median(values)) for values in own if values.size]
+        if len(middle) >= _FEWEST_MACHINES and max(middle) > min(middle):
+            found[name] = (min(middle), max(middle))
+    return found
 
 
 def _defined(metrics: Mapping[str, float]) -> Mapping[str, float | None]:

@@ -22,12 +22,16 @@ from mlops_core.errors import (
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.holdout import judge_rows
 from mlops_core.prognosis.promotion import Verdict, compare_models
-from mlops_core.prognosis.splits import split_by_time, split_time
+from mlops_core.prognosis.splits import LEAST_RUNS, split_by_time, split_time
 
 __all__ = ["TrainingSet", "judge_challenger", "split_training_set"]
 
 LEAST_LATER_FAILURES: Final = 5
 """Failures among later runs below which the judgement would be chance."""
+LEAST_LATER_OF_FEW: Final = 3
+"""The same where there is nothing else to judge by: fewer than three machines have failed."""
+LEAST_MACHINES: Final = 3
+"""Machines that must have failed for one of them to be held out."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def split_training_set(
 ) -> TrainingSet:
     """Part labelled rows; about `held_out_share` of the failures are held out.
 
-    Raises UntrainableError where nothing has failed, or fewer than three machines have.
+    Raises UntrainableError where nothing has failed, or fewer than three machines have, too few times.
     """
     if labelled.is_empty():
         raise UntrainableError(UntrainableReason.NO_ROWS, "there are no labelled rows", "Is there any history yet?")
@@ -52,7 +56,13 @@ def split_training_set(
         split = split_by_time(labelled, at=split_time(labelled, later_share=held_out_share), horizon=horizon)
     except UntrainableError:
         return _by_machine(labelled, held_out_share)
-    enough = min(_failures(split.known), _failures(split.later)) >= LEAST_LATER_FAILURES
+    # Where too few machines have failed to hold one out, the later runs of the same ones judge, if there are enough.
+    few_machines = labelled.filter(pl.col("fails_within_horizon"))["machine_id"].n_unique() < LEAST_MACHINES
+    known, later = _failures(split.known), _failures(split.later)
+    if few_machines:
+        enough = known >= LEAST_RUNS and later >= LEAST_LATER_OF_FEW
+    else:
+        enough = min(known, later) >= LEAST_LATER_FAILURES
     if not enough:
         return _by_machine(labelled, held_out_share)
     return TrainingSet(split.known, split.later, f"runs that began after {split.at:%Y-%m-%d %H:%M} UTC are held out")
@@ -95,11 +105,12 @@ def _by_machine(labelled: pl.DataFrame, share: float) -> TrainingSet:
             f"none of {labelled.height} rows fails within the horizon",
             "Wait for a failure, record those that sensors missed, or lengthen the horizon",
         )
-    if len(failing) < 3:
+    if len(failing) < LEAST_MACHINES:
         raise UntrainableError(
             UntrainableReason.ONE_MACHINE,
             f"only {' and '.join(sorted(failing))} failed; two must fail to learn from, and a third to judge by",
-            "Wait for failures of further machines",
+            f"Wait for failures of further machines, or for {LEAST_RUNS + LEAST_LATER_OF_FEW} of these, one after the"
+            " other",
         )
     wanted = max(1, round(share * len(failing)))
     held_failing = sorted(failing, key=_place)[: min(wanted, len(failing) - 2)]

@@ -12,7 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlops_core.prognosis.alarm_budget import AlarmPlan, HeldOutRuns, plan_alarms, replay
+from mlops_core.prognosis.alarm_budget import AlarmPlan, plan_alarms
+from mlops_core.prognosis.alarm_replay import HeldOutRuns, replay
 from mlops_core.prognosis.card import render_model_card
 from tests.handlers.model_bundles import small_bundle
 
