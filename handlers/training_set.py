@@ -1,11 +1,13 @@
 """Training set: offline features, joined with what became of each machine, parted into what to learn from and a judge.
 
+Features are read twice: first their keys, which are labelled and sampled (`sample_runs`), then the chosen rows. So
+memory does not grow with the fleet. Every machine that failed is read, and of the others as many as there is room for.
+
 One object holds both parts and is written once, so that a step that is tried again trains and judges on the same rows.
 """
 
 import warnings
-from datetime import datetime
-from io import BytesIO
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import polars as pl
@@ -16,12 +18,13 @@ from contract.environment import TrainingSetSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
 from handlers.stores.beginnings import Beginnings
+from handlers.stores.feature_history import FeatureHistory
 from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import stack_recipe
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
-from mlops_core.lake import BEGINNINGS_KEY, FEATURES_PREFIX, TRAINING_PREFIX
-from mlops_core.prognosis import label_features, split_training_set
+from mlops_core.lake import BEGINNINGS_KEY, TRAINING_PREFIX
+from mlops_core.prognosis import STANDS_FOR, is_drawn, label_features, sample_runs, split_training_set
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
 logger = ascii_logger()
@@ -30,6 +33,14 @@ _settings = runtime.settings(TrainingSetSettings)
 IS_HELD_OUT: Final = "is_held_out"
 RECIPE: Final = "recipe"
 """The entry of the object's metadata that holds the recipe of the rows' features, as JSON."""
+
+_MOST_KEYS: Final = 6_000_000
+"""Keys that are labelled at once, about 150 bytes each."""
+_MOST_ROWS: Final = 1_000_000
+"""Rows that are learned from at most: beyond them, training takes longer and knows no more."""
+_OWN_MB: Final = 900
+_COPIES: Final = 5
+_IDENTITY: Final = ["machine_id", "window_end"]
 
 Execution = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,80}\z")]
 
@@ -47,20 +58,23 @@ def rows_key(execution: str) -> str:
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Write the training set of an execution; returns its size and how it was parted. Raises UntrainableError."""
     request = TrainingSetEvent.model_validate(event)
-    windows = _windows(since=request.started_at - _settings().training_history, until=request.started_at)
+    since = request.started_at - _settings().training_history
+    history = FeatureHistory(runtime.lake(_settings()), since=since, until=request.started_at)
+    if history.is_empty:
+        raise UntrainableError(UntrainableReason.NO_ROWS, "no features are stored", "Has processing run yet?")
     recipe = stack_recipe(runtime.channels(_settings()), _settings().feature_lengths, _settings().feature_hop)
-    recipe = recipe.model_copy(update={"drift": tuple(name for name in recipe.drift if name in windows.columns)})
+    recipe = recipe.model_copy(update={"drift": tuple(name for name in recipe.drift if name in history.columns)})
     failures = pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)
     repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)
-    features = recipe.derive(
-        windows, returns=returns_to_service(failures, repairs), beginnings=_beginnings(recipe, windows)
-    )
+    failed = failures.filter(pl.col("event_timestamp").is_between(since, request.started_at))["machine_id"].unique()
+    pace = _Pace(context, history)
+    keys, beginnings = _keys(history, recipe, _draw(history, set(failed)), pace)
     with warnings.catch_warnings(record=True) as assumptions:
         labelled = label_features(
-            features,
+            keys,
             failures,
             horizon=_settings().prediction_horizon,
             maintenance=repairs,
@@ -69,17 +83,27 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     for assumption in assumptions:
         logger.warning(str(assumption.message))
     parts = split_training_set(labelled, horizon=_settings().prediction_horizon)
-    rows = pl.concat(
-        [
-            parts.known.with_columns(pl.lit(value=False).alias(IS_HELD_OUT)),
-            parts.held_out.with_columns(pl.lit(value=True).alias(IS_HELD_OUT)),
-        ]
-    )
+    both = {False: parts.known, True: parts.held_out}
+    most = _most_rows(context, len(history.columns))
+    sampled = [
+        sample_runs(rows, most_rows=max(1, most * rows.height // labelled.height)).with_columns(
+            pl.lit(is_held_out).alias(IS_HELD_OUT)
+        )
+        for is_held_out, rows in both.items()
+    ]
+    chosen = pl.concat(sampled, how="diagonal")
+    if STANDS_FOR in chosen.columns:
+        chosen = chosen.with_columns(pl.col(STANDS_FOR).fill_null(1.0))
+    features = _rows(history, recipe, chosen, returns_to_service(failures, repairs), beginnings, pace)
+    labels = [name for name in chosen.columns if name not in _IDENTITY]
+    rows = chosen.join(features, on=_IDENTITY, how="left", maintain_order="left")
+    rows = rows.select(*features.columns, *labels)
     rows_with_recipe = encode_parquet(rows, {RECIPE: recipe.model_dump_json()})
     runtime.lake(_settings()).create(rows_key(request.execution), rows_with_recipe)
     outcome = {
-        "rows": parts.known.height,
-        "held_out_rows": parts.held_out.height,
+        "rows": sampled[0].height,
+        "held_out_rows": sampled[1].height,
+        "rows_in_all": labelled.height,
         "machines": rows["machine_id"].n_unique(),
         "failures": rows.filter(~pl.col("is_censored"))["run_id"].n_unique(),
         "rule": parts.rule,
@@ -88,24 +112,91 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return outcome
 
 
-def _windows(*, since: datetime, until: datetime) -> pl.DataFrame:
-    first = f"{FEATURES_PREFIX}date={since:%Y-%m-%d}/"
-    keys = [key for key in runtime.lake(_settings()).versions(FEATURES_PREFIX) if key >= first]
-    frames = [pl.read_parquet(BytesIO(body)) for body in runtime.lake(_settings()).read_all(keys)]
-    if not frames:
-        raise UntrainableError(UntrainableReason.NO_ROWS, "no features are stored", "Has processing run yet?")
-    # Diagonal: a channel that was added later is null before. What the newest partition lacks is no longer computed: a
-    # model that learned from it could not serve.
-    features = pl.concat(frames, how="diagonal").select(frames[-1].columns)
-    return features.filter(pl.col("window_end").is_between(since, until))
+class _Pace:
+    """Refuses what does not fit into the function's time as soon as that is known, with the figure."""
+
+    def __init__(self, context: LambdaContext, history: FeatureHistory) -> None:
+        self._context = context
+        self._history = history
+        self._left = context.get_remaining_time_in_millis()
+        self._batches = 0
+
+    def batch_is_done(self) -> None:
+        """Take note of another batch. Raises UntrainableError where those that remain will not be done in time."""
+        self._batches += 1
+        left = self._context.get_remaining_time_in_millis()
+        took = (self._left - left) / self._batches
+        remaining = (2 * self._history.batches_in_all - self._batches) * took
+        if remaining > left:
+            raise UntrainableError(
+                UntrainableReason.TOO_MUCH,
+                f"reading {self._history.objects:,} objects of {self._history.machines:,} machines would take"
+                f" {remaining / 1000:,.0f} s more, and the function has {left / 1000:,.0f} s",
+                "Lower trainingHistoryDays, raise trainingMemoryMb, or build the set outside of Lambda (docs/scale.md)",
+            )
 
 
-def _beginnings(recipe: FeatureRecipe, windows: pl.DataFrame) -> pl.DataFrame | None:
-    """Return where each machine began, after completing what processing has seen of it by the whole history.
+def _draw(history: FeatureHistory, failed: set[str]) -> Callable[[str], float]:
+    """Return how many machines one stands for: 1 of those that failed, 0 of those that are left out."""
+    hours = (_settings().training_history // _settings().feature_hop) or 1
+    room = max(_MOST_KEYS // hours - len(failed), len(failed), 1)
+    share = min(1.0, room / max(1, history.machines - len(failed)))
 
-    A stack whose features are older than its beginnings learns them here, and serves from then on what it has trained.
+    def stands_for(machine_id: str) -> float:
+        if machine_id in failed:
+            return 1.0
+        return 1.0 / share if is_drawn(machine_id, share) else 0.0
+
+    return stands_for
+
+
+def _keys(
+    history: FeatureHistory, recipe: FeatureRecipe, draw: Callable[[str], float], pace: _Pace
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Return the keys of the drawn machines' rows, and where each machine began.
+
+    Beginnings are completed by the whole history of all machines: a stack whose features are older than its beginnings
+    learns them here, and serves from then on what it has trained.
     """
     beginnings = Beginnings(Partitions(runtime.lake(_settings()), [BEGINNINGS_KEY]))
-    beginnings.note(recipe, windows)
+    drawn: dict[str, float] = {}
+    keys: list[pl.DataFrame] = []
+    for rows in history.batches([*_IDENTITY, *recipe.drift]):
+        beginnings.note(recipe, rows)
+        drawn |= {name: draw(name) for name in rows["machine_id"].unique() if name not in drawn}
+        few = [name for name, stands_for in drawn.items() if stands_for]
+        keys.append(rows.select(_IDENTITY).filter(pl.col("machine_id").is_in(few)))
+        pace.batch_is_done()
     beginnings.keep()
-    return beginnings.frame
+    found = pl.concat(keys)
+    if max(drawn.values(), default=1.0) > 1.0:
+        stands_for = pl.DataFrame({"machine_id": list(drawn), STANDS_FOR: list(drawn.values())})
+        found = found.join(stands_for, on="machine_id", how="left")
+    return found, beginnings.frame
+
+
+def _rows(
+    history: FeatureHistory,
+    recipe: FeatureRecipe,
+    chosen: pl.DataFrame,
+    returns: pl.DataFrame,
+    beginnings: pl.DataFrame | None,
+    pace: _Pace,
+) -> pl.DataFrame:
+    """Return the features of the chosen rows, in single precision, as models read them."""
+    wanted = chosen.select(_IDENTITY).sort("window_end")
+    if beginnings is not None:
+        beginnings = beginnings.filter(pl.col("machine_id").is_in(wanted["machine_id"].unique().implode()))
+    found: list[pl.DataFrame] = []
+    for rows in history.batches(history.columns):
+        few = rows.join(wanted, on=_IDENTITY, how="semi")
+        derived = recipe.derive(few, returns=returns, beginnings=beginnings)
+        found.append(derived.cast({pl.Float64: pl.Float32}))
+        pace.batch_is_done()
+    return pl.concat(found)
+
+
+def _most_rows(context: LambdaContext, columns: int) -> int:
+    """Return how many rows the function's memory holds, with the copies that joining and encoding make."""
+    room = max(100, int(context.memory_limit_in_mb) - _OWN_MB) * 1_000_000
+    return min(_MOST_ROWS, room // (columns * 4 * _COPIES))

@@ -255,6 +255,7 @@ class UntrainableReason(StrEnum):
     ONE_MACHINE = "ONE_MACHINE"
     LABELS_DISAGREE = "LABELS_DISAGREE"
     LEARNS_NOISE = "LEARNS_NOISE"
+    TOO_MUCH = "TOO_MUCH"
 
 
 class UntrainableError(MlopsError, ValueError):

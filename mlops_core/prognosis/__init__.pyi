@@ -38,6 +38,11 @@ from .reasons import (
 from .returns import (
     ReturnsAssumedWarning as ReturnsAssumedWarning,
 )
+from .run_sample import (
+    STANDS_FOR as STANDS_FOR,
+    is_drawn as is_drawn,
+    sample_runs as sample_runs,
+)
 from .splits import (
     TimeSplit as TimeSplit,
     split_by_time as split_by_time,

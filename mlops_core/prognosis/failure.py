@@ -52,7 +52,7 @@ class FailureModel:
 class FailureSample:
     """Positions of the rows to learn from, and the share of rows without failure that they are.
 
-    `weight` makes the sample stand for all rows again: 1 for a failing row, otherwise 1 / `kept_share`.
+    `weight` makes the sample stand for all rows again, also those of which the table is a sample; 1 for a failing row.
     """
 
     rows: NDArray[np.intp]
@@ -80,7 +80,9 @@ def sample_failures(
         others = others[drawn]
     rows = np.sort(np.concatenate((positives, others)))
     fails = table.fails[rows]
-    return FailureSample(rows, fails, np.where(fails == 1, 1.0, 1.0 / kept_share), kept_share)
+    weight = np.where(fails == 1, 1.0, table.stands_for[rows] / kept_share)
+    in_all = kept_share * len(others) / float(table.stands_for[others].sum())
+    return FailureSample(rows, fails, weight, in_all)
 
 
 def fit_failure_model(

@@ -109,7 +109,8 @@ def _life_figures(
     complete = ~np.isnan(table.rul_hours[known])
     if not complete.any():
         return None
-    weight = completeness_weights(table.run_hours, table.run_failed)[table.runs[known]][complete]
+    every = completeness_weights(table.run_hours, table.run_failed, table.run_stands_for)
+    weight = every[table.runs[known]][complete]
     hours = hours[complete]
     quantiles, mean = estimates.rul_hours[answered][complete], estimates.rul_hours_mean[answered][complete]
 

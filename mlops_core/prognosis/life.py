@@ -44,7 +44,7 @@ def fit_life_model(
         known = known[np.sort(drawn)]
     matrix, folds, runs = table.matrix[known], row_folds[known], table.runs[known]
     rul_hours = np.minimum(table.rul_hours[known], np.inf if ceiling_hours is None else ceiling_hours)
-    weight = completeness_weights(table.run_hours, table.run_failed)[runs]
+    weight = completeness_weights(table.run_hours, table.run_failed, table.run_stands_for)[runs]
     target = np.log1p(rul_hours)
     raw = np.empty(len(known))
     for learned, held_out in out_of_fold(folds):

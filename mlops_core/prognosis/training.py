@@ -136,7 +136,7 @@ def train(
             rul=life.curves,
             alarm_threshold=failure.alarms.watch,
             alarm_precision=ALARM_PRECISION,
-            typical_life_hours=median_life(table.run_hours, table.run_failed),
+            typical_life_hours=median_life(table.run_hours, table.run_failed, table.run_stands_for),
             zone_boundaries=(zones.b_begins, zones.c_begins, zones.d_begins),
             zone_source=zones.source,
         ),

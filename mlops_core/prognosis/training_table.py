@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError, UntrainableError, UntrainableReason
 from mlops_core.prognosis.labels import LABELS
+from mlops_core.prognosis.run_sample import STANDS_FOR
 
 __all__ = ["TrainingTable", "feature_columns", "matrix_of", "training_table"]
 
 FloatArray = NDArray[np.float64]
 
-_NOT_FEATURES: Final = frozenset({"machine_id", "window_end", "revision", *LABELS})
+_NOT_FEATURES: Final = frozenset({"machine_id", "window_end", "revision", STANDS_FOR, *LABELS})
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,12 @@ class TrainingTable:
         matrix: n x features, single precision, NaN for null.
         fails: 1 where the machine fails within the horizon, 0 where not, NaN where unknown.
         rul_hours: NaN where the run is censored.
+        stands_for: how many rows without failure a row stands for.
         hours: from `first` to the row's `window_end`.
         machines, runs: for each row, the position in `machine_ids` and `run_ids`.
         run_hours: hours from a run's first row to its failure, or to its last row where it is censored.
         run_failed: whether a run's failure was observed.
+        run_stands_for: how many runs a run stands for; 1 where its failure was observed.
         run_marks: a hash of each run's machine, first moment and first features; a run that goes on keeps its mark.
         first, last: the earliest and latest `window_end`.
 
@@ -42,6 +45,7 @@ class TrainingTable:
     matrix: NDArray[np.float32]
     fails: FloatArray
     rul_hours: FloatArray
+    stands_for: FloatArray
     hours: FloatArray
     machines: NDArray[np.int64]
     runs: NDArray[np.int64]
@@ -49,6 +53,7 @@ class TrainingTable:
     run_ids: tuple[str, ...]
     run_hours: FloatArray
     run_failed: NDArray[np.bool_]
+    run_stands_for: FloatArray
     run_marks: tuple[str, ...]
     first: datetime
     last: datetime
@@ -107,6 +112,7 @@ def training_table(
         matrix=matrix,
         fails=_floats(rows["fails_within_horizon"]),
         rul_hours=_floats(rows["rul_hours"]),
+        stands_for=_floats(rows[STANDS_FOR]) if STANDS_FOR in rows.columns else np.ones(rows.height),
         hours=_floats((rows["window_end"] - first).dt.total_microseconds() / 3.6e9),
         machines=_positions(rows["machine_id"], machine_ids),
         runs=_positions(rows["run_id"], tuple(runs["run_id"].to_list())),
@@ -114,6 +120,7 @@ def training_table(
         run_ids=tuple(runs["run_id"].to_list()),
         run_hours=_floats(runs["hours"]),
         run_failed=runs["failed"].to_numpy(),
+        run_stands_for=_floats(runs[STANDS_FOR]),
         run_marks=tuple(
             _mark(machine_id, began, matrix[row])
             for machine_id, began, row in runs.select("machine_id", "began", "row").iter_rows()
@@ -137,6 +144,7 @@ def _check_horizon(rows: pl.DataFrame, horizon: timedelta) -> None:
 
 def _runs(rows: pl.DataFrame) -> pl.DataFrame:
     end = pl.col("window_end") + pl.duration(microseconds=(pl.col("rul_hours").fill_null(0.0) * 3.6e9).round())
+    stands_for = pl.col(STANDS_FOR).median() if STANDS_FOR in rows.columns else pl.lit(1.0)
     return (
         rows.with_row_index("row")
         .group_by("run_id", maintain_order=True)
@@ -146,7 +154,9 @@ def _runs(rows: pl.DataFrame) -> pl.DataFrame:
             began=pl.col("window_end").min(),
             hours=(end.max() - pl.col("window_end").min()).dt.total_microseconds() / 3.6e9,
             failed=~pl.col("is_censored").first(),
+            **{STANDS_FOR: stands_for},
         )
+        .with_columns(pl.when("failed").then(1.0).otherwise(pl.col(STANDS_FOR)).alias(STANDS_FOR))
     )
 
 

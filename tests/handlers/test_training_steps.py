@@ -13,7 +13,7 @@ from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
 from handlers.stores.partitions import encode_parquet
 from mlops_core.errors import CorruptBundleError, UntrainableError
-from mlops_core.prognosis import LABELS
+from mlops_core.prognosis import LABELS, STANDS_FOR
 from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.model_bundles import small_bundle
@@ -102,6 +102,26 @@ def test_a_step_that_is_tried_again_keeps_the_rows_that_the_first_attempt_wrote(
     aws.s3.delete_object(Bucket=BUCKET, Key=next(iter(aws.objects("processed/features/"))))
     build(STARTED)
     assert aws.objects("training/") == rows
+
+
+def test_of_a_history_that_is_too_large_every_failing_run_is_in_the_set(deploy, history, monkeypatch, aws):
+    build = deploy("training_set")
+    monkeypatch.setattr("handlers.training_set._MOST_ROWS", history.height // 2)
+    told = build(STARTED)
+    assert told["failures"] == 8
+    assert told["rows"] + told["held_out_rows"] <= history.height // 2 + 8
+    (body,) = aws.objects("training/").values()
+    rows = pl.read_parquet(BytesIO(body)).drop("is_held_out")
+    assert rows[STANDS_FOR].min() >= 1
+    assert rows.filter("fails_within_horizon")[STANDS_FOR].max() == 1
+
+
+def test_a_history_that_takes_longer_than_the_function_has_is_refused_with_the_figure(deploy, history, context):
+    build = deploy("training_set")
+    left = iter([10_000, 1000])
+    context.get_remaining_time_in_millis = lambda: next(left)
+    with pytest.raises(UntrainableError, match=r"TOO_MUCH: reading \d+ objects of \d+ machines would take 9 s more"):
+        build(STARTED)
 
 
 def test_what_was_not_known_when_the_execution_began_is_not_learned_from(deploy, history, aws):

@@ -1,0 +1,86 @@
+"""S3 as the handlers call it, in memory and from a folder: what is measured is ours, without botocore's own CPU."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import blake2b
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+def _refused(code: str, status: int) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "request")
+
+
+class Bucket:
+    """One bucket: objects in memory, and those of a folder, which are only read. `calls` counts the requests."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.objects: dict[str, tuple[bytes, str]] = {}
+        self.calls: Counter[str] = Counter()
+        self._stored: dict[str, Path] = {}
+        if folder is not None:
+            self._stored = {str(file.relative_to(folder)): file for file in folder.rglob("*.parquet")}
+        self._lock = threading.Lock()
+
+    def put_object(self, **call: Any) -> dict[str, str]:  # noqa: ANN401 - as the SDK is called
+        """Store an object, where its conditions hold."""
+        key, seen = call["Key"], call.get("IfMatch")
+        with self._lock:
+            self.calls["PUT"] += 1
+            if ("IfNoneMatch" in call and key in self.objects) or (seen and self.objects[key][1] != seen):
+                raise _refused("PreconditionFailed", 412)
+            version = f'"{blake2b(call["Body"], digest_size=8).hexdigest()}-{self.calls["PUT"]}"'
+            self.objects[key] = (bytes(call["Body"]), version)
+        return {"ETag": version}
+
+    def get_object(self, **call: Any) -> dict[str, Any]:  # noqa: ANN401 - as the SDK is called
+        """Return an object."""
+        with self._lock:
+            self.calls["GET"] += 1
+        if call["Key"] in self.objects:
+            body, version = self.objects[call["Key"]]
+            return {"Body": BytesIO(body), "ETag": version}
+        if call["Key"] not in self._stored:
+            raise _refused("NoSuchKey", 404)
+        return {"Body": BytesIO(self._stored[call["Key"]].read_bytes()), "ETag": '"stored"'}
+
+    def delete_objects(self, **call: Any) -> dict[str, Any]:  # noqa: ANN401 - as the SDK is called
+        """Remove objects of the memory."""
+        with self._lock:
+            self.calls["DELETE"] += 1
+            for entry in call["Delete"]["Objects"]:
+                self.objects.pop(entry["Key"], None)
+        return {}
+
+    def get_paginator(self, _operation: str) -> "Bucket":
+        """Return the one paginator: that of listings."""
+        return self
+
+    def paginate(self, **call: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as the SDK is called
+        """Yield the keys under a prefix, a thousand at once."""
+        own = {key: version for key, (_, version) in list(self.objects.items()) if key.startswith(call["Prefix"])}
+        stored = dict.fromkeys((key for key in self._stored if key.startswith(call["Prefix"])), '"stored"')
+        entries = [{"Key": key, "ETag": version} for key, version in sorted((stored | own).items())]
+        for first in range(0, max(1, len(entries)), 1000):
+            self.calls["LIST"] += 1
+            yield {"Contents": entries[first : first + 1000]}
+
+
+def invocation(memory_mb: int, seconds: float) -> Any:  # noqa: ANN401 - it stands for the context of Lambda
+    """Return the context of an invocation that begins now."""
+    ends = time.monotonic() + seconds
+    return SimpleNamespace(
+        function_name="function",
+        function_version="$LATEST",
+        memory_limit_in_mb=memory_mb,
+        invoked_function_arn="arn",
+        aws_request_id="request",
+        get_remaining_time_in_millis=lambda: int((ends - time.monotonic()) * 1000),
+    )
