@@ -13,7 +13,7 @@ from benchmarks.soak.traffic import MACHINES, OLDEST, Traffic, publish
 from handlers.stores.publisher import Publisher
 from infra.local.engine.deploy import deploy
 from infra.local.engine.emulator import STACK_FILE, Emulator
-from infra.local.run.reconciliation import reconcile, wait_until_drained
+from infra.local.run.reconciliation import Stored, reconcile, wait_until_drained
 from infra.local.run.schedules import ScheduledRunError, Schedules
 from infra.packaging import LAYERS, Layer, Target, build
 from ops.dead_letters import DeadLetters
@@ -42,7 +42,7 @@ def soak(
     began = time.monotonic()
     seconds: dict[str, float] = {}
     stack = stack or _deployed(emulator)
-    before = frozenset(stack.lake.versions(""))
+    before = Stored.of(stack.lake)
     schedules = Schedules(emulator.endpoint)
     schedules.set_enabled(stack.outputs.schedule_names["simulator"], enabled=False)
     traffic = Traffic(seed, stack.topic_prefix, datetime.now(UTC))

@@ -22,7 +22,7 @@ from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.lake import FRESHNESS_KEY
+from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY
 from mlops_core.prognosis import TrainingSettings, TreeSettings, predict_one, train
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
@@ -53,6 +53,8 @@ class Models:
         machine = {"machine_id": self.stack.outputs.machine_ids[0]}
         match function:
             case "training_set":
+                # Where machines began is learned from the feature rows, and kept only where it is news.
+                self.stack.s3.delete_object(Bucket=self.stack.outputs.data_lake_bucket, Key=BEGINNINGS_KEY)
                 return [execution | {"started_at": datetime.now(UTC).isoformat()}]
             case "training":
                 return [execution]

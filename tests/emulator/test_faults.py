@@ -17,7 +17,7 @@ from benchmarks.soak.disturbance import Disturbance, impatient
 from benchmarks.soak.faulty_sdk import KILLED_AFTER, KILLED_BEFORE, LOST, SENT_AGAIN, UNAVAILABLE, UNAVAILABLE_ONCE
 from handlers.stores.publisher import Publisher
 from infra.local.run.bad_messages import BadMessage, bad_messages
-from infra.local.run.reconciliation import FAILURE, READING, Lived, reconcile, wait_until_drained
+from infra.local.run.reconciliation import FAILURE, READING, Lived, Stored, reconcile, wait_until_drained
 from mlops_core.lake import CHECKPOINT_KEY
 from mlops_core.telemetry import FAILURES, READINGS, Message, failure_message, reading_message
 from ops.dead_letters import DeadLetters
@@ -85,17 +85,17 @@ def checkpoint(told: Told) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "kinds",
+    ("machine_id", "kinds"),
     [
-        pytest.param({UNAVAILABLE_ONCE: 4, UNAVAILABLE: 1}, id="unavailable"),
-        pytest.param({LOST: 1, SENT_AGAIN: 1}, id="answers-lost"),
-        pytest.param({KILLED_BEFORE: 1, KILLED_AFTER: 1}, id="killed"),
+        pytest.param("FAULT-1A", {UNAVAILABLE_ONCE: 4, UNAVAILABLE: 1}, id="unavailable"),
+        pytest.param("FAULT-1B", {LOST: 1, SENT_AGAIN: 1}, id="answers-lost"),
+        pytest.param("FAULT-1C", {KILLED_BEFORE: 1, KILLED_AFTER: 1}, id="killed"),
     ],
 )
-def test_what_is_published_while_functions_fail_is_kept_once(told: Told, kinds: dict[str, int]):
-    before = frozenset(told.stack.lake.versions(""))
+def test_what_is_published_while_functions_fail_is_kept_once(told: Told, machine_id: str, kinds: dict[str, int]):
+    before = Stored.of(told.stack.lake)
     with disturbed(told, {"ingestion": 0.5, "label": 0.5}, kinds) as disturbance:
-        said, refused = say(told, "FAULT-1")
+        said, refused = say(told, machine_id)
         wait_until_drained(told.stack, timeout=120)
     assert disturbance.seen().total() > 0
     revive(told)
@@ -140,7 +140,7 @@ def test_five_scheduled_runs_at_once_leave_one_result(told: Told):
 
 
 def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_may(told: Told):
-    before = frozenset(told.stack.lake.versions(""))
+    before = Stored.of(told.stack.lake)
     disturbance = Disturbance(told.endpoint, told.stack, told.folder / "faults.log", rates={})
     with impatient(told.stack, 5):
         with disturbance.denied("ingestion", "s3:PutObject"), disturbance.denied("label", "s3:PutObject"):
@@ -153,7 +153,7 @@ def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_
                 return int(found[names[0]]) > 0
 
             eventually(tried, within=30, what="a delivery")
-            assert frozenset(told.stack.lake.versions("")) == before
+            assert frozenset(told.stack.lake.versions("")) == before.keys
         wait_until_drained(told.stack, timeout=120)
         revive(told)
     assert reconcile(told.stack, said, refused, before=before).dead_lettered == 0

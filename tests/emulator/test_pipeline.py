@@ -12,7 +12,14 @@ import pytest
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.publisher import Publisher
 from infra.local.run.bad_messages import bad_messages
-from infra.local.run.reconciliation import lived, quarantined_messages, reconcile, saved_states, wait_until_drained
+from infra.local.run.reconciliation import (
+    Stored,
+    lived,
+    quarantined_messages,
+    reconcile,
+    saved_states,
+    wait_until_drained,
+)
 from mlops_core.lake import (
     COMPACTED_PREFIX,
     EVENTS_PREFIX,
@@ -206,7 +213,7 @@ def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(
 
 def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested: Told):
     machine_ids = rested.stack.outputs.machine_ids
-    before, states = objects(rested), saved_states(rested.stack, machine_ids)
+    before, states = Stored.of(rested.stack.lake), saved_states(rested.stack, machine_ids)
     simulator = rested.stack.outputs.simulator_function_name
     at = max(state.event_timestamp for state in states.values()) + timedelta(minutes=4)
     functions = rested.endpoint.client("lambda")

@@ -10,17 +10,14 @@ import polars as pl
 
 from handlers.stores.lake import DataLake
 from handlers.stores.machine_state import MachineStates
-from handlers.stores.readings import read_objects, stored_versions
+from handlers.stores.readings import stored_readings
 from infra.local.run.bad_messages import BadMessage
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import (
     EVENTS_PREFIX,
     QUARANTINE_PREFIX,
-    RAW_PREFIX,
-    compacted_key,
     decode_failures,
     decode_quarantine,
-    raw_hour,
 )
 from mlops_core.simulation import MachineState, advance
 from ops.stack import Stack
@@ -114,14 +111,31 @@ def _depth(stack: Stack, url: str) -> int:
     return sum(int(answer.get("Attributes", {})[name]) for name in names)
 
 
-def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, before: frozenset[str]) -> Ledger:
-    """Compare what was published with what is stored, objects of ``before`` aside. Raises ReconciliationError."""
+@dataclass(frozen=True)
+class Stored:
+    """What a lake held at a moment: the keys of its objects, and its distinct readings.
+
+    Readings are compared by themselves: compaction takes those of a moment and later ones into one object.
+    """
+
+    keys: frozenset[str]
+    readings: pl.DataFrame
+
+    @classmethod
+    def of(cls, lake: DataLake) -> "Stored":
+        """Return what the lake holds now."""
+        return cls(frozenset(lake.versions("")), stored_readings(lake).select(READING).unique())
+
+
+def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, before: Stored) -> Ledger:
+    """Compare what was published with what has been stored since ``before``. Raises ReconciliationError."""
     lake = stack.lake
-    readings = _readings_besides(lake, before)
-    events = sorted(lake.versions(EVENTS_PREFIX).keys() - before)
+    stored = stored_readings(lake).select(READING).unique()
+    readings = stored.join(before.readings.select(READING), on=READING, how="anti", nulls_equal=True)
+    events = sorted(lake.versions(EVENTS_PREFIX).keys() - before.keys)
     failures = decode_failures(lake.read_all(events)).select(FAILURE).unique()
     sent = Counter((message.topic, message.payload, message.reason) for message in refused)
-    quarantined = quarantined_messages(stack, besides=before)
+    quarantined = quarantined_messages(stack, besides=before.keys)
     dead_lettered = _depth(stack, stack.outputs.dead_letter_queue_url)
     differences = [
         *_differences("reading", said.readings, readings, READING),
@@ -138,13 +152,6 @@ def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, befor
         dead_lettered=dead_lettered,
         quarantined_by_reason=dict(Counter(str(reason) for _, _, reason in quarantined.elements())),
     )
-
-
-def _readings_besides(lake: DataLake, before: frozenset[str]) -> pl.DataFrame:
-    """The distinct readings that are stored, but for those of objects in `before`, or compacted with them."""
-    seeded = {compacted_key(raw_hour(key)) for key in before if key.startswith(RAW_PREFIX)}
-    keys = stored_versions(lake, ("",)).keys() - before - seeded
-    return read_objects(lake, keys).select(READING).unique()
 
 
 def quarantined_messages(stack: Stack, *, besides: frozenset[str] = frozenset()) -> Counter[Refusal]:

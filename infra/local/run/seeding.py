@@ -11,6 +11,7 @@ import polars as pl
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.machine_state import MachineStates
+from infra.local.run.reconciliation import Stored
 from mlops_core.lake import encode_events, encode_history
 from mlops_core.simulation import MachineState, SimulatedHistory, simulate_fleet
 from mlops_core.telemetry import FailureEvent
@@ -49,13 +50,12 @@ class HistoryPlan:
 
 @dataclass(frozen=True)
 class SeededHistory:
-    """What was seeded: when it began and ended, its size, its objects' keys, and the configured machines' states."""
+    """What was seeded: when it began and ended, what it stored, and the configured machines' states."""
 
     start: datetime
     end: datetime
-    readings: int
     failures: pl.DataFrame
-    keys: frozenset[str]
+    stored: Stored
     states: Mapping[str, MachineState]
 
 
@@ -99,9 +99,8 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
     return SeededHistory(
         start=end - timedelta(days=plan.days),
         end=end,
-        readings=history.readings.height,
         failures=history.failures,
-        keys=frozenset(raw.key for raw in objects),
+        stored=Stored(frozenset(raw.key for raw in objects), history.readings),
         states=states,
     )
 

@@ -81,7 +81,7 @@ class Story:
         interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
         with self.screen.stage("Reconciliation") as stage:
             said = lived(history.states, states, interval).and_also(batched)
-            ledger = reconcile(stack, said, refused, before=history.keys)
+            ledger = reconcile(stack, said, refused, before=history.stored)
             stage.result = (
                 f"{ledger.published:,} published = {ledger.lake_distinct:,} in the lake"
                 f" + {ledger.quarantined} quarantined + {ledger.dead_lettered} dead letters"
@@ -112,7 +112,7 @@ class Story:
             random_seed = int(deployment.settings["simulatorSeed"])
             history = seed(stack, self.plan, end=end, now=datetime.now(UTC), random_seed=random_seed)
             stage.result = (
-                f"{history.readings:,} readings and {history.failures.height} failures of"
+                f"{history.stored.readings.height:,} readings and {history.failures.height} failures of"
                 f" {len(history.states) + self.plan.companions} machines in {self.plan.days} days"
             )
         return history
@@ -213,7 +213,7 @@ class Story:
             summary = Summary(
                 resources=deployment.resources,
                 deploy_seconds=self.screen.seconds["Deploy"],
-                seeded_readings=history.readings,
+                seeded_readings=history.stored.readings.height,
                 seeded_failures=history.failures.height,
                 published=ledger.published,
                 lake_distinct=ledger.lake_distinct,
