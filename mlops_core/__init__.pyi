@@ -51,6 +51,10 @@ from .files.failures import (
 from .files.layout import (
     FileLayout as FileLayout,
 )
+from .files.lookout import (
+    LookoutDataset as LookoutDataset,
+    read_lookout as read_lookout,
+)
 from .files.readings import (
     ReadingsFile as ReadingsFile,
     read_readings as read_readings,

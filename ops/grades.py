@@ -9,6 +9,8 @@ from ops.options import AsJson, OutputsFile, StackName
 if TYPE_CHECKING:
     import polars as pl
 
+    from mlops_core.telemetry import Channels
+
 
 def grades(
     machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
@@ -33,7 +35,7 @@ def grades(
     readings = stored_readings(loaded.lake, paths, on_malformed=lambda _: None)
     if machine is not None:
         readings = readings.filter(machine_id=machine)
-    graded = graded_rows(readings)
+    graded = graded_rows(readings, loaded.channels)
     if as_json:
         print_json({"stack": stack, "days": days, "grades": graded})
         return
@@ -43,11 +45,11 @@ def grades(
     print_grades(f"Sensors of {stack}, {days} days", graded)
 
 
-def graded_rows(readings: "pl.DataFrame") -> list[dict[str, Any]]:
+def graded_rows(readings: "pl.DataFrame", channels: "Channels") -> list[dict[str, Any]]:
     """The grade of each machine's channel, as part of a report."""
     from mlops_core.telemetry import grade_sensors
 
-    return grade_sensors(readings).to_dicts()
+    return grade_sensors(readings, channels=channels).to_dicts()
 
 
 def print_grades(title: str, graded: list[dict[str, Any]]) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import polars as pl
 
 from mlops_core.files import FileReport
+from mlops_core.telemetry import Channels
 from ops.console import print_line, print_table
 from ops.grades import graded_rows, print_grades
 
 
-def contents(readings: pl.DataFrame, found: FileReport) -> dict[str, object]:
+def contents(readings: pl.DataFrame, found: FileReport, channels: Channels) -> dict[str, object]:
     """What the file holds, as part of the report."""
     return {
         "values": found.values,
@@ -26,7 +27,7 @@ def contents(readings: pl.DataFrame, found: FileReport) -> dict[str, object]:
         "encoding": found.encoding,
         "first": readings["event_timestamp"].min(),
         "last": readings["event_timestamp"].max(),
-        "grades": graded_rows(readings),
+        "grades": graded_rows(readings, channels),
         "series": [
             {"machine_id": machine_id, "channel": channel, "readings": count, "first": first, "last": last}
             for machine_id, channel, count, first, last in readings.group_by("machine_id", "channel")
@@ -60,6 +61,14 @@ def print_report(report: Mapping[str, Any]) -> None:
         f"{report['values']:,} values: {report['readings']:,} readings, {report['repeated']:,} repeated,"
         f" {sum(report['rejected'].values()):,} refused."
     )
+    if report["unconfigured"]:
+        print_line(
+            f"{len(report['unconfigured'])} sensors are no channels of stack {report['stack']}. Add to channels:"
+        )
+        for line in report["unconfigured"]:
+            print_line(f"  {line}")
+    if report["labels"]:
+        print_line(f"{report['labels']:,} labelled times, which are recorded as failures.")
     print_grades("Sensors, by what the file holds", report["grades"])
     _print_left_out(report)
     if report["rejects_file"] is not None:
@@ -78,6 +87,8 @@ def print_report(report: Mapping[str, Any]) -> None:
         f"{report['sent']:,} readings sent {report['via']} in {report['send_seconds']:,.1f}"
         f" s{_rate(report['sent'], report['send_seconds'])}."
     )
+    if "recorded" in report:
+        print_recorded(report)
     if "in_lake" in report:
         print_line(f"All {report['in_lake']:,} are in the lake, found {report['wait_seconds']:,.1f} s later.")
     if "processed" in report:
@@ -104,3 +115,12 @@ def _print_left_out(report: Mapping[str, Any]) -> None:
 
 def _rate(items: int, seconds: float) -> str:
     return f" ({items / seconds:,.0f} a second)" if items and seconds else ""
+
+
+def print_recorded(report: Mapping[str, Any]) -> None:
+    """Print what became of records."""
+    print_line(f"{report['recorded']:,} recorded, {report['known']:,} known already.")
+    if conflicts := report["conflicts"]:
+        print_line(f"{len(conflicts):,} contradict what stands there, and were left out (--correct replaces it):")
+        for problem in conflicts[:10]:
+            print_line(f"  {problem}")

@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 def import_history(
     file: Annotated[
         Path | None,
-        typer.Argument(help="Readings: CSV with a header line (.gz allowed) or Parquet (*.parquet).", dir_okay=False),
+        typer.Argument(
+            help="Readings: CSV with a header line (.gz allowed) or Parquet (*.parquet).",
+        ),
     ] = None,
+    form: Annotated[
+        Literal["table", "lookout"],
+        typer.Option("--format", help="table: one file. lookout: a folder as Amazon Lookout for Equipment had it."),
+    ] = "table",
     failures: Annotated[
         Path | None, typer.Option("--failures", help="Failures in bulk: machine, time, return, code.", dir_okay=False)
     ] = None,
@@ -122,7 +128,16 @@ def import_history(
         raise OptionError("One file is imported at a time.", "Give a FILE of readings, --failures or --maintenance.")
     with options_of(layout):
         if file is not None:
-            import_readings(file, layout, sending, dry_run=dry_run, stack=stack, outputs=outputs, as_json=as_json)
+            import_readings(
+                file,
+                layout,
+                sending,
+                is_lookout=form == "lookout",
+                dry_run=dry_run,
+                stack=stack,
+                outputs=outputs,
+                as_json=as_json,
+            )
             return
         import_labels(
             given[0],

@@ -7,15 +7,17 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
+
 from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
 from mlops_core.files import LayoutOptions, read_failures
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord
 from ops.concurrency import in_parallel
 from ops.console import print_json, print_line, progress_bar
 from ops.errors import NoReadingsError
-from ops.import_report import write_rejects
+from ops.import_report import print_recorded, write_rejects
 from ops.journal import FOLDER
-from ops.stack import load_stack
+from ops.stack import Stack, load_stack
 
 
 class _Outcome(NamedTuple):
@@ -57,46 +59,48 @@ def import_labels(
     }
     if not dry_run:
         loaded = load_stack(stack, outputs)
-        history = LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name)
-        who = getuser()
-
-        def keep(row: dict[str, object]) -> _Outcome:
-            record = MaintenanceRecord.model_validate(
-                {
-                    "machine_id": row["machine_id"],
-                    "kind": kind,
-                    "at": row["event_timestamp"],
-                    "returned_to_service_at": row["returned_to_service_at"],
-                    "recorded_by": who,
-                }
-            )
-            code = row["event_code"] if is_failure else None
-            try:
-                is_new = history.record_maintenance(
-                    record, recorded_at=now, correct=correct, event_code=None if code is None else str(code)
-                )
-            except MaintenanceConflictError as error:
-                return _Outcome("CONFLICT", str(error))
-            return _Outcome("NEW" if is_new else "KNOWN")
-
-        outcomes: list[_Outcome] = []
-        with progress_bar("Recording", found.failures.height, unit="records", quiet=as_json) as advance:
-
-            def count(outcome: _Outcome) -> None:
-                outcomes.append(outcome)
-                advance(1)
-
-            in_parallel(keep, found.failures.to_dicts(), count)
-        results = Counter(outcome.result for outcome in outcomes)
-        report |= {
-            "recorded": results["NEW"],
-            "known": results["KNOWN"],
-            "conflicts": [outcome.problem for outcome in outcomes if outcome.problem is not None],
-        }
+        report |= record_labels(loaded, found.failures, is_failure=is_failure, correct=correct, now=now, quiet=as_json)
     if as_json:
         print_json(report)
     else:
         print_labels(report)
+
+
+def record_labels(
+    stack: Stack, failures: pl.DataFrame, *, is_failure: bool, correct: bool, now: datetime, quiet: bool
+) -> dict[str, object]:
+    """Record each row of a frame FAILURES; returns how many were recorded and known, and what contradicts a record."""
+    history = LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
+    kind, who = MaintenanceKind.FAILURE if is_failure else MaintenanceKind.REPAIR, getuser()
+
+    def keep(row: dict[str, Any]) -> _Outcome:
+        record = MaintenanceRecord.model_validate(
+            {
+                "machine_id": row["machine_id"],
+                "kind": kind,
+                "at": row["event_timestamp"],
+                "returned_to_service_at": row["returned_to_service_at"],
+                "recorded_by": who,
+            }
+        )
+        code = row["event_code"] if is_failure else None
+        try:
+            is_new = history.record_maintenance(record, recorded_at=now, correct=correct, event_code=code)
+        except MaintenanceConflictError as error:
+            return _Outcome("CONFLICT", str(error))
+        return _Outcome("NEW" if is_new else "KNOWN")
+
+    outcomes: list[_Outcome] = []
+    with progress_bar("Recording", failures.height, unit="records", quiet=quiet) as advance:
+
+        def count(outcome: _Outcome) -> None:
+            outcomes.append(outcome)
+            advance(1)
+
+        in_parallel(keep, failures.to_dicts(), count)
+    results = Counter(outcome.result for outcome in outcomes)
+    conflicts = [outcome.problem for outcome in outcomes if outcome.problem is not None]
+    return {"recorded": results["NEW"], "known": results["KNOWN"], "conflicts": conflicts}
 
 
 def print_labels(report: Mapping[str, Any]) -> None:
@@ -112,8 +116,4 @@ def print_labels(report: Mapping[str, Any]) -> None:
     if "recorded" not in report:
         print_line(f"Dry run: nothing was recorded on stack {report['stack']}.")
         return
-    print_line(f"{report['recorded']:,} recorded, {report['known']:,} known already.")
-    if conflicts := report["conflicts"]:
-        print_line(f"{len(conflicts):,} contradict what stands there, and were left out (--correct replaces it):")
-        for problem in conflicts[:10]:
-            print_line(f"  {problem}")
+    print_recorded(report)

@@ -15,11 +15,14 @@ from contract.environment import HISTORICAL_REACH
 from handlers.stores.publisher import Publisher
 from mlops_core.files import LayoutOptions, read_readings
 from mlops_core.telemetry import CHANNELS, Channels
+from ops import lookout_import
 from ops.console import print_json, progress_bar
 from ops.delivery import BulkWriting, LivePublishing, Way, deliver
 from ops.errors import LakeAbsentError, NoReadingsError, OpsError, OptionError, ReadingsMissingError
 from ops.import_report import contents, print_report, write_rejects
 from ops.journal import FOLDER, Journal, open_journal
+from ops.label_import import record_labels
+from ops.lookout_import import Found
 from ops.ranges import process_range, reach
 from ops.reconciliation import Reconciliation
 from ops.stack import Stack, load_stack
@@ -42,12 +45,16 @@ def import_readings(
     layout: LayoutOptions,
     sending: Sending,
     *,
+    is_lookout: bool,
     dry_run: bool,
     stack: str,
     outputs: Path | None,
     as_json: bool,
 ) -> None:
-    """Read a file by the rules of ingestion, report what was refused, and send the rest unless it is a dry run."""
+    """Read a file by the rules of ingestion, report what was refused, and send the rest unless it is a dry run.
+
+    With ``is_lookout`` it is a folder, and its labels are recorded as failures.
+    """
     now = datetime.now(UTC)
     try:
         loaded = load_stack(stack, outputs)
@@ -56,9 +63,9 @@ def import_readings(
         if not dry_run:
             raise
         loaded, channels = None, CHANNELS  # a file can be looked at before there is a stack
-    found = read_readings(file, channels=channels, only_known=True, latest=now, **layout)
+    found = (lookout_import.read if is_lookout else _read)(file, layout, channels, now)
     readings = found.readings.drop_nulls("value")
-    if readings.is_empty():
+    if readings.is_empty() and not (dry_run and found.unconfigured):
         raise NoReadingsError(file, found.report.refused)
     if loaded is not None and sending.via == "live" and not dry_run:
         _refuse_what_ingestion_would(readings, loaded.outputs.historical_reach_days, now)
@@ -67,12 +74,16 @@ def import_readings(
         "file": str(file),
         "stack": stack,
         "via": sending.via,
-        **contents(readings, found.report),
+        **contents(readings, found.report, channels),
+        "unconfigured": found.unconfigured,
+        "labels": found.labels.height,
         "rejects_file": write_rejects(found.report, FOLDER / f"{source[:24]}.rejects.csv"),
     }
     if loaded is not None and not dry_run:
         journal = open_journal(FOLDER, source=source, lake=_lake_identity(loaded), via=sending.via, now=now)
         report |= _send(readings, loaded, journal, sending.rate, quiet=as_json)
+        if not found.labels.is_empty():
+            report |= record_labels(loaded, found.labels, is_failure=True, correct=False, now=now, quiet=as_json)
         if sending.wait:
             report |= _find(readings, loaded, sending.patience, quiet=as_json)
         if sending.process:
@@ -81,6 +92,12 @@ def import_readings(
         print_json(report)
     else:
         print_report(report)
+
+
+def _read(file: Path, layout: LayoutOptions, channels: Channels, now: datetime) -> Found:
+    if file.is_dir():
+        raise OptionError(f"{file} is a folder.", "Give a file; --format lookout reads a folder.")
+    return Found(*read_readings(file, channels=channels, only_known=True, latest=now, **layout))
 
 
 def _refuse_what_ingestion_would(readings: pl.DataFrame, reach: int | None, now: datetime) -> None:
@@ -95,8 +112,11 @@ def _refuse_what_ingestion_would(readings: pl.DataFrame, reach: int | None, now:
 
 def source_digest(file: Path, layout: LayoutOptions, channels: Channels) -> str:
     """A hash of all that decides which readings a file gives: its content, what is said of it, the stack's channels."""
-    with file.open("rb") as stream:
-        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    content: list[str] = []
+    for each in sorted(file.rglob("*")) if file.is_dir() else [file]:
+        if each.is_file():
+            with each.open("rb") as stream:
+                content.append(hashlib.file_digest(stream, "sha256").hexdigest())
     said = sorted(((name, value) for name, value in layout.items() if value), key=itemgetter(0))
     return hashlib.sha256(repr((content, said, channels.hash)).encode()).hexdigest()
 

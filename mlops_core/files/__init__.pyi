@@ -8,6 +8,10 @@ from .instants import (
 from .layout import (
     FileLayout as FileLayout,
 )
+from .lookout import (
+    LookoutDataset as LookoutDataset,
+    read_lookout as read_lookout,
+)
 from .options import (
     LayoutOptions as LayoutOptions,
 )

@@ -1,6 +1,7 @@
 """Times as other systems write them, as instants in UTC; what is no time, or not one, is null."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -16,6 +17,7 @@ __all__ = ["read_instants"]
 # The profile that messages are read by, and dates and times without an offset, which a zone completes.
 _ISO: Final = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?$"
 _CARRIES_OFFSET: Final = r"T.*[+-]\d{2}:?\d{2}$"
+_FIXED_OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)")
 _EARLIEST, _LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -121,9 +123,15 @@ def _zoned(times: pl.Series, zone: str | None) -> pl.Series:
             "time_zone", None, f"{times.count():,} times say no offset from UTC",
             'Say which zone they are of: time_zone="UTC", or an IANA name such as America/Sao_Paulo',
         )  # fmt: skip
+    if (fixed := _FIXED_OFFSET.fullmatch(zone)) is not None:
+        offset = timedelta(hours=int(fixed[2]), minutes=int(fixed[3]))
+        return times.dt.replace_time_zone("UTC").cast(TIMESTAMP) - (offset if fixed[1] == "+" else -offset)
     try:
         return times.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").cast(TIMESTAMP)
     except pl.exceptions.ComputeError:
         raise InvalidArgumentError(
-            "time_zone", zone, "There is no time zone of this name", "Give UTC or an IANA name: America/Sao_Paulo"
+            "time_zone",
+            zone,
+            "There is no time zone of this name",
+            "Give UTC, an IANA name such as America/Sao_Paulo, or an offset such as +02:00",
         ) from None

@@ -40,7 +40,7 @@ class FileLayout:
         channel_column, value_column: of long data (a row a value); else data are wide (a column a channel).
         quality_column: GOOD, UNCERTAIN, BAD, or a status code of OPC UA; what is BAD was not measured.
         time_column: of the times; text is ISO 8601 or of `time_format` (strptime).
-        time_zone: an IANA name, of times that say no offset from UTC.
+        time_zone: an IANA name or an offset (`+02:00`), of times that say no offset from UTC.
         time_unit, time_origin: of times that are numbers: what they count (`s`, `ms`, `us`, `ns`, `filetime`, `excel`,
             or a step such as `10m`), and from which instant (by default that of the unit).
         return_column, code_column: of failures: when the machine ran again, and what failed.
