@@ -17,7 +17,7 @@ from infra.stack import (
     devices_args,
     function_defaults,
     ingestion_args,
-    made_alerting,
+    made_fleet,
     models,
     processing_args,
     python_layers,
@@ -37,12 +37,12 @@ alarms = (
 lake = DataLake("data-lake", data_lake_args(settings, key), options)
 layers = python_layers(settings, lake, options)
 functions = function_defaults(settings, layers, key, alarms)
-alerting = made_alerting(settings, key, options)
-ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions, alerting), options)
+fleet = made_fleet(settings, key, options)
+ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions, fleet), options)
 devices = Devices("devices", devices_args(settings, ingestion), options)
-processing = Processing("processing", processing_args(settings, lake, functions, ingestion, alerting=alerting), options)
+processing = Processing("processing", processing_args(settings, lake, functions, ingestion, fleet), options)
 if alarms:
     watch_queues(ingestion, alarms, options)
 
-made = models(settings, lake, functions, ingestion, processing, alerting, options)
-export(stack_outputs(settings, lake, layers, ingestion, processing, devices, made, alerting))
+made = models(settings, lake, functions, ingestion, processing, fleet, options)
+export(stack_outputs(settings, lake, layers, ingestion, processing, devices, made, fleet))

@@ -163,7 +163,13 @@ class AlarmSettings(FunctionSettings):
     notice_topic_arn: Name
 
 
-class IngestionSettings(MeasuringSettings, AlarmSettings):
+class FleetSettings(FunctionSettings):
+    """Settings of every function that knows what people have said of machines."""
+
+    machines_table: Name
+
+
+class IngestionSettings(MeasuringSettings, AlarmSettings, FleetSettings):
     """Settings of the ingestion function.
 
     `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
@@ -215,7 +221,7 @@ class ProcessingSettings(MeasuringSettings):
         return self
 
 
-class TrainingSetSettings(MeasuringSettings):
+class TrainingSetSettings(MeasuringSettings, FleetSettings):
     """Settings of the function that builds training sets. `training_history`: how far back it looks."""
 
     label_history_table: Name
@@ -243,10 +249,17 @@ class RegistrySettings(FunctionSettings):
     data_lake_bucket: Name
 
 
-class ServingSettings(MeasuringSettings):
-    """Settings of every function that predicts. `model_recheck`: how long a new champion may go unnoticed."""
+class ServingSettings(MeasuringSettings, FleetSettings):
+    """Settings of every function that predicts. `model_recheck`: how long a new champion may go unnoticed.
+
+    `silent_after`: how long a channel may say nothing. The tables of alarms, label history and machines say in what
+    state a machine is.
+    """
 
     dynamodb_table_name: Name
+    alarms_table: Name
+    label_history_table: Name
+    silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")
     feature_lengths: Lengths
     feature_hop: Hop = timedelta(minutes=60)
     model_recheck: Seconds = Field(timedelta(seconds=60), alias="MODEL_RECHECK_SECONDS")
@@ -266,8 +279,6 @@ class MaintenanceSettings(FunctionSettings):
 
 
 class ScoringSettings(ServingSettings, AlarmSettings):
-    """Settings of the function that scores the fleet. `silent_after`: how long a channel may say nothing."""
+    """Settings of the function that scores the fleet."""
 
     predictions_table: Name
-    label_history_table: Name
-    silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")

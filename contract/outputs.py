@@ -66,6 +66,8 @@ class StackOutputs(Generic[Text]):
     predictions_table_arn: Text
     alarms_table_name: Text
     alarms_table_arn: Text
+    machines_table_name: Text
+    machines_table_arn: Text
 
     notice_topic_arn: Text
     ingestion_queue_url: Text
@@ -94,7 +96,10 @@ class StackOutputs(Generic[Text]):
     historical_reach_days: int | None = None
     feature_lengths_hours: Sequence[int]
     feature_hop_minutes: int
+    silent_after_hours: int
     machine_ids: Sequence[str]
+    machine_classes: Sequence[str] | None = None
+    """Names of the configured classes; None where there are none."""
 
     @classmethod
     def read(cls, document: Mapping[str, object], *, absent: Callable[[str], Exception]) -> "StackOutputs[str]":

@@ -16,9 +16,12 @@ from contract.environment import InferenceSettings
 from handlers import http, runtime
 from handlers.logs import ascii_logger
 from handlers.machine_reports import FleetReport, MachineReport, fleet_report, machine_report
+from handlers.machine_states import machine_knowledge, state_of, states_of
+from handlers.stores.channels_heard import ChannelsHeard
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
+from mlops_core.alerting import HeardOfMachine, heard_by_machine
 
 logger = ascii_logger()
 metrics = Metrics()
@@ -54,8 +57,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 )
 def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines in the answer")] = 100) -> FleetReport:
     """Return the worst machines of the fleet."""
-    rows, stale_after = runtime.online_features(_settings()).load_all(), _settings().features_stale_after
-    return fleet_report(_model().current(), rows, now=datetime.now(UTC), stale_after=stale_after, limit=limit)
+    model, now = _model().current(), datetime.now(UTC)
+    rows = runtime.online_features(_settings()).load_all()
+    known, heard = machine_knowledge(_settings()).of_fleet(), _heard()
+    states = states_of(rows, known, heard, at=now, silent_after=_settings().silent_after)
+    stale_after = _settings().features_stale_after
+    return fleet_report(model, rows, states=states, now=now, stale_after=stale_after, limit=limit)
 
 
 @app.get(
@@ -73,8 +80,15 @@ def machine(machine_id: http.MachineIdInPath) -> MachineReport:
     row = runtime.online_features(_settings()).load(machine_id)
     if row is None:
         raise http.UnknownMachineError
-    stale_after = _settings().features_stale_after
-    return machine_report(_model().current(), row, now=datetime.now(UTC), stale_after=stale_after)
+    model, now = _model().current(), datetime.now(UTC)
+    known, heard = machine_knowledge(_settings()).of_machine(machine_id), _heard().get(machine_id)
+    state = state_of(row, known, heard, at=now, silent_after=_settings().silent_after)
+    return machine_report(model, row, state=state, now=now, stale_after=_settings().features_stale_after)
+
+
+def _heard() -> Mapping[str, HeardOfMachine]:
+    """Return what was heard of each machine when scoring looked last."""
+    return heard_by_machine(ChannelsHeard(runtime.lake(_settings())).load().channels)
 
 
 @app.exception_handler(NoModelError)

@@ -23,6 +23,7 @@ from handlers.limits import LimitWatch
 from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
+from handlers.stores.machines import Machines
 from handlers.stores.notices import NoticeBoard
 from mlops_core.features import first_window_end
 from mlops_core.lake import encode_readings
@@ -54,7 +55,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _watch() -> LimitWatch:
     alarms = Alarms(clients.dynamodb(), _settings().alarms_table)
     desk = AlarmDesk(alarms, NoticeBoard(clients.sns(), _settings().notice_topic_arn))
-    return LimitWatch(alarms, desk, _settings().machine_classes, _channels())
+    machines = Machines(clients.dynamodb(), _settings().machines_table)
+    return LimitWatch(alarms, desk, _settings().machine_classes, _channels(), machines)
 
 
 @cache

@@ -2,13 +2,14 @@
 
 What is stored of a channel is kept in the process and looked up again every minute: few channels have an alarm. A
 process that knows less than is stored finds out by the conditional write, looks again and judges anew, so what it does
-not know delays an alarm's end by a minute and never loses or doubles one.
+not know delays an alarm's end by a minute and never loses or doubles one. What people say of machines (class, planned
+maintenance, retirement) is looked up every five minutes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,8 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.announcements import AlarmDesk
 from handlers.deliveries import Delivered, grouped
 from handlers.stores.alarms import Alarms
+from handlers.stores.machines import Machines
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.limit_alarms import limit_alarm, limit_state
+from mlops_core.condition import MachineRecord
 from mlops_core.condition.classes import MachineClasses, limits_of
 from mlops_core.condition.limits import ChannelLimits
 from mlops_core.telemetry import Channel, Reading
@@ -25,10 +28,12 @@ from mlops_core.telemetry import Channel, Reading
 logger = Logger(child=True)
 
 LOOKED_UP_EVERY: Final = timedelta(minutes=1)
+MACHINES_LOOKED_UP_EVERY: Final = timedelta(minutes=5)
 OLDEST: Final = timedelta(hours=1)
 """A reading that was older when it arrived is late data: it changes features and raises no alarm."""
 
 _Channel = tuple[str, str]
+Found = TypeVar("Found")
 
 
 class LimitWatch:
@@ -40,6 +45,7 @@ class LimitWatch:
         desk: AlarmDesk,
         classes: MachineClasses,
         channels: Mapping[str, Channel],
+        machines: Machines,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -47,13 +53,17 @@ class LimitWatch:
         self._desk = desk
         self._classes = classes
         self._channels = channels
+        self._machines = machines
         self._clock = clock
+        self._records: Mapping[str, MachineRecord] = {}
+        self._records_looked_up: datetime | None = None
         self._known: dict[_Channel, Alarm] = {}
         self._looked_up: datetime | None = None
         self._limits: dict[str, Mapping[str, ChannelLimits]] = {}
 
     def to_judge(self, delivered: Iterable[Delivered[Reading]]) -> list[list[Delivered[Reading]]]:
         """Return the readings that may change an alarm, by machine and channel; nearly always none."""
+        self._look_up_machines()
         limited = [each for each in delivered if self._is_judged(each.message)]
         if limited:
             self._look_up()
@@ -77,15 +87,21 @@ class LimitWatch:
         return after.sequence != known.sequence
 
     def _is_judged(self, reading: Reading) -> bool:
-        """Whether a reading has a limit, a value, and arrived in time."""
+        """Whether a reading has a limit and arrived in time, and its machine is neither worked on nor retired."""
         if reading.value is None or self._limit(reading) is None:
+            return False
+        record = self._records.get(reading.machine_id)
+        if record is not None and (
+            record.is_retired(reading.event_timestamp) or record.maintenance_at(reading.event_timestamp) is not None
+        ):
             return False
         return reading.received_at - reading.event_timestamp <= OLDEST
 
     def _limit(self, reading: Reading) -> ChannelLimits | None:
         of_machine = self._limits.get(reading.machine_id)
         if of_machine is None:
-            of_machine = limits_of(reading.machine_id, self._classes, self._channels)
+            record = self._records.get(reading.machine_id)
+            of_machine = limits_of(reading.machine_id, self._classes, self._channels, record)
             self._limits[reading.machine_id] = of_machine
         return of_machine.get(reading.channel)
 
@@ -104,19 +120,33 @@ class LimitWatch:
         now = self._clock()
         if self._looked_up is not None and now - self._looked_up < LOOKED_UP_EVERY:
             return
-        try:
-            stored = self._alarms.load_all(AlarmSource.LIMIT)
-        except (BotoCoreError, ClientError) as error:
-            if (
-                isinstance(error, ClientError)
-                and error.response.get("Error", {}).get("Code") == "AccessDeniedException"
-            ):
-                raise  # that does not pass by itself
-            # The readings are kept; whatever is written next is conditional. The next batch looks again.
-            logger.warning("Alarms cannot be looked up; what is known of them goes on", exc_info=True)
+        stored = _unless_it_passes(lambda: self._alarms.load_all(AlarmSource.LIMIT))
+        if stored is not None:
+            self._known = {(alarm.machine_id, alarm.subject): alarm for alarm in stored}
+            self._looked_up = now
+
+    def _look_up_machines(self) -> None:
+        now = self._clock()
+        if self._records_looked_up is not None and now - self._records_looked_up < MACHINES_LOOKED_UP_EVERY:
             return
-        self._known = {(alarm.machine_id, alarm.subject): alarm for alarm in stored}
-        self._looked_up = now
+        records = _unless_it_passes(self._machines.load_all)
+        if records is not None:
+            self._records, self._limits = records, {}
+            self._records_looked_up = now
+
+
+def _unless_it_passes(read: Callable[[], Found]) -> Found | None:
+    """Return what is stored; None where it cannot be read now: the readings are kept, and the next batch looks again.
+
+    Whatever is written next is conditional, so what was known before goes on.
+    """
+    try:
+        return read()
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "AccessDeniedException":
+            raise  # that does not pass by itself
+        logger.warning("A table cannot be read; what is known of it goes on", exc_info=True)
+        return None
 
 
 def _channel(reading: Reading) -> _Channel:

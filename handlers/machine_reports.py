@@ -3,6 +3,7 @@
 docs/openapi.json is made from these models: what a field means is said here, once.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +12,7 @@ from pydantic import AwareDatetime, Field
 
 from handlers.http import Document
 from handlers.stores.online_features import FeatureRow
+from mlops_core.condition import OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
 from mlops_core.prognosis import ModelBundle, Prediction, predict_one
 
@@ -51,9 +53,13 @@ class ReasonReport(Document):
 
 
 class MachineReport(Document):
-    """One machine. All that is predicted is null where the status is NO_READINGS, INCOMPLETE or OUT_OF_DOMAIN."""
+    """One machine. What is predicted is null where status or state says so: NO_READINGS, INCOMPLETE, OUT_OF_DOMAIN."""
 
     machine_id: str
+    state: OperatingState = Field(
+        description="What the machine does. Nothing is predicted of one that is OFF, IN_MAINTENANCE, FAILED or RETIRED"
+    )
+    state_since: AwareDatetime | None = Field(default=None, description="Since when it does, where that is known")
     status: Status
     features_until: AwareDatetime = Field(description="End of the windows that the features describe")
     features_age_seconds: float
@@ -84,17 +90,23 @@ class FleetReport(Document):
     machines: tuple[MachineReport, ...]
 
 
-def machine_report(bundle: ModelBundle, row: FeatureRow, *, now: datetime, stale_after: timedelta) -> MachineReport:
+def machine_report(
+    bundle: ModelBundle, row: FeatureRow, *, state: StateSince, now: datetime, stale_after: timedelta
+) -> MachineReport:
     """Return the report of one machine with its reasons."""
     age = now - row.window_end
     report = MachineReport(
         machine_id=row.machine_id,
+        state=state.state,
+        state_since=state.since,
         status=Status.STALE if age > stale_after else Status.OK,
         features_until=row.window_end,
         features_age_seconds=age.total_seconds(),
         model_version=bundle.version,
         horizon_hours=bundle.manifest.horizon_hours,
     )
+    if not state.state.is_predicted:
+        return report
     prediction = _predicted(bundle, row, reasons=3)
     if isinstance(prediction, Status):
         return report.model_copy(update={"status": prediction})
@@ -118,18 +130,28 @@ def machine_report(bundle: ModelBundle, row: FeatureRow, *, now: datetime, stale
 
 
 def fleet_report(
-    bundle: ModelBundle, rows: list[FeatureRow], *, now: datetime, stale_after: timedelta, limit: int
+    bundle: ModelBundle,
+    rows: list[FeatureRow],
+    *,
+    states: Mapping[str, StateSince],
+    now: datetime,
+    stale_after: timedelta,
+    limit: int,
 ) -> FleetReport:
-    """Return the `limit` worst machines of a fleet."""
+    """Return the `limit` worst machines of a fleet; `states` by machine."""
 
     def worst_first(row: FeatureRow) -> tuple[float, str]:
+        if not states[row.machine_id].state.is_predicted:
+            return (1.0, row.machine_id)
         prediction = _predicted(
             bundle, row, reasons=0
         )  # reasons cost most of a prediction's time: ranking does without
         return (1.0 if isinstance(prediction, Status) else -prediction.failure_probability, row.machine_id)
 
     worst = sorted(rows, key=worst_first)[:limit]
-    reports = (machine_report(bundle, row, now=now, stale_after=stale_after) for row in worst)
+    reports = (
+        machine_report(bundle, row, state=states[row.machine_id], now=now, stale_after=stale_after) for row in worst
+    )
     return FleetReport(model_version=bundle.version, total=len(rows), machines=tuple(reports))
 
 

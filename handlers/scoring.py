@@ -1,7 +1,8 @@
 """Scoring: every machine's newest features are predicted from, kept, and people told where a machine's state changed.
 
-Runs after each run of processing; sensors that have fallen silent are told of first, with a model or without. A machine
-whose feature row lacks what the model reads is passed over and named; the others are scored. The
+Runs after each run of processing; sensors that have fallen silent are told of first, with a model or without. Nothing
+is predicted of a machine that has failed, is off, worked on or retired. A machine whose feature row lacks what the
+model reads is passed over and named; the others are scored. The
 history in the lake comes first, then the table, then the message; a run that ends anywhere is made up for by the next.
 A message is sent at least once, and again only where a run ends between the message and the note of it.
 """
@@ -23,10 +24,11 @@ from contract.environment import ScoringSettings
 from handlers import runtime
 from handlers.announcements import AlarmDesk
 from handlers.logs import ascii_logger
+from handlers.machine_states import machine_knowledge, states_of
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
-from handlers.stores.label_history import last_return
+from handlers.stores.machine_facts import Known
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
@@ -37,6 +39,7 @@ from mlops_core.alerting import Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
+from mlops_core.condition import OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.prognosis import ModelBundle, predict_one
@@ -52,9 +55,10 @@ _settings = runtime.settings(ScoringSettings)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
     """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
     rows = runtime.online_features(_settings()).load_all()
-    _listen(rows)
-    failed = _end_failures()
-    rows = [row for row in rows if row.machine_id not in failed]
+    people_know = machine_knowledge(_settings()).of_fleet()
+    _end_failures(people_know)
+    states = _states(rows, people_know)
+    rows = [row for row in rows if states[row.machine_id].state.is_predicted]
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -72,7 +76,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
     metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
     metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
-    passed_over = overtaken | failed
+    passed_over = overtaken | {name for name, (state, _) in states.items() if not state.may_alarm}
     told = _raise_alarms((score for name, score in sorted(standing.items()) if name not in passed_over), bundle)
     metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
     return {"scored": len(saved), "notices": told, "incomplete": incomplete, "model_version": bundle.version}
@@ -92,16 +96,25 @@ def _channels() -> Channels:
     return runtime.channels(_settings())
 
 
-def _listen(rows: list[FeatureRow]) -> None:
+def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, StateSince]:
+    """Tell people of sensors that have fallen silent, and return the state of each machine."""
+    now, silent_after = datetime.now(UTC), _settings().silent_after
+    apart = {name: each.state_without_readings(name, now) for name, each in known.items()}
     watch = SilenceWatch(
         runtime.lake(_settings()),
         rows,
-        silent_after=_settings().silent_after,
+        silent_after=silent_after,
         lengths=_settings().feature_lengths,
         channels=sorted(_channels()),
+        muted={name for name, state in apart.items() if not state.may_alarm},
+        retired={name for name, state in apart.items() if state is OperatingState.RETIRED},
     )
     metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
     watch.tell(NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+    states = states_of(rows, known, watch.machines, at=now, silent_after=silent_after)
+    failed = sum(state is OperatingState.FAILED for state, _ in states.values())
+    metrics.add_metric("MachinesFailed", MetricUnit.Count, failed)
+    return states
 
 
 def _score_fleet(
@@ -149,21 +162,14 @@ def _keep_history(scores: list[Score]) -> None:
         runtime.lake(_settings()).create(key, gzip.compress(lines, mtime=0))
 
 
-def _end_failures() -> set[str]:
-    """End the episodes of machines that were returned to service; returns those that have failed and were not.
-
-    Nothing is predicted of a machine between its failure and its return: it does not run.
-    """
-    history = runtime.label_history(_settings())
+def _end_failures(known: Mapping[str, Known]) -> None:
+    """End the episodes of machines that were returned to service."""
     desk = AlarmDesk(_alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
-    failed: set[str] = set()
-    for alarm in _alarms().load_all(AlarmSource.FAILURE):
-        if alarm.is_due() or (alarm.episode is not None and alarm.episode.is_open):
-            step = partial(returned_alarm, returned_at=last_return(history.of_machine(alarm.machine_id)))
-            after = desk.change(alarm.machine_id, AlarmSource.FAILURE, step, known=alarm)
-            failed |= {alarm.machine_id} if after.episode is not None and after.episode.is_open else set()
-    metrics.add_metric("MachinesFailed", MetricUnit.Count, len(failed))
-    return failed
+    for machine_id, each in known.items():
+        alarm = each.failure
+        if alarm is not None and (alarm.is_due() or (alarm.episode is not None and alarm.episode.is_open)):
+            step = partial(returned_alarm, returned_at=each.returned_at)
+            desk.change(machine_id, AlarmSource.FAILURE, step, known=alarm)
 
 
 def _raise_alarms(scores: Iterable[Score], bundle: ModelBundle) -> int:

@@ -3,7 +3,7 @@
 A message is sent before its note is kept, so it is sent at least once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from aws_lambda_powertools import Logger
@@ -13,7 +13,7 @@ from handlers.stores.checkpoint import CheckpointFile
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
-from mlops_core.alerting import NewestWindows, listen, silence_notice, turned
+from mlops_core.alerting import HeardOfMachine, NewestWindows, heard_by_machine, listen, silence_notice, turned
 
 logger = Logger(child=True)
 
@@ -32,6 +32,8 @@ class SilenceWatch:
         silent_after: timedelta,
         lengths: Sequence[timedelta],
         channels: Sequence[str],
+        muted: Collection[str] = (),
+        retired: Collection[str] = (),
     ) -> None:
         self._file = ChannelsHeard(lake)
         self._before = self._file.load()
@@ -45,7 +47,14 @@ class SilenceWatch:
                 silent_after=silent_after,
                 lengths=sorted(lengths),
                 channels=channels,
+                muted=muted,
+                retired=retired,
             )
+
+    @property
+    def machines(self) -> Mapping[str, HeardOfMachine]:
+        """What was heard of each machine."""
+        return heard_by_machine(self._now)
 
     @property
     def silent(self) -> int:

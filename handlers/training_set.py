@@ -17,14 +17,23 @@ from pydantic import AwareDatetime, BaseModel, StringConstraints
 from contract.environment import TrainingSetSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
+from handlers.stores import clients
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.feature_history import FeatureHistory
+from handlers.stores.machines import Machines
 from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import stack_recipe
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
 from mlops_core.lake import BEGINNINGS_KEY, TRAINING_PREFIX
-from mlops_core.prognosis import STANDS_FOR, is_drawn, label_features, sample_runs, split_training_set
+from mlops_core.prognosis import (
+    STANDS_FOR,
+    is_drawn,
+    label_features,
+    sample_runs,
+    split_training_set,
+    without_planned_maintenance,
+)
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
 logger = ascii_logger()
@@ -72,6 +81,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     failed = failures.filter(pl.col("event_timestamp").is_between(since, request.started_at))["machine_id"].unique()
     pace = _Pace(context, history)
     keys, beginnings = _keys(history, recipe, _draw(history, set(failed)), pace)
+    machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
     with warnings.catch_warnings(record=True) as assumptions:
         labelled = label_features(
             keys,
@@ -82,6 +92,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         )
     for assumption in assumptions:
         logger.warning(str(assumption.message))
+    labelled = without_planned_maintenance(labelled, machines.values())
     parts = split_training_set(labelled, horizon=_settings().prediction_horizon)
     both = {False: parts.known, True: parts.held_out}
     most = _most_rows(context, len(history.columns))

@@ -10,11 +10,13 @@ import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
+from infra.alerting import AlarmAccess
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
+from infra.machines import MachinesAccess, read_machines
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
-from mlops_core.lake import MODELS_PREFIX
+from mlops_core.lake import FRESHNESS_KEY, MODELS_PREFIX
 
 ROUTES: Final = {"fleet": "GET /machines", "machine": "GET /machines/{machine_id}"}
 """What the endpoint answers, by the names of the resources."""
@@ -40,6 +42,13 @@ class ServingArgs(TypedDict):
     """The document of channels in the lake (default: those out of the box)."""
     realtime_features_table: pulumi.Input[str]
     realtime_features_arn: pulumi.Input[str]
+    alarms: AlarmAccess
+    label_history_table: pulumi.Input[str]
+    label_history_arn: pulumi.Input[str]
+    machines: MachinesAccess
+    """With alarms and label history, these say in what state a machine is."""
+    silent_after_hours: int
+    """How long a channel may say nothing."""
     feature_lengths_hours: Sequence[int]
     feature_hop_minutes: int
     """With the lengths, what the stack computes: a model that needs anything else is refused."""
@@ -64,6 +73,8 @@ class Inference(pulumi.ComponentResource):
         >>> inference = Inference("inference", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
+        ...     "alarms": alerting.access, "label_history_table": labels.name, "label_history_arn": labels.arn,
+        ...     "machines": machines.access, "silent_after_hours": 1,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "memory_mb": 512,
         ...     "stale_after_hours": 12, "requests_per_second": 20, "timeout_seconds": 15,
         ...     "functions": {"layers": layers},
@@ -91,8 +102,16 @@ class Inference(pulumi.ComponentResource):
                     "features_stale_after": timedelta(hours=args["stale_after_hours"]),
                 },
                 "statements": [
-                    *serving_statements(args),
+                    *serving_statements(args, listed=[FRESHNESS_KEY]),
                     allow("ReadFeatures", ["dynamodb:GetItem", "dynamodb:Scan"], [args["realtime_features_arn"]]),
+                    allow("ReadAlarms", ["dynamodb:GetItem", "dynamodb:Scan"], [args["alarms"]["alarms_arn"]]),
+                    allow("ReadLabels", ["dynamodb:Query", "dynamodb:Scan"], [args["label_history_arn"]]),
+                    read_machines(args["machines"], reads=("dynamodb:GetItem", "dynamodb:Scan")),
+                    allow(
+                        "ReadFreshness",
+                        ["s3:GetObject"],
+                        [pulumi.Output.concat(args["bucket_arn"], f"/{FRESHNESS_KEY}")],
+                    ),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],
@@ -187,6 +206,10 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
         "data_lake_bucket": args["bucket_name"],
         "channels_key": args.get("channels_key"),
         "dynamodb_table_name": args["realtime_features_table"],
+        "alarms_table": args["alarms"]["alarms_table"],
+        "label_history_table": args["label_history_table"],
+        "machines_table": args["machines"]["machines_table"],
+        "silent_after": timedelta(hours=args["silent_after_hours"]),
         "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
         "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
     }

@@ -12,6 +12,7 @@ from infra.account import Account, current_account
 from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
+from infra.machines import MachinesAccess, read_machines
 from infra.policies import Statement, allow
 from infra.queues import Queue, buffer_queue, dead_letter_queue
 from infra.schedule import FunctionSchedule
@@ -40,6 +41,8 @@ class IngestionArgs(TypedDict):
     """The data lake."""
     alarms: AlarmAccess
     """Where alarms are kept and who is told of them."""
+    machines: MachinesAccess
+    """What people have said of machines."""
     topic_prefix: str
     channels: Channels
     channels_key: NotRequired[pulumi.Input[str]]
@@ -67,7 +70,7 @@ class Ingestion(pulumi.ComponentResource):
     Example:
         >>> ingestion = Ingestion("ingestion", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
-        ...     "alarms": alerting.access,
+        ...     "alarms": alerting.access, "machines": machines.access,
         ...     "topic_prefix": "industrial/machine", "channels": CHANNELS,
         ...     "simulator": {
         ...         "machine_ids": ["PUMP-A01"], "enabled": True, "schedule_expression": "rate(1 minute)", "seed": 1,
@@ -205,12 +208,14 @@ class Ingestion(pulumi.ComponentResource):
                 **alarm_settings(args["alarms"]),
                 "channels_key": args.get("channels_key"),
                 "machine_classes": args.get("machine_classes", {}),
+                "machines_table": args["machines"]["machines_table"],
             },
             statements=[
                 _receive(self.readings_queue),
                 read_channels(args["bucket_arn"]),
                 self._store("raw"),
                 self._store("quarantine"),
+                read_machines(args["machines"]),
                 *alarm_statements(args["alarms"], reads=("dynamodb:GetItem", "dynamodb:Scan")),
             ],
         )

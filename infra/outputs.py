@@ -5,14 +5,13 @@ from collections.abc import Mapping
 import pulumi
 
 from contract.outputs import StackOutputs
-from infra.alerting import Alerting
 from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
 from infra.processing import Processing
 from infra.settings import StackSettings
-from infra.stack import Models
+from infra.stack import Fleet, Models
 
 
 def export(outputs: StackOutputs[pulumi.Input[str]]) -> None:
@@ -30,7 +29,7 @@ def stack_outputs(
     processing: Processing,
     devices: Devices,
     made: Models,
-    alerting: Alerting,
+    fleet: Fleet,
 ) -> StackOutputs[pulumi.Input[str]]:
     """Return the stack's outputs."""
     steps = made.training.steps
@@ -81,9 +80,11 @@ def stack_outputs(
         realtime_features_table_arn=processing.realtime_features.arn,
         predictions_table_name=made.scoring.predictions.name,
         predictions_table_arn=made.scoring.predictions.arn,
-        alarms_table_name=alerting.alarms.name,
-        alarms_table_arn=alerting.alarms.arn,
-        notice_topic_arn=alerting.access["notice_topic_arn"],
+        alarms_table_name=fleet.alerting.alarms.name,
+        alarms_table_arn=fleet.alerting.alarms.arn,
+        machines_table_name=fleet.machines.table.name,
+        machines_table_arn=fleet.machines.table.arn,
+        notice_topic_arn=fleet.alerting.access["notice_topic_arn"],
         ingestion_queue_url=ingestion.readings_queue.url,
         label_queue_url=ingestion.label_queue.url,
         dead_letter_queue_url=ingestion.dead_letter_queue.url,
@@ -110,5 +111,7 @@ def stack_outputs(
         historical_reach_days=settings.historical_reach_days,
         feature_lengths_hours=list(settings.feature_lengths_hours),
         feature_hop_minutes=settings.feature_hop_minutes,
+        silent_after_hours=settings.silent_after_hours,
+        machine_classes=sorted(settings.machine_classes) or None,
         machine_ids=list(settings.machine_ids),
     )

@@ -1,6 +1,5 @@
 """How the fleet is watched: the scoring function, run whenever processing commits, and its table."""
 
-from datetime import timedelta
 from typing import NotRequired
 
 import pulumi
@@ -8,9 +7,10 @@ import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
 from infra.account import current_account
-from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
+from infra.alerting import alarm_settings, alarm_statements
 from infra.function import FunctionDefaults, PythonFunction
 from infra.inference import ServingArgs, serving_settings, serving_statements
+from infra.machines import read_machines
 from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
@@ -26,12 +26,6 @@ _COUNTED = {
 class ScoringArgs(ServingArgs):
     """What scoring is made of."""
 
-    alarms: AlarmAccess
-    label_history_table: pulumi.Input[str]
-    label_history_arn: pulumi.Input[str]
-    """Says when a machine that had failed was returned to service."""
-    silent_after_hours: int
-    """How long a channel may say nothing before people are told."""
     timeout_seconds: int
     protect: NotRequired[bool]
     """Refuse to delete the table (default: no)."""
@@ -48,7 +42,7 @@ class Scoring(pulumi.ComponentResource):
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "memory_mb": 512,
         ...     "alarms": alerting.access, "label_history_table": labels.name, "label_history_arn": labels.arn,
-        ...     "silent_after_hours": 1, "timeout_seconds": 120,
+        ...     "machines": machines.access, "silent_after_hours": 1, "timeout_seconds": 120,
         ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("predictions_table_name", scoring.predictions.name)
@@ -77,9 +71,7 @@ class Scoring(pulumi.ComponentResource):
                 "settings": {
                     **serving_settings(args),
                     "predictions_table": self.predictions.name,
-                    "label_history_table": args["label_history_table"],
                     **alarm_settings(args["alarms"]),
-                    "silent_after": timedelta(hours=args["silent_after_hours"]),
                 },
                 "statements": [
                     *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY]),
@@ -89,7 +81,8 @@ class Scoring(pulumi.ComponentResource):
                         ["dynamodb:PutItem", "dynamodb:Scan"],
                         [self.predictions.arn],
                     ),
-                    allow("ReadReturns", ["dynamodb:Query"], [args["label_history_arn"]]),
+                    allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
+                    read_machines(args["machines"]),
                     allow(
                         "KeepHistory", ["s3:PutObject"], [pulumi.Output.concat(args["bucket_arn"], "/predictions/*")]
                     ),

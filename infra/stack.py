@@ -14,6 +14,7 @@ from infra.function import FunctionDefaults
 from infra.inference import Inference, InferenceArgs, ServingArgs
 from infra.ingestion import Ingestion, IngestionArgs
 from infra.layer import PythonLayer
+from infra.machines import Machines
 from infra.maintenance import Maintenance, MaintenanceArgs
 from infra.monitoring import AlarmTopic, QueueAlarms
 from infra.packaging import Layer, Target
@@ -71,22 +72,28 @@ def function_defaults(
     }
 
 
-def made_alerting(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> Alerting:
-    """Register the topic that people subscribe to and the table of alarms."""
-    notices = NoticeTopic("notices", {"kms_key_arn": key and key.arn}, options)
-    return Alerting(
-        "alerting",
-        {"notice_topic_arn": notices.arn, "kms_key_arn": key and key.arn, "protect": settings.protect_data},
-        options,
+class Fleet(NamedTuple):
+    """What machines and alarms are kept in."""
+
+    alerting: Alerting
+    machines: Machines
+
+
+def made_fleet(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> Fleet:
+    """Register the topic that people subscribe to, the table of alarms and that of machines."""
+    key_arn, protect = key and key.arn, settings.protect_data
+    notices = NoticeTopic("notices", {"kms_key_arn": key_arn}, options)
+    return Fleet(
+        Alerting("alerting", {"notice_topic_arn": notices.arn, "kms_key_arn": key_arn, "protect": protect}, options),
+        Machines("machines", {"kms_key_arn": key_arn, "protect": protect}, options),
     )
 
 
-def ingestion_args(
-    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, alerting: Alerting
-) -> IngestionArgs:
+def ingestion_args(settings: StackSettings, lake: DataLake, functions: FunctionDefaults, fleet: Fleet) -> IngestionArgs:
     """Arguments of ingestion."""
     return {
-        "alarms": alerting.access,
+        "alarms": fleet.alerting.access,
+        "machines": fleet.machines.access,
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
         "topic_prefix": settings.mqtt_topic_prefix,
@@ -133,7 +140,7 @@ def devices_args(settings: StackSettings, ingestion: Ingestion) -> DevicesArgs:
 
 
 def processing_args(
-    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, ingestion: Ingestion, *, alerting: Alerting
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, ingestion: Ingestion, fleet: Fleet
 ) -> ProcessingArgs:
     """Arguments of processing, whose failed runs go where those of ingestion go."""
     return {
@@ -141,7 +148,7 @@ def processing_args(
         "bucket_arn": lake.bucket_arn,
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
-        "notice_topic_arn": alerting.access["notice_topic_arn"],
+        "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
         "channels": settings.channels,
         "channels_key": lake.channels_key,
         "schedule_expression": settings.processing_schedule_expression,
@@ -163,8 +170,7 @@ def training_args(
     lake: DataLake,
     functions: FunctionDefaults,
     ingestion: Ingestion,
-    *,
-    alerting: Alerting,
+    fleet: Fleet,
 ) -> TrainingArgs:
     """Arguments of training."""
     return {
@@ -173,7 +179,8 @@ def training_args(
         "channels_key": lake.channels_key,
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
-        "notice_topic_arn": alerting.access["notice_topic_arn"],
+        "machines": fleet.machines.access,
+        "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
         "feature_lengths_hours": settings.feature_lengths_hours,
         "feature_hop_minutes": settings.feature_hop_minutes,
         "schedule_expression": settings.training_schedule_expression,
@@ -189,12 +196,10 @@ def training_args(
     }
 
 
-def inference_args(
-    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, processing: Processing
-) -> InferenceArgs:
-    """Arguments of inference."""
+def inference_args(settings: StackSettings, functions: FunctionDefaults, serving: ServingArgs) -> InferenceArgs:
+    """Arguments of inference; `serving` from `serving_args`."""
     return {
-        **_serving_args(settings, lake, processing),
+        **serving,
         "stale_after_hours": settings.features_stale_after_hours,
         "requests_per_second": settings.inference_requests_per_second,
         "timeout_seconds": settings.inference_timeout_seconds,
@@ -203,21 +208,11 @@ def inference_args(
 
 
 def scoring_args(
-    settings: StackSettings,
-    lake: DataLake,
-    functions: FunctionDefaults,
-    ingestion: Ingestion,
-    processing: Processing,
-    *,
-    alerting: Alerting,
+    settings: StackSettings, functions: FunctionDefaults, ingestion: Ingestion, serving: ServingArgs
 ) -> ScoringArgs:
-    """Arguments of scoring, whose failed runs go where those of ingestion go."""
+    """Arguments of scoring, whose failed runs go where those of ingestion go; `serving` from `serving_args`."""
     return {
-        **_serving_args(settings, lake, processing),
-        "alarms": alerting.access,
-        "label_history_table": ingestion.label_history.name,
-        "label_history_arn": ingestion.label_history.arn,
-        "silent_after_hours": settings.silent_after_hours,
+        **serving,
         "timeout_seconds": settings.processing_timeout_seconds,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
         "protect": settings.protect_data,
@@ -244,13 +239,25 @@ def maintenance_args(
     }
 
 
-def _serving_args(settings: StackSettings, lake: DataLake, processing: Processing) -> ServingArgs:
+def serving_args(
+    settings: StackSettings,
+    lake: DataLake,
+    ingestion: Ingestion,
+    processing: Processing,
+    fleet: Fleet,
+) -> ServingArgs:
+    """What every function is given that predicts."""
     return {
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
         "channels_key": lake.channels_key,
         "realtime_features_table": processing.realtime_features.name,
         "realtime_features_arn": processing.realtime_features.arn,
+        "alarms": fleet.alerting.access,
+        "label_history_table": ingestion.label_history.name,
+        "label_history_arn": ingestion.label_history.arn,
+        "machines": fleet.machines.access,
+        "silent_after_hours": settings.silent_after_hours,
         "feature_lengths_hours": settings.feature_lengths_hours,
         "feature_hop_minutes": settings.feature_hop_minutes,
         "memory_mb": settings.inference_memory_mb,
@@ -272,18 +279,15 @@ def models(
     functions: FunctionDefaults,
     ingestion: Ingestion,
     processing: Processing,
-    alerting: Alerting,
+    fleet: Fleet,
     options: pulumi.ResourceOptions,
 ) -> Models:
     """Register what makes models and what uses them."""
-    inference = Inference("inference", inference_args(settings, lake, functions, processing), options)
+    serving = serving_args(settings, lake, ingestion, processing, fleet)
+    inference = Inference("inference", inference_args(settings, functions, serving), options)
     return Models(
-        Training("training", training_args(settings, lake, functions, ingestion, alerting=alerting), options),
+        Training("training", training_args(settings, lake, functions, ingestion, fleet), options),
         inference,
         Maintenance("maintenance", maintenance_args(settings, functions, ingestion, processing, inference), options),
-        Scoring(
-            "scoring",
-            scoring_args(settings, lake, functions, ingestion, processing, alerting=alerting),
-            options,
-        ),
+        Scoring("scoring", scoring_args(settings, functions, ingestion, serving), options),
     )

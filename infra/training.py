@@ -11,6 +11,7 @@ from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
+from infra.machines import MachinesAccess, read_machines
 from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
@@ -28,6 +29,8 @@ class TrainingArgs(TypedDict):
     """The document of channels in the lake (default: those out of the box)."""
     label_history_table: pulumi.Input[str]
     label_history_arn: pulumi.Input[str]
+    machines: MachinesAccess
+    """What people have said of machines: rows of planned maintenance are not learned from."""
     notice_topic_arn: pulumi.Input[str]
     """Topic that is told when no model could be made."""
     feature_lengths_hours: Sequence[int]
@@ -57,6 +60,7 @@ class Training(pulumi.ComponentResource):
         >>> training = Training("training", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
+        ...     "machines": machines.access,
         ...     "notice_topic_arn": topic.arn, "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60,
         ...     "schedule_expression": "rate(7 days)", "enabled": True, "horizon_hours": 24, "history_days": 180,
         ...     "seed": 1, "timeout_seconds": 900, "memory_mb": 3008, "functions": {"layers": layers},
@@ -103,6 +107,7 @@ class Training(pulumi.ComponentResource):
         history = {
             "channels_key": args.get("channels_key"),
             "label_history_table": args["label_history_table"],
+            "machines_table": args["machines"]["machines_table"],
             "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
             "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
             "training_history": timedelta(days=args["history_days"]),
@@ -117,6 +122,7 @@ class Training(pulumi.ComponentResource):
                     self._list("ListFeatures", f"{FEATURES_PREFIX}*", BEGINNINGS_KEY),
                     allow("KeepBeginnings", ["s3:PutObject"], self._objects(BEGINNINGS_KEY)),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
+                    read_machines(args["machines"]),
                     allow("WriteTrainingSet", ["s3:PutObject"], self._objects(f"{TRAINING_PREFIX}*")),
                 ],
             ),

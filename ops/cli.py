@@ -9,7 +9,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops import backfill, grades, importing, machines, maintenance, models, overview, page, quarantine, status
+from ops import (
+    backfill,
+    grades,
+    importing,
+    machine_records,
+    machines,
+    maintenance,
+    models,
+    overview,
+    page,
+    planned_maintenance,
+    quarantine,
+    status,
+)
 from ops.cost import verb as cost
 from ops.errors import OpsError
 
@@ -51,6 +64,10 @@ app.command("alarms")(overview.alarms)
 app.command("ui")(page.ui)
 app.command("report")(page.report)
 app.add_typer(quarantine.app, name="quarantine")
+machines.app.command("describe")(machine_records.describe)
+machines.app.command("retire")(machine_records.retire)
+maintenance.app.command("plan")(planned_maintenance.plan)
+maintenance.app.command("unplan")(planned_maintenance.unplan)
 app.add_typer(machines.app, name="machines")
 app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(models.app, name="models")

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
+from handlers.stores.alarms import Alarms
+from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
+from handlers.stores.machine_facts import UNKNOWN, MachineKnowledge
+from handlers.stores.machines import Machines
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.readings import stored_readings
 from mlops_core.alerting import NewestWindows, latest_possible
-from mlops_core.condition import evaluation_zone
+from mlops_core.condition import MachineRecord, StateSince, evaluation_zone, is_silent, operating_state
 from mlops_core.lake import hour_path
 from mlops_core.simulation import MachineState
 from mlops_core.telemetry import VELOCITY_RMS
@@ -20,19 +25,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 HOUR = timedelta(hours=1)
-SILENT_AFTER = timedelta(minutes=15)
 Seen = Mapping[tuple[str, str], datetime]
 """The newest event time of each machine and channel."""
-
-
-@dataclass(frozen=True)
-class OnlineRow:
-    """A machine's newest features."""
-
-    machine_id: str
-    window_end: datetime
-    revision: int
-    features: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -49,9 +43,12 @@ class Freshness:
 
     def is_silent(self, now: datetime, after: timedelta) -> bool:
         """Whether nothing has been heard for longer than ``after``."""
-        if self.last_seen is not None:
-            return now - self.last_seen > after
-        return self.not_after is None or now - self.not_after >= after  # the last reading came before that
+        return is_silent(self.bound, until=now, after=after)
+
+    @property
+    def bound(self) -> datetime | None:
+        """The event time of its newest reading, or the latest that it may have."""
+        return self.last_seen or self.not_after
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,12 @@ class Machine:
     """What is known of one machine: ``status`` of a simulated one, ``vibration`` (mm/s) of its newest features."""
 
     machine_id: str
+    state: StateSince
     status: str | None
     window_end: datetime | None
     vibration: float | None
     channels: tuple[Freshness, ...]
+    record: MachineRecord | None = None
 
     @property
     def zone(self) -> str | None:
@@ -78,6 +77,8 @@ class Machine:
         """As part of a report."""
         return {
             "machine_id": self.machine_id,
+            "state": str(self.state.state),
+            "state_since": self.state.since,
             "status": self.status,
             "zone": self.zone,
             "vibration": self.vibration,
@@ -94,26 +95,59 @@ class Machine:
         }
 
 
-def read_fleet(stack: Stack, now: datetime) -> list[Machine]:
-    """Every machine that any table or the newest readings name, in order of name."""
+def silent_after(stack: Stack) -> timedelta:
+    """How long a channel of a stack may say nothing."""
+    return timedelta(hours=stack.outputs.silent_after_hours)
+
+
+def read_fleet(stack: Stack, now: datetime, after: timedelta | None = None) -> list[Machine]:
+    """Every machine that any table or the newest readings name, in order of name.
+
+    after: how long a channel may say nothing; by default as long as the stack lets it.
+    """
+    after = silent_after(stack) if after is None else after
     states = machine_states(stack.dynamodb, stack.outputs.machine_state_table_name)
     rows = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)
+    known = machine_knowledge(stack).of_fleet()
+    recorded = [name for name, each in known.items() if each.record is not None]
     seen = newest_readings(stack.lake, now)
     lengths = sorted(timedelta(hours=hours) for hours in stack.outputs.feature_lengths_hours)
     velocities = stack.channels.of_quantity(VELOCITY_RMS)
-    return [
-        Machine(
+
+    def read(machine_id: str) -> Machine:
+        row, channels = rows.get(machine_id), list(stack.channels)
+        fresh = tuple(freshness(machine_id, row, seen, lengths, channels))
+        each = known.get(machine_id, UNKNOWN)
+        facts = each.facts(
             machine_id,
-            str(states[machine_id].status) if machine_id in states else None,
-            rows[machine_id].window_end if machine_id in rows else None,
-            newest_velocity(rows[machine_id], lengths, velocities) if machine_id in rows else None,
-            tuple(freshness(machine_id, rows.get(machine_id), seen, lengths, stack.channels)),
+            row,
+            last_heard=max((one.bound for one in fresh if one.bound is not None), default=None),
+            is_silent=all(one.is_silent(now, after) for one in fresh),
         )
-        for machine_id in sorted({*states, *rows, *(machine_id for machine_id, _ in seen)})
-    ]
+        return Machine(
+            machine_id,
+            operating_state(facts, at=now),
+            str(states[machine_id].status) if machine_id in states else None,
+            None if row is None else row.window_end,
+            None if row is None else newest_velocity(row, lengths, velocities),
+            fresh,
+            each.record,
+        )
+
+    return [read(name) for name in sorted({*states, *rows, *recorded, *(name for name, _ in seen)})]
 
 
-def newest_velocity(row: OnlineRow, lengths: Sequence[timedelta], channels: Sequence[str]) -> float | None:
+def machine_knowledge(stack: Stack) -> MachineKnowledge:
+    """What the tables of a stack say of its machines."""
+    tables = stack.outputs
+    return MachineKnowledge(
+        Alarms(stack.dynamodb, tables.alarms_table_name),
+        LabelHistory(stack.dynamodb, tables.label_history_table_name),
+        Machines(stack.dynamodb, tables.machines_table_name),
+    )
+
+
+def newest_velocity(row: FeatureRow, lengths: Sequence[timedelta], channels: Sequence[str]) -> float | None:
     """The r.m.s. of the worst of `channels` in the shortest window that holds any: velocities add up as energies."""
     for length in lengths:
         values = [row.features.get(f"{channel}_rms_{length // HOUR}h") for channel in channels]
@@ -128,18 +162,9 @@ def machine_states(client: "DynamoDBClient", table: str) -> dict[str, MachineSta
     return {state.machine_id: state for state in states}
 
 
-def online_rows(client: "DynamoDBClient", table: str) -> dict[str, OnlineRow]:
+def online_rows(client: "DynamoDBClient", table: str) -> dict[str, FeatureRow]:
     """The newest feature row of each machine, by machine."""
-    rows = [
-        OnlineRow(
-            item["machine_id"]["S"],
-            datetime.fromisoformat(item["window_end"]["S"]),
-            int(item["revision"]["N"]),
-            {name: float(value["N"]) for name, value in item["features"]["M"].items()},
-        )
-        for item in _items(client, table)
-    ]
-    return {row.machine_id: row for row in rows}
+    return {row.machine_id: row for row in OnlineFeatures(client, table).load_all()}
 
 
 def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], datetime]:
@@ -152,7 +177,7 @@ def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], date
 
 
 def freshness(
-    machine_id: str, row: OnlineRow | None, seen: Seen, lengths: Sequence[timedelta], channels: Iterable[str]
+    machine_id: str, row: FeatureRow | None, seen: Seen, lengths: Sequence[timedelta], channels: Iterable[str]
 ) -> list[Freshness]:
     """How fresh each of a machine's `channels` is; ``lengths`` of the feature windows, shortest first."""
     last = {channel: seen.get((machine_id, channel)) for channel in sorted(channels)}
@@ -162,7 +187,7 @@ def freshness(
     ]
 
 
-def _windows(row: OnlineRow) -> NewestWindows:
+def _windows(row: FeatureRow) -> NewestWindows:
     return NewestWindows(row.machine_id, row.window_end, row.features)
 
 

@@ -31,29 +31,39 @@ def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_js
     """List machines: state of a simulated one, certificate of a real one, vibration zone, and how fresh data are."""
     from datetime import UTC, datetime
 
+    from mlops_core.condition import OperatingState, StateSince
     from ops.console import print_json, print_table
     from ops.device_access import fleet_access
-    from ops.fleet import SILENT_AFTER, Machine, read_fleet
+    from ops.fleet import Machine, read_fleet, silent_after
     from ops.stack import load_stack
 
     now, loaded = datetime.now(UTC), load_stack(stack, outputs)
     heard = {machine.machine_id: machine for machine in read_fleet(loaded, now)}
     added = fleet_access(loaded.device_registry) if loaded.knows_devices else {}
-    machines = [heard.get(name, Machine(name, None, None, None, ())) for name in sorted({*heard, *added})]
+    never = StateSince(OperatingState.NEW)
+    machines = [heard.get(name, Machine(name, never, None, None, None, ())) for name in sorted({*heard, *added})]
     if as_json:
         reports = [
-            machine.as_report(now, SILENT_AFTER) | {"certificate": added.get(machine.machine_id)}
+            machine.as_report(now, silent_after(loaded)) | {"certificate": added.get(machine.machine_id)}
             for machine in machines
         ]
         print_json({"stack": stack, "at": now, "machines": reports})
         return
     print_table(
         f"Machines of {stack}",
-        ["machine", "status", "certificate", "zone", "vibration mm/s", "features until (UTC)", "last reading (UTC)"],
+        [
+            "machine",
+            "state",
+            "certificate",
+            "zone",
+            "vibration mm/s",
+            "features until (UTC)",
+            "last reading (UTC)",
+        ],
         [
             [
                 machine.machine_id,
-                machine.status,
+                str(machine.state.state),
                 added.get(machine.machine_id),
                 machine.zone,
                 machine.vibration,
@@ -62,6 +72,7 @@ def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_js
             ]
             for machine in machines
         ],
+        unbroken=["machine", "state"],
     )
 
 
@@ -79,6 +90,7 @@ def add(
 
     loaded = load_stack(stack, outputs)
     made = _access(loaded, keys).add(_checked(machine_id), csr)
+    _note_added(loaded, machine_id)
     _tell(loaded, machine_id, made, as_json=as_json)
 
 
@@ -204,6 +216,18 @@ def _access(stack: "Stack", keys: Path) -> "DeviceAccess":
     from ops.device_access import DeviceAccess
 
     return DeviceAccess(stack.device_registry, keys / stack.name)
+
+
+def _note_added(stack: "Stack", machine_id: str) -> None:
+    """Note since when a machine is known: it is new, and not silent, until it should have been heard."""
+    from datetime import UTC, datetime
+
+    from ops.machine_records import machines_of
+
+    now = datetime.now(UTC)
+    machines_of(stack).change(
+        machine_id, lambda record: record if record.since else record.model_copy(update={"since": now})
+    )
 
 
 def _checked(machine_id: str) -> str:

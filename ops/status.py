@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def status(
     silent_after: Annotated[
-        str, typer.Option("--silent-after", help="How long a channel may say nothing before it counts as silent.")
-    ] = "15m",
+        str | None,
+        typer.Option("--silent-after", help="How long a channel may say nothing; by default, what the stack allows."),
+    ] = None,
     stack: StackName = "local",
     outputs: OutputsFile = None,
     as_json: AsJson = False,
@@ -28,7 +29,7 @@ def status(
     from ops.options import parse_length
     from ops.stack import load_stack
 
-    after = parse_length(silent_after, "--silent-after")
+    after = None if silent_after is None else parse_length(silent_after, "--silent-after")
     report = _report(load_stack(stack, outputs), datetime.now(UTC), after)
     if as_json:
         print_json(report)
@@ -36,11 +37,11 @@ def status(
         _print(report)
 
 
-def _report(stack: "Stack", now: "datetime", silent_after: "timedelta") -> dict[str, object]:
-    from ops.fleet import read_fleet
+def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[str, object]:
+    from ops.fleet import read_fleet, silent_after
     from ops.quarantined import Quarantine, days_until
 
-    quarantine = Quarantine(stack.lake)
+    quarantine, after = Quarantine(stack.lake), silent_after(stack) if after is None else after
     queues = {
         "readings": stack.outputs.ingestion_queue_url,
         "failures": stack.outputs.label_queue_url,
@@ -52,7 +53,7 @@ def _report(stack: "Stack", now: "datetime", silent_after: "timedelta") -> dict[
         "queues": {name: _depth(stack, url) for name, url in queues.items()},
         "processing": _processing(stack, now),
         "quarantined_today": quarantine.reasons(days_until(now, 1)),
-        "machines": [machine.as_report(now, silent_after) for machine in read_fleet(stack, now)],
+        "machines": [machine.as_report(now, after) for machine in read_fleet(stack, now, after)],
     }
 
 
@@ -106,10 +107,11 @@ def _print(report: "Mapping[str, Any]") -> None:
     print_line(f"Quarantined today: {sum(refused.values()):,}{f' ({reasons})' if reasons else ''}.")
     print_table(
         "Machines",
-        ["machine", "zone", "features until (UTC)", "channel", "last reading (UTC)", "silent"],
+        ["machine", "state", "zone", "features until (UTC)", "channel", "last reading (UTC)", "silent"],
         [
             [
                 machine["machine_id"],
+                machine["state"],
                 machine["zone"],
                 machine["window_end"],
                 channel["channel"],

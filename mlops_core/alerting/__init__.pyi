@@ -22,7 +22,9 @@ from .platform_notices import (
 from .silence import (
     ChannelOfMachine as ChannelOfMachine,
     Heard as Heard,
+    HeardOfMachine as HeardOfMachine,
     NewestWindows as NewestWindows,
+    heard_by_machine as heard_by_machine,
     latest_possible as latest_possible,
     listen as listen,
     turned as turned,

@@ -12,18 +12,21 @@ left the fleet. One that was never heard is not missed.
 ```
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from mlops_core.condition.operating_state import is_silent
 from mlops_core.records import UtcInstant
 
 __all__ = [
     "FORGOTTEN_AFTER",
     "ChannelOfMachine",
     "Heard",
+    "HeardOfMachine",
     "NewestWindows",
+    "heard_by_machine",
     "latest_possible",
     "listen",
     "turned",
@@ -80,11 +83,15 @@ def listen(
     silent_after: timedelta,
     lengths: _LENGTHS,
     channels: Sequence[str],
+    muted: Collection[str] = (),
+    retired: Collection[str] = (),
 ) -> dict[ChannelOfMachine, Heard]:
     """Return what is known of every watched channel now, from what was known before; those forgotten are gone.
 
     at: up to when readings have been processed; lengths: of the feature windows, shortest first. The windows say which
     of their lengths are empty and no more, so a silence between two lengths is told when the longer one has passed.
+    muted: machines whose channels neither fall silent nor are heard again now: they have failed or are worked on.
+    retired: machines that are watched no more.
     """
     bounds = {name: (heard.not_after, heard.until) for name, heard in known.items()}
     for windows in fleet:
@@ -94,10 +101,35 @@ def listen(
             if bound is not None:
                 bounds[name] = bound, windows.window_end
     return {
-        name: Heard(bound, until, is_silent=at - bound >= silent_after)
+        name: Heard(
+            bound,
+            until,
+            is_silent=name in known and known[name].is_silent
+            if name.machine_id in muted
+            else is_silent(bound, until=at, after=silent_after),
+        )
         for name, (bound, until) in sorted(bounds.items())
-        if at - bound < FORGOTTEN_AFTER
+        if at - bound < FORGOTTEN_AFTER and name.machine_id not in retired
     }
+
+
+class HeardOfMachine(NamedTuple):
+    """A machine's last reading came before `last`; it is silent where all of its channels are."""
+
+    last: datetime
+    is_silent: bool
+
+
+def heard_by_machine(channels: Mapping[ChannelOfMachine, Heard]) -> dict[str, HeardOfMachine]:
+    """Return what was heard of each machine, from what was heard of its channels."""
+    machines: dict[str, HeardOfMachine] = {}
+    for name, heard in channels.items():
+        others = machines.get(name.machine_id)
+        machines[name.machine_id] = HeardOfMachine(
+            heard.not_after if others is None else max(heard.not_after, others.last),
+            heard.is_silent and (others is None or others.is_silent),
+        )
+    return machines
 
 
 def turned(

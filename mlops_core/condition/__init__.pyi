@@ -6,6 +6,18 @@ from .baseline import (
     ClassBaseline as ClassBaseline,
     fit_baseline as fit_baseline,
 )
+from .machine_record import (
+    MachineRecord as MachineRecord,
+    PlannedMaintenance as PlannedMaintenance,
+)
+from .operating_state import (
+    ENOUGH_HISTORY as ENOUGH_HISTORY,
+    MachineFacts as MachineFacts,
+    OperatingState as OperatingState,
+    StateSince as StateSince,
+    is_silent as is_silent,
+    operating_state as operating_state,
+)
 from .severity import (
     DEFAULT_BOUNDARIES as DEFAULT_BOUNDARIES,
     ZONE_BOUNDARIES as ZONE_BOUNDARIES,

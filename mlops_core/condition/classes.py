@@ -15,16 +15,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from mlops_core.condition.limits import ChannelLimits, zone_limits
+from mlops_core.condition.machine_record import MachineRecord, known_group
 from mlops_core.condition.severity import ZONE_BOUNDARIES
 from mlops_core.telemetry import VELOCITY_RMS, Channel
 
-__all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "limits_of"]
-
-
-def _known_group(group: str) -> str:
-    if group not in ZONE_BOUNDARIES:
-        raise ValueError(f"is none of {', '.join(ZONE_BOUNDARIES)}")
-    return group
+__all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "class_of", "limits_of"]
 
 
 class MachineClass(BaseModel):
@@ -40,7 +35,7 @@ class MachineClass(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     machines: tuple[str, ...] = Field(default=(), strict=False)
-    iso_group: Annotated[str, AfterValidator(_known_group)] = "default"
+    iso_group: Annotated[str, AfterValidator(known_group)] = "default"
     limits: dict[str, ChannelLimits] = Field(default_factory=dict)
 
 
@@ -50,10 +45,25 @@ DEFAULT_CLASS: Final = MachineClass()
 """The class of a machine that belongs to no other."""
 
 
-def limits_of(machine_id: str, classes: MachineClasses, channels: Mapping[str, Channel]) -> Mapping[str, ChannelLimits]:
-    """Return the limits of a machine by channel."""
+def class_of(machine_id: str, classes: MachineClasses, record: MachineRecord | None = None) -> MachineClass:
+    """Return the class of a machine: what its record says, else the first that matches its id.
+
+    A class that the record names and the configuration lacks says nothing. The record's ISO group goes before that of
+    the class.
+    """
+    named = None if record is None or record.machine_class is None else classes.get(record.machine_class)
     matching = (each for each in classes.values() if any(fnmatchcase(machine_id, like) for like in each.machines))
-    of_class = next(matching, DEFAULT_CLASS)
+    found = named or next(matching, DEFAULT_CLASS)
+    if record is None or record.iso_group is None:
+        return found
+    return found.model_copy(update={"iso_group": record.iso_group})
+
+
+def limits_of(
+    machine_id: str, classes: MachineClasses, channels: Mapping[str, Channel], record: MachineRecord | None = None
+) -> Mapping[str, ChannelLimits]:
+    """Return the limits of a machine by channel."""
+    of_class = class_of(machine_id, classes, record)
     zones = zone_limits(ZONE_BOUNDARIES[of_class.iso_group])
     of_velocities = {name: zones for name, channel in channels.items() if channel.quantity == VELOCITY_RMS}
     return MappingProxyType(of_velocities | of_class.limits)

@@ -23,6 +23,9 @@ from .labels import (
 from .metrics import (
     roc_auc as roc_auc,
 )
+from .planned import (
+    without_planned_maintenance as without_planned_maintenance,
+)
 from .prediction import (
     Prediction as Prediction,
     predict as predict,

@@ -12,8 +12,9 @@ from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.predictions import Predictions
 from mlops_core.alerting import Score
 from mlops_core.alerting.episodes import AlarmSource, Episode
+from mlops_core.condition import OperatingState
 from mlops_core.telemetry import Channels, MaintenanceKind
-from ops.fleet import SILENT_AFTER, Machine as KnownMachine, read_fleet
+from ops.fleet import Machine as KnownMachine, read_fleet, silent_after
 from ops.quarantined import Quarantine, days_until
 from ops.ui import document
 from ops.ui.models import models_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 STALE_AFTER: Final = timedelta(hours=3)
 ANSWER_WITHIN_MINUTES: Final = {"ACT": 30, "WATCH": 24 * 60}
+_HEARD_OF: Final = {OperatingState.RUNNING, OperatingState.NEW, OperatingState.SILENT}
+"""Of machines in these states a sensor that says nothing is a fault."""
 _RISING: Final = 1.0  # a reason whose factor on the odds of failure is above this speaks for failure
 
 
@@ -45,7 +48,7 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
     episodes = _episodes(stack, now)
     history = _history(stack, now)
     models, model = models_of(ModelRegistry(stack.lake))
-    fleet = read_fleet(stack, now)
+    fleet = [machine for machine in read_fleet(stack, now) if machine.state.state is not OperatingState.RETIRED]
     machines = [
         _machine(known, now, scores.get(known.machine_id), episodes[known.machine_id], history[known.machine_id])
         for known in fleet
@@ -88,17 +91,18 @@ def _machine(
     known: KnownMachine, now: datetime, score: Score | None, episodes: Sequence[Episode], history: Sequence[LabelEntry]
 ) -> document.Machine:
     open_episodes = [episode for episode in episodes if episode.is_open]
-    state, since = _state(known, open_episodes, now)
+    state, since = known.state
     stages = [episode.stage for episode in open_episodes if episode.source is not AlarmSource.SILENCE]
-    speaks = score is not None and state == "RUNNING"
+    speaks = score is not None and state is OperatingState.RUNNING
+    is_at_work = state in {OperatingState.RUNNING, OperatingState.NEW}
     prediction = score.prediction if score else None
     return document.Machine.model_validate(
         {
             "id": known.machine_id,
-            "state": state,
+            "state": state.replace("_", " "),
             "since": since,
-            "stage": max(stages, key=lambda stage: stage.urgency).value if stages and state == "RUNNING" else None,
-            "note": "Too little history for a prediction" if state == "NEW" else "",
+            "stage": max(stages, key=lambda stage: stage.urgency).value if stages and is_at_work else None,
+            "note": "Too little history for a prediction" if state is OperatingState.NEW else "",
             "life": _life(score) if score and speaks else None,
             "failure_probability": prediction.failure_probability if speaks and prediction else None,
             "zone": known.zone,
@@ -110,24 +114,14 @@ def _machine(
     )
 
 
-def _state(known: KnownMachine, episodes: Iterable[Episode], now: datetime) -> tuple[str, datetime | None]:
-    """Return a machine's state and since when it holds, where that is known."""
-    failed = next((episode for episode in episodes if episode.source is AlarmSource.FAILURE), None)
-    if failed is not None:
-        return "FAILED", failed.opened
-    if known.channels and all(channel.is_silent(now, SILENT_AFTER) for channel in known.channels):
-        return "SILENT", _last_heard(known)
-    return ("RUNNING", None) if known.window_end is not None else ("NEW", None)
-
-
 def _last_heard(known: KnownMachine) -> datetime | None:
     """When a machine was last heard of: by its newest readings, or by the features that bound it."""
-    bounds = [channel.last_seen or channel.not_after for channel in known.channels]
+    bounds = [channel.bound for channel in known.channels]
     return max((bound for bound in bounds if bound is not None), default=None)
 
 
-def _silence(known: KnownMachine, state: str) -> list[document.Reason]:
-    if state != "SILENT":
+def _silence(known: KnownMachine, state: OperatingState) -> list[document.Reason]:
+    if state is not OperatingState.SILENT:
         return []
     heard = _last_heard(known)
     text = "Nothing was ever heard of it" if heard is None else "No sensor of it is heard any more"
@@ -215,12 +209,12 @@ def _quality(stack: "Stack", fleet: Sequence[KnownMachine], now: datetime) -> do
             machine=machine.machine_id,
             channel=channel.channel,
             grade="NONE",
-            why="Nothing heard" if channel.last_seen or channel.not_after else "Never heard",
-            since=channel.last_seen or channel.not_after,
+            why="Nothing heard" if channel.bound else "Never heard",
+            since=channel.bound,
         )
         for machine in fleet
         for channel in machine.channels
-        if channel.is_silent(now, SILENT_AFTER)
+        if channel.is_silent(now, silent_after(stack)) and machine.state.state in _HEARD_OF
     ]
     refused = Quarantine(stack.lake).reasons(days_until(now.astimezone(UTC), 1))
     return document.Quality(

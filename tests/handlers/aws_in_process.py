@@ -20,6 +20,7 @@ TABLES = {
     "realtime-features": ("machine_id",),
     "predictions": ("machine_id",),
     "alarms": ("machine_id", "alarm"),
+    "machines": ("machine_id",),
 }
 
 

@@ -31,6 +31,10 @@ COMMON = {
 SERVING = {
     "DATA_LAKE_BUCKET": BUCKET,
     "DYNAMODB_TABLE_NAME": "realtime-features",
+    "ALARMS_TABLE": "alarms",
+    "LABEL_HISTORY_TABLE": "label-history",
+    "MACHINES_TABLE": "machines",
+    "SILENT_AFTER_HOURS": "1",
     "FEATURE_LENGTHS_HOURS": "[1, 6]",
 }
 ALARMS = {"ALARMS_TABLE": "alarms", "NOTICE_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices"}
@@ -42,7 +46,8 @@ ENVIRONMENTS = {
         "MACHINE_IDS": '["PUMP-A01", "FAN-B01"]',
         "SIMULATOR_SEED": "7",
     },
-    "ingestion": ALARMS | {"DATA_LAKE_BUCKET": BUCKET, "MQTT_TOPIC_PREFIX": "industrial/machine"},
+    "ingestion": ALARMS
+    | {"DATA_LAKE_BUCKET": BUCKET, "MACHINES_TABLE": "machines", "MQTT_TOPIC_PREFIX": "industrial/machine"},
     "labels": ALARMS
     | {
         "DATA_LAKE_BUCKET": BUCKET,
@@ -59,6 +64,7 @@ ENVIRONMENTS = {
     },
     "training_set": {
         "DATA_LAKE_BUCKET": BUCKET,
+        "MACHINES_TABLE": "machines",
         "LABEL_HISTORY_TABLE": "label-history",
         "FEATURE_LENGTHS_HOURS": "[1, 6]",
         "PREDICTION_HORIZON_HOURS": "12",
@@ -69,10 +75,7 @@ ENVIRONMENTS = {
     "promotion": {"DATA_LAKE_BUCKET": BUCKET},
     "inference": SERVING | {"FEATURES_STALE_AFTER_HOURS": "12"},
     "maintenance": {"DYNAMODB_TABLE_NAME": "realtime-features", "LABEL_HISTORY_TABLE": "label-history"},
-    "scoring": SERVING
-    | ALARMS
-    | {"PREDICTIONS_TABLE": "predictions", "LABEL_HISTORY_TABLE": "label-history"}
-    | {"SILENT_AFTER_HOURS": "1"},
+    "scoring": SERVING | ALARMS | {"PREDICTIONS_TABLE": "predictions"},
 }
 
 

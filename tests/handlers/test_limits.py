@@ -11,6 +11,7 @@ from handlers.announcements import AlarmDesk
 from handlers.limits import LimitWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
+from handlers.stores.machines import Machines
 from handlers.stores.notices import NoticeBoard
 from mlops_core.alerting import episodes
 from mlops_core.alerting.episodes import AlarmSource
@@ -75,10 +76,10 @@ def test_an_episode_rises_and_ends_and_each_is_announced(aws, ingest):
     assert (alarm.episode.life, alarm.episode.closed) == ("CLOSED", AT + timedelta(minutes=5))
 
 
-def test_a_healthy_fleet_costs_one_look_a_minute_and_no_write(ingest, faults):
+def test_a_healthy_fleet_costs_one_look_a_minute_at_alarms_and_one_at_machines_and_no_write(ingest, faults):
     for number in range(5):
         ingest(2.0, 2.1, 1.9, start=AT + timedelta(minutes=3 * number))
-    assert faults.calls.count("Scan") == 1
+    assert faults.calls.count("Scan") == 2
     assert not {"UpdateItem", "GetItem", "Publish"} & set(faults.calls)
 
 
@@ -124,7 +125,7 @@ def test_an_alarm_is_announced_whichever_call_fails(aws, deploy, deliver, faults
 def watch() -> LimitWatch:
     store = Alarms(clients.dynamodb(), "alarms")
     desk = AlarmDesk(store, NoticeBoard(clients.sns(), "arn:aws:sns:eu-west-1:123456789012:notices"))
-    return LimitWatch(store, desk, {}, CHANNELS)
+    return LimitWatch(store, desk, {}, CHANNELS, Machines(clients.dynamodb(), "machines"))
 
 
 def reading(minute: int, value: float) -> Reading:

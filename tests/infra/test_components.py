@@ -17,6 +17,7 @@ from infra.encryption import EncryptionKey
 from infra.function import PythonFunction
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
+from infra.machines import Machines
 from infra.monitoring import AlarmTopic, QueueAlarms
 from infra.packaging import Layer, Target
 from infra.policies import allow
@@ -29,10 +30,11 @@ from tests.infra.evaluation import evaluate
 
 COMPONENTS = (
     PrivateBucket, DataLake, EncryptionKey, PythonLayer, PythonFunction, FunctionSchedule, TopicRules, Ingestion,
-    LakeCatalogue, ChannelDocument, Processing, AlarmTopic, NoticeTopic, Alerting, QueueAlarms, Devices,
+    LakeCatalogue, ChannelDocument, Processing, AlarmTopic, NoticeTopic, Alerting, Machines, QueueAlarms, Devices,
 )  # fmt: skip
 
 
+MACHINES = {"machines_table": "machines", "machines_arn": "arn:aws:dynamodb:::table/machines"}
 ALARMS = {
     "alarms_table": "acme-alarms",
     "alarms_arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/acme-alarms",
@@ -66,6 +68,7 @@ def run_example(component):
         "labels": SimpleNamespace(name="labels", arn="arn:aws:dynamodb:eu-west-1:123456789012:table/labels"),
         "report": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:function:report"),
         "alerting": SimpleNamespace(access=ALARMS),
+        "machines": SimpleNamespace(access=MACHINES),
         "topic": SimpleNamespace(arn="arn:aws:sns:eu-west-1:123456789012:alarms"),
         **{name: a_queue(name) for name in ("readings", "failures", "dead_letters")},
     }
@@ -94,7 +97,7 @@ def test_two_of_a_component_live_in_one_program(component):
     arguments = {
         DataLake: {},
         Ingestion: {
-            "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "alarms": ALARMS,
+            "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "alarms": ALARMS, "machines": MACHINES,
             "topic_prefix": "acme/machine",
             "channels": PRESSURE, "simulator": {
                 "machine_ids": ["M1"], "enabled": False, "schedule_expression": "rate(1 minute)", "seed": 1,

@@ -13,6 +13,8 @@ LAKE = "arn:aws:s3:::data-lake-0a1b2c"
 QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:mlops-industrial-dev"
 TABLES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table"
 ALARMS_TABLE = f"{TABLES}/alerting-alarms-0a1b2c"
+LABELS_TABLE = f"{TABLES}/ingestion-label-history-0a1b2c"
+READ_MACHINES = ({"dynamodb:Scan"}, {f"{TABLES}/machines-0a1b2c"})
 FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-dev"
 RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rules"
@@ -41,7 +43,8 @@ ASYNCHRONOUS = {
         "KeepBeginnings": ({"s3:PutObject"}, {BEGINNINGS}),
         **MEASURED,
         "ListFeatures": ({"s3:ListBucket"}, {LAKE}),
-        "ReadLabels": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
+        "ReadMachines": READ_MACHINES,
         "WriteTrainingSet": ({"s3:PutObject"}, {f"{LAKE}/training/*"}),
     },
     "training-fit-policy": {
@@ -70,7 +73,8 @@ ASYNCHRONOUS = {
             {"dynamodb:PutItem", "dynamodb:Scan"},
             {f"{TABLES}/scoring-predictions-0a1b2c"},
         ),
-        "ReadReturns": ({"dynamodb:Query"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
+        "ReadMachines": READ_MACHINES,
         "KeepHistory": ({"s3:PutObject"}, {f"{LAKE}/predictions/*"}),
         "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
         "TellPeople": TELL_PEOPLE,
@@ -103,6 +107,7 @@ DEV = {
         "ReceiveMessages": (RECEIVE, {f"{QUEUES}-ingestion-readings"}),
         "StoreRaw": ({"s3:PutObject"}, {f"{LAKE}/raw/*"}),
         "StoreQuarantine": ({"s3:PutObject"}, {f"{LAKE}/quarantine/*"}),
+        "ReadMachines": READ_MACHINES,
         "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
         "TellPeople": TELL_PEOPLE,
     },
@@ -154,6 +159,10 @@ DEV = {
         **MODELS,
         **MEASURED,
         "ReadFeatures": ({"dynamodb:GetItem", "dynamodb:Scan"}, {FEATURES_TABLE}),
+        "ReadAlarms": ({"dynamodb:GetItem", "dynamodb:Scan"}, {ALARMS_TABLE}),
+        "ReadLabels": ({"dynamodb:Query", "dynamodb:Scan"}, {LABELS_TABLE}),
+        "ReadMachines": ({"dynamodb:GetItem", "dynamodb:Scan"}, {f"{TABLES}/machines-0a1b2c"}),
+        "ReadFreshness": ({"s3:GetObject"}, {f"{LAKE}/freshness/channels.json"}),
     },
     "maintenance-api-policy": {
         "WriteOwnLog": own_log("maintenance-api"),
@@ -221,7 +230,10 @@ def test_listing_is_limited_to_what_processing_reads(evaluated):
 
 @pytest.mark.parametrize(
     ("function", "more"),
-    [("inference-api", []), ("scoring-fleet", ["processed/checkpoint.json", "freshness/channels.json"])],
+    [
+        ("inference-api", ["freshness/channels.json"]),
+        ("scoring-fleet", ["processed/checkpoint.json", "freshness/channels.json"]),
+    ],
 )
 def test_listing_is_limited_to_what_serving_reads(evaluated, function, more):
     policy = evaluated("dev").of("RolePolicy")[f"{function}-policy"].inputs["policy"]

@@ -28,6 +28,7 @@ TABLES = {
     "label_history_table_name": ("label-history", ("machine_id", "event_timestamp")),
     "predictions_table_name": ("predictions", ("machine_id",)),
     "alarms_table_name": ("alarms", ("machine_id", "alarm")),
+    "machines_table_name": ("machines", ("machine_id",)),
 }
 
 
@@ -125,6 +126,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
             "feature_hop_minutes": 60,
             "allowed_lateness_hours": 48,
             "historical_reach_days": 9125,
+            "silent_after_hours": 1,
         }
         outputs_file = tmp_path / "outputs.json"
         outputs_file.write_text(json.dumps(outputs))

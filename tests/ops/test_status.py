@@ -12,7 +12,7 @@ from mlops_core.errors import QuarantineReason
 from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key
 from mlops_core.simulation import new_machine
 from mlops_core.telemetry import CHANNELS, Reading
-from ops.fleet import Freshness, OnlineRow, freshness
+from ops.fleet import Freshness, freshness
 from tests.ops.conftest import Deployed, envelope
 
 HOUR = timedelta(hours=1)
@@ -118,7 +118,7 @@ def test_windows_that_hold_nothing_bound_the_last_reading(counts: dict[str, int]
                                                       1h [.)   empty: the last reading came before this one began
     """
     end = datetime(2025, 1, 2, tzinfo=UTC)
-    row = OnlineRow("M", end, 1, {f"vibration_count_{length}": float(count) for length, count in counts.items()})
+    row = FeatureRow("M", end, 1, {f"vibration_count_{length}": float(count) for length, count in counts.items()})
     found = {fresh.channel: fresh for fresh in freshness("M", row, {}, LENGTHS, CHANNELS)}
     assert found["vibration"] == Freshness("vibration", None, end - silent_hours * HOUR)
 

@@ -244,7 +244,7 @@ def _usual_values(stack: Stack, machine_id: str) -> dict[str, float]:
     """What the machine's channels measured on average in the last hour of its history, if it ran then."""
     row = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)[machine_id]
     return {
-        channel: round(row.features.get(f"{channel}_mean_1h", sample), 3)
+        channel: round(row.features.get(f"{channel}_mean_1h") or sample, 3)
         for channel, sample in sample_values(CHANNELS).items()
     }
 

@@ -23,7 +23,7 @@ class MachineLine(BaseModel):
     last_reading: datetime | None
 
     @classmethod
-    def of(cls, machine: Machine, features: Mapping[str, float]) -> "MachineLine":
+    def of(cls, machine: Machine, features: Mapping[str, float | None]) -> "MachineLine":
         """Return the line of a machine with its newest features."""
         return cls(
             machine_id=machine.machine_id,

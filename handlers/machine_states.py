@@ -1,0 +1,59 @@
+"""The states of machines as functions see them: by their newest features, the tables, and what was heard of them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from contract.environment import ServingSettings
+from handlers import runtime
+from handlers.stores import clients
+from handlers.stores.alarms import Alarms
+from handlers.stores.machine_facts import UNKNOWN, Known, MachineKnowledge
+from handlers.stores.machines import Machines
+from handlers.stores.online_features import FeatureRow
+from mlops_core.alerting import HeardOfMachine
+from mlops_core.condition import StateSince, is_silent, operating_state
+
+
+def machine_knowledge(chosen: ServingSettings) -> MachineKnowledge:
+    """Return what the tables that these settings name say of machines."""
+    client = clients.dynamodb()
+    return MachineKnowledge(
+        Alarms(client, chosen.alarms_table),
+        runtime.label_history(chosen),
+        Machines(client, chosen.machines_table),
+    )
+
+
+def state_of(
+    row: FeatureRow, known: Known, heard: HeardOfMachine | None, *, at: datetime, silent_after: timedelta
+) -> StateSince:
+    """Return the state of a machine at `at`.
+
+    heard: by the last check of silence; None before the first, and of a machine that was silent for so long that it is
+        listened to no more: then its newest features tell.
+    """
+    if heard is None:
+        heard = HeardOfMachine(row.window_end, is_silent(row.window_end, until=at, after=silent_after))
+    facts = known.facts(row.machine_id, row, last_heard=heard.last, is_silent=heard.is_silent)
+    return operating_state(facts, at=at)
+
+
+def states_of(
+    rows: Iterable[FeatureRow],
+    known: Mapping[str, Known],
+    heard: Mapping[str, HeardOfMachine],
+    *,
+    at: datetime,
+    silent_after: timedelta,
+) -> dict[str, StateSince]:
+    """Return the states of several machines at `at`, by machine."""
+    return {
+        row.machine_id: state_of(
+            row,
+            known.get(row.machine_id, UNKNOWN),
+            heard.get(row.machine_id),
+            at=at,
+            silent_after=silent_after,
+        )
+        for row in rows
+    }

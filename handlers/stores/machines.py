@@ -1,0 +1,82 @@
+"""The table of machines: what people have said of each, moved forward by compare and set on its sequence."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mlops_core.condition import MachineRecord
+from mlops_core.errors import MlopsError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS = 8
+
+
+class MachineContendedError(MlopsError):
+    """Others replaced the record each time."""
+
+    def __init__(self, machine_id: str) -> None:
+        super().__init__(f"The record of {machine_id} was replaced {_ATTEMPTS} times", "Try again")
+
+
+class _Stored(NamedTuple):
+    record: MachineRecord
+    sequence: int
+
+
+class Machines:
+    """The table (key `machine_id`)."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self, machine_id: str) -> MachineRecord | None:
+        """Return what is recorded of a machine; None where nothing is."""
+        stored = self._load(machine_id)
+        return None if stored is None else stored.record
+
+    def load_all(self) -> dict[str, MachineRecord]:
+        """Return every record, by machine."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
+        stored = (_stored(item).record for page in pages for item in page["Items"])
+        return {record.machine_id: record for record in sorted(stored, key=lambda record: record.machine_id)}
+
+    def change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> MachineRecord:
+        """Store what `change` makes of a machine's record, or of an empty one. Raises MachineContendedError."""
+        for _ in range(_ATTEMPTS):
+            stored = self._load(machine_id)
+            before = MachineRecord(machine_id=machine_id) if stored is None else stored.record
+            after = change(before)
+            if (stored is not None and after == before) or self._save(after, stored):
+                return after
+        raise MachineContendedError(machine_id)
+
+    def _load(self, machine_id: str) -> _Stored | None:
+        key = {"machine_id": {"S": machine_id}}
+        item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return None if item is None else _stored(item)
+
+    def _save(self, record: MachineRecord, before: _Stored | None) -> bool:
+        sequence = 1 if before is None else before.sequence + 1
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(machine_id)"}
+        if before is not None:
+            condition = {
+                "ConditionExpression": "#sequence = :before",
+                "ExpressionAttributeNames": {"#sequence": "sequence"},
+                "ExpressionAttributeValues": {":before": {"N": str(before.sequence)}},
+            }
+        item: dict[str, Any] = {
+            "machine_id": {"S": record.machine_id},
+            "record": {"S": record.model_dump_json(exclude_none=True)},
+            "sequence": {"N": str(sequence)},
+        }
+        try:
+            self._client.put_item(TableName=self._table, Item=item, **condition)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _stored(item: Mapping[str, Any]) -> _Stored:
+    return _Stored(MachineRecord.model_validate_json(item["record"]["S"]), int(item["sequence"]["N"]))

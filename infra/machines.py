@@ -1,0 +1,55 @@
+"""What people say of machines: the table of their classes, attributes, planned maintenance and retirement."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.policies import Statement, allow
+from infra.table import string_keyed_table
+
+
+class MachinesAccess(TypedDict):
+    """What a function needs to know of machines."""
+
+    machines_table: pulumi.Input[str]
+    machines_arn: pulumi.Input[str]
+
+
+class MachinesArgs(TypedDict):
+    """What the table of machines is made of."""
+
+    kms_key_arn: NotRequired[pulumi.Input[str] | None]
+    """Key that encrypts the table (default: DynamoDB's own)."""
+    protect: NotRequired[bool]
+    """Refuse to delete the table (default: no)."""
+
+
+class Machines(pulumi.ComponentResource):
+    """The table of machines, one item each. Commands write it (`mlops machines`, `mlops maintenance plan`).
+
+    Example:
+        >>> machines = Machines("machines", {})
+        >>> pulumi.export("machines_table_name", machines.table.name)
+
+    """
+
+    table: aws.dynamodb.Table
+    access: MachinesAccess
+    """Given to the components whose functions read it."""
+
+    def __init__(self, name: str, args: MachinesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:machines:Machines", name, None, opts)
+        self.table = string_keyed_table(
+            name,
+            {"protect": args.get("protect", False), "kms_key_arn": args.get("kms_key_arn")},
+            self,
+            hash_key="machine_id",
+        )
+        self.access = {"machines_table": self.table.name, "machines_arn": self.table.arn}
+        self.register_outputs({"machines_table": self.table.name})
+
+
+def read_machines(access: MachinesAccess, *, reads: tuple[str, ...] = ("dynamodb:Scan",)) -> Statement:
+    """Let a function read the table; `reads`: how it does."""
+    return allow("ReadMachines", list(reads), [access["machines_arn"]])

@@ -1,0 +1,119 @@
+"""The state of a machine: one rule, for the HTTP API, the commands, the page and every message.
+
+```
+RETIRED > FAILED > IN_MAINTENANCE > SILENT > OFF > NEW > RUNNING        the first whose facts hold
+```
+Alarm stages (WATCH, ACT) are no states: they belong to alarm episodes of a machine that runs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from mlops_core.condition.machine_record import MachineRecord
+
+__all__ = ["ENOUGH_HISTORY", "MachineFacts", "OperatingState", "StateSince", "is_silent", "operating_state"]
+
+ENOUGH_HISTORY: Final = timedelta(hours=24)
+"""A machine that has run for less is NEW: its longest windows are not full and nobody knows what is usual for it."""
+
+
+class OperatingState(StrEnum):
+    """What a machine does.
+
+    NEW: no features, or less than `ENOUGH_HISTORY` of them. RUNNING. OFF: it is heard and does not run, by the rule of
+    its class. SILENT: no channel of it is heard. IN_MAINTENANCE: within planned maintenance. FAILED: from a functional
+    failure until the return to service. RETIRED: it has left the fleet.
+    """
+
+    NEW = "NEW"
+    RUNNING = "RUNNING"
+    OFF = "OFF"
+    SILENT = "SILENT"
+    IN_MAINTENANCE = "IN_MAINTENANCE"
+    FAILED = "FAILED"
+    RETIRED = "RETIRED"
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether a model says anything of such a machine; of one that is silent, from what was heard last."""
+        return self in {OperatingState.NEW, OperatingState.RUNNING, OperatingState.SILENT}
+
+    @property
+    def may_alarm(self) -> bool:
+        """Whether limits, models and silence may open an alarm episode."""
+        return self in {OperatingState.NEW, OperatingState.RUNNING, OperatingState.SILENT}
+
+
+def is_silent(last: datetime | None, *, until: datetime, after: timedelta) -> bool:
+    """Return whether nothing was heard for `after` or longer; what was never heard is silent.
+
+    Args:
+        last: event time of the newest reading, or the latest time that it may have; None: nothing was ever heard.
+        until: up to when readings are known.
+        after: how long it may say nothing.
+
+    """
+    return last is None or until - last >= after
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """What is known of one machine.
+
+    Attributes:
+        machine_id: which.
+        last_heard: event time of its newest reading on any channel, or the latest time that it may have.
+        is_silent: whether every channel of it is silent, by `is_silent`.
+        history: for how long it has been in service, as far as its features tell; None: it has no features.
+        off_since: since when it has not run although it is heard; None: it runs, or its class has no rule for that.
+        failed_at: its functional failure that no return to service has followed.
+        record: what people have said of it.
+
+    """
+
+    machine_id: str
+    last_heard: datetime | None
+    is_silent: bool
+    history: timedelta | None = None
+    off_since: datetime | None = None
+    failed_at: datetime | None = None
+    record: MachineRecord | None = None
+
+
+class StateSince(NamedTuple):
+    """A state and since when it holds, where that is known."""
+
+    state: OperatingState
+    since: datetime | None = None
+
+
+def operating_state(facts: MachineFacts, *, at: datetime) -> StateSince:
+    """Return the state of a machine at `at`."""
+    return next(_states(facts, at))
+
+
+def _states(facts: MachineFacts, at: datetime) -> Iterator[StateSince]:
+    """Yield the states whose facts hold, the one that counts first."""
+    record = facts.record
+    if record is not None and record.is_retired(at):
+        yield StateSince(OperatingState.RETIRED, record.retired_at)
+    if facts.failed_at is not None and facts.failed_at <= at:
+        yield StateSince(OperatingState.FAILED, facts.failed_at)
+    if record is not None and (planned := record.maintenance_at(at)) is not None:
+        yield StateSince(OperatingState.IN_MAINTENANCE, planned.begins)
+    if facts.is_silent and not _is_awaited(facts, at):
+        yield StateSince(OperatingState.SILENT, facts.last_heard)
+    if facts.off_since is not None:
+        yield StateSince(OperatingState.OFF, facts.off_since)
+    if facts.history is None or facts.history < ENOUGH_HISTORY:
+        yield StateSince(OperatingState.NEW)
+    yield StateSince(OperatingState.RUNNING)
+
+
+def _is_awaited(facts: MachineFacts, at: datetime) -> bool:
+    """Whether nothing was heard yet of a machine that was added a short while ago."""
+    known_since = None if facts.record is None else facts.record.since
+    return facts.last_heard is None and known_since is not None and at - known_since < ENOUGH_HISTORY

@@ -1,0 +1,180 @@
+"""``mlops machines describe`` and ``retire``: what people say of a machine, in the stack's table of machines."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.options import AsJson, OutputsFile, StackName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from handlers.stores.machines import Machines
+    from mlops_core.condition import MachineRecord
+    from ops.stack import Stack
+
+MachineId = Annotated[str, typer.Argument(help="The machine's id.", metavar="MACHINE_ID")]
+
+
+def describe(
+    machine_id: MachineId,
+    machine_class: Annotated[
+        str | None,
+        typer.Option("--class", help="A class of machineClasses, in the place of that whose patterns match."),
+    ] = None,
+    iso_group: Annotated[str | None, typer.Option("--iso-group", help="Whose ISO 20816 zones hold.")] = None,
+    site: Annotated[str | None, typer.Option("--site", help="Where it stands.")] = None,
+    rated: Annotated[
+        list[str] | None, typer.Option("--rated", help="A rated value, such as speed_rpm=1480; may be repeated.")
+    ] = None,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a machine is: its class, ISO group, site and rated values. Without options, show what is recorded."""
+    from datetime import UTC, datetime
+
+    from mlops_core.condition import MachineRecord
+    from ops.errors import OptionError
+    from ops.stack import load_stack
+
+    loaded = load_stack(stack, outputs)
+    known = loaded.outputs.machine_classes or ()
+    if machine_class is not None and machine_class not in known:
+        names = ", ".join(known) or "none is configured"
+        raise OptionError(f"--class: there is no class {machine_class}.", f"Classes of {stack}: {names}.")
+    said = {"machine_class": machine_class, "iso_group": iso_group, "site": site}
+    changes: dict[str, object] = {name: value for name, value in said.items() if value is not None}
+    numbers = _rated(rated or [])
+
+    def described(record: "MachineRecord") -> "MachineRecord":
+        since = record.since or datetime.now(UTC)
+        rated_values = {**record.rated, **numbers}
+        return MachineRecord.model_validate({**vars(record), **changes, "rated": rated_values, "since": since})
+
+    machines = machines_of(loaded)
+    if changes or numbers:
+        _show(_changed(lambda: machines.change(checked(machine_id), described)), stack, as_json=as_json)
+        return
+    record = machines.load(checked(machine_id))
+    if record is None:
+        raise OptionError(f"Nobody has described {machine_id}.", "Say what it is: --class, --site and others.")
+    _show(record, stack, as_json=as_json)
+
+
+def retire(
+    machine_id: MachineId,
+    at: Annotated[str | None, typer.Option("--at", help="When it left the fleet; now unless you say it.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="It is back: take the retirement back.")] = False,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a machine has left the fleet: it is silent no more, not scored, and raises no alarm. Its data stay."""
+    from datetime import UTC, datetime
+
+    from ops.stack import load_stack
+
+    now, loaded = datetime.now(UTC), load_stack(stack, outputs)
+    moment = None if undo else now if at is None else read_moment(at, "--at")
+
+    def retired(record: "MachineRecord") -> "MachineRecord":
+        return record.model_copy(update={"retired_at": moment, "since": record.since or now})
+
+    record = machines_of(loaded).change(checked(machine_id), retired)
+    if moment is not None:
+        _end_alarms(loaded, machine_id, now)
+    _show(record, stack, as_json=as_json)
+
+
+def machines_of(stack: "Stack") -> "Machines":
+    """Return the stack's table of machines."""
+    from handlers.stores.machines import Machines
+
+    return Machines(stack.dynamodb, stack.outputs.machines_table_name)
+
+
+def checked(machine_id: str) -> str:
+    """Return what may be a machine's id, or raise InvalidArgumentError."""
+    from mlops_core.telemetry import check_machine_id
+
+    return check_machine_id(machine_id)
+
+
+def read_moment(text: str, option: str) -> "datetime":
+    """Return a moment with an offset from UTC; OptionError, naming the option, for anything else."""
+    from pydantic import AwareDatetime, TypeAdapter, ValidationError
+
+    from ops.errors import OptionError
+
+    try:
+        return TypeAdapter(AwareDatetime).validate_python(text)
+    except ValidationError:
+        raise OptionError(
+            f"{option}: {text!r} is no time with an offset from UTC.", f"Write {option} 2026-01-31T09:30:00Z, say."
+        ) from None
+
+
+def _rated(pairs: list[str]) -> dict[str, float]:
+    from ops.errors import OptionError
+
+    numbers: dict[str, float] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            numbers[name.strip()] = float(value)
+        except ValueError:
+            raise OptionError(f"--rated: {pair!r} is no NAME=NUMBER.", "Write --rated speed_rpm=1480, say.") from None
+    return numbers
+
+
+def _changed(change: "Callable[[], MachineRecord]") -> "MachineRecord":
+    from pydantic import ValidationError
+
+    from ops.errors import OptionError
+
+    try:
+        return change()
+    except ValidationError as error:
+        fault = error.errors(include_input=False)[0]
+        option = {"iso_group": "--iso-group", "site": "--site"}.get(str(fault["loc"][0]), str(fault["loc"][0]))
+        reason = fault["msg"].removeprefix("Value error, ")
+        raise OptionError(f"{option}: {reason}.", "`mlops machines describe --help` shows what each takes.") from None
+
+
+def _end_alarms(stack: "Stack", machine_id: str, now: "datetime") -> None:
+    """Close the episodes of a machine that has left; nobody needs to be told of that."""
+    from handlers.stores.alarms import Alarms
+
+    alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
+    for alarm in alarms.of_machine(machine_id):
+        if alarm.episode is not None and alarm.episode.is_open:
+            ended = alarm.following(episode=alarm.episode.ended(now), evidence="", now=now)
+            if alarms.save(ended, now=now):
+                alarms.note_announced(ended)
+
+
+def _show(record: "MachineRecord", stack: str, *, as_json: bool) -> None:
+    from ops.console import print_json, print_line
+
+    if as_json:
+        print_json({"stack": stack, **record.model_dump(mode="json")})
+        return
+    rated = ", ".join(f"{name} {value:g}" for name, value in sorted(record.rated.items()))
+    facts = {
+        "class": record.machine_class,
+        "ISO group": record.iso_group,
+        "site": record.site,
+        "rated": rated,
+        "known since": record.since,
+        "retired": record.retired_at,
+    }
+    print_line(f"{record.machine_id}")
+    for name, value in facts.items():
+        if value:
+            text = f"{value:%Y-%m-%d %H:%M} UTC" if hasattr(value, "tzinfo") else value
+            print_line(f"  {name}: {text}")
+    for plan in record.plans:
+        note = f" ({plan.note})" if plan.note else ""
+        print_line(f"  maintenance: {plan.begins:%Y-%m-%d %H:%M} to {plan.ends:%Y-%m-%d %H:%M} UTC{note}")

@@ -1,0 +1,84 @@
+"""``mlops maintenance plan`` and ``unplan``: spans in which a machine is worked on, and so raises no alarm."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.machine_records import MachineId
+from ops.options import AsJson, OutputsFile, StackName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mlops_core.condition import MachineRecord
+
+From = Annotated[str, typer.Option("--from", help="When the work begins: 2026-01-31T09:30:00Z, say.")]
+
+
+def plan(
+    machine_id: MachineId,
+    begins: From,
+    ends: Annotated[str, typer.Option("--to", help="When it ends.")],
+    note: Annotated[str | None, typer.Option("--note", help="What is planned.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who says so; else the name you are signed in by.")] = None,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan maintenance. Within it no alarm of limits, silence or models opens, and its rows are not learned from."""
+    from getpass import getuser
+
+    from pydantic import ValidationError
+
+    from mlops_core.condition import PlannedMaintenance
+    from ops.errors import OptionError
+    from ops.machine_records import read_moment
+
+    try:
+        planned = PlannedMaintenance(
+            begins=read_moment(begins, "--from"), ends=read_moment(ends, "--to"), note=note, planned_by=by or getuser()
+        )
+    except ValidationError:
+        raise OptionError("--to is not later than --from.", "Nothing was planned.") from None
+    record = _change(machine_id, lambda record: record.with_plan(planned), stack, outputs)
+    _tell(record, stack, f"Planned: {machine_id} is worked on from {begins} to {ends}.", as_json=as_json)
+
+
+def unplan(
+    machine_id: MachineId,
+    begins: From,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back the maintenance that was planned from a moment on."""
+    from ops.machine_records import read_moment
+
+    at = read_moment(begins, "--from")
+    record = _change(machine_id, lambda record: record.without_plan(at), stack, outputs)
+    _tell(record, stack, f"Nothing is planned of {machine_id} from {begins} on.", as_json=as_json)
+
+
+def _change(
+    machine_id: str, change: "Callable[[MachineRecord], MachineRecord]", stack: str, outputs: "Path | None"
+) -> "MachineRecord":
+    from datetime import UTC, datetime
+
+    from ops.machine_records import checked, machines_of
+    from ops.stack import load_stack
+
+    def changed(record: "MachineRecord") -> "MachineRecord":
+        after = change(record)
+        return after if after.since else after.model_copy(update={"since": datetime.now(UTC)})
+
+    return machines_of(load_stack(stack, outputs)).change(checked(machine_id), changed)
+
+
+def _tell(record: "MachineRecord", stack: str, text: str, *, as_json: bool) -> None:
+    from ops.console import print_json, print_line
+
+    if as_json:
+        print_json({"stack": stack, **record.model_dump(mode="json", include={"machine_id", "plans"})})
+    else:
+        print_line(text)
