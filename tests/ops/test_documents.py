@@ -1,15 +1,18 @@
-"""Every ``mlops`` command in the documents names a verb and options that exist."""
+"""Every command in the documents can be typed: verbs, options, targets, keys and outputs that exist."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 import typer
 
+from contract.outputs import StackOutputs
+from infra.settings import key_schemas
 from ops.cli import app
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"(?:^|`|\s)(?:\.venv/bin/)?mlops ([a-z][^`#\n]*(?:\\\n[^`#\n]*)*)", re.MULTILINE)
 
 
@@ -31,7 +34,7 @@ def options(words: list[str]) -> set[str] | None:
 
 
 def test_the_documents_show_commands() -> None:
-    assert {"README.md", "your-data.md", "runbook.md"} <= {name for name, _ in commands()}
+    assert {"README.md", "tutorial.md", "commands.md", "your-data.md", "runbook.md"} <= {name for name, _ in commands()}
 
 
 @pytest.mark.parametrize(("document", "command"), commands())
@@ -39,3 +42,34 @@ def test_a_command_in_a_document_can_be_typed(document: str, command: str) -> No
     known = options(command.split())
     assert known is not None, f"{document}: no verb in {command!r}"
     assert set(re.findall(r"(?<!\S)\[?(--[a-z-]+)", command)) <= known
+
+
+def found(pattern: str) -> set[tuple[str, str]]:
+    """What a pattern captures in code of the documents, beside the name of the document."""
+    code = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+    return {
+        (file.name, name)
+        for file in DOCUMENTS
+        for part in code.findall(file.read_text())
+        for name in re.findall(pattern, part)
+    }
+
+
+def unknown(names: set[tuple[str, str]], known: set[str]) -> set[tuple[str, str]]:
+    assert names
+    return {(document, name) for document, name in names if name not in known}
+
+
+def test_a_make_target_in_a_document_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert not unknown(found(r"(?:^|`)make ([a-z]+)"), targets)
+
+
+def test_a_configuration_key_in_a_document_exists() -> None:
+    assert not unknown(found(r"pulumi config (?:set|get|rm) (?:--path )?'?([A-Za-z]+)"), {*key_schemas(), "KEY"})
+    assert not unknown(found(r"mlops-industrial:([A-Za-z]+)"), set(key_schemas()))
+
+
+def test_a_stack_output_in_a_document_exists() -> None:
+    names = {field.name for field in dataclasses.fields(StackOutputs)}
+    assert not unknown(found(r"pulumi stack output ([a-z_]+)"), names)
