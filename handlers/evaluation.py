@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     request = EvaluationEvent.model_validate(event)
     registry = ModelRegistry(runtime.lake(_settings()))
     stored = registry.champion()
-    against = stored.champion.version if stored else None
+    against = stored.value.version if stored else None
     challenger = registry.load(request.version)
     if against == request.version:
         return {"promote": False, "reason": "The same data gave the champion again.", "against": against}

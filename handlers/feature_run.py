@@ -15,7 +15,7 @@ from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_rows import FeatureWriter
 from handlers.hour_buckets import HourBuilder, Work
-from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.checkpoint import checkpoint_object, recovered_checkpoint
 from handlers.stores.damage import DamageRecords, Tell
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
@@ -111,15 +111,15 @@ class Run:
 
     def _since_checkpoint(self) -> bool:
         self._closed_until = closed_hour(self._now.astimezone(UTC) - self._grace)
-        file = CheckpointFile(self._lake)
+        file = checkpoint_object(self._lake)
         # Where to begin is settled before any work: the hours of a first run that fails are left for the next, however
         # late that comes.
         lost = first_checkpoint(self._closed_until, replace(self._rules, chunk=self._rules.memory))
-        stored = file.recovered(self._records, otherwise=lost) or file.move(
+        stored = recovered_checkpoint(self._lake, self._records, otherwise=lost) or file.save(
             first_checkpoint(self._closed_until, self._rules), after=None
         )
-        refuse_the_future(stored.checkpoint, self._now)
-        checkpoint = adapted(stored.checkpoint, self._rules)
+        refuse_the_future(stored.value, self._now)
+        checkpoint = adapted(stored.value, self._rules)
         unoffered = checkpoint.unoffered_from
         begins = [first_listed_hour(checkpoint, self._rules), checkpoint.first_due, unoffered]
         builder, writer, listing = self._look(min(filter(None, begins)), self._closed_until)
@@ -128,11 +128,11 @@ class Run:
         for step in self._steps(builder, writer, listing, checkpoint, self._closed_until):
             checkpoint = step.checkpoint
             if step.is_to_be_saved:
-                stored = file.move(checkpoint, after=stored)
+                stored = file.save(checkpoint, after=stored)
                 self.reached = checkpoint.processed_until
         writer.offer(now=self._now)
-        if checkpoint != stored.checkpoint or checkpoint.unoffered_from:
-            file.move(checkpoint.offered(version=stored.checkpoint.version + 1), after=stored)
+        if checkpoint != stored.value or checkpoint.unoffered_from:
+            file.save(checkpoint.offered(version=stored.value.version + 1), after=stored)
         self.reached = checkpoint.processed_until
         return self._is_complete
 

@@ -29,10 +29,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     request = PromotionEvent.model_validate(event)
     registry = ModelRegistry(runtime.lake(_settings()))
     stored = registry.champion()
-    serving = stored.champion.version if stored else None
+    serving = stored.value.version if stored else None
     if serving != request.version:  # it may be: where the answer to an earlier attempt was lost
         if serving != request.against:
             raise ChampionMovedError(request.version)
         stored = registry.promote(request.version, after=stored, at=datetime.now(UTC), reason=request.reason)
         logger.info("Model promoted", extra={"version": request.version, "previous": serving})
-    return {"version": request.version, "sequence": stored.champion.promotions[-1].sequence if stored else None}
+    return {"version": request.version, "sequence": stored.value.promotions[-1].sequence if stored else None}

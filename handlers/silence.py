@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from aws_lambda_powertools import Logger
 
-from handlers.stores.channels_heard import ChannelsHeard
-from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.channels_heard import Channels, channels_heard
+from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
@@ -35,15 +35,16 @@ class SilenceWatch:
         muted: Collection[str] = (),
         retired: Collection[str] = (),
     ) -> None:
-        self._file = ChannelsHeard(lake)
-        self._before = self._file.load()
-        stored = CheckpointFile(lake).load()
-        self._now = self._before.channels
-        if stored is not None:
+        self._object = channels_heard(lake)
+        self._stored = self._object.load()
+        self._before: Channels = self._stored.value if self._stored else {}
+        checkpoint = checkpoint_object(lake).load()
+        self._now = self._before
+        if checkpoint is not None:
             self._now = listen(
-                self._before.channels,
+                self._before,
                 (NewestWindows(row.machine_id, row.window_end, row.features) for row in rows),
-                at=stored.checkpoint.processed_until,
+                at=checkpoint.value.processed_until,
                 silent_after=silent_after,
                 lengths=sorted(lengths),
                 channels=channels,
@@ -63,12 +64,12 @@ class SilenceWatch:
 
     def tell(self, board: NoticeBoard) -> None:
         """Tell people of the channels that have turned since somebody last looked, and keep what is known now."""
-        fallen, again = turned(self._before.channels, self._now)
+        fallen, again = turned(self._before, self._now)
         if fallen or again:
             logger.warning("Sensors turned", extra={"silent": fallen, "heard_again": again})
             board.publish(silence_notice(fallen, again, self._now), about="silence")
-        if self._now != self._before.channels:
+        if self._now != self._before:
             try:
-                self._file.replace(self._now, after=self._before)
+                self._object.save(self._now, after=self._stored)
             except ObjectMovedError as error:  # another run has looked meanwhile, and knows as much
                 logger.warning("Overtaken by another run", extra={"key": error.key})

@@ -142,12 +142,13 @@ class UnreadableFileError(MlopsError, ValueError):
         self.path = path
 
 
+RESTORE = "Inspect the object; restore its previous version"
+
+
 class MalformedObjectError(MlopsError, ValueError):
     """A stored object, or a line of one, that is not what this library writes."""
 
-    def __init__(
-        self, where: str, problem: str, hint: str = "Inspect the object; restore its previous version"
-    ) -> None:
+    def __init__(self, where: str, problem: str, hint: str = RESTORE) -> None:
         super().__init__(f"{where}: {problem}", hint)
         self.where = where
 

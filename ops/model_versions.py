@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from handlers.stores.model_registry import ModelRegistry, StoredChampion, UnknownModelError
+from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import load_servable
+from handlers.stores.versioned import Stored
 from mlops_core.errors import BundleError, FeatureMismatchError
 from mlops_core.prognosis import Champion, ModelBundle
 from ops.errors import OpsError
@@ -67,7 +68,7 @@ class ModelShelf:
         hop = timedelta(minutes=stack.outputs.feature_hop_minutes)
         self._recipe = stack_recipe(stack.channels, lengths, hop)
 
-    def champion(self) -> StoredChampion | None:
+    def champion(self) -> Stored[Champion] | None:
         """What serves, and how it came to."""
         return self._registry.champion()
 
@@ -84,7 +85,7 @@ class ModelShelf:
         """A version, verified as far as it can be read. Raises UnknownModelError, BundleError."""
         return self._registry.load(version)
 
-    def promote(self, version: str, *, after: StoredChampion | None, reason: str) -> int:
+    def promote(self, version: str, *, after: Stored[Champion] | None, reason: str) -> int:
         """Let a version serve in the place of `after`; returns the number of the promotion.
 
         Raises RefusedModelError, UnknownModelError, ChampionMovedError; the champion then stays.
@@ -94,7 +95,7 @@ class ModelShelf:
         except (BundleError, FeatureMismatchError) as error:
             raise RefusedModelError(version, error.message, error.hint) from error
         made = self._registry.promote(version, after=after, at=datetime.now(UTC), reason=reason)
-        return made.champion.promotions[-1].sequence
+        return made.value.promotions[-1].sequence
 
     def _verified(self, version: str, champion: Champion | None) -> ModelVersion:
         serves = champion is not None and champion.version == version

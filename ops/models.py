@@ -7,7 +7,8 @@ import typer
 from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
-    from handlers.stores.model_registry import StoredChampion
+    from handlers.stores.versioned import Stored
+    from mlops_core.prognosis import Champion
     from ops.model_versions import ModelShelf, ModelVersion
 
 app = typer.Typer(no_args_is_help=True, help="The models of a stack: which there are, which one serves, and why.")
@@ -30,7 +31,7 @@ def list_models(
 
     shelf = ModelShelf(load_stack(stack, outputs))
     stored = shelf.champion()
-    champion = stored.champion if stored else None
+    champion = stored.value if stored else None
     versions = list(shelf.versions(champion, count))
     promotions = promotions_report(champion)[:count] if champion else []
     if as_json:
@@ -74,16 +75,16 @@ def show(
     if version is None:
         if stored is None:
             raise NoChampionError
-        version = stored.champion.version
+        version = stored.value.version
     bundle = shelf.load(version)
     manifest = {**vars(bundle.manifest), "settings": dict(bundle.manifest.settings)}
-    promotions = promotions_report(stored.champion, version) if stored else []
+    promotions = promotions_report(stored.value, version) if stored else []
     if as_json:
         print_json(
             {
                 "stack": stack,
                 "version": version,
-                "is_champion": stored is not None and stored.champion.version == version,
+                "is_champion": stored is not None and stored.value.version == version,
                 **key_figures(bundle),
                 "alarm_precision_aim": bundle.calibration.alarm_precision,
                 "manifest": manifest,
@@ -113,7 +114,7 @@ def promote(
 
     shelf = ModelShelf(load_stack(stack, outputs))
     stored = shelf.champion()
-    if stored is not None and stored.champion.version == version:
+    if stored is not None and stored.value.version == version:
         raise AlreadyServingError(version)
     _move(shelf, version, stored, reason or "Promoted by hand", stack, as_json=as_json)
 
@@ -130,17 +131,17 @@ def rollback(
     stored = shelf.champion()
     if stored is None:
         raise NoChampionError
-    why = reason or f"Rolled back by hand from {stored.champion.version}"
-    _move(shelf, stored.champion.previous, stored, why, stack, as_json=as_json)
+    why = reason or f"Rolled back by hand from {stored.value.version}"
+    _move(shelf, stored.value.previous, stored, why, stack, as_json=as_json)
 
 
 def _move(
-    shelf: "ModelShelf", version: str, stored: "StoredChampion | None", reason: str, stack: str, *, as_json: bool
+    shelf: "ModelShelf", version: str, stored: "Stored[Champion] | None", reason: str, stack: str, *, as_json: bool
 ) -> None:
     from ops.console import print_json, print_line
 
     made = shelf.promote(version, after=stored, reason=reason)
-    previous = stored.champion.version if stored else None
+    previous = stored.value.version if stored else None
     if as_json:
         print_json({"stack": stack, "champion": version, "previous": previous, "sequence": made, "reason": reason})
         return

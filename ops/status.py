@@ -71,12 +71,12 @@ def _depth(stack: "Stack", url: str) -> dict[str, int]:
 
 def _processing(stack: "Stack", now: "datetime") -> dict[str, object] | None:
     """How far processing has come; None where no scheduled run has ended yet."""
-    from handlers.stores.checkpoint import CheckpointFile
+    from handlers.stores.checkpoint import checkpoint_object
 
-    stored = CheckpointFile(stack.lake).load()
+    stored = checkpoint_object(stack.lake).load()
     if stored is None:
         return None
-    checkpoint = stored.checkpoint
+    checkpoint = stored.value
     lag = now - checkpoint.processed_until
     return {
         "processed_until": checkpoint.processed_until,

@@ -1,40 +1,20 @@
-"""Which channels are listened to and which of them are silent: one object of the lake, replaced by compare and swap."""
+"""Which channels are listened to and which of them are silent: one object of the lake, replaced by compare-and-swap."""
 
 from collections.abc import Mapping
 from itertools import groupby
-from typing import NamedTuple
 
 from handlers.stores.lake import DataLake
+from handlers.stores.versioned import VersionedObject
 from mlops_core.alerting import ChannelOfMachine, Heard
 from mlops_core.lake import FRESHNESS_KEY
-from mlops_core.records import canonical_json, record_from_json
+from mlops_core.records import canonical_json, stored_record
 
 Channels = Mapping[ChannelOfMachine, Heard]
 
 
-class StoredChannels(NamedTuple):
-    """What was known of the channels, and the version (ETag) in which it stands; None before the first run."""
-
-    channels: Channels
-    seen: str | None
-
-
-class ChannelsHeard:
-    """The object of a lake that says what was heard of each channel."""
-
-    def __init__(self, lake: DataLake) -> None:
-        self._lake = lake
-
-    def load(self) -> StoredChannels:
-        """Return what is known; nothing where no run has looked. Its absence is what the listing says."""
-        seen = self._lake.versions(FRESHNESS_KEY).get(FRESHNESS_KEY)
-        return (
-            StoredChannels({}, None) if seen is None else StoredChannels(_decode(self._lake.read(FRESHNESS_KEY)), seen)
-        )
-
-    def replace(self, channels: Channels, *, after: StoredChannels) -> None:
-        """Put `channels` in the place of what was loaded. Raises ObjectMovedError where another run was first."""
-        self._lake.replace(FRESHNESS_KEY, _encode(channels), seen=after.seen)
+def channels_heard(lake: DataLake) -> VersionedObject[Channels]:
+    """Return the object of a lake that says what was heard of each channel; no run has looked where there is none."""
+    return VersionedObject(lake, FRESHNESS_KEY, encode=_encode, decode=_decode)
 
 
 def _encode(channels: Channels) -> bytes:
@@ -45,6 +25,6 @@ def _encode(channels: Channels) -> bytes:
 def _decode(body: bytes) -> Channels:
     return {
         ChannelOfMachine(machine_id, channel): heard
-        for machine_id, channels in record_from_json(dict[str, dict[str, Heard]], body).items()
+        for machine_id, channels in stored_record(dict[str, dict[str, Heard]], body, where=FRESHNESS_KEY).items()
         for channel, heard in channels.items()
     }

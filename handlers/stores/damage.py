@@ -2,21 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, TypeVar
 
 from aws_lambda_powertools import Logger
 
 from handlers.stores.lake import DataLake
-from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import ACCEPTED_DAMAGE_PREFIX, DAMAGED_PREFIX, Damage, damage_id
 
 logger = Logger(child=True)
 
-Content = TypeVar("Content")
 Tell = Callable[[Sequence[Damage]], None]
-
-_READS: Final = 2
-"""A body is damaged where two reads of it agree: a single one may have been cut off on its way."""
 
 
 class DamageRecords:
@@ -61,27 +55,6 @@ class DamageRecords:
         for damage in found:
             self._lake.create(*damage.encode())
             self._open.add(damage.id)
-
-
-def readable_document(
-    lake: DataLake, key: str, version: str, decode: Callable[[bytes], Content], records: DamageRecords
-) -> Content | None:
-    """Return what a document holds; where it is damaged, its latest earlier version that can be read, or None.
-
-    Whoever replaces the document compares with `version`, the damaged one.
-    """
-    for attempt in range(_READS):
-        try:
-            return decode(lake.read(key))
-        except MalformedObjectError as error:
-            if attempt == _READS - 1:
-                records.note(key, version, error.message)
-    for body in lake.earlier(key):
-        try:
-            return decode(body)
-        except MalformedObjectError:
-            continue
-    return None
 
 
 def _id(name: str) -> str:

@@ -1,9 +1,10 @@
-"""Into how many shards outputs are divided: one object of the lake, which settings change by compare and swap."""
+"""Into how many shards outputs are divided: one object of the lake, which settings change by compare-and-swap."""
 
 from datetime import datetime
 
-from handlers.stores.damage import DamageRecords, readable_document
+from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
+from handlers.stores.versioned import VersionedObject
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import LAYOUT_KEY, Layout
 
@@ -14,17 +15,16 @@ def current_layout(lake: DataLake, shards: int, *, closed_until: datetime, recor
     In the place of a damaged one its latest earlier version is taken, and noted again. Raises MalformedObjectError
     where there is none, and ObjectMovedError where another run has noted something else meanwhile.
     """
-    seen = lake.versions(LAYOUT_KEY).get(LAYOUT_KEY)
-    if seen is None:
-        layout = Layout.of(shards)
-    else:
-        layout = readable_document(lake, LAYOUT_KEY, seen, Layout.decode, records)
-        if layout is None:
-            problem = "is damaged, and the bucket keeps no earlier version of it"
-            raise MalformedObjectError(LAYOUT_KEY, problem, "See what can be done: mlops doctor")
-        if layout.shards != shards:
-            layout = layout.changed(shards, closed_until=closed_until)
-        elif not records.is_set_aside(LAYOUT_KEY, seen):
-            return layout
-    lake.replace(LAYOUT_KEY, layout.encode(), seen=seen)
-    return layout
+    document = VersionedObject(lake, LAYOUT_KEY, encode=Layout.encode, decode=Layout.decode)
+    stored = document.recovered(records)
+    if stored is None:
+        return document.save(Layout.of(shards), after=None).value
+    layout = stored.value
+    if layout is None:
+        problem = "is damaged, and the bucket keeps no earlier version of it"
+        raise MalformedObjectError(LAYOUT_KEY, problem, "See what can be done: mlops doctor")
+    if layout.shards != shards:
+        layout = layout.changed(shards, closed_until=closed_until)
+    elif not records.is_set_aside(LAYOUT_KEY, stored.seen):
+        return layout
+    return document.save(layout, after=stored).value

@@ -4,10 +4,10 @@ A version is named by the hash of its content, so storing it twice is storing it
 before it may serve (`load_bundle`), and before the champion may point to it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from handlers.stores.lake import DataLake, ObjectMovedError
+from handlers.stores.versioned import Stored, VersionedObject
 from mlops_core.errors import MlopsError
 from mlops_core.lake import CHAMPION_KEY, MODELS_PREFIX
 from mlops_core.prognosis import Champion, ModelBundle, load_bundle, promoted
@@ -33,19 +33,12 @@ class ChampionMovedError(MlopsError):
         self.version = version
 
 
-@dataclass(frozen=True)
-class StoredChampion:
-    """A champion and the version (ETag) of the object in which it stands."""
-
-    champion: Champion
-    seen: str
-
-
 class ModelRegistry:
     """The models of a lake."""
 
     def __init__(self, lake: DataLake) -> None:
         self._lake = lake
+        self._champion = VersionedObject(lake, CHAMPION_KEY, encode=Champion.encode, decode=Champion.decode)
 
     def store(self, bundle: ModelBundle) -> bool:
         """Store a version, `bundle.json` last, since a version counts from then on; False where it was there."""
@@ -71,26 +64,24 @@ class ModelRegistry:
 
     def champion_seen(self) -> str | None:
         """Return the version (ETag) of the champion's object, which changes with each promotion; None before any."""
-        return self._lake.versions(CHAMPION_KEY).get(CHAMPION_KEY)
+        return self._champion.seen()
 
-    def champion(self) -> StoredChampion | None:
+    def champion(self) -> Stored[Champion] | None:
         """Return the champion; None where nothing was ever promoted. Where it moves meanwhile, the next move fails."""
-        seen = self.champion_seen()
-        return None if seen is None else StoredChampion(Champion.decode(self._lake.read(CHAMPION_KEY)), seen)
+        return self._champion.load()
 
-    def promote(self, version: str, *, after: StoredChampion | None, at: datetime, reason: str) -> StoredChampion:
+    def promote(self, version: str, *, after: Stored[Champion] | None, at: datetime, reason: str) -> Stored[Champion]:
         """Let `version` serve in the place of `after`.
 
         Raises ChampionMovedError where another promotion came first, UnknownModelError or BundleError where `version`
         cannot serve; the champion then stays.
         """
         self.load(version)
-        champion = promoted(after.champion if after else None, version, at=at, reason=reason)
+        champion = promoted(after.value if after else None, version, at=at, reason=reason)
         try:
-            seen = self._lake.replace(CHAMPION_KEY, champion.encode(), seen=after.seen if after else None)
+            return self._champion.save(champion, after=after)
         except ObjectMovedError as error:
             raise ChampionMovedError(version) from error
-        return StoredChampion(champion, seen)
 
 
 def _key(version: str, name: str) -> str:

@@ -74,7 +74,7 @@ class ServingModel:
                 return
             stored = self._registry.champion()
             if stored is not None:
-                self._take(stored.champion)
+                self._take(stored.value)
                 self._seen = stored.seen
         except MalformedObjectError as error:
             self._refused = [error.message]

@@ -1,16 +1,13 @@
 """The checkpoint of processing: what has been committed, as one small JSON document."""
 
-import json
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, Self, cast
+from typing import Annotated, NamedTuple, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake.keys import Sources, hour_of_text, hour_text
-from mlops_core.records import UtcInstant
-from mlops_core.time import utc_text
+from mlops_core.records import UtcInstant, canonical_json, stored_record
 
 __all__ = ["Built", "Checkpoint"]
 
@@ -42,6 +39,32 @@ class Built(NamedTuple):
             raise MalformedObjectError(text[:80], "does not say what buckets were built from") from error
 
 
+def _machines_by_hour(due: object) -> object:
+    """Turn arrays into tuples, and the list of hours and shards (`2026-11-21T10/00`) of the first release into hours.
+
+    All is due in an hour of the first release.
+    """
+    match due:
+        case list():
+            return {str(text).partition("/")[0]: None for text in cast("list[object]", due)}
+        case dict():
+            named = cast("dict[str, object]", due)
+            return {hour: tuple(cast("list[object]", m)) if isinstance(m, list) else m for hour, m in named.items()}
+        case _:
+            return due
+
+
+def _without_shards(hours: dict[str, str]) -> dict[str, str]:
+    """Drop hours and shards of the first release, so that nothing is built there.
+
+    Its buckets were built from objects by shard, which the listing of today does not tell apart.
+    """
+    return {text: built for text, built in hours.items() if "/" not in text}
+
+
+Due = Annotated[dict[str, tuple[str, ...] | None], BeforeValidator(_machines_by_hour)]
+
+
 class Checkpoint(BaseModel):
     """What has been committed.
 
@@ -57,28 +80,10 @@ class Checkpoint(BaseModel):
     version: int = Field(ge=0)
     processed_from: UtcInstant
     processed_until: UtcInstant
-    hours: dict[str, str]
-    due: dict[str, tuple[str, ...] | None] = Field(default_factory=dict[str, tuple[str, ...] | None])
+    hours: Annotated[dict[str, str], AfterValidator(_without_shards)]
+    due: Due = Field(default_factory=dict[str, tuple[str, ...] | None])
     unoffered_from: UtcInstant | None = None
     made_with: dict[str, str] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_the_first_release(cls, fields: object) -> object:
-        """Read hours and shards (`2026-11-21T10/00`) of the first release: all is due there, and nothing is built.
-
-        Its buckets were built from objects by shard, which the listing of today does not tell apart.
-        """
-        if not isinstance(fields, dict):
-            return fields
-        known = cast("dict[str, Any]", fields)
-        due, hours = known.get("due"), known.get("hours")
-        if isinstance(due, list):
-            known = known | {"due": {str(text).partition("/")[0]: None for text in cast("list[object]", due)}}
-        if isinstance(hours, Mapping):
-            built = cast("Mapping[str, Any]", hours)
-            known = known | {"hours": {text: built[text] for text in built if "/" not in text}}
-        return known
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -104,29 +109,19 @@ class Checkpoint(BaseModel):
 
     def encode(self) -> bytes:
         """Return the checkpoint as JSON; equal checkpoints give equal bytes."""
-        fields = {
-            "version": self.version,
-            "processed_from": utc_text(self.processed_from),
-            "processed_until": utc_text(self.processed_until),
-            "hours": self.hours,
-            "due": self.due,
-            "made_with": self.made_with,
-        }
-        if self.unoffered_from is not None:
-            fields["unoffered_from"] = utc_text(self.unoffered_from)
-        return f"{json.dumps(fields, sort_keys=True)}\n".encode()
+        absent = {"unoffered_from"} if self.unoffered_from is None else set[str]()
+        return canonical_json(self.model_dump(exclude=absent))
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Return what `encode` wrote. Raises MalformedObjectError for anything else."""
+        hint = "Restore its previous version, or remove it to start from the last hours"
+        checkpoint = stored_record(cls, body, where="checkpoint", hint=hint)
         try:
-            checkpoint = cls.model_validate_json(body)
             for text in (*checkpoint.hours, *checkpoint.due):
                 hour_of_text(text)
             for text in checkpoint.hours:
                 checkpoint.built(text)
-        except (ValidationError, MalformedObjectError) as error:
-            raise MalformedObjectError(
-                "checkpoint", str(error), "Restore its previous version, or remove it to start from the last hours"
-            ) from error
+        except MalformedObjectError as error:
+            raise MalformedObjectError("checkpoint", str(error), hint) from error
         return checkpoint

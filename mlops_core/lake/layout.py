@@ -4,15 +4,14 @@ A change holds from an hour on that has not begun, so that no stored hour is eve
 place for good, whatever the setting says when the hour is computed again.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlops_core.errors import MalformedObjectError
 from mlops_core.lake.keys import MAXIMUM_SHARDS, hour_of_text, hour_text
+from mlops_core.records import canonical_json, stored_record
 
 __all__ = ["Layout"]
 
@@ -34,6 +33,15 @@ class Layout(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     epochs: tuple[Epoch, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _begins_with_the_lake(self) -> Self:
+        if self.epochs[0].since is not None:
+            message = "does not say how the lake began"
+            raise ValueError(message)
+        for epoch in self.epochs[1:]:
+            hour_of_text(epoch.since or "")
+        return self
 
     @classmethod
     def of(cls, shards: int) -> Self:
@@ -68,17 +76,9 @@ class Layout(BaseModel):
 
     def encode(self) -> bytes:
         """Return the layout as JSON; equal layouts give equal bytes."""
-        return f"{json.dumps(self.model_dump(), sort_keys=True)}\n".encode()
+        return canonical_json(self)
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Return what `encode` wrote. Raises MalformedObjectError for anything else."""
-        try:
-            layout = cls.model_validate_json(body)
-            for epoch in layout.epochs[1:]:
-                hour_of_text(epoch.since or "")
-        except (ValidationError, MalformedObjectError) as error:
-            raise MalformedObjectError("layout", str(error), "Restore its previous version") from error
-        if layout.epochs[0].since is not None:
-            raise MalformedObjectError("layout", "does not say how the lake began", "Restore its previous version")
-        return layout
+        return stored_record(cls, body, where="layout", hint="Restore its previous version")

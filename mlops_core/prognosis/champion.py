@@ -6,11 +6,11 @@ Promotions are only ever added, so the object is its own history; a rollback is 
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from mlops_core.errors import MalformedObjectError, NothingToRollBackError
+from mlops_core.errors import NothingToRollBackError
 from mlops_core.lake import CHAMPION_KEY
-from mlops_core.records import UtcInstant, canonical_json, record_from_json
+from mlops_core.records import UtcInstant, canonical_json, stored_record
 
 __all__ = ["Champion", "Promotion", "promoted"]
 
@@ -60,15 +60,7 @@ class Champion:
 
         Raises MalformedObjectError.
         """
-        try:
-            return cls(record_from_json(_Stored, content).history)
-        except ValidationError as error:
-            fault = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(map(str, fault["loc"]))
-            problem = (
-                f"holds no promotions ({where}: {fault['msg']})" if where else f"holds no promotions ({fault['msg']})"
-            )
-            raise MalformedObjectError(CHAMPION_KEY, problem) from error
+        return cls(stored_record(_Stored, content, where=CHAMPION_KEY, problem="holds no promotions").history)
 
 
 class _Stored(BaseModel):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from handlers.stores.alarms import Alarms
-from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.label_history import LabelEntry, LabelHistory
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.predictions import Predictions
@@ -40,8 +40,8 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
         principal: as whom AWS knows the caller.
 
     """
-    stored = CheckpointFile(stack.lake).load()
-    data_until = now if stored is None else stored.checkpoint.processed_until
+    stored = checkpoint_object(stack.lake).load()
+    data_until = now if stored is None else stored.value.processed_until
     axis = trend_axis(data_until)
     trends = read_trends(stack.lake, axis, stack.channels)
     scores = Predictions(stack.dynamodb, stack.outputs.predictions_table_name).load_all()

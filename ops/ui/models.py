@@ -24,7 +24,7 @@ def models_of(registry: ModelRegistry) -> tuple[Models, ModelState]:
     stored = registry.champion()
     if stored is None:
         return Models(champion=None), ModelState(ready=False, horizon_h=24, text=_NO_MODEL)
-    moves = stored.champion.promotions
+    moves = stored.value.promotions
     versions = tuple(
         Version(
             version=move.version,

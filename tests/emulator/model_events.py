@@ -47,7 +47,7 @@ class Models:
         """Events in which the function does all that it can, as the stack is now."""
         champion = ModelRegistry(self.stack.lake).champion()
         assert champion is not None
-        serving = champion.champion.version
+        serving = champion.value.version
         [other] = {*self.versions} - {serving}
         execution = {"execution": EXECUTION}
         machine = {"machine_id": self.stack.outputs.machine_ids[0]}

@@ -55,7 +55,7 @@ def served(told: Told, ask: Ask) -> Iterator[str]:
 
     yield eventually(version, within=90, what="the promoted model's answers")
     if before is not None:
-        registry.promote(before.champion.version, after=registry.champion(), at=datetime.now(UTC), reason="a test")
+        registry.promote(before.value.version, after=registry.champion(), at=datetime.now(UTC), reason="a test")
 
 
 def test_each_documented_path_answers_as_documented(told: Told, ask: Ask, served: str):

@@ -97,7 +97,7 @@ def overwrite(told: Told, bundle: ModelBundle, name: str, body: bytes) -> None:
 def champion(registry: ModelRegistry) -> str:
     stored = registry.champion()
     assert stored is not None
-    return stored.champion.version
+    return stored.value.version
 
 
 def serve(registry: ModelRegistry, version: str) -> None:
@@ -143,7 +143,7 @@ def test_people_list_show_promote_and_roll_back_models(told: Told, registry: Mod
     assert scored_by(told) == trained.version
     stored = registry.champion()
     assert stored is not None
-    assert [move.reason for move in stored.champion.promotions[-2:]] == [
+    assert [move.reason for move in stored.value.promotions[-2:]] == [
         "to see what it does",
         f"Rolled back by hand from {GOOD.version}",
     ]
@@ -209,8 +209,8 @@ def test_of_twenty_promotions_at_once_exactly_one_wins(told: Told, registry: Mod
     assert seen is not None
     assert stored is not None
     assert len(winners) == 1
-    assert stored.champion.promotions[-1].reason == winners[0]
-    assert len(stored.champion.promotions) == len(seen.champion.promotions) + 1
+    assert stored.value.promotions[-1].reason == winners[0]
+    assert len(stored.value.promotions) == len(seen.value.promotions) + 1
 
 
 def test_a_promotion_judged_against_a_champion_that_has_moved_is_refused_by_the_function(

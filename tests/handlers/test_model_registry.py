@@ -117,7 +117,7 @@ def test_of_twenty_promotions_at_once_exactly_one_wins_and_each_round_adds_one_t
 
         with ThreadPoolExecutor(20) as pool:
             winners = [reason for reason in pool.map(attempt, range(20)) if reason]
-        champion = registry.champion().champion
+        champion = registry.champion().value
         assert len(winners) == 1
         assert champion.version == version
         assert champion.promotions[-1].reason == winners[0]
@@ -129,8 +129,8 @@ def test_a_rollback_is_the_promotion_of_what_served_before(registry):
         registry.store(bundle)
     first = registry.promote(BUNDLE.version, after=None, at=AT, reason="the first")
     second = registry.promote(OTHER.version, after=first, at=AT, reason="better")
-    third = registry.promote(second.champion.previous, after=second, at=AT, reason="it flaps")
-    assert [move.version for move in third.champion.promotions] == [BUNDLE.version, OTHER.version, BUNDLE.version]
+    third = registry.promote(second.value.previous, after=second, at=AT, reason="it flaps")
+    assert [move.version for move in third.value.promotions] == [BUNDLE.version, OTHER.version, BUNDLE.version]
     assert registry.champion() == third
 
 

@@ -6,7 +6,7 @@ import pytest
 from moto.sns import sns_backends
 
 from handlers.stores import clients
-from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.lake import DataLake
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from mlops_core.lake import Checkpoint
@@ -42,10 +42,10 @@ def commit(until: datetime, *rows: tuple[str, dict[str, float]]) -> None:
     for machine_id, features in rows:
         table = OnlineFeatures(clients.dynamodb(), "realtime-features")
         assert table.offer(FeatureRow(machine_id, until, 1, features), updated_at=until)
-    file = CheckpointFile(DataLake(clients.s3(), BUCKET))
+    file = checkpoint_object(DataLake(clients.s3(), BUCKET))
     stored = file.load()
-    version = stored.checkpoint.version + 1 if stored else 0
-    file.move(Checkpoint(version=version, processed_from=START, processed_until=until, hours={}), after=stored)
+    version = stored.value.version + 1 if stored else 0
+    file.save(Checkpoint(version=version, processed_from=START, processed_until=until, hours={}), after=stored)
 
 
 def test_a_sensor_that_falls_silent_and_is_heard_again_is_told_of_once_each(score, told):

@@ -7,6 +7,7 @@ from botocore.stub import Stubber
 from handlers.stores import clients
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.numbers import number
+from handlers.stores.versioned import VersionedObject
 from mlops_core.telemetry.message import LARGEST_EVENT_VALUE
 from tests.handlers.aws_in_process import BUCKET
 
@@ -113,3 +114,46 @@ def test_clients_are_made_once_and_give_up_in_time(aws):
 )
 def test_numbers_are_written_exactly_where_the_table_can_hold_them(value, text):
     assert number(value) == text
+
+
+def counter(lake: DataLake) -> VersionedObject[int]:
+    return VersionedObject(lake, KEY, encode=lambda value: str(value).encode(), decode=int)
+
+
+def test_a_document_is_saved_only_in_the_place_of_the_version_that_was_loaded(lake):
+    document = counter(lake)
+    assert document.load() is None
+    first = document.save(1, after=None)
+    assert document.load() == first
+    document.save(2, after=first)
+    with pytest.raises(ObjectMovedError):
+        document.save(3, after=first)
+
+
+def test_an_update_is_made_of_the_fresh_value_where_another_run_was_faster(lake):
+    document, given = counter(lake), []
+
+    def incremented(value: int | None) -> int:
+        given.append(value)
+        if len(given) == 1:
+            document.save(10, after=document.load())  # another run, between this one's load and its save
+        return (value or 0) + 1
+
+    assert document.update(incremented).value == 11
+    assert given == [None, 10]
+
+
+def test_an_update_that_changes_nothing_writes_nothing(lake):
+    stored = counter(lake).save(7, after=None)
+    assert counter(lake).update(lambda value: value or 0) == stored
+
+
+def test_an_update_that_is_overtaken_time_after_time_is_an_error(lake):
+    document = counter(lake)
+
+    def overtaken(value: int | None) -> int:
+        document.save((value or 0) + 1, after=document.load())
+        return -1
+
+    with pytest.raises(ObjectMovedError):
+        document.update(overtaken)

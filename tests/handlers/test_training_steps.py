@@ -88,7 +88,7 @@ def test_the_steps_train_judge_and_promote_a_model_and_the_same_data_give_the_ch
     promote = deploy("promotion")
     assert promote(event) == {"version": version, "sequence": 1}
     assert promote(event) == {"version": version, "sequence": 1}  # its first answer was lost
-    assert registry.champion().champion.version == version
+    assert registry.champion().value.version == version
     again = deploy("evaluation")(STARTED | {"version": deploy("training")(STARTED)["version"]})
     assert (again["promote"], again["against"]) == (False, version)
     (stored,) = [body for key, body in aws.objects("training/").items() if "verdict" in key]
@@ -142,7 +142,7 @@ def test_a_promotion_judged_against_a_model_that_serves_no_longer_is_refused(dep
     registry.store(OTHER)
     with pytest.raises(ChampionMovedError):
         deploy("promotion")({"version": OTHER.version, "reason": "late", "against": None})
-    assert registry.champion().champion.version == BUNDLE.version
+    assert registry.champion().value.version == BUNDLE.version
 
 
 def test_a_damaged_champion_counts_as_none_and_says_so(deploy, history, registry, aws, counters):
@@ -156,8 +156,8 @@ def test_a_damaged_champion_counts_as_none_and_says_so(deploy, history, registry
     assert verdict["reason"].startswith("Promoted: the champion is refused (life.txt")
     assert counters()["ModelsRefused"] == 1
     event = {name: verdict[name] for name in ("reason", "against")} | {"version": version}
-    assert deploy("promotion")(event)["sequence"] == len(champion.champion.promotions) + 1
-    assert registry.champion().champion.version == version
+    assert deploy("promotion")(event)["sequence"] == len(champion.value.promotions) + 1
+    assert registry.champion().value.version == version
 
 
 def test_a_champion_whose_files_are_gone_counts_as_none(deploy, history, registry, aws):

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from handlers.stores import clients
-from handlers.stores.channels_heard import ChannelsHeard
-from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.channels_heard import channels_heard
+from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.machine_state import MachineStates
@@ -74,14 +74,14 @@ def test_quarantined_messages_are_whole_and_keep_their_reason(aws):
 
 
 def test_the_checkpoint_is_where_it_was(lake):
-    stored = CheckpointFile(lake).load()
+    stored = checkpoint_object(lake).load()
     assert stored is not None
-    assert stored.checkpoint.processed_until == PROCESSED_UNTIL
-    assert stored.checkpoint.hours == {}  # watched hours are built once more, from objects without shards
+    assert stored.value.processed_until == PROCESSED_UNTIL
+    assert stored.value.hours == {}  # watched hours are built once more, from objects without shards
 
 
 def test_what_is_silent_stays_silent(lake):
-    channels = ChannelsHeard(lake).load().channels
+    channels = channels_heard(lake).load().value
     assert {name.machine_id for name, heard in channels.items() if heard.is_silent} == {"FAN-B01"}
     assert len(channels) == 6
 
@@ -112,7 +112,7 @@ def test_the_champion_its_history_and_every_model_are_read(lake, aws):
     registry = ModelRegistry(lake)
     stored = registry.champion()
     assert stored is not None
-    assert stored.champion.recent == (EXPECTED["serving"], EXPECTED["previous"])
+    assert stored.value.recent == (EXPECTED["serving"], EXPECTED["previous"])
     assert set(registry.versions()) == {EXPECTED["serving"], EXPECTED["previous"]}
     assert registry.load(EXPECTED["previous"]).version == EXPECTED["previous"]
     bundle = registry.load(EXPECTED["serving"])

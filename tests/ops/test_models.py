@@ -32,7 +32,7 @@ def overwrite(deployed: Deployed, key: str, body: bytes) -> None:
 def champion(registry: ModelRegistry) -> str:
     stored = registry.champion()
     assert stored is not None
-    return stored.champion.version
+    return stored.value.version
 
 
 def test_versions_stand_newest_first_with_the_champion_marked_and_the_history_below(deployed, registry):
@@ -93,7 +93,7 @@ def test_a_promotion_by_hand_keeps_its_reason_in_the_history(deployed, registry)
     assert (told["champion"], told["previous"], told["sequence"]) == (FIRST.version, SECOND.version, 3)
     stored = registry.champion()
     assert stored is not None
-    assert [move.reason for move in stored.champion.promotions[1:]] == [
+    assert [move.reason for move in stored.value.promotions[1:]] == [
         f"to serve {SECOND.version}",
         "the second one flaps",
     ]
@@ -173,7 +173,7 @@ def test_a_promotion_that_comes_second_changes_nothing(deployed, registry, monke
     assert "another promotion came first" in result.stderr
     stored = registry.champion()
     assert stored is not None
-    assert [move.reason for move in stored.champion.promotions[2:]] == ["the quicker one"]
+    assert [move.reason for move in stored.value.promotions[2:]] == ["the quicker one"]
 
 
 def test_a_champion_file_that_cannot_be_read_is_an_error_that_names_it(deployed, registry):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores.checkpoint import CheckpointFile
+from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.machine_state import MachineStates
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from mlops_core.errors import QuarantineReason
@@ -45,7 +45,7 @@ def test_queues_dead_letters_lag_and_refusals_are_counted(deployed: Deployed) ->
     deployed.send("dead_letter_queue_url", {})
     deployed.received("dead_letter_queue_url")
     until = now - 7 * HOUR
-    CheckpointFile(deployed.stack.lake).move(
+    checkpoint_object(deployed.stack.lake).save(
         Checkpoint(
             version=1, processed_from=until - HOUR, processed_until=until, hours={}, due={"2026-11-21T10": None}
         ),

@@ -119,7 +119,7 @@ def promote_and_roll_back(stack: Stack, version: str) -> tuple[str, str]:
     """Let `version` serve where it does not, then go back to what served before; returns both versions."""
     registry, now = ModelRegistry(stack.lake), datetime.now(UTC)
     stored = registry.champion()
-    if stored is None or stored.champion.version != version:
+    if stored is None or stored.value.version != version:
         stored = registry.promote(version, after=stored, at=now, reason="Promoted by hand, to be rolled back")
-    back = registry.promote(stored.champion.previous, after=stored, at=now, reason=f"Rolled back from {version}")
-    return version, back.champion.version
+    back = registry.promote(stored.value.previous, after=stored, at=now, reason=f"Rolled back from {version}")
+    return version, back.value.version

@@ -171,7 +171,7 @@ class Story:
                 champion = registry.champion()
                 self.trained = {
                     "version": training.version,
-                    "serving": champion.champion.version if champion else None,
+                    "serving": champion.value.version if champion else None,
                     "reason": training.reason,
                     **training.outcome,
                 }

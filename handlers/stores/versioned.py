@@ -1,0 +1,99 @@
+"""Documents of the lake that are replaced by compare-and-swap (S3's If-Match): of two runs that write, one wins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from handlers.stores.damage import DamageRecords
+from handlers.stores.lake import DataLake, ObjectMovedError
+from mlops_core.errors import MalformedObjectError
+
+Value = TypeVar("Value")
+Held = TypeVar("Held", covariant=True)
+
+_ATTEMPTS = 5
+_READS = 2
+"""A body is damaged where two reads of it agree: a single one may have been cut off on its way."""
+
+
+@dataclass(frozen=True)
+class Stored(Generic[Held]):
+    """A document and the version (ETag) of the object that holds it."""
+
+    value: Held
+    seen: str
+
+
+class VersionedObject(Generic[Value]):
+    """One document under one key."""
+
+    def __init__(
+        self, lake: DataLake, key: str, *, encode: Callable[[Value], bytes], decode: Callable[[bytes], Value]
+    ) -> None:
+        self._lake = lake
+        self._key = key
+        self._encode = encode
+        self._decode = decode
+
+    def seen(self) -> str | None:
+        """Return the version (ETag) of the object; None where there is none.
+
+        Its absence is what the listing says, not a failed read: without permission to list everything, S3 answers 403
+        for a missing key, and a forbidden read must not look like a missing document.
+        """
+        return self._lake.versions(self._key).get(self._key)
+
+    def load(self) -> Stored[Value] | None:
+        """Return the document; None where there is none. Raises what `decode` raises.
+
+        Where another run replaces it between listing and read, the version listed fails the next `save`, as it should.
+        """
+        seen = self.seen()
+        return None if seen is None else Stored(self._decode(self._lake.read(self._key)), seen)
+
+    def recovered(self, records: DamageRecords) -> Stored[Value | None] | None:
+        """Return the document as `load` does; where it is damaged, which is noted, its latest earlier version.
+
+        The value is None where no earlier version can be read either. `seen` is the version that was damaged.
+        """
+        seen = self.seen()
+        if seen is None:
+            return None
+        for attempt in range(_READS):
+            try:
+                return Stored(self._decode(self._lake.read(self._key)), seen)
+            except MalformedObjectError as error:
+                if attempt == _READS - 1:
+                    records.note(self._key, seen, error.message)
+        for body in self._lake.earlier(self._key):
+            try:
+                return Stored(self._decode(body), seen)
+            except MalformedObjectError:
+                continue
+        return Stored(None, seen)
+
+    def save(self, value: Value, *, after: Stored[Value | None] | None) -> Stored[Value]:
+        """Put `value` in the place of `after`, None for no object. Raises ObjectMovedError where another run did."""
+        seen = self._lake.replace(self._key, self._encode(value), seen=after.seen if after else None)
+        return Stored(value, seen)
+
+    def update(self, change: Callable[[Value | None], Value]) -> Stored[Value]:
+        """Save what `change` makes of the current value, which it is given anew wherever another run was faster.
+
+        Nothing is written where `change` returns what it was given.
+
+        Raises:
+            ObjectMovedError: another run was faster time after time.
+
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            stored = self.load()
+            value = change(stored.value if stored else None)
+            if stored is not None and value == stored.value:
+                return stored
+            try:
+                return self.save(value, after=stored)
+            except ObjectMovedError:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError  # the last attempt returns or raises
