@@ -7,13 +7,9 @@ history in the lake comes first, then the table, then the message; a run that en
 A message is sent at least once, and again only where a run ends between the message and the note of it.
 """
 
-import gzip
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache, partial
-from hashlib import sha256
-from itertools import groupby
 from typing import Any
 
 from aws_lambda_powertools import Metrics
@@ -28,11 +24,11 @@ from handlers.machine_states import machine_knowledge, states_of
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
+from handlers.stores.fleet import FleetStore
 from handlers.stores.machine_facts import Known
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
-from handlers.stores.predictions import Predictions, prediction_json
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.alerting import Score, next_score
@@ -41,7 +37,6 @@ from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
 from mlops_core.condition import OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
-from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.prognosis import ModelBundle, predict_one
 from mlops_core.telemetry import Channels
 
@@ -54,7 +49,8 @@ _settings = runtime.settings(ScoringSettings)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
     """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
-    rows = runtime.online_features(_settings()).load_all()
+    fleet = _fleet()
+    rows = fleet.load_fleet()
     people_know = machine_knowledge(_settings()).of_fleet()
     _end_failures(people_know)
     states = _states(rows, people_know)
@@ -66,12 +62,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         metrics.add_metric("MachinesScored", MetricUnit.Count, 0)
         metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
         return {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
-    table = Predictions(clients.dynamodb(), _settings().predictions_table)
-    known = table.load_all()
+    known = fleet.load_predictions()
     fresh, incomplete = _score_fleet(bundle, rows, known)
-    _keep_history(fresh)
-    with ThreadPoolExecutor(clients.THREADS) as pool:
-        saved = [score for score, is_saved in zip(fresh, pool.map(table.save, fresh), strict=True) if is_saved]
+    saved = fleet.save_predictions(fresh)
     standing = {**known, **{score.prediction.machine_id: score for score in saved}}
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
     metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
@@ -88,6 +81,16 @@ def _model() -> ServingModel:
         ModelRegistry(runtime.lake(_settings())),
         stack=stack_recipe(_channels(), _settings().feature_lengths, _settings().feature_hop),
         recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
+    )
+
+
+@cache
+def _fleet() -> FleetStore:
+    return FleetStore(
+        runtime.lake(_settings()),
+        clients.dynamodb(),
+        features=_settings().dynamodb_table_name,
+        predictions=_settings().predictions_table,
     )
 
 
@@ -148,18 +151,6 @@ def _score(bundle: ModelBundle, row: FeatureRow, previous: Score | None) -> Scor
         logger.info("A machine is not predicted", extra={"machine_id": row.machine_id, "problem": error.message})
         return None
     return next_score(previous, told, revision=row.revision, plan=bundle.alarm_plan)
-
-
-def _keep_history(scores: list[Score]) -> None:
-    """Write new predictions as JSON lines, one object an hour, named by what it holds: the same again is no more."""
-
-    def hour(score: Score) -> str:
-        return hour_path(score.prediction.window_end)
-
-    for path, group in groupby(sorted(scores, key=hour), key=hour):
-        lines = "".join(f"{prediction_json(score.prediction)}\n" for score in group).encode()
-        key = f"{PREDICTIONS_PREFIX}{path}/{sha256(lines).hexdigest()}.jsonl.gz"
-        runtime.lake(_settings()).create(key, gzip.compress(lines, mtime=0))
 
 
 def _end_failures(known: Mapping[str, Known]) -> None:

@@ -12,7 +12,7 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.machine_facts import UNKNOWN, MachineKnowledge
 from handlers.stores.machines import Machines
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.online_features import FeatureRow
 from handlers.stores.readings import stored_readings
 from mlops_core.alerting import NewestWindows, latest_possible
 from mlops_core.condition import MachineRecord, StateSince, evaluation_zone, is_silent, operating_state
@@ -107,7 +107,7 @@ def read_fleet(stack: Stack, now: datetime, after: timedelta | None = None) -> l
     """
     after = silent_after(stack) if after is None else after
     states = machine_states(stack.dynamodb, stack.outputs.machine_state_table_name)
-    rows = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)
+    rows = {row.machine_id: row for row in stack.fleet.load_fleet()}
     known = machine_knowledge(stack).of_fleet()
     recorded = [name for name, each in known.items() if each.record is not None]
     seen = newest_readings(stack.lake, now)
@@ -160,11 +160,6 @@ def machine_states(client: "DynamoDBClient", table: str) -> dict[str, MachineSta
     """The states of the simulated machines, by machine."""
     states = [MachineState.model_validate_json(item["state"]["S"]) for item in _items(client, table)]
     return {state.machine_id: state for state in states}
-
-
-def online_rows(client: "DynamoDBClient", table: str) -> dict[str, FeatureRow]:
-    """The newest feature row of each machine, by machine."""
-    return {row.machine_id: row for row in OnlineFeatures(client, table).load_all()}
 
 
 def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], datetime]:

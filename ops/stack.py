@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from contract.outputs import StackOutputs
 from handlers.stores.channels import load_channels
 from handlers.stores.device_registry import DeviceRegistry
+from handlers.stores.fleet import FleetStore
 from handlers.stores.lake import DataLake
 from mlops_core.telemetry import Channels
 from ops.errors import (
@@ -59,6 +60,16 @@ class Stack:
     def lake(self) -> DataLake:
         """The data lake."""
         return DataLake(self.s3, self.outputs.data_lake_bucket)
+
+    @cached_property
+    def fleet(self) -> FleetStore:
+        """The newest features and predictions of its machines."""
+        return FleetStore(
+            self.lake,
+            self.dynamodb,
+            features=self.outputs.realtime_features_table_name,
+            predictions=self.outputs.predictions_table_name,
+        )
 
     @cached_property
     def channels(self) -> Channels:

@@ -11,7 +11,6 @@ from handlers.stores import readings as lake_readings
 from infra.local.run.reconciliation import READING
 from mlops_core.features import bucket_readings, features_from_buckets
 from mlops_core.telemetry import CHANNELS
-from ops.fleet import online_rows
 from ops.stack import Stack
 
 HOUR = timedelta(hours=1)
@@ -91,7 +90,7 @@ def feature_differences(
 def stale_online(stack: Stack, machine_ids: Collection[str]) -> list[str]:
     """Machines whose online row is not their newest offline row."""
     newest = _offline(stack, machine_ids).sort("window_end").group_by("machine_id").last()
-    online = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)
+    online = {row.machine_id: row for row in stack.fleet.load_fleet()}
     stale: list[str] = []
     for row in newest.iter_rows(named=True):
         seen = online.get(row.pop("machine_id"))

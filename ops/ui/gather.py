@@ -9,7 +9,6 @@ from handlers.stores.alarms import Alarms
 from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.label_history import LabelEntry, LabelHistory
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.predictions import Predictions
 from mlops_core.alerting import Score
 from mlops_core.alerting.episodes import AlarmSource, Episode
 from mlops_core.condition import OperatingState
@@ -44,7 +43,7 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
     data_until = now if stored is None else stored.value.processed_until
     axis = trend_axis(data_until)
     trends = read_trends(stack.lake, axis, stack.channels)
-    scores = Predictions(stack.dynamodb, stack.outputs.predictions_table_name).load_all()
+    scores = stack.fleet.load_predictions()
     episodes = _episodes(stack, now)
     history = _history(stack, now)
     models, model = models_of(ModelRegistry(stack.lake))

@@ -31,7 +31,6 @@ from mlops_core.lake import (
 )
 from mlops_core.telemetry import READINGS, MaintenanceKind, Message, failure_message, reading_message
 from ops.dead_letters import DeadLetters
-from ops.fleet import online_rows
 from tests.emulator.conftest import Told, under_repair
 from tests.emulator.waiting import eventually, invoke
 from tests.independent_features import assert_equal_features, independent_features
@@ -97,7 +96,7 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
     rows = pl.concat([pl.read_parquet(BytesIO(body)) for body in bodies])
     rows = rows.filter(pl.col("machine_id").is_in(machine_ids)).sort("machine_id", "window_end")
     assert_equal_features(rows, expected)
-    online = online_rows(told.stack.dynamodb, told.stack.outputs.realtime_features_table_name)
+    online = {row.machine_id: row for row in told.stack.fleet.load_fleet()}
     for machine_id in machine_ids:
         newest = {name: value for name, value in expected[machine_id, end].items() if value is not None}
         assert online[machine_id].window_end == end
@@ -172,7 +171,7 @@ def test_a_late_reading_makes_a_higher_revision_of_its_windows(told: Told):
     for minute in (10, 40):
         publish(told, [said(told, "LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
         invoke(told.endpoint, told.stack.outputs.processing_function_name, event)
-        online = online_rows(told.stack.dynamodb, told.stack.outputs.realtime_features_table_name)
+        online = {row.machine_id: row for row in told.stack.fleet.load_fleet()}
         revisions.append(online["LATE-1"].revision)
     assert revisions == [1, 2]
 

@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any
 
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.predictions import Predictions
 from infra.local.engine.emulator import Endpoint
 from infra.local.run.signed_http import request
 from ops.stack import Stack
@@ -107,8 +106,8 @@ def record_repair(stack: Stack, machine_id: str, *, at: datetime) -> None:
 
 def wait_until_scored(stack: Stack, machine_ids: list[str], *, timeout: float) -> int:
     """Wait until the event of committed features has filled the table; returns its size. Raises NotScoredError."""
-    table, deadline = Predictions(stack.dynamodb, stack.outputs.predictions_table_name), time.monotonic() + timeout
-    while missing := sorted(set(machine_ids) - (known := table.load_all()).keys()):
+    deadline = time.monotonic() + timeout
+    while missing := sorted(set(machine_ids) - (known := stack.fleet.load_predictions()).keys()):
         if time.monotonic() > deadline:
             raise NotScoredError(missing)
         time.sleep(0.3)

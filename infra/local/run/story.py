@@ -37,7 +37,7 @@ from infra.packaging import LAYERS, Layer, Target, build
 from mlops_core.simulation import MachineState
 from mlops_core.telemetry import CHANNELS, Message
 from ops.connect_examples import sample_values
-from ops.fleet import online_rows, read_fleet
+from ops.fleet import read_fleet
 from ops.ranges import HOUR, RangeProcessor, chunks, hour_of
 from ops.stack import Stack, load_stack
 
@@ -242,9 +242,9 @@ def _unseen(items: int) -> None:
 
 def _usual_values(stack: Stack, machine_id: str) -> dict[str, float]:
     """What the machine's channels measured on average in the last hour of its history, if it ran then."""
-    row = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)[machine_id]
+    (features,) = (row.features for row in stack.fleet.load_fleet() if row.machine_id == machine_id)
     return {
-        channel: round(row.features.get(f"{channel}_mean_1h") or sample, 3)
+        channel: round(features.get(f"{channel}_mean_1h") or sample, 3)
         for channel, sample in sample_values(CHANNELS).items()
     }
 
@@ -270,6 +270,6 @@ def _offline_features(stack: Stack, machine_ids: list[str]) -> pl.DataFrame:
 
 
 def _machine_lines(stack: Stack, machine_ids: list[str], now: datetime) -> list[MachineLine]:
-    rows = online_rows(stack.dynamodb, stack.outputs.realtime_features_table_name)
+    rows = {row.machine_id: row for row in stack.fleet.load_fleet()}
     fleet = {machine.machine_id: machine for machine in read_fleet(stack, now)}
     return [MachineLine.of(fleet[name], rows[name].features if name in rows else {}) for name in sorted(machine_ids)]

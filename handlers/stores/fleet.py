@@ -1,0 +1,56 @@
+"""A fleet's newest features and predictions: the one door to them, whatever they are stored in."""
+
+import gzip
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from handlers.stores.clients import THREADS
+from handlers.stores.lake import DataLake
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.predictions import Predictions, prediction_json
+from mlops_core.alerting import Score
+from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class FleetStore:
+    """The newest feature row and the newest score of each machine, and the history of predictions in the lake."""
+
+    def __init__(self, lake: DataLake, client: "DynamoDBClient", *, features: str, predictions: str) -> None:
+        self._lake = lake
+        self._features = OnlineFeatures(client, features)
+        self._predictions = Predictions(client, predictions)
+
+    def load_fleet(self) -> list[FeatureRow]:
+        """Return the newest feature row of every machine, in order of their ids."""
+        return self._features.load_all()
+
+    def load_predictions(self) -> dict[str, Score]:
+        """Return the newest score of every machine that has one, by machine."""
+        return self._predictions.load_all()
+
+    def save_predictions(self, scores: Sequence[Score]) -> list[Score]:
+        """Keep scores, each in the place of its predecessor; returns those that no other run was faster with.
+
+        The history comes first: a run that ends in between is made up for by the next, which scores the same again.
+        """
+        self._keep_history(scores)
+        with ThreadPoolExecutor(THREADS) as pool:
+            saved = pool.map(self._predictions.save, scores)
+            return [score for score, is_saved in zip(scores, saved, strict=True) if is_saved]
+
+    def _keep_history(self, scores: Iterable[Score]) -> None:
+        """Write predictions as JSON lines, one object an hour, named by its content, so that writing is idempotent."""
+
+        def hour(score: Score) -> str:
+            return hour_path(score.prediction.window_end)
+
+        for path, group in groupby(sorted(scores, key=hour), key=hour):
+            lines = "".join(f"{prediction_json(score.prediction)}\n" for score in group).encode()
+            key = f"{PREDICTIONS_PREFIX}{path}/{sha256(lines).hexdigest()}.jsonl.gz"
+            self._lake.create(key, gzip.compress(lines, mtime=0))
