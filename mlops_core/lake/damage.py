@@ -8,11 +8,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from mlops_core.errors import MalformedObjectError
 from mlops_core.lake.keys import ACCEPTED_DAMAGE_PREFIX, DAMAGED_PREFIX, RawObject
-from mlops_core.records import canonical_json
+from mlops_core.records import canonical_json, stored_record
 
 __all__ = ["Damage", "damage_id"]
 
@@ -51,10 +50,7 @@ class Damage(BaseModel):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         """Return what `encode` wrote. Raises MalformedObjectError for anything else."""
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            raise MalformedObjectError("record of damage", str(error)) from error
+        return stored_record(cls, body, where="record of damage")
 
 
 def _bare(version: str) -> str:
