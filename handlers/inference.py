@@ -17,7 +17,7 @@ from handlers import http, runtime
 from handlers.logs import ascii_logger
 from handlers.machine_reports import FleetReport, MachineReport, fleet_report, machine_report
 from handlers.machine_states import machine_knowledge, state_of, states_of
-from handlers.stores.channels_heard import ChannelsHeard
+from handlers.stores.channels_heard import channels_heard
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
@@ -88,7 +88,8 @@ def machine(machine_id: http.MachineIdInPath) -> MachineReport:
 
 def _heard() -> Mapping[str, HeardOfMachine]:
     """Return what was heard of each machine when scoring looked last."""
-    return heard_by_machine(ChannelsHeard(runtime.lake(_settings())).load().channels)
+    stored = channels_heard(runtime.lake(_settings())).load()
+    return heard_by_machine(stored.value if stored else {})
 
 
 @app.exception_handler(NoModelError)
