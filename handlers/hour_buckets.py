@@ -37,11 +37,10 @@ from mlops_core.lake import (
     shard_of,
 )
 from mlops_core.processing import Rebuilt
-from mlops_core.telemetry import READINGS
+from mlops_core.telemetry import READINGS, union_readings
 
 logger = Logger(child=True)
 
-_ROW = ["machine_id", "channel", "event_timestamp", "value"]
 _BUCKET = ["machine_id", "channel", "bucket_start"]
 _HOURS_AT_ONCE = 6
 
@@ -110,7 +109,7 @@ class HourBuilder:
             else:
                 base = self._base(hour)
                 _, late_readings = self._decoded(sources.raw)
-                readings = late_readings if base is None else pl.concat([base, late_readings])
+                readings = late_readings if base is None else union_readings([base, late_readings])
                 sources = self._undamaged(hour)
             shards = self._write([hour], bucket_readings(readings, hop=self._hop), replaced=None)[hour]
             results[hour] = Rebuilt(Built.of(sources, shards), changed)
@@ -133,7 +132,7 @@ class HourBuilder:
         names = list(hours)
         for first in range(0, len(names), _HOURS_AT_ONCE):  # few whole hours in memory at once
             readings += self._bases_of(names[first : first + _HOURS_AT_ONCE], machines)
-        shards = self._write(names, bucket_readings(pl.concat(readings), hop=self._hop), replaced=machines)
+        shards = self._write(names, bucket_readings(union_readings(readings), hop=self._hop), replaced=machines)
         named = late.group_by(pl.col("event_timestamp").dt.truncate("1h")).agg(pl.col("machine_id").unique())
         changed = {hour: frozenset(names) for hour, names in named.iter_rows()}
         return {
@@ -146,7 +145,8 @@ class HourBuilder:
         is_wanted = pl.col("machine_id").is_in(machines.implode())
         bodies = self._lake.read_listed([compacted_key(hour) for hour in hours])
         try:
-            return [pl.scan_parquet([BytesIO(body) for body in bodies]).filter(is_wanted).collect()]
+            # One by one: only some of them may have the column of corrections.
+            return [pl.scan_parquet(BytesIO(body)).filter(is_wanted).collect() for body in bodies]
         except UNREADABLE:
             bases = [base for hour in hours if (base := self._base(hour)) is not None]
             return [base.filter(is_wanted) for base in bases]
@@ -168,7 +168,7 @@ class HourBuilder:
             if base is None or union.height > base.height:
                 version = self._lake.replace(key, encode_parquet(union), seen=version)
             stored = pl.read_parquet(self._lake.read(key))
-            if missing := readings.join(stored, on=_ROW, how="anti", nulls_equal=True).height:
+            if missing := readings.join(stored, on=readings.columns, how="anti", nulls_equal=True).height:
                 raise ReadingsLostError(key, missing)
             self._lake.remove(list(bodies))
             machines |= set(readings["machine_id"].unique())

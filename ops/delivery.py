@@ -104,9 +104,10 @@ class LivePublishing:
 class BulkWriting:
     """Straight into the lake, by the writer that ingestion uses: one object an hour and shard, created once."""
 
-    def __init__(self, lake: DataLake, *, received_at: datetime) -> None:
+    def __init__(self, lake: DataLake, *, received_at: datetime, is_correction: bool = False) -> None:
         self._lake = lake
         self._received_at = received_at
+        self._corrected_at = received_at if is_correction else None
 
     def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
         """Ranges of whole hours of up to BULK_BATCH rows; an hour that holds more is divided at fixed places."""
@@ -125,7 +126,7 @@ class BulkWriting:
 
     def send(self, readings: pl.DataFrame, advance: Advance) -> None:
         """Write the objects of these readings; one that is there already is durable, and so acknowledged."""
-        objects = encode_history(readings, received_at=self._received_at)
+        objects = encode_history(readings, received_at=self._received_at, corrected_at=self._corrected_at)
         in_parallel(lambda raw: self._lake.create(*raw), objects, lambda _: None)
         advance(readings.height)
 

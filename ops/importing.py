@@ -73,9 +73,9 @@ def import_history(
     encoding: Annotated[str | None, typer.Option("--encoding", help="cp1252, shift_jis ...; UTF is found.")] = None,
     skip_lines: Annotated[int, typer.Option("--skip-lines", min=0, help="Lines above the header of a CSV file.")] = 0,
     via: Annotated[
-        Literal["live", "bulk"],
-        typer.Option("--via", help="live: published like a machine's own messages. bulk: written into the lake."),
-    ] = "live",
+        Literal["live", "bulk"] | None,
+        typer.Option("--via", help="live (default): published like a machine's messages. bulk: written into the lake."),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option("--rate", min=0.001, help="At most so many messages a second (live).")
     ] = None,
@@ -91,7 +91,7 @@ def import_history(
         bool, typer.Option("--dry-run", help="Read and check the file, say what would be sent, send nothing.")
     ] = False,
     correct: Annotated[
-        bool, typer.Option("--correct", help="Replace what stands of a failure or repair (--failures, --maintenance).")
+        bool, typer.Option("--correct", help="Replace the values, or the records, that stand there; the latest counts.")
     ] = False,
     stack: StackName = "local",
     outputs: OutputsFile = None,
@@ -120,8 +120,16 @@ def import_history(
         "time_unit": time_unit, "separator": separator, "decimal_comma": decimal_comma, "encoding": encoding,
         "skip_lines": skip_lines,
     }  # fmt: skip
+    if correct and via == "live":
+        raise OptionError("A machine's messages cannot correct values.", "Corrections go in with --via bulk.")
     sending = Sending(
-        via=via, rate=rate, wait=wait or process, process=process, patience=patience, chunk=parse_chunk(chunk)
+        via=via or ("bulk" if correct else "live"),
+        correct=correct,
+        rate=rate,
+        wait=wait or process,
+        process=process,
+        patience=patience,
+        chunk=parse_chunk(chunk),
     )
     given = [each for each in (file, failures, maintenance) if each is not None]
     if len(given) != 1:

@@ -33,6 +33,7 @@ class Sending:
     """How readings are sent, and what is waited for; see the options of ``mlops import``."""
 
     via: Literal["live", "bulk"]
+    correct: bool
     rate: float | None
     wait: bool
     process: bool
@@ -69,11 +70,12 @@ def import_readings(
         raise NoReadingsError(file, found.report.refused)
     if loaded is not None and sending.via == "live" and not dry_run:
         _refuse_what_ingestion_would(readings, loaded.outputs.historical_reach_days, now)
-    source = source_digest(file, layout, channels)
+    source = source_digest(file, layout, channels, is_correction=sending.correct)
     report = {
         "file": str(file),
         "stack": stack,
         "via": sending.via,
+        "is_correction": sending.correct,
         **contents(readings, found.report, channels),
         "unconfigured": found.unconfigured,
         "labels": found.labels.height,
@@ -81,7 +83,7 @@ def import_readings(
     }
     if loaded is not None and not dry_run:
         journal = open_journal(FOLDER, source=source, lake=_lake_identity(loaded), via=sending.via, now=now)
-        report |= _send(readings, loaded, journal, sending.rate, quiet=as_json)
+        report |= _send(readings, loaded, journal, sending, quiet=as_json)
         if not found.labels.is_empty():
             report |= record_labels(loaded, found.labels, is_failure=True, correct=False, now=now, quiet=as_json)
         if sending.wait:
@@ -110,7 +112,7 @@ def _refuse_what_ingestion_would(readings: pl.DataFrame, reach: int | None, now:
         )
 
 
-def source_digest(file: Path, layout: LayoutOptions, channels: Channels) -> str:
+def source_digest(file: Path, layout: LayoutOptions, channels: Channels, *, is_correction: bool = False) -> str:
     """A hash of all that decides which readings a file gives: its content, what is said of it, the stack's channels."""
     content: list[str] = []
     for each in sorted(file.rglob("*")) if file.is_dir() else [file]:
@@ -118,7 +120,8 @@ def source_digest(file: Path, layout: LayoutOptions, channels: Channels) -> str:
             with each.open("rb") as stream:
                 content.append(hashlib.file_digest(stream, "sha256").hexdigest())
     said = sorted(((name, value) for name, value in layout.items() if value), key=itemgetter(0))
-    return hashlib.sha256(repr((content, said, channels.hash)).encode()).hexdigest()
+    decisive = (content, said, channels.hash, *(["correction"] if is_correction else []))
+    return hashlib.sha256(repr(decisive).encode()).hexdigest()
 
 
 def _lake_identity(stack: Stack) -> str:
@@ -131,21 +134,21 @@ def _lake_identity(stack: Stack) -> str:
     raise LakeAbsentError(bucket)
 
 
-def _way(stack: Stack, journal: Journal, rate: float | None) -> Way:
+def _way(stack: Stack, journal: Journal, rate: float | None, *, is_correction: bool) -> Way:
     if journal.entry.via == "live":
         return LivePublishing(
             Publisher(stack.iot_data), topic_prefix=stack.topic_prefix, channels=stack.channels, rate=rate
         )
-    return BulkWriting(stack.lake, received_at=journal.entry.received_at)
+    return BulkWriting(stack.lake, received_at=journal.entry.received_at, is_correction=is_correction)
 
 
 def _send(
-    readings: pl.DataFrame, stack: Stack, journal: Journal, rate: float | None, *, quiet: bool
+    readings: pl.DataFrame, stack: Stack, journal: Journal, sending: Sending, *, quiet: bool
 ) -> dict[str, object]:
     acknowledged = min(journal.acknowledged, readings.height)
     began = time.monotonic()
     with progress_bar("Sending", readings.height - acknowledged, unit="readings", quiet=quiet) as advance:
-        sent = deliver(readings, journal, _way(stack, journal, rate), advance)
+        sent = deliver(readings, journal, _way(stack, journal, sending.rate, is_correction=sending.correct), advance)
     seconds = time.monotonic() - began
     return {
         "journal": str(journal.file),

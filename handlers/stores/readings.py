@@ -7,7 +7,7 @@ import polars as pl
 
 from handlers.stores.lake import DataLake, ObjectMovedError
 from mlops_core.lake import COMPACTED_PREFIX, RAW_PREFIX, OnMalformed, decode_readings
-from mlops_core.telemetry import READINGS
+from mlops_core.telemetry import split_corrected, union_readings
 
 _LOOKS = 5
 
@@ -28,14 +28,17 @@ def stored_dates(lake: DataLake) -> set[date]:
 
 
 def read_objects(lake: DataLake, keys: Iterable[str], *, on_malformed: OnMalformed | None = None) -> pl.DataFrame:
-    """Return the readings of listed objects, raw or compacted. Raises ObjectMovedError where one was taken in since."""
+    """Return the readings of listed objects, raw or compacted, without those that a correction among them replaces.
+
+    Raises ObjectMovedError where one was taken in since.
+    """
     keys = sorted(keys)
     raw = [key for key in keys if key.startswith(RAW_PREFIX)]
     compacted = [key for key in keys if not key.startswith(RAW_PREFIX)]
     frames = [pl.read_parquet(body) for body in lake.read_listed(compacted)]
     if raw:
         frames.append(decode_readings(lake.read_listed(raw), on_malformed=on_malformed))
-    return pl.concat([pl.DataFrame(schema=READINGS), *frames])
+    return split_corrected(union_readings(frames))[0]
 
 
 def stored_readings(

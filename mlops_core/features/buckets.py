@@ -17,7 +17,7 @@ from mlops_core.features.kernel import LARGEST_VALUE, changes, merge_groups
 from mlops_core.features.statistics import STATISTICS, check_statistics
 from mlops_core.features.table import feature_table
 from mlops_core.features.windows import Windows
-from mlops_core.telemetry import TIMESTAMP, normalise_readings
+from mlops_core.telemetry import CORRECTED_AT, TIMESTAMP, normalise_readings, split_corrected
 from mlops_core.time import MICROSECOND, parse_duration
 
 __all__ = ["BUCKETS", "bucket_readings", "features_from_buckets", "merge_buckets"]
@@ -27,8 +27,9 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
     """Reduce readings to buckets one hop wide.
 
     readings: schema READINGS, in any order (one pass where each series stands in one piece and in time order, an
-        ordering first where not). Of two values for one identity the larger counts. A null value is a measurement that
-        was not made and counts nowhere.
+        ordering first where not). Of two values for one identity the larger counts, unless one is a correction (a
+        column `corrected_at` that is not null): then the latest of these. A null value is a measurement that was not
+        made and counts nowhere.
     hop: width of a bucket, on the grid of whole hops since the epoch; a reading on an edge belongs to the later one.
     Returns one row per machine, channel and hop with readings, ordered by these, schema BUCKETS. The rows are a
     function of the set of readings, bit for bit: order, duplicates and slicing do not matter.
@@ -39,15 +40,29 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
 
     """
     width = parse_duration(hop)
-    checked = _without_nulls(normalise_readings(readings))
+    checked, replaced = normalise_readings(readings), None
+    if CORRECTED_AT in readings.columns:
+        checked, replaced = split_corrected(checked.with_columns(readings[CORRECTED_AT]))
     microseconds = width // MICROSECOND
     begins = pl.col("bucket") * microseconds
-    buckets = reduce_readings(checked, microseconds).with_columns_seq(
+    reduced = reduce_readings(_without_nulls(checked), microseconds)
+    if replaced is not None:
+        reduced = _with_replaced(reduced, replaced, microseconds)
+    buckets = reduced.with_columns_seq(
         pl.col("last_timestamp").cast(TIMESTAMP),
         bucket_start=begins.cast(TIMESTAMP),
         bucket_end=(begins + microseconds).cast(TIMESTAMP),
     )
     return buckets[list(BUCKETS)]
+
+
+def _with_replaced(reduced: pl.DataFrame, replaced: pl.DataFrame, microseconds: int) -> pl.DataFrame:
+    """Count what corrections replaced in `revision`, so that it rises with each of them."""
+    bucket = pl.col("event_timestamp").cast(pl.Int64) // microseconds
+    keys = ["machine_id", "channel", "bucket"]
+    counts = replaced.unique().with_columns(bucket=bucket).group_by(keys).agg(replaced=pl.len().cast(pl.Int64))
+    counted = reduced.join(counts, on=keys, how="left", maintain_order="left")
+    return counted.with_columns(pl.col("revision") + pl.col("replaced").fill_null(0)).drop("replaced")
 
 
 def _without_nulls(readings: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from mlops_core.lake.keys import RawObject, Sources, replaced_key
-from mlops_core.telemetry import READINGS
+from mlops_core.telemetry import union_readings
 
 __all__ = ["OBJECTS_AT_ONCE", "distinct_readings", "is_to_be_compacted", "replaced_object"]
 
@@ -33,12 +33,12 @@ def is_to_be_compacted(sources: Sources) -> bool:
 
 
 def distinct_readings(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the union of readings (schema READINGS), each distinct row once, by machine, channel, time and value.
+    """Return the union of readings, corrections among them, each distinct row once, by machine, channel, time, value.
 
     Two values for one identity are two rows: which of them counts is decided where they are used.
     """
-    together = pl.concat([pl.DataFrame(schema=READINGS), *(frame.select(READINGS.names()) for frame in frames)])
-    return together.unique(maintain_order=False).sort(_ORDER)
+    together = union_readings(frames)
+    return together.unique(maintain_order=False).sort([*_ORDER, *together.columns[len(_ORDER) :]])
 
 
 def replaced_object(hour: datetime, bodies: Sequence[bytes]) -> RawObject:

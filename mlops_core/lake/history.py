@@ -20,11 +20,14 @@ _PLAIN_FROM: Final = 1e-4
 _PLAIN_BELOW: Final = 1e16
 
 
-def encode_history(readings: pl.DataFrame, *, received_at: datetime, replayed: bool = True) -> list[RawObject]:
+def encode_history(
+    readings: pl.DataFrame, *, received_at: datetime, replayed: bool = True, corrected_at: datetime | None = None
+) -> list[RawObject]:
     """Return the objects that hold a history: byte for byte those of `encode_readings`, about six times faster.
 
     readings: schema READINGS, in any order; rows with a null value were not measured and are left out.
     received_at: when the history is taken to have arrived; with `replayed` no rule of lateness applies to it.
+    corrected_at: where these readings correct others of the same identities: when the correction was made.
 
     Raises:
         SchemaError: as `normalise_readings`.
@@ -35,7 +38,8 @@ def encode_history(readings: pl.DataFrame, *, received_at: datetime, replayed: b
     for machine_id in measured["machine_id"].unique():
         check_machine_id(machine_id)
     received = f',"received_at":"{utc_text(received_at)}"'
-    end = f'{received},"replayed":true}}\n' if replayed else f"{received}}}\n"
+    corrected = "" if corrected_at is None else f',"corrected_at":"{utc_text(corrected_at)}"'
+    end = f'{received},"replayed":true{corrected}}}\n' if replayed else f"{received}{corrected}}}\n"
     lines = (
         measured.lazy()
         .select(

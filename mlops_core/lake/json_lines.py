@@ -4,8 +4,8 @@ Objects are gzip-compressed JSON lines. The lake is at-least-once: the same read
 every reader removes duplicates by the identity (machine_id, channel, event_timestamp).
 
 A line of readings: `machine_id, channel, event_timestamp, value, received_at`, and where they apply `quality`
-(UNCERTAIN, or BAD with a null value), `replayed` (true: sent as history) and `extras`. A line of events has a `kind`
-unless it is a failure.
+(UNCERTAIN, or BAD with a null value), `replayed` (true: sent as history), `corrected_at` (it replaces other values of
+its identity) and `extras`. A line of events has a `kind` unless it is a failure.
 """
 
 from __future__ import annotations
@@ -116,6 +116,8 @@ def encode_events(events: Iterable[FailureEvent | Event]) -> list[RawObject]:
 def decode_readings(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None = None) -> pl.DataFrame:
     """Return every reading of the raw objects as a frame of `READINGS`; what was stored twice is there twice.
 
+    Where one of them is a correction, the frame has the column `corrected_at` too.
+
     A line that is not a reading is handed to `on_malformed` and affects no other; without that argument it is an
     error, so that nothing is ever left out unnoticed. The order of the rows is not part of the contract.
 
@@ -126,7 +128,7 @@ def decode_readings(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None
     """
     import polars as pl  # here and not above: what only writes to the lake starts without it
 
-    from mlops_core.telemetry import READINGS
+    from mlops_core.telemetry import READINGS, TIMESTAMP, union_readings
 
     readings = _columnar(bodies)
     if readings is not None:
@@ -137,9 +139,17 @@ def decode_readings(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None
         frame = _columnar([body])
         if frame is None:
             lines = _valid_lines(index, body, _ReadingLine, on_malformed)
-            frame = pl.DataFrame([line.model_dump() for line in lines], schema=READINGS)
+            frame = _corrections(
+                pl.DataFrame([line.model_dump() for line in lines], schema={**READINGS, "corrected_at": TIMESTAMP})
+            )
         frames.append(frame)
-    return pl.concat(frames)
+    return union_readings(frames)
+
+
+def _corrections(readings: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the column of corrections where there is none."""
+    marks = readings["corrected_at"]
+    return readings.drop("corrected_at") if marks.null_count() == readings.height else readings
 
 
 def decode_failures(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None = None) -> pl.DataFrame:
@@ -183,6 +193,7 @@ class _ReadingLine(BaseModel):
     event_timestamp: AwareDatetime
     value: FiniteFloat | None
     quality: Quality = Field(default=Quality.GOOD, strict=False, exclude=True)
+    corrected_at: AwareDatetime | None = None
 
     @model_validator(mode="after")
     def _is_measured_or_bad(self) -> Self:
@@ -224,9 +235,10 @@ def _columnar(bodies: Sequence[bytes]) -> pl.DataFrame | None:
         "channel": pl.String,
         "event_timestamp": pl.String,
         "value": pl.Float64,
-        "quality": pl.String,  # null in most lines
+        "quality": pl.String,  # null in most lines, as is the next
+        "corrected_at": pl.String,
     }
-    timestamps = pl.col("event_timestamp").str.to_datetime(
+    timestamps = pl.col("event_timestamp", "corrected_at").str.to_datetime(
         "%Y-%m-%dT%H:%M:%S%.6fZ", time_unit="us", time_zone="UTC", strict=False
     )
     try:
@@ -240,7 +252,7 @@ def _columnar(bodies: Sequence[bytes]) -> pl.DataFrame | None:
         .otherwise(pl.col("value").is_finite())
         .all(),
     )
-    return readings.drop("quality") if all(whole.row(0)) else None
+    return _corrections(readings.drop("quality")) if all(whole.row(0)) else None
 
 
 def _valid_lines(index: int, body: bytes, line_type: type[_Line], on_malformed: OnMalformed | None) -> Iterator[_Line]:

@@ -6,6 +6,11 @@ from .channel import (
     Channels as Channels,
     channel_registry as channel_registry,
 )
+from .corrections import (
+    CORRECTED_AT as CORRECTED_AT,
+    split_corrected as split_corrected,
+    union_readings as union_readings,
+)
 from .frames import (
     FAILURES as FAILURES,
     MAINTENANCE as MAINTENANCE,

@@ -12,8 +12,8 @@ from handlers.hour_buckets import ReadingsLostError
 from handlers.stores import clients
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.readings import stored_readings
-from mlops_core.lake import encode_readings
-from mlops_core.telemetry import Reading
+from mlops_core.lake import encode_history, encode_readings
+from mlops_core.telemetry import READINGS, Reading
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.processed_lake import (
     HOUR,
@@ -22,6 +22,7 @@ from tests.handlers.processed_lake import (
     checkpoint,
     computed,
     end_state,
+    online,
     put,
     put_as_the_first_release,
     readings,
@@ -97,6 +98,36 @@ def test_a_late_reading_lies_beside_its_compacted_hour_until_eight_do(aws, deplo
     after = aws.objects("compacted/")
     assert [key for key in after if after[key] != before[key]] == [f"compacted/{HOUR_OF_ELEVEN}/readings.parquet"]
     assert in_the_lake(aws) == rows_of([*some, *late[:8]])
+
+
+def put_corrected(aws, some: list[Reading], value: float, *, after: timedelta) -> None:
+    """Correct what some readings say, so long after noon."""
+    rows = [(one.machine_id, one.channel, one.event_timestamp, value) for one in some]
+    frame = pl.DataFrame(rows, schema=READINGS, orient="row")
+    for key, body in encode_history(frame, received_at=NOON + after, corrected_at=NOON + after):
+        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def replaced(some: list[Reading], wrong: list[Reading], value: float) -> list[Reading]:
+    return [one._replace(value=value) if one in wrong else one for one in some]
+
+
+def test_a_corrected_value_counts_from_the_next_run_on_and_the_latest_correction_for_good(aws, deploy):
+    some = readings(-8, 0)
+    put_apart(aws, some)
+    invoke = deploy("processing")
+    invoke(at())
+    wrong = readings(-1, 0, machines=["PUMP-A01"])[1:2]
+    revisions = [online(aws)["PUMP-A01"][1]]
+    for number, value in enumerate((7.0, 9.0, 8.0), 1):
+        put_corrected(aws, wrong, value, after=number * HOUR)
+        assert invoke(at(0.9))["hours_changed"] == 1
+        assert stored(aws).equals(computed(replaced(some, wrong, value), -6, 0))
+        assert in_the_lake(aws) == rows_of(replaced(some, wrong, value))
+        revisions.append(online(aws)["PUMP-A01"][1])
+    assert revisions == sorted(set(revisions))  # each was newer than the one before
+    invoke(span(-6, 0))
+    assert stored(aws).equals(computed(replaced(some, wrong, 8.0), -6, 0))
 
 
 def test_a_late_reading_of_one_machine_leaves_the_rows_and_buckets_of_others_as_they_stand(aws, deploy, monkeypatch):

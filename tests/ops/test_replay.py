@@ -9,6 +9,7 @@ import boto3
 import polars as pl
 import pytest
 
+from handlers.stores.readings import stored_readings
 from mlops_core.lake import RAW_PREFIX, decode_readings
 from tests.ops.conftest import REGION, Deployed, make_bucket
 
@@ -177,3 +178,20 @@ def test_one_row_of_a_clock_that_was_reset_starts_no_invocation_of_its_own(deplo
     report = deployed.json("import", str(file), "--machine", "PRESS-1", "--via", "bulk", "--process")
     assert report["rejected"] == {"TOO_LATE": 2}
     assert len(deployed.functions.events) == 1
+
+
+def test_a_correction_replaces_a_larger_value_and_a_later_one_replaces_it(deployed: Deployed, tmp_path: Path) -> None:
+    def sent(value: int, *options: str) -> dict[str, object]:
+        file = tmp_path / "one.csv"
+        file.write_text(f"time,temperature\n2026-01-31T06:00:00Z,{value}\n")
+        return deployed.json("import", str(file), "--machine", "PRESS-1", *options)
+
+    def counts() -> list[float]:
+        return stored_readings(deployed.stack.lake)["value"].to_list()
+
+    sent(480, "--via", "bulk")
+    for value in (48, 47, 49):
+        assert (sent(value, "--correct")["via"], sent(value, "--correct")["sent"]) == ("bulk", 0)
+        assert counts() == [value]
+    assert deployed.run("import", str(tmp_path / "one.csv"), "--correct", "--via", "live").exit_code == 1
+    assert len(deployed.stack.lake.versions(RAW_PREFIX)) == 4  # nothing is deleted
