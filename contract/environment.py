@@ -279,6 +279,23 @@ class MaintenanceSettings(FunctionSettings):
 
 
 class ScoringSettings(ServingSettings, AlarmSettings):
-    """Settings of the function that scores the fleet."""
+    """Settings of the function that scores the fleet.
+
+    `escalate_after`: how long an alarm may wait for an answer before people are reminded; without it, for ever.
+    """
 
     predictions_table: Name
+    escalate_after: Hours | None = Field(default=None, alias="ESCALATE_AFTER_HOURS")
+
+
+class AlarmAnswerSettings(FunctionSettings):
+    """Settings of the function that lists alarms and takes what people do about them."""
+
+    alarms_table: Name
+
+
+class AlarmEventSettings(FunctionSettings):
+    """Settings of the function that publishes changes of alarms, and keeps verdicts as labels."""
+
+    event_bus_name: Name
+    label_history_table: Name

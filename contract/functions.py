@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from contract.environment import (
+    AlarmAnswerSettings,
+    AlarmEventSettings,
     FunctionSettings,
     InferenceSettings,
     IngestionSettings,
@@ -63,6 +65,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         Function("inference", "api", InferenceSettings, ("base", "numpy", "model")),
         Function("maintenance", "api", MaintenanceSettings, ("base",)),
         Function("scoring", "fleet", ScoringSettings, ("base", "numpy", "model")),
+        Function("alarm_answers", "api", AlarmAnswerSettings, ("base",)),
+        Function("alarm_events", "publisher", AlarmEventSettings, ("base",)),
     )
 }
 """By name."""

@@ -50,11 +50,14 @@ class StackOutputs(Generic[Text]):
     inference_function_name: Text
     maintenance_function_name: Text
     scoring_function_name: Text
+    alarm_answers_function_name: Text
+    alarm_events_function_name: Text
 
     training_state_machine_arn: Text
     inference_endpoint: Text
     inference_invoke_arn: Text
     maintenance_invoke_arn: Text
+    alarms_invoke_arn: Text
 
     machine_state_table_name: Text
     machine_state_table_arn: Text
@@ -70,6 +73,8 @@ class StackOutputs(Generic[Text]):
     machines_table_arn: Text
 
     notice_topic_arn: Text
+    event_bus_name: Text
+    """The bus that carries changes of alarm episodes."""
     ingestion_queue_url: Text
     label_queue_url: Text
     dead_letter_queue_url: Text
@@ -97,6 +102,7 @@ class StackOutputs(Generic[Text]):
     feature_lengths_hours: Sequence[int]
     feature_hop_minutes: int
     silent_after_hours: int
+    escalate_after_hours: int = 0
     machine_ids: Sequence[str]
     machine_classes: Sequence[str] | None = None
     """Names of the configured classes; None where there are none."""

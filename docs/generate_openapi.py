@@ -9,16 +9,16 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from handlers import inference, maintenance
+from handlers import alarm_answers, inference, maintenance
 
 DOCUMENT: Final = Path(__file__).parent / "openapi.json"
 _PROJECT: Final = Path(__file__).parent.parent / "pyproject.toml"
 
 _DESCRIPTION: Final = """\
-What the model says of the machines of one stack, and what technicians say of them. The stack's output
+What the model says of the machines of one stack, their alarms, and what technicians say of them. The stack's output
 `inference_endpoint` is the server. Every request is signed (AWS Signature Version 4, service `execute-api`) by an
 identity that IAM allows `execute-api:Invoke` on the stack's `inference_invoke_arn`, for maintenance on its
-`maintenance_invoke_arn`."""
+`maintenance_invoke_arn`, for alarms on its `alarms_invoke_arn`."""
 # Powertools describes its own answer to an invalid request, which handlers.http replaces by a 400.
 _REPLACED: Final = ("HTTPValidationError", "ResponseValidationError", "ValidationError")
 
@@ -33,7 +33,7 @@ def document() -> dict[str, Any]:
     version = tomllib.loads(_PROJECT.read_text())["project"]["version"]
     paths: dict[str, dict[str, Any]] = {}
     schemas: dict[str, Any] = {}
-    for app in (inference.app, maintenance.app):
+    for app in (inference.app, maintenance.app, alarm_answers.app):
         text = app.get_openapi_json_schema(title="Machines", version=version)
         described = json.loads(text, parse_float=_number)
         paths |= described["paths"]
@@ -44,7 +44,7 @@ def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Machines: predictions and maintenance",
+            "title": "Machines: predictions, alarms and maintenance",
             "version": version,
             "description": _DESCRIPTION.replace("\n", " "),
             "license": {"name": "MIT", "identifier": "MIT"},

@@ -11,17 +11,15 @@ from typing import Protocol
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from handlers.stores.alarms import Alarms
+from handlers.stores.alarms import MOST_ATTEMPTS, AlarmContendedError, Alarms
 from handlers.stores.notices import NoticeBoard
 from mlops_core.alerting import episodes
-from mlops_core.alerting.episode_notices import episode_notice
+from mlops_core.alerting.episode_notices import episode_notice, is_reminder
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.errors import MlopsError
 
 logger = Logger(child=True)
 metrics = Metrics()
-
-_ATTEMPTS = 8
 
 
 class Step(Protocol):
@@ -30,13 +28,6 @@ class Step(Protocol):
     def __call__(self, alarm: Alarm, /, *, now: datetime) -> Alarm:
         """Return the alarm that follows."""
         ...
-
-
-class AlarmContendedError(MlopsError):
-    """Other processes replaced an alarm each time that this one had judged it."""
-
-    def __init__(self, alarm: Alarm) -> None:
-        super().__init__(f"The alarm {alarm.machine_id} {alarm.key} was replaced {_ATTEMPTS} times", "Try again")
 
 
 class AnnouncementPendingError(MlopsError):
@@ -81,7 +72,7 @@ class AlarmDesk:
                 alarm = self.announce(after, is_writer=True)
                 continue
             attempts += 1
-            if attempts == _ATTEMPTS:
+            if attempts == MOST_ATTEMPTS:
                 raise AlarmContendedError(alarm)
             alarm = self._alarms.load(machine_id, source, subject)
 
@@ -101,7 +92,8 @@ class AlarmDesk:
                 raise AnnouncementPendingError(alarm)
         is_sent = False
         try:
-            self._board.publish(episode_notice(alarm.episode), about="machine")
+            about = "escalation" if is_reminder(alarm.episode) else "machine"
+            self._board.publish(episode_notice(alarm.episode), about=about)
             is_sent = True
         finally:
             if not is_sent:

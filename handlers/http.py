@@ -34,7 +34,9 @@ class ProblemCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     UNKNOWN_MACHINE = "UNKNOWN_MACHINE"
     NO_MODEL = "NO_MODEL"
+    UNKNOWN_ALARM = "UNKNOWN_ALARM"
     CONTRADICTION = "CONTRADICTION"
+    REFUSED = "REFUSED"
 
 
 class Problem(Document):
@@ -75,6 +77,18 @@ class Contradiction(Problem):
     error: Literal[ProblemCode.CONTRADICTION] = ProblemCode.CONTRADICTION
 
 
+class UnknownAlarm(Problem):
+    """There is no such episode, or a newer one has taken its place."""
+
+    error: Literal[ProblemCode.UNKNOWN_ALARM] = ProblemCode.UNKNOWN_ALARM
+
+
+class RefusedAnswer(Problem):
+    """The episode, as it is, does not take this answer."""
+
+    error: Literal[ProblemCode.REFUSED] = ProblemCode.REFUSED
+
+
 class GatewayMessage(Document):
     """What API Gateway itself says, where a request does not reach a function or a function failed."""
 
@@ -101,6 +115,13 @@ _OF_THE_GATEWAY: Final = {
 def respond(status: HTTPStatus, document: Document) -> Response[str]:
     """Return a response that carries a document."""
     return Response(status_code=int(status), content_type=JSON, body=document.model_dump_json())
+
+
+def caller(event: Mapping[str, Any]) -> str | None:
+    """Return who signed a request, as IAM knows them."""
+    authorizer: dict[str, dict[str, Any] | None] = event["requestContext"].get("authorizer") or {}
+    identity = authorizer.get("iam")
+    return identity.get("userArn") if identity else None
 
 
 class _WholePaths(APIGatewayHttpResolver):
@@ -150,9 +171,11 @@ def resolver(refuse: Callable[[Sequence[Mapping[str, Any]]], Problem]) -> APIGat
         return respond(HTTPStatus.NOT_FOUND, UnknownMachine())
 
     def not_found(error: Exception) -> Response[str]:
-        # API Gateway passes known routes only: what matches none is an id that no machine can have.
-        is_machine = app.current_event.path.startswith("/machines/")
-        return unknown(error) if is_machine else respond(HTTPStatus.NOT_FOUND, NotFound())
+        # API Gateway passes known routes only: what matches none is an id that no machine or episode can have.
+        path = app.current_event.path
+        if path.startswith("/alarms/"):
+            return respond(HTTPStatus.NOT_FOUND, UnknownAlarm(message="There is no such episode"))
+        return unknown(error) if path.startswith("/machines/") else respond(HTTPStatus.NOT_FOUND, NotFound())
 
     def unreadable(error: RequestValidationError | RequestUnsupportedContentType) -> Response[str]:
         faults: list[dict[str, Any]] = list(error.errors())

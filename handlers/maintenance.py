@@ -64,7 +64,7 @@ def record_maintenance(
         raise http.UnknownMachineError
     record = request.of(machine_id)
     is_new = runtime.label_history(_settings()).record_maintenance(
-        record, recorded_at=now, caller=_caller(app.current_event.raw_event), correct=request.is_correction
+        record, recorded_at=now, caller=http.caller(app.current_event.raw_event), correct=request.is_correction
     )
     _log(record, is_new=is_new)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
@@ -80,10 +80,3 @@ def contradiction(error: MaintenanceConflictError) -> Response[str]:
 def _log(record: MaintenanceRecord, *, is_new: bool) -> None:
     metrics.add_metric("MaintenanceRecorded", MetricUnit.Count, int(is_new))
     logger.info("Maintenance", extra={"machine_id": record.machine_id, "kind": record.kind, "is_new": is_new})
-
-
-def _caller(event: dict[str, Any]) -> str | None:
-    """Who signed the request, as IAM knows them."""
-    authorizer: dict[str, dict[str, Any] | None] = event["requestContext"].get("authorizer") or {}
-    identity = authorizer.get("iam")
-    return identity.get("userArn") if identity else None

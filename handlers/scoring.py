@@ -31,6 +31,7 @@ from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
+from handlers.tending import tend
 from mlops_core.alerting import Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import returned_alarm
@@ -53,6 +54,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     rows = fleet.load_fleet()
     people_know = machine_knowledge(_settings()).of_fleet()
     _end_failures(people_know)
+    desk = AlarmDesk(_alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+    reminded = tend(_alarms(), desk, remind_after=_settings().escalate_after)
+    metrics.add_metric("AlarmsReminded", MetricUnit.Count, reminded)
     states = _states(rows, people_know)
     rows = [row for row in rows if states[row.machine_id].state.is_predicted]
     try:

@@ -34,7 +34,7 @@ from mlops_core.prognosis import (
     split_training_set,
     without_planned_maintenance,
 )
-from mlops_core.telemetry import FAILURES, MAINTENANCE
+from mlops_core.telemetry import FAILURES, MAINTENANCE, VERDICTS
 
 logger = ascii_logger()
 _settings = runtime.settings(TrainingSetSettings)
@@ -78,9 +78,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     recipe = recipe.model_copy(update={"drift": tuple(name for name in recipe.drift if name in history.columns)})
     failures = pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)
     repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)
-    failed = failures.filter(pl.col("event_timestamp").is_between(since, request.started_at))["machine_id"].unique()
+    verdicts = pl.DataFrame(runtime.label_history(_settings()).load_verdicts(), schema=VERDICTS)
+    # A fault that people found is a failure to learn from, and no fault an answer that nothing else gives.
+    judged = verdicts.filter(pl.col("decided_at").is_between(since, request.started_at))["machine_id"]
+    failed = failures.filter(pl.col("event_timestamp").is_between(since, request.started_at))["machine_id"]
     pace = _Pace(context, history)
-    keys, beginnings = _keys(history, recipe, _draw(history, set(failed)), pace)
+    keys, beginnings = _keys(history, recipe, _draw(history, {*failed, *judged}), pace)
     machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
     with warnings.catch_warnings(record=True) as assumptions:
         labelled = label_features(
@@ -88,6 +91,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             failures,
             horizon=_settings().prediction_horizon,
             maintenance=repairs,
+            verdicts=verdicts,
             known_until=request.started_at,
         )
     for assumption in assumptions:

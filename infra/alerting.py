@@ -69,6 +69,8 @@ class AlertingArgs(TypedDict):
 class Alerting(pulumi.ComponentResource):
     """The table of alarms: one item a machine, source and subject, deleted 30 days after its episode has closed.
 
+    Its stream is the outbox of the alarm events.
+
     Example:
         >>> alerting = Alerting("alerting", {"notice_topic_arn": topic.arn})
         >>> pulumi.export("alarms_table_name", alerting.alarms.name)
@@ -88,6 +90,7 @@ class Alerting(pulumi.ComponentResource):
             hash_key="machine_id",
             range_key="alarm",
             expires="expires",
+            has_stream=True,
         )
         self.access = {
             "alarms_table": self.alarms.name,

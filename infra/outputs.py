@@ -42,6 +42,8 @@ def stack_outputs(
         "inference": made.inference.function,
         "maintenance": made.maintenance.function,
         "scoring": made.scoring.function,
+        "alarm_answers": made.alarm_answers.function,
+        "alarm_events": made.alarm_events.function,
     }
     return StackOutputs[pulumi.Input[str]](
         data_lake_bucket=lake.bucket_name,
@@ -68,10 +70,13 @@ def stack_outputs(
         inference_function_name=made.inference.function.name,
         maintenance_function_name=made.maintenance.function.name,
         scoring_function_name=made.scoring.function.name,
+        alarm_answers_function_name=made.alarm_answers.function.name,
+        alarm_events_function_name=made.alarm_events.function.name,
         training_state_machine_arn=made.training.state_machine_arn,
         inference_endpoint=made.inference.endpoint,
         inference_invoke_arn=made.inference.invoke_arn,
         maintenance_invoke_arn=made.maintenance.invoke_arn,
+        alarms_invoke_arn=made.alarm_answers.invoke_arn,
         machine_state_table_name=ingestion.machine_state.name,
         machine_state_table_arn=ingestion.machine_state.arn,
         label_history_table_name=ingestion.label_history.name,
@@ -85,6 +90,7 @@ def stack_outputs(
         machines_table_name=fleet.machines.table.name,
         machines_table_arn=fleet.machines.table.arn,
         notice_topic_arn=fleet.alerting.access["notice_topic_arn"],
+        event_bus_name=made.alarm_events.bus.name,
         ingestion_queue_url=ingestion.readings_queue.url,
         label_queue_url=ingestion.label_queue.url,
         dead_letter_queue_url=ingestion.dead_letter_queue.url,
@@ -113,5 +119,6 @@ def stack_outputs(
         feature_hop_minutes=settings.feature_hop_minutes,
         silent_after_hours=settings.silent_after_hours,
         machine_classes=sorted(settings.machine_classes) or None,
+        escalate_after_hours=settings.escalate_after_hours,
         machine_ids=list(settings.machine_ids),
     )

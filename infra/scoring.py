@@ -1,5 +1,6 @@
 """How the fleet is watched: the scoring function, run whenever processing commits, and its table."""
 
+from datetime import timedelta
 from typing import NotRequired
 
 import pulumi
@@ -26,6 +27,8 @@ _COUNTED = {
 class ScoringArgs(ServingArgs):
     """What scoring is made of."""
 
+    escalate_after_hours: NotRequired[int]
+    """How long an alarm may wait for an answer before people are reminded (default, and 0: for ever)."""
     timeout_seconds: int
     protect: NotRequired[bool]
     """Refuse to delete the table (default: no)."""
@@ -72,6 +75,7 @@ class Scoring(pulumi.ComponentResource):
                     **serving_settings(args),
                     "predictions_table": self.predictions.name,
                     **alarm_settings(args["alarms"]),
+                    "escalate_after": timedelta(hours=hours) if (hours := args.get("escalate_after_hours")) else None,
                 },
                 "statements": [
                     *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY]),

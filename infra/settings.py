@@ -129,6 +129,7 @@ class StackSettings(BaseModel):
     inference_memory_mb: MemoryMb
     inference_requests_per_second: Annotated[int, Field(ge=1)]
     features_stale_after_hours: Annotated[int, Field(ge=1)]
+    escalate_after_hours: Annotated[int, Field(ge=0)]
     silent_after_hours: Annotated[int, Field(ge=1, lt=720)]  # then a machine is taken to have left
 
     lambda_python: Literal["3.11", "3.12", "3.13", "host"]

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import pulumi
 
 from contract.functions import FUNCTIONS
+from infra.alarm_answers import AlarmAnswers
+from infra.alarm_events import AlarmEvents
 from infra.alerting import Alerting, NoticeTopic
 from infra.data_lake import DataLake, DataLakeArgs
 from infra.devices import DevicesArgs
@@ -213,6 +215,7 @@ def scoring_args(
     """Arguments of scoring, whose failed runs go where those of ingestion go; `serving` from `serving_args`."""
     return {
         **serving,
+        "escalate_after_hours": settings.escalate_after_hours,
         "timeout_seconds": settings.processing_timeout_seconds,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
         "protect": settings.protect_data,
@@ -271,6 +274,8 @@ class Models(NamedTuple):
     inference: Inference
     maintenance: Maintenance
     scoring: Scoring
+    alarm_answers: AlarmAnswers
+    alarm_events: AlarmEvents
 
 
 def models(
@@ -290,4 +295,28 @@ def models(
         inference,
         Maintenance("maintenance", maintenance_args(settings, functions, ingestion, processing, inference), options),
         Scoring("scoring", scoring_args(settings, functions, ingestion, serving), options),
+        AlarmAnswers(
+            "alarm-answers",
+            {
+                "api": inference.api,
+                "alarms": fleet.alerting.access,
+                "timeout_seconds": settings.inference_timeout_seconds,
+                "memory_mb": settings.lambda_memory_mb,
+                "functions": functions,
+            },
+            options,
+        ),
+        AlarmEvents(
+            "alarm-events",
+            {
+                "alerting": fleet.alerting,
+                "label_history_table": ingestion.label_history.name,
+                "label_history_arn": ingestion.label_history.arn,
+                "dead_letter_queue_arn": ingestion.dead_letter_queue.arn,
+                "timeout_seconds": settings.lambda_timeout_seconds,
+                "memory_mb": settings.lambda_memory_mb,
+                "functions": functions,
+            },
+            options,
+        ),
     )

@@ -23,8 +23,12 @@ def string_keyed_table(
     hash_key: str,
     range_key: str | None = None,
     expires: str | None = None,
+    has_stream: bool = False,
 ) -> aws.dynamodb.Table:
-    """A table whose keys are strings; an item is deleted after the Unix time that its attribute `expires` holds."""
+    """A table whose keys are strings; an item is deleted after the Unix time that its attribute `expires` holds.
+
+    has_stream: whether each change is kept for a day as a record of the item before and after it.
+    """
     protect, key = options.get("protect", False), options.get("kms_key_arn")
     keys = [hash_key] if range_key is None else [hash_key, range_key]
     return aws.dynamodb.Table(
@@ -34,6 +38,8 @@ def string_keyed_table(
         range_key=range_key,
         billing_mode="PAY_PER_REQUEST",
         point_in_time_recovery={"enabled": True},
+        stream_enabled=True if has_stream else None,
+        stream_view_type="NEW_AND_OLD_IMAGES" if has_stream else None,
         ttl=None if expires is None else {"attribute_name": expires, "enabled": True},
         server_side_encryption=None if key is None else {"enabled": True, "kms_key_arn": key},
         deletion_protection_enabled=protect,

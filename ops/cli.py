@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from ops import (
+    alarms,
     backfill,
     grades,
     importing,
@@ -60,9 +61,9 @@ app.command("cost")(cost.cost)
 app.command("status")(status.status)
 app.command("fleet")(overview.fleet)
 app.command("machine")(overview.machine)
-app.command("alarms")(overview.alarms)
 app.command("ui")(page.ui)
 app.command("report")(page.report)
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(quarantine.app, name="quarantine")
 machines.app.command("describe")(machine_records.describe)
 machines.app.command("retire")(machine_records.retire)

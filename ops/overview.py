@@ -1,4 +1,4 @@
-"""``mlops fleet``, ``mlops machine`` and ``mlops alarms``: what the page shows, in a terminal, worst first."""
+"""``mlops fleet`` and ``mlops machine``: what the page shows, in a terminal, worst first."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,26 +72,6 @@ def machine(
     if found.events:
         rows = [[event.at, event.kind, event.text] for event in sorted(found.events, key=lambda e: e.at, reverse=True)]
         print_table("Last 14 days", ["at (UTC)", "what", "text"], rows)
-
-
-def alarms(stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False) -> None:
-    """List the alarm episodes of the last 14 days, the open and most urgent first."""
-    from ops.console import print_json, print_line, print_table
-
-    page = _page(stack, outputs)
-    ordered = sorted(page.alarms, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))
-    if as_json:
-        print_json({"stack": stack, "alarms": [alarm.model_dump() for alarm in ordered]})
-        return
-    if not ordered:
-        print_line("No alarms in the last 14 days.")
-        return
-    print_table(
-        f"Alarms of {stack}",
-        ["machine", "stage", "life", "why", "since (UTC)", "episode"],
-        [[a.machine, a.stage, a.state, a.why, a.steps[0].at, a.id] for a in ordered],
-        unbroken=["machine", "stage"],
-    )
 
 
 def _row(machine: "Machine") -> list[object]:

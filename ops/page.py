@@ -77,6 +77,6 @@ def report(
 
 
 def _actions(stack: "Stack") -> "Mapping[str, Action]":
-    from ops.ui.actions import repair_action
+    from ops.ui.actions import alarm_actions, repair_action
 
-    return {"repair": repair_action(stack, stack.principal)}
+    return {"repair": repair_action(stack, stack.principal), **alarm_actions(stack, stack.principal)}

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from mlops_core.alerting import Answer, NoSuchEpisodeError, answered_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
+from mlops_core.errors import MlopsError
+from mlops_core.telemetry import is_machine_id
 from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
@@ -12,6 +15,17 @@ if TYPE_CHECKING:
 
 KEPT_AFTER_CLOSING: Final = timedelta(days=30)
 """An alarm without an open episode is deleted after this; until then it guards against late data."""
+
+
+MOST_ATTEMPTS: Final = 8
+"""How often a change that others overtook is judged anew."""
+
+
+class AlarmContendedError(MlopsError):
+    """Other processes replaced an alarm each time that this one had judged it."""
+
+    def __init__(self, alarm: Alarm) -> None:
+        super().__init__(f"The alarm {alarm.machine_id} {alarm.key} was replaced {MOST_ATTEMPTS} times", "Try again")
 
 
 class Alarms:
@@ -48,6 +62,23 @@ class Alarms:
             ConsistentRead=True,
         )
         return [_alarm(item) for page in pages for item in page["Items"]]
+
+    def answer(self, episode_id: str, answer: Answer, *, principal: str, now: datetime) -> Episode:
+        """Store a person's answer to an episode; returns the episode after it.
+
+        Raises NoSuchEpisodeError, AnswerRefusedError, AlarmContendedError.
+        """
+        machine_id = episode_id.partition(".")[0]
+        stored = self.of_machine(machine_id) if is_machine_id(machine_id) else []
+        alarm = next((each for each in stored if each.episode is not None and each.episode.id == episode_id), None)
+        if alarm is None:
+            raise NoSuchEpisodeError(episode_id)
+        for _ in range(MOST_ATTEMPTS):
+            after = answered_alarm(alarm, episode_id=episode_id, answer=answer, principal=principal, now=now)
+            if after.episode is not None and (after == alarm or self.save(after, now=now)):
+                return after.episode
+            alarm = self.load(alarm.machine_id, alarm.source, alarm.subject)
+        raise AlarmContendedError(alarm)
 
     def save(self, alarm: Alarm, *, now: datetime) -> bool:
         """Store an alarm in the place of the one it follows; False where another process has stored one there since.

@@ -1,7 +1,7 @@
 """The boto3 clients, made once per process at first use: making one costs more than most invocations take."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -58,3 +58,10 @@ def functions() -> "LambdaClient":
 def sns() -> "SNSClient":
     """Make the client that tells people."""
     return boto3.client("sns", config=CONFIG)  # pyright: ignore[reportUnknownMemberType] - the stubs' overloads know the service names of this project only
+
+
+@cache
+def events() -> Any:  # noqa: ANN401 - its stubs are not installed
+    """Make the client that puts events on a bus."""
+    session: Any = boto3  # the overloads of its stubs name services that are not installed
+    return session.client("events", config=CONFIG)

@@ -1,8 +1,8 @@
 """The history that labels training rows: functional failures, and the work that made machines as good as new.
 
 One item per machine, moment and kind. A failure's sort key is its moment; a repair's has `#repair` behind it, so that
-both may stand at one moment. Sensors and technicians may speak of the same failure, in any order and any number of
-times: what they write is the same in the end.
+both may stand at one moment, and that of a verdict on an alarm episode `#verdict#` and what raised it. Sensors and
+technicians may speak of the same failure, in any order and any number of times: what they write is the same in the end.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.stores.numbers import number
+from mlops_core.alerting.episodes import Episode, StepKind
 from mlops_core.errors import MlopsError
 from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
 from mlops_core.time import utc_text
@@ -31,6 +32,7 @@ REPORTED: Final = "REPORTED"
 """The event code of a failure that no sensor announced."""
 
 _REPAIR: Final = "#repair"
+_VERDICT: Final = "#verdict#"
 
 
 class MaintenanceConflictError(MlopsError):
@@ -81,19 +83,18 @@ class LabelHistory:
         self._table = table
 
     def entries(self) -> Iterator[LabelEntry]:
-        """Every item, in no order."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        return (_entry(item) for page in pages for item in page["Items"])
+        """Every failure and repair, in no order."""
+        return (_entry(item) for item in self._items() if not _is_verdict(item))
 
     def of_machine(self, machine_id: str) -> list[LabelEntry]:
-        """Return the items of one machine, in order of time."""
+        """Return the failures and repairs of one machine, in order of time."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="machine_id = :machine",
             ExpressionAttributeValues={":machine": {"S": machine_id}},
             ConsistentRead=True,
         )
-        return [_entry(item) for page in pages for item in page["Items"]]
+        return [_entry(item) for page in pages for item in page["Items"] if not _is_verdict(item)]
 
     def load_all(self) -> list[dict[str, object]]:
         """Return every failure as a row of the frame FAILURES."""
@@ -175,6 +176,29 @@ class LabelHistory:
         stood = all(before.get(name) == {"S": value} for name, value in said.items())
         return not ("recorded_at" in before and stood)
 
+    def record_verdict(self, episode: Episode) -> None:
+        """Record what a person found of an episode; one without a verdict is passed over. The same again is no more."""
+        given = next((step for step in reversed(episode.steps) if step.kind is StepKind.VERDICT), None)
+        if given is None or episode.verdict is None:
+            return
+        said: dict[str, str | None] = {
+            "machine_id": episode.machine_id,
+            "event_timestamp": f"{utc_text(episode.opened)}{_VERDICT}{episode.source}#{episode.subject}",
+            "verdict": episode.verdict,
+            "failure_mode": episode.failure_mode,
+            "decided_at": utc_text(given.at),
+            "note": given.note,
+            "recorded_by": given.stated_name,
+            "caller": given.by,
+            "recorded_at": utc_text(given.at),
+        }
+        item: dict[str, Any] = {name: {"S": value} for name, value in said.items() if value is not None}
+        self._client.put_item(TableName=self._table, Item=item)
+
+    def load_verdicts(self) -> list[dict[str, object]]:
+        """Return every verdict as a row of the frame VERDICTS."""
+        return [_verdict(item) for item in self._items() if _is_verdict(item)]
+
     def withdraw(self, record: MaintenanceRecord) -> bool:
         """Take back what technicians alone have said of a machine, kind and moment; False where there is no such item.
 
@@ -189,6 +213,10 @@ class LabelHistory:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def _items(self) -> Iterator[Mapping[str, Any]]:
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        return (item for page in pages for item in page["Items"])
 
     def _rows(self, kind: MaintenanceKind, columns: tuple[str, ...]) -> list[dict[str, object]]:
         entries = (entry for entry in self.entries() if entry.kind is kind)
@@ -219,6 +247,22 @@ def _entry(item: Mapping[str, Any]) -> LabelEntry:
         recorded_at=_moment(item, "recorded_at"),
         **{name: item.get(name, {}).get("S") for name in ("event_code", "note", "recorded_by", "caller")},
     )
+
+
+def _is_verdict(item: Mapping[str, Any]) -> bool:
+    return _VERDICT in item["event_timestamp"]["S"]
+
+
+def _verdict(item: Mapping[str, Any]) -> dict[str, object]:
+    opened, _, what = item["event_timestamp"]["S"].partition(_VERDICT)
+    return {
+        "machine_id": item["machine_id"]["S"],
+        "opened": datetime.fromisoformat(opened),
+        "decided_at": _moment(item, "decided_at"),
+        "source": what.partition("#")[0],
+        "verdict": item["verdict"]["S"],
+        "failure_mode": item.get("failure_mode", {}).get("S"),
+    }
 
 
 def _number(item: Mapping[str, Any], name: str) -> float | None:

@@ -1,3 +1,16 @@
+from .answers import (
+    LONGEST_SHELF as LONGEST_SHELF,
+    Answer as Answer,
+    AnswerAction as AnswerAction,
+    AnswerRefusedError as AnswerRefusedError,
+    NoSuchEpisodeError as NoSuchEpisodeError,
+    answered_alarm as answered_alarm,
+    tended_alarm as tended_alarm,
+)
+from .events import (
+    EpisodeChanged as EpisodeChanged,
+    episode_changed as episode_changed,
+)
 from .hysteresis import (
     AlarmState as AlarmState,
     MachineAlarm as MachineAlarm,

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Final
 
-from mlops_core.alerting.episodes import AlarmSource, Episode, Stage
+from mlops_core.alerting.episodes import AlarmSource, Episode, Stage, StepKind
 
-__all__ = ["Notice", "episode_notice"]
+__all__ = ["Notice", "episode_notice", "is_reminder"]
 
 _SUBJECT_LIMIT: Final = 100  # of SNS
 _TO_DO: Final = {
     Stage.WATCH: "Plan an inspection within days.",
     Stage.ACT: "Inspect it within hours; stop it where that is the safer choice.",
 }
+_PREFIXES: Final = {StepKind.REMINDED: "UNANSWERED, ", StepKind.UNSHELVED: "Back from the shelf, "}
 _AFTER_A_FAILURE: Final = (
     "Stop it if it still runs, and find out what failed. No prediction is made of it until it is back in service; then"
     " record the repair: mlops maintenance record {machine_id} --kind repair --at WHEN."
@@ -27,14 +28,26 @@ class Notice:
 
 
 def episode_notice(episode: Episode) -> Notice:
-    """Return what people are to know of an episode that was opened, raised or closed."""
-    headline = _headline(episode)
+    """Return what people are to know of an episode that was opened, raised, closed, or that nobody has answered."""
+    newest = _newest(episode)
+    headline = f"{_PREFIXES.get(newest, '') if newest else ''}{_headline(episode)}"
     if episode.is_open:
         details = ["Why:", *(f"- {reason}" for reason in episode.reasons), f"What to do: {_to_do(episode)}"]
+        if is_reminder(episode):
+            details.append(f"Answer it: mlops alarms acknowledge {episode.id}")
     else:
         closed = "" if episode.closed is None else f" at {episode.closed:%Y-%m-%d %H:%M} UTC"
         details = [f"It was {episode.stage} since {episode.opened:%Y-%m-%d %H:%M} UTC and ended{closed}."]
     return Notice(headline[:_SUBJECT_LIMIT], "\n".join([f"{headline}.", *details, f"Episode {episode.id}."]))
+
+
+def is_reminder(episode: Episode) -> bool:
+    """Whether what is to be announced of an episode is that nobody has answered it."""
+    return _newest(episode) is StepKind.REMINDED
+
+
+def _newest(episode: Episode) -> StepKind | None:
+    return episode.steps[-1].kind if episode.steps else None
 
 
 def _headline(episode: Episode) -> str:

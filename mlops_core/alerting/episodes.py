@@ -10,6 +10,8 @@ days (plan the work), ACT leaves hours (stop and see). The stage of an open epis
               `-- life: OPEN, ACKNOWLEDGED, IN_WORK, SHELVED --'
 ```
 
+The evidence opens, raises and closes an episode; `mlops_core.alerting.answers` is what people do about it.
+
 An `Alarm` is what is stored of one machine, source and subject: the newest episode, the evidence from which it is
 judged, and what was last announced. It is replaced by optimistic concurrency on `sequence`; a message is sent after the
 write that makes it due, so it is sent at least once.
@@ -24,10 +26,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from mlops_core.telemetry import MachineId
 from mlops_core.time import utc_text
 
-__all__ = ["ANNOUNCING", "Alarm", "AlarmSource", "Episode", "EpisodeLife", "Stage", "Verdict"]
+__all__ = ["ANNOUNCING", "Alarm", "AlarmSource", "Episode", "EpisodeLife", "Stage", "Step", "StepKind", "Verdict"]
 
 ANNOUNCING: Final = timedelta(minutes=1)
 """How long the writer of a change has to announce it before another process may."""
+
+
+MOST_STEPS: Final = 50
+"""How many of an episode's newest steps are kept."""
 
 
 class Stage(StrEnum):
@@ -70,6 +76,41 @@ class Verdict(StrEnum):
     SENSOR_FAULT = "SENSOR_FAULT"
 
 
+class StepKind(StrEnum):
+    """What changed in the life of an episode: by its evidence, by a person, or because time went by."""
+
+    OPENED = "OPENED"
+    RAISED = "RAISED"
+    ENDED = "ENDED"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    WORK_BEGUN = "WORK_BEGUN"
+    SHELVED = "SHELVED"
+    VERDICT = "VERDICT"
+    UNSHELVED = "UNSHELVED"
+    REMINDED = "REMINDED"
+
+
+class Step(BaseModel):
+    """One change of an episode. Fields of a newer program are ignored when read.
+
+    Attributes:
+        at: when it was stored, by the clock of who stored it.
+        kind: what changed.
+        by: the IAM principal that did it; None where no person did.
+        stated_name: the name that this person gave.
+        note: what the person said.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: AwareDatetime
+    kind: StepKind
+    by: str | None = None
+    stated_name: str | None = None
+    note: str | None = None
+
+
 class Episode(BaseModel):
     """One alarm episode. Fields of a newer program are ignored when read.
 
@@ -82,6 +123,10 @@ class Episode(BaseModel):
         life: what became of it.
         closed: event time at which it ended.
         verdict: what somebody found; None as long as nobody has said.
+        failure_mode: which fault was found, in the plant's words.
+        shelved_until: when a shelved episode comes back by itself.
+        reminders: how often people were reminded that nobody has answered.
+        steps: its life, in order, the newest last.
 
     """
 
@@ -96,6 +141,10 @@ class Episode(BaseModel):
     life: EpisodeLife = EpisodeLife.OPEN
     closed: AwareDatetime | None = None
     verdict: Verdict | None = None
+    failure_mode: str | None = None
+    shelved_until: AwareDatetime | None = None
+    reminders: int = 0
+    steps: tuple[Step, ...] = ()
 
     @property
     def id(self) -> str:
@@ -109,21 +158,40 @@ class Episode(BaseModel):
         return self.life is not EpisodeLife.CLOSED
 
     @property
+    def was_closed_by_person(self) -> bool:
+        """Whether a verdict ended it, rather than its evidence."""
+        kinds = {step.kind for step in self.steps}
+        return not self.is_open and StepKind.VERDICT in kinds and StepKind.ENDED not in kinds
+
+    @property
     def announcement(self) -> str:
-        """What a person is to know of it, as a text to compare: one for each stage, and one for its end."""
-        return f"{self.id}/{self.stage if self.is_open else self.life}"
+        """What people are to hear of it, as a text to compare: one for each stage and reminder, and one for its end.
+
+        That a person closed it is no news to people: it is on the event bus, and on the page.
+        """
+        if not self.is_open and not self.was_closed_by_person:
+            return f"{self.id}/{self.life}"
+        return f"{self.id}/{self.stage}/{self.reminders}" if self.reminders else f"{self.id}/{self.stage}"
 
     def raised(self, stage: Stage, reasons: tuple[str, ...]) -> Self:
-        """Return the episode at `stage` with its reasons; itself where that is no more urgent."""
+        """Return the episode at `stage` with its reasons; itself where that is no more urgent.
+
+        It asks for an answer again, unless somebody is at work on it.
+        """
         if stage.urgency <= self.stage.urgency or not self.is_open:
             return self
-        return self.model_copy(update={"stage": stage, "reasons": reasons})
+        life = self.life if self.life is EpisodeLife.IN_WORK else EpisodeLife.OPEN
+        return self.model_copy(update={"stage": stage, "reasons": reasons, "life": life, "shelved_until": None})
 
-    def ended(self, at: datetime, *, verdict: Verdict | None = None) -> Self:
+    def ended(self, at: datetime) -> Self:
         """Return the episode closed at the event time `at`; itself where it is closed already."""
         if not self.is_open:
             return self
-        return self.model_copy(update={"life": EpisodeLife.CLOSED, "closed": at, "verdict": verdict or self.verdict})
+        return self.model_copy(update={"life": EpisodeLife.CLOSED, "closed": at, "shelved_until": None})
+
+    def with_step(self, step: Step) -> Self:
+        """Return the episode with one more step."""
+        return self.model_copy(update={"steps": (*self.steps, step)[-MOST_STEPS:]})
 
 
 class Alarm(BaseModel):
@@ -163,8 +231,25 @@ class Alarm(BaseModel):
         return self.claimed_until is not None and now < self.claimed_until
 
     def following(self, *, episode: Episode | None, evidence: str, now: datetime) -> Self:
-        """Return the alarm that replaces this one; where that is to be announced, its writer has a minute for it."""
+        """Return the alarm that replaces this one; where that is to be announced, its writer has a minute for it.
+
+        What its evidence changed in the episode becomes a step of its life, at `now`.
+        """
+        kind = None if episode is None else _changed_by_evidence(self.episode, episode)
+        if episode is not None and kind is not None:
+            episode = episode.with_step(Step(at=now, kind=kind))
         after = self.model_copy(
             update={"episode": episode, "evidence": evidence, "claimed_until": None, "sequence": self.sequence + 1}
         )
         return after.model_copy(update={"claimed_until": now + ANNOUNCING}) if after.is_due() else after
+
+
+def _changed_by_evidence(before: Episode | None, after: Episode) -> StepKind | None:
+    """Return what evidence changed in an episode; None where nothing, or where the change brought its own step."""
+    if before is None or before.id != after.id:
+        return StepKind.OPENED
+    if before.steps != after.steps:
+        return None
+    if before.is_open and not after.is_open:
+        return StepKind.ENDED
+    return StepKind.RAISED if before.stage is not after.stage else None

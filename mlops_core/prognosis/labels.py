@@ -21,6 +21,7 @@ import polars as pl
 
 from mlops_core.errors import ColumnTypeError, InvalidArgumentError, MissingColumnError
 from mlops_core.prognosis.returns import Returns, ReturnsAssumedWarning, assumed_returns
+from mlops_core.prognosis.verdicts import faults, judged_rows, known_verdicts, without_refuted
 from mlops_core.telemetry import TIMESTAMP, normalise_failures, renewals
 from mlops_core.time import parse_duration
 
@@ -58,6 +59,7 @@ def label_features(
     horizon: timedelta | str = "24h",
     returns: Returns = "after_gap",
     maintenance: pl.DataFrame | None = None,
+    verdicts: pl.DataFrame | None = None,
     known_until: datetime | None = None,
 ) -> pl.DataFrame:
     """Join each feature row with the fate of its machine.
@@ -72,6 +74,10 @@ def label_features(
             "recorded", nothing: the machine stays out of service until a later record says otherwise.
         maintenance: frame `MAINTENANCE`, the repairs and replacements that telemetry does not announce. One before a
             failure ends the run unfailed; one after a failure gives the return to service that its record lacks.
+        verdicts: frame `VERDICTS`, what people found of alarms. A fault that was found ends the run as a failure: at
+            the stop that was made for it, or else at the verdict. Where no fault was found, rows of the episode whose
+            answer was not observed did not fail. Rows of an episode of a faulty sensor are left out. A failure that a
+            sensor announced and people did not find is none.
         known_until: the labels are those that were known at this moment: later rows are left out and later events
             ignored. Default: each machine is known to its last row, and all events are used.
 
@@ -95,7 +101,9 @@ def label_features(
     if known_until is not None and known_until.tzinfo is None:
         raise InvalidArgumentError("known_until", known_until, "has no time zone", "Give an aware time in UTC")
     rows = _rows(features, known_until)
-    stops = _outages(normalise_failures(failures), maintenance, known_until)
+    found = known_verdicts(verdicts, known_until)
+    stops = _outages(without_refuted(normalise_failures(failures), found), maintenance, known_until)
+    stops = _with_faults(stops, found)
     outages = _outage_frame(_merged(_with_assumed_returns(stops, rows, returns)))
     after_stops = _after_stops(rows, outages)
     _warn_of_assumptions(after_stops, _after_stops(rows, _outage_frame(_merged(stops))))
@@ -103,7 +111,7 @@ def label_features(
     in_runs = after_stops.filter("in_run").join_asof(
         upcoming, left_on="window_end", right_on="ends_at", by="machine_id", strategy="forward", check_sortedness=False
     )
-    return _labelled(in_runs, ahead).select(*features.columns, *LABELS)
+    return judged_rows(_labelled(in_runs, ahead), found).select(*features.columns, *LABELS)
 
 
 def _after_stops(rows: pl.DataFrame, outages: pl.DataFrame) -> pl.DataFrame:
@@ -201,6 +209,19 @@ def _outages(failures: pl.DataFrame, maintenance: pl.DataFrame | None, known_unt
         for stop in stops
         if stop.stopped_at <= known_until
     ]
+
+
+def _with_faults(stops: list[_Outage], verdicts: pl.DataFrame) -> list[_Outage]:
+    """Let a fault that was found be a failure: of the stop that was made for it, or of the moment of the verdict."""
+    after = sorted(stops, key=lambda stop: stop.stopped_at)
+    for machine_id, opened, decided_at in faults(verdicts):
+        made = (i for i, s in enumerate(after) if s.machine_id == machine_id and opened <= s.stopped_at <= decided_at)
+        index = next(made, None)
+        if index is None:
+            after.append(_Outage(machine_id, decided_at, None, failed=True, is_assumed=True))
+        else:
+            after[index] = replace(after[index], failed=True)
+    return after
 
 
 def _merged(stops: Iterable[_Outage]) -> list[_Outage]:

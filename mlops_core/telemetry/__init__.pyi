@@ -16,6 +16,7 @@ from .frames import (
     MAINTENANCE as MAINTENANCE,
     READINGS as READINGS,
     TIMESTAMP as TIMESTAMP,
+    VERDICTS as VERDICTS,
     normalise_failures as normalise_failures,
     normalise_readings as normalise_readings,
     renewals as renewals,
@@ -34,6 +35,9 @@ from .maintenance_report import (
     MaintenanceKind as MaintenanceKind,
     MaintenanceRecord as MaintenanceRecord,
     MaintenanceReport as MaintenanceReport,
+    Moment as Moment,
+    Name as Name,
+    Note as Note,
 )
 from .message import (
     FAILURE_KIND as FAILURE_KIND,

@@ -14,7 +14,16 @@ import polars as pl
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError
 
-__all__ = ["FAILURES", "MAINTENANCE", "READINGS", "TIMESTAMP", "normalise_failures", "normalise_readings", "renewals"]
+__all__ = [
+    "FAILURES",
+    "MAINTENANCE",
+    "READINGS",
+    "TIMESTAMP",
+    "VERDICTS",
+    "normalise_failures",
+    "normalise_readings",
+    "renewals",
+]
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
 
@@ -48,6 +57,19 @@ MAINTENANCE: Final = pl.Schema(
 """Work on a machine: `event_timestamp` is when it was taken out of service, `returned_to_service_at` when it ran again
 (null: at once), `renews` whether the work restored it (a repair, a replaced part), so that a new run begins. An
 inspection does not renew."""
+
+VERDICTS: Final = pl.Schema(
+    {
+        "machine_id": pl.String(),
+        "opened": TIMESTAMP,
+        "decided_at": TIMESTAMP,
+        "source": pl.String(),
+        "verdict": pl.String(),
+        "failure_mode": pl.String(),
+    }
+)
+"""What people found of alarm episodes: `opened` since when the evidence spoke, `decided_at` when the verdict was given,
+`source` what raised the episode, `verdict` FAULT_FOUND, NO_FAULT or SENSOR_FAULT."""
 
 _OPTIONAL_FAILURE_COLUMNS: Final = ("event_code", "measured_value", "threshold", "returned_to_service_at")
 

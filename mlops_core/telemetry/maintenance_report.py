@@ -19,7 +19,7 @@ from pydantic import (
 from mlops_core.telemetry.machine import MachineId
 from mlops_core.time import EARLIEST_EVENT, FUTURE_TOLERANCE
 
-__all__ = ["MaintenanceKind", "MaintenanceRecord", "MaintenanceReport"]
+__all__ = ["MaintenanceKind", "MaintenanceRecord", "MaintenanceReport", "Moment", "Name", "Note"]
 
 _WRITTEN: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
 
@@ -47,10 +47,17 @@ def _is_printable(text: str) -> str:
 
 
 Moment = Annotated[AwareDatetime, Described(strict=False), BeforeValidator(_is_written_out), AfterValidator(_in_utc)]
+"""An instant that a person writes out, ISO 8601 with an offset; in UTC afterwards."""
 
 
 def _text(longest: int) -> StringConstraints:
     return StringConstraints(min_length=1, max_length=longest, strip_whitespace=True)
+
+
+Note = Annotated[str, _text(500), AfterValidator(_is_printable)]
+"""What a person writes: 1 to 500 printable characters."""
+Name = Annotated[str, _text(100), AfterValidator(_is_printable)]
+"""By what name a person goes: 1 to 100 printable characters."""
 
 
 class MaintenanceKind(StrEnum):
@@ -73,12 +80,8 @@ class MaintenanceReport(BaseModel):
     returned_to_service_at: Moment | None = Described(
         default=None, description="When it ran again, if it does; of a repair without it: at once"
     )
-    note: Annotated[str, _text(500), AfterValidator(_is_printable)] | None = Described(
-        default=None, description="What was found or done"
-    )
-    recorded_by: Annotated[str, _text(100), AfterValidator(_is_printable)] | None = Described(
-        default=None, description="Who says so"
-    )
+    note: Note | None = Described(default=None, description="What was found or done")
+    recorded_by: Name | None = Described(default=None, description="Who says so")
 
     @model_validator(mode="after")
     def _returns_after_it_stops(self) -> Self:

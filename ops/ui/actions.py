@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
+from mlops_core.alerting import Answer, AnswerAction
 from mlops_core.telemetry import MachineId, MaintenanceKind, MaintenanceRecord
 from mlops_core.time import utc_text
 from ops.errors import OptionError
@@ -14,6 +16,14 @@ from ops.errors import OptionError
 if TYPE_CHECKING:
     from ops.stack import Stack
     from ops.ui.server import Action
+
+
+_DONE: Final = {
+    AnswerAction.ACKNOWLEDGE: "Acknowledged",
+    AnswerAction.BEGIN_WORK: "Work begun",
+    AnswerAction.SHELVE: "Shelved",
+    AnswerAction.CLOSE: "Verdict given",
+}
 
 
 class _Repair(BaseModel):
@@ -55,3 +65,36 @@ def repair_action(stack: "Stack", principal: str) -> "Action":
         )
 
     return record
+
+
+def alarm_actions(stack: "Stack", principal: str) -> "Mapping[str, Action]":
+    """Return the actions that answer an alarm: acknowledge it, begin the work, shelve it, close it with a verdict."""
+    alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
+
+    def action(name: AnswerAction) -> "Action":
+        def answer(fields: Mapping[str, object]) -> str:
+            said = {key: value for key, value in fields.items() if key in Answer.model_fields and value != ""}
+            asked = read_answer({**said, "action": name})
+            episode = alarms.answer(str(fields.get("alarm_id")), asked, principal=principal, now=datetime.now(UTC))
+            return f"{_DONE[name]}: {episode.machine_id}, {episode.id}."
+
+        return answer
+
+    named = {
+        "acknowledge": AnswerAction.ACKNOWLEDGE,
+        "begin": AnswerAction.BEGIN_WORK,
+        "shelve": AnswerAction.SHELVE,
+        "verdict": AnswerAction.CLOSE,
+    }
+    return {name: action(each) for name, each in named.items()}
+
+
+def read_answer(said: Mapping[str, object]) -> Answer:
+    """Return what was said as an answer to an alarm; OptionError where it is none."""
+    try:
+        return Answer.model_validate(said)
+    except ValidationError as error:
+        problem = error.errors(include_input=False)[0]
+        where = " ".join(str(part) for part in problem["loc"])
+        reason = f"{where} {problem['msg'].removeprefix('Value error, ')}".strip()
+        raise OptionError(f"{reason}.", "Nothing was changed.") from None

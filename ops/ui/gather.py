@@ -16,6 +16,7 @@ from mlops_core.telemetry import Channels, MaintenanceKind
 from ops.fleet import Machine as KnownMachine, read_fleet, silent_after
 from ops.quarantined import Quarantine, days_until
 from ops.ui import document
+from ops.ui.episodes import episode_alarm
 from ops.ui.models import models_of
 from ops.ui.trends import SPAN, read_trends, trend_axis, unit_text
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ops.stack import Stack
 
 STALE_AFTER: Final = timedelta(hours=3)
-ANSWER_WITHIN_MINUTES: Final = {"ACT": 30, "WATCH": 24 * 60}
 _HEARD_OF: Final = {OperatingState.RUNNING, OperatingState.NEW, OperatingState.SILENT}
 """Of machines in these states a sensor that says nothing is a fault."""
 _RISING: Final = 1.0  # a reason whose factor on the odds of failure is above this speaks for failure
@@ -44,7 +44,7 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
     axis = trend_axis(data_until)
     trends = read_trends(stack.lake, axis, stack.channels)
     scores = stack.fleet.load_predictions()
-    episodes = _episodes(stack, now)
+    episodes = recent_episodes(stack, now)
     history = _history(stack, now)
     models, model = models_of(ModelRegistry(stack.lake))
     fleet = [machine for machine in read_fleet(stack, now) if machine.state.state is not OperatingState.RETIRED]
@@ -68,7 +68,12 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
         columns=_columns(stack.channels),
         model=model,
         machines=tuple(with_trends),
-        alarms=tuple(_alarm(episode) for each in episodes.values() for episode in each),
+        alarms=tuple(
+            sorted(
+                (episode_alarm(episode) for each in episodes.values() for episode in each),
+                key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine),
+            )
+        ),
         quality=_quality(stack, fleet, now),
         models=models,
     )
@@ -142,8 +147,8 @@ def _reasons(episodes: Sequence[Episode], score: Score | None, now: datetime) ->
     return [document.Reason(text=reason.text, since=now) for reason in rising[:3]]
 
 
-def _episodes(stack: "Stack", now: datetime) -> Mapping[str, list[Episode]]:
-    """The episodes of each machine that are open, or ended within the span of the page."""
+def recent_episodes(stack: "Stack", now: datetime) -> Mapping[str, list[Episode]]:
+    """Return the episodes of each machine that are open, or ended within the span of the page."""
     episodes: dict[str, list[Episode]] = defaultdict(list)
     for alarm in Alarms(stack.dynamodb, stack.outputs.alarms_table_name).load_all():
         episode = alarm.episode
@@ -158,22 +163,6 @@ def _history(stack: "Stack", now: datetime) -> Mapping[str, list[LabelEntry]]:
         if entry.event_timestamp >= now - SPAN:
             entries[entry.machine_id].append(entry)
     return entries
-
-
-def _alarm(episode: Episode) -> document.Alarm:
-    steps = [document.AlarmStep(at=episode.opened, what=f"Raised by {episode.source.replace('_', ' ')}")]
-    if episode.closed is not None:
-        steps.append(document.AlarmStep(at=episode.closed, what="Closed"))
-    return document.Alarm(
-        id=episode.id,
-        machine=episode.machine_id,
-        stage=episode.stage.value,
-        state=episode.life.value,
-        why=episode.reasons[0] if episode.reasons else str(episode.source),
-        steps=tuple(steps),
-        answer_within_min=ANSWER_WITHIN_MINUTES[episode.stage],
-        verdict=None if episode.verdict is None else episode.verdict.replace("_", " "),
-    )
 
 
 def _episode_events(episodes: Iterable[Episode]) -> list[document.Event]:

@@ -20,7 +20,7 @@ from handlers.stores.partitions import encode_parquet
 from handlers.stores.predictions import Predictions
 from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Step, StepKind, Verdict
 from mlops_core.alerting.model_alarms import model_alarm
 from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY
 from mlops_core.prognosis import TrainingSettings, TreeSettings, predict_one, train
@@ -31,7 +31,10 @@ from tests.http_requests import event_of
 from tests.unit.degrading_fleet import degrading_fleet
 
 EXECUTION = "policies"
-FUNCTIONS = ("training_set", "training", "evaluation", "promotion", "inference", "maintenance", "scoring")
+FUNCTIONS = (
+    "training_set", "training", "evaluation", "promotion", "inference", "maintenance", "scoring",
+    "alarm_answers", "alarm_events",
+)  # fmt: skip
 SMALL = TrainingSettings(trees=TreeSettings(rounds=10), folds=2)
 
 
@@ -71,9 +74,24 @@ class Models:
                 # Of a time that no features are of: nothing is labelled by it.
                 body = json.dumps({"kind": "repair", "at": "2020-01-01T00:00:00Z"})
                 return [event_of("POST /machines/{machine_id}/maintenance", path=machine) | {"body": body}]
+            case "alarm_answers":
+                self.forget_announcement()
+                answer = event_of("POST /alarms/{episode_id}", path={"episode_id": self.due_episode().id})
+                return [event_of("GET /alarms"), answer | {"body": json.dumps({"action": "acknowledge"})}]
+            case "alarm_events":
+                return [verdict_given(self.due_episode())]
             case _:
                 self.forget_predictions()
                 return [{}]
+
+    def due_episode(self) -> Episode:
+        """The episode of the machine that is due."""
+        machine_id = self.due.prediction.machine_id
+        alarm = Alarms(self.stack.dynamodb, self.stack.outputs.alarms_table_name).load(
+            machine_id, AlarmSource.FAILURE_MODEL
+        )
+        assert alarm.episode is not None
+        return alarm.episode
 
     def forget_predictions(self) -> None:
         """Have every machine scored anew and every channel heard anew, and people told of one whose state changed."""
@@ -98,6 +116,17 @@ class Models:
         failed = Alarm(machine_id="POLICY-2", source=AlarmSource.FAILURE)
         episode = Episode(machine_id="POLICY-2", source=AlarmSource.FAILURE, stage=Stage.ACT, opened=since)
         Alarms(self.stack.dynamodb, table).save(failed.following(episode=episode, evidence="", now=since), now=since)
+
+
+def verdict_given(episode: Episode) -> dict[str, Any]:
+    """The record of the stream by which a verdict on an episode is heard of."""
+    step = Step(at=episode.opened, kind=StepKind.VERDICT, by="arn:aws:iam::000000000000:user/ann")
+    judged = episode.model_copy(update={"verdict": Verdict.NO_FAULT}).with_step(step)
+    images = {
+        name: {"episode": {"S": each.model_dump_json()}, "sequence": {"N": str(number)}}
+        for number, (name, each) in enumerate([("OldImage", episode), ("NewImage", judged)], start=1)
+    }
+    return {"Records": [{"eventName": "MODIFY", "dynamodb": images}]}
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import Any
 from tests.emulator import model_events
 from tests.emulator.conftest import Told
 
-# What AWS does with a function's role: write its log, poll its queue, keep the events that it failed on.
-ON_BEHALF = {"WriteOwnLog", "ReceiveMessages", "KeepFailedEvents"}
+# What AWS does with a function's role: write its log, poll its queue or stream, keep the events that it failed on.
+ON_BEHALF = {"WriteOwnLog", "ReceiveMessages", "KeepFailedEvents", "ReadChanges", "ListChanges"}
 PIPELINE = ("simulator", "ingestion", "label", "processing")
 FUNCTIONS = (*PIPELINE, *model_events.FUNCTIONS)
 

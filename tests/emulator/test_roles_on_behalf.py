@@ -52,7 +52,7 @@ def test_each_consumer_may_poll_its_own_queue_alone_and_has_the_time_to_work_on_
     mappings = registered(told, "aws:lambda/eventSourceMapping:EventSourceMapping")
     functions = {each["arn"]: each for each in functions_of(told)}
     assert mappings
-    for mapping in mappings:
+    for mapping in (each for each in mappings if ":sqs:" in each["eventSourceArn"]):
         role, queue = functions[mapping["functionName"]]["role"], mapping["eventSourceArn"]
         polled = {(action, where) for action, where in grants(told, role) if where == queue}
         actions = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -65,6 +65,21 @@ def test_each_consumer_may_poll_its_own_queue_alone_and_has_the_time_to_work_on_
             "VisibilityTimeout"
         ]
         assert int(hidden) >= 6 * functions[mapping["functionName"]]["timeout"]
+
+
+def test_who_publishes_alarm_events_may_read_the_stream_of_alarms_alone(told: Told):
+    mappings = registered(told, "aws:lambda/eventSourceMapping:EventSourceMapping")
+    [mapping] = [each for each in mappings if ":dynamodb:" in each["eventSourceArn"]]
+    stream = mapping["eventSourceArn"]
+    assert stream.startswith(f"{told.stack.outputs.alarms_table_arn}/stream/")
+    [function] = [each for each in functions_of(told) if each["arn"] == mapping["functionName"]]
+    read = {(action, where) for action, where in grants(told, function["role"]) if "/stream/" in where}
+    assert {action for action, _ in read} == {
+        f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    }
+    assert {where for _, where in read} == {stream, f"{told.stack.outputs.alarms_table_arn}/stream/*"}
+    assert all(may(told, function["role"], action, stream) for action, _ in read)
+    assert mapping["destinationConfig"]["onFailure"]["destinationArn"] == function["dead_letters"]
 
 
 def functions_of(told: Told) -> list[dict[str, Any]]:
@@ -85,14 +100,14 @@ def functions_of(told: Told) -> list[dict[str, Any]]:
 
 
 def test_lambda_alone_may_assume_a_functions_role_and_keep_its_failed_events(told: Told):
-    """The endpoint's two functions answer whoever waits for them, and have no failed events to keep."""
+    """The endpoint's three functions answer whoever waits for them, and have no failed events to keep."""
     functions = functions_of(told)
     for function in functions:
         assert trusted(told, function["role"])["Principal"] == {"Service": "lambda.amazonaws.com"}
         kept = {where for action, where in grants(told, function["role"]) if action == "sqs:SendMessage"}
         assert kept == {function["dead_letters"]} - {None}
         assert all(may(told, function["role"], "sqs:SendMessage", queue) for queue in kept)
-    assert [each["dead_letters"] for each in functions].count(None) == 2
+    assert [each["dead_letters"] for each in functions].count(None) == 3
 
 
 def test_the_training_state_machine_may_run_its_steps_and_tell_people_and_no_more(told: Told):
@@ -126,4 +141,4 @@ def test_what_invokes_a_function_by_its_resource_policy_is_one_rule_or_one_path(
     }
     assert all(":rule/" in source for source in sources["events"])
     paths = {source.partition("/$default/")[2] for source in sources["apigateway"]}
-    assert paths == {"GET/machines*", "POST/machines/*/maintenance"}
+    assert paths == {"GET/machines*", "POST/machines/*/maintenance", "*/alarms*"}

@@ -76,6 +76,8 @@ ENVIRONMENTS = {
     "inference": SERVING | {"FEATURES_STALE_AFTER_HOURS": "12"},
     "maintenance": {"DYNAMODB_TABLE_NAME": "realtime-features", "LABEL_HISTORY_TABLE": "label-history"},
     "scoring": SERVING | ALARMS | {"PREDICTIONS_TABLE": "predictions"},
+    "alarm_answers": {"ALARMS_TABLE": "alarms"},
+    "alarm_events": {"EVENT_BUS_NAME": "alarms", "LABEL_HISTORY_TABLE": "label-history"},
 }
 
 

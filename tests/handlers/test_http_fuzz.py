@@ -22,7 +22,14 @@ from tests.http_requests import Request, arbitrary, documented
 
 pytestmark = pytest.mark.verify
 
-FUNCTIONS = {route: "inference" if route.startswith("GET") else "maintenance" for route in http_contract.ROUTES}
+
+def function_of(route: str) -> str:
+    if "/alarms" in route:
+        return "alarm_answers"
+    return "inference" if route.startswith("GET") else "maintenance"
+
+
+FUNCTIONS = {route: function_of(route) for route in http_contract.ROUTES}
 MACHINES = ["FRESH", "OLD", "SILENT", "EARLIER-SCHEMA"]
 EXAMPLES = int(os.environ.get("HTTP_FUZZ_EXAMPLES", "100"))
 
@@ -33,6 +40,9 @@ UNSAID = {
     "lies beyond the year 9999",
     "holds characters that cannot be printed",
     "String should have at least 1 character",
+    "until belongs to shelve, which needs it",
+    "verdict belongs to close, which needs it",
+    "failure_mode belongs to the verdict FAULT_FOUND",
 }
 
 Send = Callable[[Request], tuple[int, Any]]
@@ -87,7 +97,7 @@ def test_whatever_is_asked_is_answered_as_documented(model, send: Send, request:
 @given(request=of_any_route(arbitrary))
 def test_whatever_is_asked_without_a_model_is_answered_as_documented(send: Send, request: Request):
     status, _ = send(request)
-    assert status >= 400 or not request.route.startswith("GET")
+    assert status >= 400 or not request.route.startswith("GET /machines")
 
 
 @fuzzed

@@ -34,7 +34,7 @@ POLARS = {"polars", "_polars_runtime_32"}
 SCIPY = {"scipy", "_csparsetools", "_cyutility"}
 LIGHTGBM = SCIPY | {"lightgbm", "numpy", "narwhals"}
 FUNCTIONS = {
-    **dict.fromkeys(("ingestion", "labels", "maintenance"), ALWAYS),
+    **dict.fromkeys(("ingestion", "labels", "maintenance", "alarm_answers", "alarm_events"), ALWAYS),
     "simulator": ALWAYS | {"numpy"},
     **dict.fromkeys(("processing", "training_set", "evaluation"), ALWAYS | POLARS | {"numpy"}),
     "training": ALWAYS | POLARS | LIGHTGBM,

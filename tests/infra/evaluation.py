@@ -79,6 +79,8 @@ class _Mocks(pulumi.runtime.Mocks):
         arn = arn_of(args.typ, name)
         url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
         known = {"name": name, "bucket": name, "arn": arn, "keyId": f"id-of-{name}", "url": url}
+        if "streamEnabled" in args.inputs:
+            known["streamArn"] = f"{arn}/stream/2026-11-20T06:00:00.000"
         if args.typ == "aws:apigatewayv2/api:Api":
             known |= {
                 "apiEndpoint": f"https://{name}.execute-api.{REGION}.amazonaws.com",
@@ -114,6 +116,7 @@ def arn_of(kind: str, name: str) -> str:
         "aws:cloudwatch/logGroup:LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}",
         "aws:sfn/stateMachine:StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}",
         "aws:cloudwatch/eventRule:EventRule": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}",
+        "aws:cloudwatch/eventBus:EventBus": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}",
         "aws:kms/key:Key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}",
     }.get(kind, f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}")
 

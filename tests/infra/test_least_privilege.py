@@ -169,6 +169,24 @@ DEV = {
         "KnowMachines": ({"dynamodb:GetItem"}, {FEATURES_TABLE}),
         "RecordLabels": ({"dynamodb:UpdateItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
     },
+    "alarm-answers-api-policy": {
+        "WriteOwnLog": own_log("alarm-answers-api"),
+        "AnswerAlarms": ({"dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
+    },
+    "alarm-events-publisher-policy": {
+        "WriteOwnLog": own_log("alarm-events-publisher"),
+        "KeepFailedEvents": DEAD_LETTERS,
+        "ReadChanges": (
+            {f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator")},
+            {f"{ALARMS_TABLE}/stream/2026-11-20T06:00:00.000"},
+        ),
+        "ListChanges": ({"dynamodb:ListStreams"}, {f"{ALARMS_TABLE}/stream/*"}),
+        "PublishChanges": (
+            {"events:PutEvents"},
+            {f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/alarm-events-bus-0a1b2c"},
+        ),
+        "KeepVerdicts": ({"dynamodb:PutItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+    },
     "training-policy": {
         "RunSteps": (
             {"lambda:InvokeFunction"},

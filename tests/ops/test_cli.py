@@ -22,6 +22,11 @@ VERBS = [
     ("fleet",),
     ("machine",),
     ("alarms",),
+    ("alarms", "list"),
+    ("alarms", "acknowledge"),
+    ("alarms", "begin"),
+    ("alarms", "shelve"),
+    ("alarms", "close"),
     ("ui",),
     ("report",),
     ("machines", "list"),
@@ -66,7 +71,7 @@ def test_the_list_of_verbs_is_complete() -> None:
         }
         return own | below
 
-    assert names(cli.app) == set(VERBS)
+    assert names(cli.app) == set(VERBS) - {("alarms",)}, "a group, which lists without a verb"
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)

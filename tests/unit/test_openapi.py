@@ -7,7 +7,7 @@ from jsonschema import ValidationError
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from docs import generate_openapi
-from infra import inference, maintenance
+from infra import alarm_answers, inference, maintenance
 from tests import http_contract
 
 
@@ -21,7 +21,9 @@ def test_the_document_is_valid_openapi():
 
 
 def test_it_describes_the_routes_that_are_deployed_and_no_other():
-    assert sorted(http_contract.ROUTES) == sorted([*inference.ROUTES.values(), *maintenance.ROUTES.values()])
+    assert sorted(http_contract.ROUTES) == sorted(
+        [*inference.ROUTES.values(), *maintenance.ROUTES.values(), *alarm_answers.ROUTES.values()]
+    )
 
 
 def test_every_operation_is_signed_and_says_so_and_what_it_answers_where_it_is_not():

@@ -15,6 +15,12 @@ const ACTIONS = {
     fields: () => field("note", "What you will do (optional)", "text", 'maxlength="200"'),
     verb: "Acknowledge",
   },
+  begin: {
+    title: "Begin the work",
+    effect: "Everybody sees that the work is under way.",
+    fields: () => field("note", "What is done (optional)", "text", 'maxlength="200"'),
+    verb: "Work has begun",
+  },
   shelve: {
     title: "Shelve the alarm",
     effect: "It is quiet until then and comes back by itself. If it becomes ACT it comes back at once.",
@@ -33,7 +39,8 @@ const ACTIONS = {
         ["NO_FAULT", "No fault found"],
         ["SENSOR_FAULT", "Sensor fault"],
       ]),
-      field("note", "What exactly", "text", 'maxlength="200"'),
+      field("failure_mode", "Which fault, if one was found (optional)", "text", 'maxlength="100"'),
+      field("note", "What exactly (optional)", "text", 'maxlength="200"'),
     ],
     verb: "Close with this verdict",
   },
@@ -68,37 +75,41 @@ function say(text) {
   setTimeout(() => ($("#say").textContent = ""), 8000);
 }
 
-function askFor(name, machineId) {
+function askFor(name, machineId, alarmId) {
   const action = ACTIONS[name];
   const dialog = $("#ask");
   const reason = machineById(machineId)?.reasons[0];
   dialog.innerHTML = render(h`<form><h2 id="ask-title">${action.title}: ${machineId}</h2>
     <p class="dim">${reason && `${reason.text}.`}</p><p style="margin-top:6px">${action.effect}</p>${action.fields()}
     ${field("stated_name", "Your name (recorded as stated, beside the signed-in principal)", "text", 'required maxlength="64" autocomplete="name"')}
-    <p class="dim sm" style="margin-top:12px">Recorded by: ${fleetPage.principal}</p>
+    <p class="err" role="alert"></p><p class="dim sm" style="margin-top:12px">Recorded by: ${fleetPage.principal}</p>
     <div class="end"><button type="button" data-cancel>Cancel</button><button class="pri">${action.verb}</button></div></form>`);
   $("#f-stated_name").value = sessionStorage.getItem("stated_name") || "";
   $("form", dialog).onsubmit = (event) => {
     event.preventDefault();
-    send(name, machineId, Object.fromEntries(new FormData(event.target)));
+    send(name, machineId, alarmId, Object.fromEntries(new FormData(event.target)));
   };
   dialog.showModal();
 }
 
-async function send(name, machineId, fields) {
+async function send(name, machineId, alarmId, fields) {
   sessionStorage.setItem("stated_name", fields.stated_name);
   for (const key of ["until", "occurred_at", "returned_at", "starts_at", "ends_at"]) {
     if (fields[key]) fields[key] = fromInput(fields[key]);
     else delete fields[key];
   }
-  const alarm = openAlarm(machineById(machineId) || {});
+  if (fields.verdict !== "FAULT_FOUND") delete fields.failure_mode;
   const response = await fetch(`actions/${name}`, {
     method: "POST",
     headers: { "Content-Type": "application/json", Authorization: `Bearer ${token()}` },
-    body: JSON.stringify({ machine_id: machineId, alarm_id: alarm?.id ?? null, ...fields }),
+    body: JSON.stringify({ machine_id: machineId, alarm_id: alarmId || null, ...fields }),
   });
   const answer = await response.json();
-  if (response.ok) $("#ask").close();
+  if (!response.ok) {
+    $("#ask .err").textContent = answer.message; // the rest of the page is inert while the dialog is open
+    return;
+  }
+  $("#ask").close();
   say(answer.message);
-  if (response.ok) await refresh();
+  await refresh();
 }

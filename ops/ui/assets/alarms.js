@@ -38,7 +38,7 @@ function alarmRow(alarm) {
     <td role="cell"><a class="id" href="#/machine/${alarm.machine}">${alarm.machine}</a>${machine?.place && h`<div class="sm dim">${machine.place}</div>`}</td>
     <td role="cell">${alarm.why}${alarm.planned && h`<div class="sm dim" style="margin-top:3px">${alarm.planned}</div>`}</td>
     <td role="cell"><ol class="life">${alarm.steps.map((step) => h`<li>${step.what} <span class="dim">${when(step.at)}${step.by && `, ${step.by}`}</span></li>`)}${alarmWait(alarm)}</ol></td>
-    <td role="cell">${alarm.state === "CLOSED" ? h`<span class="vd">${alarm.verdict}</span><div class="dim">${alarm.verdict_text}</div>` : h`<div class="do">${alarmActions(alarm, machine)}</div>`}</td></tr>`;
+    <td role="cell">${alarm.verdict && h`<span class="vd">${alarm.verdict}</span><div class="dim">${alarm.verdict_text}</div>`}${(alarm.state !== "CLOSED" || !alarm.verdict) && h`<div class="do">${alarm.state === "CLOSED" ? alarmSteps(alarm) : alarmActions(alarm, machine)}</div>`}</td></tr>`;
 }
 
 function alarmWait(alarm) {
@@ -51,9 +51,18 @@ function alarmWait(alarm) {
   return h`<li class="todo">${isLate && h`${icon("WAIT")} OVERDUE: `}no answer for ${duration(waited)}${alarm.answer_within_min && h`, due within ${duration(allowed)}`}</li>`;
 }
 
+// What an alarm takes next, the one obvious step first.
+const alarmSteps = (alarm) => {
+  const step = (action, label, primary) => mayDo(action) && button(action, label, alarm.machine, primary, alarm.id);
+  return [
+    alarm.state === "OPEN" && step("acknowledge", "Acknowledge", true),
+    alarm.state === "ACKNOWLEDGED" && step("begin", "Begin work"),
+    alarm.state !== "OPEN" && !alarm.verdict && step("verdict", "Give verdict"),
+    ["OPEN", "ACKNOWLEDGED"].includes(alarm.state) && alarm.stage !== "ACT" && step("shelve", "Shelve"),
+  ];
+};
+
 const alarmActions = (alarm, machine) => [
-  alarm.state === "OPEN" && mayDo("acknowledge") && button("acknowledge", "Acknowledge", alarm.machine, true),
-  alarm.state !== "OPEN" && mayDo("verdict") && button("verdict", "Verdict", alarm.machine),
+  alarmSteps(alarm),
   mayDo("repair") && button("repair", "Record repair", alarm.machine, machine?.state === "FAILED"),
-  alarm.state !== "SHELVED" && alarm.stage !== "ACT" && mayDo("shelve") && button("shelve", "Shelve", alarm.machine),
 ];

@@ -40,7 +40,7 @@ function alarmLine(machine, withButton) {
     return h`<span>${icon("SHELF")} Shelved until ${when(alarm.shelved_until)}: ${alarm.shelved_why}</span>`;
   if (alarm.state === "OPEN")
     return h`<span class="due">${icon("WAIT")} No answer for ${duration(now - new Date(newestStep(alarm).at))}</span>
-      ${withButton && mayDo("acknowledge") && h`<button class="lite noprint" data-do="acknowledge" data-id="${machine.id}">Acknowledge<span class="vh"> ${machine.id}</span></button>`}`;
+      ${withButton && mayDo("acknowledge") && h`<button class="lite noprint" data-do="acknowledge" data-id="${machine.id}" data-alarm="${alarm.id}">Acknowledge<span class="vh"> ${machine.id}</span></button>`}`;
   const answer = alarm.steps.find((step) => step.by) || newestStep(alarm);
   return h`<span>${icon("DONE")} ${answer.by || answer.what}, ${when(answer.at)}${alarm.planned ? `: ${alarm.planned}` : ""}</span>`;
 }

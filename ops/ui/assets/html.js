@@ -21,5 +21,5 @@ const table = (caption, heads, rows, classes = "stk") => h`
     </table>
   </div>`;
 
-const button = (action, label, id, primary) =>
-  h`<button data-do="${action}" data-id="${id}" class="${primary ? "pri" : ""}">${label}<span class="vh"> ${id}</span></button>`;
+const button = (action, label, id, primary, alarmId) =>
+  h`<button data-do="${action}" data-id="${id}" data-alarm="${alarmId}" class="${primary ? "pri" : ""}">${label}<span class="vh"> ${id}</span></button>`;

@@ -35,18 +35,12 @@ function machineSentence(machine) {
 function machineActions(machine) {
   const alarm = openAlarm(machine);
   return [
-    alarm?.state === "OPEN" && mayDo("acknowledge") && button("acknowledge", "Acknowledge", machine.id, true),
+    alarm && alarmSteps(alarm),
     machine.state !== "IN MAINTENANCE" &&
       machine.state !== "FAILED" &&
       mayDo("plan") &&
       button("plan", "Plan maintenance", machine.id),
     mayDo("repair") && button("repair", "Record repair", machine.id, machine.state === "FAILED"),
-    alarm &&
-      alarm.stage !== "ACT" &&
-      alarm.state !== "SHELVED" &&
-      mayDo("shelve") &&
-      button("shelve", "Shelve", machine.id),
-    alarm && alarm.state !== "OPEN" && mayDo("verdict") && button("verdict", "Give verdict", machine.id),
   ];
 }
 

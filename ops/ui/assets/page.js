@@ -55,7 +55,7 @@ async function start() {
 document.addEventListener("click", (event) => {
   const pressed = event.target.closest("button");
   if (!pressed) return;
-  if (pressed.dataset.do) askFor(pressed.dataset.do, pressed.dataset.id);
+  if (pressed.dataset.do) askFor(pressed.dataset.do, pressed.dataset.id, pressed.dataset.alarm);
   else if (pressed.hasAttribute("data-cancel")) $("#ask").close();
   else if (pressed.dataset.page) {
     filter.page = Number(pressed.dataset.page);

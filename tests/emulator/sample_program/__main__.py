@@ -288,6 +288,7 @@ aws.glue.CatalogTable(
     },
     opts=options,
 )
+bus = aws.cloudwatch.EventBus("bus", description="Changes", opts=options)
 topic = aws.sns.Topic("alarms", kms_master_key_id=key.arn, opts=options)
 aws.sns.TopicPolicy(
     "alarms-policy",

@@ -104,7 +104,12 @@ KINDS: Mapping[str, Kind] = {
         named="statementId",
         rename={"function": "FunctionName"},
     ),
-    "aws:lambda/eventSourceMapping:EventSourceMapping": Kind("lambda", "create_event_source_mapping", _mapping),
+    "aws:lambda/eventSourceMapping:EventSourceMapping": Kind(
+        "lambda",
+        "create_event_source_mapping",
+        _mapping,
+        rename={"destinationConfig.onFailure.destinationArn": "Destination"},
+    ),
     "aws:sfn/stateMachine:StateMachine": Kind(
         "stepfunctions",
         "create_state_machine",

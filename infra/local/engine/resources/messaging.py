@@ -105,6 +105,9 @@ KINDS: Mapping[str, Kind] = {
         "scheduler", "create_schedule_group", named_outputs("scheduler", "schedule-group/"), named="name"
     ),
     "aws:scheduler/schedule:Schedule": Kind("scheduler", "create_schedule", _schedule, named="name"),
+    "aws:cloudwatch/eventBus:EventBus": Kind(
+        "events", "create_event_bus", named_outputs("events", "event-bus/"), named="name"
+    ),
     "aws:cloudwatch/eventRule:EventRule": Kind("events", "put_rule", named_outputs("events", "rule/"), named="name"),
     "aws:cloudwatch/eventTarget:EventTarget": Kind(
         "events",

@@ -64,7 +64,8 @@ def _table_inputs(inputs: Values) -> dict[str, Any]:
 
 def _table(created: Created) -> dict[str, Any]:
     name = created.inputs["name"]
-    return {"id": name, "arn": arn("dynamodb", f"table/{name}")}
+    described = created.response["TableDescription"]
+    return {"id": name, "arn": arn("dynamodb", f"table/{name}"), "streamArn": described.get("LatestStreamArn", "")}
 
 
 def _recovery(value: Values, created: Created) -> dict[str, Any]:
@@ -149,6 +150,7 @@ KINDS: Mapping[str, Kind] = {
             "attributes": "AttributeDefinitions",
             "attributes.name": "AttributeName",
             "attributes.type": "AttributeType",
+            **{key: f"StreamSpecification.{key[0].upper()}{key[1:]}" for key in ("streamEnabled", "streamViewType")},
             "serverSideEncryption": "SSESpecification",
             "serverSideEncryption.kmsKeyArn": "KMSMasterKeyId",
         },

@@ -1,0 +1,90 @@
+"""How others hear of alarms: an event bus with each change of an episode, and the function that fills it.
+
+The table of alarms is the outbox: its stream starts the function, again and again until the bus has taken the change.
+"""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+
+from contract.functions import FUNCTIONS
+from infra.alerting import Alerting
+from infra.function import FunctionDefaults, PythonFunction
+from infra.policies import allow
+
+_DAY = 24 * 60 * 60  # for as long as the stream keeps a change
+
+
+class AlarmEventsArgs(TypedDict):
+    """What alarm events are made of."""
+
+    alerting: Alerting
+    label_history_table: pulumi.Input[str]
+    label_history_arn: pulumi.Input[str]
+    """Keeps verdicts, which training reads."""
+    dead_letter_queue_arn: pulumi.Input[str]
+    """Told of changes that could not be published for a day."""
+    timeout_seconds: int
+    memory_mb: int
+    functions: NotRequired[FunctionDefaults]
+
+
+class AlarmEvents(pulumi.ComponentResource):
+    """The event bus of a stack's alarms; rules on it decide who hears what (source `mlops.alarms`).
+
+    Example:
+        >>> events = AlarmEvents("alarm-events", {
+        ...     "alerting": alerting,
+        ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
+        ...     "dead_letter_queue_arn": dead_letters.arn, "timeout_seconds": 30, "memory_mb": 256,
+        ... })
+        >>> pulumi.export("event_bus_name", events.bus.name)
+
+    """
+
+    bus: aws.cloudwatch.EventBus
+    function: PythonFunction
+
+    def __init__(self, name: str, args: AlarmEventsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:alerting:AlarmEvents", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.bus = aws.cloudwatch.EventBus(f"{name}-bus", description="Changes of alarm episodes", opts=child)
+        table = args["alerting"].alarms
+        self.function = PythonFunction(
+            f"{name}-{FUNCTIONS['alarm_events'].resource}",
+            {
+                **args.get("functions", {}),
+                "dead_letter_queue_arn": args["dead_letter_queue_arn"],
+                "function": "alarm_events",
+                "settings": {
+                    "event_bus_name": self.bus.name,
+                    "label_history_table": args["label_history_table"],
+                },
+                "statements": [
+                    allow(
+                        "ReadChanges",
+                        ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+                        [table.stream_arn],
+                    ),
+                    allow("ListChanges", ["dynamodb:ListStreams"], [pulumi.Output.concat(table.arn, "/stream/*")]),
+                    allow("PublishChanges", ["events:PutEvents"], [self.bus.arn]),
+                    allow("KeepVerdicts", ["dynamodb:PutItem"], [args["label_history_arn"]]),
+                ],
+                "timeout_seconds": args["timeout_seconds"],
+                "memory_mb": args["memory_mb"],
+            },
+            child,
+        )
+        aws.lambda_.EventSourceMapping(
+            f"{name}-source",
+            event_source_arn=table.stream_arn,
+            function_name=self.function.arn,
+            starting_position="TRIM_HORIZON",
+            batch_size=10,
+            bisect_batch_on_function_error=True,
+            maximum_record_age_in_seconds=_DAY,
+            destination_config={"on_failure": {"destination_arn": args["dead_letter_queue_arn"]}},
+            opts=child,
+        )
+        self.register_outputs({"bus_name": self.bus.name, "function_name": self.function.name})

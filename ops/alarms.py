@@ -1,0 +1,174 @@
+"""``mlops alarms``: the alarm episodes of a stack, and what people do about them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ops.options import AsJson, OutputsFile, StackName
+
+if TYPE_CHECKING:
+    from mlops_core.alerting.episodes import Alarm as StoredAlarm, Episode
+    from ops.ui.document import Alarm
+
+app = typer.Typer(invoke_without_command=True, help="Alarm episodes: list, acknowledge, begin the work, shelve, close.")
+
+EpisodeId = Annotated[
+    str, typer.Argument(help="The episode's id, as `mlops alarms list` shows it; or a machine with one open alarm.")
+]
+Note = Annotated[str | None, typer.Option("--note", help="What was seen, or will be done.")]
+By = Annotated[str | None, typer.Option("--by", help="Who says so; else the name you are signed in by.")]
+OfMachine = Annotated[str | None, typer.Option("--machine", help="Only this machine.")]
+
+
+@app.callback()
+def alarms(
+    context: typer.Context, stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False
+) -> None:
+    """Alarm episodes: list, acknowledge, begin the work, shelve, close. Without a verb, they are listed."""
+    if context.invoked_subcommand is None:
+        list_alarms(stack=stack, outputs=outputs, as_json=as_json)
+
+
+@app.command("list")
+def list_alarms(
+    machine: OfMachine = None,
+    is_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the alarm episodes of the last 14 days, the open and most urgent first."""
+    from ops.console import print_json, print_line, print_table
+
+    ordered = [
+        alarm
+        for alarm in _recent(stack, outputs)
+        if machine in {None, alarm.machine} and not (is_open and alarm.state == "CLOSED")
+    ]
+    if as_json:
+        print_json({"stack": stack, "alarms": [alarm.model_dump() for alarm in ordered]})
+        return
+    if not ordered:
+        print_line("No alarms in the last 14 days.")
+        return
+    print_table(
+        f"Alarms of {stack}",
+        ["machine", "stage", "life", "why", "since (UTC)", "episode"],
+        [[a.machine, a.stage, a.verdict or a.state, a.why, a.steps[0].at, a.id] for a in ordered],
+        unbroken=["machine", "stage"],
+    )
+
+
+@app.command("acknowledge")
+def acknowledge(
+    episode: EpisodeId,
+    note: Note = None,
+    by: By = None,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that you have seen an alarm and take care of it: the reminders stop."""
+    _answer(episode, stack, outputs, as_json=as_json, action="acknowledge", note=note, by=by)
+
+
+@app.command("begin")
+def begin(
+    episode: EpisodeId,
+    note: Note = None,
+    by: By = None,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that the work has begun."""
+    _answer(episode, stack, outputs, as_json=as_json, action="begin_work", note=note, by=by)
+
+
+@app.command("shelve")
+def shelve(
+    episode: EpisodeId,
+    until: Annotated[str, typer.Option("--until", help="When it comes back: 2026-01-31T09:30:00Z, say; or 8h, 2d.")],
+    note: Note = None,
+    by: By = None,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a WATCH aside until a moment within 30 days. If it becomes ACT, it comes back at once."""
+    from datetime import UTC, datetime
+
+    from ops.options import parse_length
+
+    if "T" not in until and " " not in until:
+        until = (datetime.now(UTC) + parse_length(until, "--until")).isoformat()
+    _answer(episode, stack, outputs, as_json=as_json, action="shelve", until=until, note=note, by=by)
+
+
+@app.command("close")
+def close(
+    episode: EpisodeId,
+    verdict: Annotated[str, typer.Option("--verdict", help="fault-found, no-fault or sensor-fault.")],
+    mode: Annotated[str | None, typer.Option("--mode", help="Of a fault that was found: which.")] = None,
+    note: Note = None,
+    by: By = None,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Close an alarm with what was found. The next model learns from it, from "no fault" too."""
+    given = verdict.upper().replace("-", "_")
+    _answer(
+        episode, stack, outputs, as_json=as_json, action="close", verdict=given, failure_mode=mode, note=note, by=by
+    )
+
+
+def _answer(named: str, stack: str, outputs: OutputsFile, *, as_json: bool, by: str | None, **said: str | None) -> None:
+    from datetime import UTC, datetime
+    from getpass import getuser
+
+    from handlers.stores.alarms import Alarms
+    from ops.console import print_json, print_line
+    from ops.stack import load_stack
+    from ops.ui.actions import read_answer
+
+    answer = read_answer({**{k: v for k, v in said.items() if v is not None}, "stated_name": by or getuser()})
+    loaded = load_stack(stack, outputs)
+    store = Alarms(loaded.dynamodb, loaded.outputs.alarms_table_name)
+    episode_id = named if "." in named else _only_open(store.of_machine(named), named)
+    after = store.answer(episode_id, answer, principal=loaded.principal, now=datetime.now(UTC))
+    if as_json:
+        print_json({"stack": stack, "episode": after.model_dump(mode="json") | {"id": after.id}})
+        return
+    print_line(f"{after.id}: {_told(after)}.")
+
+
+def _told(episode: "Episode") -> str:
+    if episode.verdict is not None:
+        still = ", open until the machine is back in service" if episode.is_open else ""
+        return f"{episode.verdict.replace('_', ' ').lower()}{still}"
+    until = "" if episode.shelved_until is None else f" until {episode.shelved_until:%Y-%m-%d %H:%M} UTC"
+    return f"{episode.life.replace('_', ' ').lower()}{until}"
+
+
+def _only_open(stored: "list[StoredAlarm]", machine_id: str) -> str:
+    """Return the id of a machine's one open episode; OptionError where it has none, or several."""
+    from ops.errors import OptionError
+
+    found = [each.episode.id for each in stored if each.episode is not None and each.episode.is_open]
+    if len(found) != 1:
+        known = f"its open alarms are {', '.join(found)}" if found else "it has no open alarm"
+        raise OptionError(f"{machine_id} does not say which alarm is meant: {known}.", "Give the episode's id.")
+    return found[0]
+
+
+def _recent(stack: str, outputs: OutputsFile) -> "list[Alarm]":
+    from datetime import UTC, datetime
+
+    from ops.stack import load_stack
+    from ops.ui.episodes import episode_alarm
+    from ops.ui.gather import recent_episodes
+
+    episodes = [each for of in recent_episodes(load_stack(stack, outputs), datetime.now(UTC)).values() for each in of]
+    told = [episode_alarm(episode) for episode in episodes]
+    return sorted(told, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))

@@ -1,0 +1,67 @@
+"""Alarms that wait: the scheduled run takes them off the shelf in time, and reminds people of what nobody answers."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.stores import clients
+from handlers.stores.alarms import Alarms
+from mlops_core.alerting import Answer
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLife, Stage
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def score(aws, deploy):
+    return deploy("scoring", ESCALATE_AFTER_HOURS="4")
+
+
+def store(hours_ago: float, *, stage: Stage = Stage.WATCH) -> Episode:
+    since = NOW - hours_ago * HOUR
+    empty = Alarm(machine_id="PUMP-1", source=AlarmSource.LIMIT, subject="vibration")
+    episode = Episode(machine_id="PUMP-1", source=AlarmSource.LIMIT, subject="vibration", stage=stage, opened=since)
+    alarm = empty.following(episode=episode, evidence="{}", now=since)
+    alarms = Alarms(clients.dynamodb(), "alarms")
+    assert alarms.save(alarm, now=since)
+    alarms.note_announced(alarm)
+    return episode
+
+
+def test_people_are_reminded_once_each_time_that_the_hours_have_passed(score, aws):
+    episode = store(hours_ago=5)
+    score({})
+    score({})
+    (reminder,) = aws.notices()
+    assert reminder.startswith("UNANSWERED, WATCH: PUMP-1 vibration is beyond its limit.")
+    assert f"mlops alarms acknowledge {episode.id}" in reminder
+
+
+@pytest.mark.parametrize("hours_ago", [3, 5])
+def test_nobody_is_reminded_early_or_of_what_is_answered(score, aws, hours_ago):
+    episode = store(hours_ago)
+    if hours_ago == 5:
+        answer = Answer.model_validate({"action": "acknowledge"})
+        Alarms(clients.dynamodb(), "alarms").answer(episode.id, answer, principal="ann", now=NOW)
+    score({})
+    assert aws.notices() == []
+
+
+def test_what_was_shelved_comes_back_and_people_hear_of_it(score, aws):
+    episode = store(hours_ago=5)
+    alarms = Alarms(clients.dynamodb(), "alarms")
+    answer = Answer.model_validate({"action": "shelve", "until": (NOW - HOUR).isoformat()})
+    alarms.answer(episode.id, answer, principal="ann", now=NOW - 2 * HOUR)
+    score({})
+    (notice,) = aws.notices()
+    assert notice.startswith("Back from the shelf, WATCH: PUMP-1")
+    back = alarms.load("PUMP-1", AlarmSource.LIMIT, "vibration").episode
+    assert back is not None
+    assert back.life is EpisodeLife.OPEN
+
+
+def test_a_stack_that_escalates_nothing_still_takes_alarms_off_the_shelf(deploy, aws):
+    store(hours_ago=99)
+    deploy("scoring")({})
+    assert aws.notices() == []
