@@ -34,7 +34,7 @@ def written(notebook, folder):
 
 
 def test_there_is_one_for_each_way_in():
-    assert {path.stem for path in NOTEBOOKS} == {"quickstart", "your_own_data", "cmapss"}
+    assert {path.stem for path in NOTEBOOKS} == {"quickstart", "your_own_data", "no_failures_yet", "cmapss"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -132,6 +132,15 @@ def test_the_quickstart_runs_and_shows_what_it_promises(tmp_path):
 @pytest.mark.verify
 def test_your_own_data_runs_without_any_file(tmp_path):
     assert main(["your_own_data", "--output", str(tmp_path)]) == 0
+
+
+@pytest.mark.verify
+def test_no_failures_yet_announces_most_failures_without_a_label(tmp_path):
+    assert main(["no_failures_yet", "--output", str(tmp_path)]) == 0
+    cells = nbformat.read(tmp_path / "no_failures_yet.ipynb", as_version=4).cells
+    printed = "".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
+    announced, failures = map(int, re.search(r"announced: (\d+) of (\d+) failures", printed).groups())
+    assert announced > 0.6 * failures > 20
 
 
 @pytest.mark.verify
