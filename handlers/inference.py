@@ -15,10 +15,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import InferenceSettings
 from handlers import http, runtime
 from handlers.logs import ascii_logger
-from handlers.machine_reports import FleetReport, MachineReport, fleet_report, machine_report
+from handlers.machine_reports import FleetReport, MachineReport, fleet_report, machine_report, ranked
 from handlers.machine_states import machine_knowledge, state_of, states_of
 from handlers.stores.channels_heard import channels_heard
 from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.ranking import RankingFile
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.alerting import HeardOfMachine, heard_by_machine
@@ -26,6 +27,9 @@ from mlops_core.alerting import HeardOfMachine, heard_by_machine
 logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(InferenceSettings)
+
+LIVE_FLEET: Final = 500
+"""Machines up to which a list is made of what is known at the request: about half a second."""
 
 _NO_MODEL: Final = (503, "No model may serve: none was promoted, or all that were are refused", http.NoModel)
 
@@ -56,13 +60,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     ),
 )
 def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines in the answer")] = 100) -> FleetReport:
-    """Return the worst machines of the fleet."""
+    """Return the worst machines of the fleet.
+
+    Of a fleet beyond `LIVE_FLEET` as the last scoring run ranked them, so that the time does not follow its size. Where
+    that was by another model, between a promotion and the next run, all are ranked here.
+    """
     model, now = _model().current(), datetime.now(UTC)
-    rows = runtime.online_features(_settings()).load_all()
-    known, heard = machine_knowledge(_settings()).of_fleet(), _heard()
-    states = states_of(rows, known, heard, at=now, silent_after=_settings().silent_after)
-    stale_after = _settings().features_stale_after
-    return fleet_report(model, rows, states=states, now=now, stale_after=stale_after, limit=limit)
+    ranking = RankingFile(runtime.lake(_settings())).load()
+    if ranking is None or ranking.total <= LIVE_FLEET or ranking.model_version != model.version:
+        rows = runtime.online_features(_settings()).load_all()
+        known, heard = machine_knowledge(_settings()).of_fleet(), _heard()
+        states = states_of(rows, known, heard, at=now, silent_after=_settings().silent_after)
+        ranking = ranked(model, rows, states)
+    return fleet_report(model, ranking, now=now, stale_after=_settings().features_stale_after, limit=limit)
 
 
 @app.get(

@@ -3,7 +3,7 @@
 docs/openapi.json is made from these models: what a field means is said here, once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,8 +13,7 @@ from pydantic import AwareDatetime, Field
 from handlers.http import Document
 from handlers.stores.online_features import FeatureRow
 from mlops_core.condition import OperatingState, StateSince
-from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
-from mlops_core.prognosis import ModelBundle, Prediction, predict_one
+from mlops_core.prognosis import FleetRanking, ModelBundle, RankedMachine, rank_fleet
 
 
 class Status(StrEnum):
@@ -76,7 +75,10 @@ class MachineReport(Document):
     evaluation_zone: str | None = Field(
         default=None, pattern="^[A-D]$", description="Severity by ISO 20816 of the latest vibration"
     )
-    reasons: tuple[ReasonReport, ...] = Field(default=(), description="The strongest contributions, strongest first")
+    reasons: tuple[ReasonReport, ...] = Field(
+        default=(),
+        description="The strongest contributions, strongest first; in a list, of the hundred worst and the alarming",
+    )
     unusual_features: tuple[str, ...] = Field(
         default=(), description="Features outside all that the model has seen: with any, trust the prediction less"
     )
@@ -94,22 +96,40 @@ def machine_report(
     bundle: ModelBundle, row: FeatureRow, *, state: StateSince, now: datetime, stale_after: timedelta
 ) -> MachineReport:
     """Return the report of one machine with its reasons."""
-    age = now - row.window_end
+    (machine,) = ranked(bundle, [row], {row.machine_id: state}).machines
+    return _report(bundle, machine, now=now, stale_after=stale_after)
+
+
+def fleet_report(
+    bundle: ModelBundle, ranking: FleetRanking, *, now: datetime, stale_after: timedelta, limit: int
+) -> FleetReport:
+    """Return the `limit` worst machines of a ranking that was made by this model."""
+    reports = (_report(bundle, machine, now=now, stale_after=stale_after) for machine in ranking.machines[:limit])
+    return FleetReport(model_version=bundle.version, total=ranking.total, machines=tuple(reports))
+
+
+def ranked(bundle: ModelBundle, rows: Sequence[FeatureRow], states: Mapping[str, StateSince]) -> FleetRanking:
+    """Return the ranking of these machines as they are now; `states` by machine."""
+    return rank_fleet(bundle, [(row.machine_id, row.window_end, row.features) for row in rows], states)[0]
+
+
+def _report(bundle: ModelBundle, machine: RankedMachine, *, now: datetime, stale_after: timedelta) -> MachineReport:
+    age = now - machine.window_end
     report = MachineReport(
-        machine_id=row.machine_id,
-        state=state.state,
-        state_since=state.since,
+        machine_id=machine.machine_id,
+        state=machine.state,
+        state_since=machine.state_since,
         status=Status.STALE if age > stale_after else Status.OK,
-        features_until=row.window_end,
+        features_until=machine.window_end,
         features_age_seconds=age.total_seconds(),
         model_version=bundle.version,
         horizon_hours=bundle.manifest.horizon_hours,
     )
-    if not state.state.is_predicted:
+    if machine.unpredicted is not None:
+        return report.model_copy(update={"status": Status(machine.unpredicted)})
+    prediction = machine.prediction
+    if prediction is None:
         return report
-    prediction = _predicted(bundle, row, reasons=3)
-    if isinstance(prediction, Status):
-        return report.model_copy(update={"status": prediction})
     threshold = bundle.alarm_plan.watch
     return report.model_copy(
         update={
@@ -127,41 +147,3 @@ def machine_report(
             "unusual_features": prediction.unusual_features,
         }
     )
-
-
-def fleet_report(
-    bundle: ModelBundle,
-    rows: list[FeatureRow],
-    *,
-    states: Mapping[str, StateSince],
-    now: datetime,
-    stale_after: timedelta,
-    limit: int,
-) -> FleetReport:
-    """Return the `limit` worst machines of a fleet; `states` by machine."""
-
-    def worst_first(row: FeatureRow) -> tuple[float, str]:
-        if not states[row.machine_id].state.is_predicted:
-            return (1.0, row.machine_id)
-        prediction = _predicted(
-            bundle, row, reasons=0
-        )  # reasons cost most of a prediction's time: ranking does without
-        return (1.0 if isinstance(prediction, Status) else -prediction.failure_probability, row.machine_id)
-
-    worst = sorted(rows, key=worst_first)[:limit]
-    reports = (
-        machine_report(bundle, row, state=states[row.machine_id], now=now, stale_after=stale_after) for row in worst
-    )
-    return FleetReport(model_version=bundle.version, total=len(rows), machines=tuple(reports))
-
-
-def _predicted(bundle: ModelBundle, row: FeatureRow, *, reasons: int) -> Prediction | Status:
-    """What the model says of a row, or why it says nothing."""
-    try:
-        return predict_one(bundle, row.machine_id, row.window_end, row.features, reasons=reasons, nulls_omitted=True)
-    except EmptyFeaturesError:
-        return Status.NO_READINGS
-    except FeatureMismatchError:
-        return Status.INCOMPLETE
-    except OutOfDomainError:
-        return Status.OUT_OF_DOMAIN

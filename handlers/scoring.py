@@ -25,10 +25,12 @@ from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.fleet import FleetStore
+from handlers.stores.lake import ObjectMovedError
 from handlers.stores.machine_facts import Known
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
+from handlers.stores.ranking import RankingFile
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import NoModelError, ServingModel
 from handlers.tending import tend
@@ -38,7 +40,7 @@ from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
 from mlops_core.condition import OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
-from mlops_core.prognosis import ModelBundle, predict_one
+from mlops_core.prognosis import ModelBundle, Prediction, Refusal, rank_fleet
 from mlops_core.telemetry import Channels
 
 logger = ascii_logger()
@@ -50,6 +52,7 @@ _settings = runtime.settings(ScoringSettings)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
     """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
+    ranking_seen = RankingFile(runtime.lake(_settings())).seen()
     fleet = _fleet()
     rows = fleet.load_fleet()
     people_know = machine_knowledge(_settings()).of_fleet()
@@ -58,7 +61,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     reminded = tend(_alarms(), desk, remind_after=_settings().escalate_after)
     metrics.add_metric("AlarmsReminded", MetricUnit.Count, reminded)
     states = _states(rows, people_know)
-    rows = [row for row in rows if states[row.machine_id].state.is_predicted]
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -67,7 +69,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
         return {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
     known = fleet.load_predictions()
-    fresh, incomplete = _score_fleet(bundle, rows, known)
+    predictions = _predict(bundle, rows, states, ranking_seen)
+    fresh, incomplete = _scores(bundle, rows, predictions, known)
     saved = fleet.save_predictions(fresh)
     standing = {**known, **{score.prediction.machine_id: score for score in saved}}
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
@@ -124,37 +127,51 @@ def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, Sta
     return states
 
 
-def _score_fleet(
-    bundle: ModelBundle, rows: list[FeatureRow], known: Mapping[str, Score]
+def _predict(
+    bundle: ModelBundle, rows: list[FeatureRow], states: Mapping[str, StateSince], ranking_seen: str | None
+) -> dict[str, Prediction | Refusal]:
+    """Predict of the whole fleet at once, and keep its worst machines for the endpoint."""
+    features = [(row.machine_id, row.window_end, row.features) for row in rows]
+    ranking, predictions = rank_fleet(bundle, features, states)
+    try:
+        RankingFile(runtime.lake(_settings())).replace(ranking, seen=ranking_seen)
+    except ObjectMovedError as error:  # another run has ranked the fleet meanwhile, and knows as much
+        logger.warning("Overtaken by another run", extra={"key": error.key})
+    return predictions
+
+
+def _scores(
+    bundle: ModelBundle,
+    rows: list[FeatureRow],
+    predictions: Mapping[str, Prediction | Refusal],
+    known: Mapping[str, Score],
 ) -> tuple[list[Score], list[str]]:
     """Return the scores that are new, and the machines whose features lack what the model reads.
 
     Such a row was computed before a window length was configured, or stems from a machine that reports no more.
     """
+    revisions = {row.machine_id: row.revision for row in rows}
     fresh: list[Score] = []
     incomplete: dict[str, str] = {}
-    for row in rows:
-        try:
-            score = _score(bundle, row, known.get(row.machine_id))
-        except FeatureMismatchError as error:
-            incomplete[row.machine_id] = error.message
-        else:
-            fresh += [score] if score else []
+    foreign: dict[str, str] = {}
+    for machine_id, said in predictions.items():
+        match said:
+            case Prediction():
+                previous, revision = known.get(machine_id), revisions[machine_id]
+                score = next_score(previous, said, revision=revision, plan=bundle.alarm_plan)
+                fresh += [score] if score else []
+            case FeatureMismatchError():
+                incomplete[machine_id] = said.message
+            case OutOfDomainError():
+                foreign[machine_id] = said.message
+            case EmptyFeaturesError():
+                continue
     metrics.add_metric("MachinesIncomplete", MetricUnit.Count, len(incomplete))
     if incomplete:
         logger.warning("Machines passed over: their features are incomplete", extra={"machines": incomplete})
+    if foreign:
+        logger.info("Machines unlike all that the model has seen are not predicted", extra={"machines": foreign})
     return fresh, sorted(incomplete)
-
-
-def _score(bundle: ModelBundle, row: FeatureRow, previous: Score | None) -> Score | None:
-    try:
-        told = predict_one(bundle, row.machine_id, row.window_end, row.features, nulls_omitted=True)
-    except EmptyFeaturesError:
-        return None
-    except OutOfDomainError as error:
-        logger.info("A machine is not predicted", extra={"machine_id": row.machine_id, "problem": error.message})
-        return None
-    return next_score(previous, told, revision=row.revision, plan=bundle.alarm_plan)
 
 
 def _end_failures(known: Mapping[str, Known]) -> None:

@@ -16,7 +16,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, read_machines
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
-from mlops_core.lake import FRESHNESS_KEY, MODELS_PREFIX
+from mlops_core.lake import FRESHNESS_KEY, MODELS_PREFIX, RANKING_KEY
 
 ROUTES: Final = {"fleet": "GET /machines", "machine": "GET /machines/{machine_id}"}
 """What the endpoint answers, by the names of the resources."""
@@ -102,7 +102,7 @@ class Inference(pulumi.ComponentResource):
                     "features_stale_after": timedelta(hours=args["stale_after_hours"]),
                 },
                 "statements": [
-                    *serving_statements(args, listed=[FRESHNESS_KEY]),
+                    *serving_statements(args, listed=[FRESHNESS_KEY, RANKING_KEY]),
                     allow("ReadFeatures", ["dynamodb:GetItem", "dynamodb:Scan"], [args["realtime_features_arn"]]),
                     allow("ReadAlarms", ["dynamodb:GetItem", "dynamodb:Scan"], [args["alarms"]["alarms_arn"]]),
                     allow("ReadLabels", ["dynamodb:Query", "dynamodb:Scan"], [args["label_history_arn"]]),
@@ -111,6 +111,9 @@ class Inference(pulumi.ComponentResource):
                         "ReadFreshness",
                         ["s3:GetObject"],
                         [pulumi.Output.concat(args["bucket_arn"], f"/{FRESHNESS_KEY}")],
+                    ),
+                    allow(
+                        "ReadRanking", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], f"/{RANKING_KEY}")]
                     ),
                 ],
                 "timeout_seconds": args["timeout_seconds"],

@@ -16,7 +16,7 @@ from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
 from mlops_core.alerting import CHAMPION_REFUSED, SILENT_CHANNELS
-from mlops_core.lake import CHECKPOINT_KEY, FRESHNESS_KEY
+from mlops_core.lake import CHECKPOINT_KEY, FRESHNESS_KEY, RANKING_KEY
 
 _COUNTED = {
     "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS),
@@ -78,7 +78,7 @@ class Scoring(pulumi.ComponentResource):
                     "escalate_after": timedelta(hours=hours) if (hours := args.get("escalate_after_hours")) else None,
                 },
                 "statements": [
-                    *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY]),
+                    *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY, RANKING_KEY]),
                     allow("ReadFeatures", ["dynamodb:Scan"], [args["realtime_features_arn"]]),
                     allow(
                         "KeepPredictions",
@@ -89,6 +89,12 @@ class Scoring(pulumi.ComponentResource):
                     read_machines(args["machines"]),
                     allow(
                         "KeepHistory", ["s3:PutObject"], [pulumi.Output.concat(args["bucket_arn"], "/predictions/*")]
+                    ),
+                    # A conditional replacement (If-Match) takes both.
+                    allow(
+                        "KeepRanking",
+                        ["s3:GetObject", "s3:PutObject"],
+                        [pulumi.Output.concat(args["bucket_arn"], f"/{RANKING_KEY}")],
                     ),
                     *alarm_statements(args["alarms"], reads=("dynamodb:GetItem", "dynamodb:Scan")),
                     *_listening_statements(args["bucket_arn"]),

@@ -46,6 +46,7 @@ __all__ = [
     "MODELS_PREFIX",
     "PREDICTIONS_PREFIX",
     "QUARANTINE_PREFIX",
+    "RANKING_KEY",
     "RAW_PREFIX",
     "REPLACED_PREFIX",
     "TRAINING_PREFIX",
@@ -84,6 +85,8 @@ ACCEPTED_DAMAGE_PREFIX: Final = f"{DAMAGED_PREFIX}accepted/"
 BUCKETS_PREFIX: Final = "processed/buckets/"
 FEATURES_PREFIX: Final = "processed/features/"
 PREDICTIONS_PREFIX: Final = "predictions/"
+RANKING_KEY: Final = "fleet/ranking.json.gz"
+"""What was predicted of the worst machines by the newest scoring run."""
 MODELS_PREFIX: Final = "models/"
 CHAMPION_KEY: Final = f"{MODELS_PREFIX}champion.json"
 CHANNELS_PREFIX: Final = "channels/"

@@ -28,12 +28,19 @@ from .planned import (
 )
 from .prediction import (
     Prediction as Prediction,
+    Refusal as Refusal,
     predict as predict,
+    predict_many as predict_many,
     predict_one as predict_one,
 )
 from .promotion import (
     Verdict as Verdict,
     compare_models as compare_models,
+)
+from .ranking import (
+    FleetRanking as FleetRanking,
+    RankedMachine as RankedMachine,
+    rank_fleet as rank_fleet,
 )
 from .reasons import (
     Reason as Reason,

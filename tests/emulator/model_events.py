@@ -22,8 +22,8 @@ from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Step, StepKind, Verdict
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY
-from mlops_core.prognosis import TrainingSettings, TreeSettings, predict_one, train
+from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY, RANKING_KEY
+from mlops_core.prognosis import FleetRanking, TrainingSettings, TreeSettings, predict_one, train
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from ops.stack import Stack
@@ -66,6 +66,9 @@ class Models:
             case "promotion":
                 return [{"version": other, "reason": "a test", "against": serving}]
             case "inference":
+                ranking = FleetRanking(serving, total=0, machines=()).encode()
+                bucket = self.stack.outputs.data_lake_bucket
+                self.stack.s3.put_object(Bucket=bucket, Key=RANKING_KEY, Body=ranking)
                 return [
                     event_of("GET /machines"),
                     event_of("GET /machines/{machine_id}", path=machine),

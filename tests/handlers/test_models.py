@@ -13,9 +13,11 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.ranking import RankingFile
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import CHAMPION_KEY
+from mlops_core.prognosis import FleetRanking
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, failure_message
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
@@ -72,6 +74,52 @@ def test_the_fleet_stands_worst_first_and_those_without_readings_last(deploy, re
     assert (fleet.machines[2].status, fleet.machines[2].failure_probability) == ("NO_READINGS", None)
     _, cut = get(invoke, "GET /machines", {"limit": "1"})
     assert (cut["total"], [machine["machine_id"] for machine in cut["machines"]]) == (3, ["WORN-1"])
+
+
+def test_the_fleet_is_answered_from_what_scoring_ranked_however_many_machines_there_are(
+    deploy, registry, aws, monkeypatch
+):
+    monkeypatch.setattr("handlers.inference.LIVE_FLEET", 3)
+    serve(registry)
+    for number in range(3):
+        offer(f"WORN-{number}", WORN)
+    offer("DEAD-1", {"vibration_count_1h": 0.0})
+    unscored = get(deploy("inference"), "GET /machines")[1]
+    deploy("scoring")({})
+    for item in aws.items("realtime-features"):
+        clients.dynamodb().delete_item(TableName="realtime-features", Key={"machine_id": item["machine_id"]})
+    scored = get(deploy("inference"), "GET /machines")[1]
+    age = {"features_age_seconds": 0}
+    assert [machine | age for machine in scored["machines"]] == [machine | age for machine in unscored["machines"]]
+    assert scored["total"] == 4
+
+
+def test_a_ranking_by_a_model_that_serves_no_longer_is_not_answered_with(deploy, registry, monkeypatch):
+    monkeypatch.setattr("handlers.inference.LIVE_FLEET", 0)
+    serve(registry)
+    offer("WORN-1", WORN)
+    deploy("scoring")({})
+    registry.store(OTHER)
+    registry.promote(OTHER.version, after=registry.champion(), at=datetime.now(UTC), reason="a test")
+    assert get(deploy("inference"), "GET /machines")[1]["model_version"] == OTHER.version
+
+
+def test_an_older_run_does_not_replace_a_newer_ranking(deploy, registry, aws, hook):
+    serve(registry)
+    offer("WORN-1", WORN)
+    score = deploy("scoring")
+    score({})
+    offer("WORN-2", WORN)
+
+    def another_run(**_: object) -> None:
+        clients.s3().meta.events.unregister("before-call.s3.PutObject", another_run)
+        RankingFile(DataLake(clients.s3(), BUCKET)).replace(
+            FleetRanking(BUNDLE.version, 7, ()), seen=RankingFile(DataLake(clients.s3(), BUCKET)).seen()
+        )
+
+    hook(clients.s3(), "before-call.s3.PutObject", another_run)
+    assert score({})["scored"] == 1
+    assert RankingFile(DataLake(clients.s3(), BUCKET)).load().total == 7
 
 
 def test_old_features_are_called_stale(deploy, registry):

@@ -76,6 +76,7 @@ ASYNCHRONOUS = {
         "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
         "ReadMachines": READ_MACHINES,
         "KeepHistory": ({"s3:PutObject"}, {f"{LAKE}/predictions/*"}),
+        "KeepRanking": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/fleet/ranking.json.gz"}),
         "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
         "TellPeople": TELL_PEOPLE,
         "ReadCheckpoint": ({"s3:GetObject"}, {f"{LAKE}/processed/checkpoint.json"}),
@@ -163,6 +164,7 @@ DEV = {
         "ReadLabels": ({"dynamodb:Query", "dynamodb:Scan"}, {LABELS_TABLE}),
         "ReadMachines": ({"dynamodb:GetItem", "dynamodb:Scan"}, {f"{TABLES}/machines-0a1b2c"}),
         "ReadFreshness": ({"s3:GetObject"}, {f"{LAKE}/freshness/channels.json"}),
+        "ReadRanking": ({"s3:GetObject"}, {f"{LAKE}/fleet/ranking.json.gz"}),
     },
     "maintenance-api-policy": {
         "WriteOwnLog": own_log("maintenance-api"),
@@ -249,8 +251,8 @@ def test_listing_is_limited_to_what_processing_reads(evaluated):
 @pytest.mark.parametrize(
     ("function", "more"),
     [
-        ("inference-api", ["freshness/channels.json"]),
-        ("scoring-fleet", ["processed/checkpoint.json", "freshness/channels.json"]),
+        ("inference-api", ["freshness/channels.json", "fleet/ranking.json.gz"]),
+        ("scoring-fleet", ["processed/checkpoint.json", "freshness/channels.json", "fleet/ranking.json.gz"]),
     ],
 )
 def test_listing_is_limited_to_what_serving_reads(evaluated, function, more):

@@ -14,7 +14,7 @@ import pytest
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.features import parse_feature_name
 from mlops_core.features.names import FeatureName
-from mlops_core.prognosis import TrainingSettings, TreeSettings, predict, predict_one, train
+from mlops_core.prognosis import TrainingSettings, TreeSettings, predict, predict_many, predict_one, train
 from mlops_core.prognosis.reasons import strongest_reasons
 from tests.unit.degrading_fleet import degrading_fleet
 
@@ -67,6 +67,24 @@ def test_one_row_is_told_as_the_frame_tells_it(bundle, features, labelled):
     one = predict_one(bundle, row["machine_id"], row["window_end"], row)
     many = predict(bundle, features, reasons=3)[index].row(0, named=True)
     assert asdict(one) | {"reasons": [asdict(r) for r in one.reasons], "unusual_features": []} == many
+
+
+def test_many_rows_are_told_as_each_alone_and_only_the_worst_are_explained(bundle, features, labelled):
+    rows = [
+        (row["machine_id"], row["window_end"], {name: value for name, value in row.items() if value is not None})
+        for row in features.head(50).iter_rows(named=True)
+    ]
+    told = predict_many(bundle, [*rows, ("EMPTY-1", rows[0][1], {}), rows[0]], explained=3)
+    assert isinstance(told[-2], FeatureMismatchError)
+    assert told[-1] == told[0]
+    alone = [predict_one(bundle, *row, nulls_omitted=True) for row in rows]
+    bare = [replace(each, reasons=()) for each in told[:-2]]
+    assert bare == [replace(each, reasons=()) for each in alone]
+    explained = [each for each, single in zip(told[:-2], alone, strict=True) if each.reasons]
+    threshold = bundle.alarm_plan.watch or 1.0
+    assert len(explained) >= 2
+    assert all(each in alone for each in explained)
+    assert all(each.reasons for each in told[:-2] if each.failure_probability >= threshold)
 
 
 def test_a_column_more_or_columns_in_another_order_change_nothing(bundle, features):

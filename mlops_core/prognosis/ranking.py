@@ -1,0 +1,106 @@
+"""The fleet, worst first: what was predicted of its worst machines, as one record of limited size."""
+
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from pydantic import ValidationError
+
+from mlops_core.condition import OperatingState, StateSince
+from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, MalformedObjectError, OutOfDomainError
+from mlops_core.prognosis.bundle import ModelBundle
+from mlops_core.prognosis.prediction import Prediction, Refusal, predict_many
+from mlops_core.records import UtcInstant, canonical_json, record_from_json
+
+__all__ = ["FleetRanking", "RankedMachine", "Unpredicted", "rank_fleet"]
+
+MOST_RANKED: Final = 1000
+
+
+class Unpredicted(StrEnum):
+    """Why nothing is predicted of a machine."""
+
+    NO_READINGS = "NO_READINGS"
+    INCOMPLETE = "INCOMPLETE"
+    OUT_OF_DOMAIN = "OUT_OF_DOMAIN"
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "Unpredicted":
+        """Return the reason that an error gives."""
+        match refusal:
+            case EmptyFeaturesError():
+                return cls.NO_READINGS
+            case FeatureMismatchError():
+                return cls.INCOMPLETE
+            case OutOfDomainError():
+                return cls.OUT_OF_DOMAIN
+
+
+@dataclass(frozen=True)
+class RankedMachine:
+    """A machine's newest features, and what is predicted from them, or why nothing is.
+
+    Attributes:
+        state, state_since: what it does; of some states nothing is predicted.
+        unpredicted: why nothing is predicted of a machine of whose state something might be.
+
+    """
+
+    machine_id: str
+    window_end: UtcInstant
+    state: OperatingState
+    state_since: UtcInstant | None
+    prediction: Prediction | None = None
+    unpredicted: Unpredicted | None = None
+
+
+@dataclass(frozen=True)
+class FleetRanking:
+    """The worst machines of a fleet by one model: the most probable failure first, those not predicted of last."""
+
+    model_version: str
+    total: int
+    machines: tuple[RankedMachine, ...]
+
+    def encode(self) -> bytes:
+        """Return the ranking as compressed JSON; equal rankings give equal bytes."""
+        return gzip.compress(canonical_json(self), mtime=0)
+
+    @classmethod
+    def decode(cls, body: bytes) -> "FleetRanking":
+        """Return what `encode` wrote. Raises MalformedObjectError for anything else."""
+        try:
+            return record_from_json(cls, gzip.decompress(body))
+        except (ValidationError, OSError, EOFError) as error:
+            raise MalformedObjectError("the ranking", str(error), "The next scoring run writes it anew") from error
+
+
+def rank_fleet(
+    bundle: ModelBundle,
+    rows: Sequence[tuple[str, datetime, Mapping[str, float | None]]],
+    states: Mapping[str, StateSince],
+) -> tuple[FleetRanking, dict[str, Prediction | Refusal]]:
+    """Predict of a fleet at once; returns its worst machines, and what is said of each whose state allows it.
+
+    rows: as for `predict_many`; states: by machine.
+    """
+    predicted = [row for row in rows if states[row[0]].state.is_predicted]
+    said = dict(zip((row[0] for row in predicted), predict_many(bundle, predicted), strict=True))
+    machines = sorted((_ranked(name, at, states[name], said.get(name)) for name, at, _ in rows), key=_worst_first)
+    return FleetRanking(bundle.version, len(machines), tuple(machines[:MOST_RANKED])), said
+
+
+def _ranked(machine_id: str, at: datetime, state: StateSince, said: Prediction | Refusal | None) -> RankedMachine:
+    known = RankedMachine(machine_id, at, state.state, state.since)
+    if said is None:
+        return known
+    if isinstance(said, Prediction):
+        return replace(known, prediction=said)
+    return replace(known, unpredicted=Unpredicted.of(said))
+
+
+def _worst_first(machine: RankedMachine) -> tuple[float, str]:
+    return (1.0 if machine.prediction is None else -machine.prediction.failure_probability, machine.machine_id)
