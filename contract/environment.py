@@ -164,19 +164,19 @@ class AlarmSettings(FunctionSettings):
 
 
 class FleetSettings(FunctionSettings):
-    """Settings of every function that knows what people have said of machines."""
+    """Settings of every function that knows machines: what people have said of each, and the configured classes."""
 
     machines_table: Name
+    machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
 
 
 class IngestionSettings(MeasuringSettings, AlarmSettings, FleetSettings):
     """Settings of the ingestion function.
 
     `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
-    which says that it is historical; `machine_classes`: whose limits hold.
+    which says that it is historical.
     """
 
-    machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
     mqtt_topic_prefix: TopicPrefix
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
     historical_reach: Days = Field(HISTORICAL_REACH, alias="HISTORICAL_REACH_DAYS")
@@ -192,7 +192,7 @@ class LabelSettings(AlarmSettings):
     historical_reach: Days = Field(HISTORICAL_REACH, alias="HISTORICAL_REACH_DAYS")
 
 
-class ProcessingSettings(MeasuringSettings):
+class ProcessingSettings(MeasuringSettings, FleetSettings):
     """Settings of the processing function. `time_window`: where a run starts without a checkpoint, and its chunk size.
 
     `closing_grace_seconds`: how long after its end a scheduled run takes an hour for closed, since messages still wait.

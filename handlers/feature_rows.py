@@ -13,11 +13,9 @@ from handlers.stores.damage import DamageRecords
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import Partitions
-from handlers.stores.recipes import stack_recipe
-from mlops_core.features import BUCKETS, RETURNS
+from mlops_core.features import BUCKETS, RETURNS, FeatureRecipe
 from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, features_prefix, hour_text, shard_of
 from mlops_core.processing import WindowRange
-from mlops_core.telemetry import Channels
 
 HOUR = timedelta(hours=1)
 
@@ -34,11 +32,11 @@ class FeatureWriter:
         layout: Layout,
         work: Work,
         *,
-        channels: Channels,
+        recipe: FeatureRecipe,
         records: DamageRecords,
     ) -> None:
         self._settings = settings
-        self._recipe = stack_recipe(channels, settings.feature_lengths, settings.feature_hop)
+        self._recipe = recipe
         self._history = history
         self._beginnings = Beginnings(partitions, records)
         self._records = records

@@ -6,6 +6,7 @@ The first step is one hour of event time; those after it are as long as the time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from aws_lambda_powertools import Logger
@@ -15,11 +16,14 @@ from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_rows import FeatureWriter
 from handlers.hour_buckets import HourBuilder, Work
+from handlers.stores import clients
 from handlers.stores.checkpoint import checkpoint_object, recovered_checkpoint
 from handlers.stores.damage import DamageRecords, Tell
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
+from handlers.stores.machines import Machines
 from handlers.stores.partitions import DamagedPartitionError, Partitions
+from handlers.stores.recipes import stack_recipe
 from mlops_core.features import length_name
 from mlops_core.lake import (
     BEGINNINGS_KEY,
@@ -77,6 +81,10 @@ class Run:
         self._history = runtime.label_history(chosen)
         self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
         self._made_again: set[str] = set()
+        self._recipe = stack_recipe(
+            runtime.channels(chosen), chosen.feature_lengths, chosen.feature_hop, chosen.machine_classes
+        )
+        self._assigned = _assigned_classes(chosen) if self._recipe.running else {}
         self.work = Work()
         self.reached: datetime | None = None
         self.overtaken = 0
@@ -220,9 +228,16 @@ class Run:
             logger.warning("Objects of the lake that no function wrote", extra={"keys": foreign[:10]})
         records = self._records
         builder = HourBuilder(
-            self._settings, self._lake, partitions, layout, listing, self.work, versions=raw, records=records
+            self._settings,
+            self._lake,
+            partitions,
+            layout,
+            listing,
+            self.work,
+            versions=raw,
+            records=records,
+            rules=partial(self._recipe.running_rules, assigned=self._assigned),
         )
-        channels = runtime.channels(self._settings)
         writer = FeatureWriter(
             self._settings,
             partitions,
@@ -230,10 +245,16 @@ class Run:
             self._history,
             layout,
             self.work,
-            channels=channels,
+            recipe=self._recipe,
             records=records,
         )
         return builder, writer, listing
+
+
+def _assigned_classes(chosen: ProcessingSettings) -> dict[str, str]:
+    """Return the class of each machine that has been given one."""
+    records = Machines(clients.dynamodb(), chosen.machines_table).load_all()
+    return {name: record.machine_class for name, record in records.items() if record.machine_class is not None}
 
 
 class Step(NamedTuple):

@@ -5,7 +5,7 @@ compacted object is replaced only as it was seen, by a superset; it is read back
 of the raw objects are they removed. Whoever finds them again takes them in again and finds nothing new.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
@@ -18,7 +18,7 @@ from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
 from handlers.stores.partitions import UNREADABLE, DamagedPartitionError, Partitions, encode_parquet
 from mlops_core.errors import MalformedObjectError, MlopsError
-from mlops_core.features import BUCKETS, bucket_readings
+from mlops_core.features import BUCKETS, RUNNING, RunningRule, bucket_readings
 from mlops_core.lake import (
     OBJECTS_AT_ONCE,
     REPLACED_PREFIX,
@@ -43,6 +43,9 @@ logger = Logger(child=True)
 
 _BUCKET = ["machine_id", "channel", "bucket_start"]
 _HOURS_AT_ONCE = 6
+
+RunningRules = Callable[[Iterable[str]], Mapping[str, RunningRule]]
+"""Gives for machines when they run."""
 
 
 class ReadingsLostError(MlopsError):
@@ -82,7 +85,9 @@ class HourBuilder:
         *,
         versions: Mapping[str, str],
         records: DamageRecords,
+        rules: RunningRules,
     ) -> None:
+        self._rules = rules
         self._hop = settings.feature_hop
         self._lake = lake
         self._partitions = partitions
@@ -111,7 +116,7 @@ class HourBuilder:
                 _, late_readings = self._decoded(sources.raw)
                 readings = late_readings if base is None else union_readings([base, late_readings])
                 sources = self._undamaged(hour)
-            shards = self._write([hour], bucket_readings(readings, hop=self._hop), replaced=None)[hour]
+            shards = self._write([hour], self._bucketed(readings), replaced=None)[hour]
             results[hour] = Rebuilt(Built.of(sources, shards), changed)
         try:
             results |= self._late(late)
@@ -132,7 +137,7 @@ class HourBuilder:
         names = list(hours)
         for first in range(0, len(names), _HOURS_AT_ONCE):  # few whole hours in memory at once
             readings += self._bases_of(names[first : first + _HOURS_AT_ONCE], machines)
-        shards = self._write(names, bucket_readings(union_readings(readings), hop=self._hop), replaced=machines)
+        shards = self._write(names, self._bucketed(union_readings(readings)), replaced=machines)
         named = late.group_by(pl.col("event_timestamp").dt.truncate("1h")).agg(pl.col("machine_id").unique())
         changed = {hour: frozenset(names) for hour, names in named.iter_rows()}
         return {
@@ -150,6 +155,10 @@ class HourBuilder:
         except UNREADABLE:
             bases = [base for hour in hours if (base := self._base(hour)) is not None]
             return [base.filter(is_wanted) for base in bases]
+
+    def _bucketed(self, readings: pl.DataFrame) -> pl.DataFrame:
+        rules = self._rules(readings["machine_id"].unique())
+        return bucket_readings(readings, hop=self._hop, running=rules)
 
     def _compacted(self, hour: datetime, sources: Sources) -> tuple[Sources, pl.DataFrame, frozenset[str]]:
         """Take the raw objects of an hour into its compacted object.
@@ -255,8 +264,7 @@ class HourBuilder:
             if replaced is not None:
                 is_replaced = pl.col("machine_id").is_in(replaced.implode())
                 others, old = old.filter(~is_replaced), old.filter(is_replaced)
-            fuller = old.join(new.select(*_BUCKET, now="revision"), on=_BUCKET, how="left")
-            fuller = fuller.filter(pl.col("revision") > pl.col("now").fill_null(0)).drop("now")
+            fuller = _fuller(old, new)
             if fuller.height:
                 logger.warning("Readings are gone that buckets were built from", extra={"buckets": fuller.height})
                 new = new.join(fuller.select(_BUCKET), on=_BUCKET, how="anti")
@@ -305,3 +313,23 @@ class HourBuilder:
             by_key = part.partition_by(["hour", "shard"], as_dict=True, maintain_order=True, include_key=False)
             placed |= {buckets_key(hour, number): frame for (hour, number), frame in by_key.items()}
         return placed
+
+
+def _fuller(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Return the old buckets that were built from more readings than the new ones.
+
+    Of a machine with a rule for running a reading may move between kept and left out as others arrive: there the sum
+    over its channels tells. A rule that was added or removed replaces what stands.
+    """
+    hop_of_machine = ["machine_id", "bucket_start"]
+
+    def sums(buckets: pl.DataFrame, name: str) -> pl.DataFrame:
+        ruled = (pl.col("channel") == RUNNING).any().alias(f"{name}_ruled")
+        return buckets.group_by(hop_of_machine).agg(pl.col("revision").sum().alias(name), ruled)
+
+    compared = old.join(new.select(*_BUCKET, now="revision"), on=_BUCKET, how="left")
+    compared = compared.join(sums(old, "old"), on=hop_of_machine).join(sums(new, "new"), on=hop_of_machine, how="left")
+    is_gone, is_alike = pl.col("new").is_null(), pl.col("old_ruled") == pl.col("new_ruled")
+    channel_tells = ~pl.col("old_ruled") & (pl.col("revision") > pl.col("now").fill_null(0))
+    sum_tells = pl.col("old_ruled") & (pl.col("old") > pl.col("new"))
+    return compared.filter(is_gone | (is_alike & (channel_tells | sum_tells))).select(old.columns)

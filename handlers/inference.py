@@ -113,6 +113,11 @@ def no_model(error: NoModelError) -> Response[str]:
 def _model() -> ServingModel:
     return ServingModel(
         ModelRegistry(runtime.lake(_settings())),
-        stack=stack_recipe(runtime.channels(_settings()), _settings().feature_lengths, _settings().feature_hop),
+        stack=stack_recipe(
+            runtime.channels(_settings()),
+            _settings().feature_lengths,
+            _settings().feature_hop,
+            _settings().machine_classes,
+        ),
         recheck_seconds=_settings().model_recheck.total_seconds(),
     )

@@ -21,8 +21,9 @@ from handlers.stores.machines import Machines
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.limit_alarms import limit_alarm, limit_state
 from mlops_core.condition import MachineRecord
-from mlops_core.condition.classes import MachineClasses, limits_of
+from mlops_core.condition.classes import MachineClasses, class_of, limits_of
 from mlops_core.condition.limits import ChannelLimits
+from mlops_core.features import RunningRule, RunningTrack
 from mlops_core.telemetry import Channel, Reading
 
 logger = Logger(child=True)
@@ -56,6 +57,8 @@ class LimitWatch:
         self._machines = machines
         self._clock = clock
         self._records: Mapping[str, MachineRecord] = {}
+        self._rules: dict[str, RunningRule | None] = {}
+        self._track = RunningTrack()
         self._records_looked_up: datetime | None = None
         self._known: dict[_Channel, Alarm] = {}
         self._looked_up: datetime | None = None
@@ -64,7 +67,10 @@ class LimitWatch:
     def to_judge(self, delivered: Iterable[Delivered[Reading]]) -> list[list[Delivered[Reading]]]:
         """Return the readings that may change an alarm, by machine and channel; nearly always none."""
         self._look_up_machines()
+        delivered = list(delivered)
+        self._note_states([each.message for each in delivered])
         limited = [each for each in delivered if self._is_judged(each.message)]
+        self._track.forget()
         if limited:
             self._look_up()
         groups = grouped(limited, _channel)
@@ -95,7 +101,20 @@ class LimitWatch:
             record.is_retired(reading.event_timestamp) or record.maintenance_at(reading.event_timestamp) is not None
         ):
             return False
+        if self._track.is_off(reading.machine_id, reading.event_timestamp):
+            return False
         return reading.received_at - reading.event_timestamp <= OLDEST
+
+    def _note_states(self, readings: Iterable[Reading]) -> None:
+        for reading in readings:
+            rule = self._rule(reading.machine_id)
+            if rule is not None and reading.value is not None and reading.channel == rule.channel:
+                self._track.note(reading.machine_id, reading.event_timestamp, runs=rule.runs(reading.value))
+
+    def _rule(self, machine_id: str) -> RunningRule | None:
+        if machine_id not in self._rules:
+            self._rules[machine_id] = class_of(machine_id, self._classes, self._records.get(machine_id)).running
+        return self._rules[machine_id]
 
     def _limit(self, reading: Reading) -> ChannelLimits | None:
         of_machine = self._limits.get(reading.machine_id)
@@ -131,7 +150,7 @@ class LimitWatch:
             return
         records = _unless_it_passes(self._machines.load_all)
         if records is not None:
-            self._records, self._limits = records, {}
+            self._records, self._limits, self._rules = records, {}, {}
             self._records_looked_up = now
 
 

@@ -86,7 +86,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 def _model() -> ServingModel:
     return ServingModel(
         ModelRegistry(runtime.lake(_settings())),
-        stack=stack_recipe(_channels(), _settings().feature_lengths, _settings().feature_hop),
+        stack=stack_recipe(
+            _channels(), _settings().feature_lengths, _settings().feature_hop, _settings().machine_classes
+        ),
         recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
     )
 

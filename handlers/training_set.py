@@ -74,7 +74,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     history = FeatureHistory(runtime.lake(_settings()), since=since, until=request.started_at)
     if history.is_empty:
         raise UntrainableError(UntrainableReason.NO_ROWS, "no features are stored", "Has processing run yet?")
-    recipe = stack_recipe(runtime.channels(_settings()), _settings().feature_lengths, _settings().feature_hop)
+    recipe = stack_recipe(
+        runtime.channels(_settings()), _settings().feature_lengths, _settings().feature_hop, _settings().machine_classes
+    )
     recipe = recipe.model_copy(update={"drift": tuple(name for name in recipe.drift if name in history.columns)})
     failures = pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)
     repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)

@@ -13,7 +13,7 @@ from infra.account import Account, current_account
 from infra.alerting import AlarmAccess
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
-from infra.machines import MachinesAccess, read_machines
+from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
 from mlops_core.lake import FRESHNESS_KEY, MODELS_PREFIX, RANKING_KEY
@@ -211,7 +211,7 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
         "dynamodb_table_name": args["realtime_features_table"],
         "alarms_table": args["alarms"]["alarms_table"],
         "label_history_table": args["label_history_table"],
-        "machines_table": args["machines"]["machines_table"],
+        **machine_settings(args["machines"]),
         "silent_after": timedelta(hours=args["silent_after_hours"]),
         "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
         "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),

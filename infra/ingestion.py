@@ -12,13 +12,12 @@ from infra.account import Account, current_account
 from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
-from infra.machines import MachinesAccess, read_machines
+from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow
 from infra.queues import Queue, buffer_queue, dead_letter_queue
 from infra.schedule import FunctionSchedule
 from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
-from mlops_core.condition.classes import MachineClass
 from mlops_core.telemetry import Channels
 
 
@@ -47,8 +46,6 @@ class IngestionArgs(TypedDict):
     channels: Channels
     channels_key: NotRequired[pulumi.Input[str]]
     """The document of channels in the lake (default: those out of the box)."""
-    machine_classes: NotRequired[Mapping[str, MachineClass]]
-    """Limits by class (default: ISO 20816's zones for velocities, nothing else)."""
     simulator: SimulatorArgs
     allowed_lateness_hours: int
     historical_reach_days: NotRequired[int]
@@ -207,8 +204,7 @@ class Ingestion(pulumi.ComponentResource):
                 **settings,
                 **alarm_settings(args["alarms"]),
                 "channels_key": args.get("channels_key"),
-                "machine_classes": args.get("machine_classes", {}),
-                "machines_table": args["machines"]["machines_table"],
+                **machine_settings(args["machines"]),
             },
             statements=[
                 _receive(self.readings_queue),

@@ -1,5 +1,6 @@
 """What people say of machines: the table of their classes, attributes, planned maintenance and retirement."""
 
+from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -7,6 +8,7 @@ import pulumi_aws as aws
 
 from infra.policies import Statement, allow
 from infra.table import string_keyed_table
+from mlops_core.condition.classes import MachineClass
 
 
 class MachinesAccess(TypedDict):
@@ -14,6 +16,8 @@ class MachinesAccess(TypedDict):
 
     machines_table: pulumi.Input[str]
     machines_arn: pulumi.Input[str]
+    machine_classes: NotRequired[Mapping[str, MachineClass]]
+    """The configured classes: limits, and when a machine runs (default: ISO 20816's zones for velocities)."""
 
 
 class MachinesArgs(TypedDict):
@@ -23,6 +27,8 @@ class MachinesArgs(TypedDict):
     """Key that encrypts the table (default: DynamoDB's own)."""
     protect: NotRequired[bool]
     """Refuse to delete the table (default: no)."""
+    machine_classes: NotRequired[Mapping[str, MachineClass]]
+    """What the functions that read the table are told of classes (default: none)."""
 
 
 class Machines(pulumi.ComponentResource):
@@ -46,8 +52,17 @@ class Machines(pulumi.ComponentResource):
             self,
             hash_key="machine_id",
         )
-        self.access = {"machines_table": self.table.name, "machines_arn": self.table.arn}
+        self.access = {
+            "machines_table": self.table.name,
+            "machines_arn": self.table.arn,
+            "machine_classes": args.get("machine_classes", {}),
+        }
         self.register_outputs({"machines_table": self.table.name})
+
+
+def machine_settings(access: MachinesAccess) -> dict[str, object]:
+    """The settings of every function that knows machines."""
+    return {"machines_table": access["machines_table"], "machine_classes": access.get("machine_classes", {})}
 
 
 def read_machines(access: MachinesAccess, *, reads: tuple[str, ...] = ("dynamodb:Scan",)) -> Statement:

@@ -11,6 +11,7 @@ from contract.functions import FUNCTIONS
 from infra.catalogue import LakeCatalogue
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
+from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow
 from infra.schedule import FunctionSchedule
 from infra.table import string_keyed_table
@@ -45,6 +46,8 @@ class ProcessingArgs(TypedDict):
     """Returns to service, which a machine's age counts from."""
     notice_topic_arn: pulumi.Input[str]
     """Who is told of damaged objects."""
+    machines: MachinesAccess
+    """Says of what class a machine is, and so when it runs."""
     channels: Channels
     """Channels that have columns in the catalogue's feature table."""
     channels_key: NotRequired[pulumi.Input[str]]
@@ -76,6 +79,7 @@ class Processing(pulumi.ComponentResource):
         >>> processing = Processing("processing", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": CHANNELS,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn, "notice_topic_arn": topic.arn,
+        ...     "machines": machines.access,
         ...     "schedule_expression": "cron(5 * * * ? *)", "time_window_hours": 6,
         ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "closing_grace_seconds": 80,
         ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
@@ -112,6 +116,7 @@ class Processing(pulumi.ComponentResource):
                     read_channels(args["bucket_arn"]),
                     allow("ServeFeatures", ["dynamodb:PutItem"], [self.realtime_features.arn]),
                     allow("ReadReturns", ["dynamodb:Scan"], [args["label_history_arn"]]),
+                    read_machines(args["machines"]),
                     allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
@@ -156,6 +161,7 @@ class Processing(pulumi.ComponentResource):
             "channels_key": args.get("channels_key"),
             "dynamodb_table_name": self.realtime_features.name,
             "label_history_table": args["label_history_table"],
+            **machine_settings(args["machines"]),
             "notice_topic_arn": args["notice_topic_arn"],
             "time_window": timedelta(hours=args["time_window_hours"]),
             "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],

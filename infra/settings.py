@@ -36,7 +36,7 @@ from infra.setting_types import (
     checked_machines,
 )
 from mlops_core.condition.classes import MachineClass
-from mlops_core.features import channel_statistics
+from mlops_core.features import RUNNING, channel_statistics
 from mlops_core.lake import MAXIMUM_SHARDS
 from mlops_core.telemetry import CHANNELS
 
@@ -208,6 +208,16 @@ class StackSettings(BaseModel):
             raise _conflict(
                 "maximumCatchUpMinutes", "is shorter than samplingIntervalSeconds, so time would never advance"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rules_name_channels(self) -> Self:
+        rules = {name: each.running for name, each in self.machine_classes.items() if each.running is not None}
+        for name, rule in rules.items():
+            if rule.channel not in self.channels:
+                raise _conflict("machineClasses", f"{name} runs by the channel {rule.channel}, which is not configured")
+        if rules and RUNNING in self.channels:
+            raise _conflict("channels", f"a channel {RUNNING} is made by the rules of machineClasses; rename yours")
         return self
 
     @model_validator(mode="after")

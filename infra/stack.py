@@ -87,7 +87,11 @@ def made_fleet(settings: StackSettings, key: EncryptionKey | None, options: pulu
     notices = NoticeTopic("notices", {"kms_key_arn": key_arn}, options)
     return Fleet(
         Alerting("alerting", {"notice_topic_arn": notices.arn, "kms_key_arn": key_arn, "protect": protect}, options),
-        Machines("machines", {"kms_key_arn": key_arn, "protect": protect}, options),
+        Machines(
+            "machines",
+            {"kms_key_arn": key_arn, "protect": protect, "machine_classes": settings.machine_classes},
+            options,
+        ),
     )
 
 
@@ -101,7 +105,6 @@ def ingestion_args(settings: StackSettings, lake: DataLake, functions: FunctionD
         "topic_prefix": settings.mqtt_topic_prefix,
         "channels": settings.channels,
         "channels_key": lake.channels_key,
-        "machine_classes": settings.machine_classes,
         "simulator": {
             "machine_ids": settings.machine_ids,
             "enabled": settings.simulator_enabled,
@@ -151,6 +154,7 @@ def processing_args(
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
+        "machines": fleet.machines.access,
         "channels": settings.channels,
         "channels_key": lake.channels_key,
         "schedule_expression": settings.processing_schedule_expression,

@@ -11,7 +11,7 @@ from contract.functions import FUNCTIONS
 from infra.account import Account, current_account
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
-from infra.machines import MachinesAccess, read_machines
+from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
@@ -107,7 +107,7 @@ class Training(pulumi.ComponentResource):
         history = {
             "channels_key": args.get("channels_key"),
             "label_history_table": args["label_history_table"],
-            "machines_table": args["machines"]["machines_table"],
+            **machine_settings(args["machines"]),
             "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
             "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
             "training_history": timedelta(days=args["history_days"]),

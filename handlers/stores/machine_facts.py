@@ -17,6 +17,7 @@ from handlers.stores.machines import Machines
 from handlers.stores.online_features import FeatureRow
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.condition import ENOUGH_HISTORY, MachineFacts, MachineRecord, OperatingState, operating_state
+from mlops_core.features import is_off
 from mlops_core.telemetry import MaintenanceKind
 
 TIMELY: Final = timedelta(days=7)
@@ -49,6 +50,7 @@ class Known:
             last_heard=last_heard,
             is_silent=is_silent,
             history=None if row is None else self._history(row),
+            is_off=row is not None and is_off(row.features),
             failed_at=self.failed_at,
             record=self.record,
         )

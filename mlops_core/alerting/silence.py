@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from mlops_core.condition.operating_state import is_silent
+from mlops_core.features import RUNNING, is_off
 from mlops_core.records import UtcInstant
 
 __all__ = [
@@ -154,4 +155,8 @@ def _bound(known: Heard | None, windows: NewestWindows, channel: str, lengths: _
 
 
 def _count(windows: NewestWindows, channel: str, length: timedelta) -> float:
-    return windows.features.get(f"{channel}_count_{length // _HOUR}h") or 0
+    """Return how many readings a window holds. Those of a machine that is off are in none: its state speaks for all."""
+    counted = windows.features.get(f"{channel}_count_{length // _HOUR}h") or 0
+    if counted or not is_off(windows.features):
+        return counted
+    return windows.features.get(f"{RUNNING}_count_{length // _HOUR}h") or 0

@@ -17,9 +17,10 @@ from pydantic.alias_generators import to_camel
 from mlops_core.condition.limits import ChannelLimits, zone_limits
 from mlops_core.condition.machine_record import MachineRecord, known_group
 from mlops_core.condition.severity import ZONE_BOUNDARIES
+from mlops_core.features import RunningClass, RunningRule
 from mlops_core.telemetry import VELOCITY_RMS, Channel
 
-__all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "class_of", "limits_of"]
+__all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "class_of", "limits_of", "running_classes"]
 
 
 class MachineClass(BaseModel):
@@ -29,6 +30,7 @@ class MachineClass(BaseModel):
         machines: patterns of machine ids, as a shell's: `PUMP-*`.
         iso_group: whose zone boundaries hold, a key of `ZONE_BOUNDARIES`.
         limits: by channel; takes the place of the zones where the channel is a velocity.
+        running: when a machine runs; None: whenever it is heard.
 
     """
 
@@ -37,9 +39,18 @@ class MachineClass(BaseModel):
     machines: tuple[str, ...] = Field(default=(), strict=False)
     iso_group: Annotated[str, AfterValidator(known_group)] = "default"
     limits: dict[str, ChannelLimits] = Field(default_factory=dict)
+    running: RunningRule | None = None
 
 
 MachineClasses = Mapping[str, MachineClass]
+
+
+def running_classes(classes: MachineClasses) -> dict[str, RunningClass]:
+    """Return what a feature recipe has to know of the classes: nothing where none has a rule for running."""
+    if all(each.running is None for each in classes.values()):
+        return {}
+    return {name: RunningClass(machines=each.machines, rule=each.running) for name, each in classes.items()}
+
 
 DEFAULT_CLASS: Final = MachineClass()
 """The class of a machine that belongs to no other."""

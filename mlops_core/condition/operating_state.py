@@ -68,7 +68,7 @@ class MachineFacts:
         last_heard: event time of its newest reading on any channel, or the latest time that it may have.
         is_silent: whether every channel of it is silent, by `is_silent`.
         history: for how long it has been in service, as far as its features tell; None: it has no features.
-        off_since: since when it has not run although it is heard; None: it runs, or its class has no rule for that.
+        is_off: whether it does not run although it is heard, by the rule of its class.
         failed_at: its functional failure that no return to service has followed.
         record: what people have said of it.
 
@@ -78,7 +78,7 @@ class MachineFacts:
     last_heard: datetime | None
     is_silent: bool
     history: timedelta | None = None
-    off_since: datetime | None = None
+    is_off: bool = False
     failed_at: datetime | None = None
     record: MachineRecord | None = None
 
@@ -106,8 +106,8 @@ def _states(facts: MachineFacts, at: datetime) -> Iterator[StateSince]:
         yield StateSince(OperatingState.IN_MAINTENANCE, planned.begins)
     if facts.is_silent and not _is_awaited(facts, at):
         yield StateSince(OperatingState.SILENT, facts.last_heard)
-    if facts.off_since is not None:
-        yield StateSince(OperatingState.OFF, facts.off_since)
+    if facts.is_off:
+        yield StateSince(OperatingState.OFF)
     if facts.history is None or facts.history < ENOUGH_HISTORY:
         yield StateSince(OperatingState.NEW)
     yield StateSince(OperatingState.RUNNING)

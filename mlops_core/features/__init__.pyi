@@ -35,6 +35,13 @@ from .normaliser import (
 from .recipe import (
     FeatureRecipe as FeatureRecipe,
 )
+from .running import (
+    RUNNING as RUNNING,
+    RunningClass as RunningClass,
+    RunningRule as RunningRule,
+    RunningTrack as RunningTrack,
+    is_off as is_off,
+)
 from .selection import (
     FEW_STATISTICS as FEW_STATISTICS,
     MANY_CHANNELS as MANY_CHANNELS,

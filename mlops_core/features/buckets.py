@@ -4,7 +4,7 @@ A bucket is small, storable (Parquet) and enough: window features of any lengths
 keeps them, so an hourly run reduces one hour and not a day, and a late reading changes only its own bucket.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,6 +14,7 @@ from mlops_core.errors import BucketError, ColumnValueError
 from mlops_core.features.bucket_schema import BUCKETS, IDENTITY, bucket_moments, fitted_buckets
 from mlops_core.features.bucketing import reduce_readings
 from mlops_core.features.kernel import LARGEST_VALUE, changes, merge_groups
+from mlops_core.features.running import RUNNING, RunningRule, while_running
 from mlops_core.features.statistics import STATISTICS, check_statistics
 from mlops_core.features.table import feature_table
 from mlops_core.features.windows import Windows
@@ -23,7 +24,9 @@ from mlops_core.time import MICROSECOND, parse_duration
 __all__ = ["BUCKETS", "bucket_readings", "features_from_buckets", "merge_buckets"]
 
 
-def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataFrame:
+def bucket_readings(
+    readings: pl.DataFrame, *, hop: timedelta | str, running: Mapping[str, RunningRule] | None = None
+) -> pl.DataFrame:
     """Reduce readings to buckets one hop wide.
 
     readings: schema READINGS, in any order (one pass where each series stands in one piece and in time order, an
@@ -31,6 +34,9 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
         column `corrected_at` that is not null): then the latest of these. A null value is a measurement that was not
         made and counts nowhere.
     hop: width of a bucket, on the grid of whole hops since the epoch; a reading on an edge belongs to the later one.
+    running: by machine, when it runs. Readings while it is off are left out, and whether it ran is the channel
+        `running`. The revision of that channel's bucket counts what was left out too, so that the sum over the channels
+        of a machine grows with each reading that arrives late, whatever it says.
     Returns one row per machine, channel and hop with readings, ordered by these, schema BUCKETS. The rows are a
     function of the set of readings, bit for bit: order, duplicates and slicing do not matter.
 
@@ -44,8 +50,9 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
     if CORRECTED_AT in readings.columns:
         checked, replaced = split_corrected(checked.with_columns(readings[CORRECTED_AT]))
     microseconds = width // MICROSECOND
+    kept, off = while_running(_without_nulls(checked), running or {}, hop=width)
     begins = pl.col("bucket") * microseconds
-    reduced = reduce_readings(_without_nulls(checked), microseconds)
+    reduced = reduce_readings(kept, microseconds)
     if replaced is not None:
         reduced = _with_replaced(reduced, replaced, microseconds)
     buckets = reduced.with_columns_seq(
@@ -53,7 +60,17 @@ def bucket_readings(readings: pl.DataFrame, *, hop: timedelta | str) -> pl.DataF
         bucket_start=begins.cast(TIMESTAMP),
         bucket_end=(begins + microseconds).cast(TIMESTAMP),
     )
-    return buckets[list(BUCKETS)]
+    buckets = buckets[list(BUCKETS)]
+    return buckets if off.is_empty() else _counted(buckets, off, width)
+
+
+def _counted(buckets: pl.DataFrame, off: pl.DataFrame, width: timedelta) -> pl.DataFrame:
+    """Add the readings that were left out to the revision of their machine's channel `running`."""
+    start = pl.col("event_timestamp").dt.truncate(width).alias("bucket_start")
+    counts = off.unique().group_by("machine_id", start).agg(_off=pl.len().cast(pl.Int64))
+    counted = buckets.join(counts, on=["machine_id", "bucket_start"], how="left", maintain_order="left")
+    left_out = pl.when(pl.col("channel") == RUNNING).then(pl.col("_off").fill_null(0)).otherwise(0)
+    return counted.with_columns(revision=pl.col("revision") + left_out).select(buckets.columns)
 
 
 def _with_replaced(reduced: pl.DataFrame, replaced: pl.DataFrame, microseconds: int) -> pl.DataFrame:

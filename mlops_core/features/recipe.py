@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.features.conditions import ConditionNormaliser
 from mlops_core.features.names import AGE, DRIFT, FeatureName, parse_feature_name
+from mlops_core.features.running import RUNNING, RUNNING_STATISTICS, RunningClass, RunningRule, rules_of
 from mlops_core.features.scaling import NORMALISED, normalised_row
 from mlops_core.features.statistics import REGISTRY, STATISTICS, check_statistics
 from mlops_core.features.windows import Windows, length_name
@@ -45,6 +46,8 @@ class FeatureRecipe(BaseModel):
         own_statistics: by channel, where it has fewer of them.
         normaliser: applied to readings first; the names of its channels then end in `_normalised`.
         drift: columns that get `{column}_drift`, the value minus the mean of the machine's first `drift_rows` values.
+        running: by class of machines, when a machine runs: readings while it is off are in no window, and `running` is
+            a channel with columns of its own.
         age: whether there is `age_hours`, the hours in service since the last return from a repair.
         events: kinds of events that become features; none so far.
         unknown: columns that were made outside of the recipe. Only who made them can make them again.
@@ -62,6 +65,7 @@ class FeatureRecipe(BaseModel):
     normaliser: ConditionNormaliser | None = None
     drift: tuple[str, ...] = ()
     drift_rows: int = Field(default=_BASELINE_ROWS, ge=1)
+    running: Mapping[str, RunningClass] = Field(default_factory=dict[str, RunningClass])
     age: bool = False
     events: tuple[str, ...] = Field(default=(), max_length=0)
     unknown: tuple[str, ...] = ()
@@ -70,6 +74,9 @@ class FeatureRecipe(BaseModel):
     def _fits(self) -> Self:
         Windows.of(self.lengths, self.hop)
         check_statistics(self.statistics)
+        if self.running and self.normaliser is not None:
+            hint = "Leave out the readings of machines that are off before"
+            raise InvalidArgumentError("running", "a rule", "does not go with a normaliser", hint)
         return self
 
     @classmethod
@@ -126,24 +133,30 @@ class FeatureRecipe(BaseModel):
         Args:
             readings: frame READINGS, of whole machine histories, since drift and age count from the beginning.
             events: frame FAILURES, for the returns to service that age counts from.
-            machines: attributes of machines; no recipe reads any so far.
+            machines: machine_id and machine_class of machines that have been given a class; the others belong to the
+                first whose patterns match.
             maintenance: frame MAINTENANCE, whose renewals are returns to service, too.
 
         Raises:
             SchemaError: a frame does not fit.
-            InvalidArgumentError: `machines` is given, or the recipe has `unknown` columns.
+            InvalidArgumentError: the recipe has `unknown` columns or does not read `machines`, or the readings have a
+                channel `running` of their own.
             UnknownChannelError: a channel that the normaliser has not learned.
 
         """
         from mlops_core.features.buckets import bucket_readings
         from mlops_core.features.derived import returns_to_service
 
-        if machines is not None:
-            raise InvalidArgumentError("machines", "a frame", "is read by no recipe so far", "Leave it out")
         if self.unknown:
             hint = "Add them to the table by the code that made them for training"
             raise InvalidArgumentError("recipe", ", ".join(self.unknown), "was made outside of the recipe", hint)
-        features = self.windows(bucket_readings(self._prepared(readings), hop=self.hop)).drop("revision")
+        if machines is not None and not self.running:
+            hint = "Leave it out: no class has a rule for running"
+            raise InvalidArgumentError("machines", "a frame", "is not read by this recipe", hint)
+        rows = () if machines is None else machines.select("machine_id", "machine_class").drop_nulls().iter_rows()
+        rules = self.running_rules(readings["machine_id"].unique() if self.running else (), dict(rows))
+        buckets = bucket_readings(self._prepared(readings), hop=self.hop, running=rules)
+        features = self.windows(buckets).drop("revision")
         return self.derive(features, returns=returns_to_service(events, maintenance))
 
     def windows(
@@ -152,16 +165,17 @@ class FeatureRecipe(BaseModel):
         """Return the window features of buckets of this hop, with their `revision`; see `features_from_buckets`."""
         from mlops_core.features.buckets import features_from_buckets
 
+        of_running = RUNNING_STATISTICS if self.running else ()
         features = features_from_buckets(
             buckets,
             lengths=self.lengths,
             hop=self.hop,
             start=start,
             end=end,
-            statistics=self.statistics,
+            statistics=(*self.statistics, *(name for name in of_running if name not in self.statistics)),
             channels=self._column_channels,
         )
-        if not self.own_statistics:
+        if not self.own_statistics and not of_running:
             return features
         parsed = {name: parse_feature_name(name) for name in features.columns}
         return features.select(
@@ -180,6 +194,8 @@ class FeatureRecipe(BaseModel):
 
     def statistics_of(self, channel: str) -> tuple[str, ...]:
         """The statistics of one channel."""
+        if channel == RUNNING and self.running:
+            return RUNNING_STATISTICS
         return self.own_statistics.get(channel, self.statistics)
 
     def derive(
@@ -268,9 +284,16 @@ class FeatureRecipe(BaseModel):
         scales = {channel: (of.means[0], of.deviations[0]) for channel, of in self.normaliser.channels.items()}
         return normalised_row(features, scales)
 
+    def running_rules(self, machine_ids: Iterable[str], assigned: Mapping[str, str]) -> dict[str, RunningRule]:
+        """Return by machine when it runs; `assigned`: the class of those that have been given one."""
+        return rules_of(machine_ids, self.running, assigned) if self.running else {}
+
     @property
     def _column_channels(self) -> tuple[str, ...] | None:
-        return None if self.channels is None else tuple(self._named(channel) for channel in self.channels)
+        if self.channels is None:
+            return None
+        own = (RUNNING,) if self.running else ()
+        return (*(self._named(channel) for channel in self.channels), *own)
 
     def _named(self, channel: str) -> str:
         is_scaled = self.normaliser is not None and channel not in self.normaliser.setting_channels

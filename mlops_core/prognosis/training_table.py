@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError, UntrainableError, UntrainableReason
+from mlops_core.features import RUNNING, parse_feature_name
 from mlops_core.prognosis.labels import LABELS
 from mlops_core.prognosis.run_sample import STANDS_FOR
 
@@ -60,11 +61,13 @@ class TrainingTable:
 
 
 def feature_columns(labelled: pl.DataFrame) -> tuple[str, ...]:
-    """Return the columns that a model may learn from: all but keys, revision and labels, in the frame's order.
+    """Return the columns that a model may learn from: all but keys, revision, labels and whether the machine ran.
+
+    In the frame's order.
 
     Raises InvalidArgumentError where one is not a number, or is ground truth of a simulation (`true_...`).
     """
-    names = tuple(name for name in labelled.columns if name not in _NOT_FEATURES)
+    names = tuple(name for name in labelled.columns if name not in _NOT_FEATURES and not _is_running(name))
     for name in names:
         kind = labelled.schema[name]
         if name.startswith("true_"):
@@ -72,6 +75,12 @@ def feature_columns(labelled: pl.DataFrame) -> tuple[str, ...]:
         if not (kind.is_numeric() or kind == pl.Boolean()):
             raise InvalidArgumentError("labelled", name, f"is {kind}, not a number", "Drop or encode the column")
     return names
+
+
+def _is_running(name: str) -> bool:
+    """Whether a column says how long a machine ran: what it was asked to do, and no sign of wear."""
+    parts = parse_feature_name(name)
+    return parts is not None and parts.channel == RUNNING
 
 
 def matrix_of(features: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:

@@ -59,6 +59,7 @@ ENVIRONMENTS = {
         "DYNAMODB_TABLE_NAME": "realtime-features",
         "LABEL_HISTORY_TABLE": "label-history",
         "NOTICE_TOPIC_ARN": ALARMS["NOTICE_TOPIC_ARN"],
+        "MACHINES_TABLE": "machines",
         "TIME_WINDOW": "6",
         "FEATURE_LENGTHS_HOURS": "[1, 6]",
     },

@@ -108,6 +108,7 @@ def test_two_of_a_component_live_in_one_program(component):
         Processing: {
             "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "channels": PRESSURE,
             "label_history_table": "labels", "label_history_arn": "arn:aws:dynamodb:::table/labels",
+            "machines": MACHINES,
             "schedule_expression": "rate(1 hour)", "time_window_hours": 1, "feature_lengths_hours": [1],
             "feature_hop_minutes": 60, "closing_grace_seconds": 80,
             "lake_shards": 1, "allowed_lateness_hours": 1, "timeout_seconds": 60,

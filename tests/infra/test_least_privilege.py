@@ -142,6 +142,7 @@ DEV = {
         "WriteProcessed": ({"s3:PutObject"}, PROCESSED),
         "ServeFeatures": ({"dynamodb:PutItem"}, {f"{TABLES}/processing-realtime-features-0a1b2c"}),
         "ReadReturns": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "ReadMachines": READ_MACHINES,
     },
     "ingestion-schedule-policy": {
         "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:ingestion-simulator-0a1b2c"}),

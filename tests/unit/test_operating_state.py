@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PLAN = PlannedMaintenance(begins=NOW - HOUR, ends=NOW + HOUR)
 RUNNING = MachineFacts("PUMP-1", last_heard=NOW, is_silent=False, history=ENOUGH_HISTORY)
-OFF = replace(RUNNING, off_since=NOW - HOUR)
+OFF = replace(RUNNING, is_off=True)
 SILENT = replace(OFF, is_silent=True, last_heard=NOW - 3 * HOUR)
 WORKED_ON = replace(SILENT, record=MachineRecord(machine_id="PUMP-1", plans=(PLAN,)))
 FAILED = replace(WORKED_ON, failed_at=NOW - 2 * HOUR)
@@ -35,7 +35,7 @@ RETIRED = replace(FAILED, record=MachineRecord(machine_id="PUMP-1", plans=(PLAN,
         (RUNNING, OperatingState.RUNNING, None),
         (replace(RUNNING, history=None), OperatingState.NEW, None),
         (replace(RUNNING, history=ENOUGH_HISTORY - HOUR), OperatingState.NEW, None),
-        (OFF, OperatingState.OFF, NOW - HOUR),
+        (OFF, OperatingState.OFF, None),
         (SILENT, OperatingState.SILENT, NOW - 3 * HOUR),
         (WORKED_ON, OperatingState.IN_MAINTENANCE, PLAN.begins),
         (FAILED, OperatingState.FAILED, NOW - 2 * HOUR),

@@ -1,0 +1,187 @@
+"""When a machine runs: readings while it is off belong to no window of the running machine.
+
+```
+rule's channel   5.1 5.0 0.0 0.0 4.9      above: 0.5
+others            a   b   c   d   e       c and d are left out: each belongs to the newest state before it
+running           1   1   0   0   1       a channel of its own: its mean is the share of time that the machine ran
+```
+The state is looked for within the reading's own bucket only, backwards and then forwards, so that a bucket is a
+function of its readings, whatever is known of its neighbours. Without a state in its bucket a reading counts as of a
+machine that runs. Loads polars only where it computes: the limits of a class, which hold a rule, are judged without it.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from mlops_core.errors import InvalidArgumentError
+from mlops_core.features.names import parse_feature_name
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "RUNNING",
+    "RUNNING_STATISTICS",
+    "RunningClass",
+    "RunningRule",
+    "RunningTrack",
+    "is_off",
+    "rules_of",
+    "while_running",
+]
+
+RUNNING: Final = "running"
+"""The channel that says whether a machine ran: 1 or 0 at each reading of its rule's channel."""
+
+RUNNING_STATISTICS: Final = ("count", "mean", "last")
+
+
+class RunningRule(BaseModel):
+    """When a machine runs.
+
+    Attributes:
+        channel: that tells.
+        above: it runs while the channel is above this level, in the channel's unit.
+        states: it runs while the channel has one of these values.
+
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    channel: str = Field(min_length=1)
+    above: float | None = Field(default=None, allow_inf_nan=False)
+    states: tuple[float, ...] | None = Field(default=None, min_length=1, strict=False)
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.above is None) == (self.states is None):
+            raise ValueError("give either above or states")
+        return self
+
+    def runs(self, value: float) -> bool:
+        """Whether a machine runs whose channel has this value."""
+        return value > self.above if self.above is not None else value in (self.states or ())
+
+
+class RunningClass(BaseModel):
+    """A class of machines: the patterns of the ids that belong to it, and its rule, if it has one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    machines: tuple[str, ...] = ()
+    rule: RunningRule | None = None
+
+
+def rules_of(
+    machine_ids: Iterable[str], classes: Mapping[str, RunningClass], assigned: Mapping[str, str]
+) -> dict[str, RunningRule]:
+    """Return the rule of each machine that has one.
+
+    Args:
+        machine_ids: which.
+        classes: by name; a machine belongs to the first whose patterns match its id.
+        assigned: the class of those machines that have been given one.
+
+    """
+    rules: dict[str, RunningRule] = {}
+    for machine_id in machine_ids:
+        matching = (each for each in classes.values() if any(fnmatchcase(machine_id, like) for like in each.machines))
+        found = classes.get(assigned.get(machine_id, "")) or next(matching, None)
+        if found is not None and found.rule is not None:
+            rules[machine_id] = found.rule
+    return rules
+
+
+def is_off(features: Mapping[str, float | None]) -> bool:
+    """Return whether a machine did not run, by the newest state in its feature row; False where none is known."""
+    lasts = {
+        name: value for name, value in features.items() if name.startswith(f"{RUNNING}_last_") and value is not None
+    }
+    parsed = {parts.minutes: value for name, value in lasts.items() if (parts := parse_feature_name(name))}
+    return bool(parsed) and parsed[min(parsed)] <= 0
+
+
+class RunningTrack:
+    """Whether machines run, reading by reading: what a process remembers of their states."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, list[tuple[datetime, bool]]] = {}
+
+    def note(self, machine_id: str, at: datetime, *, runs: bool) -> None:
+        """Note what a machine's rule says at a moment."""
+        insort(self._states.setdefault(machine_id, []), (at, runs))
+
+    def forget(self) -> None:
+        """Keep the newest state of each machine only."""
+        self._states = {machine_id: states[-1:] for machine_id, states in self._states.items()}
+
+    def is_off(self, machine_id: str, at: datetime) -> bool:
+        """Return whether the newest state at or before `at` says so; False where none is known."""
+        states = self._states.get(machine_id, [])
+        index = bisect_right(states, (at, True))
+        return index > 0 and not states[index - 1][1]
+
+
+def while_running(
+    readings: "pl.DataFrame", rules: Mapping[str, RunningRule], *, hop: timedelta
+) -> "tuple[pl.DataFrame, pl.DataFrame]":
+    """Return the readings of machines that ran, with the channel `running`, and those of machines that were off.
+
+    Args:
+        readings: schema READINGS without null values.
+        rules: by machine; all readings of machines without one are kept.
+        hop: width of a bucket.
+
+    Raises:
+        InvalidArgumentError: the readings have a channel `running` of their own.
+
+    """
+    import polars as pl
+
+    concerned = pl.col("machine_id").is_in(list(rules))
+    ruled = readings.filter(concerned)
+    if ruled.is_empty():
+        return readings, readings.clear()
+    if (ruled["channel"] == RUNNING).any():
+        hint = "Rename it: whether a machine runs is told by its rule"
+        raise InvalidArgumentError("readings", RUNNING, "is the name of a channel", hint)
+    bucket = (pl.col("event_timestamp").to_physical() // (hop // timedelta(microseconds=1))).alias("_bucket")
+    ruled = ruled.with_columns(bucket).with_row_index("_row")
+    states = _states(ruled, rules)
+    within = ["machine_id", "_bucket"]
+    known = ruled.sort("event_timestamp").join_asof(states, on="event_timestamp", by=within, check_sortedness=False)
+    ahead = states.rename({"_runs": "_ahead"})
+    known = known.join_asof(ahead, on="event_timestamp", by=within, strategy="forward", check_sortedness=False)
+    runs = pl.coalesce("_runs", "_ahead", pl.lit(value=True))
+    running, off = known.filter(runs).sort("_row"), known.filter(~runs).sort("_row")
+    marks = states.select(
+        "machine_id", "event_timestamp", channel=pl.lit(RUNNING), value=pl.col("_runs").cast(pl.Float64)
+    )
+    kept = [readings.filter(~concerned), running.select(readings.columns), marks.select(readings.columns)]
+    return pl.concat(kept), off.select(readings.columns)
+
+
+def _states(ruled: "pl.DataFrame", rules: Mapping[str, RunningRule]) -> "pl.DataFrame":
+    """Return whether machines run, at each reading of their rule's channel; of two values the larger counts."""
+    import polars as pl
+
+    table = pl.DataFrame(
+        [(machine_id, rule.channel, rule.above, list(rule.states or ())) for machine_id, rule in rules.items()],
+        schema={
+            "machine_id": pl.String(), "channel": pl.String(), "_above": pl.Float64(), "_states": pl.List(pl.Float64)
+        },
+        orient="row",
+    )  # fmt: skip
+    told = ruled.join(table, on=["machine_id", "channel"])
+    newest = told.group_by("machine_id", "_bucket", "event_timestamp").agg(
+        pl.col("value").max(), pl.col("_above").first(), pl.col("_states").first()
+    )
+    is_above, is_state = pl.col("value") > pl.col("_above"), pl.col("value").is_in(pl.col("_states"))
+    runs = pl.when(pl.col("_above").is_null()).then(is_state).otherwise(is_above)
+    return newest.select("machine_id", "_bucket", "event_timestamp", _runs=runs).sort("event_timestamp")
