@@ -68,7 +68,7 @@ class FeatureWriter:
         """Take note of the stored rows of some hours, which an earlier run ended without offering."""
         hour = first
         while hour <= last:
-            for features in self._standing(self._partitions.under(features_prefix(hour)))[0]:
+            for features in self._standing(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
                 self._note_newest(features)
             hour += HOUR
 
@@ -97,7 +97,7 @@ class FeatureWriter:
         if window_range.machines is None:
             frames = self._whole(features, window_range, shard)
         else:
-            others, is_whole = self._standing(standing)
+            others, is_whole = self._standing(standing, is_replaced=True)
             if not is_whole:  # rows of other machines are lost with a damaged partition: all are computed
                 self._write(replace(window_range, machines=None), shard, count, checkpoint)
                 return
@@ -135,7 +135,7 @@ class FeatureWriter:
         last = features_key(window_range.hours[-1], shard)
         if window_range.end + self._settings.feature_hop < window_range.hours[-1] + HOUR:
             after = pl.col("window_end") > window_range.end
-            standing = [frame.filter(after) for frame in self._standing([last])[0]]
+            standing = [frame.filter(after) for frame in self._standing([last], is_replaced=False)[0]]
             features = pl.concat([features, *standing], how="diagonal").sort("machine_id", "window_end")
         frames = _by_hour(features, window_range.hours, shard)
         return {key: frame for key, frame in frames.items() if frame.height or self._partitions.under_any([key])}
@@ -152,11 +152,11 @@ class FeatureWriter:
         before, after = (_by_hour(frame, window_range.hours, shard) for frame in (old, together))
         return {key: frame for key, frame in after.items() if not frame.equals(before[key])}
 
-    def _standing(self, keys: Sequence[str]) -> tuple[list[pl.DataFrame], bool]:
-        """Return the frames of partitions that can be read, and whether these are all."""
+    def _standing(self, keys: Sequence[str], *, is_replaced: bool) -> tuple[list[pl.DataFrame], bool]:
+        """Return the frames of partitions that can be read, and whether all can; replaced: they are written anew."""
         frames, damaged = self._partitions.read_undamaged(keys)
         for error in damaged:
-            self._records.note(error.key, error.version, error.problem)
+            self._records.note(error.key, error.version, error.problem, is_mended=is_replaced)
         return list(frames.values()), not damaged
 
     def _note_newest(self, features: pl.DataFrame) -> None:

@@ -204,7 +204,7 @@ class Run:
         if error.key in self._made_again or hour not in listing:
             raise error
         self._made_again.add(error.key)
-        self._records.note(error.key, error.version, error.problem)
+        self._records.note(error.key, error.version, error.problem, is_mended=True)
         hours = {text: built for text, built in checkpoint.hours.items() if text != hour_text(hour)}
         return checkpoint.model_copy(update={"hours": hours})
 

@@ -122,7 +122,7 @@ class HourBuilder:
             results |= self._late(late)
         except DamagedPartitionError as error:
             # The buckets of the machines beside the late ones are lost: the hours are built from all their readings.
-            self._records.note(error.key, error.version, error.problem)
+            self._records.note(error.key, error.version, error.problem, is_mended=True)
             return results | self.build(dict.fromkeys(late, False))
         self._work.hours_changed += len(results)
         return results
@@ -193,7 +193,7 @@ class HourBuilder:
         try:
             return pl.read_parquet(BytesIO(body))
         except UNREADABLE as error:
-            self._records.note(key, version, str(error))
+            self._records.note(key, version, str(error), is_mended=True)
         kept = self._lake.versions(f"{REPLACED_PREFIX}{hour_path(hour)}/")
         _, readings = self._decoded(list(kept), kept)
         base = distinct_readings([readings])
@@ -223,7 +223,7 @@ class HourBuilder:
                 whole[key] = self._readable(key, body)
             except MalformedObjectError as error:
                 version = (versions or self._versions).get(key, "")
-                self._records.note(key, version, error.message.partition(": ")[2])
+                self._records.note(key, version, error.message.partition(": ")[2], is_mended=False)
         return whole, self._readings(whole)
 
     def _readable(self, key: str, body: bytes) -> bytes:
@@ -257,7 +257,7 @@ class HourBuilder:
         if damaged and replaced is not None:
             raise damaged[0]
         for error in damaged:
-            self._records.note(error.key, error.version, error.problem)
+            self._records.note(error.key, error.version, error.problem, is_mended=True)
         if standing:
             old = pl.concat(standing.values())
             others = old.clear()

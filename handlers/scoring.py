@@ -7,7 +7,7 @@ history in the lake comes first, then the table, then the message; a run that en
 A message is sent at least once, and again only where a run ends between the message and the note of it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -25,6 +25,7 @@ from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.fleet import FleetStore
+from handlers.stores.items import DamagedItem, log_damaged
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.machine_facts import Known
 from handlers.stores.model_registry import ModelRegistry
@@ -52,9 +53,10 @@ _settings = runtime.settings(ScoringSettings)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
     """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
+    damaged: list[DamagedItem] = []
     ranking_seen = RankingFile(runtime.lake(_settings())).seen()
     fleet = _fleet()
-    rows = fleet.load_fleet()
+    rows = fleet.load_fleet(on_damaged=damaged.append)
     people_know = machine_knowledge(_settings()).of_fleet()
     _end_failures(people_know)
     desk = AlarmDesk(_alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
@@ -64,11 +66,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     try:
         bundle = _model().current()
     except NoModelError as error:
+        _count_damaged(damaged)
         logger.info(error.message)
         metrics.add_metric("MachinesScored", MetricUnit.Count, 0)
         metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
         return {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
-    known = fleet.load_predictions()
+    known = fleet.load_predictions(on_damaged=damaged.append)
+    _count_damaged(damaged)
     predictions = _predict(bundle, rows, states, ranking_seen)
     fresh, incomplete = _scores(bundle, rows, predictions, known)
     saved = fleet.save_predictions(fresh)
@@ -80,6 +84,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     told = _raise_alarms((score for name, score in sorted(standing.items()) if name not in passed_over), bundle)
     metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
     return {"scored": len(saved), "notices": told, "incomplete": incomplete, "model_version": bundle.version}
+
+
+def _count_damaged(items: Sequence[DamagedItem]) -> None:
+    for item in items:
+        log_damaged(item)
+    metrics.add_metric("DamagedItems", MetricUnit.Count, len(items))
 
 
 @cache

@@ -36,11 +36,11 @@ class SilenceWatch:
         retired: Collection[str] = (),
     ) -> None:
         self._object = channels_heard(lake)
-        self._stored = self._object.load()
-        self._before: Channels = self._stored.value if self._stored else {}
-        checkpoint = checkpoint_object(lake).load()
+        self._stored = self._object.readable()
+        self._before: Channels = (self._stored and self._stored.value) or {}
+        checkpoint = checkpoint_object(lake).readable()
         self._now = self._before
-        if checkpoint is not None:
+        if checkpoint is not None and checkpoint.value is not None:
             self._now = listen(
                 self._before,
                 (NewestWindows(row.machine_id, row.window_end, row.features) for row in rows),

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from ops import (
     alarms,
     backfill,
+    doctor,
     grades,
     importing,
     machine_records,
@@ -59,6 +60,7 @@ app.command("replay")(importing.import_history)  # the older name of import
 app.command("backfill")(backfill.backfill)
 app.command("cost")(cost.cost)
 app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
 app.command("fleet")(overview.fleet)
 app.command("machine")(overview.machine)
 app.command("ui")(page.ui)

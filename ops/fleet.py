@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 
 from handlers.stores.alarms import Alarms
+from handlers.stores.items import DamagedItem, OnDamaged, readable, refuse_damaged
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.machine_facts import UNKNOWN, MachineKnowledge
 from handlers.stores.machines import Machines
 from handlers.stores.online_features import FeatureRow
-from handlers.stores.readings import stored_readings
+from handlers.stores.readings import OnDamagedObject, stored_readings
 from mlops_core.alerting import NewestWindows, latest_possible
 from mlops_core.condition import MachineRecord, StateSince, evaluation_zone, is_silent, operating_state
 from mlops_core.lake import hour_path
@@ -95,22 +96,33 @@ class Machine:
         }
 
 
+def pass_over(key: str, problem: str) -> None:
+    """Say nothing of what is damaged: `mlops status` and `mlops doctor` name it."""
+
+
 def silent_after(stack: Stack) -> timedelta:
     """How long a channel of a stack may say nothing."""
     return timedelta(hours=stack.outputs.silent_after_hours)
 
 
-def read_fleet(stack: Stack, now: datetime, after: timedelta | None = None) -> list[Machine]:
+def read_fleet(
+    stack: Stack, now: datetime, after: timedelta | None = None, *, on_damaged: OnDamagedObject = pass_over
+) -> list[Machine]:
     """Every machine that any table or the newest readings name, in order of name.
 
-    after: how long a channel may say nothing; by default as long as the stack lets it.
+    after: how long a channel may say nothing; by default as long as the stack lets it. What is damaged hides no other
+    machine: its key, or its table and key, and the problem go to `on_damaged`.
     """
+
+    def passed_over(item: DamagedItem) -> None:
+        on_damaged(f"{item.table}/{'/'.join(item.keys)}", item.problem)
+
     after = silent_after(stack) if after is None else after
-    states = machine_states(stack.dynamodb, stack.outputs.machine_state_table_name)
-    rows = {row.machine_id: row for row in stack.fleet.load_fleet()}
+    states = machine_states(stack.dynamodb, stack.outputs.machine_state_table_name, on_damaged=passed_over)
+    rows = {row.machine_id: row for row in stack.fleet.load_fleet(on_damaged=passed_over)}
     known = machine_knowledge(stack).of_fleet()
     recorded = [name for name, each in known.items() if each.record is not None]
-    seen = newest_readings(stack.lake, now)
+    seen = newest_readings(stack.lake, now, on_damaged=on_damaged)
     lengths = sorted(timedelta(hours=hours) for hours in stack.outputs.feature_lengths_hours)
     velocities = stack.channels.of_quantity(VELOCITY_RMS)
 
@@ -156,17 +168,25 @@ def newest_velocity(row: FeatureRow, lengths: Sequence[timedelta], channels: Seq
     return None
 
 
-def machine_states(client: "DynamoDBClient", table: str) -> dict[str, MachineState]:
+def machine_states(
+    client: "DynamoDBClient", table: str, *, on_damaged: OnDamaged = refuse_damaged
+) -> dict[str, MachineState]:
     """The states of the simulated machines, by machine."""
-    states = [MachineState.model_validate_json(item["state"]["S"]) for item in _items(client, table)]
+
+    def decode(item: dict[str, Any]) -> MachineState:
+        return MachineState.model_validate_json(item["state"]["S"])
+
+    states = readable(_items(client, table), decode, table=table, keys=("machine_id",), on_damaged=on_damaged)
     return {state.machine_id: state for state in states}
 
 
-def newest_readings(lake: DataLake, now: datetime) -> dict[tuple[str, str], datetime]:
+def newest_readings(
+    lake: DataLake, now: datetime, *, on_damaged: OnDamagedObject = pass_over
+) -> dict[tuple[str, str], datetime]:
     """The newest event time of each machine and channel in this hour and the one before."""
     # A malformed line is processing's to count and log; it must not hide the machines beside it.
     paths = (f"{hour_path(hour)}/" for hour in (now - HOUR, now))
-    readings = stored_readings(lake, paths, on_malformed=lambda _: None)
+    readings = stored_readings(lake, paths, on_malformed=lambda _: None, on_damaged=on_damaged)
     newest = readings.group_by("machine_id", "channel").agg(pl.col("event_timestamp").max())
     return {(machine_id, channel): at for machine_id, channel, at in newest.iter_rows()}
 

@@ -1,4 +1,4 @@
-"""``mlops status``: what waits, what was refused, what is late and who is silent."""
+"""``mlops status``: what waits, what was refused, what is late or damaged, and who is silent."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,10 +38,16 @@ def status(
 
 
 def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[str, object]:
+    from ops.damage import Doctor
     from ops.fleet import read_fleet, silent_after
     from ops.quarantined import Quarantine, days_until
 
     quarantine, after = Quarantine(stack.lake), silent_after(stack) if after is None else after
+    doctor = Doctor(stack, now)
+    met: dict[str, str] = {}
+    machines = read_fleet(stack, now, after, on_damaged=met.setdefault)
+    damaged = {key: problem for key, problem in met.items() if not doctor.is_accepted(key)}
+    damaged |= {each.damage.key: each.damage.problem for each in doctor.recorded()}
     queues = {
         "readings": stack.outputs.ingestion_queue_url,
         "failures": stack.outputs.label_queue_url,
@@ -51,9 +57,10 @@ def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[
         "stack": stack.name,
         "at": now,
         "queues": {name: _depth(stack, url) for name, url in queues.items()},
-        "processing": _processing(stack, now),
+        "processing": _processing(stack, now, damaged),
+        "damaged": damaged,
         "quarantined_today": quarantine.reasons(days_until(now, 1)),
-        "machines": [machine.as_report(now, after) for machine in read_fleet(stack, now, after)],
+        "machines": [machine.as_report(now, after) for machine in machines],
     }
 
 
@@ -69,11 +76,17 @@ def _depth(stack: "Stack", url: str) -> dict[str, int]:
     }
 
 
-def _processing(stack: "Stack", now: "datetime") -> dict[str, object] | None:
-    """How far processing has come; None where no scheduled run has ended yet."""
+def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dict[str, object] | None:
+    """How far processing has come; None where no scheduled run has ended yet, or where the checkpoint is damaged."""
     from handlers.stores.checkpoint import checkpoint_object
+    from mlops_core.errors import MalformedObjectError
+    from mlops_core.lake import CHECKPOINT_KEY
 
-    stored = checkpoint_object(stack.lake).load()
+    try:
+        stored = checkpoint_object(stack.lake).load()
+    except MalformedObjectError as error:
+        damaged[CHECKPOINT_KEY] = error.message
+        return None
     if stored is None:
         return None
     checkpoint = stored.value
@@ -86,6 +99,7 @@ def _processing(stack: "Stack", now: "datetime") -> dict[str, object] | None:
 
 
 def _print(report: "Mapping[str, Any]") -> None:
+    from mlops_core.lake import CHECKPOINT_KEY
     from ops.console import print_line, print_table
 
     print_table(
@@ -94,7 +108,11 @@ def _print(report: "Mapping[str, Any]") -> None:
         [[name, depth["waiting"], depth["in_flight"]] for name, depth in report["queues"].items()],
     )
     processing = report["processing"]
-    if processing is None:
+    for key, problem in report["damaged"].items():
+        print_line(f"Damaged: {key}: {problem}. What can be done: mlops doctor --stack {report['stack']}")
+    if processing is None and CHECKPOINT_KEY in report["damaged"]:
+        print_line("Processing: its checkpoint is damaged; the next run takes an earlier one.")
+    elif processing is None:
         print_line("Processing: no scheduled run has ended yet.")
     else:
         print_line(

@@ -1,9 +1,10 @@
 """The table of alarms: one item a machine, source and subject, moved forward by compare and set on its sequence."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from handlers.stores.items import OnDamaged, log_damaged, readable, refuse_damaged
 from mlops_core.alerting import Answer, NoSuchEpisodeError, answered_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
 from mlops_core.errors import MlopsError
@@ -36,13 +37,17 @@ class Alarms:
         self._table = table
 
     def load(self, machine_id: str, source: AlarmSource, subject: str = "") -> Alarm:
-        """Return an alarm; one that was never stored has sequence 0."""
+        """Return an alarm; one that was never stored has sequence 0. Raises DamagedItemError."""
         empty = Alarm(machine_id=machine_id, source=source, subject=subject)
         answer = self._client.get_item(TableName=self._table, Key=_key(empty), ConsistentRead=True)
-        return _alarm(answer["Item"]) if "Item" in answer else empty
+        items = [answer["Item"]] if "Item" in answer else []
+        return next(self._alarms(items, refuse_damaged), empty)
 
-    def load_all(self, source: AlarmSource | None = None) -> list[Alarm]:
-        """Return every alarm (of one source), in order of machine, source and subject. Few machines have any."""
+    def load_all(self, source: AlarmSource | None = None, *, on_damaged: OnDamaged = log_damaged) -> list[Alarm]:
+        """Return every alarm (of one source), in order of machine, source and subject. Few machines have any.
+
+        Damaged items go to `on_damaged`.
+        """
         chosen: dict[str, Any] = {}
         if source is not None:
             chosen = {
@@ -50,18 +55,21 @@ class Alarms:
                 "ExpressionAttributeValues": {":source": {"S": f"{source}#"}},
             }
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True, **chosen)
-        alarms = (_alarm(item) for page in pages for item in page["Items"])
-        return sorted(alarms, key=lambda alarm: (alarm.machine_id, alarm.key))
+        items = (item for page in pages for item in page["Items"])
+        return sorted(self._alarms(items, on_damaged), key=lambda alarm: (alarm.machine_id, alarm.key))
 
     def of_machine(self, machine_id: str) -> list[Alarm]:
-        """Return the alarms of one machine."""
+        """Return the alarms of one machine. Raises DamagedItemError."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="machine_id = :machine",
             ExpressionAttributeValues={":machine": {"S": machine_id}},
             ConsistentRead=True,
         )
-        return [_alarm(item) for page in pages for item in page["Items"]]
+        return list(self._alarms((item for page in pages for item in page["Items"]), refuse_damaged))
+
+    def _alarms(self, items: Iterable[dict[str, Any]], on_damaged: OnDamaged) -> Iterator[Alarm]:
+        return readable(items, _alarm, table=self._table, keys=("machine_id", "alarm"), on_damaged=on_damaged)
 
     def answer(self, episode_id: str, answer: Answer, *, principal: str, now: datetime) -> Episode:
         """Store a person's answer to an episode; returns the episode after it.

@@ -37,7 +37,7 @@ class Beginnings:
         except DamagedPartitionError as error:
             if self._records is None:
                 raise
-            self._records.note(error.key, error.version, error.problem)
+            self._records.note(error.key, error.version, error.problem, is_mended=True)
             return self._partitions.earlier(BEGINNINGS_KEY)
         return kept[0] if kept else None
 

@@ -32,20 +32,21 @@ class DamageRecords:
 
     @property
     def standing(self) -> int:
-        """How many damaged objects wait for somebody."""
-        return len((self._open | self._found.keys()) - self._accepted)
+        """How many damaged objects wait for somebody: those that no function could make again."""
+        waiting = {id_ for id_, found in self._found.items() if not found.is_mended}
+        return len((self._open | waiting) - self._accepted)
 
     def is_set_aside(self, key: str, version: str) -> bool:
         """Whether a version of an object is known to be damaged."""
         known = self._open or self._accepted or self._found
         return bool(known) and damage_id(key, version) in self._open | self._accepted | self._found.keys()
 
-    def note(self, key: str, version: str, problem: str) -> None:
-        """Take note of a damaged object, and name it in the log."""
-        damage = Damage.of(key, version, problem, at=self._now, by=self._by)
+    def note(self, key: str, version: str, problem: str, *, is_mended: bool) -> None:
+        """Take note of a damaged object, and name it in the log; mended: it is made again from what it came from."""
+        damage = Damage.of(key, version, problem, at=self._now, by=self._by, is_mended=is_mended)
         if not self.is_set_aside(key, version):
             self._found[damage.id] = damage
-        logger.error("Damaged, and set aside", extra={"key": key, "problem": damage.problem})
+        logger.error("Damaged, and set aside", extra={"key": key, "problem": damage.problem, "is_mended": is_mended})
 
     def keep(self, tell: Tell) -> None:
         """Tell people what was found, then keep the records: told at least once, by whoever keeps them first."""
@@ -53,8 +54,8 @@ class DamageRecords:
         if found:
             tell(found)
         for damage in found:
-            self._lake.create(*damage.encode())
-            self._open.add(damage.id)
+            self._lake.create(*damage.encode(is_accepted=damage.is_mended))
+            (self._accepted if damage.is_mended else self._open).add(damage.id)
 
 
 def _id(name: str) -> str:

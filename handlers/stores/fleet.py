@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from handlers.stores.clients import THREADS
+from handlers.stores.items import OnDamaged, log_damaged
 from handlers.stores.lake import DataLake
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.predictions import Predictions, prediction_json
@@ -26,13 +27,13 @@ class FleetStore:
         self._features = OnlineFeatures(client, features)
         self._predictions = Predictions(client, predictions)
 
-    def load_fleet(self) -> list[FeatureRow]:
-        """Return the newest feature row of every machine, in order of their ids."""
-        return self._features.load_all()
+    def load_fleet(self, *, on_damaged: OnDamaged = log_damaged) -> list[FeatureRow]:
+        """Return the newest feature row of every machine, in order of their ids; damaged items go to `on_damaged`."""
+        return self._features.load_all(on_damaged=on_damaged)
 
-    def load_predictions(self) -> dict[str, Score]:
-        """Return the newest score of every machine that has one, by machine."""
-        return self._predictions.load_all()
+    def load_predictions(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, Score]:
+        """Return the newest score of every machine that has one, by machine; damaged items go to `on_damaged`."""
+        return self._predictions.load_all(on_damaged=on_damaged)
 
     def save_predictions(self, scores: Sequence[Score]) -> list[Score]:
         """Keep scores, each in the place of its predecessor; returns those that no other run was faster with.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from handlers.stores.items import log_damaged, readable
 from handlers.stores.numbers import number
 from mlops_core.alerting.episodes import Episode, StepKind
 from mlops_core.errors import MlopsError
@@ -83,8 +84,8 @@ class LabelHistory:
         self._table = table
 
     def entries(self) -> Iterator[LabelEntry]:
-        """Every failure and repair, in no order."""
-        return (_entry(item) for item in self._items() if not _is_verdict(item))
+        """Every failure and repair, in no order; damaged items are named in the log and passed over."""
+        return self._readable(self._items())
 
     def of_machine(self, machine_id: str) -> list[LabelEntry]:
         """Return the failures and repairs of one machine, in order of time."""
@@ -94,7 +95,12 @@ class LabelHistory:
             ExpressionAttributeValues={":machine": {"S": machine_id}},
             ConsistentRead=True,
         )
-        return [_entry(item) for page in pages for item in page["Items"] if not _is_verdict(item)]
+        return list(self._readable(item for page in pages for item in page["Items"]))
+
+    def _readable(self, items: Iterable[Mapping[str, Any]]) -> Iterator[LabelEntry]:
+        kept = (item for item in items if not _is_verdict(item))
+        keys = ("machine_id", "event_timestamp")
+        return readable(kept, _entry, table=self._table, keys=keys, on_damaged=log_damaged)
 
     def load_all(self) -> list[dict[str, object]]:
         """Return every failure as a row of the frame FAILURES."""

@@ -1,6 +1,6 @@
 """The online store: the newest feature row of each machine, which never goes back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from handlers.stores.clients import THREADS
+from handlers.stores.items import OnDamaged, log_damaged, readable, refuse_damaged
 from handlers.stores.numbers import number
 from mlops_core.time import utc_text
 
@@ -58,16 +59,20 @@ class OnlineFeatures:
         return True
 
     def load(self, machine_id: str) -> FeatureRow | None:
-        """Return a machine's newest row; None where it has none."""
+        """Return a machine's newest row; None where it has none. Raises DamagedItemError."""
         item = self._client.get_item(
             TableName=self._table, Key={"machine_id": {"S": machine_id}}, ConsistentRead=True
         ).get("Item")
-        return None if item is None else _row(item)
+        return next(self._rows([] if item is None else [item], refuse_damaged), None)
 
-    def load_all(self) -> list[FeatureRow]:
-        """Return the newest row of every machine, in order of their ids."""
+    def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> list[FeatureRow]:
+        """Return the newest row of every machine, in order of their ids; damaged items go to `on_damaged`."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        return sorted((_row(item) for page in pages for item in page["Items"]), key=lambda row: row.machine_id)
+        items = (item for page in pages for item in page["Items"])
+        return sorted(self._rows(items, on_damaged), key=lambda row: row.machine_id)
+
+    def _rows(self, items: Iterable[Mapping[str, Any]], on_damaged: OnDamaged) -> Iterator[FeatureRow]:
+        return readable(items, _row, table=self._table, keys=("machine_id",), on_damaged=on_damaged)
 
     def offer_all(self, rows: Iterable[FeatureRow], *, updated_at: datetime) -> int:
         """Offer rows of different machines, in parallel; returns how many were stored. One failure fails them all."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from handlers.stores.items import OnDamaged, log_damaged, readable
 from handlers.stores.numbers import number
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.prognosis import Prediction
@@ -20,10 +21,11 @@ class Predictions:
         self._client = client
         self._table = table
 
-    def load_all(self) -> dict[str, Score]:
-        """Return every machine's score, by machine."""
+    def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, Score]:
+        """Return every machine's score, by machine; damaged items go to `on_damaged`."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        scores = (_score(item) for page in pages for item in page["Items"])
+        items = (item for page in pages for item in page["Items"])
+        scores = readable(items, _score, table=self._table, keys=("machine_id",), on_damaged=on_damaged)
         return {score.prediction.machine_id: score for score in scores}
 
     def save(self, score: Score) -> bool:

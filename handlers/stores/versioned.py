@@ -4,9 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from aws_lambda_powertools import Logger
+
 from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake, ObjectMovedError
 from mlops_core.errors import MalformedObjectError
+
+logger = Logger(child=True)
 
 Value = TypeVar("Value")
 Held = TypeVar("Held", covariant=True)
@@ -59,18 +63,34 @@ class VersionedObject(Generic[Value]):
         seen = self.seen()
         if seen is None:
             return None
-        for attempt in range(_READS):
+        problem = ""
+        for _ in range(_READS):
             try:
                 return Stored(self._decode(self._lake.read(self._key)), seen)
             except MalformedObjectError as error:
-                if attempt == _READS - 1:
-                    records.note(self._key, seen, error.message)
+                problem = error.message
+        earlier = self._earlier()
+        records.note(self._key, seen, problem, is_mended=earlier is not None)
+        return Stored(earlier, seen)
+
+    def readable(self) -> Stored[Value | None] | None:
+        """Return the document as `load` does; the value is None where it is damaged, which is named in the log."""
+        seen = self.seen()
+        if seen is None:
+            return None
+        try:
+            return Stored(self._decode(self._lake.read(self._key)), seen)
+        except MalformedObjectError as error:
+            logger.error("A damaged document is passed over", extra={"key": self._key, "problem": error.message})  # noqa: TRY400 - the message says it all
+            return Stored(None, seen)
+
+    def _earlier(self) -> Value | None:
         for body in self._lake.earlier(self._key):
             try:
-                return Stored(self._decode(body), seen)
+                return self._decode(body)
             except MalformedObjectError:
                 continue
-        return Stored(None, seen)
+        return None
 
     def save(self, value: Value, *, after: Stored[Value | None] | None) -> Stored[Value]:
         """Put `value` in the place of `after`, None for no object. Raises ObjectMovedError where another run did."""

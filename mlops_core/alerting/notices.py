@@ -39,8 +39,11 @@ def damage_notice(found: Sequence[Damage]) -> Notice:
     count = "1 stored object is" if len(found) == 1 else f"{len(found)} stored objects are"
     more = len(found) - _NAMED_AT_MOST
     text = [
-        *(f"{damage.key}: {damage.problem}" for damage in found[:_NAMED_AT_MOST]),
+        *(
+            f"{damage.key}: {damage.problem}{' (it was made again)' if damage.is_mended else ''}"
+            for damage in found[:_NAMED_AT_MOST]
+        ),
         *([f"and {more} more"] if more > 0 else []),
-        "They are set aside and everything else goes on. What can be mended, and how: mlops doctor.",
+        "What was damaged is set aside, and everything else goes on. What else can be mended, and how: mlops doctor.",
     ]
     return Notice(f"{count} damaged", "\n".join(text))

@@ -22,7 +22,10 @@ def damage_id(key: str, version: str) -> str:
 
 
 class Damage(BaseModel):
-    """A damaged object or item: its key, the version (ETag) that is damaged, what is wrong, and who noticed when."""
+    """A damaged object or item: its key, the version (ETag) that is damaged, what is wrong, and who noticed when.
+
+    is_mended: it was made again. content: of an item, which has no earlier version, what it held, as JSON.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,11 +34,14 @@ class Damage(BaseModel):
     problem: str
     noticed_at: AwareDatetime
     noticed_by: str
+    is_mended: bool = False
+    content: str | None = None
 
     @classmethod
-    def of(cls, key: str, version: str, problem: str, *, at: datetime, by: str) -> Self:
+    def of(cls, key: str, version: str, problem: str, *, at: datetime, by: str, is_mended: bool = False) -> Self:
         """Return the damage of one version of an object."""
-        return cls(key=key, version=_bare(version), problem=problem[:500], noticed_at=at, noticed_by=by)
+        known = {"key": key, "version": _bare(version), "problem": problem[:500]}
+        return cls(**known, noticed_at=at, noticed_by=by, is_mended=is_mended)
 
     @property
     def id(self) -> str:
@@ -43,7 +49,7 @@ class Damage(BaseModel):
         return damage_id(self.key, self.version)
 
     def encode(self, *, is_accepted: bool = False) -> RawObject:
-        """Return the record as an object; accepted: somebody has seen that nothing more can be done."""
+        """Return the record as an object; accepted: nothing more is to be done about it."""
         prefix = ACCEPTED_DAMAGE_PREFIX if is_accepted else DAMAGED_PREFIX
         return RawObject(f"{prefix}{self.id}.json", canonical_json(self.model_dump()))
 

@@ -30,7 +30,7 @@ from mlops_core.lake.keys import (
     events_key,
     raw_key,
 )
-from mlops_core.telemetry import FAILURE_KIND, Event, FailureEvent, Quality, Reading
+from mlops_core.telemetry import FAILURE_KIND, Event, Extras, FailureEvent, Quality, Reading
 from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
@@ -298,7 +298,8 @@ def _rest(kept: Reading | FailureEvent | Event) -> str:
     if kept.replayed:
         rest += ',"replayed":true'
     if kept.extras:
-        rest += f',"extras":{_json(_json(dict(kept.extras)))}'
+        text = kept.extras.text if isinstance(kept.extras, Extras) else _json(dict(kept.extras))
+        rest += f',"extras":{_json(text)}'
     return rest
 
 

@@ -17,7 +17,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     channels/<sha256>.json                                         what is measured: a stack's channels, at some time
     training/<execution>/...                                       what one training learned from and how it was judged
     damaged/<id>.json                                              which version of which object cannot be read, and why
-    damaged/accepted/<id>.json                                     the same, where nothing more can be done about it
+    damaged/accepted/<id>.json                                     the same, where nothing more is to be done about it
 """
 
 import re

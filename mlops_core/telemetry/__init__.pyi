@@ -11,6 +11,9 @@ from .corrections import (
     split_corrected as split_corrected,
     union_readings as union_readings,
 )
+from .extras import (
+    Extras as Extras,
+)
 from .frames import (
     FAILURES as FAILURES,
     MAINTENANCE as MAINTENANCE,

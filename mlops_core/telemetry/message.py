@@ -12,7 +12,7 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, SkipValidation
 
 from mlops_core.errors import InvalidArgumentError, UnknownChannelError
 from mlops_core.telemetry.channel import CHANNELS, Channel
@@ -66,7 +66,7 @@ class _Accepted(BaseModel):
     event_timestamp: AwareDatetime
     received_at: AwareDatetime
     replayed: bool = False
-    extras: dict[str, JsonValue] = Field(default_factory=dict)
+    extras: SkipValidation[Mapping[str, JsonValue]] = Field(default_factory=dict[str, JsonValue])
 
 
 class Reading(NamedTuple):

@@ -261,7 +261,7 @@ class _Message:
         at, historical, code = moment(body), _is_historical(body), _event_code(body)
         measured = _event_value(body, "measured_value", is_needed=address.level == FAILURE_KIND)
         threshold = _event_value(body, "threshold", is_needed=address.level == FAILURE_KIND)
-        extras = extra_fields(body, _EVENT_FIELDS)
+        extras = extra_fields(body, _EVENT_FIELDS) or _NO_EXTRAS
         self._check_time(at, is_historical=historical)
         if address.level == FAILURE_KIND and measured is not None and threshold is not None:
             return FailureEvent(
@@ -280,9 +280,10 @@ class _Message:
         quality = parse_quality(body["quality"]) if "quality" in body else Quality.GOOD
         field = channel.payload_field if channel.payload_field in body or _SHARED_FIELD not in body else _SHARED_FIELD
         value = None if quality is Quality.BAD else _plausible(field, number(body, field), channel)
-        extras = extra_fields(body, _ONE_CHANNEL_FIELDS | {field})
+        known = _ONE_CHANNEL_FIELDS | {field}
+        extras = extra_fields(body, known)
         if extras:  # the fields of other channels are readings of their own
-            extras = {name: value for name, value in extras.items() if self._of_field(name) is None}
+            extras = extra_fields(body, known | {name for name in body if self._of_field(name) is not None})
         self._check_time(at, is_historical=historical)
         return Reading(
             machine_id, channel.name, at, value, self.received_at, replayed=historical, quality=quality,

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from pydantic_core import from_json
 
 from mlops_core.errors import MessageRejectedError, QuarantineReason
+from mlops_core.telemetry.extras import Extras
 from mlops_core.telemetry.machine import is_machine_id
 
 __all__ = [
@@ -207,16 +208,15 @@ def stated_machine(body: Payload, machine_id: str) -> None:
     raise MessageRejectedError(QuarantineReason.ID_MISMATCH, f"the topic is {machine_id}'s, the body {stated}'s")
 
 
-def extra_fields(body: Payload, known: frozenset[str]) -> dict[str, JsonValue]:
-    """Return the fields that are not known. Raises with NOT_FINITE where one cannot be written as JSON again."""
+def extra_fields(body: Payload, known: frozenset[str]) -> Extras | None:
+    """Return the fields that are not known, if any. Raises with NOT_FINITE where one cannot be written as JSON."""
     if body.keys() <= known:
-        return {}
+        return None
     extras = {name: value for name, value in body.items() if name not in known}
     try:
-        json.dumps(extras, allow_nan=False)
+        return Extras(json.dumps(extras, allow_nan=False, separators=(",", ":")))
     except ValueError:
         raise MessageRejectedError(QuarantineReason.NOT_FINITE, "an extra field holds NaN or infinity") from None
-    return extras
 
 
 def excerpt(text: str, limit: int = 80) -> str:

@@ -7,7 +7,10 @@ from io import BytesIO
 import polars as pl
 import pytest
 
+from handlers.stores import clients
+from handlers.stores.items import DamagedItemError
 from handlers.stores.lake import DataLake
+from handlers.stores.online_features import OnlineFeatures
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import Checkpoint, Damage
 from tests.handlers.aws_in_process import BUCKET
@@ -233,3 +236,31 @@ def test_what_somebody_accepted_is_passed_over_and_counted_no_more(versioned, de
     invoke(at(0.6))
     assert counters()["DamagedObjects"] == 0
     assert len(versioned.notices()) == 1
+
+
+HAND_EDITED = {
+    "text for a number": {"revision": {"S": "5"}},
+    "no time": {"window_end": {"S": "yesterday"}},
+    "text for a feature": {"features": {"M": {"vibration_mean_1h": {"S": "1.0"}}}},
+}
+
+
+@pytest.mark.parametrize("change", HAND_EDITED.values(), ids=HAND_EDITED)
+def test_a_damaged_item_is_named_and_hides_no_other_machine(aws, capsys, change):
+    offered = {"machine_id": {"S": "HAND"}, "window_end": {"S": "2026-11-21T12:00:00.000000Z"}}
+    offered |= {"revision": {"N": "5"}, "features": {"M": {}}}
+    for item in (offered | change, offered | {"machine_id": {"S": "SOUND"}}):
+        aws.dynamodb.put_item(TableName="realtime-features", Item=item)
+    table, found = OnlineFeatures(clients.dynamodb(), "realtime-features"), []
+    assert [row.machine_id for row in table.load_all(on_damaged=found.append)] == ["SOUND"]
+    assert [(item.table, item.keys) for item in found] == [("realtime-features", ("HAND",))]
+    with pytest.raises(DamagedItemError, match=r"realtime-features HAND: \w+Error"):
+        table.load("HAND")
+
+
+def test_scoring_counts_damaged_items_and_goes_on(aws, deploy, counters):
+    aws.dynamodb.put_item(TableName="realtime-features", Item={"machine_id": {"S": "HAND"}})
+    overwrite(aws, "freshness/channels.json", b"[]")
+    overwrite(aws, CHECKPOINT, b"null")
+    assert deploy("scoring")({})["scored"] == 0
+    assert counters()["DamagedItems"] == 1

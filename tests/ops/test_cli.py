@@ -19,6 +19,7 @@ VERBS = [
     ("backfill",),
     ("cost",),
     ("status",),
+    ("doctor",),
     ("fleet",),
     ("machine",),
     ("alarms",),

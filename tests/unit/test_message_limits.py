@@ -1,6 +1,7 @@
 """What any sender may send, and that messages made here are accepted: size, details, any bytes, round trips."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -132,3 +133,19 @@ def test_a_message_that_would_be_refused_for_its_form_cannot_be_built(arguments,
 def test_timestamps_as_text_sort_as_time_does(one, other):
     assert (utc_text(one) < utc_text(other)) == (one < other)
     assert len(utc_text(one)) == 27
+
+
+@pytest.mark.parametrize("topic", [TOPIC, FAILURE_TOPIC])
+def test_what_a_batch_of_messages_holds_in_memory_is_bounded_by_what_was_received(topic):
+    """34 messages of 128 KiB are one event of Lambda (6 MB); each describes tens of thousands of objects."""
+    nested = [{"": {"": {"": {}}}}] * (MAXIMUM_PAYLOAD_BYTES // 28)
+    body = payload(FAILURE if topic == FAILURE_TOPIC else READING, nested=nested)
+    assert MAXIMUM_PAYLOAD_BYTES // 2 < len(body) <= MAXIMUM_PAYLOAD_BYTES
+    tracemalloc.start()
+    try:
+        kept = [parse_message(topic, body, NOON) for _ in range(34)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2 * 34 * len(body)
+    assert kept[0].extras == {"nested": nested}
