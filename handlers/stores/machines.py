@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from handlers.stores.items import log_damaged, readable
 from mlops_core.condition import MachineRecord
 from mlops_core.errors import MlopsError
 
@@ -37,10 +38,12 @@ class Machines:
         return None if stored is None else stored.record
 
     def load_all(self) -> dict[str, MachineRecord]:
-        """Return every record, by machine."""
+        """Return every record, by machine; damaged items are named in the log and passed over."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table)
-        stored = (_stored(item).record for page in pages for item in page["Items"])
-        return {record.machine_id: record for record in sorted(stored, key=lambda record: record.machine_id)}
+        items = (item for page in pages for item in page["Items"])
+        read = readable(items, _stored, table=self._table, keys=("machine_id",), on_damaged=log_damaged)
+        records = sorted((stored.record for stored in read), key=lambda record: record.machine_id)
+        return {record.machine_id: record for record in records}
 
     def change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> MachineRecord:
         """Store what `change` makes of a machine's record, or of an empty one. Raises MachineContendedError."""

@@ -103,6 +103,7 @@ def test_a_damaged_checkpoint_does_not_stop_status_and_is_mended_by_its_earlier_
 
 def test_a_partition_is_mended_by_computing_its_hour_again(deployed: Deployed, now: datetime) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
+    put(deployed, *raw_object(now))
     key = put(deployed, buckets_key(hour, 0), b"PAR1")
 
     def process(event: dict[str, str]) -> dict[str, object]:
@@ -122,6 +123,7 @@ def test_a_damaged_item_hides_no_other_machine_and_is_kept_before_it_is_removed(
     OnlineFeatures(deployed.stack.dynamodb, table).offer(FeatureRow("PUMP-1", now, 1, {}), updated_at=now)
     item: dict[str, Any] = {"machine_id": {"S": "HAND"}, "window_end": {"S": "yesterday"}, "revision": {"N": "5"}}
     deployed.stack.dynamodb.put_item(TableName=table, Item=item)
+    put(deployed, *raw_object(now))
     key = f"{table}/HAND"
     report = deployed.json("status")
     assert [machine["machine_id"] for machine in report["machines"]] == ["PUMP-1"]
