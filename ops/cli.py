@@ -4,7 +4,7 @@ A verb's module is imported to list its options, so it imports nothing heavy at 
 imported where the verb runs.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -24,9 +24,20 @@ from ops import (
     planned_maintenance,
     quarantine,
     status,
+    training,
 )
 from ops.cost import verb as cost
 from ops.errors import OpsError
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        from ops.console import print_line
+
+        print_line(f"mlops {version('mlops-industrial')}")
+        raise typer.Exit
 
 
 class ReadableErrors(TyperGroup):
@@ -54,6 +65,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Work with a running stack of the predictive-maintenance platform, local or deployed.",
 )
+
+
+@app.callback()
+def root(
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print tables as CSV on standard output, and every other line on the other.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Work with a running stack of the predictive-maintenance platform, local or deployed."""
+    from ops.options import TABLES_AS_CSV
+
+    TABLES_AS_CSV.set(as_csv)
+
+
 app.command("grades")(grades.grades)
 app.command("import")(importing.import_history)
 app.command("replay")(importing.import_history)  # the older name of import
@@ -65,6 +93,7 @@ app.command("fleet")(overview.fleet)
 app.command("machine")(overview.machine)
 app.command("ui")(page.ui)
 app.command("report")(page.report)
+app.command("train")(training.train)
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(quarantine.app, name="quarantine")
 machines.app.command("describe")(machine_records.describe)

@@ -4,6 +4,7 @@ Whatever is printed may hold text from outside (payloads, event codes, notes, fi
 terminal as a control character, as markup or as a link. A test holds that no other module of `ops` prints.
 """
 
+import csv
 import json
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -27,6 +28,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mlops_core.text import printable
+from ops.options import TABLES_AS_CSV
+
+_ANY_WIDTH = 10_000
 
 
 class Advance(Protocol):
@@ -47,7 +51,14 @@ def print_table(
 
     unbroken: columns whose text stays on one line however narrow the terminal is: what is there to be copied.
     """
-    Console().print(table_of(title, columns, rows, unbroken=unbroken))
+    if TABLES_AS_CSV.get():
+        _print_csv(columns, rows)
+        return
+    table, console = table_of(title, columns, rows, unbroken=unbroken), Console()
+    if not console.is_terminal:  # who reads a pipe or a file has all the width there is: no word is broken
+        widest = console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).maximum
+        console = Console(width=widest)
+    console.print(table)
 
 
 def table_of(
@@ -68,8 +79,11 @@ def table_of(
 
 
 def print_line(line: str) -> None:
-    """Print one line of the report as it is: no markup, and what cannot be printed as its escape."""
-    Console().print(_text(line), soft_wrap=True)
+    """Print one line of the report as it is: no markup, and what cannot be printed as its escape.
+
+    Beside tables as CSV it goes to standard error.
+    """
+    Console(stderr=TABLES_AS_CSV.get()).print(_text(line), soft_wrap=True)
 
 
 def print_error(problem: str) -> None:
@@ -107,6 +121,22 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f} {self._unit}/s")
+
+
+def _print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_csv_cell(value) for value in row] for row in rows)
+
+
+def _csv_cell(value: object) -> object:
+    """Return a value as it is, times as ISO 8601; text that a spreadsheet would take for a formula is quoted."""
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, datetime):
+        return _plain(value)
+    text = printable(str(value))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _text(value: str) -> Text:

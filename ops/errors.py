@@ -24,6 +24,13 @@ class LocalStackAbsentError(OpsError):
         super().__init__(f"No local stack is up ({file}: {why}).", "Start one and leave it up: make local KEEP=1")
 
 
+class TrainingStuckError(OpsError):
+    """The training state machine does not come to an end."""
+
+    def __init__(self, execution: str, seconds: float) -> None:
+        super().__init__(f"Training has not ended within {seconds / 60:.0f} minutes.", f"Look at {execution}.")
+
+
 class PulumiAbsentError(OpsError):
     """The outputs of a deployed stack were asked for on a machine without the Pulumi CLI."""
 

@@ -1,5 +1,6 @@
 """The options that every verb takes, declared once."""
 
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +8,9 @@ import typer
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+
+TABLES_AS_CSV: ContextVar[bool] = ContextVar("tables_as_csv", default=False)
+"""Whether tables are printed as CSV (`mlops --csv VERB`)."""
 
 StackName = Annotated[
     str,

@@ -1,6 +1,6 @@
 """``mlops fleet`` and ``mlops machine``: what the page shows, in a terminal, worst first."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -25,16 +25,11 @@ def fleet(
             {"stack": stack, "machines": [machine.model_dump(exclude={"channels"}) for machine in page.machines]}
         )
         return
-    calm = [machine for machine in page.machines if machine.state == "RUNNING" and machine.stage is None]
-    shown = page.machines if show_all else [machine for machine in page.machines if machine not in calm]
+    shown = page.machines if show_all else exceptions(page)
     if shown:
-        print_table(
-            f"Fleet of {stack} at {page.made_at:%Y-%m-%d %H:%M} UTC",
-            ["machine", "state", "why", "hours left", f"in {page.model.horizon_h} h", "zone", "last heard (UTC)"],
-            [_row(machine) for machine in shown],
-            unbroken=["machine", "state"],
-        )
-    print_line(f"{len(calm):,} of {len(page.machines):,} machines run as usual.")
+        title = f"Fleet of {stack} at {page.made_at:%Y-%m-%d %H:%M} UTC"
+        print_table(title, columns(page), [row(machine) for machine in shown], unbroken=UNBROKEN)
+    print_line(as_usual(page))
     if not page.model.ready:
         print_line(page.model.text)
 
@@ -74,7 +69,28 @@ def machine(
         print_table("Last 14 days", ["at (UTC)", "what", "text"], rows)
 
 
-def _row(machine: "Machine") -> list[object]:
+UNBROKEN: Final = ("machine", "state")
+"""Columns whose text stays on one line."""
+
+
+def exceptions(page: "FleetPage") -> "list[Machine]":
+    """Return the machines that do not run as usual, worst first."""
+    return [machine for machine in page.machines if machine.state != "RUNNING" or machine.stage is not None]
+
+
+def as_usual(page: "FleetPage") -> str:
+    """Return how many machines run as usual, in words."""
+    total = len(page.machines)
+    return f"{total - len(exceptions(page)):,} of {total:,} machines run as usual."
+
+
+def columns(page: "FleetPage") -> list[str]:
+    """Return the headings of the fleet's table."""
+    return ["machine", "state", "why", "hours left", f"in {page.model.horizon_h} h", "zone", "last heard (UTC)"]
+
+
+def row(machine: "Machine") -> list[object]:
+    """Return a machine's row of the fleet's table."""
     reason = machine.reasons[0].text if machine.reasons else machine.note
     hours = (
         None

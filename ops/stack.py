@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
+    from types_boto3_stepfunctions import SFNClient
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = "local"
@@ -115,6 +116,11 @@ class Stack:
     def device_registry(self) -> DeviceRegistry:
         """The machines that may publish."""
         return DeviceRegistry(self.iot, policy=self.outputs.device_policy_name, group=self.outputs.device_group_name)
+
+    @cached_property
+    def state_machines(self) -> "SFNClient":
+        """The client of training's state machine."""
+        return self._client("stepfunctions")
 
     @cached_property
     def functions(self) -> "LambdaClient":

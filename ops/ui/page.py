@@ -9,6 +9,7 @@ from ops.ui.document import FleetPage
 
 __all__ = ["content_security_policy", "live_page", "snapshot"]
 
+_APPENDIX = "<!--APPENDIX-->"
 _STYLES = ("base.css", "views.css", "narrow.css", "print.css")
 _SCRIPTS = (
     "html.js", "words.js", "icons.js", "charts.js", "frame.js", "fleet.js", "machine.js", "alarms.js", "quality.js",
@@ -18,14 +19,17 @@ _SCRIPTS = (
 
 def live_page() -> str:
     """Return the page that asks its server for the document, again and again."""
-    return _page().replace("/*DOCUMENT*/", "")
+    return _page().replace(_APPENDIX, "").replace("/*DOCUMENT*/", "")
 
 
-def snapshot(document: FleetPage) -> str:
-    """Return the page with its document in it: a file to keep, print or send, from which nothing can be done."""
+def snapshot(document: FleetPage, *, appendix: str = "") -> str:
+    """Return the page with its document in it: a file to keep, print or send, from which nothing can be done.
+
+    appendix: HTML that follows the views.
+    """
     quiet = document.model_copy(update={"actions": ()})
     data = quiet.model_dump_json().replace("<", "\\u003c")  # no text from outside can end the element
-    return _page().replace("/*DOCUMENT*/", data)
+    return _page().replace(_APPENDIX, appendix).replace("/*DOCUMENT*/", data)
 
 
 def content_security_policy() -> str:

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
 from infra.local.engine.emulator import STACK_FILE
-from infra.local.run.modelling import Training, finished_training, start_training
 from infra.local.run.signed_http import request
 from mlops_core.prognosis import ModelBundle
 from ops.cli import app
+from ops.training import Training, finished_training, start_training
 from tests.emulator.conftest import Told
 from tests.emulator.failing_fleet import failing_fleet, nothing_recorded
 from tests.emulator.waiting import eventually, invoke
@@ -72,7 +72,7 @@ def messages(told: Told) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 
 def train(told: Told) -> Training:
-    return finished_training(told.endpoint, start_training(told.stack, told.endpoint))
+    return finished_training(told.stack, start_training(told.stack), patience_seconds=300, look_each=0.3)
 
 
 @pytest.fixture(scope="module")

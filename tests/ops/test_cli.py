@@ -30,6 +30,7 @@ VERBS = [
     ("alarms", "close"),
     ("ui",),
     ("report",),
+    ("train",),
     ("machines", "list"),
     ("machines", "add"),
     ("machines", "watch"),
@@ -81,6 +82,11 @@ def test_every_verb_names_its_stack_and_prints_json_on_request(verb: tuple[str, 
     assert shown.exit_code == 0
     read: set[str] = set() if verb == ("cost",) else {"--outputs"}  # a bill is of a configuration, not of a deployment
     assert {"--stack", "--json", *read} <= set(shown.stdout.split())
+
+
+def test_the_version_is_told() -> None:
+    assert CliRunner().invoke(cli.app, ["--version"]).stdout.startswith("mlops ")
+    assert CliRunner().invoke(cli.app, ["-h"]).exit_code == 0
 
 
 def failing(deployed: Deployed, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> tuple[int, str, str]:

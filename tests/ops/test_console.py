@@ -1,6 +1,7 @@
 """Nothing that a machine, a file or a colleague wrote acts on the operator's terminal."""
 
 import ast
+import csv
 from datetime import timedelta
 from pathlib import Path
 
@@ -75,3 +76,16 @@ def test_only_the_console_prints(module: Path) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             assert not any(name.split(".")[0] == "rich" for name in names)
+
+
+def test_a_pipe_gets_every_name_whole_and_a_csv_file_gets_rows(deployed: Deployed) -> None:
+    machine_id = "COMPRESSOR-WITH-A-LONG-NAME-H032"
+    repair = MaintenanceRecord(machine_id=machine_id, kind=MaintenanceKind.REPAIR, at=NOW, note="=HYPERLINK(1) " * 20)
+    LabelHistory(deployed.stack.dynamodb, "label-history").record_maintenance(repair, recorded_at=NOW)
+    shown = deployed.run("maintenance", "list", "--days", "36600").stdout
+    assert machine_id in shown
+    assert ("=HYPERLINK(1) " * 20).strip() in shown
+    rows = list(csv.reader(deployed.run("--csv", "maintenance", "list", "--days", "36600").stdout.splitlines()))
+    assert rows[0][:3] == ["machine", "what", "at (UTC)"]
+    assert rows[1][0] == machine_id
+    assert rows[1][-1].startswith("'="), "no spreadsheet takes it for a formula"

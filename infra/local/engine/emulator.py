@@ -83,7 +83,7 @@ def _client(endpoint: Endpoint, service: str, options: tuple[tuple[str, Any], ..
 
 
 class Emulator:
-    """Start the emulator on entry and stop it on exit, unless ``keep``.
+    """Start the emulator on entry and stop it on exit, unless ``keep`` and all went well.
 
     ``folder`` takes its log (``emulator.log``), its temporary files and, while it runs, ``stack.json`` (an
     Endpoint). An emulator that an earlier run left up in the same folder is stopped first. IAM is enforced unless
@@ -130,8 +130,8 @@ class Emulator:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if not self.keep:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if not self.keep or error is not None:  # what a run left half is of no use to anybody
             stop(self.folder, self._process)
 
     def describe(self, outputs: Mapping[str, Any]) -> None:

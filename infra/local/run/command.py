@@ -1,22 +1,25 @@
 """What ``python -m infra.local`` does: the options, the stages, and what the screen shows of the result."""
 
 import argparse
+import sys
 import time
 from contextlib import ExitStack
 from subprocess import CalledProcessError
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import RunError
-from rich.table import Table
 
-from infra.local.engine.emulator import LOCAL, Emulator, Endpoint, signals_raise, stop, warnings
+from infra.local.engine.emulator import LOCAL, STACK_FILE, Emulator, Endpoint, running, signals_raise, stop, warnings
 from infra.local.engine.environments import emulator_interpreter, lambda_interpreter
 from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan
 from infra.local.run.story import Story
 from infra.local.run.summary import Summary
 from mlops_core.errors import MlopsError
+from ops.console import table_of
 from ops.errors import OpsError
+from ops.overview import UNBROKEN, as_usual, columns, exceptions, row
+from ops.ui.document import FleetPage
 
 # What can go wrong for whoever runs this, each with a message that says so; anything else is a fault of ours.
 EXPECTED = (RuntimeError, TimeoutError, OpsError, MlopsError, RunError, BotoCoreError, ClientError, CalledProcessError)
@@ -30,10 +33,12 @@ def main() -> int:
         stopped = stop(LOCAL)
         screen.console.print("The emulator is stopped." if stopped else "No emulator was up.")
         return 0
+    if running(LOCAL) is not None and not _may_end(screen):
+        return 1
     began = time.monotonic()
     try:
         with signals_raise(), ExitStack() as cleanup:
-            summary, endpoint = _run(screen, cleanup, options, began)
+            summary, page, endpoint = _run(screen, cleanup, options, began)
     except EXPECTED as error:
         log = LOCAL / "emulator.log"
         screen.failure(str(error), log, warnings(log))
@@ -41,13 +46,24 @@ def main() -> int:
     except KeyboardInterrupt:
         screen.console.print("Interrupted; the emulator is stopped.")
         return 130
-    _show(screen, summary)
+    _show(screen, summary, page)
     if options.keep:
         _show_how_to_use(screen, endpoint)
     return 0
 
 
-def _run(screen: Screen, cleanup: ExitStack, options: argparse.Namespace, began: float) -> tuple[Summary, Endpoint]:
+def _may_end(screen: Screen) -> bool:
+    """Ask whether a stack that was left up, and its data, may go."""
+    screen.console.print(f"A stack is up ({LOCAL / STACK_FILE}): this run ends it, and its data are lost.")
+    if sys.stdin.isatty():
+        return screen.console.input("End it? [y/N] ").strip().lower() in {"y", "yes"}
+    screen.console.print("End it first: .venv/bin/python -m infra.local --stop", markup=False)
+    return False
+
+
+def _run(
+    screen: Screen, cleanup: ExitStack, options: argparse.Namespace, began: float
+) -> tuple[Summary, FleetPage, Endpoint]:
     with screen.stage("Environments") as stage:
         emulator_interpreter()
         lambda_interpreter()
@@ -56,7 +72,9 @@ def _run(screen: Screen, cleanup: ExitStack, options: argparse.Namespace, began:
         emulator = cleanup.enter_context(Emulator(LOCAL, keep=options.keep))
         stage.result = emulator.endpoint.endpoint_url
     plan = HistoryPlan(companions=options.companions, days=options.days)
-    return Story(screen, emulator, plan).run(began), emulator.endpoint
+    story = Story(screen, emulator, plan)
+    summary = story.run(began)
+    return summary, story.pictured, emulator.endpoint
 
 
 def _options() -> argparse.Namespace:
@@ -71,39 +89,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _show(screen: Screen, summary: Summary) -> None:
-    table = Table(
-        title="Machines (times in UTC)", title_justify="left", header_style="bold", box=None, padding=(0, 2, 0, 0)
-    )
-    for column in ("machine", "status", "zone"):
-        table.add_column(column, no_wrap=True)
-    for column in ("mm/s", "°C", "features until", "last reading"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for line in summary.machines:
-        numbers = ["-" if value is None else f"{value:.2f}" for value in (line.vibration, line.temperature)]
-        moments = ["-" if at is None else f"{at:%d %b %H:%M}" for at in (line.features_until, line.last_reading)]
-        table.add_row(line.machine_id, line.status or "-", line.zone or "-", *numbers, *moments)
-    screen.console.print(table)
-    if summary.predictions:
-        screen.console.print(_predictions(summary))
+def _show(screen: Screen, summary: Summary, page: FleetPage) -> None:
+    shown = exceptions(page)
+    if shown:
+        rows = [row(machine) for machine in shown]
+        screen.console.print(table_of("The fleet, worst first", columns(page), rows, unbroken=UNBROKEN))
+    screen.console.print(as_usual(page))
+    screen.console.print(f"The page: {LOCAL / 'report.html'}", markup=False, soft_wrap=True)
     screen.console.print(f"Done in {summary.elapsed_seconds:.0f} s.")
-
-
-def _predictions(summary: Summary) -> Table:
-    title = f"Predictions of model {(summary.model or {})['version']}"
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, padding=(0, 2, 0, 0))
-    table.add_column("machine", no_wrap=True)
-    table.add_column("fails in 24 h", justify="right")
-    table.add_column("hours left, in 8 of 10 cases", justify="right")
-    table.add_column("why")
-    for told in sorted(summary.predictions, key=lambda told: -(told["failure_probability"] or 0.0)):
-        if told["failure_probability"] is None:
-            table.add_row(told["machine_id"], "-", "-", "no readings")
-            continue
-        life, why = told["rul_hours"], [reason["text"] for reason in told["reasons"][:1]]
-        hours = f"{life['p50']:.0f} ({life['p10']:.0f} to {life['p90']:.0f})"
-        table.add_row(told["machine_id"], f"{told['failure_probability']:.1%}", hours, *(why or ["nothing unusual"]))
-    return table
 
 
 def _show_how_to_use(screen: Screen, endpoint: Endpoint) -> None:

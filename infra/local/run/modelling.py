@@ -2,24 +2,15 @@
 
 import json
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from handlers.stores.model_registry import ModelRegistry
-from infra.local.engine.emulator import Endpoint
 from infra.local.run.signed_http import request
 from ops.stack import Stack
 
 PATIENCE_SECONDS = 300.0
-
-
-class TrainingStuckError(RuntimeError):
-    """The training state machine does not come to an end."""
-
-    def __init__(self, status: str) -> None:
-        super().__init__(f"Training was {status} after {PATIENCE_SECONDS:.0f} s.")
 
 
 class EndpointError(RuntimeError):
@@ -34,50 +25,6 @@ class NotScoredError(RuntimeError):
 
     def __init__(self, machine_ids: list[str]) -> None:
         super().__init__(f"{', '.join(machine_ids)} had no prediction in the table after processing.")
-
-
-@dataclass(frozen=True)
-class Training:
-    """How an execution of the state machine ended; without a `version`, `reason` says why no model was made."""
-
-    version: str | None
-    is_promoted: bool
-    reason: str
-    outcome: dict[str, Any]
-
-
-def start_training(stack: Stack, endpoint: Endpoint) -> str:
-    """Start the state machine as its schedule does; returns the execution's ARN."""
-    machine = stack.outputs.training_state_machine_arn
-    return str(endpoint.client("stepfunctions").start_execution(stateMachineArn=machine, input="{}")["executionArn"])
-
-
-def finished_training(endpoint: Endpoint, execution: str) -> Training:
-    """Wait for an execution's end. Raises TrainingStuckError."""
-    deadline, client = time.monotonic() + PATIENCE_SECONDS, endpoint.client("stepfunctions")
-    while (ended := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        if time.monotonic() > deadline:
-            raise TrainingStuckError(ended["status"])
-        time.sleep(0.3)
-    if ended["status"] != "SUCCEEDED":
-        return Training(None, is_promoted=False, reason=_message(ended.get("cause", "")), outcome={})
-    steps: dict[str, Any] = {
-        step: result["outcome"] for step, result in json.loads(ended["output"]).items() if "outcome" in result
-    }
-    return Training(
-        steps["training"]["version"],
-        is_promoted="promotion" in steps,
-        reason=steps["evaluation"]["reason"],
-        outcome=steps,
-    )
-
-
-def _message(cause: str) -> str:
-    """A failed function's cause is the JSON of its error."""
-    try:
-        return str(json.loads(cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return cause
 
 
 def predictions(stack: Stack, machine_ids: list[str]) -> list[dict[str, Any]]:

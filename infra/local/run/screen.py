@@ -11,6 +11,8 @@ from rich.markup import escape
 
 from mlops_core.text import printable
 
+SECONDS_BETWEEN_LINES = 10.0
+
 
 @dataclass
 class Stage:
@@ -33,8 +35,13 @@ class Screen:
     def stage(self, title: str) -> Generator[Stage]:
         """Show a stage. An error goes through, and ``failed`` then names the stage."""
         self.failed, began = title, time.monotonic()
-        with self.console.status(escape(f"{title} ...")) as status:
-            stage = Stage(title, lambda progress: status.update(escape(f"{title} ... {progress}")))
+        if self.console.is_terminal:
+            with self.console.status(escape(f"{title} ...")) as status:
+                stage = Stage(title, lambda progress: status.update(escape(f"{title} ... {progress}")))
+                yield stage
+        else:
+            self.console.print(escape(f"  {title} ..."), soft_wrap=True)  # so that a log shows what is under way
+            stage = Stage(title, self._line_by_line(title))
             yield stage
         self.failed = ""
         self.seconds[title] = round(time.monotonic() - began, 2)
@@ -42,6 +49,18 @@ class Screen:
             f"[green]✔[/] {escape(title):<22} {self.seconds[title]:6.1f} s   [dim]{escape(stage.result)}[/]",
             soft_wrap=True,
         )
+
+    def _line_by_line(self, title: str) -> Callable[[str], None]:
+        """Return what tells the progress of a stage where nobody sees a spinner: a line each ten seconds at most."""
+        told_at = time.monotonic()
+
+        def tell(progress: str) -> None:
+            nonlocal told_at
+            if time.monotonic() - told_at >= SECONDS_BETWEEN_LINES:
+                told_at = time.monotonic()
+                self.console.print(escape(f"    {title} ... {progress}"), soft_wrap=True)
+
+        return tell
 
     def failure(self, message: str, log: Path, warnings: Sequence[str]) -> None:
         """Show why the stage under way failed, where to look, and what was last said there."""

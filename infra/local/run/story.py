@@ -8,7 +8,6 @@ every published message is found again.
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any
 
 import polars as pl
@@ -20,11 +19,9 @@ from infra.local.engine.emulator import STACK_FILE, Emulator
 from infra.local.run.bad_messages import BadMessage, bad_messages
 from infra.local.run.gateway import gateway_batch
 from infra.local.run.modelling import (
-    finished_training,
     predictions,
     promote_and_roll_back,
     record_repair,
-    start_training,
     wait_until_scored,
 )
 from infra.local.run.reconciliation import Ledger, lived, reconcile, saved_states, wait_until_drained
@@ -40,11 +37,15 @@ from ops.connect_examples import sample_values
 from ops.fleet import read_fleet
 from ops.ranges import HOUR, RangeProcessor, chunks, hour_of
 from ops.stack import Stack, load_stack
+from ops.training import Training, finished_training, start_training
+from ops.ui.document import FleetPage
+from ops.ui.gather import read_page
 
 STACK = "local"
 BACKFILL_CHUNK = timedelta(days=1)
 LIVE_HOURS = 1  # closed hours that are left to live telemetry; within what the simulator catches up in one run
 PATIENCE_SECONDS = 120.0
+TRAINING_SECONDS = 300.0
 
 
 class NotLiveError(RuntimeError):
@@ -52,6 +53,13 @@ class NotLiveError(RuntimeError):
 
     def __init__(self, machine_ids: list[str]) -> None:
         super().__init__(f"{PATIENCE_SECONDS:.0f} s after the scheduler fired, {', '.join(machine_ids)} had not moved.")
+
+
+class NotPicturedError(RuntimeError):
+    """The run has not come to its end."""
+
+    def __init__(self) -> None:
+        super().__init__("The run has not come to its end: there is no picture of the fleet yet.")
 
 
 class Story:
@@ -65,6 +73,7 @@ class Story:
         self.deployment: Deployment | None = None
         self.trained: dict[str, Any] | None = None
         self.predictions: list[dict[str, Any]] = []
+        self.page: FleetPage | None = None
 
     def run(self, began: float) -> Summary:
         """Go through all stages; ``began`` is the monotonic time at which the whole run began."""
@@ -73,7 +82,7 @@ class Story:
         live_from = hour_of(datetime.now(UTC)) - LIVE_HOURS * HOUR
         history = self.seed(stack, deployment, live_from)
         self.backfill(stack, history)
-        execution = start_training(stack, self.emulator.endpoint)  # while telemetry flows
+        execution = start_training(stack)  # while telemetry flows
         states, refused, batched = self.live(stack, history)
         self.model(stack, execution)
         self.process(stack)
@@ -89,6 +98,13 @@ class Story:
         if self.emulator.keep:
             self.schedules.set_enabled(stack.outputs.schedule_names["simulator"], enabled=True)
         return self.close(stack, deployment, history, ledger, began)
+
+    @property
+    def pictured(self) -> FleetPage:
+        """The fleet as it was at the end of the run."""
+        if self.page is None:
+            raise NotPicturedError
+        return self.page
 
     def build_layers(self) -> None:
         """Build each layer whose lock has changed."""
@@ -164,7 +180,7 @@ class Story:
     def model(self, stack: Stack, execution: str) -> None:
         """Wait for the model that the state machine trains."""
         with self.screen.stage("Model") as stage:
-            training = finished_training(self.emulator.endpoint, execution)
+            training = _trained(stack, execution)
             stage.result = f"none: {training.reason}" if training.version is None else training.reason
             if training.version is not None:
                 registry = ModelRegistry(stack.lake)
@@ -180,7 +196,7 @@ class Story:
         """Ask for each machine, see it scored, and go back and forth between two models."""
         if self.trained is None or self.trained["serving"] is None:
             return
-        execution = start_training(stack, self.emulator.endpoint)  # on what processing has added since
+        execution = start_training(stack)  # on what processing has added since
         with self.screen.stage("Predictions") as stage:
             scored = wait_until_scored(stack, machine_ids, timeout=PATIENCE_SECONDS)
             self.predictions = predictions(stack, machine_ids)
@@ -190,7 +206,7 @@ class Story:
                 f" a repair of {machine_ids[0]} recorded"
             )
         with self.screen.stage("Rollback") as stage:
-            challenger = finished_training(self.emulator.endpoint, execution)
+            challenger = _trained(stack, execution)
             if challenger.version in {None, self.trained["version"]}:
                 stage.result = f"no second model: {challenger.reason}"
                 return
@@ -206,10 +222,10 @@ class Story:
         ledger: Ledger,
         began: float,
     ) -> Summary:
-        """Write summary and report."""
+        """Write the summary, and the fleet's page as the report."""
         with self.screen.stage("Report") as stage:
             finished_at = datetime.now(UTC)
-            features = _offline_features(stack, list(history.states))
+            self.page = read_page(stack, finished_at)
             summary = Summary(
                 resources=deployment.resources,
                 deploy_seconds=self.screen.seconds["Deploy"],
@@ -230,10 +246,14 @@ class Story:
                 outputs=deployment.outputs,
             )
             folder = self.emulator.folder
-            (folder / "report.html").write_text(report(summary, features, history.failures), encoding="utf-8")
+            (folder / "report.html").write_text(report(self.page, summary), encoding="utf-8")
             (folder / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
             stage.result = f"{folder / 'report.html'}, {folder / 'summary.json'}"
         return summary
+
+
+def _trained(stack: Stack, execution: str) -> Training:
+    return finished_training(stack, execution, patience_seconds=TRAINING_SECONDS, look_each=0.3)
 
 
 def _unseen(items: int) -> None:
@@ -259,14 +279,6 @@ def _wait_until_moved(stack: Stack, before: Mapping[str, MachineState]) -> None:
         if time.monotonic() > deadline:
             raise NotLiveError(still)
         time.sleep(0.3)
-
-
-def _offline_features(stack: Stack, machine_ids: list[str]) -> pl.DataFrame:
-    """Return what the report draws, from the offline store."""
-    bodies = stack.lake.read_all(stack.lake.versions("processed/features/"))
-    columns = ["machine_id", "window_end", "vibration_rms_1h", "temperature_mean_1h"]
-    frames = [pl.read_parquet(BytesIO(body), columns=columns) for body in bodies]
-    return pl.concat(frames).filter(pl.col("machine_id").is_in(machine_ids))
 
 
 def _machine_lines(stack: Stack, machine_ids: list[str], now: datetime) -> list[MachineLine]:
