@@ -16,6 +16,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
+from infra.setting_groups import ServingSettings
 from mlops_core.lake import FRESHNESS_KEY, MODELS_PREFIX, RANKING_KEY
 
 ROUTES: Final = {"fleet": "GET /machines", "machine": "GET /machines/{machine_id}"}
@@ -47,23 +48,9 @@ class ServingArgs(TypedDict):
     label_history_arn: pulumi.Input[str]
     machines: MachinesAccess
     """With alarms and label history, these say in what state a machine is."""
-    silent_after_hours: int
-    """How long a channel may say nothing."""
-    feature_lengths_hours: Sequence[int]
-    feature_hop_minutes: int
-    """With the lengths, what the stack computes: a model that needs anything else is refused."""
-    memory_mb: int
+    settings: ServingSettings
+    """Its windows are what the stack computes: a model that needs anything else is refused."""
     functions: NotRequired[FunctionDefaults]
-
-
-class InferenceArgs(ServingArgs):
-    """What inference is made of."""
-
-    stale_after_hours: int
-    """Age beyond which features are called stale."""
-    requests_per_second: int
-    """More are refused (429); twice as many may come at once."""
-    timeout_seconds: int
 
 
 class Inference(pulumi.ComponentResource):
@@ -74,10 +61,7 @@ class Inference(pulumi.ComponentResource):
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
         ...     "alarms": alerting.access, "label_history_table": labels.name, "label_history_arn": labels.arn,
-        ...     "machines": machines.access, "silent_after_hours": 1,
-        ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "memory_mb": 512,
-        ...     "stale_after_hours": 12, "requests_per_second": 20, "timeout_seconds": 15,
-        ...     "functions": {"layers": layers},
+        ...     "machines": machines.access, "settings": settings, "functions": {"layers": layers},
         ... })
         >>> pulumi.export("inference_endpoint", inference.endpoint)
 
@@ -89,7 +73,7 @@ class Inference(pulumi.ComponentResource):
     invoke_arn: pulumi.Output[str]
     """What a caller's policy must allow `execute-api:Invoke` on."""
 
-    def __init__(self, name: str, args: InferenceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:inference:Inference", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self.function = PythonFunction(
@@ -99,7 +83,7 @@ class Inference(pulumi.ComponentResource):
                 "function": "inference",
                 "settings": {
                     **serving_settings(args),
-                    "features_stale_after": timedelta(hours=args["stale_after_hours"]),
+                    "features_stale_after": timedelta(hours=args["settings"].features_stale_after_hours),
                 },
                 "statements": [
                     *serving_statements(args, listed=[FRESHNESS_KEY, RANKING_KEY]),
@@ -116,8 +100,8 @@ class Inference(pulumi.ComponentResource):
                         "ReadRanking", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], f"/{RANKING_KEY}")]
                     ),
                 ],
-                "timeout_seconds": args["timeout_seconds"],
-                "memory_mb": args["memory_mb"],
+                "timeout_seconds": args["settings"].inference_timeout_seconds,
+                "memory_mb": args["settings"].inference_memory_mb,
             },
             self._child,
         )
@@ -131,7 +115,7 @@ class Inference(pulumi.ComponentResource):
         self.endpoint = self.api.api_endpoint
         self.register_outputs({"endpoint": self.endpoint, "function_name": self.function.name})
 
-    def _stage(self, name: str, api: aws.apigatewayv2.Api, args: InferenceArgs) -> None:
+    def _stage(self, name: str, api: aws.apigatewayv2.Api, args: ServingArgs) -> None:
         functions: FunctionDefaults = {**args.get("functions", {})}
         logs = aws.cloudwatch.LogGroup(
             f"{name}-access-logs",
@@ -150,8 +134,8 @@ class Inference(pulumi.ComponentResource):
                 "format": json.dumps(_ACCESS_LOG, sort_keys=True, separators=(",", ":")),
             },
             default_route_settings={
-                "throttling_rate_limit": args["requests_per_second"],
-                "throttling_burst_limit": 2 * args["requests_per_second"],
+                "throttling_rate_limit": args["settings"].inference_requests_per_second,
+                "throttling_burst_limit": 2 * args["settings"].inference_requests_per_second,
             },
             opts=self._child,
         )
@@ -212,9 +196,9 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
         "alarms_table": args["alarms"]["alarms_table"],
         "label_history_table": args["label_history_table"],
         **machine_settings(args["machines"]),
-        "silent_after": timedelta(hours=args["silent_after_hours"]),
-        "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
-        "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
+        "silent_after": timedelta(hours=args["settings"].silent_after_hours),
+        "feature_lengths": [timedelta(hours=hours) for hours in args["settings"].feature_lengths_hours],
+        "feature_hop": timedelta(minutes=args["settings"].feature_hop_minutes),
     }
 
 

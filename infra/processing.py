@@ -1,6 +1,6 @@
 """How readings become features: the processing function on its schedule, the online table, and the lake's catalogue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import NotRequired, TypedDict
 
@@ -14,6 +14,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow
 from infra.schedule import FunctionSchedule
+from infra.setting_groups import ProcessingSettings
 from infra.table import string_keyed_table
 from mlops_core.lake import (
     BEGINNINGS_KEY,
@@ -52,16 +53,11 @@ class ProcessingArgs(TypedDict):
     """Channels that have columns in the catalogue's feature table."""
     channels_key: NotRequired[pulumi.Input[str]]
     """The document of channels in the lake (default: those out of the box)."""
-    schedule_expression: str
-    time_window_hours: int
-    feature_lengths_hours: Sequence[int]
-    feature_hop_minutes: int
+    settings: ProcessingSettings
     closing_grace_seconds: int
     """How long after its end an hour is closed for scheduled runs: as long as messages may wait to be ingested."""
     lake_shards: int
     allowed_lateness_hours: int
-    timeout_seconds: int
-    memory_mb: int
     functions: NotRequired[FunctionDefaults]
     """What the functions share; its key encrypts the table too, its dead-letter queue takes runs that failed."""
     protect: NotRequired[bool]
@@ -76,13 +72,16 @@ class Processing(pulumi.ComponentResource):
     damaged and tell people of it, and nothing more.
 
     Example:
+        >>> settings = ProcessingSettings(
+        ...     processing_schedule_expression="cron(5 * * * ? *)", time_window_hours=6,
+        ...     feature_lengths_hours=(1, 6, 24), feature_hop_minutes=60,
+        ...     processing_timeout_seconds=300, processing_memory_mb=1024,
+        ... )
         >>> processing = Processing("processing", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": CHANNELS,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn, "notice_topic_arn": topic.arn,
-        ...     "machines": machines.access,
-        ...     "schedule_expression": "cron(5 * * * ? *)", "time_window_hours": 6,
-        ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "closing_grace_seconds": 80,
-        ...     "lake_shards": 1, "allowed_lateness_hours": 48, "timeout_seconds": 300, "memory_mb": 1024,
+        ...     "machines": machines.access, "settings": settings, "closing_grace_seconds": 80, "lake_shards": 1,
+        ...     "allowed_lateness_hours": 48,
         ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("realtime_features_table_name", processing.realtime_features.name)
@@ -119,8 +118,8 @@ class Processing(pulumi.ComponentResource):
                     read_machines(args["machines"]),
                     allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
                 ],
-                "timeout_seconds": args["timeout_seconds"],
-                "memory_mb": args["memory_mb"],
+                "timeout_seconds": args["settings"].processing_timeout_seconds,
+                "memory_mb": args["settings"].processing_memory_mb,
                 "invokes_itself": True,
             },
             child,
@@ -129,7 +128,7 @@ class Processing(pulumi.ComponentResource):
             f"{name}-schedule",
             {
                 "function_arn": self.function.arn,
-                "expression": args["schedule_expression"],
+                "expression": args["settings"].processing_schedule_expression,
                 "maximum_event_age_seconds": 3600,
                 "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
                 "kms_key_arn": key,
@@ -141,8 +140,8 @@ class Processing(pulumi.ComponentResource):
             {
                 "bucket_name": args["bucket_name"],
                 "channels": args["channels"],
-                "feature_lengths_hours": args["feature_lengths_hours"],
-                "feature_hop_minutes": args["feature_hop_minutes"],
+                "feature_lengths_hours": args["settings"].feature_lengths_hours,
+                "feature_hop_minutes": args["settings"].feature_hop_minutes,
             },
             child,
         )
@@ -163,9 +162,9 @@ class Processing(pulumi.ComponentResource):
             "label_history_table": args["label_history_table"],
             **machine_settings(args["machines"]),
             "notice_topic_arn": args["notice_topic_arn"],
-            "time_window": timedelta(hours=args["time_window_hours"]),
-            "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
-            "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
+            "time_window": timedelta(hours=args["settings"].time_window_hours),
+            "feature_lengths": [timedelta(hours=hours) for hours in args["settings"].feature_lengths_hours],
+            "feature_hop": timedelta(minutes=args["settings"].feature_hop_minutes),
             "closing_grace_seconds": args["closing_grace_seconds"],
             "lake_shards": args["lake_shards"],
             "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),

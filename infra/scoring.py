@@ -43,9 +43,8 @@ class Scoring(pulumi.ComponentResource):
         >>> scoring = Scoring("scoring", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "realtime_features_table": features.name, "realtime_features_arn": features.arn,
-        ...     "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60, "memory_mb": 512,
         ...     "alarms": alerting.access, "label_history_table": labels.name, "label_history_arn": labels.arn,
-        ...     "machines": machines.access, "silent_after_hours": 1, "timeout_seconds": 120,
+        ...     "machines": machines.access, "settings": settings, "timeout_seconds": 120,
         ...     "functions": {"layers": layers},
         ... })
         >>> pulumi.export("predictions_table_name", scoring.predictions.name)
@@ -100,7 +99,7 @@ class Scoring(pulumi.ComponentResource):
                     *_listening_statements(args["bucket_arn"]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
-                "memory_mb": args["memory_mb"],
+                "memory_mb": args["settings"].inference_memory_mb,
             },
             child,
         )

@@ -1,7 +1,8 @@
 """What a stack may be configured with: the only reader of `pulumi.Config`.
 
-`Pulumi.yaml` holds each key's type, default and description; `StackSettings` holds what makes its value possible. What
-cannot work is refused here, before a single resource is registered, with the key and the remedy.
+`Pulumi.yaml` holds each key's type, default and description, `infra.setting_groups` what one value can be, and
+`StackSettings` what values can be together. What cannot work is refused here, before a single resource is registered,
+with the key and the remedy.
 """
 
 import difflib
@@ -9,35 +10,27 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypedDict, TypeVar, cast
+from typing import Annotated, Any, Self, TypedDict, TypeVar, cast
 
 import pulumi
 import yaml
 from pulumi.runtime import config as runtime_config
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from infra.naming import is_namespace, namespace, own_topic_prefix
-from infra.setting_types import (
-    BucketName,
-    ConfiguredChannels,
-    Email,
-    FunctionName,
-    LogLevel,
-    LogRetention,
-    MemoryMb,
-    Schedule,
-    TagKey,
-    TagValue,
-    TimeoutSeconds,
-    TopicPrefix,
-    checked_lengths,
-    checked_machines,
+from infra.setting_groups import (
+    FunctionSettings,
+    GeneralSettings,
+    IngestionSettings,
+    LakeSettings,
+    ProcessingSettings,
+    ServingSettings,
+    TelemetrySettings,
+    TrainingSettings,
 )
-from mlops_core.condition.classes import MachineClass
 from mlops_core.features import RUNNING, channel_statistics
-from mlops_core.lake import MAXIMUM_SHARDS
 from mlops_core.telemetry import CHANNELS
 
 PROJECT_FILE = Path(__file__).resolve().parent.parent / "Pulumi.yaml"
@@ -77,74 +70,17 @@ def _conflict(key: str, problem: str) -> PydanticCustomError:
     return PydanticCustomError("conflict", "{problem}", {"key": key, "problem": problem})
 
 
-class StackSettings(BaseModel):
-    """One stack's configuration, checked. Keys in `Pulumi.yaml` are these names in camelCase."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
-
-    data_lake_bucket_name: BucketName
-    raw_retention_days: Annotated[int, Field(ge=0)]
-    quarantine_retention_days: Annotated[int, Field(ge=0)]
-    lake_shards: Annotated[int, Field(ge=1, le=MAXIMUM_SHARDS)]
-    access_logging: bool
-
-    channels: ConfiguredChannels
-    mqtt_topic_prefix: TopicPrefix
-    machine_classes: dict[str, MachineClass]
-    basic_ingest: bool
-    machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(strict=False)]
-    simulator_enabled: bool
-    simulator_schedule_expression: Schedule
-    simulator_seed: int
-    sampling_interval_seconds: Annotated[int, Field(ge=1, le=3600)]
-    maximum_catch_up_minutes: Annotated[int, Field(ge=1)]
-    allowed_lateness_hours: Annotated[int, Field(ge=1)]
-    historical_reach_days: Annotated[int, Field(ge=1, le=10_950)]
-
-    lambda_timeout_seconds: TimeoutSeconds
-    lambda_memory_mb: MemoryMb
-    ingestion_batch_size: Annotated[int, Field(ge=1, le=10_000)]
-    ingestion_batch_window_seconds: Annotated[int, Field(ge=0, le=300)]
-    ingestion_maximum_concurrency: Annotated[int, Field(ge=2, le=1000)]
-
-    processing_schedule_expression: Schedule
-    time_window_hours: Annotated[int, Field(ge=1)]
-    feature_lengths_hours: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(checked_lengths), Field(min_length=1, strict=False)
-    ]
-    feature_hop_minutes: Annotated[int, Field(ge=1)]
-    processing_timeout_seconds: TimeoutSeconds
-    processing_memory_mb: MemoryMb
-
-    prediction_horizon_hours: Annotated[int, Field(ge=1)]
-    actionable_hours: Annotated[int, Field(ge=1)]
-    false_episodes_per_machine_month: Annotated[float, Field(gt=0, strict=False)]
-    training_enabled: bool
-    training_schedule_expression: Schedule
-    training_history_days: Annotated[int, Field(ge=1)]
-    training_seed: int
-    training_timeout_seconds: TimeoutSeconds
-    training_memory_mb: MemoryMb
-    inference_timeout_seconds: Annotated[int, Field(ge=1, le=30)]
-    inference_memory_mb: MemoryMb
-    inference_requests_per_second: Annotated[int, Field(ge=1)]
-    features_stale_after_hours: Annotated[int, Field(ge=1)]
-    escalate_after_hours: Annotated[int, Field(ge=0)]
-    silent_after_hours: Annotated[int, Field(ge=1, lt=720)]  # then a machine is taken to have left
-
-    lambda_python: Literal["3.11", "3.12", "3.13", "host"]
-    lambda_architecture: Literal["arm64", "x86_64", "host"]
-    reserved_concurrency: dict[FunctionName, Annotated[int, Field(ge=1)]]
-    log_level: LogLevel
-    log_retention_days: LogRetention
-    tracing: bool
-
-    protect_data: bool
-    customer_managed_key: bool
-    alarms_enabled: bool
-    alarm_emails: Annotated[tuple[Email, ...], Field(strict=False)]
-    owner: TagValue
-    tags: dict[TagKey, TagValue]
+class StackSettings(
+    LakeSettings,
+    TelemetrySettings,
+    IngestionSettings,
+    ProcessingSettings,
+    TrainingSettings,
+    ServingSettings,
+    FunctionSettings,
+    GeneralSettings,
+):
+    """One stack's configuration, checked: what values can be together."""
 
     @model_validator(mode="after")
     def _hop_divides(self) -> Self:

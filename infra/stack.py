@@ -13,7 +13,7 @@ from infra.data_lake import DataLake, DataLakeArgs
 from infra.devices import DevicesArgs
 from infra.encryption import EncryptionKey
 from infra.function import FunctionDefaults
-from infra.inference import Inference, InferenceArgs, ServingArgs
+from infra.inference import Inference, ServingArgs
 from infra.ingestion import Ingestion, IngestionArgs
 from infra.layer import PythonLayer
 from infra.machines import Machines
@@ -157,15 +157,10 @@ def processing_args(
         "machines": fleet.machines.access,
         "channels": settings.channels,
         "channels_key": lake.channels_key,
-        "schedule_expression": settings.processing_schedule_expression,
-        "time_window_hours": settings.time_window_hours,
-        "feature_lengths_hours": settings.feature_lengths_hours,
-        "feature_hop_minutes": settings.feature_hop_minutes,
+        "settings": settings,
         "closing_grace_seconds": settings.ingestion_batch_window_seconds + _INGESTION_SECONDS,
         "lake_shards": settings.lake_shards,
         "allowed_lateness_hours": settings.allowed_lateness_hours,
-        "timeout_seconds": settings.processing_timeout_seconds,
-        "memory_mb": settings.processing_memory_mb,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
         "protect": settings.protect_data,
     }
@@ -187,29 +182,8 @@ def training_args(
         "label_history_arn": ingestion.label_history.arn,
         "machines": fleet.machines.access,
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
-        "feature_lengths_hours": settings.feature_lengths_hours,
-        "feature_hop_minutes": settings.feature_hop_minutes,
-        "schedule_expression": settings.training_schedule_expression,
-        "enabled": settings.training_enabled,
-        "horizon_hours": settings.prediction_horizon_hours,
-        "actionable_hours": settings.actionable_hours,
-        "false_episodes_per_machine_month": settings.false_episodes_per_machine_month,
-        "history_days": settings.training_history_days,
-        "seed": settings.training_seed,
-        "timeout_seconds": settings.training_timeout_seconds,
-        "memory_mb": settings.training_memory_mb,
+        "settings": settings,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
-    }
-
-
-def inference_args(settings: StackSettings, functions: FunctionDefaults, serving: ServingArgs) -> InferenceArgs:
-    """Arguments of inference; `serving` from `serving_args`."""
-    return {
-        **serving,
-        "stale_after_hours": settings.features_stale_after_hours,
-        "requests_per_second": settings.inference_requests_per_second,
-        "timeout_seconds": settings.inference_timeout_seconds,
-        "functions": functions,
     }
 
 
@@ -264,10 +238,7 @@ def serving_args(
         "label_history_table": ingestion.label_history.name,
         "label_history_arn": ingestion.label_history.arn,
         "machines": fleet.machines.access,
-        "silent_after_hours": settings.silent_after_hours,
-        "feature_lengths_hours": settings.feature_lengths_hours,
-        "feature_hop_minutes": settings.feature_hop_minutes,
-        "memory_mb": settings.inference_memory_mb,
+        "settings": settings,
     }
 
 
@@ -293,7 +264,7 @@ def models(
 ) -> Models:
     """Register what makes models and what uses them."""
     serving = serving_args(settings, lake, ingestion, processing, fleet)
-    inference = Inference("inference", inference_args(settings, functions, serving), options)
+    inference = Inference("inference", {**serving, "functions": functions}, options)
     return Models(
         Training("training", training_args(settings, lake, functions, ingestion, fleet), options),
         inference,

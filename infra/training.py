@@ -15,6 +15,7 @@ from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
+from infra.setting_groups import TrainingSettings
 from infra.training_steps import training_definition
 from mlops_core.lake import BEGINNINGS_KEY, CHAMPION_KEY, FEATURES_PREFIX, MODELS_PREFIX, TRAINING_PREFIX
 
@@ -33,20 +34,7 @@ class TrainingArgs(TypedDict):
     """What people have said of machines: rows of planned maintenance are not learned from."""
     notice_topic_arn: pulumi.Input[str]
     """Topic that is told when no model could be made."""
-    feature_lengths_hours: Sequence[int]
-    feature_hop_minutes: int
-    schedule_expression: str
-    enabled: bool
-    """Whether the schedule runs."""
-    horizon_hours: int
-    actionable_hours: NotRequired[int]
-    """An alarm is right if the failure comes within these (default: 72)."""
-    false_episodes_per_machine_month: NotRequired[float]
-    """How many alarms without a failure are accepted (default: 0.3)."""
-    history_days: int
-    seed: int
-    timeout_seconds: int
-    memory_mb: int
+    settings: TrainingSettings
     functions: NotRequired[FunctionDefaults]
 
 
@@ -61,9 +49,7 @@ class Training(pulumi.ComponentResource):
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
         ...     "machines": machines.access,
-        ...     "notice_topic_arn": topic.arn, "feature_lengths_hours": [1, 6, 24], "feature_hop_minutes": 60,
-        ...     "schedule_expression": "rate(7 days)", "enabled": True, "horizon_hours": 24, "history_days": 180,
-        ...     "seed": 1, "timeout_seconds": 900, "memory_mb": 3008, "functions": {"layers": layers},
+        ...     "notice_topic_arn": topic.arn, "settings": settings, "functions": {"layers": layers},
         ... })
         >>> pulumi.export("training_state_machine_arn", training.state_machine_arn)
 
@@ -86,9 +72,9 @@ class Training(pulumi.ComponentResource):
             {
                 "function_arn": self.state_machine_arn,
                 "action": "states:StartExecution",
-                "expression": args["schedule_expression"],
+                "expression": args["settings"].training_schedule_expression,
                 "maximum_event_age_seconds": 3600,
-                "enabled": args["enabled"],
+                "enabled": args["settings"].training_enabled,
                 "dead_letter_queue_arn": self._functions.get("dead_letter_queue_arn"),
                 "kms_key_arn": self._functions.get("kms_key_arn"),
             },
@@ -97,8 +83,8 @@ class Training(pulumi.ComponentResource):
         self.register_outputs({"state_machine_arn": self.state_machine_arn, "schedule_name": self.schedule.name})
 
     def _make_steps(self) -> dict[str, PythonFunction]:
-        args, lake = self._args, {"data_lake_bucket": self._args["bucket_name"]}
-        horizon = {"prediction_horizon": timedelta(hours=args["horizon_hours"])}
+        args, settings, lake = self._args, self._args["settings"], {"data_lake_bucket": self._args["bucket_name"]}
+        horizon = {"prediction_horizon": timedelta(hours=settings.prediction_horizon_hours)}
         read_rows = allow("ReadTrainingSet", ["s3:GetObject"], self._objects(f"{TRAINING_PREFIX}*"))
         read_models = [
             allow("ReadModels", ["s3:GetObject"], self._objects(f"{MODELS_PREFIX}*")),
@@ -108,9 +94,9 @@ class Training(pulumi.ComponentResource):
             "channels_key": args.get("channels_key"),
             "label_history_table": args["label_history_table"],
             **machine_settings(args["machines"]),
-            "feature_lengths": [timedelta(hours=hours) for hours in args["feature_lengths_hours"]],
-            "feature_hop": timedelta(minutes=args["feature_hop_minutes"]),
-            "training_history": timedelta(days=args["history_days"]),
+            "feature_lengths": [timedelta(hours=hours) for hours in settings.feature_lengths_hours],
+            "feature_hop": timedelta(minutes=settings.feature_hop_minutes),
+            "training_history": timedelta(days=settings.training_history_days),
         }
         return {
             "training_set": self._step(
@@ -131,10 +117,10 @@ class Training(pulumi.ComponentResource):
                 {
                     **lake,
                     **horizon,
-                    "training_seed": args["seed"],
+                    "training_seed": settings.training_seed,
                     "channels_key": args.get("channels_key"),
-                    "actionable": timedelta(hours=args.get("actionable_hours", 72)),
-                    "false_episodes_per_machine_month": args.get("false_episodes_per_machine_month", 0.3),
+                    "actionable": timedelta(hours=settings.actionable_hours),
+                    "false_episodes_per_machine_month": settings.false_episodes_per_machine_month,
                 },
                 [
                     read_rows,
@@ -166,8 +152,8 @@ class Training(pulumi.ComponentResource):
                 "function": step,
                 "settings": settings,
                 "statements": statements,
-                "timeout_seconds": self._args["timeout_seconds"],
-                "memory_mb": self._args["memory_mb"],
+                "timeout_seconds": self._args["settings"].training_timeout_seconds,
+                "memory_mb": self._args["settings"].training_memory_mb,
             },
             pulumi.ResourceOptions(parent=self),
         )

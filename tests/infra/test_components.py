@@ -24,6 +24,7 @@ from infra.policies import allow
 from infra.processing import Processing
 from infra.queues import Queue
 from infra.schedule import FunctionSchedule
+from infra.setting_groups import ProcessingSettings
 from infra.topic_rules import TopicRules
 from mlops_core.telemetry import CHANNELS, Channel, Channels
 from tests.infra.evaluation import evaluate
@@ -62,6 +63,7 @@ def run_example(component):
         "Layer": Layer,
         "Target": Target,
         "CHANNELS": CHANNELS,
+        "ProcessingSettings": ProcessingSettings,
         **{each.__name__: each for each in COMPONENTS},
         "lake": SimpleNamespace(bucket_name="acme-lake", bucket_arn="arn:aws:s3:::acme-lake"),
         "layers": {"base": "arn:aws:lambda:eu-west-1:123456789012:layer:acme:1"},
@@ -108,11 +110,11 @@ def test_two_of_a_component_live_in_one_program(component):
         Processing: {
             "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "channels": PRESSURE,
             "label_history_table": "labels", "label_history_arn": "arn:aws:dynamodb:::table/labels",
-            "machines": MACHINES,
-            "schedule_expression": "rate(1 hour)", "time_window_hours": 1, "feature_lengths_hours": [1],
-            "feature_hop_minutes": 60, "closing_grace_seconds": 80,
-            "lake_shards": 1, "allowed_lateness_hours": 1, "timeout_seconds": 60,
-            "memory_mb": 512,
+            "machines": MACHINES, "notice_topic_arn": ALARMS["notice_topic_arn"],
+            "settings": ProcessingSettings(
+                processing_schedule_expression="rate(1 hour)", time_window_hours=1, feature_lengths_hours=(1,),
+                feature_hop_minutes=60, processing_timeout_seconds=60, processing_memory_mb=512,
+            ), "closing_grace_seconds": 80, "lake_shards": 1, "allowed_lateness_hours": 1,
         },
     }[component]  # fmt: skip
 

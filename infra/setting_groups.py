@@ -1,0 +1,139 @@
+"""The configuration keys of a stack, one model a component: the one place where a key is declared.
+
+A key is the field's name in camelCase; `Pulumi.yaml` holds its default and description. A component is given its model,
+of which `infra.settings.StackSettings` is an instance: it holds every key, and checks what they can be together.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from infra.setting_types import (
+    BucketName,
+    ConfiguredChannels,
+    Email,
+    FunctionName,
+    LogLevel,
+    LogRetention,
+    MemoryMb,
+    Schedule,
+    TagKey,
+    TagValue,
+    TimeoutSeconds,
+    TopicPrefix,
+    checked_lengths,
+    checked_machines,
+)
+from mlops_core.condition.classes import MachineClass
+from mlops_core.lake import MAXIMUM_SHARDS
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_by_name=True)
+
+
+class LakeSettings(_Settings):
+    """The data lake."""
+
+    data_lake_bucket_name: BucketName
+    raw_retention_days: Annotated[int, Field(ge=0)]
+    quarantine_retention_days: Annotated[int, Field(ge=0)]
+    lake_shards: Annotated[int, Field(ge=1, le=MAXIMUM_SHARDS)]
+    access_logging: bool
+
+
+class TelemetrySettings(_Settings):
+    """What machines measure and where they publish it, and the simulated ones."""
+
+    channels: ConfiguredChannels
+    mqtt_topic_prefix: TopicPrefix
+    machine_classes: dict[str, MachineClass]
+    basic_ingest: bool
+    machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(strict=False)]
+    simulator_enabled: bool
+    simulator_schedule_expression: Schedule
+    simulator_seed: int
+    sampling_interval_seconds: Annotated[int, Field(ge=1, le=3600)]
+    maximum_catch_up_minutes: Annotated[int, Field(ge=1)]
+    allowed_lateness_hours: Annotated[int, Field(ge=1)]
+    historical_reach_days: Annotated[int, Field(ge=1, le=10_950)]
+
+
+class IngestionSettings(_Settings):
+    """Ingestion of readings and events."""
+
+    lambda_timeout_seconds: TimeoutSeconds
+    lambda_memory_mb: MemoryMb
+    ingestion_batch_size: Annotated[int, Field(ge=1, le=10_000)]
+    ingestion_batch_window_seconds: Annotated[int, Field(ge=0, le=300)]
+    ingestion_maximum_concurrency: Annotated[int, Field(ge=2, le=1000)]
+
+
+class WindowSettings(_Settings):
+    """The windows that features are computed over."""
+
+    feature_lengths_hours: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(checked_lengths), Field(min_length=1, strict=False)
+    ]
+    feature_hop_minutes: Annotated[int, Field(ge=1)]
+
+
+class ProcessingSettings(WindowSettings):
+    """Features from readings."""
+
+    processing_schedule_expression: Schedule
+    time_window_hours: Annotated[int, Field(ge=1)]
+    processing_timeout_seconds: TimeoutSeconds
+    processing_memory_mb: MemoryMb
+
+
+class TrainingSettings(WindowSettings):
+    """Models from features and labels.
+
+    `actionable_hours`: an alarm is right if the failure comes within these; `false_episodes_per_machine_month`: how
+    many alarms without a failure are accepted.
+    """
+
+    prediction_horizon_hours: Annotated[int, Field(ge=1)]
+    actionable_hours: Annotated[int, Field(ge=1)]
+    false_episodes_per_machine_month: Annotated[float, Field(gt=0, strict=False)]
+    training_enabled: bool
+    training_schedule_expression: Schedule
+    training_history_days: Annotated[int, Field(ge=1)]
+    training_seed: int
+    training_timeout_seconds: TimeoutSeconds
+    training_memory_mb: MemoryMb
+
+
+class ServingSettings(WindowSettings):
+    """Predictions: the endpoint and the scoring of the fleet."""
+
+    inference_timeout_seconds: Annotated[int, Field(ge=1, le=30)]
+    inference_memory_mb: MemoryMb
+    inference_requests_per_second: Annotated[int, Field(ge=1)]
+    features_stale_after_hours: Annotated[int, Field(ge=1)]
+    escalate_after_hours: Annotated[int, Field(ge=0)]
+    silent_after_hours: Annotated[int, Field(ge=1, lt=720)]  # then a machine is taken to have left
+
+
+class FunctionSettings(_Settings):
+    """What the functions have in common."""
+
+    lambda_python: Literal["3.11", "3.12", "3.13", "host"]
+    lambda_architecture: Literal["arm64", "x86_64", "host"]
+    reserved_concurrency: dict[FunctionName, Annotated[int, Field(ge=1)]]
+    log_level: LogLevel
+    log_retention_days: LogRetention
+    tracing: bool
+
+
+class GeneralSettings(_Settings):
+    """Protection, alarms and tags of the whole stack."""
+
+    protect_data: bool
+    customer_managed_key: bool
+    alarms_enabled: bool
+    alarm_emails: Annotated[tuple[Email, ...], Field(strict=False)]
+    owner: TagValue
+    tags: dict[TagKey, TagValue]
