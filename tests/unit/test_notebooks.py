@@ -49,8 +49,8 @@ def test_a_notebook_is_valid_and_its_outputs_show_without_a_network_and_name_no_
             assert not re.search(r"ipykernel_|/home/|/root/|/work/", kept + json.dumps(output.get("text", "")))
 
 
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem != "cmapss"], ids=lambda path: path.stem)
-def test_a_notebook_that_needs_no_data_is_kept_with_what_it_shows(path):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_with_what_it_shows(path):
     outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert path.stat().st_size < 1_200_000
