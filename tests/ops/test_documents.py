@@ -23,12 +23,12 @@ def commands() -> list[tuple[str, str]]:
 def options(words: list[str]) -> set[str] | None:
     """The options of the verb that the words begin with; None where there is no such verb."""
     command = typer.main.get_command(app)
-    for word in words:
+    for word in (alternatives.split("|")[0] for alternatives in words):
         below = getattr(command, "commands", {})
         if word not in below:
             break
         command = below[word]
-    if hasattr(command, "commands"):
+    if hasattr(command, "commands") and not getattr(command, "invoke_without_command", False):
         return None
     return {option for parameter in command.params for option in parameter.opts}
 

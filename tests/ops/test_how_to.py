@@ -103,6 +103,16 @@ def test_curl_signs_a_request_as_the_api_wants_it(environment: dict[str, str]) -
     assert_signed(signed_too)
 
 
+def test_the_page_of_the_http_api_lists_each_path_and_what_the_example_reads() -> None:
+    api = json.loads((DOCS / "openapi.json").read_text())
+    paths = {f"{method.upper()} {path}" for path, methods in api["paths"].items() for method in methods}
+    assert set(re.findall(r"^\| `([A-Z]+ [^?`]+)", (DOCS / "http-api.md").read_text(), re.MULTILINE)) == paths
+    [source] = examples("http-api.md", "python")
+    assert set(re.findall(r'machine\["(\w+)"\]', source)) <= set(
+        api["components"]["schemas"]["MachineReport"]["properties"]
+    )
+
+
 def test_python_signs_a_request_as_the_api_wants_it(environment: dict[str, str]) -> None:
     [source] = examples("http-api.md", "python")
     done = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=False)
