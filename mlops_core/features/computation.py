@@ -28,7 +28,7 @@ def compute_features(
 
     readings: schema READINGS, any channel names, any order, irregular or not. Of two values for one (machine_id,
         channel, event_timestamp) the larger counts. A null value counts nowhere.
-    lengths: window lengths, whole minutes and whole multiples of `hop`.
+    lengths: window lengths, from one second on, whole seconds and whole multiples of `hop`.
     start, end: aware times; rows have start < window_end <= end.
     statistics: columns per channel and length, out of STATISTICS (the default) and EXTRA_STATISTICS; units are the
         channel's, `slope` per hour, `hours_since_last` hours, `kurtosis` and `crest_factor` without unit. Where each

@@ -15,6 +15,9 @@ AGE: Final = "age_hours"
 DRIFT: Final = "_drift"
 """Ends the name of a feature's distance from the machine's own beginning."""
 
+_SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
+_WORDS: Final = {"h": "h", "m": "min", "s": "s"}
+
 
 @dataclass(frozen=True)
 class FeatureName:
@@ -22,18 +25,20 @@ class FeatureName:
 
     channel: str
     statistic: str
-    minutes: int
+    seconds: int
     is_drift: bool
 
     @property
     def length(self) -> str:
-        """The window's length in words: `6 h`, `30 min`."""
-        return f"{self.minutes} min" if self.minutes % 60 else f"{self.minutes // 60} h"
+        """The window's length in words: `6 h`, `30 min`, `10 s`."""
+        number, unit = _in_largest_unit(self.seconds)
+        return f"{number} {_WORDS[unit]}"
 
     @property
     def length_name(self) -> str:
-        """The window's length as in the name: `6h`, `30m`."""
-        return f"{self.minutes}m" if self.minutes % 60 else f"{self.minutes // 60}h"
+        """The window's length as in the name: `6h`, `30m`, `10s`."""
+        number, unit = _in_largest_unit(self.seconds)
+        return f"{number}{unit}"
 
     @property
     def row(self) -> Statistic:
@@ -46,12 +51,16 @@ def parse_feature_name(name: str) -> FeatureName | None:
     parts = _pattern(tuple(REGISTRY)).fullmatch(name)
     if parts is None:
         return None
-    minutes = int(parts["number"]) * (60 if parts["unit"] == "h" else 1)
-    return FeatureName(parts["channel"], parts["statistic"], minutes, is_drift=parts["drift"] is not None)
+    seconds = int(parts["number"]) * _SECONDS[parts["unit"]]
+    return FeatureName(parts["channel"], parts["statistic"], seconds, is_drift=parts["drift"] is not None)
+
+
+def _in_largest_unit(seconds: int) -> tuple[int, str]:
+    return next((seconds // size, unit) for unit, size in _SECONDS.items() if seconds % size == 0)
 
 
 @cache
 def _pattern(statistics: Iterable[str]) -> re.Pattern[str]:
     return re.compile(
-        rf"(?P<channel>.+?)_(?P<statistic>{'|'.join(statistics)})_(?P<number>\d+)(?P<unit>[hm])(?P<drift>_drift)?"
+        rf"(?P<channel>.+?)_(?P<statistic>{'|'.join(statistics)})_(?P<number>\d+)(?P<unit>[hms])(?P<drift>_drift)?"
     )

@@ -112,11 +112,11 @@ class FeatureRecipe(BaseModel):
         names = tuple(names)
         parsed = {name: None if is_normalised else parse_feature_name(name) for name in names}
         windows = [parts for parts in parsed.values() if parts and not parts.is_drift]
-        minutes = sorted({parts.minutes for parts in windows}) or [60]
+        seconds = sorted({parts.seconds for parts in windows}) or [3600]
         return cls(
             channels=tuple(sorted({parts.channel for parts in windows})),
-            lengths=tuple(f"{length}m" for length in minutes),
-            hop=f"{gcd(60, *minutes)}m",
+            lengths=tuple(f"{length}s" for length in seconds),
+            hop=f"{gcd(3600, *seconds)}s",
             statistics=tuple(name for name in REGISTRY if any(parts.statistic == name for parts in windows)),
             unknown=tuple(name for name, parts in parsed.items() if parts is None or parts.is_drift),
         )

@@ -103,7 +103,7 @@ def is_off(features: Mapping[str, float | None]) -> bool:
     lasts = {
         name: value for name, value in features.items() if name.startswith(f"{RUNNING}_last_") and value is not None
     }
-    parsed = {parts.minutes: value for name, value in lasts.items() if (parts := parse_feature_name(name))}
+    parsed = {parts.seconds: value for name, value in lasts.items() if (parts := parse_feature_name(name))}
     return bool(parsed) and parsed[min(parsed)] <= 0
 
 

@@ -15,17 +15,17 @@ __all__ = ["Windows", "bucket_start", "first_window_end", "hop_index", "length_n
 
 
 def length_name(length: timedelta | str) -> str:
-    """What a feature's name says of its window length: whole hours as '6h', otherwise minutes as '90m'.
+    """What a feature's name says of its window length: whole hours as '6h', otherwise minutes as '90m', or seconds.
 
     Raises:
-        WindowError: the length is not a whole number of minutes.
+        WindowError: the length is not a whole number of seconds.
 
     """
     parsed = parse_duration(length)
-    minutes, rest = divmod(parsed, timedelta(minutes=1))
+    seconds, rest = divmod(parsed, timedelta(seconds=1))
     if rest:
-        raise WindowError("length", str(parsed), "is not a whole number of minutes", "Choose whole minutes")
-    return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
+        raise WindowError("length", str(parsed), "is not a whole number of seconds", "Choose whole seconds")
+    return f"{seconds}s" if seconds % 60 else f"{seconds // 60}m" if seconds % 3600 else f"{seconds // 3600}h"
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _levels(columns: Sequence[str]) -> list[str]:
     for name in columns:
         parts = parse_feature_name(name)
         if parts and not parts.is_drift and parts.statistic in _LEVELS:
-            rank = (_LEVELS.index(parts.statistic), parts.minutes, name)
+            rank = (_LEVELS.index(parts.statistic), parts.seconds, name)
             found[parts.channel] = min(rank, found.get(parts.channel, rank))
     return [name for _, _, name in found.values()]
 

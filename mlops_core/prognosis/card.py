@@ -55,7 +55,11 @@ def _origin(bundle: "ModelBundle") -> str:
 
 def _features(schema: FeatureSchema) -> str:
     ranked = sorted(zip(schema.importance, schema.names, strict=True), key=lambda item: (-item[0], item[1]))
-    lines = [f"| {phrase(name)} | {share:.0%} |" for share, name in ranked[:_MOST_FEATURES] if share > 0]
+    lines = [
+        f"| {phrase(name, is_share=name in schema.shares)} | {share:.0%} |"
+        for share, name in ranked[:_MOST_FEATURES]
+        if share > 0
+    ]
     return "\n".join([f"The strongest of {len(ranked)} features:\n", "| feature | share |", "| --- | --- |", *lines])
 
 

@@ -68,7 +68,7 @@ def judge_rows(
     """
     bundle.check_features(labelled.columns)
     horizon = timedelta(hours=bundle.manifest.horizon_hours)
-    table = training_table(labelled, horizon=horizon, names=bundle.schema.names)
+    table = training_table(labelled, horizon=horizon, names=bundle.schema.names, shares=bundle.schema.shares)
     learned = set(bundle.manifest.run_marks)
     seen = [run for run, mark in zip(table.run_ids, table.run_marks, strict=True) if mark in learned]
     if seen and not allow_training_runs:

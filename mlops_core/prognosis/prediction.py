@@ -192,6 +192,7 @@ def _predictions(
     explained: int,
 ) -> list[Prediction]:
     """Return the predictions of rows that have readings; reasons for the `explained` worst and the alarming."""
+    matrix = bundle.schema.given(matrix)
     estimates = estimate(bundle, matrix)
     probability = estimates.failure_probability
     is_explained = np.zeros(len(matrix), dtype=np.bool_)
@@ -250,7 +251,7 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
     wrong = [name for name, kind in kinds if not (kind.is_numeric() or kind in (pl.Boolean(), pl.Null()))]
     if wrong:
         raise FeatureMismatchError(bundle.version, wrong_type=wrong)
-    matrix = matrix_of(features, schema.names)
+    matrix = schema.given(matrix_of(features, schema.names))
     refuse_raw_rows(bundle, matrix)
     is_known = pl.Series(values=np.count_nonzero(~np.isnan(matrix[:, schema.is_measured]), axis=1) > 0)
     foreign = schema.foreign(matrix)

@@ -77,17 +77,22 @@ def _reason(schema: FeatureSchema, row: NDArray[np.float32], column: int, effect
     value = None if np.isnan(row[column]) else float(row[column])
     factor = math.exp(max(-50.0, min(50.0, effect)))
     unit = _unit(schema, name)
-    what = f"{phrase(name)} is {_amount(value, unit)}, usually {_amount(typical, unit)}"
+    words = phrase(name, is_share=name in schema.shares)
+    what = f"{words} is {_amount(value, unit)}, usually {_amount(typical, unit)}"
     how = f"multiplies the odds of failure by {_amount(factor)}"
     return Reason(name, value, typical, factor, f"{what}: {how}")
 
 
-def phrase(name: str) -> str:
-    """Return a feature in words: `vibration r.m.s. over 6 h`; a name of another form stands for itself."""
+def phrase(name: str, *, is_share: bool = False) -> str:
+    """Return a feature in words: `vibration r.m.s. over 6 h`; a name of another form stands for itself.
+
+    `is_share`: of a count that is a share of the expected readings.
+    """
     parts = parse_feature_name(name)
     if parts is None:
         return "time in service since the last repair" if name == AGE else name
-    words = f"{parts.channel} {parts.row.words} over {parts.length}"
+    what = "share of expected readings" if is_share else parts.row.words
+    words = f"{parts.channel} {what} over {parts.length}"
     return f"{words}, against the machine's own beginning," if parts.is_drift else words
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mlops_core.errors import FeatureMismatchError
 from mlops_core.features import AGE, DRIFT, parse_feature_name
+from mlops_core.prognosis.coverage import USUAL_SHARES, as_shares
 
 __all__ = ["FeatureSchema"]
 
@@ -29,6 +30,8 @@ class FeatureSchema:
         typical, lowest, highest: median, minimum and maximum in the training rows; None where they held no value.
         importance: the share of what the failure trees learned that they learned from this column; adds up to 1.
         units: the unit of each channel that has one, by channel.
+        shares: counts that the trees take as shares of expected readings, since a count tells how often a machine is
+            sampled; empty in models that were made before.
         beginnings: of each drift column, the lowest and highest level at which a machine of the training data began;
             empty where too few machines were seen, and in models that were made before it was kept.
 
@@ -40,6 +43,7 @@ class FeatureSchema:
     highest: tuple[float | None, ...]
     importance: tuple[float, ...]
     units: Mapping[str, str]
+    shares: tuple[str, ...] = ()
     beginnings: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
     @cached_property
@@ -51,7 +55,7 @@ class FeatureSchema:
     def severity_feature(self) -> str | None:
         """The column that stands for the vibration velocity r.m.s.: that of the shortest window, where there is one."""
         candidates = [
-            (_SEVERITY_STATISTICS.index(parts.statistic), parts.minutes, name)
+            (_SEVERITY_STATISTICS.index(parts.statistic), parts.seconds, name)
             for name in self.names
             if (parts := parse_feature_name(name)) and parts.channel == "vibration" and not parts.is_drift
             if parts.statistic in _SEVERITY_STATISTICS
@@ -82,7 +86,14 @@ class FeatureSchema:
     def _bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         low = np.array([-np.inf if value is None else value for value in self.lowest], dtype=np.float32)
         high = np.array([np.inf if value is None else value for value in self.highest], dtype=np.float32)
+        is_share = np.isin(np.array(self.names), np.array(self.shares, dtype=str))
+        low[is_share] = np.minimum(low[is_share], USUAL_SHARES[0])
+        high[is_share] = np.maximum(high[is_share], USUAL_SHARES[1])
         return low, high
+
+    def given(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return rows of features as the trees take them: with shares in the place of some counts."""
+        return as_shares(self.names, matrix, self.shares)
 
     def check(self, version: str, columns: Collection[str], *, allowed: Iterable[str] | None = None) -> None:
         """Raise FeatureMismatchError where a column is missing, or, given `allowed`, where there is one beyond it."""

@@ -51,7 +51,7 @@ CONFIDENCE: Final = 0.9
 LEAST_COMPARED: Final = 5
 """Failed runs from which on a comparison says something: the hours in service rank the rows of one run perfectly."""
 
-_DAY_MINUTES: Final = 24 * 60
+_DAY_SECONDS: Final = 86_400
 _FIRST_WEEK_HOURS: Final = 168.0
 
 
@@ -68,7 +68,7 @@ def rule_scores(table: TrainingTable) -> dict[str, FloatArray]:
         column
         for column, name in enumerate(table.names)
         if (parts := parse_feature_name(name)) and not parts.is_drift
-        if parts.statistic == "rms" and parts.minutes == _DAY_MINUTES
+        if parts.statistic == "rms" and parts.seconds == _DAY_SECONDS
     ]
     if columns:
         values = table.matrix[:, columns].astype(np.float64)

@@ -155,6 +155,7 @@ def _schema(table: TrainingTable, importance: FloatArray, channels: Mapping[str,
     used = {parts.channel for name in table.names if (parts := parse_feature_name(name))}
     return FeatureSchema(
         names=table.names,
+        shares=table.shares,
         typical=tuple(_shortest(column[len(column) // 2]) if len(column) else None for column in middle),
         lowest=tuple(_shortest(value) for value in np.fmin.reduce(table.matrix, axis=0)),
         highest=tuple(_shortest(value) for value in np.fmax.reduce(table.matrix, axis=0)),

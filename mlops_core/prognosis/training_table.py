@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError, UntrainableError, UntrainableReason
 from mlops_core.features import RUNNING, parse_feature_name
+from mlops_core.prognosis.coverage import as_shares, sampled_counts
 from mlops_core.prognosis.labels import LABELS
 from mlops_core.prognosis.run_sample import STANDS_FOR
 
@@ -29,6 +30,7 @@ class TrainingTable:
     Attributes:
         names: the features, one per column of `matrix`.
         matrix: n x features, single precision, NaN for null.
+        shares: the columns that hold shares of expected readings instead of counts.
         fails: 1 where the machine fails within the horizon, 0 where not, NaN where unknown.
         rul_hours: NaN where the run is censored.
         stands_for: how many rows without failure a row stands for.
@@ -44,6 +46,7 @@ class TrainingTable:
 
     names: tuple[str, ...]
     matrix: NDArray[np.float32]
+    shares: tuple[str, ...]
     fails: FloatArray
     rul_hours: FloatArray
     stands_for: FloatArray
@@ -92,9 +95,15 @@ def matrix_of(features: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float3
 
 
 def training_table(
-    labelled: pl.DataFrame, *, horizon: timedelta, names: tuple[str, ...] | None = None
+    labelled: pl.DataFrame,
+    *,
+    horizon: timedelta,
+    names: tuple[str, ...] | None = None,
+    shares: tuple[str, ...] | None = None,
 ) -> TrainingTable:
     """Return the arrays of labelled rows; `names` are the features, by default all that `feature_columns` finds.
+
+    `shares` are those of them whose counts become shares, by default all of sampled channels.
 
     Raises:
         MissingColumnError: a key or label column is absent.
@@ -114,11 +123,13 @@ def training_table(
     _check_horizon(rows, horizon)
     runs = _runs(rows)
     matrix = matrix_of(rows, names)
+    shares = sampled_counts(names, matrix) if shares is None else shares
     first, last = rows.select(first=pl.col("window_end").min(), last=pl.col("window_end").max()).row(0)
     machine_ids = tuple(rows["machine_id"].unique(maintain_order=True).to_list())
     return TrainingTable(
         names=names,
-        matrix=matrix,
+        matrix=as_shares(names, matrix, shares),
+        shares=shares,
         fails=_floats(rows["fails_within_horizon"]),
         rul_hours=_floats(rows["rul_hours"]),
         stands_for=_floats(rows[STANDS_FOR]) if STANDS_FOR in rows.columns else np.ones(rows.height),

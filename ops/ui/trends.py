@@ -55,7 +55,7 @@ def _level_column(columns: list[str], channel: ChannelFacts) -> str | None:
     wanted = "rms" if _is_velocity(channel) else "mean"
     named = [(name, parse_feature_name(name)) for name in columns]
     levels = [
-        (feature.minutes, name)
+        (feature.seconds, name)
         for name, feature in named
         if feature is not None and (feature.channel, feature.statistic) == (channel.name, wanted)
     ]

@@ -204,10 +204,10 @@ def test_features_that_say_the_same_share_one_reason(bundle):
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("vibration_mean_6h", FeatureName("vibration", "mean", 360, is_drift=False)),
-        ("sensor_12_hours_since_last_30m", FeatureName("sensor_12", "hours_since_last", 30, is_drift=False)),
-        ("oil_last_peak_to_peak_1h", FeatureName("oil_last", "peak_to_peak", 60, is_drift=False)),
-        ("vibration_mean_6h_drift", FeatureName("vibration", "mean", 360, is_drift=True)),
+        ("vibration_mean_6h", FeatureName("vibration", "mean", 21600, is_drift=False)),
+        ("sensor_12_hours_since_last_30m", FeatureName("sensor_12", "hours_since_last", 1800, is_drift=False)),
+        ("oil_last_peak_to_peak_1h", FeatureName("oil_last", "peak_to_peak", 3600, is_drift=False)),
+        ("vibration_mean_6h_drift", FeatureName("vibration", "mean", 21600, is_drift=True)),
         ("age_hours", None),
     ],
 )

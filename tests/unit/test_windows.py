@@ -37,15 +37,26 @@ def test_what_is_no_positive_duration_is_refused(text):
 
 @pytest.mark.parametrize(
     ("length", "name"),
-    [("1h", "1h"), ("60m", "1h"), ("1d", "24h"), ("7d", "168h"), ("30m", "30m"), ("90m", "90m"), ("3600s", "1h")],
+    [
+        ("1h", "1h"),
+        ("60m", "1h"),
+        ("1d", "24h"),
+        ("7d", "168h"),
+        ("30m", "30m"),
+        ("90m", "90m"),
+        ("3600s", "1h"),
+        ("90s", "90s"),
+        ("1s", "1s"),
+        ("120s", "2m"),
+    ],
 )
-def test_a_length_is_named_in_whole_hours_or_else_in_minutes(length, name):
+def test_a_length_is_named_in_the_largest_unit_of_which_it_is_whole(length, name):
     assert length_name(length) == name
 
 
-def test_a_length_of_odd_seconds_has_no_name():
-    with pytest.raises(WindowError, match="whole minutes"):
-        length_name("90s")
+def test_a_length_of_fractions_of_a_second_has_no_name():
+    with pytest.raises(WindowError, match="whole seconds"):
+        length_name(timedelta(seconds=1.5))
 
 
 def test_lengths_are_counted_in_hops():
