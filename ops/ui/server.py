@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -104,7 +106,8 @@ def application(recent: Recent, actions: Mapping[str, Action], *, host: str, tok
             Route("/", guarded(page, secret=False)),
             Route("/fleet.json", guarded(document)),
             Route("/actions/{name}", guarded(act), methods=["POST"]),
-        ]
+        ],
+        middleware=[Middleware(GZipMiddleware, minimum_size=10_000)],
     )
 
 

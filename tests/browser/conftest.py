@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
 from ops.ui.document import FleetPage
-from ops.ui.server import Recent, application
+from ops.ui.server import Action, Recent, application
+from tests.ops.conftest import deployed as deployed
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -40,25 +42,33 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture
-def plant() -> Iterator[Plant]:
-    page = FleetPage.model_validate_json((Path(__file__).parent / "plant_north.json").read_bytes())
-    plant = Plant("")
-
-    def act(fields: Mapping[str, object]) -> str:
-        plant.done.append(fields)
-        return f"Done: {fields['machine_id']}."
-
+@contextmanager
+def served(recent: Recent, actions: Mapping[str, Action]) -> Iterator[Plant]:
+    """Serve a page on a free port, as `mlops ui` does."""
     config = uvicorn.Config(lambda: None, host="127.0.0.1", port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     socket = config.bind_socket()
     host = f"127.0.0.1:{socket.getsockname()[1]}"
-    actions = dict.fromkeys(page.actions, act)
-    config.app = application(Recent(lambda: page, lambda: page.made_at), actions, host=host, token=TOKEN)
+    config.app = application(recent, actions, host=host, token=TOKEN)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
     thread.start()
-    plant.address = f"http://{host}/"
-    yield plant
-    server.should_exit = True
-    thread.join()
-    socket.close()
+    try:
+        yield Plant(f"http://{host}/")
+    finally:
+        server.should_exit = True
+        thread.join()
+        socket.close()
+
+
+@pytest.fixture
+def plant() -> Iterator[Plant]:
+    page = FleetPage.model_validate_json((Path(__file__).parent / "plant_north.json").read_bytes())
+    done: list[Mapping[str, object]] = []
+
+    def act(fields: Mapping[str, object]) -> str:
+        done.append(fields)
+        return f"Done: {fields['machine_id']}."
+
+    with served(Recent(lambda: page, lambda: page.made_at), dict.fromkeys(page.actions, act)) as plant:
+        plant.done = done
+        yield plant

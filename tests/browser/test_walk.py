@@ -1,0 +1,155 @@
+"""From an alarm to work to a label, in a browser, on a stack in this process: what a technician does in a morning.
+
+The stack's tables are moto's; the stream of the table of alarms, which moto does not deliver, is delivered by hand.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from handlers.announcements import AlarmDesk
+from handlers.limits import LimitWatch
+from handlers.stores.alarms import Alarms
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.machines import Machines
+from handlers.stores.notices import NoticeBoard
+from mlops_core.alerting.episode_notices import Notice
+from mlops_core.alerting.episodes import AlarmSource, Episode
+from mlops_core.prognosis import label_features
+from mlops_core.telemetry import CHANNELS, FAILURES, MAINTENANCE, TIMESTAMP, VERDICTS, Reading
+from ops.ui.actions import alarm_actions, repair_action
+from ops.ui.document import FleetPage
+from ops.ui.gather import read_page
+from ops.ui.server import Recent
+from tests.browser.conftest import Plant, served
+from tests.ops.conftest import Deployed
+from tests.ops.test_ui_gather import NOW, report
+
+pytestmark = pytest.mark.verify
+
+ANN = "arn:aws:iam::123456789012:user/ann"
+MACHINE = "PUMP-A01"
+
+
+class Board(NoticeBoard):
+    """Takes the messages to people."""
+
+    def __init__(self) -> None:
+        self.subjects: list[str] = []
+
+    def publish(self, notice: Notice, *, about: str) -> None:
+        self.subjects.append(f"{about}: {notice.subject}")
+
+
+@pytest.fixture
+def page_of_stack(deployed: Deployed) -> Iterator[Plant]:
+    """The stack's page, with every action that writes."""
+    stack = deployed.stack
+    actions = {"repair": repair_action(stack, ANN), **alarm_actions(stack, ANN)}
+
+    def read() -> FleetPage:
+        return read_page(stack, NOW, actions=list(actions), principal=ANN)
+
+    with served(Recent(read, lambda: NOW + timedelta(days=1)), actions) as plant:  # never kept: read at each request
+        yield plant
+
+
+def drive_into_zone_d(deployed: Deployed, board: Board) -> None:
+    """Let a machine's vibration stay in zone D for longer than the hold time, as ingestion sees it."""
+    store = Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name)
+    machines = Machines(deployed.stack.dynamodb, deployed.stack.outputs.machines_table_name)
+    watch = LimitWatch(store, AlarmDesk(store, board), {}, CHANNELS, machines)
+    readings = [
+        Reading(machine_id=MACHINE, channel="vibration", event_timestamp=at, value=16.7, received_at=at)
+        for at in (NOW - timedelta(minutes=5) + timedelta(seconds=30 * step) for step in range(8))
+    ]
+    watch.judge(readings)
+
+
+def episode(deployed: Deployed) -> Episode:
+    store = Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name)
+    found = store.load(MACHINE, AlarmSource.LIMIT, "vibration").episode
+    assert found is not None
+    return found
+
+
+def fill_in(page: Page, action: str, confirm: str, **fields: str) -> None:
+    """Press an action of the machine, fill its dialog in and confirm it."""
+    page.get_by_role("button", name=action).first.click()
+    dialog = page.get_by_role("dialog")
+    for label, text in fields.items():
+        dialog.get_by_label(label.replace("_", " ")).fill(text)
+    dialog.get_by_label("Your name").fill("Ann")
+    dialog.get_by_role("button", name=confirm, exact=True).click()
+    expect(dialog).to_have_count(0)
+
+
+def test_an_alarm_becomes_work_and_the_work_a_label(browser: Browser, deployed: Deployed, page_of_stack: Plant) -> None:
+    report(deployed, MACHINE, NOW - timedelta(minutes=1), vibration=16.7)
+    board = Board()
+    drive_into_zone_d(deployed, board)
+    assert board.subjects == [f"machine: ACT: {MACHINE} vibration is beyond its limit"]
+
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(page_of_stack.view("alarms"))
+    expect(page.locator("h1")).to_have_text("1 alarm waits for an answer, 1 of them ACT")
+    fill_in(page, "Acknowledge", "Acknowledge")
+    expect(page.locator("h1")).to_have_text("Every alarm has an answer")
+    expect(page.locator(".life")).to_contain_text("Ann (user/ann)")
+
+    page.get_by_role("button", name="Record repair").click()
+    page.get_by_label("No, repaired before it failed").check()
+    page.get_by_label("What was repaired").fill("Bearing replaced")
+    page.get_by_label("Taken out of service").fill(f"{NOW - timedelta(minutes=2):%Y-%m-%dT%H:%M}")
+    page.get_by_role("dialog").get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+    page.get_by_role("button", name="Give verdict").click()
+    page.get_by_label("Fault found", exact=True).check()
+    page.get_by_label("Which fault").fill("bearing")
+    page.get_by_role("dialog").get_by_role("button", name="Close with this verdict").click()
+    expect(page.locator("table.al")).to_contain_text("FAULT FOUND")
+    page.close()
+
+    judged = episode(deployed)
+    assert [step.kind for step in judged.steps] == ["OPENED", "ACKNOWLEDGED", "VERDICT"]
+    assert {step.by for step in judged.steps} == {None, ANN}
+    history = LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name)
+    history.record_verdict(judged)
+    labelled = next_training_set(history)
+    assert labelled["fails_within_horizon"].to_list() == [False, False, True, True]
+    assert labelled["run_id"].unique().to_list() == [f"{MACHINE}#0"], "the repair and the verdict speak of one stop"
+
+
+def next_training_set(history: LabelHistory) -> pl.DataFrame:
+    """The machine's hours of the two days before, labelled by what the history holds now."""
+    hours = [NOW - timedelta(hours=back) for back in (48, 30, 12, 1)]
+    rows = pl.DataFrame(
+        {"machine_id": MACHINE, "window_end": hours}, schema={"machine_id": pl.String, "window_end": TIMESTAMP}
+    )
+    return label_features(
+        rows,
+        pl.DataFrame(history.load_all(), schema=FAILURES),
+        maintenance=pl.DataFrame(history.load_repairs(), schema=MAINTENANCE),
+        verdicts=pl.DataFrame(history.load_verdicts(), schema=VERDICTS),
+    )
+
+
+def test_an_answer_that_is_refused_is_said_in_the_dialog_and_changes_nothing(
+    browser: Browser, deployed: Deployed, page_of_stack: Plant
+) -> None:
+    report(deployed, MACHINE, NOW - timedelta(minutes=1), vibration=16.7)
+    drive_into_zone_d(deployed, Board())
+    page = browser.new_page()
+    page.goto(page_of_stack.view(f"machine/{MACHINE}"))
+    page.get_by_role("button", name="Acknowledge").first.click()
+    act = alarm_actions(deployed.stack, ANN)
+    act["verdict"]({"alarm_id": episode(deployed).id, "verdict": "NO_FAULT"})  # somebody else, meanwhile
+    page.get_by_label("Your name").fill("Ann")
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("has ended")
+    page.close()
+    assert len(episode(deployed).steps) == 2
