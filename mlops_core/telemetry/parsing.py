@@ -16,32 +16,35 @@ from pydantic import JsonValue
 
 from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.telemetry.channel import CHANNELS, Channel, Channels
+from mlops_core.telemetry.fields import (
+    channel_values,
+    event_code,
+    event_value,
+    is_historical,
+    plausible,
+    readings_in,
+    stated_quality,
+)
 from mlops_core.telemetry.machine import is_machine_id
 from mlops_core.telemetry.message import (
-    EVENT_CODE_RULE,
     FAILURE_KIND,
-    LARGEST_EVENT_VALUE,
     MAXIMUM_PAYLOAD_BYTES,
     TOPIC_PREFIX,
     Event,
     FailureEvent,
     Reading,
-    is_event_code,
 )
 from mlops_core.telemetry.payload import (
     Element,
     Payload,
     as_number,
-    as_object,
     elements,
     excerpt,
     extra_fields,
-    flag,
     json_object,
     moment,
     number,
     stated_machine,
-    string,
     strip_padding,
 )
 from mlops_core.telemetry.quality import Quality, parse_quality
@@ -258,9 +261,9 @@ class _Message:
     def event(self, address: _Address, body: Payload) -> FailureEvent | Event:
         """Return the event that a body tells."""
         stated_machine(body, address.machine_id)
-        at, historical, code = moment(body), _is_historical(body), _event_code(body)
-        measured = _event_value(body, "measured_value", is_needed=address.level == FAILURE_KIND)
-        threshold = _event_value(body, "threshold", is_needed=address.level == FAILURE_KIND)
+        at, historical, code = moment(body), is_historical(body), event_code(body)
+        measured = event_value(body, "measured_value", is_needed=address.level == FAILURE_KIND)
+        threshold = event_value(body, "threshold", is_needed=address.level == FAILURE_KIND)
         extras = extra_fields(body, _EVENT_FIELDS) or _NO_EXTRAS
         self._check_time(at, is_historical=historical)
         if address.level == FAILURE_KIND and measured is not None and threshold is not None:
@@ -276,10 +279,10 @@ class _Message:
     def reading(self, machine_id: str, channel: Channel, body: Payload) -> Reading:
         """Return one channel's reading out of the object of a one-channel topic."""
         stated_machine(body, machine_id)
-        at, historical = moment(body), _is_historical(body)
+        at, historical = moment(body), is_historical(body)
         quality = parse_quality(body["quality"]) if "quality" in body else Quality.GOOD
         field = channel.payload_field if channel.payload_field in body or _SHARED_FIELD not in body else _SHARED_FIELD
-        value = None if quality is Quality.BAD else _plausible(field, number(body, field), channel)
+        value = None if quality is Quality.BAD else plausible(field, number(body, field), channel)
         known = _ONE_CHANNEL_FIELDS | {field}
         extras = extra_fields(body, known)
         if extras:  # the fields of other channels are readings of their own
@@ -311,13 +314,13 @@ class _Message:
         try:
             body = element.check()
             stated_machine(body, machine_id)
-            at, historical = moment(body), _is_historical(body)
+            at, historical = moment(body), is_historical(body)
             self._check_time(at, is_historical=historical)
-            values = _values(body)
+            values = channel_values(body)
             extras = extra_fields(body, _BATCH_FIELDS)
-            default, qualities = _qualities(body)
+            default, qualities = stated_quality(body)
         except MessageRejectedError as refusal:
-            faults.add(refusal, _readings_in(element.value))
+            faults.add(refusal, readings_in(element.value))
         else:
             received_at, accepted, channels = self.received_at, parsed.accepted, self.channels
             for name, value in values.items():
@@ -353,7 +356,7 @@ class _Message:
                 raise MessageRejectedError(
                     QuarantineReason.BAD_JSON, f"{channel.name} and {name} are one channel with two values"
                 )
-        return channel, None if quality is Quality.BAD else _plausible(name, as_number(name, value), channel)
+        return channel, None if quality is Quality.BAD else plausible(name, as_number(name, value), channel)
 
     def _unknown(self, name: str) -> MessageRejectedError:
         known = ", ".join(sorted(self.channels)[:20])
@@ -378,65 +381,3 @@ class _Message:
 def _registry(channels: Channels) -> Mapping[str, Channel]:
     """The same channels as a dict: what is looked up for every reading is looked up fast."""
     return dict(channels)
-
-
-def _is_historical(body: Payload) -> bool:
-    if "historical" not in body and "replayed" not in body:
-        return False
-    return flag(body, "historical") or flag(body, "replayed")
-
-
-def _values(body: Payload) -> Payload:
-    if "values" not in body:
-        raise MessageRejectedError(
-            QuarantineReason.MISSING_FIELD, 'values is missing: an object such as {"temperature": 61.5}'
-        )
-    try:
-        values = as_object(body["values"])
-    except MessageRejectedError:
-        raise MessageRejectedError(QuarantineReason.BAD_TYPE, "values is not an object of channels") from None
-    if not values:
-        raise MessageRejectedError(QuarantineReason.EMPTY, "values is empty")
-    return values
-
-
-def _qualities(body: Payload) -> tuple[Quality, Payload | None]:
-    """Return the quality of an element, and the qualities by channel where it states them so."""
-    stated = body.get("quality")
-    if stated is None:
-        return Quality.GOOD, None
-    if isinstance(stated, dict):
-        return Quality.GOOD, stated
-    return parse_quality(stated), None
-
-
-def _readings_in(value: JsonValue) -> int:
-    values = value.get("values") if isinstance(value, dict) else None
-    return max(1, len(values)) if isinstance(values, dict) else 1
-
-
-def _event_code(body: Payload) -> str:
-    code = string(body, "event_code")
-    if not is_event_code(code):
-        raise MessageRejectedError(QuarantineReason.BAD_TYPE, f"event_code {excerpt(code)} {EVENT_CODE_RULE}")
-    return code
-
-
-def _event_value(body: Payload, name: str, *, is_needed: bool) -> float | None:
-    if not is_needed and body.get(name) is None:
-        return None
-    value = number(body, name)
-    if abs(value) > LARGEST_EVENT_VALUE:
-        raise MessageRejectedError(
-            QuarantineReason.OUT_OF_RANGE, f"{name}={value} is further from zero than {LARGEST_EVENT_VALUE:g}"
-        )
-    return value
-
-
-def _plausible(name: str, value: float, channel: Channel) -> float:
-    if not channel.minimum <= value <= channel.maximum:
-        raise MessageRejectedError(
-            QuarantineReason.OUT_OF_RANGE,
-            f"{name}={value} is not within {channel.minimum} to {channel.maximum} {channel.unit}",
-        )
-    return value

@@ -382,20 +382,3 @@ def test_what_a_person_recorded_of_that_moment_stays_and_the_machine_goes_on(
 def test_a_moment_without_offset_is_refused(aws, deploy):
     with pytest.raises(ValidationError):
         deploy("simulator")({"at": "2026-11-21T10:00:00"})
-
-
-def test_messages_are_published_with_quality_of_service_1_at_the_endpoint_given(aws, deploy, hook):
-    seen: list[str] = []
-    client = clients.iot_data("https://iot.example.com")
-    hook(client, "before-call.iot-data-plane.Publish", lambda params, **_: seen.append(params["url"]))
-    hook(client, "before-send.iot-data-plane.Publish", lambda **_: answer())
-    deploy("simulator", MACHINE_IDS='["PUMP-A01"]', IOT_ENDPOINT="https://iot.example.com")(at(0))
-    assert seen[0] == "https://iot.example.com/topics/industrial%2Fmachine%2FPUMP-A01%2Ftemperature?qos=1"
-
-
-def answer():
-    from botocore.awsrequest import AWSResponse
-
-    response = AWSResponse("https://iot.example.com", 200, {}, None)
-    response._content = b""
-    return response
