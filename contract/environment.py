@@ -231,6 +231,18 @@ class TrainingSetSettings(MeasuringSettings, FleetSettings):
     training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
 
 
+class BaselineSettings(FunctionSettings):
+    """Settings of the function that learns what is normal.
+
+    `anomaly_episodes_per_machine_month`: false episodes that are accepted.
+    """
+
+    data_lake_bucket: Name
+    label_history_table: Name
+    training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
+    anomaly_episodes_per_machine_month: Annotated[float, Field(gt=0)] = 0.6
+
+
 class TrainingSettings(MeasuringSettings):
     """Settings of the function that trains. `training_seed`: of every random choice.
 

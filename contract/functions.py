@@ -7,6 +7,7 @@ from typing import Final
 from contract.environment import (
     AlarmAnswerSettings,
     AlarmEventSettings,
+    BaselineSettings,
     FunctionSettings,
     InferenceSettings,
     IngestionSettings,
@@ -58,6 +59,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         Function("ingestion", "readings", IngestionSettings, ("base",)),
         Function("labels", "labels", LabelSettings, ("base",)),
         Function("processing", "features", ProcessingSettings, ("base", "polars", "numpy")),
+        Function("baseline", "baseline", BaselineSettings, ("base", "polars", "numpy")),
         Function("training_set", "set", TrainingSetSettings, ("base", "polars", "numpy")),
         Function("training", "fit", TrainingSettings, ("base", "polars", "numpy", "model")),
         Function("evaluation", "judge", RegistrySettings, ("base", "polars", "numpy", "model")),

@@ -43,6 +43,7 @@ class StackOutputs(Generic[Text]):
     processing_function_name: Text
     processing_function_arn: Text
     processing_role_arn: Text
+    baseline_function_name: Text
     training_set_function_name: Text
     training_function_name: Text
     evaluation_function_name: Text

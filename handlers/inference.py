@@ -15,8 +15,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import InferenceSettings
 from handlers import http, runtime
 from handlers.logs import ascii_logger
-from handlers.machine_reports import FleetReport, MachineReport, fleet_report, machine_report, ranked
+from handlers.machine_reports import FleetReport, Judges, MachineReport, fleet_report, machine_report, ranked
 from handlers.machine_states import machine_knowledge, state_of, states_of
+from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
 from handlers.stores.channels_heard import channels_heard
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.ranking import RankingFile
@@ -31,7 +32,11 @@ _settings = runtime.settings(InferenceSettings)
 LIVE_FLEET: Final = 500
 """Machines up to which a list is made of what is known at the request: about half a second."""
 
-_NO_MODEL: Final = (503, "No model may serve: none was promoted, or all that were are refused", http.NoModel)
+_NO_MODEL: Final = (
+    503,
+    "Neither a model nor a baseline may serve: none was promoted, or all that were are refused",
+    http.NoModel,
+)
 
 
 def _refuse(_: Sequence[Mapping[str, Any]]) -> http.Problem:
@@ -65,14 +70,15 @@ def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines 
     Of a fleet beyond `LIVE_FLEET` as the last scoring run ranked them, so that the time does not follow its size. Where
     that was by another model, between a promotion and the next run, all are ranked here.
     """
-    model, now = _model().current(), datetime.now(UTC)
-    ranking = RankingFile(runtime.lake(_settings())).load()
-    if ranking is None or ranking.total <= LIVE_FLEET or ranking.model_version != model.version:
+    judges, now = _judges(), datetime.now(UTC)
+    ranking, rows = RankingFile(runtime.lake(_settings())).load(), []
+    is_of_model = ranking is not None and judges.model is not None and ranking.model_version == judges.model.version
+    if ranking is None or ranking.total <= LIVE_FLEET or not is_of_model:
         rows = runtime.online_features(_settings()).load_all()
         known, heard = machine_knowledge(_settings()).of_fleet(), _heard()
         states = states_of(rows, known, heard, at=now, silent_after=_settings().silent_after)
-        ranking = ranked(model, rows, states)
-    return fleet_report(model, ranking, now=now, stale_after=_settings().features_stale_after, limit=limit)
+        ranking = ranked(judges, rows, states)
+    return fleet_report(judges, ranking, rows, now=now, limit=limit)
 
 
 @app.get(
@@ -90,10 +96,10 @@ def machine(machine_id: http.MachineIdInPath) -> MachineReport:
     row = runtime.online_features(_settings()).load(machine_id)
     if row is None:
         raise http.UnknownMachineError
-    model, now = _model().current(), datetime.now(UTC)
+    judges, now = _judges(), datetime.now(UTC)
     known, heard = machine_knowledge(_settings()).of_machine(machine_id), _heard().get(machine_id)
     state = state_of(row, known, heard, at=now, silent_after=_settings().silent_after)
-    return machine_report(model, row, state=state, now=now, stale_after=_settings().features_stale_after)
+    return machine_report(judges, row, state=state, now=now)
 
 
 def _heard() -> Mapping[str, HeardOfMachine]:
@@ -107,6 +113,23 @@ def no_model(error: NoModelError) -> Response[str]:
     """Answer that no model may serve, and count it."""
     metrics.add_metric("NoModel", MetricUnit.Count, 1)
     return http.respond(HTTPStatus.SERVICE_UNAVAILABLE, http.NoModel(message=error.message))
+
+
+def _judges() -> Judges:
+    """What machines are judged by now. Raises NoModelError where there is neither a model nor a baseline."""
+    baseline, stale_after = _baseline().current(), _settings().features_stale_after
+    try:
+        return Judges(_model().current(), baseline, stale_after)
+    except NoModelError:
+        if baseline is None:
+            raise
+        return Judges(None, baseline, stale_after)
+
+
+@cache
+def _baseline() -> ServingBaseline:
+    registry = BaselineRegistry(runtime.lake(_settings()))
+    return ServingBaseline(registry, recheck_seconds=_settings().model_recheck.total_seconds())
 
 
 @cache

@@ -3,16 +3,17 @@
 docs/openapi.json is made from these models: what a field means is said here, once.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from handlers.http import Document
 from handlers.stores.online_features import FeatureRow
-from mlops_core.condition import OperatingState, StateSince
+from mlops_core.condition import BaselineBundle, OperatingState, StateSince, anomaly_of
 from mlops_core.prognosis import FleetRanking, ModelBundle, RankedMachine, rank_fleet
 
 
@@ -22,7 +23,7 @@ class Status(StrEnum):
     OK: fresh features. STALE: features older than they should be. NO_READINGS: no window holds a reading, so nothing is
     predicted. INCOMPLETE: the features were computed before those that the model reads existed; nothing is predicted
     until processing computes them again. OUT_OF_DOMAIN: the machine is unlike all that the model has learned from, so
-    it abstains.
+    it abstains. NO_MODEL: there is no model of failures yet; anomalies are told.
     """
 
     OK = "OK"
@@ -30,6 +31,7 @@ class Status(StrEnum):
     NO_READINGS = "NO_READINGS"
     INCOMPLETE = "INCOMPLETE"
     OUT_OF_DOMAIN = "OUT_OF_DOMAIN"
+    NO_MODEL = "NO_MODEL"
 
 
 class RemainingLife(Document):
@@ -51,6 +53,22 @@ class ReasonReport(Document):
     text: str = Field(description="The same in words")
 
 
+class ContributionReport(Document):
+    """What a channel contributes to an anomaly."""
+
+    channel: str
+    share: float = Field(description="Of all channels; the shares add up to 1")
+
+
+class AnomalyReport(Document):
+    """How far the machine is from its own normal, learned without a failure."""
+
+    score: float = Field(ge=0, lt=1, description="0.5 is at the limit that the accepted rate of false episodes gives")
+    state: Literal["NORMAL", "UNUSUAL"] = Field(description="Whether the newest features are beyond the limit")
+    contributions: tuple[ContributionReport, ...] = Field(description="By channel, the largest first")
+    baseline_version: str
+
+
 class MachineReport(Document):
     """One machine. What is predicted is null where status or state says so: NO_READINGS, INCOMPLETE, OUT_OF_DOMAIN."""
 
@@ -62,8 +80,15 @@ class MachineReport(Document):
     status: Status
     features_until: AwareDatetime = Field(description="End of the windows that the features describe")
     features_age_seconds: float
-    model_version: str
-    horizon_hours: float = Field(description="How far ahead failure_probability looks")
+    model_version: str | None = Field(description="Of the model of failures; null where there is none yet")
+    horizon_hours: float | None = Field(description="How far ahead failure_probability looks")
+    spoken_by: tuple[Literal["failure_model", "anomaly"], ...] = Field(
+        default=(), description="What speaks of this machine now: the model of failures, its own normal, or both"
+    )
+    anomaly: AnomalyReport | None = Field(
+        default=None,
+        description="Null without a baseline, where it does not know the machine yet, and in lists of large fleets",
+    )
     failure_probability: float | None = Field(
         default=None, ge=0, le=1, description="That the machine fails within the horizon"
     )
@@ -87,52 +112,91 @@ class MachineReport(Document):
 class FleetReport(Document):
     """Machines, the most probable failure first, those that nothing is predicted of last."""
 
-    model_version: str
+    model_version: str | None = Field(description="Of the model of failures; null where there is none yet")
     total: int = Field(ge=0, description="How many machines there are, whatever the limit")
     machines: tuple[MachineReport, ...]
 
 
-def machine_report(
-    bundle: ModelBundle, row: FeatureRow, *, state: StateSince, now: datetime, stale_after: timedelta
-) -> MachineReport:
+@dataclass(frozen=True)
+class Judges:
+    """What machines are judged by: a model of failures, their own normal, or both; and how old features may be."""
+
+    model: ModelBundle | None
+    baseline: BaselineBundle | None
+    stale_after: timedelta
+
+
+def machine_report(judges: Judges, row: FeatureRow, *, state: StateSince, now: datetime) -> MachineReport:
     """Return the report of one machine with its reasons."""
-    (machine,) = ranked(bundle, [row], {row.machine_id: state}).machines
-    return _report(bundle, machine, now=now, stale_after=stale_after)
+    (machine,) = ranked(judges, [row], {row.machine_id: state}).machines
+    return _report(judges, machine, row, now=now)
 
 
 def fleet_report(
-    bundle: ModelBundle, ranking: FleetRanking, *, now: datetime, stale_after: timedelta, limit: int
+    judges: Judges, ranking: FleetRanking, rows: Iterable[FeatureRow] = (), *, now: datetime, limit: int
 ) -> FleetReport:
-    """Return the `limit` worst machines of a ranking that was made by this model."""
-    reports = (_report(bundle, machine, now=now, stale_after=stale_after) for machine in ranking.machines[:limit])
-    return FleetReport(model_version=bundle.version, total=ranking.total, machines=tuple(reports))
+    """Return the `limit` worst machines of a ranking that was made by this model; `rows`, where they are at hand."""
+    of_machine = {row.machine_id: row for row in rows}
+    worst = ranking.machines[:limit]
+    reports = tuple(_report(judges, machine, of_machine.get(machine.machine_id), now=now) for machine in worst)
+    version = None if judges.model is None else judges.model.version
+    return FleetReport(model_version=version, total=ranking.total, machines=reports)
 
 
-def ranked(bundle: ModelBundle, rows: Sequence[FeatureRow], states: Mapping[str, StateSince]) -> FleetRanking:
-    """Return the ranking of these machines as they are now; `states` by machine."""
-    return rank_fleet(bundle, [(row.machine_id, row.window_end, row.features) for row in rows], states)[0]
+def ranked(judges: Judges, rows: Sequence[FeatureRow], states: Mapping[str, StateSince]) -> FleetRanking:
+    """Return the ranking of these machines as they are now; `states` by machine. Without a model, by their anomaly."""
+    if judges.model is not None:
+        return rank_fleet(judges.model, [(row.machine_id, row.window_end, row.features) for row in rows], states)[0]
+
+    def worst_first(row: FeatureRow) -> tuple[float, str]:
+        anomaly = _anomaly(judges, row) if states[row.machine_id].state.is_predicted else None
+        return (1.0 if anomaly is None else -anomaly.score, row.machine_id)
+
+    machines = (
+        RankedMachine(row.machine_id, row.window_end, *states[row.machine_id]) for row in sorted(rows, key=worst_first)
+    )
+    return FleetRanking("", len(rows), tuple(machines))
 
 
-def _report(bundle: ModelBundle, machine: RankedMachine, *, now: datetime, stale_after: timedelta) -> MachineReport:
-    age = now - machine.window_end
+def _anomaly(judges: Judges, row: FeatureRow) -> AnomalyReport | None:
+    bundle = judges.baseline
+    anomaly = None if bundle is None else anomaly_of(bundle.baseline, row.machine_id, row.features)
+    if bundle is None or anomaly is None:
+        return None
+    return AnomalyReport(
+        score=anomaly.score,
+        state="UNUSUAL" if anomaly.is_beyond else "NORMAL",
+        contributions=tuple(ContributionReport(channel=name, share=share) for name, share in anomaly.shares),
+        baseline_version=bundle.version,
+    )
+
+
+def _report(judges: Judges, machine: RankedMachine, row: FeatureRow | None, *, now: datetime) -> MachineReport:
+    age, model = now - machine.window_end, judges.model
+    anomaly = None if row is None or not machine.state.is_predicted else _anomaly(judges, row)
     report = MachineReport(
         machine_id=machine.machine_id,
         state=machine.state,
         state_since=machine.state_since,
-        status=Status.STALE if age > stale_after else Status.OK,
+        status=Status.STALE if age > judges.stale_after else Status.OK,
         features_until=machine.window_end,
         features_age_seconds=age.total_seconds(),
-        model_version=bundle.version,
-        horizon_hours=bundle.manifest.horizon_hours,
+        model_version=None if model is None else model.version,
+        horizon_hours=None if model is None else model.manifest.horizon_hours,
+        anomaly=anomaly,
+        spoken_by=() if anomaly is None else ("anomaly",),
     )
+    if model is None:
+        return report.model_copy(update={"status": Status.NO_MODEL}) if machine.state.is_predicted else report
     if machine.unpredicted is not None:
         return report.model_copy(update={"status": Status(machine.unpredicted)})
     prediction = machine.prediction
     if prediction is None:
         return report
-    threshold = bundle.alarm_plan.watch
+    threshold = model.alarm_plan.watch
     return report.model_copy(
         update={
+            "spoken_by": ("failure_model", *report.spoken_by),
             "failure_probability": prediction.failure_probability,
             "is_alarming": None if threshold is None else prediction.failure_probability >= threshold,
             "rul_hours": RemainingLife(

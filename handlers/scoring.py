@@ -19,11 +19,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import ScoringSettings
 from handlers import runtime
 from handlers.announcements import AlarmDesk
+from handlers.anomalies import AnomalyWatch
 from handlers.logs import ascii_logger
 from handlers.machine_states import machine_knowledge, states_of
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
+from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
 from handlers.stores.fleet import FleetStore
 from handlers.stores.items import DamagedItem, log_damaged
 from handlers.stores.lake import ObjectMovedError
@@ -63,6 +65,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     reminded = tend(_alarms(), desk, remind_after=_settings().escalate_after)
     metrics.add_metric("AlarmsReminded", MetricUnit.Count, reminded)
     states = _states(rows, people_know)
+    judged = (states[row.machine_id].state for row in rows)
+    _watch_anomalies([row for row, state in zip(rows, judged, strict=True) if state.is_predicted and state.may_alarm])
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -137,6 +141,21 @@ def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, Sta
     failed = sum(state is OperatingState.FAILED for state, _ in states.values())
     metrics.add_metric("MachinesFailed", MetricUnit.Count, failed)
     return states
+
+
+@cache
+def _baseline() -> ServingBaseline:
+    return ServingBaseline(BaselineRegistry(runtime.lake(_settings())), recheck_seconds=0)
+
+
+def _watch_anomalies(rows: list[FeatureRow]) -> None:
+    """Judge the machines by their own normal, with a model of failures or without."""
+    bundle = _baseline().current()
+    if bundle is not None:
+        watch = AnomalyWatch(bundle, _alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+        unusual, told = watch.tell(rows)
+        metrics.add_metric("MachinesUnusual", MetricUnit.Count, unusual)
+        metrics.add_metric("AnomalyChanges", MetricUnit.Count, told)
 
 
 def _predict(

@@ -8,11 +8,10 @@ One object holds both parts and is written once, so that a step that is tried ag
 
 import warnings
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import polars as pl
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import AwareDatetime, BaseModel, StringConstraints
 
 from contract.environment import TrainingSetSettings
 from handlers import runtime
@@ -23,6 +22,7 @@ from handlers.stores.feature_history import FeatureHistory
 from handlers.stores.machines import Machines
 from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import stack_recipe
+from handlers.training_event import TrainingEvent
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
 from mlops_core.lake import BEGINNINGS_KEY, TRAINING_PREFIX
@@ -51,15 +51,6 @@ _OWN_MB: Final = 900
 _COPIES: Final = 5
 _IDENTITY: Final = ["machine_id", "window_end"]
 
-Execution = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,80}\z")]
-
-
-class TrainingSetEvent(BaseModel):
-    """The name of the state machine's execution, and when it began: what was known then is what is learned from."""
-
-    execution: Execution
-    started_at: AwareDatetime
-
 
 def rows_key(execution: str) -> str:
     """Return the key of an execution's labelled rows."""
@@ -69,7 +60,7 @@ def rows_key(execution: str) -> str:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Write the training set of an execution; returns its size and how it was parted. Raises UntrainableError."""
-    request = TrainingSetEvent.model_validate(event)
+    request = TrainingEvent.model_validate(event)
     since = request.started_at - _settings().training_history
     history = FeatureHistory(runtime.lake(_settings()), since=since, until=request.started_at)
     if history.is_empty:

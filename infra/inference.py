@@ -17,7 +17,7 @@ from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow
 from infra.setting_groups import ServingSettings
-from mlops_core.lake import FRESHNESS_KEY, MODELS_PREFIX, RANKING_KEY
+from mlops_core.lake import BASELINES_PREFIX, FRESHNESS_KEY, MODELS_PREFIX, RANKING_KEY
 
 ROUTES: Final = {"fleet": "GET /machines", "machine": "GET /machines/{machine_id}"}
 """What the endpoint answers, by the names of the resources."""
@@ -204,9 +204,13 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
 
 def serving_statements(args: ServingArgs, *, listed: Sequence[str] = ()) -> list[Statement]:
     """What every function may do that predicts, beside reading features; `listed`: what else it lists of the lake."""
-    prefixes = {"StringLike": {"s3:prefix": [f"{MODELS_PREFIX}*", *listed]}}
+    prefixes = {"StringLike": {"s3:prefix": [f"{MODELS_PREFIX}*", f"{BASELINES_PREFIX}*", *listed]}}
     return [
-        allow("ReadModels", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], "/models/*")]),
+        allow(
+            "ReadModels",
+            ["s3:GetObject"],
+            [pulumi.Output.concat(args["bucket_arn"], f"/{prefix}*") for prefix in (MODELS_PREFIX, BASELINES_PREFIX)],
+        ),
         allow("ListModels", ["s3:ListBucket"], [args["bucket_arn"]], prefixes),
         read_channels(args["bucket_arn"]),
     ]

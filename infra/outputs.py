@@ -63,6 +63,7 @@ def stack_outputs(
         processing_function_name=processing.function.name,
         processing_function_arn=processing.function.arn,
         processing_role_arn=processing.function.role_arn,
+        baseline_function_name=steps["baseline"].name,
         training_set_function_name=steps["training_set"].name,
         training_function_name=steps["training"].name,
         evaluation_function_name=steps["evaluation"].name,

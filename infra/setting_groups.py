@@ -92,12 +92,13 @@ class TrainingSettings(WindowSettings):
     """Models from features and labels.
 
     `actionable_hours`: an alarm is right if the failure comes within these; `false_episodes_per_machine_month`: how
-    many alarms without a failure are accepted.
+    many alarms without a failure are accepted, `anomaly_episodes_per_machine_month` how many of anomalies.
     """
 
     prediction_horizon_hours: Annotated[int, Field(ge=1)]
     actionable_hours: Annotated[int, Field(ge=1)]
     false_episodes_per_machine_month: Annotated[float, Field(gt=0, strict=False)]
+    anomaly_episodes_per_machine_month: Annotated[float, Field(gt=0, strict=False)]
     training_enabled: bool
     training_schedule_expression: Schedule
     training_history_days: Annotated[int, Field(ge=1)]

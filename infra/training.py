@@ -1,4 +1,4 @@
-"""How models are made: four functions, the state machine that runs them one after the other, and its schedule."""
+"""How models are made: five functions, the state machine that runs them one after the other, and its schedule."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -17,7 +17,14 @@ from infra.policies import Statement, allow, compact_json, document, trust, use_
 from infra.schedule import FunctionSchedule
 from infra.setting_groups import TrainingSettings
 from infra.training_steps import training_definition
-from mlops_core.lake import BEGINNINGS_KEY, CHAMPION_KEY, FEATURES_PREFIX, MODELS_PREFIX, TRAINING_PREFIX
+from mlops_core.lake import (
+    BASELINES_PREFIX,
+    BEGINNINGS_KEY,
+    CHAMPION_KEY,
+    FEATURES_PREFIX,
+    MODELS_PREFIX,
+    TRAINING_PREFIX,
+)
 
 
 class TrainingArgs(TypedDict):
@@ -39,7 +46,7 @@ class TrainingArgs(TypedDict):
 
 
 class Training(pulumi.ComponentResource):
-    """Training set, training, evaluation and promotion, each a function of its own, and the state machine over them.
+    """Baseline, training set, training, evaluation, promotion: a function each, and the state machine over them.
 
     A step is tried again unless its error says that it would end the same; what fails for good is told to the topic.
     A promotion that lost a race is judged again, against the winner.
@@ -99,6 +106,21 @@ class Training(pulumi.ComponentResource):
             "training_history": timedelta(days=settings.training_history_days),
         }
         return {
+            "baseline": self._step(
+                "baseline",
+                {
+                    **lake,
+                    "label_history_table": args["label_history_table"],
+                    "training_history": history["training_history"],
+                    "anomaly_episodes_per_machine_month": settings.anomaly_episodes_per_machine_month,
+                },
+                [
+                    allow("ReadFeatures", ["s3:GetObject"], self._objects(f"{FEATURES_PREFIX}*")),
+                    self._list("ListFeaturesAndBaselines", f"{FEATURES_PREFIX}*", f"{BASELINES_PREFIX}*"),
+                    allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
+                    allow("KeepBaselines", ["s3:GetObject", "s3:PutObject"], self._objects(f"{BASELINES_PREFIX}*")),
+                ],
+            ),
             "training_set": self._step(
                 "training_set",
                 {**lake, **horizon, **history},

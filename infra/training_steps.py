@@ -1,6 +1,8 @@
-"""The state machine of training in Amazon States Language: four steps, and a way out that tells people why.
+"""The state machine of training in Amazon States Language: five steps, and a way out that tells people why.
 
 ```
+FitBaseline (whatever comes of it)
+      v
 BuildTrainingSet -> Train -> Evaluate -> IsItBetter -> Promote -> Promoted
                              ^       |           |         |
                              |       |           v         |
@@ -41,7 +43,11 @@ def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulum
         "against.$": "$.evaluation.outcome.against",
     }
     started = {**execution, "started_at.$": "$$.Execution.StartTime"}
+    # A baseline that could not be made keeps no model from being made: its function's own alarm tells of it.
+    baseline = _task(functions, "baseline", started, "BuildTrainingSet")
+    regardless = {"ErrorEquals": ["States.ALL"], "Next": "BuildTrainingSet", "ResultPath": "$.baseline_failure"}
     states: dict[str, Any] = {
+        "FitBaseline": {**baseline, "Catch": [regardless]},
         "BuildTrainingSet": _task(functions, "training_set", started, "Train"),
         "Train": _task(functions, "training", execution, "Evaluate"),
         "Evaluate": _task(
@@ -58,7 +64,7 @@ def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulum
         **_tell_why(topic),
         "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.message"},
     }
-    return {"StartAt": "BuildTrainingSet", "TimeoutSeconds": 7200, "States": states}
+    return {"StartAt": "FitBaseline", "TimeoutSeconds": 7200, "States": states}
 
 
 def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:

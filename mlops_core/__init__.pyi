@@ -4,6 +4,8 @@ from .condition.anomalies import (
 )
 from .condition.baseline import (
     Baseline as Baseline,
+)
+from .condition.baseline_fit import (
     fit_baseline as fit_baseline,
 )
 from .condition.severity import (

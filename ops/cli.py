@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from ops import (
     alarms,
+    anomalies,
     backfill,
     doctor,
     grades,
@@ -82,6 +83,7 @@ def root(
     TABLES_AS_CSV.set(as_csv)
 
 
+app.command("anomalies")(anomalies.anomalies)
 app.command("grades")(grades.grades)
 app.command("import")(importing.import_history)
 app.command("replay")(importing.import_history)  # the older name of import

@@ -1,16 +1,21 @@
-"""The model registry in the lake: immutable versions under `models/{version}/`, and the champion among them.
+"""Registries in the lake: immutable versions, of models under `models/{version}/`, and the champion among them.
 
 A version is named by the hash of its content, so storing it twice is storing it once. What is read is verified whole
 before it may serve (`load_bundle`), and before the champion may point to it.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.versioned import Stored, VersionedObject
 from mlops_core.errors import MlopsError
 from mlops_core.lake import CHAMPION_KEY, MODELS_PREFIX
 from mlops_core.prognosis import Champion, ModelBundle, load_bundle, promoted
+
+if TYPE_CHECKING:
+    from mlops_core.condition import BaselineBundle
 
 _ROOT = "bundle.json"
 
@@ -33,33 +38,47 @@ class ChampionMovedError(MlopsError):
         self.version = version
 
 
-class ModelRegistry:
-    """The models of a lake."""
+Kept = TypeVar("Kept", bound="ModelBundle | BaselineBundle")
+Kept_co = TypeVar("Kept_co", bound="ModelBundle | BaselineBundle", covariant=True)
 
-    def __init__(self, lake: DataLake) -> None:
+
+class Loader(Protocol[Kept_co]):
+    """Verifies files and returns what they hold. Raises BundleError."""
+
+    def __call__(self, files: Mapping[str, bytes], *, version: str | None = None) -> Kept_co:
+        """Return the bundle of these files, of the version that was asked for."""
+        ...
+
+
+class Registry(Generic[Kept]):
+    """Versions under a prefix of a lake, and the one of them that serves."""
+
+    def __init__(self, lake: DataLake, *, prefix: str, champion_key: str, load: Loader[Kept]) -> None:
         self._lake = lake
-        self._champion = VersionedObject(lake, CHAMPION_KEY, encode=Champion.encode, decode=Champion.decode)
+        self._prefix = prefix
+        self._load = load
+        self._champion = VersionedObject(lake, champion_key, encode=Champion.encode, decode=Champion.decode)
 
-    def store(self, bundle: ModelBundle) -> bool:
+    def store(self, bundle: Kept) -> bool:
         """Store a version, `bundle.json` last, since a version counts from then on; False where it was there."""
         files = bundle.files()
         root = files.pop(_ROOT)
         for name, content in files.items():
-            self._lake.create(_key(bundle.version, name), content)
-        return self._lake.create(_key(bundle.version, _ROOT), root)
+            self._lake.create(self._key(bundle.version, name), content)
+        return self._lake.create(self._key(bundle.version, _ROOT), root)
 
-    def load(self, version: str) -> ModelBundle:
+    def load(self, version: str) -> Kept:
         """Return a version, verified. Raises UnknownModelError, BundleError."""
-        prefix = _key(version, "")
+        prefix = self._key(version, "")
         keys = list(self._lake.versions(prefix))
         if not keys:
             raise UnknownModelError(version)
         names = [key.removeprefix(prefix) for key in keys]
-        return load_bundle(dict(zip(names, self._lake.read_all(keys), strict=True)), version=version)
+        return self._load(dict(zip(names, self._lake.read_all(keys), strict=True)), version=version)
 
     def versions(self) -> list[str]:
         """Return the versions that are wholly stored, newest training data first."""
-        keys = (key.removeprefix(MODELS_PREFIX).split("/") for key in self._lake.versions(MODELS_PREFIX))
+        keys = (key.removeprefix(self._prefix).split("/") for key in self._lake.versions(self._prefix))
         return sorted((key[0] for key in keys if key[1:] == [_ROOT]), reverse=True)
 
     def champion_seen(self) -> str | None:
@@ -83,6 +102,12 @@ class ModelRegistry:
         except ObjectMovedError as error:
             raise ChampionMovedError(version) from error
 
+    def _key(self, version: str, name: str) -> str:
+        return f"{self._prefix}{version}/{name}"
 
-def _key(version: str, name: str) -> str:
-    return f"{MODELS_PREFIX}{version}/{name}"
+
+class ModelRegistry(Registry[ModelBundle]):
+    """The models of a lake."""
+
+    def __init__(self, lake: DataLake) -> None:
+        super().__init__(lake, prefix=MODELS_PREFIX, champion_key=CHAMPION_KEY, load=load_bundle)

@@ -2,9 +2,21 @@ from .anomalies import (
     score_anomalies as score_anomalies,
 )
 from .baseline import (
+    Anomaly as Anomaly,
     Baseline as Baseline,
     ClassBaseline as ClassBaseline,
+    anomaly_of as anomaly_of,
+)
+from .baseline_bundle import (
+    BaselineBundle as BaselineBundle,
+    load_baseline as load_baseline,
+)
+from .baseline_fit import (
     fit_baseline as fit_baseline,
+    level_columns as level_columns,
+)
+from .baseline_training import (
+    train_baseline as train_baseline,
 )
 from .machine_record import (
     MachineRecord as MachineRecord,

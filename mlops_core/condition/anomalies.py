@@ -5,13 +5,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from mlops_core.condition.baseline import Baseline, Matrix, class_names, deviations
+from mlops_core.condition.baseline import LEAST_MEASURED, Baseline, Matrix
+from mlops_core.condition.baseline_fit import class_names, deviations
 from mlops_core.condition.exceedance import persistent
-from mlops_core.features import parse_feature_name
 
 __all__ = ["score_anomalies"]
 
-_LEAST_MEASURED: Final = 0.5
 _FEWEST_PEERS: Final = 3
 
 
@@ -57,7 +56,7 @@ def _of_class(baseline: Baseline, name: str, rows: pl.DataFrame) -> pl.DataFrame
     keys = rows.select("machine_id", "window_end", "machine_class")
     pooled = baseline.classes.get(name)
     own = deviations(baseline, rows)
-    known = np.isfinite(own).mean(axis=1) >= _LEAST_MEASURED if len(own) else np.zeros(0, dtype=bool)
+    known = np.isfinite(own).mean(axis=1) >= LEAST_MEASURED if len(own) else np.zeros(0, dtype=bool)
     if pooled is None:
         return keys.with_columns(distance=pl.lit(None, pl.Float64), contributions=pl.lit(None, _CONTRIBUTIONS))
     squares = np.square(pooled.standardise(own) @ pooled.weights)
@@ -71,7 +70,7 @@ _CONTRIBUTIONS: Final = pl.List(pl.Struct({"channel": pl.String(), "share": pl.F
 
 def _contributions(baseline: Baseline, squares: Matrix) -> pl.Series:
     """Return each row's share of every channel, largest first; null where the row was not scored."""
-    names = [parsed.channel for column in baseline.columns if (parsed := parse_feature_name(column))]
+    names = baseline.channels
     channels = sorted(set(names))
     member = np.array([[name == channel for channel in channels] for name in names], dtype=float)
     totals = squares.sum(axis=1, keepdims=True)

@@ -31,6 +31,8 @@ from mlops_core.time import utc_text
 
 __all__ = [
     "ACCEPTED_DAMAGE_PREFIX",
+    "BASELINES_PREFIX",
+    "BASELINE_CHAMPION_KEY",
     "BEGINNINGS_KEY",
     "BUCKETS_PREFIX",
     "CHAMPION_KEY",
@@ -89,6 +91,8 @@ RANKING_KEY: Final = "fleet/ranking.json.gz"
 """What was predicted of the worst machines by the newest scoring run."""
 MODELS_PREFIX: Final = "models/"
 CHAMPION_KEY: Final = f"{MODELS_PREFIX}champion.json"
+BASELINES_PREFIX: Final = "baselines/"
+BASELINE_CHAMPION_KEY: Final = f"{BASELINES_PREFIX}champion.json"
 CHANNELS_PREFIX: Final = "channels/"
 BEGINNINGS_KEY: Final = "processed/beginnings.parquet"
 """The first feature rows of each machine, which drift and age count from (`FeatureRecipe.beginnings`)."""

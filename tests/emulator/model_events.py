@@ -32,7 +32,7 @@ from tests.unit.degrading_fleet import degrading_fleet
 
 EXECUTION = "policies"
 FUNCTIONS = (
-    "training_set", "training", "evaluation", "promotion", "inference", "maintenance", "scoring",
+    "baseline", "training_set", "training", "evaluation", "promotion", "inference", "maintenance", "scoring",
     "alarm_answers", "alarm_events",
 )  # fmt: skip
 SMALL = TrainingSettings(trees=TreeSettings(rounds=10), folds=2)
@@ -55,6 +55,8 @@ class Models:
         execution = {"execution": EXECUTION}
         machine = {"machine_id": self.stack.outputs.machine_ids[0]}
         match function:
+            case "baseline":
+                return [execution | {"started_at": datetime.now(UTC).isoformat()}]
             case "training_set":
                 # Where machines began is learned from the feature rows, and kept only where it is news.
                 self.stack.s3.delete_object(Bucket=self.stack.outputs.data_lake_bucket, Key=BEGINNINGS_KEY)

@@ -116,7 +116,7 @@ def test_the_training_state_machine_may_run_its_steps_and_tell_people_and_no_mor
     steps = {
         each["arn"]
         for function, each in zip(FUNCTIONS, functions_of(told), strict=True)
-        if function in {"training_set", "training", "evaluation", "promotion"}
+        if function in {"baseline", "training_set", "training", "evaluation", "promotion"}
     }
     topic = told.stack.outputs.notice_topic_arn
     allowed = {("lambda:InvokeFunction", step) for step in steps} | {("sns:Publish", topic)}

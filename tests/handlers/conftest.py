@@ -63,6 +63,11 @@ ENVIRONMENTS = {
         "TIME_WINDOW": "6",
         "FEATURE_LENGTHS_HOURS": "[1, 6]",
     },
+    "baseline": {
+        "DATA_LAKE_BUCKET": BUCKET,
+        "LABEL_HISTORY_TABLE": "label-history",
+        "TRAINING_HISTORY_DAYS": "90",
+    },
     "training_set": {
         "DATA_LAKE_BUCKET": BUCKET,
         "MACHINES_TABLE": "machines",

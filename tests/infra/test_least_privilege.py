@@ -33,10 +33,18 @@ FEATURES_TABLE = f"{TABLES}/processing-realtime-features-0a1b2c"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-training"
 TELL_PEOPLE = ({"sns:Publish"}, {f"arn:aws:sns:{REGION}:{ACCOUNT}:notices-0a1b2c"})
 MODELS = {"ReadModels": ({"s3:GetObject"}, {f"{LAKE}/models/*"}), "ListModels": ({"s3:ListBucket"}, {LAKE})}
+JUDGES = MODELS | {"ReadModels": ({"s3:GetObject"}, {f"{LAKE}/models/*", f"{LAKE}/baselines/*"})}
 MEASURED = {"ReadChannels": ({"s3:GetObject"}, {f"{LAKE}/channels/*"})}
 READ_ROWS = {"ReadTrainingSet": ({"s3:GetObject"}, {f"{LAKE}/training/*"})}
 # Those that Lambda invokes again where they fail, and gives up on in the end.
 ASYNCHRONOUS = {
+    "training-baseline-policy": {
+        "WriteOwnLog": own_log("training-baseline"),
+        "ReadFeatures": ({"s3:GetObject"}, {f"{LAKE}/processed/features/*"}),
+        "ListFeaturesAndBaselines": ({"s3:ListBucket"}, {LAKE}),
+        "ReadLabels": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "KeepBaselines": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/baselines/*"}),
+    },
     "training-set-policy": {
         "WriteOwnLog": own_log("training-set"),
         "ReadFeatures": ({"s3:GetObject"}, {f"{LAKE}/processed/features/*", BEGINNINGS}),
@@ -66,7 +74,7 @@ ASYNCHRONOUS = {
     },
     "scoring-fleet-policy": {
         "WriteOwnLog": own_log("scoring-fleet"),
-        **MODELS,
+        **JUDGES,
         **MEASURED,
         "ReadFeatures": ({"dynamodb:Scan"}, {FEATURES_TABLE}),
         "KeepPredictions": (
@@ -158,7 +166,7 @@ DEV = {
     **{name: {**own, "KeepFailedEvents": DEAD_LETTERS} for name, own in ASYNCHRONOUS.items()},
     "inference-api-policy": {
         "WriteOwnLog": own_log("inference-api"),
-        **MODELS,
+        **JUDGES,
         **MEASURED,
         "ReadFeatures": ({"dynamodb:GetItem", "dynamodb:Scan"}, {FEATURES_TABLE}),
         "ReadAlarms": ({"dynamodb:GetItem", "dynamodb:Scan"}, {ALARMS_TABLE}),
@@ -193,7 +201,7 @@ DEV = {
     "training-policy": {
         "RunSteps": (
             {"lambda:InvokeFunction"},
-            {f"{FUNCTIONS}:training-{step}-0a1b2c" for step in ("set", "fit", "judge", "promote")},
+            {f"{FUNCTIONS}:training-{step}-0a1b2c" for step in ("baseline", "set", "fit", "judge", "promote")},
         ),
         "TellPeople": TELL_PEOPLE,
         "DeliverLog": (
@@ -258,7 +266,9 @@ def test_listing_is_limited_to_what_processing_reads(evaluated):
 )
 def test_listing_is_limited_to_what_serving_reads(evaluated, function, more):
     policy = evaluated("dev").of("RolePolicy")[f"{function}-policy"].inputs["policy"]
-    assert statements(policy)["ListModels"]["Condition"] == {"StringLike": {"s3:prefix": ["models/*", *more]}}
+    assert statements(policy)["ListModels"]["Condition"] == {
+        "StringLike": {"s3:prefix": ["models/*", "baselines/*", *more]}
+    }
 
 
 def test_a_key_and_traces_add_one_statement_each(evaluated):

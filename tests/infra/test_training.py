@@ -20,7 +20,7 @@ def states(evaluated):
 
 
 def test_every_state_that_is_named_exists_and_every_state_is_reached(evaluated):
-    named = {"BuildTrainingSet"}
+    named = {"FitBaseline"}
     for state in states(evaluated).values():
         branches = [state, *state.get("Choices", ()), *state.get("Catch", ())]
         named |= {branch[key] for branch in branches for key in ("Next", "Default") if key in branch}
@@ -29,14 +29,21 @@ def test_every_state_that_is_named_exists_and_every_state_is_reached(evaluated):
 
 def test_whatever_fails_is_told_before_the_execution_fails(evaluated):
     steps = [state for state in states(evaluated).values() if "lambda:invoke" in state.get("Resource", "")]
-    assert len(steps) == 4
+    assert len(steps) == 5
     for step in steps:
+        if step["ResultPath"] == "$.baseline":
+            continue  # whatever comes of it, a model is made: see below
         assert step["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
         assert step["Catch"][-1]["Next"] == "IsThereAMessage"
     told = states(evaluated)
     assert told["Notify"]["Next"] == "Failed"
     for way in ("TakeMessage", "TakeCause", "TakeNothing"):  # a cause may be the JSON of an error, any text, or absent
         assert (told[way]["ResultPath"], told[way]["Next"]) == ("$.message", "Notify")
+
+
+def test_a_baseline_that_could_not_be_made_keeps_no_model_from_being_made(evaluated):
+    [caught] = states(evaluated)["FitBaseline"]["Catch"]
+    assert (caught["ErrorEquals"], caught["Next"]) == (["States.ALL"], "BuildTrainingSet")
 
 
 def test_what_would_end_the_same_is_not_tried_again_and_everything_else_is(evaluated):
@@ -78,6 +85,6 @@ def test_training_sets_expire_and_models_do_not(evaluated):
 def test_the_drawing_names_every_state():
     drawn = inspect.getdoc(training_steps) or ""
     definition = training_steps.training_definition(
-        dict.fromkeys(("training_set", "training", "evaluation", "promotion"), "arn"), "topic"
+        dict.fromkeys(("baseline", "training_set", "training", "evaluation", "promotion"), "arn"), "topic"
     )
     assert [name for name in definition["States"] if name not in drawn] == []

@@ -1,0 +1,89 @@
+"""Anomalies as alarms: what a machine's newest features make of its stored alarm, without any label.
+
+An episode is WATCH (days: plan an inspection). It opens once the baseline's persistence of rows in a row were above the
+limit, and ends with the third in a row that was not. The limit stands for a rate of false episodes, so an anomaly never
+says ACT: how soon a machine fails is for limits and for a model of failures to say.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from mlops_core.alerting.episodes import Alarm, Episode, Stage
+from mlops_core.condition import Anomaly
+from mlops_core.features import parse_feature_name
+
+__all__ = ["anomaly_alarm", "anomaly_reasons"]
+
+CALM: Final = 3
+"""Rows in a row at or below the limit that end an episode."""
+
+
+class _Evidence(BaseModel):
+    """How many rows in a row were beyond the limit, or within it, up to `until`; since when they were beyond."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    until: AwareDatetime
+    beyond: int = 0
+    calm: int = 0
+    since: AwareDatetime | None = None
+
+
+def anomaly_alarm(
+    alarm: Alarm, anomaly: Anomaly, *, window_end: datetime, persistence: int, version: str, now: datetime
+) -> Alarm:
+    """Return the alarm that follows from a machine's newest features; itself where nothing does.
+
+    A row that is not newer than the last one is no further evidence. A machine that is normal, and was, is not stored.
+    """
+    known = _Evidence.model_validate_json(alarm.evidence) if alarm.evidence else None
+    is_open = alarm.episode is not None and alarm.episode.is_open
+    if (known is not None and window_end <= known.until) or (known is None and not anomaly.is_beyond):
+        return alarm
+    if not is_open and not anomaly.is_beyond and known is not None and not known.beyond:
+        return alarm
+    after = _next(known, window_end, is_beyond=anomaly.is_beyond)
+    episode = alarm.episode
+    if episode is not None and is_open and after.calm >= CALM:
+        episode = episode.ended(window_end)
+    elif not is_open and after.beyond >= persistence and not _was_closed_by_hand(episode, after):
+        episode = Episode(
+            machine_id=alarm.machine_id,
+            source=alarm.source,
+            stage=Stage.WATCH,
+            opened=window_end,
+            reasons=anomaly_reasons(anomaly, since=after.since or window_end, version=version),
+        )
+    return alarm.following(episode=episode, evidence=after.model_dump_json(exclude_none=True), now=now)
+
+
+def anomaly_reasons(anomaly: Anomaly, *, since: datetime, version: str) -> tuple[str, ...]:
+    """Return why a machine is unusual, the strongest first."""
+    name, value, usual = anomaly.strongest
+    parts = ", ".join(f"{channel} {share:.0%}" for channel, share in anomaly.shares[:3] if share >= 0.05)
+    times = anomaly.score / (1.0 - anomaly.score)
+    how = f"{times:.1f} times as far from its own normal as its limit allows, by {parts} (baseline {version})"
+    return (
+        f"it is unlike itself since {since:%Y-%m-%d %H:%M} UTC: {how}",
+        f"{_phrase(name)} is {value:.3g}, normal for this machine is {usual:.3g}",
+    )
+
+
+def _next(known: _Evidence | None, window_end: datetime, *, is_beyond: bool) -> _Evidence:
+    if not is_beyond:
+        return _Evidence(until=window_end, calm=1 + (known.calm if known else 0))
+    beyond = known.beyond if known else 0
+    since = known.since if known is not None and beyond else None
+    return _Evidence(until=window_end, beyond=beyond + 1, since=since or window_end)
+
+
+def _was_closed_by_hand(episode: Episode | None, after: _Evidence) -> bool:
+    """Whether a person closed the episode of this very stretch: it stays closed until the machine was normal again."""
+    return episode is not None and after.since is not None and episode.opened >= after.since
+
+
+def _phrase(name: str) -> str:
+    parts = parse_feature_name(name)
+    return name if parts is None else f"{parts.channel} {parts.row.words} over {parts.length}"

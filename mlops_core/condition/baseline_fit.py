@@ -1,0 +1,177 @@
+"""Learn what is normal from feature rows alone: own levels, pooled spread, a limit for a stated rate of episodes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from mlops_core.condition.baseline import SMALLEST, Baseline, ClassBaseline, Matrix
+from mlops_core.condition.exceedance import calibrate_limit
+from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
+from mlops_core.features import parse_feature_name
+
+__all__ = ["class_names", "deviations", "fit_baseline", "level_columns", "own_levels", "without_failing"]
+
+_LEVEL_STATISTICS: Final = frozenset({"mean", "std", "min", "max", "rms", "peak_to_peak"})
+_EXPLAINED: Final = 0.8
+_TRIMMED: Final = 0.3
+_CLIPPED_AT: Final = 6.0
+_MAD_TO_SIGMA: Final = 1.4826
+_CONTROL_QUANTILE: Final = 0.97
+_FEWEST_ROWS: Final = 72
+_FAILING: Final = timedelta(days=7)
+
+
+def fit_baseline(
+    features: pl.DataFrame,
+    *,
+    failures: pl.DataFrame | None = None,
+    class_of: Mapping[str, str] | None = None,
+    episodes_per_machine_month: float = 0.6,
+    persistence: int = 6,
+    level_days: float = 7.0,
+) -> Baseline:
+    """Learn what is normal from feature rows alone, some of which may be anything but normal.
+
+    Args:
+        features: rows of `compute_features`, two weeks or more; other columns are ignored.
+        failures: the failures that are known, if any (`FAILURES`): rows of the week before each are left out.
+        class_of: the class of each machine; machines of one class share their spread. None: one class.
+        episodes_per_machine_month: for which rate of episodes the limit is chosen. On the given rows all episodes count
+            as false ones, so a start that already holds failures gives a cautious limit, never an eager one.
+        persistence: how many consecutive rows above the limit make an episode.
+        level_days: of how many first days a machine's own level is the median.
+
+    Raises:
+        UntrainableError: no feature of a level or spread, or fewer than 72 rows.
+        InvalidArgumentError: a rate, persistence or number of days that is not positive.
+
+    """
+    for name, value in (("episodes_per_machine_month", episodes_per_machine_month), ("persistence", persistence)):
+        if value <= 0:
+            raise InvalidArgumentError(name, value, "must be positive")
+    columns = tuple(column for column in level_columns(features.columns) if features[column].drop_nulls().len())
+    if not columns:
+        raise UntrainableError(UntrainableReason.NO_FEATURES, "no column is a level or spread of a channel")
+    if features.height < _FEWEST_ROWS:
+        raise UntrainableError(UntrainableReason.NO_ROWS, f"{features.height} rows, {_FEWEST_ROWS} are needed")
+    ordered = without_failing(features.sort("machine_id", "window_end"), failures)
+    lowest = ordered.select(pl.col(columns).min()).row(0)
+    unfitted = Baseline(
+        columns=columns,
+        logged=tuple(value is not None and value > 0 for value in lowest),
+        levels={},
+        classes={},
+        class_of=dict(class_of or {}),
+        persistence=persistence,
+        episodes_per_machine_month=episodes_per_machine_month,
+    )
+    located = unfitted.with_machines(ordered, level_days=level_days)
+    classes = {
+        str(name): _fit_class(located, rows)
+        for (name,), rows in ordered.group_by(class_names(located, ordered), maintain_order=True)
+    }
+    return replace(located, classes=classes)
+
+
+def class_names(baseline: Baseline, features: pl.DataFrame) -> pl.Series:
+    """Return the class of each row's machine; "" where it has none."""
+    machines = features["machine_id"]
+    return machines.replace_strict(baseline.class_of, default="", return_dtype=pl.String()).alias("machine_class")
+
+
+def deviations(baseline: Baseline, features: pl.DataFrame) -> Matrix:
+    """Return each row's deviations from its machine's own level, rows x columns; NaN where nothing was measured."""
+    values = _transformed(baseline, features)
+    own = {machine: baseline.level_of(machine) for machine in features["machine_id"].unique()}
+    return values - np.array([own[machine] for machine in features["machine_id"]]).reshape(values.shape)
+
+
+def without_failing(features: pl.DataFrame, failures: pl.DataFrame | None) -> pl.DataFrame:
+    """Leave out the rows of the week before a known failure: they are not what is normal."""
+    if failures is None or failures.is_empty():
+        return features
+    ends = failures.select("machine_id", failed_at="event_timestamp").sort("failed_at")
+    ahead = features.sort("window_end").join_asof(
+        ends, left_on="window_end", right_on="failed_at", by="machine_id", strategy="forward", check_sortedness=False
+    )
+    soon = pl.col("failed_at") - pl.col("window_end") <= _FAILING
+    return ahead.filter(~soon.fill_null(value=False)).drop("failed_at").sort("machine_id", "window_end")
+
+
+def level_columns(columns: Iterable[str]) -> list[str]:
+    """Return those of the columns that a baseline compares, in their order."""
+    return [column for column in columns if _is_level(column)]
+
+
+def _is_level(column: str) -> bool:
+    """Whether a column says how high or how scattered values are; counts and shapes say little and stray much."""
+    name = parse_feature_name(column)
+    return name is not None and name.statistic in _LEVEL_STATISTICS and not name.is_drift
+
+
+def _transformed(baseline: Baseline, features: pl.DataFrame) -> Matrix:
+    selected = features.select(
+        pl.col(column).cast(pl.Float64).clip(lower_bound=SMALLEST).log() if logged else pl.col(column).cast(pl.Float64)
+        for column, logged in zip(baseline.columns, baseline.logged, strict=True)
+    )
+    return selected.fill_null(np.nan).to_numpy()
+
+
+def own_levels(baseline: Baseline, features: pl.DataFrame, level_days: float) -> dict[str, tuple[float | None, ...]]:
+    """Return each machine's level: the median of its first days, by column; None where nothing was measured."""
+    since = pl.col("window_end") - pl.col("window_end").min().over("machine_id")
+    first_days = features.filter(since < pl.duration(seconds=int(level_days * 86_400)))
+    values = pl.DataFrame(_transformed(baseline, first_days), schema=list(baseline.columns)).fill_nan(None)
+    medians = values.with_columns(first_days["machine_id"]).group_by("machine_id").median()
+    return {row[0]: tuple(row[1:]) for row in medians.sort("machine_id").iter_rows()}
+
+
+def _fit_class(baseline: Baseline, features: pl.DataFrame) -> ClassBaseline:
+    """Fit one class: robust location and scale, then principal components of the rows nearest to normal."""
+    own = deviations(baseline, features)
+    location, scale = _robust_spread(own)
+    model = ClassBaseline(tuple(location), tuple(scale), (), limit=np.inf, machine_months=0.0)
+    standardised = np.clip(model.standardise(own), -_CLIPPED_AT, _CLIPPED_AT)
+    kept = np.ones(len(standardised), dtype=bool)
+    weight = np.eye(len(location))
+    for _ in range(2):  # the second pass without the rows that were farthest from normal in the first
+        weight = _distance_weight(standardised[kept])
+        distance = np.square(standardised @ weight).sum(axis=1)
+        kept = distance <= np.quantile(distance, 1 - _TRIMMED)
+    weighted = replace(model, weight=tuple(map(tuple, weight.tolist())))
+    limit, machine_months = calibrate_limit(
+        features.select("machine_id", "window_end").with_columns(
+            distance=np.square(weighted.standardise(own) @ weight).sum(axis=1)
+        ),
+        persistence=baseline.persistence,
+        episodes_per_machine_month=baseline.episodes_per_machine_month,
+    )
+    return replace(weighted, limit=limit, machine_months=machine_months)
+
+
+def _robust_spread(values: Matrix) -> tuple[Matrix, Matrix]:
+    """Return median and robust standard deviation of each column; a constant column is measured in its own unit."""
+    location = np.nanmedian(values, axis=0)
+    scale = _MAD_TO_SIGMA * np.nanmedian(np.abs(values - location), axis=0)
+    scale = np.where(scale > 0, scale, np.nanstd(values, axis=0))
+    return location, np.where(scale > 0, scale, 1.0)
+
+
+def _distance_weight(standardised: Matrix) -> Matrix:
+    """Return W such that |zW|^2 = T2 / T2 limit + Q / Q limit, both limits being quantiles of the given rows."""
+    covariance = np.atleast_2d(np.cov(standardised, rowvar=False))
+    variances, directions = np.linalg.eigh(covariance)
+    variances, directions = variances[::-1].clip(min=SMALLEST), directions[:, ::-1]
+    count = int(np.searchsorted(np.cumsum(variances) / variances.sum(), _EXPLAINED)) + 1
+    inside, spread = directions[:, :count], variances[:count]
+    projected = standardised @ inside
+    t2_limit = np.quantile(np.square(projected / np.sqrt(spread)).sum(axis=1), _CONTROL_QUANTILE)
+    residual = standardised - projected @ inside.T
+    q_limit = max(float(np.quantile(np.square(residual).sum(axis=1), _CONTROL_QUANTILE)), SMALLEST)
+    within = (inside / np.sqrt(spread * max(float(t2_limit), SMALLEST))) @ inside.T
+    outside = (np.eye(len(directions)) - inside @ inside.T) / np.sqrt(q_limit)
+    return within + outside

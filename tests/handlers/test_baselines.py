@@ -1,0 +1,125 @@
+"""A stack without one failure: its state machine learns what is normal, people are told of what is not."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from handlers.machine_reports import FleetReport, MachineReport
+from handlers.stores import clients
+from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
+from handlers.stores.lake import DataLake
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.partitions import encode_parquet
+from mlops_core.condition import train_baseline
+from mlops_core.telemetry import FAILURES
+from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.test_models import get, serve
+from tests.unit.test_baseline import START, fleet
+
+HOURS = 20 * 24
+NORMAL = fleet(6, HOURS, seed=1)
+EXECUTION = {"execution": "run-1", "started_at": (START + timedelta(hours=HOURS + 1)).isoformat()}
+
+
+@pytest.fixture
+def features(aws) -> pl.DataFrame:
+    """Offline features of machines of which none has failed."""
+    for (day,), rows in NORMAL.group_by(pl.col("window_end").dt.truncate("1d").alias("day")):
+        key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard=00.parquet"
+        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=encode_parquet(rows.drop("day", strict=False)))
+    return NORMAL
+
+
+@pytest.fixture
+def registry(aws) -> BaselineRegistry:
+    return BaselineRegistry(DataLake(clients.s3(), BUCKET))
+
+
+def offer(machine_id: str, hour: int, factor: float) -> None:
+    row = NORMAL.filter(machine_id=machine_id).row(hour, named=True)
+    values = {name: value for name, value in row.items() if name not in ("machine_id", "window_end")}
+    values |= {name: value * factor for name, value in values.items() if name.startswith("vibration")}
+    at = START + timedelta(hours=HOURS + hour)
+    OnlineFeatures(clients.dynamodb(), "realtime-features").offer(FeatureRow(machine_id, at, 1, values), updated_at=at)
+
+
+def test_a_baseline_is_fitted_judged_on_held_out_weeks_and_promoted_once(deploy, features, registry):
+    step = deploy("baseline")
+    told = step(EXECUTION)
+    assert (told["serves"], told["reason"]) == (True, "")
+    manifest = registry.load(told["version"]).manifest
+    assert manifest.judged_machine_months == pytest.approx(6 * HOURS / 4 / 720, rel=0.05)
+    assert step(EXECUTION) == told
+    assert len(registry.champion().value.promotions) == 1
+
+
+def test_without_history_nothing_is_made_and_the_execution_goes_on(deploy, registry):
+    told = deploy("baseline")(EXECUTION)
+    assert (told["version"], told["serves"]) == (None, False)
+    assert told["reason"].startswith("NO_ROWS")
+
+
+def test_people_are_told_once_of_a_machine_that_is_unlike_itself_and_once_that_it_is_normal_again(
+    deploy, features, aws
+):
+    deploy("baseline")(EXECUTION)
+    score = deploy("scoring")
+    persistence = 6
+    for hour in range(persistence + 2):
+        offer("M3", hour, 4.0)
+        offer("M1", hour, 1.0)
+        answer = score({})
+    assert answer["model_version"] is None
+    [opened] = [text for text in aws.notices() if "unusually" in text]
+    assert opened.startswith("WATCH: M3 behaves unusually")
+    assert "vibration" in opened
+    assert "normal for this machine is" in opened
+    for hour in range(persistence + 2, persistence + 6):
+        offer("M3", hour, 1.0)
+        score({})
+    assert sum("M3 is back to normal" in text for text in aws.notices()) == 1
+
+
+def test_the_endpoint_answers_with_anomalies_where_there_is_no_model_and_names_who_spoke(deploy, features, aws):
+    deploy("baseline")(EXECUTION)
+    offer("M3", 0, 4.0)
+    offer("M1", 0, 1.0)
+    invoke = deploy("inference")
+    status, document = get(invoke, "GET /machines")
+    told = FleetReport.model_validate(document)
+    assert (status, told.model_version) == (200, None)
+    assert [machine.machine_id for machine in told.machines] == ["M3", "M1"]
+    worst = told.machines[0]
+    assert (worst.status, worst.spoken_by, worst.anomaly.state) == ("NO_MODEL", ("anomaly",), "UNUSUAL")
+    assert worst.anomaly.contributions[0].channel == "vibration"
+    assert told.machines[1].anomaly.state == "NORMAL"
+
+
+def test_model_and_baseline_answer_together(deploy, features, aws):
+    from handlers.stores.model_registry import ModelRegistry
+
+    deploy("baseline")(EXECUTION)
+    serve(ModelRegistry(DataLake(clients.s3(), BUCKET)))
+    at = datetime.now(UTC)
+    values = {"vibration_count_1h": 60.0, "vibration_rms_1h": 20.0, "vibration_rms_24h": 20.0}
+    values |= {"vibration_slope_6h": 0.0, "temperature_mean_6h": 50.0, "temperature_mean_1h": 43.0}
+    OnlineFeatures(clients.dynamodb(), "realtime-features").offer(FeatureRow("M3", at, 1, values), updated_at=at)
+    _, document = get(deploy("inference"), "GET /machines/{machine_id}", machine_id="M3")
+    told = MachineReport.model_validate(document)
+    assert told.spoken_by == ("failure_model", "anomaly")
+    assert told.failure_probability is not None
+
+
+def test_a_damaged_baseline_is_refused_and_the_last_good_one_goes_on(features, registry, aws):
+    bundle = train_baseline(NORMAL, failures=pl.DataFrame(schema=FAILURES), episodes_per_machine_month=0.6)
+    registry.store(bundle)
+    registry.promote(bundle.version, after=None, at=START, reason="a test")
+    serving = ServingBaseline(registry, recheck_seconds=0)
+    assert serving.current().version == bundle.version
+    other = train_baseline(NORMAL, failures=pl.DataFrame(schema=FAILURES), episodes_per_machine_month=0.7)
+    registry.store(other)
+    registry.promote(other.version, after=registry.champion(), at=START, reason="to be damaged")
+    aws.s3.put_object(Bucket=BUCKET, Key=f"baselines/{other.version}/baseline.json", Body=b"{}")
+    assert serving.current().version == bundle.version
+    assert ServingBaseline(registry, recheck_seconds=0).current() is None
