@@ -1,12 +1,14 @@
 """What a Markdown document refers to, and what can be referred to in it."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_ID = re.compile(r'<a id="([\w-]+)"></a>')
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 
 
@@ -29,6 +31,14 @@ def relative_links(markdown: str) -> list[Link]:
 
 
 def anchors(markdown: str) -> set[str]:
-    """Names of a document's headings as GitHub and the site form them: lower case, hyphens, no punctuation."""
-    headings = _HEADING.findall(_FENCE.sub("", markdown))
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """Places of a document that links can name: its headings as GitHub and the site form them, and `<a id="...">`."""
+    prose = _FENCE.sub("", markdown)
+    named = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in _HEADING.findall(prose)}
+    return named | set(_ID.findall(prose))
+
+
+def swallowed(markdown: str) -> list[str]:
+    """Lines that begin a list or table right below a paragraph: GitHub begins one there, the site does not."""
+    lines = _FENCE.sub(lambda block: "\n" * block[0].count("\n"), markdown).splitlines()
+    begins, goes_on = re.compile(r"- |\d+\. |\|"), re.compile(r"- |\d+\. |\||\s|#|$")
+    return [line for above, line in pairwise(["", *lines]) if begins.match(line) and not goes_on.match(above)]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from docs.assemble import ROOT, assemble, pages
-from docs.links import Link, anchors, relative_links
+from docs.links import Link, anchors, relative_links, swallowed
 
 PAGES = {str(page.relative_to(ROOT)): page for page in pages()}
 
@@ -28,8 +28,21 @@ def test_links_in_code_are_none():
     assert relative_links(markdown) == [Link("a.md", ""), Link("", "e-e")]
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_list_or_table_begins_after_an_empty_line(name):
+    assert swallowed(PAGES[name].read_text()) == []
+
+
+def test_what_the_site_would_swallow_is_found():
+    assert swallowed("text\n- item\n- item\n\n1. one\n   more\n2. two\n\n# head\n| a |\n| - |\nmore\n| b |") == [
+        "- item",
+        "| b |",
+    ]
+
+
 def test_an_anchor_is_what_github_makes_of_a_heading():
-    assert anchors("# What `predict` says, and why?\n## P10, P50\n```\n# comment\n```\n") == {
+    assert anchors('# What `predict` says, and why?\n## P10, P50\n```\n# comment\n```\n| <a id="row"></a>x |') == {
+        "row",
         "what-predict-says-and-why",
         "p10-p50",
     }
