@@ -152,7 +152,7 @@ class FeatureRecipe(BaseModel):
             raise InvalidArgumentError("recipe", ", ".join(self.unknown), "was made outside of the recipe", hint)
         if machines is not None and not self.running:
             hint = "Leave it out: no class has a rule for running"
-            raise InvalidArgumentError("machines", "a frame", "is not read by this recipe", hint)
+            raise InvalidArgumentError("machines", "a frame", "is read by no recipe without such a rule", hint)
         rows = () if machines is None else machines.select("machine_id", "machine_class").drop_nulls().iter_rows()
         rules = self.running_rules(readings["machine_id"].unique() if self.running else (), dict(rows))
         buckets = bucket_readings(self._prepared(readings), hop=self.hop, running=rules)

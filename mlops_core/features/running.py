@@ -7,7 +7,7 @@ running           1   1   0   0   1       a channel of its own: its mean is the 
 ```
 The state is looked for within the reading's own bucket only, backwards and then forwards, so that a bucket is a
 function of its readings, whatever is known of its neighbours. Without a state in its bucket a reading counts as of a
-machine that runs. Loads polars only where it computes: the limits of a class, which hold a rule, are judged without it.
+machine that runs. Loads polars and numpy only where it computes: limits are judged without.
 """
 
 from bisect import bisect_right, insort
@@ -20,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.features.names import parse_feature_name
 
 if TYPE_CHECKING:
     import polars as pl
@@ -100,11 +99,12 @@ def rules_of(
 
 def is_off(features: Mapping[str, float | None]) -> bool:
     """Return whether a machine did not run, by the newest state in its feature row; False where none is known."""
-    lasts = {
-        name: value for name, value in features.items() if name.startswith(f"{RUNNING}_last_") and value is not None
-    }
-    parsed = {parts.seconds: value for name, value in lasts.items() if (parts := parse_feature_name(name))}
-    return bool(parsed) and parsed[min(parsed)] <= 0
+    from mlops_core.features.names import parse_feature_name  # and with it numpy, which ingestion has not
+
+    last = f"{RUNNING}_last_"
+    known = {name: value for name, value in features.items() if name.startswith(last) and value is not None}
+    by_length = {parts.seconds: value for name, value in known.items() if (parts := parse_feature_name(name))}
+    return bool(by_length) and by_length[min(by_length)] <= 0
 
 
 class RunningTrack:

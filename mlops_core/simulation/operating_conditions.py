@@ -6,7 +6,7 @@ Both are functions of (seed, name, hour since the epoch), so no hour needs the h
 from functools import lru_cache
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mlops_core.simulation.random_streams import (
     FloatArray,
@@ -33,6 +33,9 @@ class OperatingConditions(BaseModel):
     ambient_celsius: float = Field(default=21.0, ge=-40, le=60, description="mean ambient temperature")
     daily_celsius: float = Field(default=4.0, ge=0, description="amplitude of the daily cycle, warmest at 15:00 UTC")
     weather_celsius: float = Field(default=5.0, ge=0, description="largest departure over days")
+    switched_off_at: AwareDatetime | None = Field(
+        default=None, description="machines stand still from then on: no vibration, ambient temperature; wear goes on"
+    )
 
 
 def daily_cycle(hours: WordArray) -> FloatArray:

@@ -18,7 +18,7 @@ from mlops_core.simulation.law import (
     temperature_added,
     vibration_factor,
 )
-from mlops_core.simulation.machine_state import HOUR
+from mlops_core.simulation.machine_state import HOUR, microseconds
 from mlops_core.simulation.operating_conditions import ambient_temperature
 from mlops_core.simulation.random_streams import (
     FIRST_FACTOR,
@@ -124,6 +124,19 @@ class Sampler:
             np.multiply(line, self._drawn(self.vibration_factor, words, VIBRATION_LANE), out=vibrations[out])
             _round_to_steps(temperatures[out], TEMPERATURE_STEPS)
             _round_to_steps(vibrations[out], VIBRATION_STEPS)
+        switched_off_at = machine.law.conditions.switched_off_at
+        if switched_off_at is not None:
+            self._stand_still(microseconds(switched_off_at), span, temperatures, vibrations)
+
+    def _stand_still(self, since: int, span: slice, temperatures: FloatArray, vibrations: FloatArray) -> None:
+        """Overwrite what is read from the moment `since` on by what a machine shows that is switched off."""
+        moments = self.ticks.moments[span]
+        first = int(np.searchsorted(moments, since))
+        hours = self.ticks.hours[span][first:] - int(self.ticks.hours[0])
+        ambient, passed = self.ambient, self.ticks.passed[span][first:]
+        vibrations[first:] = 0.0
+        temperatures[first:] = (ambient[hours] + (ambient[hours + 1] - ambient[hours]) * passed) * TEMPERATURE_STEPS
+        _round_to_steps(temperatures[first:], TEMPERATURE_STEPS)
 
     def _levels(self, machine: Machine, path: RunPath, first: int, past: int) -> tuple[FloatArray, FloatArray]:
         known = slice(first - path.first_hour, past - path.first_hour)

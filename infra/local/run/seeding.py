@@ -3,15 +3,18 @@
 The configured machines end it in a known state, from which the simulator function then lives on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import polars as pl
 
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.machine_state import MachineStates
+from handlers.stores.machines import Machines
 from infra.local.run.reconciliation import Stored
+from infra.local.run.scenario import Cause, scenario
 from mlops_core.lake import encode_events, encode_history
 from mlops_core.simulation import MachineState, SimulatedHistory, simulate_fleet
 from mlops_core.telemetry import FailureEvent
@@ -34,13 +37,16 @@ class StateTakenError(RuntimeError):
 
 @dataclass(frozen=True)
 class HistoryPlan:
-    """How much history: ``days`` of it, of ``companions`` machines beside the configured ones.
+    """How much history: ``days`` of it, of ``companions`` machines beside the configured ones, which retire with it.
+
+    With ``has_faults`` the configured machines are those of the scenario, so that there is something to see.
 
     All were commissioned ``age`` before its beginning, so that at any time some are new and some about to fail.
     """
 
     companions: int = 85
     days: int = 10
+    has_faults: bool = True
     age: timedelta = timedelta(days=60)
 
     def machine_ids(self) -> list[str]:
@@ -57,19 +63,39 @@ class SeededHistory:
     failures: pl.DataFrame
     stored: Stored
     states: Mapping[str, MachineState]
+    shows: Mapping[str, str]
+    """What the machines of the scenario are to show in the end; nothing of the others."""
+
+    @property
+    def predicted(self) -> list[str]:
+        """The configured machines that a model speaks of in the end."""
+        return sorted(name for name in self.states if self.shows.get(name) not in {"FAILED", "OFF"})
 
 
 def simulate(plan: HistoryPlan, configured: list[str], *, end: datetime, seed: int) -> SimulatedHistory:
     """Return the history of the configured machines and their companions up to ``end``."""
     start = end - timedelta(days=plan.days)
-    return simulate_fleet(
-        [*configured, *plan.machine_ids()],
+    causes = _causes(plan, configured, end, seed)
+    usual = [name for name in configured if name not in {cause.machine_id for cause in causes}]
+    fleet = simulate_fleet(
+        [*usual, *plan.machine_ids()],
         start=start,
         end=end,
         interval=INTERVAL,
         seed=seed,
         commissioned_at=start - plan.age,
     )
+    return _together([fleet, *(cause.simulated(start, end, INTERVAL, seed) for cause in causes)])
+
+
+def _together(histories: Sequence[SimulatedHistory]) -> SimulatedHistory:
+    """Return the histories of different machines as one."""
+    frames = {
+        name: pl.concat([getattr(history, name) for history in histories])
+        for name in ("readings", "failures", "maintenance", "truth", "runs", "sensor_faults")
+    }
+    states = {machine_id: state for history in histories for machine_id, state in history.states.items()}
+    return SimulatedHistory(**frames, states=states)
 
 
 def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, random_seed: int) -> SeededHistory:
@@ -90,6 +116,8 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
     ]
     lake, labels = stack.lake, LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
     in_parallel(lambda raw: lake.create(*raw), objects, lambda _: None)
+    machines = Machines(stack.dynamodb, stack.outputs.machines_table_name)
+    in_parallel(partial(_retire, machines, end), plan.machine_ids(), lambda _: None)
     returns = history.failures["returned_to_service_at"].to_list()
     in_parallel(
         lambda known: labels.record(known[0], returned_to_service_at=known[1]),
@@ -102,7 +130,17 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
         failures=history.failures,
         stored=Stored(frozenset(raw.key for raw in objects), history.readings),
         states=states,
+        shows={cause.machine_id: cause.shows for cause in _causes(plan, configured, end, random_seed)},
     )
+
+
+def _causes(plan: HistoryPlan, configured: list[str], end: datetime, seed: int) -> tuple[Cause, ...]:
+    return scenario(configured, end, seed) if plan.has_faults else ()
+
+
+def _retire(machines: Machines, at: datetime, machine_id: str) -> None:
+    """Let a machine of history have left the fleet: it is learned from, and nobody misses it."""
+    machines.change(machine_id, lambda record: record.model_copy(update={"retired_at": at}))
 
 
 def failure_events(failures: pl.DataFrame, *, received_at: datetime) -> list[FailureEvent]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from handlers.stores.alarms import Alarms
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.publisher import Publisher
 from infra.local.engine.deploy import Deployment, deploy
@@ -74,6 +75,7 @@ class Story:
         self.trained: dict[str, Any] | None = None
         self.predictions: list[dict[str, Any]] = []
         self.page: FleetPage | None = None
+        self.announced_after: Mapping[str, float] = {}
 
     def run(self, began: float) -> Summary:
         """Go through all stages; ``began`` is the monotonic time at which the whole run began."""
@@ -86,7 +88,7 @@ class Story:
         states, refused, batched = self.live(stack, history)
         self.model(stack, execution)
         self.process(stack)
-        self.predict(stack, sorted(history.states))
+        self.predict(stack, history)
         interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
         with self.screen.stage("Reconciliation") as stage:
             said = lived(history.states, states, interval).and_also(batched)
@@ -151,6 +153,7 @@ class Story:
         """
         simulator = stack.outputs.schedule_names["simulator"]
         with self.screen.stage("Live telemetry") as stage:
+            fired = time.monotonic()
             self.schedules.fire_once(simulator)
             _wait_until_moved(stack, history.states)
             self.schedules.invoke_target(simulator)
@@ -162,6 +165,7 @@ class Story:
             for message in refused:
                 publisher.publish(Message(message.topic, message.payload))
             wait_until_drained(stack, timeout=PATIENCE_SECONDS)
+            self.announced_after = _announced_after(stack, history, fired)
             states = saved_states(stack, history.states)
             minutes = (min(state.event_timestamp for state in states.values()) - history.end) // timedelta(minutes=1)
             stage.result = (
@@ -192,13 +196,14 @@ class Story:
                     **training.outcome,
                 }
 
-    def predict(self, stack: Stack, machine_ids: list[str]) -> None:
+    def predict(self, stack: Stack, history: SeededHistory) -> None:
         """Ask for each machine, see it scored, and go back and forth between two models."""
+        machine_ids = sorted(history.states)
         if self.trained is None or self.trained["serving"] is None:
             return
         execution = start_training(stack)  # on what processing has added since
         with self.screen.stage("Predictions") as stage:
-            scored = wait_until_scored(stack, machine_ids, timeout=PATIENCE_SECONDS)
+            scored = wait_until_scored(stack, history.predicted, timeout=PATIENCE_SECONDS)
             self.predictions = predictions(stack, machine_ids)
             record_repair(stack, machine_ids[0], at=datetime.now(UTC))
             stage.result = (
@@ -239,6 +244,7 @@ class Story:
                 feature_rows=self.feature_rows,
                 model=self.trained,
                 predictions=tuple(self.predictions),
+                announced_after_seconds=self.announced_after,
                 machines=tuple(_machine_lines(stack, list(history.states), finished_at)),
                 stages=dict(self.screen.seconds),
                 elapsed_seconds=round(time.monotonic() - began, 2),
@@ -267,6 +273,23 @@ def _usual_values(stack: Stack, machine_id: str) -> dict[str, float]:
         channel: round(features.get(f"{channel}_mean_1h") or sample, 3)
         for channel, sample in sample_values(CHANNELS).items()
     }
+
+
+def _announced_after(stack: Stack, history: SeededHistory, fired: float) -> dict[str, float]:
+    """Wait until the alarms that live telemetry is to raise are announced; returns by machine after how many seconds.
+
+    Counted from before the first message was sent, so that more than the time from arrival to notice is in it.
+    """
+    alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
+    waiting = {name for name, shows in history.shows.items() if shows in {"WATCH", "ACT", "FAILED"}}
+    announced: dict[str, float] = {}
+    while waiting and time.monotonic() - fired < PATIENCE_SECONDS:
+        for alarm in alarms.load_all():
+            if alarm.machine_id in waiting and alarm.episode is not None and not alarm.is_due():
+                announced[alarm.machine_id] = round(time.monotonic() - fired, 2)
+        waiting -= announced.keys()
+        time.sleep(0.3 if waiting else 0)
+    return announced
 
 
 def _wait_until_moved(stack: Stack, before: Mapping[str, MachineState]) -> None:

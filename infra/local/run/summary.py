@@ -15,6 +15,7 @@ class MachineLine(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     machine_id: str
+    state: str
     status: str | None
     zone: str | None
     vibration: float | None
@@ -27,6 +28,7 @@ class MachineLine(BaseModel):
         """Return the line of a machine with its newest features."""
         return cls(
             machine_id=machine.machine_id,
+            state=str(machine.state.state),
             status=machine.status,
             zone=machine.zone,
             vibration=machine.vibration,
@@ -52,6 +54,8 @@ class Summary(BaseModel):
     dead_lettered: int
     feature_rows: int
     machines: tuple[MachineLine, ...]
+    announced_after_seconds: Mapping[str, float]
+    """By machine, from before the first live message to the notice of its alarm."""
     model: Mapping[str, Any] | None = None
     predictions: tuple[Mapping[str, Any], ...] = ()
     stages: Mapping[str, float]
