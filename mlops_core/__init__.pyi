@@ -9,15 +9,9 @@ from .condition.baseline_fit import (
     fit_baseline as fit_baseline,
 )
 from .condition.severity import (
-    ZONE_BOUNDARIES as ZONE_BOUNDARIES,
     EvaluationZone as EvaluationZone,
-    ZoneBoundaries as ZoneBoundaries,
     add_evaluation_zones as add_evaluation_zones,
     evaluation_zone as evaluation_zone,
-)
-from .features.bearings import (
-    BearingGeometry as BearingGeometry,
-    DefectFrequencies as DefectFrequencies,
 )
 from .features.computation import (
     compute_features as compute_features,
@@ -28,7 +22,6 @@ from .features.conditions import (
 from .features.derived import (
     add_age as add_age,
     add_drift as add_drift,
-    machine_baselines as machine_baselines,
 )
 from .features.normaliser import (
     learn_normaliser as learn_normaliser,
@@ -37,32 +30,23 @@ from .features.recipe import (
     FeatureRecipe as FeatureRecipe,
 )
 from .features.statistics import (
-    EXTRA_STATISTICS as EXTRA_STATISTICS,
     STATISTICS as STATISTICS,
 )
 from .features.waveforms import (
-    BURSTS as BURSTS,
-    WAVEFORM_FEATURES as WAVEFORM_FEATURES,
     readings_from_waveforms as readings_from_waveforms,
     waveform_features as waveform_features,
 )
 from .files.failures import (
-    FailuresFile as FailuresFile,
     read_failures as read_failures,
 )
 from .files.layout import (
     FileLayout as FileLayout,
 )
 from .files.lookout import (
-    LookoutDataset as LookoutDataset,
     read_lookout as read_lookout,
 )
 from .files.readings import (
-    ReadingsFile as ReadingsFile,
     read_readings as read_readings,
-)
-from .files.report import (
-    FileReport as FileReport,
 )
 from .plots.evaluation import (
     plot_evaluation as plot_evaluation,
@@ -75,7 +59,6 @@ from .plots.machine import (
 )
 from .prognosis.bundle import (
     ModelBundle as ModelBundle,
-    load_bundle as load_bundle,
 )
 from .prognosis.bundle_file import (
     load as load,
@@ -94,7 +77,6 @@ from .prognosis.prediction import (
     predict_one as predict_one,
 )
 from .prognosis.promotion import (
-    Verdict as Verdict,
     compare_models as compare_models,
 )
 from .prognosis.reasons import (
@@ -114,35 +96,17 @@ from .prognosis.training import (
 from .prognosis.trees import (
     TreeSettings as TreeSettings,
 )
-from .simulation.failure_modes import (
-    FAILURE_MODES as FAILURE_MODES,
-    FailureMode as FailureMode,
-)
 from .simulation.fleet import (
     SimulatedHistory as SimulatedHistory,
     simulate_fleet as simulate_fleet,
 )
-from .simulation.law import (
-    DegradationLaw as DegradationLaw,
-    MaintenancePolicy as MaintenancePolicy,
-)
-from .simulation.operating_conditions import (
-    OperatingConditions as OperatingConditions,
-)
 from .simulation.sensor_faults import (
-    SENSOR_FAULTS as SENSOR_FAULTS,
-    FaultyReadings as FaultyReadings,
     SensorFaults as SensorFaults,
     inject_sensor_faults as inject_sensor_faults,
-)
-from .simulation.truth import (
-    RUNS as RUNS,
-    TRUTH as TRUTH,
 )
 from .telemetry.channel import (
     CHANNELS as CHANNELS,
     Channel as Channel,
-    channel_registry as channel_registry,
 )
 from .telemetry.frames import (
     FAILURES as FAILURES,
@@ -157,14 +121,10 @@ from .telemetry.grades import (
 from .telemetry.message import (
     Event as Event,
     FailureEvent as FailureEvent,
-    Message as Message,
     Reading as Reading,
-    failure_message as failure_message,
-    reading_message as reading_message,
 )
 from .telemetry.parsing import (
     ParsedMessage as ParsedMessage,
-    RefusedElement as RefusedElement,
     parse_message as parse_message,
     parse_messages as parse_messages,
 )

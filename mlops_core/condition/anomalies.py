@@ -26,6 +26,12 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
             decomposition: Alcala and Qin 2009, Automatica 45, 1593).
         peers_unusual: share of the other machines of the class that are above the limit at the same instant: where it
             is high, look for a common cause. Null with fewer than three of them.
+
+    Example:
+        >>> scores = mc.score_anomalies(baseline, features)
+        >>> scores["anomaly_score"].drop_nulls().is_between(0, 1).all()
+        True
+
     """
     ordered = features.sort("machine_id", "window_end")
     named = ordered.select("machine_id", "window_end").with_columns(class_names(baseline, ordered))

@@ -43,6 +43,11 @@ def compute_features(
         TimeSpanError: readings of one machine lie more than five years apart, as after a clock jump, or it would have
             more than ten million rows.
 
+    Example:
+        >>> features = mc.compute_features(history.readings, lengths=["6h"], statistics=["mean"])
+        >>> features.columns
+        ['machine_id', 'window_end', 'temperature_mean_6h', 'vibration_mean_6h']
+
     """
     buckets = bucket_readings(readings, hop=hop)
     features = features_from_buckets(buckets, lengths=lengths, hop=hop, start=start, end=end, statistics=statistics)

@@ -64,6 +64,10 @@ def add_drift(
     Raises:
         MissingColumnError, InvalidArgumentError: a column that is absent; `rows` below 1.
 
+    Example:
+        >>> mc.add_drift(features, ["vibration_mean_24h"]).columns[-1]
+        'vibration_mean_24h_drift'
+
     """
     drifted = _with_baselines(features, columns, rows, by)
     if baselines is not None:
@@ -90,6 +94,10 @@ def add_age(
 
     Raises:
         MissingColumnError: a column that is absent.
+
+    Example:
+        >>> mc.add_age(features).columns[-1]
+        'age_hours'
 
     """
     _refuse_missing(features, (*by, "window_end"))

@@ -36,7 +36,7 @@ def read_failures(
     latest: datetime | None = None,
     **layout: Unpack[LayoutOptions],
 ) -> FailuresFile:
-    """Return the failures of a CSV (`.gz` too) or Parquet file, and a report of what was refused.
+    r"""Return the failures of a CSV (`.gz` too) or Parquet file, and a report of what was refused.
 
     Machine and time are needed; the return to service and a code are read where columns of them are named or have
     usual names (`returned_to_service_at`, `event_code`, `failure` ...). An empty return is not known, and the same
@@ -53,6 +53,12 @@ def read_failures(
     Raises:
         UnreadableFileError: it is no CSV or Parquet, or has no such columns; the message names those that it has.
         InvalidArgumentError: the layout contradicts itself, or does not say what is needed.
+
+    Example:
+        >>> _ = Path("failures.csv").write_text("asset,time\nPRESS-1,2026-01-02T00:00Z\n")
+        >>> failures, report = mc.read_failures("failures.csv", machine_column="asset")
+        >>> failures["machine_id"].to_list()
+        ['PRESS-1']
 
     """
     table = open_table(Path(path), chosen := FileLayout(**layout))

@@ -39,7 +39,7 @@ def read_readings(
     latest: datetime | None = None,
     **layout: Unpack[LayoutOptions],
 ) -> ReadingsFile:
-    """Return the readings of a CSV (`.gz` too) or Parquet file, and a report of what was refused.
+    r"""Return the readings of a CSV (`.gz` too) or Parquet file, and a report of what was refused.
 
     Each value is accepted or refused by the rules of ingestion (machine id, number, plausible range, time), so what is
     read here is what a platform accepts. Columns with usual names (`timestamp`, `machine_id`, `sensor`, `value` ...)
@@ -61,6 +61,13 @@ def read_readings(
         UnreadableFileError: it is no CSV or Parquet, or has no such columns; the message names those that it has.
         InvalidArgumentError: the layout contradicts itself, or does not say what is needed, such as the zone of times
             without an offset.
+
+    Example:
+        >>> lines = "time,sensor,value\n2026-01-01T00:00Z,temperature,61.5\n2026-01-01T00:01Z,temperature,1254\n"
+        >>> _ = Path("press.csv").write_text(lines)
+        >>> readings, report = mc.read_readings("press.csv", machine="PRESS-1")
+        >>> readings["value"].to_list()
+        [61.5]
 
     """
     table = open_table(Path(path), chosen := FileLayout(**layout))

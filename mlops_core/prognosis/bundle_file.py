@@ -37,6 +37,11 @@ def load(path: str | Path) -> ModelBundle:
         FileNotFoundError: there is neither.
         BundleError: what is there is no model, is damaged or incomplete, or has another layout.
 
+    Example:
+        >>> file = model.save("pumps.model")
+        >>> mc.load("pumps.model").version == model.version
+        True
+
     """
     source = Path(path)
     if source.is_dir():

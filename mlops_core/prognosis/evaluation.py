@@ -128,6 +128,11 @@ def evaluate(
         FeatureMismatchError: the model takes other features.
         MissingColumnError, UntrainableError: a frame that is not labelled, or for another horizon.
 
+    Example:
+        >>> figures = mc.evaluate(model, labelled, allow_training_runs=True)
+        >>> 0 < figures.pr_auc <= 1
+        True
+
     """
     held = judge_rows(bundle, labelled, truth=truth, allow_training_runs=allow_training_runs)
     fails, probability, precision = held.fails, held.probability, bundle.calibration.alarm_precision

@@ -96,6 +96,11 @@ def label_features(
         InvalidArgumentError: `features` is labelled already, or `known_until` has no time zone.
         DurationError: the horizon cannot be read or is not positive, or `returns` is neither a choice nor a duration.
 
+    Example:
+        >>> labelled = mc.label_features(features, history.failures, horizon="24h")
+        >>> labelled.columns[-4:]
+        ['run_id', 'rul_hours', 'fails_within_horizon', 'is_censored']
+
     """
     ahead = parse_duration(horizon)
     if known_until is not None and known_until.tzinfo is None:

@@ -237,6 +237,13 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
     Raises:
         FeatureMismatchError: columns missing, not numeric, or (strict) unexpected.
 
+    Example:
+        >>> predictions = mc.predict(model, features)
+        >>> predictions.height == features.height
+        True
+        >>> predictions["failure_probability"].is_between(0, 1).all()
+        True
+
     """
     import polars as pl
 

@@ -106,6 +106,11 @@ def train(
             learned.
         MissingColumnError, InvalidArgumentError: a frame that does not fit.
 
+    Example:
+        >>> model = mc.train(labelled, seed=7)
+        >>> model.manifest.horizon_hours
+        24.0
+
     """
     settings = settings or TrainingSettings()
     ahead = parse_duration(horizon)

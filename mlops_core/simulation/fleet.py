@@ -95,6 +95,17 @@ def simulate_fleet(
             or before 1970.
         DurationError, NaiveTimeError: an interval or time that is not usable.
 
+    Example:
+        >>> history = mc.simulate_fleet(
+        ...     ["PUMP-1"],
+        ...     start=datetime(2026, 1, 1, tzinfo=UTC),
+        ...     end=datetime(2026, 1, 2, tzinfo=UTC),
+        ...     interval="1h",
+        ...     seed=7,
+        ... )
+        >>> history.readings.shape
+        (48, 4)
+
     """
     law = law or DegradationLaw()
     begin, finish = microseconds(start), microseconds(end)

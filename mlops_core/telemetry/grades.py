@@ -77,6 +77,11 @@ def grade_sensors(readings: pl.DataFrame, *, channels: Mapping[str, Channel] = C
     Raises:
         SchemaError: a column is missing, has another type, or holds null ids, NaN or infinity.
 
+    Example:
+        >>> grades = mc.grade_sensors(history.readings)  # of a machine that stood still for repairs
+        >>> grades.select("channel", "grade", "findings").row(0)
+        ('temperature', 'POOR', ['GAPS'])
+
     """
     rows = normalise_readings(readings)
     identities = rows.group_by(*_KEY, "event_timestamp").agg(

@@ -124,6 +124,12 @@ def parse_message(
         MessageRejectedError: whatever `topic` and `payload` are, nothing else is raised because of them.
         InvalidArgumentError: `received_at` has no time zone.
 
+    Example:
+        >>> at = datetime(2026, 1, 1, tzinfo=UTC)
+        >>> payload = b'{"timestamp_utc": "2026-01-01T00:00:00Z", "temperature_celsius": 61.5}'
+        >>> mc.parse_message("industrial/machine/PUMP-A01/temperature", payload, at).value
+        61.5
+
     """
     received_at = in_utc("received_at", received_at)
     registry = _registry(channels) if isinstance(channels, Channels) else channels
