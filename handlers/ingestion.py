@@ -46,7 +46,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         batch.quarantine()
         kept = batch.keep(grouped(batch.accepted, _hour), encode_readings)
         _count(kept)
-        batch.attempt(_watch().to_judge(delivered for group, _ in kept for delivered in group), _watch().judge)
+        if kept:
+            batch.attempt(_watch().to_judge(delivered for group, _ in kept for delivered in group), _watch().judge)
         batch.log_failures(logger)
     return batch.response()
 

@@ -25,6 +25,7 @@ Ingestion(
             "alarms_arn": "arn:aws:dynamodb:::alarms",
             "notice_topic_arn": "arn:aws:sns:::notices",
         },
+        "machines": {"machines_table": "machines", "machines_arn": "arn:aws:dynamodb:::machines"},
         "timeout_seconds": 30,
         "memory_mb": 256,
         "batch_size": 500,
