@@ -20,7 +20,7 @@ os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE
 import aws_lambda_powertools.metrics.base as single_metrics
 import aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch as emf
 
-import handlers.feature_rows
+import handlers.feature_run
 import handlers.hour_buckets
 import handlers.ingestion
 import handlers.labels
@@ -74,6 +74,7 @@ class Variant(NamedTuple):
             "ALLOWED_LATENESS_HOURS": str(ALLOWED_LATENESS // timedelta(hours=1)),
             "LABEL_HISTORY_TABLE": "label-history",
             "ALARMS_TABLE": "alarms",
+            "MACHINES_TABLE": "machines",
             "NOTICE_TOPIC_ARN": "arn:aws:sns:::notices",
             "DYNAMODB_TABLE_NAME": "realtime-features",
             "TIME_WINDOW": str(CHUNK // timedelta(hours=1)),
@@ -244,7 +245,7 @@ class Wiring:
         set_(handlers.hour_buckets, "encode_parquet", encode)
         windows = mlops_core.features.buckets
         set_(windows, "features_from_buckets", remembered(windows.features_from_buckets, rows_of))
-        set_(handlers.feature_rows, "stack_recipe", lambda _, lengths, hop: few_features(lengths, hop))
+        set_(handlers.feature_run, "stack_recipe", lambda _, lengths, hop, __: few_features(lengths, hop))
         set_(partitions, "encode_parquet", encode)
         polars = ModuleType("polars")
         polars.__dict__.update(vars(pl), read_parquet=remembered(pl.read_parquet, lambda body: body))
@@ -274,7 +275,8 @@ def remembered(function: Callable[..., Any], identity: Callable[[Any], Any]) -> 
     known: dict[Any, Any] = {}
 
     def recall(first: Any, **others: Any) -> Any:
-        key = (identity(first), *((name, value) for name, value in others.items() if not callable(value)))
+        values = {name: str(value) if isinstance(value, dict) else value for name, value in others.items()}
+        key = (identity(first), *((name, value) for name, value in values.items() if not callable(value)))
         if key not in known:
             known[key] = function(first, **others)
         return known[key]
