@@ -16,7 +16,7 @@ from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
 from mlops_core.alerting import CHAMPION_REFUSED, SILENT_CHANNELS
-from mlops_core.lake import CHECKPOINT_KEY, FRESHNESS_KEY, RANKING_KEY
+from mlops_core.lake import CHECKPOINT_KEY, FLEET_PREFIX, FRESHNESS_KEY
 
 _COUNTED = {
     "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS),
@@ -77,13 +77,10 @@ class Scoring(pulumi.ComponentResource):
                     "escalate_after": timedelta(hours=hours) if (hours := args.get("escalate_after_hours")) else None,
                 },
                 "statements": [
-                    *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY, RANKING_KEY]),
+                    *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY, f"{FLEET_PREFIX}*"]),
                     allow("ReadFeatures", ["dynamodb:Scan"], [args["realtime_features_arn"]]),
-                    allow(
-                        "KeepPredictions",
-                        ["dynamodb:PutItem", "dynamodb:Scan"],
-                        [self.predictions.arn],
-                    ),
+                    # Scores of earlier programs: read where there is no object of them yet.
+                    allow("ReadOlderScores", ["dynamodb:Scan"], [self.predictions.arn]),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
                     read_machines(args["machines"]),
                     allow(
@@ -91,9 +88,9 @@ class Scoring(pulumi.ComponentResource):
                     ),
                     # A conditional replacement (If-Match) takes both.
                     allow(
-                        "KeepRanking",
+                        "KeepScores",
                         ["s3:GetObject", "s3:PutObject"],
-                        [pulumi.Output.concat(args["bucket_arn"], f"/{RANKING_KEY}")],
+                        [pulumi.Output.concat(args["bucket_arn"], f"/{FLEET_PREFIX}*")],
                     ),
                     *alarm_statements(args["alarms"], reads=("dynamodb:GetItem", "dynamodb:Scan")),
                     *_listening_statements(args["bucket_arn"]),

@@ -84,3 +84,55 @@ def invocation(memory_mb: int, seconds: float) -> Any:  # noqa: ANN401 - it stan
         aws_request_id="request",
         get_remaining_time_in_millis=lambda: int((ends - time.monotonic()) * 1000),
     )
+
+
+class Tables:
+    """DynamoDB's tables with the key `machine_id`: put, get and scan; whatever else is asked for finds nothing."""
+
+    class exceptions:  # noqa: N801 - named as the SDK names it
+        """Errors that clients know."""
+
+        class ConditionalCheckFailedException(Exception):  # noqa: N818 - named as the SDK names it
+            """Never raised: one process writes."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.calls: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def put_item(self, **call: Any) -> dict[str, Any]:  # noqa: ANN401 - as the SDK is called
+        """Store an item."""
+        with self._lock:
+            self.calls["PutItem"] += 1
+            self.items.setdefault(call["TableName"], {})[call["Item"]["machine_id"]["S"]] = call["Item"]
+        return {}
+
+    def update_item(self, **_call: Any) -> dict[str, Any]:  # noqa: ANN401 - as the SDK is called
+        """Count an update; alarms are not kept."""
+        with self._lock:
+            self.calls["UpdateItem"] += 1
+        return {}
+
+    def get_item(self, **call: Any) -> dict[str, Any]:  # noqa: ANN401 - as the SDK is called
+        """Return an item, where there is one."""
+        with self._lock:
+            self.calls["GetItem"] += 1
+        item = self.items.get(call["TableName"], {}).get(call["Key"]["machine_id"]["S"])
+        return {} if item is None else {"Item": item}
+
+    def get_paginator(self, operation: str) -> "_Scan":
+        """Return what pages through a table; a query finds nothing."""
+        return _Scan(self, operation)
+
+
+class _Scan:
+    def __init__(self, tables: Tables, operation: str) -> None:
+        self._tables = tables
+        self._operation = operation
+
+    def paginate(self, **call: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as the SDK is called
+        """Yield the items of a table, as many at once as fit 1 MB."""
+        found = list(self._tables.items.get(call["TableName"], {}).values()) if self._operation == "scan" else []
+        for first in range(0, max(1, len(found)), 400):
+            self._tables.calls["Scan, pages"] += 1
+            yield {"Items": found[first : first + 400]}

@@ -1,22 +1,23 @@
 """A fleet's newest features and predictions: the one door to them, whatever they are stored in."""
 
 import gzip
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from itertools import groupby
-from typing import TYPE_CHECKING
+from itertools import count, groupby
+from typing import TYPE_CHECKING, Final
 
-from handlers.stores.clients import THREADS
 from handlers.stores.items import OnDamaged, log_damaged
-from handlers.stores.lake import DataLake
+from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from handlers.stores.predictions import Predictions, prediction_json
+from handlers.stores.predictions import Predictions, prediction_json, scores_object
+from handlers.stores.versioned import Stored
 from mlops_core.alerting import Score
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+_ATTEMPTS: Final = 5
 
 
 class FleetStore:
@@ -26,24 +27,48 @@ class FleetStore:
         self._lake = lake
         self._features = OnlineFeatures(client, features)
         self._predictions = Predictions(client, predictions)
+        self._scores = scores_object(lake)
 
     def load_fleet(self, *, on_damaged: OnDamaged = log_damaged) -> list[FeatureRow]:
         """Return the newest feature row of every machine, in order of their ids; damaged items go to `on_damaged`."""
         return self._features.load_all(on_damaged=on_damaged)
 
-    def load_predictions(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, Score]:
-        """Return the newest score of every machine that has one, by machine; damaged items go to `on_damaged`."""
-        return self._predictions.load_all(on_damaged=on_damaged)
+    def load_predictions(self, *, on_damaged: OnDamaged = log_damaged) -> Mapping[str, Score]:
+        """Return the newest score of every machine that has one, by machine; damaged items go to `on_damaged`.
+
+        Raises MalformedObjectError where the object of scores is damaged: without them, open episodes would end.
+        """
+        return self._known(self._scores.load(), on_damaged)
 
     def save_predictions(self, scores: Sequence[Score]) -> list[Score]:
         """Keep scores, each in the place of its predecessor; returns those that no other run was faster with.
 
         The history comes first: a run that ends in between is made up for by the next, which scores the same again.
+
+        Raises:
+            ObjectMovedError: other runs were faster time after time.
+
         """
         self._keep_history(scores)
-        with ThreadPoolExecutor(THREADS) as pool:
-            saved = pool.map(self._predictions.save, scores)
-            return [score for score, is_saved in zip(scores, saved, strict=True) if is_saved]
+        for attempt in count(1):
+            stored = self._scores.load()
+            known = self._known(stored)
+            follow = [score for score in scores if _sequence(known, score) == score.sequence - 1]
+            if not follow:
+                return []
+            try:
+                self._scores.save({**known, **{score.prediction.machine_id: score for score in follow}}, after=stored)
+            except ObjectMovedError:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return follow
+        raise AssertionError  # count() does not end
+
+    def _known(
+        self, stored: Stored[Mapping[str, Score]] | None, on_damaged: OnDamaged = log_damaged
+    ) -> Mapping[str, Score]:
+        return self._predictions.load_all(on_damaged=on_damaged) if stored is None else stored.value
 
     def _keep_history(self, scores: Iterable[Score]) -> None:
         """Write predictions as JSON lines, one object an hour, named by its content, so that writing is idempotent."""
@@ -55,3 +80,8 @@ class FleetStore:
             lines = "".join(f"{prediction_json(score.prediction)}\n" for score in group).encode()
             key = f"{PREDICTIONS_PREFIX}{path}/{sha256(lines).hexdigest()}.jsonl.gz"
             self._lake.create(key, gzip.compress(lines, mtime=0))
+
+
+def _sequence(known: Mapping[str, Score], score: Score) -> int:
+    before = known.get(score.prediction.machine_id)
+    return 0 if before is None else before.sequence

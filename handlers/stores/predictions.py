@@ -1,21 +1,30 @@
-"""The table of predictions: the newest score of each machine, moved forward by compare and set on its sequence."""
+"""The newest score of each machine: one object of the lake, replaced by compare-and-swap.
 
+It was a table once, which is read where a stack has no such object yet.
+"""
+
+import gzip
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from handlers.stores.items import OnDamaged, log_damaged, readable
-from handlers.stores.numbers import number
+from handlers.stores.lake import DataLake
+from handlers.stores.versioned import VersionedObject
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
+from mlops_core.errors import MalformedObjectError
+from mlops_core.lake import SCORES_KEY
 from mlops_core.prognosis import Prediction
 from mlops_core.records import canonical_json, record_from_json
-from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
 class Predictions:
-    """The table of scores (key `machine_id`)."""
+    """The table of scores (key `machine_id`), as earlier programs left it."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -28,33 +37,24 @@ class Predictions:
         scores = readable(items, _score, table=self._table, keys=("machine_id",), on_damaged=on_damaged)
         return {score.prediction.machine_id: score for score in scores}
 
-    def save(self, score: Score) -> bool:
-        """Put a score in the place of the one before it; False where another run has put one there since."""
-        told = score.prediction
-        item = {
-            "machine_id": {"S": told.machine_id},
-            "window_end": {"S": utc_text(told.window_end)},
-            "revision": {"N": str(score.revision)},
-            "sequence": {"N": str(score.sequence)},
-            "failure_probability": {"N": number(told.failure_probability)},
-            "model_version": {"S": told.model_version},
-            "prediction": {"S": prediction_json(told)},
-            "alarm": {"S": score.alarm.state.value},
-            "alarm_since": {"S": utc_text(score.alarm.since)},
-            "calm_predictions": {"N": str(score.alarm.calm)},
-            "hot_predictions": {"N": str(score.alarm.hot)},
-        }
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(machine_id) OR #sequence = :before",
-                ExpressionAttributeNames={"#sequence": "sequence"},
-                ExpressionAttributeValues={":before": {"N": str(score.sequence - 1)}},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+
+def scores_object(lake: DataLake) -> VersionedObject[Mapping[str, Score]]:
+    """Return the object of a lake that holds the newest score of every machine."""
+    return VersionedObject(lake, SCORES_KEY, encode=_encode, decode=_decode)
+
+
+def _encode(scores: Mapping[str, Score]) -> bytes:
+    return gzip.compress(_SCORES.dump_json(dict(sorted(scores.items()))), compresslevel=1, mtime=0)
+
+
+def _decode(body: bytes) -> Mapping[str, Score]:
+    try:
+        return _SCORES.validate_json(gzip.decompress(body), strict=True)
+    except (ValidationError, OSError, EOFError) as error:
+        raise MalformedObjectError(SCORES_KEY, str(error), "Restore its previous version") from error
+
+
+_SCORES: Final = TypeAdapter(dict[str, Score])
 
 
 def prediction_json(prediction: Prediction) -> str:

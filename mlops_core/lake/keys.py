@@ -42,6 +42,7 @@ __all__ = [
     "DAMAGED_PREFIX",
     "EVENTS_PREFIX",
     "FEATURES_PREFIX",
+    "FLEET_PREFIX",
     "FRESHNESS_KEY",
     "LAYOUT_KEY",
     "MAXIMUM_SHARDS",
@@ -51,6 +52,7 @@ __all__ = [
     "RANKING_KEY",
     "RAW_PREFIX",
     "REPLACED_PREFIX",
+    "SCORES_KEY",
     "TRAINING_PREFIX",
     "RawObject",
     "Sources",
@@ -87,7 +89,10 @@ ACCEPTED_DAMAGE_PREFIX: Final = f"{DAMAGED_PREFIX}accepted/"
 BUCKETS_PREFIX: Final = "processed/buckets/"
 FEATURES_PREFIX: Final = "processed/features/"
 PREDICTIONS_PREFIX: Final = "predictions/"
-RANKING_KEY: Final = "fleet/ranking.json.gz"
+FLEET_PREFIX: Final = "fleet/"
+SCORES_KEY: Final = f"{FLEET_PREFIX}scores.json.gz"
+"""The newest score of every machine."""
+RANKING_KEY: Final = f"{FLEET_PREFIX}ranking.json.gz"
 """What was predicted of the worst machines by the newest scoring run."""
 MODELS_PREFIX: Final = "models/"
 CHAMPION_KEY: Final = f"{MODELS_PREFIX}champion.json"

@@ -18,7 +18,7 @@ _PROCESS_READING: Final = 4.8e-6
 _PROCESS_RUN: Final = 0.05
 _GET: Final = 0.58e-3
 _PUT_ITEM: Final = 0.87e-3
-_SCORE_MACHINE: Final = 2.2e-3
+_SCORE_MACHINE: Final = 0.5e-3
 _TRAINING: Final = 300.0
 _WAITING: Final = 0.040
 """Seconds of an ingestion run in which it waits for S3."""
@@ -220,8 +220,8 @@ def _models(work: Workload) -> Iterator[_Quantity]:
         seconds * work.serving_memory_mb / 1024,
         (f"{cpu:,.0f} CPU-seconds"),
     )
-    yield "DynamoDB", "predictions", "dynamodb_write", runs * work.machines * 2, "a machine and run, 2 KB"
-    yield "DynamoDB", "features and predictions read", "dynamodb_read", runs * work.machines * 0.76, "a scan a run"
+    yield "DynamoDB", "features read", "dynamodb_read", runs * work.machines * 0.46, "a scan a run"
+    yield "S3", "predictions", "s3_put", runs * 10, f"{_FIXED}6 lists and 4 objects a run"
     yield (
         "Lambda",
         "training, GB-seconds",

@@ -17,17 +17,17 @@ from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.partitions import encode_parquet
-from handlers.stores.predictions import Predictions
 from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Step, StepKind, Verdict
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY, RANKING_KEY
+from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY, RANKING_KEY, SCORES_KEY
 from mlops_core.prognosis import FleetRanking, TrainingSettings, TreeSettings, predict_one, train
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from ops.stack import Stack
 from tests.http_requests import event_of
+from tests.score_items import score_item
 from tests.unit.degrading_fleet import degrading_fleet
 
 EXECUTION = "policies"
@@ -87,7 +87,7 @@ class Models:
                 return [verdict_given(self.due_episode())]
             case _:
                 self.forget_predictions()
-                return [{}]
+                return [{}, {}]  # the scores come from the table of earlier programs, then from the lake
 
     def due_episode(self) -> Episode:
         """The episode of the machine that is due."""
@@ -101,10 +101,8 @@ class Models:
     def forget_predictions(self) -> None:
         """Have every machine scored anew and every channel heard anew, and people told of one whose state changed."""
         table = self.stack.outputs.predictions_table_name
-        predictions = Predictions(self.stack.dynamodb, table)
-        for machine_id in predictions.load_all():
-            self.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
-        predictions.save(self.due)
+        self.stack.dynamodb.put_item(TableName=table, Item=score_item(self.due))
+        self.stack.s3.delete_object(Bucket=self.stack.outputs.data_lake_bucket, Key=SCORES_KEY)
         self.forget_announcement()
         self.stack.s3.put_object(Bucket=self.stack.outputs.data_lake_bucket, Key=FRESHNESS_KEY, Body=b"{}")
 

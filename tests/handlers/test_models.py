@@ -9,6 +9,7 @@ import pytest
 from handlers.machine_reports import FleetReport, MachineReport
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
+from handlers.stores.fleet import FleetStore
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
@@ -16,12 +17,13 @@ from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.ranking import RankingFile
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.features import FeatureRecipe
-from mlops_core.lake import CHAMPION_KEY
+from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
 from mlops_core.prognosis import FleetRanking
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, failure_message
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
 from tests.http_requests import event_of
+from tests.score_items import score_item
 
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 BUNDLE, OTHER = small_bundle(1), small_bundle(2)
@@ -43,6 +45,13 @@ def offer(machine_id, features, *, at=None, revision=1):
     end = at or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     row = FeatureRow(machine_id, end, revision, features)
     assert OnlineFeatures(clients.dynamodb(), "realtime-features").offer(row, updated_at=end)
+
+
+def scores():
+    lake = DataLake(clients.s3(), BUCKET)
+    return FleetStore(
+        lake, clients.dynamodb(), features="realtime-features", predictions="predictions"
+    ).load_predictions()
 
 
 def get(invoke, route, query=None, **path):
@@ -272,7 +281,7 @@ def test_the_fleet_is_scored_once_kept_and_told_once_where_a_state_changes(deplo
     (body,) = aws.objects("predictions/").values()
     assert [json.loads(line)["machine_id"] for line in gzip.decompress(body).splitlines()] == ["NEW-1", "WORN-1"]
     assert wear(score, hours=range(1, 4)) == [0, 1, 0], "the third prediction in a row opens an episode"
-    assert {item["machine_id"]["S"]: item["alarm"]["S"] for item in aws.items("predictions")} == {
+    assert {machine_id: kept.alarm.state for machine_id, kept in scores().items()} == {
         "NEW-1": "NORMAL",
         "WORN-1": "ACT",
     }
@@ -309,17 +318,35 @@ def test_the_alarm_of_an_older_program_goes_on(deploy, registry, aws, topic):
     serve(registry)
     score = deploy("scoring")
     wear(score, hours=[0])
-    (item,) = aws.items("predictions")
+    item = score_item(scores()["WORN-1"])
     del item["hot_predictions"]
     aws.dynamodb.put_item(TableName="predictions", Item=item | {"alarm": {"S": "ALARM"}, "announced": {"S": "ALARM"}})
+    aws.s3.delete_object(Bucket=BUCKET, Key=SCORES_KEY)
     wear(score, hours=[1])
-    assert aws.items("predictions")[0]["alarm"] == {"S": "ACT"}
+    assert scores()["WORN-1"].alarm.state == "ACT"
+    assert scores()["WORN-1"].sequence == 2
+
+
+def test_of_two_runs_that_score_the_same_hour_one_keeps_its_scores(deploy, registry, hook):
+    serve(registry)
+    offer("WORN-1", WORN, at=HOUR)
+    score, others = deploy("scoring"), []
+
+    def another_run(params: dict, **_: object) -> None:
+        if not others and SCORES_KEY.split("/")[1] in str(params.get("url_path")):
+            others.append(True)
+            others.append(score({})["scored"])
+
+    hook(clients.s3(), "before-call.s3.PutObject", another_run)
+    assert score({})["scored"] == 0
+    assert others == [True, 1]
+    assert scores()["WORN-1"].sequence == 1
 
 
 def test_a_fleet_without_a_model_is_left_alone(deploy, aws):
     offer("PUMP-1", NEW)
     assert deploy("scoring")({}) == {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
-    assert aws.items("predictions") == []
+    assert scores() == {}
 
 
 def test_nothing_is_predicted_of_a_failed_machine_until_it_is_back_in_service(deploy, registry, aws, topic, deliver):
@@ -343,7 +370,7 @@ def test_a_machine_whose_features_are_incomplete_is_passed_over_and_named(deploy
     counters()
     outcome = score({})
     assert (outcome["scored"], outcome["incomplete"]) == (1, ["OLD-1"])
-    assert [item["machine_id"]["S"] for item in aws.items("predictions")] == ["WORN-1"]
+    assert list(scores()) == ["WORN-1"]
     assert counters()["MachinesIncomplete"] == 1
 
 
@@ -358,12 +385,12 @@ def test_a_run_predicts_with_one_model_although_another_is_promoted_meanwhile(de
             promoted.append(True)  # at once: another thread writes too
             serve(registry, OTHER)
 
-    hook(clients.dynamodb(), "before-call.dynamodb.PutItem", promote_at_the_first_write)
+    hook(clients.s3(), "before-call.s3.PutObject", promote_at_the_first_write)
     assert score({})["model_version"] == BUNDLE.version
     assert promoted
-    assert {item["model_version"]["S"] for item in aws.items("predictions")} == {BUNDLE.version}
+    assert {kept.prediction.model_version for kept in scores().values()} == {BUNDLE.version}
     assert score({})["model_version"] == OTHER.version
-    assert {item["model_version"]["S"] for item in aws.items("predictions")} == {OTHER.version}
+    assert {kept.prediction.model_version for kept in scores().values()} == {OTHER.version}
 
 
 def test_a_fleet_whose_only_model_is_damaged_is_left_alone_and_counted(deploy, registry, aws, counters):

@@ -77,14 +77,11 @@ ASYNCHRONOUS = {
         **JUDGES,
         **MEASURED,
         "ReadFeatures": ({"dynamodb:Scan"}, {FEATURES_TABLE}),
-        "KeepPredictions": (
-            {"dynamodb:PutItem", "dynamodb:Scan"},
-            {f"{TABLES}/scoring-predictions-0a1b2c"},
-        ),
+        "ReadOlderScores": ({"dynamodb:Scan"}, {f"{TABLES}/scoring-predictions-0a1b2c"}),
         "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
         "ReadMachines": READ_MACHINES,
         "KeepHistory": ({"s3:PutObject"}, {f"{LAKE}/predictions/*"}),
-        "KeepRanking": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/fleet/ranking.json.gz"}),
+        "KeepScores": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/fleet/*"}),
         "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
         "TellPeople": TELL_PEOPLE,
         "ReadCheckpoint": ({"s3:GetObject"}, {f"{LAKE}/processed/checkpoint.json"}),
@@ -261,7 +258,7 @@ def test_listing_is_limited_to_what_processing_reads(evaluated):
     ("function", "more"),
     [
         ("inference-api", ["freshness/channels.json", "fleet/ranking.json.gz"]),
-        ("scoring-fleet", ["processed/checkpoint.json", "freshness/channels.json", "fleet/ranking.json.gz"]),
+        ("scoring-fleet", ["processed/checkpoint.json", "freshness/channels.json", "fleet/*"]),
     ],
 )
 def test_listing_is_limited_to_what_serving_reads(evaluated, function, more):

@@ -26,7 +26,7 @@ BY_HAND = {
     "S3, raw objects": {("S3", "raw objects written"), ("S3", "raw objects read")},
     "S3, hours": {("S3", "hours listed and written")},
     "DynamoDB, newest features": {("DynamoDB", "newest features")},
-    "DynamoDB, predictions": {("DynamoDB", "predictions"), ("DynamoDB", "features and predictions read")},
+    "predictions": {("DynamoDB", "features read"), ("S3", "predictions")},
     "Lambda, processing": {("Lambda", "processing, GB-seconds")},
     "Lambda, scoring": {("Lambda", "scoring, GB-seconds")},
     "S3, stored": {
