@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field
 from handlers.http import Document
 from handlers.stores.online_features import FeatureRow
 from mlops_core.condition import BaselineBundle, OperatingState, StateSince, anomaly_of
-from mlops_core.prognosis import FleetRanking, ModelBundle, RankedMachine, rank_fleet
+from mlops_core.prognosis import FleetRanking, ModelBundle, RankedMachine, rank_fleet, risk_of, statements
 
 
 class Status(StrEnum):
@@ -99,6 +99,9 @@ class MachineReport(Document):
     health_index: float | None = Field(default=None, ge=0, le=1, description="1 new, 0 at functional failure")
     evaluation_zone: str | None = Field(
         default=None, pattern="^[A-D]$", description="Severity by ISO 20816 of the latest vibration"
+    )
+    headline: tuple[str, ...] = Field(
+        default=(), description="Nothing unusual; or two or three statements that speak for a failure, and a first look"
     )
     reasons: tuple[ReasonReport, ...] = Field(
         default=(),
@@ -207,6 +210,7 @@ def _report(judges: Judges, machine: RankedMachine, row: FeatureRow | None, *, n
             ),
             "health_index": prediction.health_index,
             "evaluation_zone": prediction.evaluation_zone,
+            "headline": statements(prediction, risk=risk_of(model)),
             "reasons": tuple(ReasonReport.model_validate(asdict(reason)) for reason in prediction.reasons),
             "unusual_features": prediction.unusual_features,
         }

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from mlops_core.alerting.episodes import Alarm, Episode, Stage
 from mlops_core.alerting.hysteresis import AlarmState, Score
+from mlops_core.prognosis import statements
 
 __all__ = ["model_alarm"]
 
@@ -40,6 +41,6 @@ def _reasons(score: Score, horizon_hours: float) -> tuple[str, ...]:
             f" readings until {until}; it has {prediction.rul_hours_p50:.0f} h left, in 8 of 10 cases {life}"
             f" (model {prediction.model_version})"
         ),
-        *(reason.text for reason in prediction.reasons),
+        *statements(prediction, risk=0.0),
         *(["some of its features are unlike all that the model has seen"] if prediction.unusual_features else []),
     )

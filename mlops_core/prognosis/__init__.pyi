@@ -57,6 +57,10 @@ from .splits import (
     TimeSplit as TimeSplit,
     split_by_time as split_by_time,
 )
+from .statements import (
+    risk_of as risk_of,
+    statements as statements,
+)
 from .training import (
     TrainingSettings as TrainingSettings,
     train as train,

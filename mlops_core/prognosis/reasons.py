@@ -11,11 +11,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.features import AGE, parse_feature_name
+from mlops_core.features import AGE, DRIFT, parse_feature_name
 from mlops_core.prognosis.schema import FeatureSchema
 
 __all__ = ["Reason", "phrase", "strongest_reasons"]
 
+_LEVELS: Final = frozenset({"mean", "last", "max", "min", "rms"})
+_HALF: Final = 0.5
 _NOTHING: Final = 0.01  # a factor between 0.99 and 1.01 on the odds is no reason
 
 
@@ -28,7 +30,7 @@ class Reason:
         value: its value; None where it has none.
         typical: its median in the training data.
         odds_factor: by what the whole group multiplies the odds of failure; above 1 towards failure.
-        text: all of that as a sentence.
+        text: what, how much, against its own normal where that is known, and for how long; without any factor.
 
     """
 
@@ -76,11 +78,45 @@ def _reason(schema: FeatureSchema, row: NDArray[np.float32], column: int, effect
     name, typical = schema.names[column], schema.typical[column]
     value = None if np.isnan(row[column]) else float(row[column])
     factor = math.exp(max(-50.0, min(50.0, effect)))
-    unit = _unit(schema, name)
+    unit, own = _unit(schema, name), _own_normal(schema, row, column)
     words = phrase(name, is_share=name in schema.shares)
-    what = f"{words} is {_amount(value, unit)}, usually {_amount(typical, unit)}"
-    how = f"multiplies the odds of failure by {_amount(factor)}"
-    return Reason(name, value, typical, factor, f"{what}: {how}")
+    usual = f"usually {_amount(typical, unit)}" if own is None else f"normal for this machine is {_amount(own, unit)}"
+    text = f"{words} is {_amount(value, unit)}, {usual}{_lasting(schema, row, column, own)}"
+    return Reason(name, value, typical, factor, text)
+
+
+def _own_normal(schema: FeatureSchema, row: NDArray[np.float32], column: int) -> float | None:
+    """The level at which the machine began, of a feature that is a level; None where no drift tells it."""
+    parts = parse_feature_name(schema.names[column])
+    if parts is None or parts.is_drift or parts.statistic not in _LEVELS:
+        return None
+    for name in schema.names:
+        drift = parse_feature_name(name)
+        level = name.removesuffix(DRIFT)
+        if drift and drift.is_drift and drift.channel == parts.channel and level in schema.names:
+            began = float(row[schema.names.index(level)]) - float(row[schema.names.index(name)])
+            return None if math.isnan(began) else began
+    return None
+
+
+def _lasting(schema: FeatureSchema, row: NDArray[np.float32], column: int, own: float | None) -> str:
+    """How long a level has been away from normal at least: half of the longest window that shows half of it."""
+    parts = parse_feature_name(schema.names[column])
+    if own is None or parts is None:
+        return ""
+    away = float(row[column]) - own
+    longest = max(
+        (
+            other.seconds
+            for index, name in enumerate(schema.names)
+            if (other := parse_feature_name(name)) and not other.is_drift
+            if (other.channel, other.statistic) == (parts.channel, parts.statistic)
+            if away and (float(row[index]) - own) / away >= _HALF
+        ),
+        default=0,
+    )
+    hours = longest / 7200
+    return f", for at least {hours:g} h" if hours >= 1 else ""
 
 
 def phrase(name: str, *, is_share: bool = False) -> str:

@@ -123,7 +123,7 @@ def test_the_quickstart_runs_and_shows_what_it_promises(tmp_path):
         "vibration_rms_6h",
         "rul_hours",
         "pr_auc",
-        "multiplies the odds",
+        "usually",
         "failed_after_hours",
     ):
         assert promised in shown

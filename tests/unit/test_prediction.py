@@ -14,7 +14,17 @@ import pytest
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.features import parse_feature_name
 from mlops_core.features.names import FeatureName
-from mlops_core.prognosis import TrainingSettings, TreeSettings, predict, predict_many, predict_one, train
+from mlops_core.prognosis import (
+    Prediction,
+    Reason,
+    TrainingSettings,
+    TreeSettings,
+    predict,
+    predict_many,
+    predict_one,
+    statements,
+    train,
+)
 from mlops_core.prognosis.reasons import strongest_reasons
 from tests.unit.degrading_fleet import degrading_fleet
 
@@ -178,7 +188,7 @@ def test_the_reason_for_a_worn_machine_is_its_vibration_in_words_and_numbers(bun
     assert reasons[0].odds_factor > 2
     assert reasons[0].text.startswith("vibration r.m.s. over 1 h is ")
     assert " mm/s, usually " in reasons[0].text
-    assert ": multiplies the odds of failure by " in reasons[0].text
+    assert "odds" not in reasons[0].text
 
 
 def test_contributions_add_up_to_the_log_odds_that_are_told(bundle, features):
@@ -196,9 +206,27 @@ def test_features_that_say_the_same_share_one_reason(bundle):
     reasons = strongest_reasons(schema, row, np.array([0.6, 0.8, -1.0, 0.001, -3.0]), 1.0, most=9)
     assert [reason.feature for reason in reasons] == ["vibration_mean_6h", "vibration_slope_6h"]
     assert reasons[0].odds_factor == pytest.approx(np.exp(1.4))
-    assert reasons[1].text == (
-        "vibration trend over 6 h is 0.3 mm/s per h, usually 0 mm/s per h: multiplies the odds of failure by 0.368"
-    )
+    assert reasons[1].text == "vibration trend over 6 h is 0.3 mm/s per h, usually 0 mm/s per h"
+
+
+def test_a_level_is_told_against_the_machines_own_normal_and_for_how_long(bundle):
+    names = ("vibration_mean_1h", "vibration_mean_6h", "vibration_mean_24h", "vibration_mean_24h_drift")
+    schema = replace(bundle.schema, names=names, typical=(4.0, 4.0, 4.0, 0.0))
+    # It began at 2 mm/s: the last hour is 6 above that, the last six 5, the last day 1.
+    row = np.array([8.0, 7.0, 3.0, 1.0], dtype=np.float32)
+    [reason] = strongest_reasons(schema, row, np.array([1.0, 0.1, 0.1, 0.0]), 1.0, most=1)
+    assert reason.text == ("vibration mean over 1 h is 8 mm/s, normal for this machine is 2 mm/s, for at least 3 h")
+
+
+def test_below_a_risk_nothing_is_unusual_and_above_it_only_what_speaks_for_a_failure_is_said(bundle):
+    rising = Reason("vibration_rms_1h", 9.0, 3.0, 4.0, "vibration r.m.s. over 1 h is 9 mm/s")
+    falling = Reason("temperature_mean_6h", 50.0, 50.0, 0.8, "temperature mean over 6 h is 50 degC")
+    told = Prediction("PUMP-1", NOON, 0.4, 5.0, 20.0, 40.0, 0.2, "C", (falling, rising), (), "model-1")
+    assert statements(told, risk=0.5) == ("nothing unusual",)
+    assert statements(told, risk=0.3) == (
+        rising.text, "look first at bearings, balance, alignment and loose mountings",
+    )  # fmt: skip
+    assert "none of them by itself" in statements(replace(told, reasons=(falling,)), risk=0.3)[0]
 
 
 @pytest.mark.parametrize(

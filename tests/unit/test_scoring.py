@@ -108,7 +108,8 @@ def test_a_notice_says_what_may_happen_when_and_why():
     assert told.subject == "ACT: PUMP-1 is likely to fail"
     assert "within 24 h with a probability of 90%" in told.text
     assert "20 h left, in 8 of 10 cases 5 to 40 h" in told.text
-    assert f"- {why.text}\nWhat to do: " in told.text
+    assert f"- {why.text}\n- look first at bearings" in told.text
+    assert "\nWhat to do: " in told.text
 
 
 def test_a_subject_fits_what_sns_takes():

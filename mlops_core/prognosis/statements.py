@@ -1,0 +1,51 @@
+"""What people are told of a prediction: nothing unusual, or two or three physical statements and a first look."""
+
+from typing import Final
+
+from mlops_core.features import parse_feature_name
+from mlops_core.prognosis.bundle import ModelBundle
+from mlops_core.prognosis.prediction import Prediction
+
+__all__ = ["NOTHING_UNUSUAL", "first_look", "risk_of", "statements"]
+
+NOTHING_UNUSUAL: Final = "nothing unusual"
+
+_MOST: Final = 3
+_TIMES_BASE_RATE: Final = 2.0
+_FIRST_LOOK: Final = {
+    "vibration": "bearings, balance, alignment and loose mountings",
+    "acceleration": "bearings, balance, alignment and loose mountings",
+    "temperature": "cooling, lubrication and load",
+    "pressure": "leaks, valves and filters",
+    "current": "the winding, the supply and the load",
+    "flow": "blockages, valves and the impeller",
+    "oil": "the lubricant and its filter",
+}
+"""What to look at first, by a word in the name of the channel that speaks loudest for a failure."""
+
+
+def risk_of(bundle: ModelBundle) -> float:
+    """Return the probability below which nothing is said: the alarm threshold, or twice the share of failing hours."""
+    threshold = bundle.alarm_plan.watch
+    return threshold if threshold is not None else _TIMES_BASE_RATE * (bundle.metrics.get("base_rate") or 0.0)
+
+
+def statements(prediction: Prediction, *, risk: float) -> tuple[str, ...]:
+    """Return what speaks for a failure, the strongest first, or that nothing is unusual where the risk is lower.
+
+    What speaks against a failure is no statement, and neither is a factor on the odds: both stand in `reasons`.
+    """
+    if prediction.failure_probability < risk:
+        return (NOTHING_UNUSUAL,)
+    rising = [reason for reason in prediction.reasons if reason.odds_factor > 1.0][:_MOST]
+    if not rising:
+        return ("its readings taken together, none of them by itself",)
+    look = first_look(rising[0].feature)
+    return (*(reason.text for reason in rising), *([f"look first at {look}"] if look else []))
+
+
+def first_look(feature: str) -> str:
+    """Return what to look at first where this feature speaks loudest; empty where nothing is known of its channel."""
+    parts = parse_feature_name(feature)
+    channel = "" if parts is None else parts.channel.lower()
+    return next((look for word, look in _FIRST_LOOK.items() if word in channel), "")
