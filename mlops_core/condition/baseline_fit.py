@@ -49,6 +49,11 @@ def fit_baseline(
         UntrainableError: no feature of a level or spread, or fewer than 72 rows.
         InvalidArgumentError: a rate, persistence or number of days that is not positive.
 
+    Example:
+        >>> baseline = mc.fit_baseline(features, failures=history.failures)
+        >>> "vibration_rms_24h" in baseline.columns
+        True
+
     """
     for name, value in (("episodes_per_machine_month", episodes_per_machine_month), ("persistence", persistence)):
         if value <= 0:
