@@ -43,6 +43,13 @@ def test_the_configurations_of_channels_and_limits_can_be_deployed() -> None:
     assert set(of_limits.machine_classes["presses"].limits) == {"temperature", "vibration"}
 
 
+def test_the_page_of_production_lists_what_prod_sets() -> None:
+    prod = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
+    table = (DOCS / "production.md").read_text().split("## Before machines publish")[0]
+    listed = {key for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)}
+    assert listed == {key.partition(":")[2] for key in prod if key.startswith("mlops-industrial:")}
+
+
 class Endpoint(http.server.BaseHTTPRequestHandler):
     """Answers like the HTTP API, and keeps what it was asked."""
 
