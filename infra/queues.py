@@ -55,6 +55,14 @@ def buffer_queue(
     )
 
 
+def undelivered_queue(name: str, parent: pulumi.Resource) -> Queue:
+    """The queue of events that rules could not deliver, kept for 14 days.
+
+    SQS's own key encrypts it: the stack's key would have to let EventBridge, for any rule of the account, use it.
+    """
+    return _queue(name, parent, None, message_retention_seconds=14 * _DAY)
+
+
 def _queue(name: str, parent: pulumi.Resource, kms_key_arn: KeyArn, **settings: Any) -> Queue:  # noqa: ANN401 - arguments of the resource, which checks them
     queue = aws.sqs.Queue(
         name,

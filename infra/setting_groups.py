@@ -25,6 +25,7 @@ from infra.setting_types import (
     checked_lengths,
     checked_machines,
 )
+from infra.work_order_targets import WorkOrderTarget
 from mlops_core.condition.classes import MachineClass
 from mlops_core.lake import MAXIMUM_SHARDS
 
@@ -115,6 +116,7 @@ class ServingSettings(WindowSettings):
     inference_requests_per_second: Annotated[int, Field(ge=1)]
     features_stale_after_hours: Annotated[int, Field(ge=1)]
     escalate_after_hours: Annotated[int, Field(ge=0)]
+    work_order_targets: Annotated[tuple[WorkOrderTarget, ...], Field(strict=False)]
     silent_after_hours: Annotated[int, Field(ge=1, lt=720)]  # then a machine is taken to have left
 
 

@@ -95,6 +95,13 @@ class StackSettings(
         return self
 
     @model_validator(mode="after")
+    def _targets_have_names_of_their_own(self) -> Self:
+        names = [target.name for target in self.work_order_targets]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise _conflict("workOrderTargets", f"{', '.join(twice)} stands there twice; give each target its own name")
+        return self
+
+    @model_validator(mode="after")
     def _large_batch_has_window(self) -> Self:
         if self.ingestion_batch_size > 10 and self.ingestion_batch_window_seconds < 1:
             raise _conflict(

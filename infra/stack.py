@@ -7,7 +7,7 @@ import pulumi
 
 from contract.functions import FUNCTIONS
 from infra.alarm_answers import AlarmAnswers
-from infra.alarm_events import AlarmEvents
+from infra.alarm_events import AlarmEvents, AlarmEventsArgs
 from infra.alerting import Alerting, NoticeTopic
 from infra.data_lake import DataLake, DataLakeArgs
 from infra.devices import DevicesArgs
@@ -24,6 +24,7 @@ from infra.processing import Processing, ProcessingArgs
 from infra.scoring import Scoring, ScoringArgs
 from infra.settings import StackSettings
 from infra.training import Training, TrainingArgs
+from infra.work_orders import WorkOrders
 
 # What ingestion takes at most, in the usual case, for a batch once it is gathered.
 _INGESTION_SECONDS = 60
@@ -253,6 +254,21 @@ class Models(NamedTuple):
     alarm_events: AlarmEvents
 
 
+def alarm_events_args(
+    settings: StackSettings, functions: FunctionDefaults, ingestion: Ingestion, fleet: Fleet
+) -> AlarmEventsArgs:
+    """Arguments of alarm events."""
+    return {
+        "alerting": fleet.alerting,
+        "label_history_table": ingestion.label_history.name,
+        "label_history_arn": ingestion.label_history.arn,
+        "dead_letter_queue_arn": ingestion.dead_letter_queue.arn,
+        "timeout_seconds": settings.lambda_timeout_seconds,
+        "memory_mb": settings.lambda_memory_mb,
+        "functions": functions,
+    }
+
+
 def models(
     settings: StackSettings,
     lake: DataLake,
@@ -265,6 +281,11 @@ def models(
     """Register what makes models and what uses them."""
     serving = serving_args(settings, lake, ingestion, processing, fleet)
     inference = Inference("inference", {**serving, "functions": functions}, options)
+    events = AlarmEvents("alarm-events", alarm_events_args(settings, functions, ingestion, fleet), options)
+    if settings.work_order_targets:
+        topic = functions.get("alarm_topic_arn")
+        targets = settings.work_order_targets
+        WorkOrders("work-orders", {"bus": events.bus, "targets": targets, "alarm_topic_arn": topic}, options)
     return Models(
         Training("training", training_args(settings, lake, functions, ingestion, fleet), options),
         inference,
@@ -281,17 +302,5 @@ def models(
             },
             options,
         ),
-        AlarmEvents(
-            "alarm-events",
-            {
-                "alerting": fleet.alerting,
-                "label_history_table": ingestion.label_history.name,
-                "label_history_arn": ingestion.label_history.arn,
-                "dead_letter_queue_arn": ingestion.dead_letter_queue.arn,
-                "timeout_seconds": settings.lambda_timeout_seconds,
-                "memory_mb": settings.lambda_memory_mb,
-                "functions": functions,
-            },
-            options,
-        ),
+        events,
     )

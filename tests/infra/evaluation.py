@@ -97,6 +97,8 @@ class _Mocks(pulumi.runtime.Mocks):
             "aws:index/getRegion:getRegion": {"region": REGION},
             "aws:iot/getEndpoint:getEndpoint": {"endpointAddress": f"a1b2c3-ats.iot.{REGION}.amazonaws.com"},
         }
+        if args.token == "aws:secretsmanager/getSecretVersion:getSecretVersion":
+            return {"secretString": f"secret of {args.args['secretId']}"}
         return answers[args.token]
 
 

@@ -36,6 +36,9 @@ def answer(token: str, arguments: Mapping[str, Any], endpoint: Endpoint) -> dict
         case "aws:iam/getPolicyDocument:getPolicyDocument":
             document = policy_document(arguments)
             return {"json": document, "minifiedJson": document, "id": "policy"}
+        case "aws:secretsmanager/getSecretVersion:getSecretVersion":
+            secret = endpoint.client("secretsmanager").get_secret_value(SecretId=arguments["secretId"])
+            return {"secretString": secret["SecretString"], "arn": secret["ARN"], "id": secret["ARN"], **arguments}
         case _:
             raise UnknownInvokeError(token)
 

@@ -289,6 +289,19 @@ aws.glue.CatalogTable(
     opts=options,
 )
 bus = aws.cloudwatch.EventBus("bus", description="Changes", opts=options)
+connection = aws.cloudwatch.EventConnection(
+    "connection",
+    authorization_type="API_KEY",
+    auth_parameters={"api_key": {"key": "Authorization", "value": "Bearer x"}},
+    opts=options,
+)
+aws.cloudwatch.EventApiDestination(
+    "destination",
+    connection_arn=connection.arn,
+    invocation_endpoint="https://cmms.example.com/work-orders",
+    http_method="POST",
+    opts=options,
+)
 topic = aws.sns.Topic("alarms", kms_master_key_id=key.arn, opts=options)
 aws.sns.TopicPolicy(
     "alarms-policy",

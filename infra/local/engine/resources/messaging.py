@@ -108,6 +108,23 @@ KINDS: Mapping[str, Kind] = {
     "aws:cloudwatch/eventBus:EventBus": Kind(
         "events", "create_event_bus", named_outputs("events", "event-bus/"), named="name"
     ),
+    "aws:cloudwatch/eventConnection:EventConnection": Kind(
+        "events",
+        "create_connection",
+        lambda created: {"id": created.inputs["name"], "arn": created.response["ConnectionArn"]},
+        named="name",
+        rename={
+            "authParameters.apiKey": "ApiKeyAuthParameters",
+            "authParameters.apiKey.key": "ApiKeyName",
+            "authParameters.apiKey.value": "ApiKeyValue",
+        },
+    ),
+    "aws:cloudwatch/eventApiDestination:EventApiDestination": Kind(
+        "events",
+        "create_api_destination",
+        lambda created: {"id": created.inputs["name"], "arn": created.response["ApiDestinationArn"]},
+        named="name",
+    ),
     "aws:cloudwatch/eventRule:EventRule": Kind("events", "put_rule", named_outputs("events", "rule/"), named="name"),
     "aws:cloudwatch/eventTarget:EventTarget": Kind(
         "events",
