@@ -11,7 +11,7 @@ import polars as pl
 from mlops_core.condition.baseline import SMALLEST, Baseline, ClassBaseline, Matrix
 from mlops_core.condition.exceedance import calibrate_limit
 from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
-from mlops_core.features import parse_feature_name
+from mlops_core.features import RUNNING, parse_feature_name
 
 __all__ = ["class_names", "deviations", "fit_baseline", "level_columns", "own_levels", "without_failing"]
 
@@ -113,9 +113,14 @@ def level_columns(columns: Iterable[str]) -> list[str]:
 
 
 def _is_level(column: str) -> bool:
-    """Whether a column says how high or how scattered values are; counts and shapes say little and stray much."""
+    """Whether a column says how high or how scattered values are; counts and shapes say little and stray much.
+
+    For how long a machine ran is what it was asked to do, and no sign of its condition.
+    """
     name = parse_feature_name(column)
-    return name is not None and name.statistic in _LEVEL_STATISTICS and not name.is_drift
+    if name is None or name.channel == RUNNING:
+        return False
+    return name.statistic in _LEVEL_STATISTICS and not name.is_drift
 
 
 def _transformed(baseline: Baseline, features: pl.DataFrame) -> Matrix:

@@ -109,7 +109,7 @@ def to_be_compacted(told: Told, hour: datetime, now: datetime) -> None:
 
 def damage(told: Told, key: str) -> None:
     """Overwrite an object, by hand as it were, with what cannot be read."""
-    told.stack.s3.put_object(Bucket=told.stack.output("data_lake_bucket"), Key=key, Body=b"damaged")
+    told.stack.s3.put_object(Bucket=told.stack.outputs.data_lake_bucket, Key=key, Body=b"damaged")
 
 
 Try = Callable[[str], str]

@@ -42,6 +42,12 @@ def test_every_configured_machine_has_fresh_features_and_a_zone(told: Told):
     assert len({line.features_until for line in lines}) == 1
 
 
+def test_the_run_ends_with_something_to_see_of_which_people_were_told(told: Told):
+    states = {line.machine_id: line.state for line in told.summary.machines}
+    assert (states["PUMP-A01"], states["PUMP-A02"], states["COMPRESSOR-C01"]) == ("FAILED", "OFF", "RUNNING")
+    assert {"FAN-B01", "FAN-B02", "PUMP-A01"} <= told.summary.announced_after_seconds.keys(), "within two minutes"
+
+
 def test_the_report_opens_with_the_fleet_and_loads_nothing(told: Told):
     page = (told.folder / "report.html").read_text()
     assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:|//)|@import|url\((?!#)""", page)

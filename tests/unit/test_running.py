@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from mlops_core.condition.baseline_fit import level_columns
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.features import FeatureRecipe, RunningClass, RunningRule, RunningTrack, bucket_readings, is_off
+from mlops_core.prognosis.training_table import feature_columns
 from mlops_core.telemetry import READINGS
 
 START = datetime(2026, 11, 29, 10, tzinfo=UTC)
@@ -101,6 +103,13 @@ def test_a_row_tells_whether_its_machine_is_off_by_its_shortest_window_that_hold
     assert is_off({"running_last_1h": None, "running_last_6h": 0.0})
     assert not is_off({"running_last_1h": 1.0, "running_last_6h": 0.0})
     assert not is_off({"vibration_last_1h": 0.0})
+
+
+def test_no_model_and_no_baseline_learns_from_whether_a_machine_ran() -> None:
+    columns = ["machine_id", "window_end", "vibration_mean_1h", "running_mean_1h", "running_last_1h"]
+    rows = pl.DataFrame({name: [1.0] for name in columns})
+    assert feature_columns(rows) == ("vibration_mean_1h",)
+    assert level_columns(columns) == ["vibration_mean_1h"]
 
 
 def test_a_track_knows_the_state_at_a_moment_and_keeps_the_newest() -> None:
