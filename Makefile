@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STACK ?= dev
 READY := $(VENV)/.ready
-# Says what is missing before anything is built; a stack of that name is made where there is none.
-PULUMI = @command -v pulumi >/dev/null || { echo "The Pulumi CLI is needed: https://www.pulumi.com/docs/install/ (make local works without it)"; exit 1; }; pulumi stack select --create $(STACK)
+# Says what is missing before anything is built; a stack of that name is made where there is none, but never in CI.
+PULUMI = @command -v pulumi >/dev/null || { echo "The Pulumi CLI is needed: https://www.pulumi.com/docs/install/ (make local works without it)"; exit 1; }; pulumi stack select $(if $(CI),,--create) $(STACK)
 PARALLEL := --numprocesses logical --dist loadgroup --no-loadscope-reorder
 # mlops_core and its modules, as Python names them.
 MODULES = $(subst /,.,$(patsubst %/__init__,%,$(basename $(shell find mlops_core -name '*.py' | sort))))
@@ -14,7 +14,7 @@ DOCS := build/envs/docs
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test verify long emulated lint format bench notebooks docs preview up cost lock sizes clean
+.PHONY: help setup local test verify long emulated lint format bench notebooks docs preview plan up cost lock sizes clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,10 +88,17 @@ preview: $(READY) ## Show what `make up` would change in STACK (Pulumi CLI and A
 	$(PULUMI)
 	pulumi preview --stack $(STACK) --diff
 
-up: $(READY) ## Build the layers and deploy STACK (Pulumi CLI and AWS credentials)
+up: $(READY) ## Compare settings with what runs, build the layers, deploy STACK (ACCEPT=key, PLAN=file)
 	$(PULUMI)
+	$(BIN)/python -m infra.changes $(STACK) $(if $(ACCEPT),--accept $(ACCEPT))
 	$(BIN)/python -m infra.packaging
-	pulumi up --stack $(STACK) $(if $(filter-out 0,$(YES)),--yes)
+	pulumi up --stack $(STACK) $(if $(filter-out 0,$(YES)),--yes) $(if $(PLAN),--plan $(PLAN))
+
+plan: $(READY) ## Show what `make up` would change in STACK, and keep that plan in build/plan.json
+	$(PULUMI)
+	$(BIN)/python -m infra.changes $(STACK) $(if $(ACCEPT),--accept $(ACCEPT))
+	$(BIN)/python -m infra.packaging
+	pulumi preview --stack $(STACK) --diff --save-plan build/plan.json
 
 cost: $(READY) ## Estimate the monthly bill of STACK (COST_OPTIONS="--machines 1000 --batch 20 --basic-ingest --explain")
 	@$(BIN)/mlops cost --stack $(STACK) $(COST_OPTIONS)

@@ -21,6 +21,7 @@ from infra.stack import (
     models,
     processing_args,
     python_layers,
+    watch_operation,
     watch_queues,
 )
 
@@ -45,4 +46,6 @@ if alarms:
     watch_queues(ingestion, alarms, options)
 
 made = models(settings, lake, functions, ingestion, processing, fleet, options)
+if alarms:
+    watch_operation(settings, ingestion, processing, made, alarms, options)
 export(stack_outputs(settings, lake, layers, ingestion, processing, devices, made, fleet))

@@ -85,6 +85,7 @@ class Run:
             runtime.channels(chosen), chosen.feature_lengths, chosen.feature_hop, chosen.machine_classes
         )
         self._assigned = _assigned_classes(chosen) if self._recipe.running else {}
+        self._watermark: datetime | None = None
         self.work = Work()
         self.reached: datetime | None = None
         self.overtaken = 0
@@ -93,6 +94,11 @@ class Run:
     def is_progress(self) -> bool:
         """Whether anything was done."""
         return self._pace.pieces > 0
+
+    @property
+    def watermark_lag(self) -> timedelta | None:
+        """How far the watermark lies behind the present; None where this run has not looked at the checkpoint."""
+        return None if self._watermark is None else self._now - self._watermark
 
     @property
     def damaged(self) -> int:
@@ -127,6 +133,7 @@ class Run:
             first_checkpoint(self._closed_until, self._rules), after=None
         )
         refuse_the_future(stored.value, self._now)
+        self._watermark = stored.value.processed_until
         checkpoint = adapted(stored.value, self._rules)
         unoffered = checkpoint.unoffered_from
         begins = [first_listed_hour(checkpoint, self._rules), checkpoint.first_due, unoffered]
@@ -137,11 +144,12 @@ class Run:
             checkpoint = step.checkpoint
             if step.is_to_be_saved:
                 stored = file.save(checkpoint, after=stored)
+                self._watermark = checkpoint.processed_until
                 self.reached = checkpoint.processed_until
         writer.offer(now=self._now)
         if checkpoint != stored.value or checkpoint.unoffered_from:
             file.save(checkpoint.offered(version=stored.value.version + 1), after=stored)
-        self.reached = checkpoint.processed_until
+        self._watermark = self.reached = checkpoint.processed_until
         return self._is_complete
 
     def _over(self, start: datetime, end: datetime) -> bool:

@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         batch.process()  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
         batch.quarantine()
         kept = batch.keep(grouped(batch.accepted, _hour), encode_readings)
-        _count(kept)
+        _count(kept, refused=sum(refused.message.readings for refused in batch.refused))
         if kept:
             batch.attempt(_watch().to_judge(delivered for group, _ in kept for delivered in group), _watch().judge)
         batch.log_failures(logger)
@@ -82,10 +82,11 @@ def _hour(reading: Reading) -> datetime:
     return reading.event_timestamp.replace(minute=0, second=0, microsecond=0)
 
 
-def _count(kept: Done[Reading]) -> None:
+def _count(kept: Done[Reading], *, refused: int) -> None:
     readings = [reading for group, _ in kept for _, reading in group]
     new = {reading[:4] for group, is_new in kept if is_new for _, reading in group}  # identity and value
     metrics.add_metric("ReadingsAccepted", MetricUnit.Count, len(readings))
+    metrics.add_metric("ReadingsRefused", MetricUnit.Count, refused)
     metrics.add_metric("ReadingsDuplicate", MetricUnit.Count, len(readings) - len(new))
     moments = Counter((reading.event_timestamp, reading.received_at) for reading in readings)
     late = sum(count for (at, received_at), count in moments.items() if first_window_end(at, HOUR) <= received_at)

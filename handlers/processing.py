@@ -6,7 +6,7 @@ run that ends before its work does has the function invoked again at once, a bou
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
 from aws_lambda_powertools import Metrics
@@ -33,6 +33,9 @@ _settings = runtime.settings(ProcessingSettings)
 
 # Lambda stops a function that invokes itself more than about 16 times in a chain; the schedule goes on from there.
 MAXIMUM_CONTINUATIONS: Final = 12
+
+
+HOUR: Final = timedelta(hours=1)
 
 
 class NoProgressError(MlopsError):
@@ -119,5 +122,7 @@ def _count(run: Run) -> None:
     metrics.add_metric("OnlineWrites", MetricUnit.Count, run.work.online_written)
     metrics.add_metric("HoursRebuilt", MetricUnit.Count, run.work.hours_changed)
     metrics.add_metric("MalformedLines", MetricUnit.Count, run.work.malformed_lines)
+    if run.watermark_lag is not None:
+        metrics.add_metric("WatermarkLagHours", MetricUnit.NoUnit, run.watermark_lag / HOUR)
     metrics.add_metric("DamagedObjects", MetricUnit.Count, run.damaged)
     metrics.add_metric("RunsOvertaken", MetricUnit.Count, run.overtaken)

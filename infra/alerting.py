@@ -15,6 +15,8 @@ class NoticeTopicArgs(TypedDict, total=False):
 
     kms_key_arn: pulumi.Input[str] | None
     """Key that encrypts the messages (default: SNS's own)."""
+    emails: Sequence[str]
+    """Addresses to subscribe; each has to confirm."""
 
 
 class NoticeTopic(pulumi.ComponentResource):
@@ -44,6 +46,8 @@ class NoticeTopic(pulumi.ComponentResource):
             Condition={"Bool": {"aws:SecureTransport": "false"}},
         )
         aws.sns.TopicPolicy(f"{name}-policy", arn=topic.arn, policy=document([refuse_plain_text]), opts=child)
+        for email in args.get("emails", ()):
+            aws.sns.TopicSubscription(f"{name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child)
         self.arn = topic.arn
         self.register_outputs({"arn": self.arn})
 

@@ -12,7 +12,7 @@ from infra.packaging import Target
 from infra.policies import Statement, allow, document, trust, use_key
 from infra.setting_types import LogLevel
 from infra.sources import function_archive
-from mlops_core.alerting import FUNCTION_FAILED
+from mlops_core.alerting import FUNCTION_FAILED, with_runbook
 
 
 class FunctionDefaults(TypedDict, total=False):
@@ -154,7 +154,9 @@ class PythonFunction(pulumi.ComponentResource):
     def _alarm(self, name: str, function: aws.lambda_.Function, topic_arn: pulumi.Input[str]) -> None:
         aws.cloudwatch.MetricAlarm(
             name,
-            alarm_description=pulumi.Output.concat(function.name, ": ", FUNCTION_FAILED),
+            alarm_description=pulumi.Output.concat(
+                function.name, ": ", with_runbook(FUNCTION_FAILED, "alarm-function")
+            ),
             namespace="AWS/Lambda",
             metric_name="Errors",
             dimensions={"FunctionName": function.name},

@@ -10,7 +10,7 @@ from infra.account import current_account
 from infra.naming import namespace
 from infra.policies import Statement, document
 from infra.queues import Queue
-from mlops_core.alerting import DEAD_LETTERS, OLD_MESSAGES
+from mlops_core.alerting import DEAD_LETTERS, OLD_MESSAGES, with_runbook
 
 _QUARTER_HOUR = 900
 
@@ -88,14 +88,14 @@ class QueueAlarms(pulumi.ComponentResource):
         for held, queue in args["buffers"].items():
             self._alarm(
                 f"{name}-{held}-age",
-                OLD_MESSAGES.format(held=held),
+                with_runbook(OLD_MESSAGES.format(held=held), "alarm-old-messages"),
                 queue,
                 metric="ApproximateAgeOfOldestMessage",
                 threshold=_QUARTER_HOUR,
             )
         self._alarm(
             f"{name}-dead-letters",
-            DEAD_LETTERS,
+            with_runbook(DEAD_LETTERS, "alarm-dead-letters"),
             args["dead_letter_queue"],
             metric="ApproximateNumberOfMessagesVisible",
             threshold=0,
@@ -127,6 +127,8 @@ class Counted(NamedTuple):
     service: str
     metric: str
     meaning: str
+    entry: str
+    """Of the runbook."""
 
 
 def count_alarm(name: str, topic_arn: pulumi.Input[str], counted: Counted, *, parent: pulumi.Resource) -> None:
@@ -136,7 +138,7 @@ def count_alarm(name: str, topic_arn: pulumi.Input[str], counted: Counted, *, pa
     """
     aws.cloudwatch.MetricAlarm(
         name,
-        alarm_description=counted.meaning,
+        alarm_description=with_runbook(counted.meaning, counted.entry),
         namespace=namespace(),
         metric_name=counted.metric,
         dimensions={"service": counted.service},

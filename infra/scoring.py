@@ -15,12 +15,13 @@ from infra.machines import read_machines
 from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
-from mlops_core.alerting import CHAMPION_REFUSED, SILENT_CHANNELS
+from mlops_core.alerting import CHAMPION_REFUSED, DAMAGED_DATA, SILENT_CHANNELS
 from mlops_core.lake import CHECKPOINT_KEY, FLEET_PREFIX, FRESHNESS_KEY
 
 _COUNTED = {
-    "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS),
-    "refused": Counted("scoring", "ModelsRefused", CHAMPION_REFUSED),
+    "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS, "alarm-silence"),
+    "refused": Counted("scoring", "ModelsRefused", CHAMPION_REFUSED, "alarm-champion-refused"),
+    "damage": Counted("scoring", "DamagedItems", DAMAGED_DATA, "alarm-damage"),
 }
 
 

@@ -138,5 +138,7 @@ class GeneralSettings(_Settings):
     customer_managed_key: bool
     alarms_enabled: bool
     alarm_emails: Annotated[tuple[Email, ...], Field(strict=False)]
+    notice_emails: Annotated[tuple[Email, ...], Field(strict=False)]
+    processing_late_after_hours: Annotated[int, Field(ge=2, le=24)]
     owner: TagValue
     tags: dict[TagKey, TagValue]

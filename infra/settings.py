@@ -30,6 +30,7 @@ from infra.setting_groups import (
     TelemetrySettings,
     TrainingSettings,
 )
+from infra.setting_warnings import unheard
 from mlops_core.features import RUNNING, channel_statistics
 from mlops_core.telemetry import CHANNELS
 
@@ -232,6 +233,7 @@ class StackSettings(
                 f"ingestionBatchWindowSeconds {self.ingestion_batch_window_seconds}: a limit that is exceeded is"
                 f" announced within two minutes only with windows of up to {_TIMELY_WINDOW_SECONDS} seconds; lower it"
             )
+        found += unheard(self)
         if re.search(rf"(^|[/_-]){re.escape(stack)}($|[/_-])", self.mqtt_topic_prefix):
             return found
         shared = (

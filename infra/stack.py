@@ -9,6 +9,7 @@ from contract.functions import FUNCTIONS
 from infra.alarm_answers import AlarmAnswers
 from infra.alarm_events import AlarmEvents, AlarmEventsArgs
 from infra.alerting import Alerting, NoticeTopic
+from infra.dashboard import Dashboard
 from infra.data_lake import DataLake, DataLakeArgs
 from infra.devices import DevicesArgs
 from infra.encryption import EncryptionKey
@@ -19,6 +20,7 @@ from infra.layer import PythonLayer
 from infra.machines import Machines
 from infra.maintenance import Maintenance, MaintenanceArgs
 from infra.monitoring import AlarmTopic, QueueAlarms
+from infra.operation_alarms import OperationAlarms
 from infra.packaging import Layer, Target
 from infra.processing import Processing, ProcessingArgs
 from infra.scoring import Scoring, ScoringArgs
@@ -85,7 +87,7 @@ class Fleet(NamedTuple):
 def made_fleet(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> Fleet:
     """Register the topic that people subscribe to, the table of alarms and that of machines."""
     key_arn, protect = key and key.arn, settings.protect_data
-    notices = NoticeTopic("notices", {"kms_key_arn": key_arn}, options)
+    notices = NoticeTopic("notices", {"kms_key_arn": key_arn, "emails": settings.notice_emails}, options)
     return Fleet(
         Alerting("alerting", {"notice_topic_arn": notices.arn, "kms_key_arn": key_arn, "protect": protect}, options),
         Machines(
@@ -184,7 +186,12 @@ def training_args(
         "machines": fleet.machines.access,
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
         "settings": settings,
-        "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
+        # A step that fails is tried again, and told by the alarm on executions: none of its own.
+        "functions": {
+            **functions,
+            "alarm_topic_arn": None,
+            "dead_letter_queue_arn": ingestion.dead_letter_queue.arn,
+        },
     }
 
 
@@ -304,3 +311,37 @@ def models(
         ),
         events,
     )
+
+
+def watch_operation(
+    settings: StackSettings,
+    ingestion: Ingestion,
+    processing: Processing,
+    made: Models,
+    alarms: AlarmTopic,
+    options: pulumi.ResourceOptions,
+) -> None:
+    """Register the alarms on what does not happen, and the dashboard."""
+    functions = [
+        ingestion.simulator.name,
+        ingestion.readings.name,
+        ingestion.labels.name,
+        processing.function.name,
+        made.inference.function.name,
+        made.maintenance.function.name,
+        made.scoring.function.name,
+    ]
+    arn, api = made.training.state_machine_arn, made.inference.api.id
+    OperationAlarms(
+        "operation",
+        {
+            "topic_arn": alarms.arn,
+            "late_after_hours": settings.processing_late_after_hours,
+            "state_machine_arn": arn,
+            "api_id": api,
+            "functions": functions,
+        },
+        options,
+    )
+    queues = [ingestion.readings_queue.name, ingestion.label_queue.name, ingestion.dead_letter_queue.name]
+    Dashboard("dashboard", {"queues": queues, "functions": functions, "state_machine_arn": arn, "api_id": api}, options)

@@ -9,7 +9,7 @@ BuildTrainingSet -> Train -> Evaluate -> IsItBetter -> Promote -> Promoted
                              |       |       Rejected      |
                              +-------|---------------------+ another promotion came first: judge against that one
 what fails for good, anywhere        v
-IsThereAMessage -> ReadError -> TakeMessage | TakeCause | TakeNothing -> Notify -> Failed
+IsThereAMessage -> ReadError -> TakeMessage | TakeCause | TakeNothing -> Notify -> IsItAFault -> Failed | CannotLearnYet
 ```
 """
 
@@ -62,6 +62,15 @@ def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulum
         "Promoted": {"Type": "Succeed"},
         "Rejected": {"Type": "Succeed"},
         **_tell_why(topic),
+        # That history does not suffice yet is what a young stack is to expect: a result, and no fault to be alarmed of.
+        "IsItAFault": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.failure.Error", "StringEquals": "UntrainableError", "Next": "CannotLearnYet"},
+            ],
+            "Default": "Failed",
+        },
+        "CannotLearnYet": {"Type": "Pass", "Parameters": {"reason.$": "$.message"}, "End": True},
         "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.message"},
     }
     return {"StartAt": "FitBaseline", "TimeoutSeconds": 7200, "States": states}
@@ -109,7 +118,7 @@ def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:
             },
             "ResultPath": None,
             "Retry": [_again(3)],
-            "Next": "Failed",
+            "Next": "IsItAFault",
         },
     }
 

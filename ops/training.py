@@ -81,6 +81,8 @@ class Training:
         if ended["status"] != "SUCCEEDED":
             return cls(None, is_promoted=False, reason=_message(ended.get("cause", "")), outcome={})
         output: dict[str, Any] = json.loads(ended["output"])
+        if isinstance(output.get("reason"), str):  # history does not suffice yet
+            return cls(None, is_promoted=False, reason=_message(output["reason"]), outcome={})
         steps: dict[str, Any] = {step: result["outcome"] for step, result in output.items() if "outcome" in result}
         return cls(
             steps["training"]["version"],

@@ -23,14 +23,21 @@ from .notices import (
     silence_notice as silence_notice,
 )
 from .platform_notices import (
+    API_ERRORS as API_ERRORS,
     CHAMPION_REFUSED as CHAMPION_REFUSED,
+    DAMAGED_DATA as DAMAGED_DATA,
     DEAD_LETTERS as DEAD_LETTERS,
     FUNCTION_FAILED as FUNCTION_FAILED,
     NO_REASON as NO_REASON,
     OLD_MESSAGES as OLD_MESSAGES,
+    PROCESSING_STALLED as PROCESSING_STALLED,
+    READINGS_REFUSED as READINGS_REFUSED,
     SILENT_CHANNELS as SILENT_CHANNELS,
+    THROTTLED as THROTTLED,
     TRAINING_FAILED_SUBJECT as TRAINING_FAILED_SUBJECT,
     TRAINING_FAILED_TEXT as TRAINING_FAILED_TEXT,
+    TRAINING_RUN_FAILED as TRAINING_RUN_FAILED,
+    with_runbook as with_runbook,
 )
 from .silence import (
     ChannelOfMachine as ChannelOfMachine,

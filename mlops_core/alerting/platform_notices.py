@@ -6,14 +6,21 @@ They are templates and constants, since Step Functions and CloudWatch send them 
 from typing import Final
 
 __all__ = [
+    "API_ERRORS",
     "CHAMPION_REFUSED",
+    "DAMAGED_DATA",
     "DEAD_LETTERS",
     "FUNCTION_FAILED",
     "NO_REASON",
     "OLD_MESSAGES",
+    "PROCESSING_STALLED",
+    "READINGS_REFUSED",
     "SILENT_CHANNELS",
+    "THROTTLED",
     "TRAINING_FAILED_SUBJECT",
     "TRAINING_FAILED_TEXT",
+    "TRAINING_RUN_FAILED",
+    "with_runbook",
 ]
 
 TRAINING_FAILED_SUBJECT: Final = "No new model could be made"
@@ -38,3 +45,20 @@ SILENT_CHANNELS: Final = "Sensors have fallen silent; a notice names them, as do
 CHAMPION_REFUSED: Final = (
     "The champion may not serve, an earlier model or none does; the reason stands in: mlops models list"
 )
+
+PROCESSING_STALLED: Final = "For {hours} hours no run of processing has brought the watermark near the present"
+
+THROTTLED: Final = "Invocations of functions were throttled: concurrency is used up"
+
+TRAINING_RUN_FAILED: Final = "An execution of training failed or timed out"
+
+READINGS_REFUSED: Final = "More than a tenth of what machines sent in a quarter of an hour was refused"
+
+API_ERRORS: Final = "The HTTP API answered with errors of the server"
+
+DAMAGED_DATA: Final = "Stored data are damaged; a notice names them, as does: mlops doctor"
+
+
+def with_runbook(meaning: str, entry: str) -> str:
+    """Return what an alarm says: what it means, and the entry of the runbook that says what to do."""
+    return f"{meaning}. What to do: docs/runbook.md#{entry}"

@@ -42,6 +42,7 @@ def test_the_first_run_computes_the_last_hours_from_all_readings_before_them(aws
         "OnlineWrites": 2,
         "HoursRebuilt": 12,
         "MalformedLines": 0,
+        "WatermarkLagHours": pytest.approx(0.5),
         "DamagedObjects": 0,
         "RunsOvertaken": 0,
     }

@@ -204,31 +204,6 @@ def test_a_cheap_stack_has_no_key_no_alarm_and_no_log_bucket(evaluated):
     )
 
 
-COUNTED = {"scoring-silence": "SilentChannels", "scoring-refused": "ModelsRefused"}
-
-
-def test_every_alarm_tells_the_topic(evaluated):
-    evaluation = evaluated("prod")
-    topic = evaluation.of("sns/topic:Topic")["alarms"]
-    alarms = evaluation.of("MetricAlarm")
-    functions = evaluation.of("lambda/function:Function")
-    assert len(alarms) == len(functions) + 2 + 1 + 2  # functions, buffers, dead letters, what scoring counts
-    for name, alarm in alarms.items():
-        assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [topic.arn]
-        assert alarm.inputs["treatMissingData"] == ("ignore" if name in COUNTED else "notBreaching")
-
-
-@pytest.mark.parametrize("name", COUNTED)
-def test_what_scoring_counts_for_the_fleet_has_an_alarm_under_the_name_that_the_function_gives_it(evaluated, name):
-    evaluation = evaluated("prod")
-    alarm = evaluation.of("MetricAlarm")[name].inputs
-    told = evaluation.of("lambda/function:Function")["scoring-fleet"].inputs["environment"]["variables"]
-    assert alarm["namespace"] == told["POWERTOOLS_METRICS_NAMESPACE"]
-    assert alarm["dimensions"] == {"service": told["POWERTOOLS_SERVICE_NAME"]}
-    assert (alarm["metricName"], alarm["threshold"]) == (COUNTED[name], 0)
-    assert f'"{COUNTED[name]}"' in (ROOT / "handlers" / "scoring.py").read_text()
-
-
 def test_silence_begins_after_as_long_as_is_configured(evaluated):
     told = evaluated("prod").of("lambda/function:Function")["scoring-fleet"].inputs["environment"]["variables"]
     assert told["SILENT_AFTER_HOURS"] == "1"

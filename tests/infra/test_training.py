@@ -36,7 +36,7 @@ def test_whatever_fails_is_told_before_the_execution_fails(evaluated):
         assert step["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
         assert step["Catch"][-1]["Next"] == "IsThereAMessage"
     told = states(evaluated)
-    assert told["Notify"]["Next"] == "Failed"
+    assert (told["Notify"]["Next"], told["IsItAFault"]["Default"]) == ("IsItAFault", "Failed")
     for way in ("TakeMessage", "TakeCause", "TakeNothing"):  # a cause may be the JSON of an error, any text, or absent
         assert (told[way]["ResultPath"], told[way]["Next"]) == ("$.message", "Notify")
 
@@ -44,6 +44,12 @@ def test_whatever_fails_is_told_before_the_execution_fails(evaluated):
 def test_a_baseline_that_could_not_be_made_keeps_no_model_from_being_made(evaluated):
     [caught] = states(evaluated)["FitBaseline"]["Catch"]
     assert (caught["ErrorEquals"], caught["Next"]) == (["States.ALL"], "BuildTrainingSet")
+
+
+def test_that_history_does_not_suffice_yet_is_a_result_and_no_failure(evaluated):
+    (way,) = states(evaluated)["IsItAFault"]["Choices"]
+    assert (way["StringEquals"], way["Next"]) == ("UntrainableError", "CannotLearnYet")
+    assert states(evaluated)["CannotLearnYet"]["End"]
 
 
 def test_what_would_end_the_same_is_not_tried_again_and_everything_else_is(evaluated):

@@ -1,0 +1,147 @@
+"""Each registered alarm, by CloudWatch's own rules: it fires, recovers and says what to do, and a new stack is calm."""
+
+import re
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from infra.settings import StackSettings
+from tests.infra.cloudwatch import ALARM, OK, UNKNOWN, composite_states, expected_metrics, states
+from tests.infra.evaluation import evaluate_stack, physical_name
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+DAY = 24
+# What AWS itself measures, by the documentation of each service; dimensions are those that are set here.
+OF_AWS = {
+    ("AWS/Lambda", "Errors"): {"FunctionName"},
+    ("AWS/Lambda", "Throttles"): {"FunctionName"},
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
+    ("AWS/States", "ExecutionsFailed"): {"StateMachineArn"},
+    ("AWS/States", "ExecutionsTimedOut"): {"StateMachineArn"},
+    ("AWS/States", "ExecutionsAborted"): {"StateMachineArn"},
+    ("AWS/ApiGateway", "5xx"): {"ApiId"},
+}
+PARTS = {"operation-late", "operation-begun"}
+
+
+@pytest.fixture(scope="module")
+def prod():
+    return evaluate_stack("prod")
+
+
+def alarms(prod):
+    return {name: each.inputs for name, each in prod.of("cloudwatch/metricAlarm:MetricAlarm").items()}
+
+
+def composite(prod):
+    (found,) = prod.of("cloudwatch/compositeAlarm:CompositeAlarm").values()
+    return found.inputs
+
+
+def test_every_alarm_tells_the_topic_and_names_its_entry_in_the_runbook(prod):
+    topic = prod.of("sns/topic:Topic")["alarms"].arn
+    told = {name: alarm for name, alarm in alarms(prod).items() if name not in PARTS}
+    for name, alarm in {**told, "stalled": composite(prod)}.items():
+        assert alarm["alarmActions"] == alarm["okActions"] == [topic], name
+        (entry,) = re.findall(r"docs/runbook\.md#([a-z-]+)$", alarm["alarmDescription"])
+        assert f'<a id="{entry}"></a>' in RUNBOOK, name
+    functions = prod.of("lambda/function:Function").keys() - set(STEPS)
+    assert {f"{name}-errors" for name in functions} <= told.keys()
+
+
+STEPS = ("training-baseline", "training-set", "training-fit", "training-judge", "training-promote")
+
+
+def test_every_entry_of_the_runbook_belongs_to_an_alarm(prod):
+    texts = " ".join(str(alarm["alarmDescription"]) for alarm in [*alarms(prod).values(), composite(prod)])
+    assert [entry for entry in re.findall(r'<a id="(alarm-[a-z-]+)">', RUNBOOK) if f"#{entry}" not in texts] == []
+
+
+def test_every_metric_is_one_that_aws_measures_or_a_function_counts(prod):
+    functions = prod.of("lambda/function:Function").values()
+    services = {each.inputs["environment"]["variables"]["POWERTOOLS_SERVICE_NAME"] for each in functions}
+    namespaces = {each.inputs["environment"]["variables"]["POWERTOOLS_METRICS_NAMESPACE"] for each in functions}
+    for name, alarm in alarms(prod).items():
+        for metric in expected_metrics(alarm).values():
+            if metric["namespace"] in namespaces:
+                assert set(metric["dimensions"]) == {"service"}, name
+                assert metric["dimensions"]["service"] in services, name
+                source = (ROOT / "handlers" / f"{metric['dimensions']['service']}.py").read_text("utf-8")
+                assert f'add_metric("{metric["metricName"]}"' in source, name
+            else:
+                assert set(metric["dimensions"]) == OF_AWS[metric["namespace"], metric["metricName"]], name
+
+
+def test_every_alarm_fires_and_recovers_and_a_new_stack_is_calm(prod):
+    for name, alarm in alarms(prod).items():
+        if name in PARTS:
+            continue
+        ids = list(expected_metrics(alarm))
+        bad, good = 10 * alarm["threshold"] + 10, 0.0
+        quiet = dict.fromkeys(ids, [None] * 4)
+        assert ALARM not in states(alarm, quiet), name
+        series = {each: [good, good, bad, bad, good, good] for each in ids}
+        if "accepted" in ids:
+            series = {"refused": [0, 1, 50, 50, 1, 0], "accepted": [100, 99, 50, 50, 99, 100]}
+        seen = states(alarm, series)
+        assert seen[1:] == [OK, ALARM, ALARM, OK, OK], (name, seen)
+
+
+def of_processing(prod, lag):
+    """The composite alarm's states for the least lag of each hour."""
+    children = {alarm_name(prod, name): states(alarms(prod)[name], {"only": lag}) for name in sorted(PARTS)}
+    return composite_states(composite(prod)["alarmRule"], children)
+
+
+def alarm_name(prod, name):
+    alarm = prod.of("cloudwatch/metricAlarm:MetricAlarm")[name]
+    return physical_name(alarm.type, name, alarm.inputs)
+
+
+def test_a_schedule_that_does_not_run_is_told_after_as_many_hours_as_are_configured(prod):
+    seen = of_processing(prod, [*[0.1] * 5, None, None, None, None, 0.1, 0.1])
+    assert seen == [OK] * 7 + [ALARM] * 2 + [OK] * 2
+
+
+def test_a_watermark_that_does_not_move_is_told(prod):
+    seen = of_processing(prod, [0.1, 1.1, 2.1, 3.1, 4.1, 5.1, 6.1, 0.1])
+    assert seen == [OK] * 5 + [ALARM] * 2 + [OK]
+
+
+def test_the_first_deployment_alarms_nobody_however_long_nothing_runs(prod):
+    assert of_processing(prod, [None] * DAY) == [OK] * DAY
+    assert states(alarms(prod)["operation-begun"], {"only": [None] * DAY}) == [UNKNOWN] * DAY
+
+
+def test_the_steps_of_training_have_no_alarm_beside_that_of_the_execution(prod):
+    assert not {f"{step}-errors" for step in STEPS} & alarms(prod).keys()
+
+
+def test_the_dashboard_has_the_name_of_the_stack(prod):
+    (dashboard,) = prod.of("cloudwatch/dashboard:Dashboard").values()
+    assert dashboard.inputs["dashboardName"] == "mlops-industrial-prod"
+    assert '"WatermarkLagHours"' in dashboard.inputs["dashboardBody"]
+
+
+@pytest.mark.parametrize(
+    ("config", "warned"),
+    [
+        ({"alarmEmails": ["a@example.com"]}, "alarmEmails: there are no alarms"),
+        ({"alarmsEnabled": True}, "alarmEmails: nobody is told"),
+        ({"protectData": True}, "noticeEmails: nobody is told"),
+    ],
+)
+def test_what_nobody_would_be_told_of_is_warned_of(monkeypatch, config, warned):
+    warnings = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    evaluate_stack(config=config)
+    assert any(warned in text for text in warnings)
+
+
+def test_notices_are_sent_to_each_address():
+    found = evaluate_stack(config={"noticeEmails": ["a@example.com"]}).of("sns/topicSubscription:TopicSubscription")
+    assert [each.inputs["endpoint"] for each in found.values()] == ["a@example.com"]
+    assert StackSettings.model_fields["notice_emails"].is_required()
