@@ -113,7 +113,8 @@ def main(what: str, sizes: list[int]) -> None:
     """Measure each size."""
     os.environ |= {
         "DATA_LAKE_BUCKET": "lake", "DYNAMODB_TABLE_NAME": "features", "LABEL_HISTORY_TABLE": "labels",
-        "NOTICE_TOPIC_ARN": "arn", "TIME_WINDOW": "6", "FEATURE_LENGTHS_HOURS": "[1,6,24]",
+        "NOTICE_TOPIC_ARN": "arn", "MACHINES_TABLE": "machines", "TIME_WINDOW": "6",
+        "FEATURE_LENGTHS_HOURS": "[1,6,24]",
         "POWERTOOLS_SERVICE_NAME": "processing", "POWERTOOLS_METRICS_NAMESPACE": "x",
         "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }  # fmt: skip

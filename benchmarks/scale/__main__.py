@@ -1,0 +1,30 @@
+"""All of the scale table, each part in a process of its own, so that memory and clients are its own.
+
+python -m benchmarks.scale
+"""
+
+import subprocess
+import sys
+from typing import Final
+
+PARTS: Final = (
+    ("benchmarks.scale.processing", "hour", "5"),
+    ("benchmarks.scale.processing", "hour", "1000"),
+    ("benchmarks.scale.processing", "hour", "10000"),
+    ("benchmarks.scale.processing", "late", "200"),
+    ("benchmarks.scale.processing", "late", "1000"),
+    ("benchmarks.scale.scoring", "5", "1000", "10000"),
+    ("benchmarks.scale.training_set", "200", "180"),
+    ("benchmarks.scale.reconnect",),
+)
+
+
+def main() -> None:
+    """Run the parts one after the other."""
+    for part in PARTS:
+        print(f"== {' '.join(part)}", flush=True)
+        subprocess.run([sys.executable, "-m", *part], check=True)
+
+
+if __name__ == "__main__":
+    main()
