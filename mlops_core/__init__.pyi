@@ -128,6 +128,9 @@ from .telemetry.parsing import (
     parse_message as parse_message,
     parse_messages as parse_messages,
 )
+from .telemetry.plausible import (
+    ImplausibleValuesWarning as ImplausibleValuesWarning,
+)
 from .telemetry.quality import (
     Quality as Quality,
 )

@@ -1,24 +1,33 @@
 """Windowed features of readings: the table that models are trained on and served from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from mlops_core.features.buckets import bucket_readings, features_from_buckets
 from mlops_core.features.statistics import EXTRA_STATISTICS, STATISTICS
+from mlops_core.telemetry import (
+    CHANNELS,
+    CORRECTED_AT,
+    Channel,
+    by_machines,
+    normalise_readings,
+    without_implausible,
+)
 
 __all__ = ["EXTRA_STATISTICS", "STATISTICS", "compute_features"]
 
 
 def compute_features(
-    readings: pl.DataFrame,
+    readings: pl.DataFrame | pl.LazyFrame,
     *,
     lengths: Sequence[timedelta | str] = ("1h", "6h", "24h"),
     hop: timedelta | str = "1h",
     start: datetime | None = None,
     end: datetime | None = None,
     statistics: Sequence[str] = STATISTICS,
+    channels: Mapping[str, Channel] = CHANNELS,
 ) -> pl.DataFrame:
     """Statistics of trailing windows, one row per machine and hop, known at `window_end`.
 
@@ -27,12 +36,15 @@ def compute_features(
     last reading, or up to `end` where given; gaps give rows with count 0 and nulls.
 
     readings: schema READINGS, any channel names, any order, irregular or not. Of two values for one (machine_id,
-        channel, event_timestamp) the larger counts. A null value counts nowhere.
+        channel, event_timestamp) the larger counts. A null value counts nowhere. A LazyFrame, such as a scan of
+        Parquet, is taken some machines at a time: memory holds a few million readings and the result.
     lengths: window lengths, from one second on, whole seconds and whole multiples of `hop`.
     start, end: aware times; rows have start < window_end <= end.
     statistics: columns per channel and length, out of STATISTICS (the default) and EXTRA_STATISTICS; units are the
         channel's, `slope` per hour, `hours_since_last` hours, `kurtosis` and `crest_factor` without unit. Where each
         is null is said in `mlops_core.features.statistics.REGISTRY`; none is ever NaN or infinite.
+    channels: plausible ranges; a value outside that of its channel counts as not measured, and a warning
+        (ImplausibleValuesWarning) says how many do. Channels that are not among them have no range.
     Returns machine_id, window_end, then {channel}_{statistic}_{length}, ordered by machine and time. The same set of
     readings gives the same bits, and a row at t depends on readings before t only.
 
@@ -49,6 +61,19 @@ def compute_features(
         ['machine_id', 'window_end', 'temperature_mean_6h', 'vibration_mean_6h']
 
     """
-    buckets = bucket_readings(readings, hop=hop)
-    features = features_from_buckets(buckets, lengths=lengths, hop=hop, start=start, end=end, statistics=statistics)
-    return features.drop("revision")
+    names: list[str] | None = None
+    if isinstance(readings, pl.LazyFrame):  # a batch of machines may lack a channel, whose columns it has all the same
+        measured = readings.filter(pl.col("value").is_not_null()).select(pl.col("channel").cast(pl.String).unique())
+        names = measured.collect(engine="streaming")["channel"].sort().to_list()
+
+    def of_whole_machines(frame: pl.DataFrame) -> pl.DataFrame:
+        plausible = without_implausible(normalise_readings(frame), channels)
+        if CORRECTED_AT in frame.columns:
+            plausible = plausible.with_columns(frame[CORRECTED_AT])
+        buckets = bucket_readings(plausible, hop=hop)
+        features = features_from_buckets(
+            buckets, lengths=lengths, hop=hop, start=start, end=end, statistics=statistics, channels=names
+        )
+        return features.drop("revision")
+
+    return by_machines(readings, of_whole_machines)

@@ -27,6 +27,8 @@ from mlops_core.features.windows import Windows, length_name
 if TYPE_CHECKING:
     import polars as pl
 
+    from mlops_core.telemetry import Channel
+
 __all__ = ["FeatureRecipe"]
 
 _BASELINE_ROWS: Final = 24
@@ -127,6 +129,8 @@ class FeatureRecipe(BaseModel):
         events: "pl.DataFrame | None" = None,
         machines: "pl.DataFrame | None" = None,
         maintenance: "pl.DataFrame | None" = None,
+        *,
+        ranges: "Mapping[str, Channel] | None" = None,
     ) -> "pl.DataFrame":
         """Return the features of readings, from each machine's beginning: machine_id, window_end, then the columns.
 
@@ -136,6 +140,8 @@ class FeatureRecipe(BaseModel):
             machines: machine_id and machine_class of machines that have been given a class; the others belong to the
                 first whose patterns match.
             maintenance: frame MAINTENANCE, whose renewals are returns to service, too.
+            ranges: plausible ranges by channel, by default `CHANNELS`; values outside count as not measured, with an
+                ImplausibleValuesWarning.
 
         Raises:
             SchemaError: a frame does not fit.
@@ -146,7 +152,9 @@ class FeatureRecipe(BaseModel):
         """
         from mlops_core.features.buckets import bucket_readings
         from mlops_core.features.derived import returns_to_service
+        from mlops_core.telemetry import CHANNELS, normalise_readings, without_implausible
 
+        readings = without_implausible(normalise_readings(readings), CHANNELS if ranges is None else ranges)
         if self.unknown:
             hint = "Add them to the table by the code that made them for training"
             raise InvalidArgumentError("recipe", ", ".join(self.unknown), "was made outside of the recipe", hint)

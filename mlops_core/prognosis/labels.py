@@ -22,7 +22,7 @@ import polars as pl
 from mlops_core.errors import ColumnTypeError, InvalidArgumentError, MissingColumnError
 from mlops_core.prognosis.returns import Returns, ReturnsAssumedWarning, assumed_returns
 from mlops_core.prognosis.verdicts import faults, judged_rows, known_verdicts, without_refuted
-from mlops_core.telemetry import TIMESTAMP, normalise_failures, renewals
+from mlops_core.telemetry import TIMESTAMP, by_machines, normalise_failures, renewals
 from mlops_core.time import parse_duration
 
 __all__ = ["LABELS", "label_features"]
@@ -53,7 +53,7 @@ class _Outage:
 
 
 def label_features(
-    features: pl.DataFrame,
+    features: pl.DataFrame | pl.LazyFrame,
     failures: pl.DataFrame,
     *,
     horizon: timedelta | str = "24h",
@@ -65,7 +65,8 @@ def label_features(
     """Join each feature row with the fate of its machine.
 
     Args:
-        features: one row per `machine_id` and `window_end` (a timestamp in UTC); other columns pass through.
+        features: one row per `machine_id` and `window_end` (a timestamp in UTC); other columns pass through. A
+            LazyFrame is taken some machines at a time.
         failures: frame `FAILURES`; a second failure before the return to service belongs to the same outage. Machine
             and moment are enough.
         horizon: how far ahead `fails_within_horizon` looks.
@@ -105,9 +106,25 @@ def label_features(
     ahead = parse_duration(horizon)
     if known_until is not None and known_until.tzinfo is None:
         raise InvalidArgumentError("known_until", known_until, "has no time zone", "Give an aware time in UTC")
+    failed = normalise_failures(failures)
+    known = (failed, ahead, returns, maintenance, verdicts, known_until)
+    if isinstance(features, pl.LazyFrame):
+        return by_machines(features, lambda rows: _of_frame(rows, *known))
+    return _of_frame(features, *known)
+
+
+def _of_frame(
+    features: pl.DataFrame,
+    failures: pl.DataFrame,
+    ahead: timedelta,
+    returns: Returns,
+    maintenance: pl.DataFrame | None,
+    verdicts: pl.DataFrame | None,
+    known_until: datetime | None,
+) -> pl.DataFrame:
     rows = _rows(features, known_until)
     found = known_verdicts(verdicts, known_until)
-    stops = _outages(without_refuted(normalise_failures(failures), found), maintenance, known_until)
+    stops = _outages(without_refuted(failures, found), maintenance, known_until)
     stops = _with_faults(stops, found)
     outages = _outage_frame(_merged(_with_assumed_returns(stops, rows, returns)))
     after_stops = _after_stops(rows, outages)
@@ -156,7 +173,7 @@ def _warn_of_assumptions(rows: pl.DataFrame, as_recorded: pl.DataFrame) -> None:
                 rows_kept=kept,
                 rows_dropped=dropped,
             ),
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -171,6 +188,8 @@ def _rows(features: pl.DataFrame, known_until: datetime | None) -> pl.DataFrame:
     for column in LABELS:
         if column in features.columns:
             raise InvalidArgumentError("features", column, "is a label", "Label a frame once, from its features")
+    if isinstance(features.schema["machine_id"], pl.Categorical | pl.Enum):
+        features = features.with_columns(pl.col("machine_id").cast(pl.String))
     known = features if known_until is None else features.filter(pl.col("window_end") <= known_until)
     return known.sort("machine_id", "window_end").with_columns(
         last_row_at=pl.col("window_end").max().over("machine_id")

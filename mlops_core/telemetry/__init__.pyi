@@ -62,6 +62,14 @@ from .parsing import (
 from .payload_schema import (
     payload_schema as payload_schema,
 )
+from .plausible import (
+    ImplausibleValuesWarning as ImplausibleValuesWarning,
+    without_implausible as without_implausible,
+)
 from .quality import (
     Quality as Quality,
+)
+from .scans import (
+    by_machines as by_machines,
+    machine_batches as machine_batches,
 )

@@ -10,6 +10,7 @@ import polars as pl
 
 from mlops_core.telemetry.channel import CHANNELS, Channel
 from mlops_core.telemetry.frames import normalise_readings
+from mlops_core.telemetry.scans import by_machines
 
 __all__ = ["GRADES", "grade_sensors"]
 
@@ -57,11 +58,12 @@ _MOST_REGIMES: Final = 4
 _KEY: Final = ["machine_id", "channel"]
 
 
-def grade_sensors(readings: pl.DataFrame, *, channels: Mapping[str, Channel] = CHANNELS) -> pl.DataFrame:
+def grade_sensors(readings: pl.DataFrame | pl.LazyFrame, *, channels: Mapping[str, Channel] = CHANNELS) -> pl.DataFrame:
     """Grade each channel of each machine.
 
     Args:
-        readings: frame `READINGS`, in any order; null values are measurements that were not made.
+        readings: frame `READINGS`, in any order; null values are measurements that were not made. A LazyFrame is taken
+            some machines at a time.
         channels: plausible ranges; a channel that is not among them has no range, and `out_of_range` null.
 
     Returns:
@@ -83,7 +85,10 @@ def grade_sensors(readings: pl.DataFrame, *, channels: Mapping[str, Channel] = C
         ('temperature', 'POOR', ['GAPS'])
 
     """
-    rows = normalise_readings(readings)
+    return by_machines(readings, lambda frame: _grades(normalise_readings(frame), channels))
+
+
+def _grades(rows: pl.DataFrame, channels: Mapping[str, Channel]) -> pl.DataFrame:
     identities = rows.group_by(*_KEY, "event_timestamp").agg(
         pl.col("value").max(), copies=pl.len(), values=pl.col("value").drop_nulls().n_unique()
     )

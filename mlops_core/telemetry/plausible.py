@@ -1,0 +1,39 @@
+"""Values that no working sensor gives, such as a sentinel of 1254.005: they count as not measured, and are told."""
+
+import warnings
+from collections.abc import Mapping
+
+import polars as pl
+
+from mlops_core.telemetry.channel import Channel
+
+__all__ = ["ImplausibleValuesWarning", "without_implausible"]
+
+
+class ImplausibleValuesWarning(UserWarning):
+    """Values outside the plausible range of their channel, which count as not measured: `counts` by channel."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        said = ", ".join(f"{channel} {count:,}" for channel, count in counts.items())
+        super().__init__(
+            f"Values outside the plausible range of their channel count as not measured: {said}. Give channels={{}}, or"
+            " the ranges of yours, if they are right; grade_sensors says which machines they are of"
+        )
+        self.counts = counts
+
+
+def without_implausible(readings: pl.DataFrame, channels: Mapping[str, Channel]) -> pl.DataFrame:
+    """Return readings (schema READINGS) with null in the place of values outside the range of their channel.
+
+    Channels that are not among `channels` have no range. Warns with ImplausibleValuesWarning where there are any.
+    """
+    bounds = [(name, each.minimum, each.maximum) for name, each in channels.items()]
+    value, is_outside = pl.col("value"), pl.lit(value=False)
+    for name, least, most in bounds:
+        is_outside |= (pl.col("channel") == name) & ((value < least) | (value > most))
+    outside = readings.filter(is_outside)
+    if outside.is_empty():
+        return readings
+    counts = outside.group_by("channel").len().sort("channel")
+    warnings.warn(ImplausibleValuesWarning(dict(counts.iter_rows())), stacklevel=3)
+    return readings.with_columns(pl.when(~is_outside).then(value).alias("value"))
