@@ -1,0 +1,99 @@
+"""`python -m benchmarks.azure --real-data FOLDER`: Microsoft's Azure set through the public API, to build/azure.json.
+
+Whole machines are held out. `events`: error codes, replacements, model and age of all machines, of which most have no
+telemetry here; `telemetry`: those that have it, with its statistics beside. Error codes and replacements are readings
+of value 1, whose counts and hours since the last are features. Beside each figure stands what the hours in service
+alone reach. Rows are three hours apart, the horizon is a day, and alarm episodes count as `evaluate` counts them.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from mlops_core.adapters.azure_pdm import AzurePdmSet, read_azure_pdm
+from mlops_core.features import add_age, compute_features, returns_to_service
+from mlops_core.prognosis import Evaluation, evaluate, label_features, train
+from mlops_core.telemetry import READINGS
+
+HOP, HORIZON, SEED = "3h", "24h", 2026
+FIGURES = (
+    "rows", "failures", "base_rate", "pr_auc", "pr_auc_low", "pr_auc_high", "age_pr_auc", "better_than_age",
+    "own_event_recall", "episodes_announced", "episodes_announced_low", "episodes_announced_high", "false_episodes",
+    "false_episodes_low", "false_episodes_high", "episode_lead_median_hours",
+)  # fmt: skip
+
+
+def event_readings(azure: AzurePdmSet) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return error codes and replacements as readings of value 1; a failure replaces the components that it names."""
+    replaced = pl.concat(
+        [
+            azure.maintenance.select("machine_id", "event_timestamp", "component"),
+            azure.failures.select(
+                "machine_id", "event_timestamp", component=pl.col("event_code").str.split("+")
+            ).explode("component"),
+        ]
+    )
+    return _of_value_one(azure.errors.rename({"error_code": "channel"})), _of_value_one(
+        replaced.rename({"component": "channel"})
+    )
+
+
+def _of_value_one(events: pl.DataFrame) -> pl.DataFrame:
+    return events.with_columns(value=1.0).select(pl.col(name).cast(kind) for name, kind in READINGS.items())
+
+
+def features_of(azure: AzurePdmSet, *, with_telemetry: bool) -> pl.DataFrame:
+    """Return a row every three hours: events, replacements, attributes and age, and telemetry where asked for."""
+    errors, replaced = event_readings(azure)
+    seen = pl.concat([azure.failures["event_timestamp"], azure.errors["event_timestamp"]])
+    end: datetime = seen.sort()[-1]
+    counted = compute_features(
+        errors, lengths=["24h", "168h"], hop=HOP, end=end, statistics=["count", "hours_since_last"], channels={}
+    )
+    since = compute_features(
+        replaced, lengths=["8760h"], hop=HOP, end=end, statistics=["hours_since_last"], channels={}
+    )
+    keys = ["machine_id", "window_end"]
+    rows = counted.join(since, on=keys, how="left").join(azure.machines, on="machine_id").with_columns(
+        *((pl.col("model") == model).cast(pl.Int8).alias(model) for model in azure.machines["model"].unique().sort())
+    ).drop("model")  # fmt: skip
+    if with_telemetry:
+        measured = compute_features(
+            azure.readings, lengths=["3h", "24h"], hop=HOP, statistics=["mean", "std", "slope"], channels={}
+        )
+        rows = rows.join(measured, on=keys)
+    return add_age(rows, returns=returns_to_service(azure.failures, azure.maintenance))
+
+
+def judge(azure: AzurePdmSet, features: pl.DataFrame, share: int) -> Evaluation:
+    """Train on the machines but one in `share`, and evaluate on those held out."""
+    labelled = label_features(features, azure.failures, horizon=HORIZON)
+    machines = labelled["machine_id"].unique().sort()
+    held_out = machines.gather_every(share, offset=1).to_list()
+    is_held_out = pl.col("machine_id").is_in(held_out)
+    bundle = train(labelled.filter(~is_held_out), horizon=HORIZON, seed=SEED, channels={})
+    return evaluate(bundle, labelled.filter(is_held_out))
+
+
+def main() -> None:
+    """Measure both, print and keep them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--real-data", type=Path, required=True, help="folder with the five files, or its parent")
+    folder: Path = parser.parse_args().real_data
+    azure = read_azure_pdm(folder / "azure_pdm" if (folder / "azure_pdm").is_dir() else folder)
+    found = {
+        "events": judge(azure, features_of(azure, with_telemetry=False), 3),
+        "telemetry": judge(azure, features_of(azure, with_telemetry=True), 2),
+    }
+    figures = {name: {key: asdict(one)[key] for key in FIGURES} for name, one in found.items()}
+    Path("build/azure.json").write_text(json.dumps(figures, indent=2) + "\n")
+    for name, values in figures.items():
+        print(name, *(f"{key} {value:.3g}" for key, value in values.items() if value is not None), sep="\n  ")
+
+
+if __name__ == "__main__":
+    main()
