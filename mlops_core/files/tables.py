@@ -18,6 +18,7 @@ __all__ = ["Table", "open_table"]
 _PARQUET: Final = frozenset({".parquet", ".pq"})
 _SEPARATORS: Final = ",;\t|"
 _HEADER_BYTES: Final = 1 << 20
+_GZIP: Final = b"\x1f\x8b"
 _MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # What Windows writes where a system's owner chose nothing. Times and numbers read the same in all of its siblings.
 _ASSUMED: Final = "cp1252"
@@ -93,8 +94,7 @@ class Table:
         return pl.DataFrame(cells, schema=dict.fromkeys(wanted, pl.String()), orient="row")
 
     def _text(self, encoding: str) -> str:
-        opener = gzip.open if self.path.suffix.lower() == ".gz" else open
-        with opener(self.path, "rb") as stream:
+        with _opened(self.path) as stream:
             return stream.read().decode(encoding)
 
 
@@ -109,8 +109,7 @@ def open_table(path: Path, layout: FileLayout) -> Table:
     try:
         if path.suffix.lower() in _PARQUET:
             return Table(path, tuple(pl.read_parquet_schema(path)))
-        opener = gzip.open if path.suffix.lower() == ".gz" else open
-        with opener(path, "rb") as stream:
+        with _opened(path) as stream:
             head = stream.read(_HEADER_BYTES)
             encoding = _encoding(head, stream, layout)
         lines = _lines(head.decode(encoding, errors="replace"))[layout.skip_lines :]
@@ -125,6 +124,13 @@ def open_table(path: Path, layout: FileLayout) -> Table:
     separator = layout.separator or max(_SEPARATORS, key=lines[0].count)
     names = next(csv.reader([lines[0]], delimiter=separator))
     return Table(path, tuple(names), encoding, separator, layout.skip_lines)
+
+
+def _opened(path: Path) -> BufferedIOBase:
+    """Open a file for its bytes; what begins as gzip is unpacked, whatever its name."""
+    with path.open("rb") as stream:
+        is_packed = stream.read(2) == _GZIP
+    return gzip.open(path, "rb") if is_packed else path.open("rb")
 
 
 def _lines(text: str) -> list[str]:

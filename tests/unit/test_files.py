@@ -52,9 +52,10 @@ def test_a_file_of_one_machine_and_channel_becomes_readings_in_order_of_time(tmp
 
 def test_gzip_and_plain_text_give_the_same(tmp_path: Path) -> None:
     text = "timestamp,value\n2025-01-01 00:05:00,2.5\n"
-    packed = tmp_path / "history.csv.gz"
-    packed.write_bytes(gzip.compress(text.encode()))
-    assert read_file(packed, NAB).readings.equals(read(tmp_path, text, NAB).readings)
+    for name in ("packed.csv.gz", "packed.csv"):
+        packed = tmp_path / name
+        packed.write_bytes(gzip.compress(text.encode()))
+        assert read_file(packed, NAB).readings.equals(read(tmp_path, text, NAB).readings)
 
 
 def test_rows_that_say_the_same_count_once_and_two_values_for_one_moment_are_both_kept(tmp_path: Path) -> None:
