@@ -26,6 +26,7 @@ from ops import (
     quarantine,
     status,
     training,
+    trial,
 )
 from ops.cost import verb as cost
 from ops.errors import OpsError
@@ -104,6 +105,7 @@ maintenance.app.command("plan")(planned_maintenance.plan)
 maintenance.app.command("unplan")(planned_maintenance.unplan)
 app.add_typer(machines.app, name="machines")
 app.add_typer(maintenance.app, name="maintenance")
+models.app.command("trial")(trial.trial)
 app.add_typer(models.app, name="models")
 
 

@@ -78,3 +78,7 @@ from .trees import (
     TreeSettings as TreeSettings,
     fit_trees as fit_trees,
 )
+from .trial import (
+    Trial as Trial,
+    try_champion as try_champion,
+)

@@ -178,10 +178,10 @@ def _beginnings(table: TrainingTable) -> dict[str, tuple[float, float]]:
         if level == name or level not in table.names:
             continue
         began = table.matrix[:, table.names.index(level)].astype(np.float64) - table.matrix[:, column]
-        own = [began[(table.machines == machine) & ~np.isnan(began)] for machine in range(len(table.machine_ids))]
-        middle = [float(np.median(values)) for values in own if values.size]
-        if len(middle) >= _FEWEST_MACHINES and max(middle) > min(middle):
-            found[name] = (min(middle), max(middle))
+        # All rows: of a machine's first hours the beginning is known from few values, and strays.
+        known = ~np.isnan(began)
+        if len(np.unique(table.machines[known])) >= _FEWEST_MACHINES and began[known].max() > began[known].min():
+            found[name] = (float(began[known].min()), float(began[known].max()))
     return found
 
 

@@ -1,0 +1,145 @@
+"""The champion on trial: what was predicted against what then happened, beside what was promised."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint, judge_plan
+from mlops_core.prognosis.alarm_replay import HeldOutRuns
+
+__all__ = ["Trial", "try_champion"]
+
+_RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a model promised and what came of it; shares and rates with the middle 80 % of resamples of the runs.
+
+    Attributes:
+        machine_months, failures: what was seen.
+        realised: failures announced, false episodes a machine-month and leads, by the model's own alarm plan; without
+            figures where it has no threshold.
+        promised: the same on held-out machines in its training; None of a model without a plan.
+        stated, observed: the mean probability that was stated, and the share of hours within the horizon of a failure.
+        observed_low, observed_high: of that share.
+        broken: the promises that are surely not kept, in words.
+
+    """
+
+    machine_months: float
+    failures: int
+    realised: BudgetPoint
+    promised: BudgetPoint | None
+    stated: float | None
+    observed: float | None
+    observed_low: float | None
+    observed_high: float | None
+    broken: tuple[str, ...]
+
+
+def try_champion(
+    predictions: pl.DataFrame,
+    failures: pl.DataFrame,
+    plan: AlarmPlan,
+    *,
+    horizon_hours: float,
+    known_until: datetime,
+    seed: int = 0,
+) -> Trial:
+    """Compare predictions with the failures that followed.
+
+    Args:
+        predictions: `machine_id`, `window_end`, `failure_probability` of one model, as they were made.
+        failures: `FAILURES` up to `known_until`.
+        plan: how the model's predictions become alarms, with what was promised of them.
+        horizon_hours: how far ahead the probability looks.
+        known_until: what came later is not known: rows whose horizon reaches beyond it are no answer.
+        seed: of the resampling of runs.
+
+    """
+    rows = _with_outcomes(predictions, failures, known_until)
+    runs = HeldOutRuns(
+        machines=_positions(rows["machine_id"]),
+        runs=_positions(rows["run"]),
+        hours=rows["hours"].to_numpy(),
+        probability=rows["failure_probability"].to_numpy(),
+        rul_hours=rows["rul_hours"].fill_null(np.nan).to_numpy(),
+        seen_hours=rows["seen_hours"].to_numpy(),
+    )
+    realised = judge_plan(runs, plan, seed=seed)
+    promised = next((point for point in plan.curve if point.budget == plan.budget), None)
+    stated, observed, low, high = _calibration(runs, horizon_hours, seed)
+    return Trial(
+        machine_months=len(runs.hours) * max(runs.interval_hours, plan.scored_every_hours) / 730.5,
+        failures=int(runs.failed.sum()),
+        realised=realised,
+        promised=promised,
+        stated=stated,
+        observed=observed,
+        observed_low=low,
+        observed_high=high,
+        broken=tuple(_broken(realised, promised, int(runs.failed.sum()))),
+    )
+
+
+def _with_outcomes(predictions: pl.DataFrame, failures: pl.DataFrame, known_until: datetime) -> pl.DataFrame:
+    """Each prediction with the hours to the next failure of its machine, if one followed, and its run."""
+    ends = failures.select("machine_id", failed_at="event_timestamp").filter(pl.col("failed_at") <= known_until)
+    ordered = predictions.unique(["machine_id", "window_end"], keep="last").sort("window_end")
+    joined = ordered.join_asof(
+        ends.sort("failed_at"),
+        left_on="window_end",
+        right_on="failed_at",
+        by="machine_id",
+        strategy="forward",
+        check_sortedness=False,
+    )
+    hours = (pl.col("window_end") - pl.lit(known_until)).dt.total_seconds() / 3600
+    return joined.sort("machine_id", "window_end").with_columns(
+        run=pl.struct("machine_id", "failed_at").rle_id(),
+        hours=hours,
+        seen_hours=-hours,
+        rul_hours=(pl.col("failed_at") - pl.col("window_end")).dt.total_seconds() / 3600,
+    )
+
+
+def _positions(column: pl.Series) -> NDArray[np.int64]:
+    return column.rle_id().cast(pl.Int64).to_numpy()
+
+
+def _calibration(
+    runs: HeldOutRuns, horizon_hours: float, seed: int
+) -> tuple[float | None, float | None, float | None, float | None]:
+    """Mean stated probability, share of hours that failed within the horizon, and its interval by runs."""
+    fails = np.nan_to_num(runs.rul_hours, nan=np.inf) <= horizon_hours
+    answered = fails | (runs.seen_hours >= horizon_hours)
+    if not answered.any():
+        return None, None, None, None
+    names, index = np.unique(runs.runs[answered], return_inverse=True)
+    rows, failing = np.bincount(index), np.bincount(index, weights=fails[answered])
+    drawn = np.random.Generator(np.random.PCG64(seed)).integers(len(names), size=(_RESAMPLES, len(names)))
+    low, high = np.quantile(failing[drawn].sum(axis=1) / rows[drawn].sum(axis=1), [0.1, 0.9]).tolist()
+    return float(runs.probability[answered].mean()), float(fails[answered].mean()), low, high
+
+
+def _broken(realised: BudgetPoint, promised: BudgetPoint | None, failures: int) -> list[str]:
+    """Promises that even the favourable end of the interval does not reach."""
+    if promised is None or realised.recall is None or realised.recall_high is None or promised.recall_low is None:
+        return []
+    broken: list[str] = []
+    if failures and realised.recall_high < promised.recall_low:
+        broken.append(
+            f"it announced {realised.recall:.0%} of failures (at most {realised.recall_high:.0%}),"
+            f" and promised at least {promised.recall_low:.0%}"
+        )
+    low, high = realised.false_low, promised.false_high
+    if low is not None and high is not None and low > high:
+        broken.append(
+            f"it raised {realised.false_episodes:.2f} false episodes a machine-month (at least"
+            f" {low:.2f}), and promised at most {high:.2f}"
+        )
+    return broken
