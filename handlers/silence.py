@@ -1,4 +1,4 @@
-"""Silence is an event: people are told once of each sensor that falls silent and once when it is heard again.
+"""Silence is an event: one notice when a sensor falls silent, and one when it is heard again.
 
 A message is sent before its note is kept, so it is sent at least once.
 """

@@ -1,4 +1,4 @@
-"""What alarms are kept in and who is told of them: the table of alarms, and the topic that people subscribe to."""
+"""The table of alarms, and the topic that notices are published to."""
 
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict

@@ -33,7 +33,7 @@ class FunctionDefaults(TypedDict, total=False):
     dead_letter_queue_arn: pulumi.Input[str] | None
     """Queue that takes an asynchronous invocation after its last attempt has failed."""
     alarm_topic_arn: pulumi.Input[str] | None
-    """Topic that is told when a run fails; without it there is no alarm."""
+    """Topic that is notified when a run fails; without it there is no alarm."""
     reserved_concurrency: Mapping[str, int]
     """Most runs at once by function, taken from the account's limit (default: no reservations)."""
 

@@ -39,7 +39,7 @@ class IngestionArgs(TypedDict):
     bucket_arn: pulumi.Input[str]
     """The data lake."""
     alarms: AlarmAccess
-    """Where alarms are kept and who is told of them."""
+    """The table of alarms and the topic of notices."""
     machines: MachinesAccess
     """What people have said of machines."""
     topic_prefix: str

@@ -1,4 +1,4 @@
-"""Who is told when something is wrong, and what is wrong with queues: messages that failed, messages that wait."""
+"""Alarms: who is notified, and the alarms of queues (dead letters, age of the oldest message)."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, NotRequired, TypedDict
@@ -134,7 +134,7 @@ class Counted(NamedTuple):
 def count_alarm(name: str, topic_arn: pulumi.Input[str], counted: Counted, *, parent: pulumi.Resource) -> None:
     """An alarm on what a function counted in its last run, for the whole fleet.
 
-    A metric for each machine would cost more than the platform; which ones are meant is told elsewhere.
+    A metric for each machine would cost more than the platform; notices name them.
     """
     aws.cloudwatch.MetricAlarm(
         name,

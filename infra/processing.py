@@ -49,7 +49,7 @@ class ProcessingArgs(TypedDict):
     label_history_arn: pulumi.Input[str]
     """Returns to service, which a machine's age counts from."""
     notice_topic_arn: pulumi.Input[str]
-    """Who is told of damaged objects."""
+    """Topic that is notified of damaged objects."""
     machines: MachinesAccess
     """Says of what class a machine is, and so when it runs."""
     channels: Channels

@@ -40,7 +40,7 @@ class TrainingArgs(TypedDict):
     machines: MachinesAccess
     """What people have said of machines: rows of planned maintenance are not learned from."""
     notice_topic_arn: pulumi.Input[str]
-    """Topic that is told when no model could be made."""
+    """Topic that is notified when no model could be made."""
     settings: TrainingSettings
     functions: NotRequired[FunctionDefaults]
 
@@ -48,7 +48,7 @@ class TrainingArgs(TypedDict):
 class Training(pulumi.ComponentResource):
     """Baseline, training set, training, evaluation, promotion: a function each, and the state machine over them.
 
-    A step is tried again unless its error says that it would end the same; what fails for good is told to the topic.
+    A step is tried again unless its error says that it would end the same; what fails for good goes to the topic.
     A promotion that lost a race is judged again, against the winner.
 
     Example:

@@ -31,7 +31,7 @@ _TERMINAL = (
 
 
 def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulumi.Input[str]) -> dict[str, Any]:
-    """Return the definition over the steps' function ARNs; `topic` is told of what fails for good.
+    """Return the definition over the steps' function ARNs; `topic` gets what fails for good.
 
     A step is tried again unless its error says that it would end the same. A promotion that lost a race is judged
     again, against the winner.

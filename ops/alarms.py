@@ -170,5 +170,5 @@ def _recent(stack: str, outputs: OutputsFile) -> "list[Alarm]":
     from ops.ui.gather import recent_episodes
 
     episodes = [each for of in recent_episodes(load_stack(stack, outputs), datetime.now(UTC)).values() for each in of]
-    told = [episode_alarm(episode) for episode in episodes]
-    return sorted(told, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))
+    documents = [episode_alarm(episode) for episode in episodes]
+    return sorted(documents, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))

@@ -1,4 +1,4 @@
-"""``mlops grades``: what is wrong with sensors, told from the readings that they sent."""
+"""``mlops grades``: what is wrong with sensors, detected from their readings."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

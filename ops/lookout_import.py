@@ -26,7 +26,7 @@ class Found:
 
 
 def read(folder: Path, layout: LayoutOptions, channels: Channels, now: datetime) -> Found:
-    """Read the folder; sensors that are no channels of the stack are told, and not imported."""
+    """Read the folder; sensors that are no channels of the stack are reported, and not imported."""
     if not folder.is_dir():
         raise OptionError(f"{folder} is no folder.", "Copy the dataset first: aws s3 sync s3://BUCKET/PREFIX FOLDER")
     dataset = read_lookout(

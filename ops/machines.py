@@ -240,9 +240,9 @@ def _tell(stack: "Stack", machine_id: str, made: "KeySet", *, as_json: bool) -> 
     from ops.console import print_json, print_line
     from ops.device_connection import connection
 
-    told = connection(stack, machine_id, made)
+    details = connection(stack, machine_id, made)
     if as_json:
-        print_json(told.as_report())
+        print_json(details.as_report())
     else:
-        for line in told.lines():
+        for line in details.lines():
             print_line(line)

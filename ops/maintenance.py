@@ -64,10 +64,10 @@ def record(
     from ops.stack import load_stack
 
     now = datetime.now(UTC)
-    told = _read(
+    stated = _read(
         machine_id=machine_id, kind=kind, at=at, returned_to_service_at=returned, note=note, recorded_by=by or getuser()
     )
-    if early := told.in_the_future(now):
+    if early := stated.in_the_future(now):
         raise OptionError(f"{_OPTIONS[early[0]]} has not come yet.", "Record what has happened, once it has.")
     loaded = load_stack(stack, outputs)
     if OnlineFeatures(loaded.dynamodb, loaded.outputs.realtime_features_table_name).load(machine_id) is None:
@@ -76,15 +76,15 @@ def record(
             f"`mlops machines list --stack {stack}` names those there are.",
         )
     history = LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name)
-    is_new = history.record_maintenance(told, recorded_at=now, correct=correct)
+    is_new = history.record_maintenance(stated, recorded_at=now, correct=correct)
     if as_json:
-        shown = told.model_dump(mode="json", include={"machine_id", "kind", "note", "recorded_by"})
-        moments = {"at": told.at, "returned_to_service_at": told.returned_to_service_at}
+        shown = stated.model_dump(mode="json", include={"machine_id", "kind", "note", "recorded_by"})
+        moments = {"at": stated.at, "returned_to_service_at": stated.returned_to_service_at}
         print_json({"stack": stack, "is_new": is_new, **shown, **moments})
         return
     print_line(
-        f"{'Recorded' if is_new else 'Recorded already'}: {told.kind} of {told.machine_id} at {utc_text(told.at)}"
-        + (f", back at {utc_text(told.returned_to_service_at)}" if told.returned_to_service_at else "")
+        f"{'Recorded' if is_new else 'Recorded already'}: {stated.kind} of {stated.machine_id} at {utc_text(stated.at)}"
+        + (f", back at {utc_text(stated.returned_to_service_at)}" if stated.returned_to_service_at else "")
     )
 
 
@@ -104,17 +104,17 @@ def withdraw(
     from ops.errors import OptionError
     from ops.stack import load_stack
 
-    told = _read(machine_id=machine_id, kind=kind, at=at)
+    stated = _read(machine_id=machine_id, kind=kind, at=at)
     loaded = load_stack(stack, outputs)
-    if not LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name).withdraw(told):
+    if not LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name).withdraw(stated):
         raise OptionError(
-            f"No {told.kind} of {machine_id} at {utc_text(told.at)} was recorded by people alone.",
+            f"No {stated.kind} of {machine_id} at {utc_text(stated.at)} was recorded by people alone.",
             f"`mlops maintenance list --stack {stack}` shows what stands there.",
         )
     if as_json:
-        print_json({"stack": stack, "withdrawn": {"machine_id": machine_id, "kind": str(told.kind), "at": told.at}})
+        print_json({"stack": stack, "withdrawn": {"machine_id": machine_id, "kind": str(stated.kind), "at": stated.at}})
         return
-    print_line(f"Withdrawn: {told.kind} of {machine_id} at {utc_text(told.at)}")
+    print_line(f"Withdrawn: {stated.kind} of {machine_id} at {utc_text(stated.at)}")
 
 
 @app.command("list")

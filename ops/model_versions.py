@@ -50,7 +50,7 @@ class ModelVersion:
     problem: str | None
 
     def as_report(self) -> dict[str, object]:
-        """What is told of it in a list."""
+        """Its row in a list."""
         return {
             "version": self.version,
             "is_champion": self.is_champion,

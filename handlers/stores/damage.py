@@ -1,4 +1,4 @@
-"""What is damaged: found by a run, told to people once, and passed over by every run after it."""
+"""What is damaged: found by a run, announced once, and skipped by every later run."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -49,7 +49,7 @@ class DamageRecords:
         logger.error("Damaged, and set aside", extra={"key": key, "problem": damage.problem, "is_mended": is_mended})
 
     def keep(self, tell: Tell) -> None:
-        """Tell people what was found, then keep the records: told at least once, by whoever keeps them first."""
+        """Announce what was found, then keep the records: at-least-once delivery, by whichever run keeps them first."""
         found, self._found = list(self._found.values()), {}
         if found:
             tell(found)

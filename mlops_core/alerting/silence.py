@@ -1,6 +1,6 @@
 """Which channels of which machines have fallen silent, by the windows of their newest features.
 
-Silence is told from what was not received: a window that holds nothing says that the last reading came before it
+Silence is detected from what was not received: a window that holds nothing says that the last reading came before it
 began. A channel that was heard once is watched until it has been silent for `FORGOTTEN_AFTER`: then its machine has
 left the fleet. One that was never heard is not missed.
 
@@ -90,7 +90,8 @@ def listen(
     """Return what is known of every watched channel now, from what was known before; those forgotten are gone.
 
     at: up to when readings have been processed; lengths: of the feature windows, shortest first. The windows say which
-    of their lengths are empty and no more, so a silence between two lengths is told when the longer one has passed.
+    of their lengths are empty and no more, so silence is detected at window resolution, and a value between two
+    lengths is rounded up.
     muted: machines whose channels neither fall silent nor are heard again now: they have failed or are worked on.
     retired: machines that are watched no more.
     """

@@ -116,11 +116,6 @@ class Anomaly:
         shares: what each channel contributes, the largest first; they add up to 1.
         strongest: the column that contributes most, its value and what is normal for this machine.
 
-    Example:
-        >>> baseline = mc.fit_baseline(features, failures=history.failures)
-        >>> "vibration_rms_24h" in baseline.columns
-        True
-
     """
 
     score: float

@@ -108,7 +108,7 @@ class RulCurves:
 
 @dataclass(frozen=True)
 class ModelCalibration:
-    """Everything between the trees' raw sums and what is told to people.
+    """From the trees' raw sums to calibrated predictions.
 
     Attributes:
         probability, rul: how raw sums become a probability and hours.

@@ -114,7 +114,7 @@ def expected_calibration_error(
 
 
 def nasa_score(error: FloatArray) -> FloatArray:
-    """Return the score of each error of a remaining life (told minus true), lateness costing more than earliness.
+    """Return the score of each error of a remaining life (predicted minus true), lateness costing more than earliness.
 
     exp(-d / 13) - 1 below 0, exp(d / 10) - 1 above, in cycles, or in hours where an hour counts as a cycle. Source:
     Saxena et al., "Damage propagation modeling for aircraft engine run-to-failure simulation", PHM 2008.

@@ -1,4 +1,4 @@
-"""What is wrong with a sensor, told from its readings alone: before a model learns from what nothing measured.
+"""What is wrong with a sensor, detected from its readings alone, before a model learns from what nothing measured.
 
 A series is what one channel of one machine measured. Nothing here changes a reading; every rule is a constant below.
 """

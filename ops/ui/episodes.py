@@ -45,10 +45,10 @@ def episode_alarm(episode: Episode) -> Alarm:
 def _steps(episode: Episode) -> tuple[AlarmStep, ...]:
     """Return the life of an episode; of one that an older program stored, what is known."""
     opening = AlarmStep(at=episode.opened, what=_words(episode, StepKind.OPENED))
-    told = [_step(episode, step) for step in episode.steps if step.kind is not StepKind.OPENED]
+    later_steps = [_step(episode, step) for step in episode.steps if step.kind is not StepKind.OPENED]
     if episode.closed is not None and not episode.steps:
-        told.append(AlarmStep(at=episode.closed, what="Closed"))
-    return (opening, *told)
+        later_steps.append(AlarmStep(at=episode.closed, what="Closed"))
+    return (opening, *later_steps)
 
 
 def _step(episode: Episode, step: Step) -> AlarmStep:

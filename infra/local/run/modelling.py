@@ -29,16 +29,16 @@ class NotScoredError(RuntimeError):
 
 def predictions(stack: Stack, machine_ids: list[str]) -> list[dict[str, Any]]:
     """Ask for each machine, and see that nobody else may. Raises EndpointError."""
-    told: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     for machine_id in machine_ids:
         status, _, document = request(stack, f"/machines/{machine_id}")
         if status != HTTPStatus.OK:
             raise EndpointError(f"/machines/{machine_id}", status, document)
-        told.append(document)
+        answers.append(document)
     status, _, document = request(stack, "/machines", signed=False)
     if status != HTTPStatus.FORBIDDEN:
         raise EndpointError("/machines without a signature", status, document)
-    return told
+    return answers
 
 
 def record_repair(stack: Stack, machine_id: str, *, at: datetime) -> None:
