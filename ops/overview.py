@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.options import TABLES_AS_CSV, AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
     from ops.ui.document import FleetPage, Machine
@@ -28,8 +28,12 @@ def fleet(
     shown = page.machines if show_all else exceptions(page)
     if shown:
         title = f"Fleet of {stack} at {page.made_at:%Y-%m-%d %H:%M} UTC"
-        print_table(title, columns(page), [row(machine) for machine in shown], unbroken=UNBROKEN)
-    print_line(as_usual(page))
+        names, rows = columns(page), [row(machine, page) for machine in shown]
+        if TABLES_AS_CSV.get():
+            names, rows = [*names, "why"], [[*row(machine, page), _reason(machine)] for machine in shown]
+        print_table(title, names, rows, unbroken=UNBROKEN)
+    for line in [*reasons(page), as_usual(page)]:
+        print_line(line)
     if not page.model.ready:
         print_line(page.model.text)
 
@@ -69,7 +73,7 @@ def machine(
         print_table("Last 14 days", ["at (UTC)", "what", "text"], rows)
 
 
-UNBROKEN: Final = ("machine", "state")
+UNBROKEN: Final = ("machine", "state", "hours left", "last heard")
 """Columns whose text stays on one line."""
 
 
@@ -85,20 +89,35 @@ def as_usual(page: "FleetPage") -> str:
 
 
 def columns(page: "FleetPage") -> list[str]:
-    """Return the headings of the fleet's table."""
-    return ["machine", "state", "why", "hours left", f"in {page.model.horizon_h} h", "zone", "last heard (UTC)"]
+    """Return the headings of the fleet's table, which fits 80 columns: the reasons are lines below it."""
+    return ["machine", "state", "hours left", f"in {page.model.horizon_h} h", "zone", "last heard"]
 
 
-def row(machine: "Machine") -> list[object]:
+def row(machine: "Machine", page: "FleetPage") -> list[object]:
     """Return a machine's row of the fleet's table."""
-    reason = machine.reasons[0].text if machine.reasons else machine.note
     hours = (
         None
         if machine.life is None
         else f"{machine.life.p50:,.0f} ({machine.life.p10:,.0f} to {machine.life.p90:,.0f})"
     )
     probability = None if machine.failure_probability is None else f"{machine.failure_probability:.1%}"
-    return [machine.id, machine.stage or machine.state, reason, hours, probability, machine.zone, machine.last]
+    heard = None if machine.last is None else _ago((page.made_at - machine.last).total_seconds() / 60)
+    return [machine.id, machine.stage or machine.state, hours, probability, machine.zone, heard]
+
+
+def reasons(page: "FleetPage") -> list[str]:
+    """Return why each machine that does not run as usual does not, a line for each that has a reason."""
+    return [f"{machine.id}: {reason}" for machine in exceptions(page) if (reason := _reason(machine))]
+
+
+def _reason(machine: "Machine") -> str | None:
+    return machine.reasons[0].text if machine.reasons else machine.note
+
+
+def _ago(minutes: float) -> str:
+    if minutes < 60:
+        return f"{max(minutes, 0):.0f} min ago"
+    return f"{minutes / 60:.0f} h ago" if minutes < 48 * 60 else f"{minutes / (24 * 60):.0f} d ago"
 
 
 def _page(stack: str, outputs: OutputsFile) -> "FleetPage":

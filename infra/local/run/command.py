@@ -16,9 +16,10 @@ from infra.local.run.seeding import HistoryPlan
 from infra.local.run.story import Story
 from infra.local.run.summary import Summary
 from mlops_core.errors import MlopsError
+from mlops_core.text import printable
 from ops.console import table_of
 from ops.errors import OpsError
-from ops.overview import UNBROKEN, as_usual, columns, exceptions, row
+from ops.overview import UNBROKEN, as_usual, columns, exceptions, reasons, row
 from ops.ui.document import FleetPage
 
 # What can go wrong for whoever runs this, each with a message that says so; anything else is a fault of ours.
@@ -92,9 +93,10 @@ def _options() -> argparse.Namespace:
 def _show(screen: Screen, summary: Summary, page: FleetPage) -> None:
     shown = exceptions(page)
     if shown:
-        rows = [row(machine) for machine in shown]
+        rows = [row(machine, page) for machine in shown]
         screen.console.print(table_of("The fleet, worst first", columns(page), rows, unbroken=UNBROKEN))
-    screen.console.print(as_usual(page))
+    for line in [*reasons(page), as_usual(page)]:
+        screen.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     screen.console.print(f"The page: {LOCAL / 'report.html'}", markup=False, soft_wrap=True)
     screen.console.print(f"Done in {summary.elapsed_seconds:.0f} s.")
 

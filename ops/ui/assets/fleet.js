@@ -26,7 +26,7 @@ function fleetHeading() {
     return calm
       ? `All ${count(calm)} run as usual.`
       : `${count(fleetPage.machines.length)} machines, none with anything to do.`;
-  return `${finding[0].toUpperCase()}${finding.slice(1)}. ${count(calm)} run as usual.`;
+  return `${finding[0].toUpperCase()}${finding.slice(1)}. ${count(calm)} ${calm === 1 ? "runs" : "run"} as usual.`;
 }
 
 function fleetView(only) {
