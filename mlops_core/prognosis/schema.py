@@ -18,6 +18,8 @@ from mlops_core.prognosis.coverage import USUAL_SHARES, as_shares
 
 __all__ = ["FeatureSchema"]
 
+_FOREIGN_SHARE: Final = 0.25
+"""Share of the columns in which a machine of another kind began elsewhere."""
 _SEVERITY_STATISTICS: Final = ("rms", "mean", "last")
 
 
@@ -124,7 +126,12 @@ class FeatureSchema:
         began = levels - drifts
         outside = (began < low - (high - low)) | (began > high + (high - low))
         columns = [name.removesuffix(DRIFT) for name in names]
-        return [tuple(columns[index] for index in np.flatnonzero(row)) for row in outside]
+        # One of many columns strays by chance, or hardly varies; a new kind differs in much of what is measured.
+        differs = outside.sum(axis=1) >= max(1.0, _FOREIGN_SHARE * len(names))
+        return [
+            tuple(columns[index] for index in np.flatnonzero(row)) if is_foreign else ()
+            for row, is_foreign in zip(outside, differs.tolist(), strict=True)
+        ]
 
 
 def _counts_readings(name: str) -> bool:
