@@ -108,8 +108,9 @@ def to_be_compacted(told: Told, hour: datetime, now: datetime) -> None:
 
 
 def damage(told: Told, key: str) -> None:
-    """Overwrite an object, by hand as it were, with what cannot be read."""
-    told.stack.s3.put_object(Bucket=told.stack.outputs.data_lake_bucket, Key=key, Body=b"damaged")
+    """Overwrite an object, by hand as it were, with bytes that nobody was told of."""
+    body = f"damaged {datetime.now(UTC)}".encode()
+    told.stack.s3.put_object(Bucket=told.stack.outputs.data_lake_bucket, Key=key, Body=body)
 
 
 Try = Callable[[str], str]
