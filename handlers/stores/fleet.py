@@ -3,21 +3,18 @@
 import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from itertools import count, groupby
-from typing import TYPE_CHECKING, Final
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from handlers.stores.items import OnDamaged, log_damaged
-from handlers.stores.lake import DataLake, ObjectMovedError
+from handlers.stores.lake import DataLake
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.predictions import Predictions, prediction_json, scores_object
-from handlers.stores.versioned import Stored
 from mlops_core.alerting import Score
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-_ATTEMPTS: Final = 5
 
 
 class FleetStore:
@@ -38,7 +35,8 @@ class FleetStore:
 
         Raises MalformedObjectError where the object of scores is damaged: without them, open episodes would end.
         """
-        return self._known(self._scores.load(), on_damaged)
+        stored = self._scores.load()
+        return self._known(stored.value if stored else None, on_damaged)
 
     def save_predictions(self, scores: Sequence[Score]) -> list[Score]:
         """Keep scores, each in the place of its predecessor; returns those that no other run was faster with.
@@ -50,25 +48,19 @@ class FleetStore:
 
         """
         self._keep_history(scores)
-        for attempt in count(1):
-            stored = self._scores.load()
-            known = self._known(stored)
-            follow = [score for score in scores if _sequence(known, score) == score.sequence - 1]
-            if not follow:
-                return []
-            try:
-                self._scores.save({**known, **{score.prediction.machine_id: score for score in follow}}, after=stored)
-            except ObjectMovedError:
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                return follow
-        raise AssertionError  # count() does not end
+        follow: list[Score] = []
 
-    def _known(
-        self, stored: Stored[Mapping[str, Score]] | None, on_damaged: OnDamaged = log_damaged
-    ) -> Mapping[str, Score]:
-        return self._predictions.load_all(on_damaged=on_damaged) if stored is None else stored.value
+        def merged(stored: Mapping[str, Score] | None) -> Mapping[str, Score]:
+            known = self._known(stored)
+            follow[:] = [score for score in scores if _sequence(known, score) == score.sequence - 1]
+            return {**known, **{score.prediction.machine_id: score for score in follow}}
+
+        if scores:
+            self._scores.update(merged)
+        return follow
+
+    def _known(self, stored: Mapping[str, Score] | None, on_damaged: OnDamaged = log_damaged) -> Mapping[str, Score]:
+        return self._predictions.load_all(on_damaged=on_damaged) if stored is None else stored
 
     def _keep_history(self, scores: Iterable[Score]) -> None:
         """Write predictions as JSON lines, one object an hour, named by its content, so that writing is idempotent."""
