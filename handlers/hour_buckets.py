@@ -18,7 +18,7 @@ from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
 from handlers.stores.partitions import UNREADABLE, DamagedPartitionError, Partitions, encode_parquet
 from mlops_core.errors import MalformedObjectError, MlopsError
-from mlops_core.features import BUCKETS, RUNNING, RunningRule, bucket_readings
+from mlops_core.features import BUCKETS, RUNNING, bucket_readings
 from mlops_core.lake import (
     OBJECTS_AT_ONCE,
     REPLACED_PREFIX,
@@ -37,7 +37,7 @@ from mlops_core.lake import (
     shard_of,
 )
 from mlops_core.processing import Rebuilt
-from mlops_core.telemetry import READINGS, union_readings
+from mlops_core.telemetry import READINGS, RunningRule, union_readings
 
 logger = Logger(child=True)
 

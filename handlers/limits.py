@@ -23,8 +23,7 @@ from mlops_core.alerting.limit_alarms import limit_alarm, limit_state
 from mlops_core.condition import MachineRecord
 from mlops_core.condition.classes import MachineClasses, class_of, limits_of
 from mlops_core.condition.limits import ChannelLimits
-from mlops_core.features import RunningRule, RunningTrack
-from mlops_core.telemetry import Channel, Reading
+from mlops_core.telemetry import Channel, Reading, RunningRule, RunningTrack
 
 logger = Logger(child=True)
 

@@ -17,8 +17,7 @@ from pydantic.alias_generators import to_camel
 from mlops_core.condition.limits import ChannelLimits, zone_limits
 from mlops_core.condition.machine_record import MachineRecord, known_group
 from mlops_core.condition.severity import ZONE_BOUNDARIES
-from mlops_core.features import RunningClass, RunningRule
-from mlops_core.telemetry import VELOCITY_RMS, Channel
+from mlops_core.telemetry import VELOCITY_RMS, Channel, RunningClass, RunningRule
 
 __all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "class_of", "limits_of", "running_classes"]
 

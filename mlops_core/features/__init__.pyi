@@ -37,9 +37,6 @@ from .recipe import (
 )
 from .running import (
     RUNNING as RUNNING,
-    RunningClass as RunningClass,
-    RunningRule as RunningRule,
-    RunningTrack as RunningTrack,
     is_off as is_off,
 )
 from .selection import (

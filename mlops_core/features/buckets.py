@@ -14,11 +14,11 @@ from mlops_core.errors import BucketError, ColumnValueError
 from mlops_core.features.bucket_schema import BUCKETS, IDENTITY, bucket_moments, fitted_buckets
 from mlops_core.features.bucketing import reduce_readings
 from mlops_core.features.kernel import LARGEST_VALUE, changes, merge_groups
-from mlops_core.features.running import RUNNING, RunningRule, while_running
+from mlops_core.features.running import RUNNING, while_running
 from mlops_core.features.statistics import STATISTICS, check_statistics
 from mlops_core.features.table import feature_table
 from mlops_core.features.windows import Windows
-from mlops_core.telemetry import CORRECTED_AT, TIMESTAMP, normalise_readings, split_corrected
+from mlops_core.telemetry import CORRECTED_AT, TIMESTAMP, RunningRule, normalise_readings, split_corrected
 from mlops_core.time import MICROSECOND, parse_duration
 
 __all__ = ["BUCKETS", "bucket_readings", "features_from_buckets", "merge_buckets"]

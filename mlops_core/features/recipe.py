@@ -19,10 +19,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.features.conditions import ConditionNormaliser
 from mlops_core.features.names import AGE, DRIFT, FeatureName, parse_feature_name
-from mlops_core.features.running import RUNNING, RUNNING_STATISTICS, RunningClass, RunningRule, rules_of
+from mlops_core.features.running import RUNNING, RUNNING_STATISTICS
 from mlops_core.features.scaling import NORMALISED, normalised_row
 from mlops_core.features.statistics import REGISTRY, STATISTICS, check_statistics
 from mlops_core.features.windows import Windows, length_name
+from mlops_core.telemetry import RunningClass, RunningRule, rules_of
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,91 +10,22 @@ function of its readings, whatever is known of its neighbours. Without a state i
 machine that runs. Loads polars and numpy only where it computes: limits are judged without.
 """
 
-from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, Self
-
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from mlops_core.errors import InvalidArgumentError
+from mlops_core.telemetry import RunningRule
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "RUNNING",
-    "RUNNING_STATISTICS",
-    "RunningClass",
-    "RunningRule",
-    "RunningTrack",
-    "is_off",
-    "rules_of",
-    "while_running",
-]
+__all__ = ["RUNNING", "RUNNING_STATISTICS", "is_off", "while_running"]
 
 RUNNING: Final = "running"
 """The channel that says whether a machine ran: 1 or 0 at each reading of its rule's channel."""
 
 RUNNING_STATISTICS: Final = ("count", "mean", "last")
-
-
-class RunningRule(BaseModel):
-    """When a machine runs.
-
-    Attributes:
-        channel: that tells.
-        above: it runs while the channel is above this level, in the channel's unit.
-        states: it runs while the channel has one of these values.
-
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-    channel: str = Field(min_length=1)
-    above: float | None = Field(default=None, allow_inf_nan=False)
-    states: tuple[float, ...] | None = Field(default=None, min_length=1, strict=False)
-
-    @model_validator(mode="after")
-    def _is_one_of_both(self) -> Self:
-        if (self.above is None) == (self.states is None):
-            raise ValueError("give either above or states")
-        return self
-
-    def runs(self, value: float) -> bool:
-        """Whether a machine runs whose channel has this value."""
-        return value > self.above if self.above is not None else value in (self.states or ())
-
-
-class RunningClass(BaseModel):
-    """A class of machines: the patterns of the ids that belong to it, and its rule, if it has one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    machines: tuple[str, ...] = ()
-    rule: RunningRule | None = None
-
-
-def rules_of(
-    machine_ids: Iterable[str], classes: Mapping[str, RunningClass], assigned: Mapping[str, str]
-) -> dict[str, RunningRule]:
-    """Return the rule of each machine that has one.
-
-    Args:
-        machine_ids: which.
-        classes: by name; a machine belongs to the first whose patterns match its id.
-        assigned: the class of those machines that have been given one.
-
-    """
-    rules: dict[str, RunningRule] = {}
-    for machine_id in machine_ids:
-        matching = (each for each in classes.values() if any(fnmatchcase(machine_id, like) for like in each.machines))
-        found = classes.get(assigned.get(machine_id, "")) or next(matching, None)
-        if found is not None and found.rule is not None:
-            rules[machine_id] = found.rule
-    return rules
 
 
 def is_off(features: Mapping[str, float | None]) -> bool:
@@ -105,27 +36,6 @@ def is_off(features: Mapping[str, float | None]) -> bool:
     known = {name: value for name, value in features.items() if name.startswith(last) and value is not None}
     by_length = {parts.seconds: value for name, value in known.items() if (parts := parse_feature_name(name))}
     return bool(by_length) and by_length[min(by_length)] <= 0
-
-
-class RunningTrack:
-    """Whether machines run, reading by reading: what a process remembers of their states."""
-
-    def __init__(self) -> None:
-        self._states: dict[str, list[tuple[datetime, bool]]] = {}
-
-    def note(self, machine_id: str, at: datetime, *, runs: bool) -> None:
-        """Note what a machine's rule says at a moment."""
-        insort(self._states.setdefault(machine_id, []), (at, runs))
-
-    def forget(self) -> None:
-        """Keep the newest state of each machine only."""
-        self._states = {machine_id: states[-1:] for machine_id, states in self._states.items()}
-
-    def is_off(self, machine_id: str, at: datetime) -> bool:
-        """Return whether the newest state at or before `at` says so; False where none is known."""
-        states = self._states.get(machine_id, [])
-        index = bisect_right(states, (at, True))
-        return index > 0 and not states[index - 1][1]
 
 
 def while_running(

@@ -69,6 +69,12 @@ from .plausible import (
 from .quality import (
     Quality as Quality,
 )
+from .running import (
+    RunningClass as RunningClass,
+    RunningRule as RunningRule,
+    RunningTrack as RunningTrack,
+    rules_of as rules_of,
+)
 from .scans import (
     by_machines as by_machines,
     machine_batches as machine_batches,

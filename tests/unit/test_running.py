@@ -8,9 +8,9 @@ import pytest
 
 from mlops_core.condition.baseline_fit import level_columns
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.features import FeatureRecipe, RunningClass, RunningRule, RunningTrack, bucket_readings, is_off
+from mlops_core.features import FeatureRecipe, bucket_readings, is_off
 from mlops_core.prognosis.training_table import feature_columns
-from mlops_core.telemetry import READINGS
+from mlops_core.telemetry import READINGS, RunningClass, RunningRule, RunningTrack
 
 START = datetime(2026, 11, 29, 10, tzinfo=UTC)
 RULE = RunningRule(channel="vibration", above=0.5)

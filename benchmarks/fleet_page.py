@@ -1,0 +1,71 @@
+"""The fleet's page with 1,000 machines in a real browser: bytes over the wire, first paint, and the table's drawing.
+
+.venv/bin/python -m benchmarks.fleet_page
+"""
+
+import gzip
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from ops.ui.document import FleetPage
+from ops.ui.server import Recent
+from tests.browser.conftest import BROWSERS, FLAGS, served
+
+PLANT = Path(__file__).parents[1] / "tests" / "browser" / "plant_north.json"
+MACHINES = 1000
+
+
+def large_fleet() -> FleetPage:
+    """Return the plant of the tests with 1,000 machines, each with a trend of its own."""
+    plant = FleetPage.model_validate_json(PLANT.read_bytes())
+    machines = [
+        machine.model_copy(
+            update={
+                "id": f"{machine.id}-{number:04d}",
+                "channels": tuple(
+                    channel.model_copy(
+                        update={"values": tuple(v and round(v * (1 + number / 7919), 2) for v in channel.values)}
+                    )
+                    for channel in machine.channels
+                ),
+            }
+        )
+        for number in range(MACHINES)
+        for machine in [plant.machines[number % len(plant.machines)]]
+    ]
+    return plant.model_copy(update={"machines": tuple(machines)})
+
+
+def main() -> int:
+    """Print the figures; the best of three loads."""
+    page = large_fleet()
+    path = next(found for name in BROWSERS if (found := shutil.which(name)))
+    with sync_playwright() as playwright, served(Recent(lambda: page, lambda: page.made_at), {}) as plant:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=False)
+        loads = [_load(browser, plant.view("fleet")) for _ in range(3)]
+        browser.close()
+    paint, drawn = min(loads)
+    document = page.model_dump_json().encode()
+    sys.stdout.write(
+        f"{MACHINES} machines: {len(gzip.compress(document)) / 1e3:,.0f} kB of data over the wire"
+        f" ({len(document) / 1e3:,.0f} kB before compression), first paint {paint:,.0f} ms,"
+        f" table drawn {drawn:,.0f} ms after the navigation began\n"
+    )
+    return 0
+
+
+def _load(browser: Browser, address: str) -> tuple[float, float]:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(address)
+    page.wait_for_selector("table.fleet")
+    drawn = float(page.evaluate("performance.now()"))
+    paint = float(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+    page.close()
+    return paint, drawn
+
+
+if __name__ == "__main__":
+    sys.exit(main())
