@@ -50,7 +50,7 @@ RAW_DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", RAW_DAMAGE.values(), ids=RAW_DAMAGE)
-def test_a_damaged_raw_object_is_set_aside_and_the_rest_is_processed(versioned, deploy, counters, capsys, damage):
+def test_a_damaged_raw_object_is_set_aside_and_the_rest_is_processed(versioned, deploy, counters, caplog, damage):
     lost, kept = readings(-3, -2, machines=["PUMP-A01"]), readings(-3, 1, machines=["FAN-B01"])
     put(versioned, lost)
     (key,) = versioned.objects("raw/")
@@ -59,7 +59,8 @@ def test_a_damaged_raw_object_is_set_aside_and_the_rest_is_processed(versioned, 
     put(versioned, kept)
     invoke = deploy("processing")
     assert invoke(at(0.5))["is_complete"]
-    assert key in capsys.readouterr().out
+    assert key in [vars(record).get("key") for record in caplog.records]
+    assert counters()["DamagedObjects"] == 1
     assert invoke(at(1.5))["is_complete"]
     assert stored(versioned).equals(computed(kept, -6, 1))
     assert damaged_keys(versioned) == {key}

@@ -64,6 +64,7 @@ def test_a_batch_becomes_one_object_for_each_event_hour_and_what_is_refused_is_q
         "ReadingsDuplicate": 0,
         "ReadingsLate": 1,
         "MessagesQuarantined.BAD_JSON": 1,
+        "ReadingsRefused": 1,
     }
 
 
@@ -196,6 +197,7 @@ def test_a_failed_put_fails_exactly_the_records_of_its_object(aws, deploy, deliv
         "ReadingsDuplicate": 0,
         "ReadingsLate": 0,
         "MessagesQuarantined.BAD_JSON": 1,
+        "ReadingsRefused": 1,
     }
 
 

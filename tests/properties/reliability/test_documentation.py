@@ -44,7 +44,8 @@ def test_every_threat_has_its_tests_or_says_that_it_has_none():
     assert [row for row in threats if not re.search(r"`tests/|not covered", row.rsplit(" | ", 1)[1])] == []
 
 
-def test_there_are_at_most_five_exceptions_each_with_its_reason():
+def test_there_are_at_most_six_exceptions_each_with_its_reason():
     exceptions = rows_below("Exceptions")
-    assert 0 < len(exceptions) <= 5
-    assert all(re.fullmatch(r"\| CKV_AWS_\d+ \| .+ \| .{40,} \|", row) for row in exceptions)
+    assert 0 < len(exceptions) <= 6
+    rule = r"\| (?:CKV_AWS_\d+|[a-z].+ \(a rule of ours.*\)) \| .+ \| .{40,} \|"
+    assert all(re.fullmatch(rule, row) for row in exceptions)
