@@ -75,6 +75,7 @@ def platform(endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> It
         "ingestionBatchWindowSeconds": "1",
         "simulatorEnabled": "false",
         "mqttTopicPrefix": "replay/machine",
+        "historicalReachDays": "9125",
     }
     overrides = {"aws:region": endpoint.region} | {f"{PROJECT}:{key}": value for key, value in settings.items()}
     folder = tmp_path_factory.mktemp("replay")

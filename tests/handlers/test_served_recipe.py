@@ -88,7 +88,9 @@ def test_a_model_whose_recipe_the_stack_computes_is_served_as_it_predicts(histor
 def by_hand(history):
     """A model of features that a notebook made without a recipe."""
     normaliser = learn_normaliser(history.readings)
-    features = compute_features(normaliser.apply(history.readings), statistics=(*STATISTICS, "crest_factor"), channels={})
+    features = compute_features(
+        normaliser.apply(history.readings), statistics=(*STATISTICS, "crest_factor"), channels={}
+    )
     drifting = add_drift(features, ["vibration_rms_6h", "temperature_mean_6h"])
     return trained(history, drifting, normaliser=normaliser.model_dump_json())
 
