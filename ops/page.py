@@ -77,6 +77,10 @@ def report(
 
 
 def _actions(stack: "Stack") -> "Mapping[str, Action]":
-    from ops.ui.actions import alarm_actions, repair_action
+    from ops.ui.actions import alarm_actions, plan_action, repair_action
 
-    return {"repair": repair_action(stack, stack.principal), **alarm_actions(stack, stack.principal)}
+    return {
+        "repair": repair_action(stack, stack.principal),
+        "plan": plan_action(stack, stack.principal),
+        **alarm_actions(stack, stack.principal),
+    }

@@ -9,9 +9,9 @@ from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from mlops_core.condition import MachineRecord
+    from ops.stack import Stack
 
 From = Annotated[str, typer.Option("--from", help="When the work begins: 2026-01-31T09:30:00Z, say.")]
 
@@ -34,6 +34,7 @@ def plan(
     from mlops_core.condition import PlannedMaintenance
     from ops.errors import OptionError
     from ops.machine_records import read_moment
+    from ops.stack import load_stack
 
     try:
         planned = PlannedMaintenance(
@@ -41,7 +42,8 @@ def plan(
         )
     except ValidationError:
         raise OptionError("--to is not later than --from.", "Nothing was planned.") from None
-    record = _change(machine_id, lambda record: record.with_plan(planned), stack, outputs)
+    loaded = load_stack(stack, outputs)
+    record = change_plans(loaded, machine_id, lambda record: record.with_plan(planned))
     _tell(record, stack, f"Planned: {machine_id} is worked on from {begins} to {ends}.", as_json=as_json)
 
 
@@ -54,25 +56,26 @@ def unplan(
 ) -> None:
     """Take back the maintenance that was planned from a moment on."""
     from ops.machine_records import read_moment
+    from ops.stack import load_stack
 
     at = read_moment(begins, "--from")
-    record = _change(machine_id, lambda record: record.without_plan(at), stack, outputs)
+    record = change_plans(load_stack(stack, outputs), machine_id, lambda record: record.without_plan(at))
     _tell(record, stack, f"Nothing is planned of {machine_id} from {begins} on.", as_json=as_json)
 
 
-def _change(
-    machine_id: str, change: "Callable[[MachineRecord], MachineRecord]", stack: str, outputs: "Path | None"
+def change_plans(
+    stack: "Stack", machine_id: str, change: "Callable[[MachineRecord], MachineRecord]"
 ) -> "MachineRecord":
+    """Change what is planned of a machine, which is known from then on; returns what is stored then."""
     from datetime import UTC, datetime
 
     from ops.machine_records import checked, machines_of
-    from ops.stack import load_stack
 
     def changed(record: "MachineRecord") -> "MachineRecord":
         after = change(record)
         return after if after.since else after.model_copy(update={"since": datetime.now(UTC)})
 
-    return machines_of(load_stack(stack, outputs)).change(checked(machine_id), changed)
+    return machines_of(stack).change(checked(machine_id), changed)
 
 
 def _tell(record: "MachineRecord", stack: str, text: str, *, as_json: bool) -> None:

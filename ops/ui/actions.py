@@ -9,9 +9,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
 from mlops_core.alerting import Answer, AnswerAction
+from mlops_core.condition import PlannedMaintenance
 from mlops_core.telemetry import MachineId, MaintenanceKind, MaintenanceRecord
 from mlops_core.time import utc_text
 from ops.errors import OptionError
+from ops.planned_maintenance import change_plans
 
 if TYPE_CHECKING:
     from ops.stack import Stack
@@ -37,6 +39,37 @@ class _Repair(BaseModel):
     stated_name: str = Field(min_length=1)
 
 
+class _Plan(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    machine_id: MachineId
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    note: str = Field(min_length=1)
+    stated_name: str = Field(min_length=1)
+
+
+def plan_action(stack: "Stack", principal: str) -> "Action":
+    """Return the action that plans maintenance of a machine."""
+
+    def plan(fields: Mapping[str, object]) -> str:
+        try:
+            asked = _Plan.model_validate(fields)
+            planned = PlannedMaintenance(
+                begins=asked.starts_at,
+                ends=asked.ends_at,
+                note=asked.note,
+                planned_by=f"{asked.stated_name} ({principal})",
+            )
+        except ValidationError as error:
+            raise OptionError(f"{_problem(error)}.", "Nothing was planned.") from None
+        change_plans(stack, asked.machine_id, lambda record: record.with_plan(planned))
+        span = f"{utc_text(planned.begins)} to {utc_text(planned.ends)}"
+        return f"Planned: {asked.machine_id} is worked on from {span}."
+
+    return plan
+
+
 def repair_action(stack: "Stack", principal: str) -> "Action":
     """Return the action that records a repair, or a failure and its repair."""
     history = LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
@@ -54,9 +87,7 @@ def repair_action(stack: "Stack", principal: str) -> "Action":
                 recorded_by=asked.stated_name,
             )
         except ValidationError as error:
-            problem = error.errors(include_input=False)[0]
-            where = " ".join(str(part) for part in problem["loc"])
-            raise OptionError(f"{where}: {problem['msg']}.", "Nothing was recorded.") from None
+            raise OptionError(f"{_problem(error)}.", "Nothing was recorded.") from None
         if made.in_the_future(now):
             raise OptionError("That has not come yet.", "Record what has happened, once it has.")
         is_new = history.record_maintenance(made, recorded_at=now, caller=principal)
@@ -94,7 +125,11 @@ def read_answer(said: Mapping[str, object]) -> Answer:
     try:
         return Answer.model_validate(said)
     except ValidationError as error:
-        problem = error.errors(include_input=False)[0]
-        where = " ".join(str(part) for part in problem["loc"])
-        reason = f"{where} {problem['msg'].removeprefix('Value error, ')}".strip()
-        raise OptionError(f"{reason}.", "Nothing was changed.") from None
+        raise OptionError(f"{_problem(error)}.", "Nothing was changed.") from None
+
+
+def _problem(error: ValidationError) -> str:
+    """Return the first problem in words, with the field that it is about."""
+    problem = error.errors(include_input=False)[0]
+    where = " ".join(str(part) for part in problem["loc"])
+    return f"{where} {problem['msg'].removeprefix('Value error, ')}".strip()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 
 from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
@@ -11,6 +12,8 @@ from handlers.stores.partitions import encode_parquet
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.lake import encode_readings, features_key
 from mlops_core.telemetry import FailureEvent, Reading
+from ops.errors import OptionError
+from ops.ui.actions import plan_action
 from ops.ui.document import FleetPage
 from ops.ui.gather import read_page
 from tests.ops.conftest import Deployed
@@ -125,3 +128,14 @@ def test_the_verbs_show_what_the_page_shows(deployed: Deployed) -> None:
     unknown = deployed.run("machine", "NONE")
     assert (unknown.exit_code, unknown.stdout) == (1, "")
     assert "mlops fleet --all" in unknown.stderr
+
+
+def test_maintenance_that_is_planned_from_the_page_is_a_state_of_the_machine_while_it_lasts(deployed: Deployed) -> None:
+    report(deployed, "A", NOW - timedelta(minutes=1), vibration=1.0)
+    plan = plan_action(deployed.stack, "arn:aws:iam::123456789012:user/hall")
+    asked = {"machine_id": "A", "note": "new bearing", "stated_name": "Ann"}
+    said = plan({**asked, "starts_at": (NOW - HOUR).isoformat(), "ends_at": (NOW + HOUR).isoformat()})
+    assert said.startswith("Planned: A")
+    assert read_page(deployed.stack, NOW).machines[0].state == "IN MAINTENANCE"
+    with pytest.raises(OptionError, match="must end after it begins"):
+        plan({**asked, "starts_at": NOW.isoformat(), "ends_at": NOW.isoformat()})
