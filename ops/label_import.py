@@ -12,11 +12,11 @@ import polars as pl
 from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
 from mlops_core.files import LayoutOptions, read_failures
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord
+from ops import journal as journals
 from ops.concurrency import in_parallel
 from ops.console import print_json, print_line, progress_bar
 from ops.errors import NoReadingsError
 from ops.import_report import print_recorded, write_rejects
-from ops.journal import FOLDER
 from ops.stack import Stack, load_stack
 
 
@@ -43,7 +43,7 @@ def import_labels(
     found = read_failures(file, latest=now, **layout)
     if found.failures.is_empty():
         raise NoReadingsError(file, found.report.refused, what=kind.value)
-    rejects = write_rejects(found.report, FOLDER / f"{file.stem}.rejects.csv")
+    rejects = write_rejects(found.report, journals.FOLDER / f"{file.stem}.rejects.csv")
     report: dict[str, object] = {
         "file": str(file),
         "stack": stack,

@@ -15,12 +15,12 @@ from contract.environment import HISTORICAL_REACH
 from handlers.stores.publisher import Publisher
 from mlops_core.files import LayoutOptions, read_readings
 from mlops_core.telemetry import CHANNELS, Channels
-from ops import lookout_import
+from ops import journal as journals, lookout_import
 from ops.console import print_json, progress_bar
 from ops.delivery import BulkWriting, LivePublishing, Way, deliver
 from ops.errors import LakeAbsentError, NoReadingsError, OpsError, OptionError, ReadingsMissingError
 from ops.import_report import contents, print_report, write_rejects
-from ops.journal import FOLDER, Journal, open_journal
+from ops.journal import Journal, open_journal
 from ops.label_import import record_labels
 from ops.lookout_import import Found
 from ops.ranges import process_range, reach
@@ -79,10 +79,10 @@ def import_readings(
         **contents(readings, found.report, channels),
         "unconfigured": found.unconfigured,
         "labels": found.labels.height,
-        "rejects_file": write_rejects(found.report, FOLDER / f"{source[:24]}.rejects.csv"),
+        "rejects_file": write_rejects(found.report, journals.FOLDER / f"{source[:24]}.rejects.csv"),
     }
     if loaded is not None and not dry_run:
-        journal = open_journal(FOLDER, source=source, lake=_lake_identity(loaded), via=sending.via, now=now)
+        journal = open_journal(journals.FOLDER, source=source, lake=_lake_identity(loaded), via=sending.via, now=now)
         report |= _send(readings, loaded, journal, sending, quiet=as_json)
         if not found.labels.is_empty():
             report |= record_labels(loaded, found.labels, is_failure=True, correct=False, now=now, quiet=as_json)
