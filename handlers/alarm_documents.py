@@ -6,8 +6,8 @@ from typing import Any, Self
 from pydantic import AwareDatetime, Field
 
 from handlers.http import BadRequest, Document
-from mlops_core.alerting import Answer
-from mlops_core.alerting.episodes import AlarmSource, Episode, EpisodeLife, Stage, StepKind, Verdict
+from mlops_core.alerting import Answer, EpisodeState
+from mlops_core.alerting.episodes import Episode, StepKind
 
 
 class StepReport(Document):
@@ -20,29 +20,16 @@ class StepReport(Document):
     note: str | None
 
 
-class EpisodeReport(Document):
-    """One alarm episode."""
+class EpisodeReport(EpisodeState, Document):
+    """One alarm episode, with its life."""
 
-    id: str
-    machine_id: str
-    source: AlarmSource
-    subject: str = Field(description="The channel of a limit or a silence; empty otherwise")
-    stage: Stage
-    life: EpisodeLife
-    reasons: tuple[str, ...]
-    opened: AwareDatetime = Field(description="Event time from which the evidence speaks")
-    closed: AwareDatetime | None
-    shelved_until: AwareDatetime | None
-    verdict: Verdict | None
-    failure_mode: str | None
-    reminders: int = Field(description="How often people were reminded that nobody has answered")
     steps: tuple[StepReport, ...]
 
     @classmethod
     def of(cls, episode: Episode) -> Self:
         """Return the report of an episode."""
-        said: dict[str, Any] = {name: getattr(episode, name) for name in cls.model_fields if name != "steps"}
-        return cls(**said, steps=tuple(StepReport(**step.model_dump()) for step in episode.steps))
+        steps = tuple(StepReport(**step.model_dump()) for step in episode.steps)
+        return cls(**vars(EpisodeState.of(episode)), steps=steps)
 
 
 class AlarmList(Document):

@@ -4,12 +4,10 @@ Where a model of failures has opened an episode already, an anomaly adds none: o
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import partial
 
 from handlers.announcements import AlarmDesk
 from handlers.stores.alarms import Alarms
-from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
 from mlops_core.alerting.anomaly_alarms import anomaly_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource
@@ -19,25 +17,20 @@ from mlops_core.condition import BaselineBundle, anomaly_of
 class AnomalyWatch:
     """Judges newest feature rows by a baseline."""
 
-    def __init__(self, bundle: BaselineBundle, alarms: Alarms, board: NoticeBoard) -> None:
+    def __init__(self, bundle: BaselineBundle, alarms: Alarms, desk: AlarmDesk) -> None:
         self._bundle = bundle
         self._alarms = alarms
-        self._desk = AlarmDesk(alarms, board)
+        self._desk = desk
 
     def tell(self, rows: Iterable[FeatureRow]) -> tuple[int, int]:
         """Let the alarms follow from the rows; returns how many machines are unusual, and changes told."""
         stored = {alarm.machine_id: alarm for alarm in self._alarms.load_all(AlarmSource.ANOMALY)}
-        spoken_for = {
-            alarm.machine_id
-            for alarm in self._alarms.load_all(AlarmSource.FAILURE_MODEL)
-            if alarm.episode is not None and alarm.episode.is_open
-        }
+        spoken_for = {alarm.machine_id for alarm in self._alarms.load_all(AlarmSource.FAILURE_MODEL) if alarm.is_open}
         unusual = told = 0
         for row in rows:
             known = stored.get(row.machine_id) or Alarm(machine_id=row.machine_id, source=AlarmSource.ANOMALY)
             anomaly = anomaly_of(self._bundle.baseline, row.machine_id, row.features)
-            is_open = known.episode is not None and known.episode.is_open
-            if anomaly is None or (row.machine_id in spoken_for and not is_open):
+            if anomaly is None or (row.machine_id in spoken_for and not known.is_open):
                 continue
             step = partial(
                 anomaly_alarm,
@@ -46,9 +39,7 @@ class AnomalyWatch:
                 persistence=self._bundle.baseline.persistence,
                 version=self._bundle.version,
             )
-            if known.is_due() or step(known, now=datetime.now(UTC)) != known:
-                after = self._desk.change(row.machine_id, AlarmSource.ANOMALY, step, known=known)
-                told += after.announced != known.announced
-                is_open = after.episode is not None and after.episode.is_open
-            unusual += is_open
+            after = self._desk.change(row.machine_id, AlarmSource.ANOMALY, step, known=known)
+            told += after.announced != known.announced
+            unusual += after.is_open
         return unusual, told

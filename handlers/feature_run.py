@@ -23,7 +23,7 @@ from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
 from handlers.stores.machines import Machines
 from handlers.stores.partitions import DamagedPartitionError, Partitions
-from handlers.stores.recipes import stack_recipe
+from handlers.stores.recipes import recipe_of
 from mlops_core.features import length_name
 from mlops_core.lake import (
     BEGINNINGS_KEY,
@@ -81,9 +81,7 @@ class Run:
         self._history = runtime.label_history(chosen)
         self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
         self._made_again: set[str] = set()
-        self._recipe = stack_recipe(
-            runtime.channels(chosen), chosen.feature_lengths, chosen.feature_hop, chosen.machine_classes
-        )
+        self._recipe = recipe_of(chosen, runtime.channels(chosen))
         self._assigned = _assigned_classes(chosen) if self._recipe.running else {}
         self._watermark: datetime | None = None
         self.work = Work()

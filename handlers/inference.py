@@ -20,8 +20,8 @@ from handlers.machine_states import machine_knowledge, state_of, states_of
 from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
 from handlers.stores.channels_heard import channels_heard
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.ranking import RankingFile
-from handlers.stores.recipes import stack_recipe
+from handlers.stores.ranking import ranking_object
+from handlers.stores.recipes import recipe_of
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.alerting import HeardOfMachine, heard_by_machine
 
@@ -71,7 +71,8 @@ def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines 
     that was by another model, between a promotion and the next run, all are ranked here.
     """
     judges, now = _judges(), datetime.now(UTC)
-    ranking, rows = RankingFile(runtime.lake(_settings())).load(), []
+    stored, rows = ranking_object(runtime.lake(_settings())).load(), []
+    ranking = stored.value if stored else None
     is_of_model = ranking is not None and judges.model is not None and ranking.model_version == judges.model.version
     if ranking is None or ranking.total <= LIVE_FLEET or not is_of_model:
         rows = runtime.online_features(_settings()).load_all()
@@ -136,11 +137,6 @@ def _baseline() -> ServingBaseline:
 def _model() -> ServingModel:
     return ServingModel(
         ModelRegistry(runtime.lake(_settings())),
-        stack=stack_recipe(
-            runtime.channels(_settings()),
-            _settings().feature_lengths,
-            _settings().feature_hop,
-            _settings().machine_classes,
-        ),
+        stack=recipe_of(_settings(), runtime.channels(_settings())),
         recheck_seconds=_settings().model_recheck.total_seconds(),
     )

@@ -1,10 +1,10 @@
-"""Scoring: every machine's newest features are predicted from, kept, and people told where a machine's state changed.
+"""Scoring: the newest features of every machine are predicted from, the scores kept, and changes announced.
 
-Runs after each run of processing; sensors that have fallen silent are told of first, with a model or without. Nothing
+Runs after each run of processing. Sensors that have fallen silent are announced first, with a model or without. Nothing
 is predicted of a machine that has failed, is off, worked on or retired. A machine whose feature row lacks what the
-model reads is passed over and named; the others are scored. The
-history in the lake comes first, then the table, then the message; a run that ends anywhere is made up for by the next.
-A message is sent at least once, and again only where a run ends between the message and the note of it.
+model reads is passed over and named; the others are scored. The history in the lake is written first, then the scores,
+then the message is sent; the next run makes up for one that ends anywhere. A message is sent at least once, and again
+only where a run ends between the message and the note of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,9 +33,10 @@ from handlers.stores.machine_facts import Known
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
-from handlers.stores.ranking import RankingFile
-from handlers.stores.recipes import stack_recipe
+from handlers.stores.ranking import ranking_object
+from handlers.stores.recipes import recipe_of
 from handlers.stores.serving_model import NoModelError, ServingModel
+from handlers.stores.versioned import Stored, VersionedObject
 from handlers.tending import tend
 from mlops_core.alerting import Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
@@ -43,7 +44,7 @@ from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
 from mlops_core.condition import OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
-from mlops_core.prognosis import ModelBundle, Prediction, Refusal, rank_fleet
+from mlops_core.prognosis import FleetRanking, ModelBundle, Prediction, Refusal, rank_fleet
 from mlops_core.telemetry import Channels
 
 logger = ascii_logger()
@@ -56,17 +57,16 @@ _settings = runtime.settings(ScoringSettings)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
     """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
     damaged: list[DamagedItem] = []
-    ranking_seen = RankingFile(runtime.lake(_settings())).seen()
+    ranking_seen = _ranking().seen()
     fleet = _fleet()
     rows = fleet.load_fleet(on_damaged=damaged.append)
     people_know = machine_knowledge(_settings()).of_fleet()
     _end_failures(people_know)
-    desk = AlarmDesk(_alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
-    reminded = tend(_alarms(), desk, remind_after=_settings().escalate_after)
+    reminded = tend(_alarms(), _desk(), remind_after=_settings().escalate_after)
     metrics.add_metric("AlarmsReminded", MetricUnit.Count, reminded)
     states = _states(rows, people_know)
     judged = (states[row.machine_id].state for row in rows)
-    _watch_anomalies([row for row, state in zip(rows, judged, strict=True) if state.is_predicted and state.may_alarm])
+    _watch_anomalies([row for row, state in zip(rows, judged, strict=True) if state.may_alarm])
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -100,9 +100,7 @@ def _count_damaged(items: Sequence[DamagedItem]) -> None:
 def _model() -> ServingModel:
     return ServingModel(
         ModelRegistry(runtime.lake(_settings())),
-        stack=stack_recipe(
-            _channels(), _settings().feature_lengths, _settings().feature_hop, _settings().machine_classes
-        ),
+        stack=recipe_of(_settings(), _channels()),
         recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
     )
 
@@ -136,11 +134,16 @@ def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, Sta
         retired={name for name, state in apart.items() if state is OperatingState.RETIRED},
     )
     metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
-    watch.tell(NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+    watch.tell(_board())
     states = states_of(rows, known, watch.machines, at=now, silent_after=silent_after)
     failed = sum(state is OperatingState.FAILED for state, _ in states.values())
     metrics.add_metric("MachinesFailed", MetricUnit.Count, failed)
     return states
+
+
+@cache
+def _ranking() -> VersionedObject[FleetRanking]:
+    return ranking_object(runtime.lake(_settings()))
 
 
 @cache
@@ -152,8 +155,7 @@ def _watch_anomalies(rows: list[FeatureRow]) -> None:
     """Judge the machines by their own normal, with a model of failures or without."""
     bundle = _baseline().current()
     if bundle is not None:
-        watch = AnomalyWatch(bundle, _alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
-        unusual, told = watch.tell(rows)
+        unusual, told = AnomalyWatch(bundle, _alarms(), _desk()).tell(rows)
         metrics.add_metric("MachinesUnusual", MetricUnit.Count, unusual)
         metrics.add_metric("AnomalyChanges", MetricUnit.Count, told)
 
@@ -165,7 +167,7 @@ def _predict(
     features = [(row.machine_id, row.window_end, row.features) for row in rows]
     ranking, predictions = rank_fleet(bundle, features, states)
     try:
-        RankingFile(runtime.lake(_settings())).replace(ranking, seen=ranking_seen)
+        _ranking().save(ranking, after=None if ranking_seen is None else Stored(None, ranking_seen))
     except ObjectMovedError as error:  # another run has ranked the fleet meanwhile, and knows as much
         logger.warning("Overtaken by another run", extra={"key": error.key})
     return predictions
@@ -207,29 +209,36 @@ def _scores(
 
 def _end_failures(known: Mapping[str, Known]) -> None:
     """End the episodes of machines that were returned to service."""
-    desk = AlarmDesk(_alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
     for machine_id, each in known.items():
         alarm = each.failure
-        if alarm is not None and (alarm.is_due() or (alarm.episode is not None and alarm.episode.is_open)):
+        if alarm is not None:
             step = partial(returned_alarm, returned_at=each.returned_at)
-            desk.change(machine_id, AlarmSource.FAILURE, step, known=alarm)
+            _desk().change(machine_id, AlarmSource.FAILURE, step, known=alarm)
 
 
 def _raise_alarms(scores: Iterable[Score], bundle: ModelBundle) -> int:
     """Let the alarms follow from the scores, and announce those that changed; returns how many did."""
     stored = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
-    desk = AlarmDesk(_alarms(), NoticeBoard(clients.sns(), _settings().notice_topic_arn))
     announced = 0
     for score in scores:
         machine_id = score.prediction.machine_id
         known = stored.get(machine_id) or Alarm(machine_id=machine_id, source=AlarmSource.FAILURE_MODEL)
         step = partial(model_alarm, score=score, horizon_hours=bundle.manifest.horizon_hours)
-        if known.is_due() or step(known, now=datetime.now(UTC)) != known:
-            after = desk.change(machine_id, AlarmSource.FAILURE_MODEL, step, known=known)
-            announced += after.announced != known.announced
+        after = _desk().change(machine_id, AlarmSource.FAILURE_MODEL, step, known=known)
+        announced += after.announced != known.announced
     return announced
 
 
 @cache
 def _alarms() -> Alarms:
     return Alarms(clients.dynamodb(), _settings().alarms_table)
+
+
+@cache
+def _board() -> NoticeBoard:
+    return NoticeBoard(clients.sns(), _settings().notice_topic_arn)
+
+
+@cache
+def _desk() -> AlarmDesk:
+    return AlarmDesk(_alarms(), _board())

@@ -21,7 +21,7 @@ from handlers.stores.beginnings import Beginnings
 from handlers.stores.feature_history import FeatureHistory
 from handlers.stores.machines import Machines
 from handlers.stores.partitions import Partitions, encode_parquet
-from handlers.stores.recipes import stack_recipe
+from handlers.stores.recipes import recipe_of
 from handlers.training_event import TrainingEvent
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
@@ -65,9 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     history = FeatureHistory(runtime.lake(_settings()), since=since, until=request.started_at)
     if history.is_empty:
         raise UntrainableError(UntrainableReason.NO_ROWS, "no features are stored", "Has processing run yet?")
-    recipe = stack_recipe(
-        runtime.channels(_settings()), _settings().feature_lengths, _settings().feature_hop, _settings().machine_classes
-    )
+    recipe = recipe_of(_settings(), runtime.channels(_settings()))
     recipe = recipe.model_copy(update={"drift": tuple(name for name in recipe.drift if name in history.columns)})
     failures = pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)
     repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)

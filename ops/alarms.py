@@ -155,7 +155,7 @@ def _only_open(stored: "list[StoredAlarm]", machine_id: str) -> str:
     """Return the id of a machine's one open episode; OptionError where it has none, or several."""
     from ops.errors import OptionError
 
-    found = [each.episode.id for each in stored if each.episode is not None and each.episode.is_open]
+    found = [each.episode.id for each in stored if each.episode is not None and each.is_open]
     if len(found) != 1:
         known = f"its open alarms are {', '.join(found)}" if found else "it has no open alarm"
         raise OptionError(f"{machine_id} does not say which alarm is meant: {known}.", "Give the episode's id.")

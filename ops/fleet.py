@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from handlers.stores.alarms import Alarms
-from handlers.stores.items import DamagedItem, OnDamaged, readable, refuse_damaged
+from handlers.stores.items import DamagedItem, OnDamaged, readable, refuse_damaged, scanned
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.machine_facts import UNKNOWN, MachineKnowledge
@@ -176,7 +176,7 @@ def machine_states(
     def decode(item: dict[str, Any]) -> MachineState:
         return MachineState.model_validate_json(item["state"]["S"])
 
-    states = readable(_items(client, table), decode, table=table, keys=("machine_id",), on_damaged=on_damaged)
+    states = readable(scanned(client, table), decode, table=table, keys=("machine_id",), on_damaged=on_damaged)
     return {state.machine_id: state for state in states}
 
 
@@ -204,8 +204,3 @@ def freshness(
 
 def _windows(row: FeatureRow) -> NewestWindows:
     return NewestWindows(row.machine_id, row.window_end, row.features)
-
-
-def _items(client: "DynamoDBClient", table: str) -> list[dict[str, Any]]:
-    pages = client.get_paginator("scan").paginate(TableName=table)
-    return [cast("dict[str, Any]", item) for page in pages for item in page["Items"]]

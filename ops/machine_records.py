@@ -149,7 +149,7 @@ def _end_alarms(stack: "Stack", machine_id: str, now: "datetime") -> None:
 
     alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
     for alarm in alarms.of_machine(machine_id):
-        if alarm.episode is not None and alarm.episode.is_open:
+        if alarm.episode is not None and alarm.is_open:
             ended = alarm.following(episode=alarm.episode.ended(now), evidence="", now=now)
             if alarms.save(ended, now=now):
                 alarms.note_announced(ended)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.stores.items import OnDamaged, log_damaged, readable, refuse_damaged
+from handlers.stores.items import Item, OnDamaged, log_damaged, readable, refuse_damaged, scanned
 from mlops_core.alerting import Answer, NoSuchEpisodeError, answered_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
 from mlops_core.errors import MlopsError
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 KEPT_AFTER_CLOSING: Final = timedelta(days=30)
 """An alarm without an open episode is deleted after this; until then it guards against late data."""
-
-
 MOST_ATTEMPTS: Final = 8
 """How often a change that others overtook is judged anew."""
 
@@ -54,8 +52,7 @@ class Alarms:
                 "FilterExpression": "begins_with(alarm, :source)",
                 "ExpressionAttributeValues": {":source": {"S": f"{source}#"}},
             }
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True, **chosen)
-        items = (item for page in pages for item in page["Items"])
+        items = scanned(self._client, self._table, **chosen)
         return sorted(self._alarms(items, on_damaged), key=lambda alarm: (alarm.machine_id, alarm.key))
 
     def of_machine(self, machine_id: str) -> list[Alarm]:
@@ -68,7 +65,7 @@ class Alarms:
         )
         return list(self._alarms((item for page in pages for item in page["Items"]), refuse_damaged))
 
-    def _alarms(self, items: Iterable[dict[str, Any]], on_damaged: OnDamaged) -> Iterator[Alarm]:
+    def _alarms(self, items: Iterable[Item], on_damaged: OnDamaged) -> Iterator[Alarm]:
         return readable(items, _alarm, table=self._table, keys=("machine_id", "alarm"), on_damaged=on_damaged)
 
     def answer(self, episode_id: str, answer: Answer, *, principal: str, now: datetime) -> Episode:
@@ -96,7 +93,7 @@ class Alarms:
         kept: dict[str, dict[str, str] | None] = {
             "episode": {"S": alarm.episode.model_dump_json()} if alarm.episode else None,
             "claimed_until": {"S": utc_text(alarm.claimed_until)} if alarm.claimed_until else None,
-            "expires": None if _is_active(alarm) else {"N": str(int((now + KEPT_AFTER_CLOSING).timestamp()))},
+            "expires": None if alarm.is_open else {"N": str(int((now + KEPT_AFTER_CLOSING).timestamp()))},
             "evidence": {"S": alarm.evidence},
             "sequence": {"N": str(alarm.sequence)},
         }
@@ -166,10 +163,6 @@ class Alarms:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-
-def _is_active(alarm: Alarm) -> bool:
-    return alarm.episode is not None and alarm.episode.is_open
 
 
 def _key(alarm: Alarm) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from aws_lambda_powertools import Logger
 
 from mlops_core.errors import MlopsError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 logger = Logger(child=True)
 
@@ -41,6 +44,12 @@ def log_damaged(item: DamagedItem) -> None:
 def refuse_damaged(item: DamagedItem) -> None:
     """Raise DamagedItemError."""
     raise DamagedItemError(item)
+
+
+def scanned(client: "DynamoDBClient", table: str, **chosen: Any) -> Iterator[Item]:  # noqa: ANN401 - the SDK's arguments
+    """Yield the items of a table, as strongly consistent reads find them; `chosen` restricts them."""
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **chosen)
+    return (item for page in pages for item in page["Items"])
 
 
 def readable(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.stores.items import log_damaged, readable
+from handlers.stores.items import log_damaged, readable, scanned
 from handlers.stores.numbers import number
 from mlops_core.alerting.episodes import Episode, StepKind
 from mlops_core.errors import MlopsError
@@ -85,7 +85,7 @@ class LabelHistory:
 
     def entries(self) -> Iterator[LabelEntry]:
         """Every failure and repair, in no order; damaged items are named in the log and passed over."""
-        return self._readable(self._items())
+        return self._readable(scanned(self._client, self._table))
 
     def of_machine(self, machine_id: str) -> list[LabelEntry]:
         """Return the failures and repairs of one machine, in order of time."""
@@ -203,7 +203,7 @@ class LabelHistory:
 
     def load_verdicts(self) -> list[dict[str, object]]:
         """Return every verdict as a row of the frame VERDICTS."""
-        return [_verdict(item) for item in self._items() if _is_verdict(item)]
+        return [_verdict(item) for item in scanned(self._client, self._table) if _is_verdict(item)]
 
     def withdraw(self, record: MaintenanceRecord) -> bool:
         """Take back what technicians alone have said of a machine, kind and moment; False where there is no such item.
@@ -219,10 +219,6 @@ class LabelHistory:
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-    def _items(self) -> Iterator[Mapping[str, Any]]:
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        return (item for page in pages for item in page["Items"])
 
     def _rows(self, kind: MaintenanceKind, columns: tuple[str, ...]) -> list[dict[str, object]]:
         entries = (entry for entry in self.entries() if entry.kind is kind)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handlers.stores.items import log_damaged, readable
+from handlers.stores.items import log_damaged, readable, scanned
 from mlops_core.condition import MachineRecord
 from mlops_core.errors import MlopsError
 
@@ -39,8 +39,7 @@ class Machines:
 
     def load_all(self) -> dict[str, MachineRecord]:
         """Return every record, by machine; damaged items are named in the log and passed over."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
-        items = (item for page in pages for item in page["Items"])
+        items = scanned(self._client, self._table)
         read = readable(items, _stored, table=self._table, keys=("machine_id",), on_damaged=log_damaged)
         records = sorted((stored.record for stored in read), key=lambda record: record.machine_id)
         return {record.machine_id: record for record in records}

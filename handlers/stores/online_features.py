@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from handlers.stores.clients import THREADS
-from handlers.stores.items import OnDamaged, log_damaged, readable, refuse_damaged
+from handlers.stores.items import OnDamaged, log_damaged, readable, refuse_damaged, scanned
 from handlers.stores.numbers import number
 from mlops_core.time import utc_text
 
@@ -67,9 +67,7 @@ class OnlineFeatures:
 
     def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> list[FeatureRow]:
         """Return the newest row of every machine, in order of their ids; damaged items go to `on_damaged`."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        items = (item for page in pages for item in page["Items"])
-        return sorted(self._rows(items, on_damaged), key=lambda row: row.machine_id)
+        return sorted(self._rows(scanned(self._client, self._table), on_damaged), key=lambda row: row.machine_id)
 
     def _rows(self, items: Iterable[Mapping[str, Any]], on_damaged: OnDamaged) -> Iterator[FeatureRow]:
         return readable(items, _row, table=self._table, keys=("machine_id",), on_damaged=on_damaged)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from handlers.stores.items import OnDamaged, log_damaged, readable
+from handlers.stores.items import OnDamaged, log_damaged, readable, scanned
 from handlers.stores.lake import DataLake
 from handlers.stores.versioned import VersionedObject
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
@@ -32,8 +32,7 @@ class Predictions:
 
     def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, Score]:
         """Return every machine's score, by machine; damaged items go to `on_damaged`."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-        items = (item for page in pages for item in page["Items"])
+        items = scanned(self._client, self._table)
         scores = readable(items, _score, table=self._table, keys=("machine_id",), on_damaged=on_damaged)
         return {score.prediction.machine_id: score for score in scores}
 

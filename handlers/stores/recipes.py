@@ -2,10 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Protocol
 
 from mlops_core.condition.classes import MachineClasses, running_classes
 from mlops_core.features import FeatureRecipe, channel_statistics, chosen_statistics
 from mlops_core.telemetry import Channels
+
+
+class _Computing(Protocol):
+    @property
+    def feature_lengths(self) -> Sequence[timedelta]: ...
+
+    @property
+    def feature_hop(self) -> timedelta: ...
+
+    @property
+    def machine_classes(self) -> MachineClasses: ...
+
+
+def recipe_of(chosen: _Computing, channels: Channels) -> FeatureRecipe:
+    """Return the recipe that a function's settings and its channels give, as `stack_recipe` does."""
+    return stack_recipe(channels, chosen.feature_lengths, chosen.feature_hop, chosen.machine_classes)
 
 
 def stack_recipe(

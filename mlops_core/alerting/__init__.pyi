@@ -9,6 +9,7 @@ from .answers import (
 )
 from .events import (
     EpisodeChanged as EpisodeChanged,
+    EpisodeState as EpisodeState,
     episode_changed as episode_changed,
 )
 from .hysteresis import (

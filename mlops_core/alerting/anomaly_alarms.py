@@ -39,7 +39,7 @@ def anomaly_alarm(
     A row that is not newer than the last one is no further evidence. A machine that is normal, and was, is not stored.
     """
     known = _Evidence.model_validate_json(alarm.evidence) if alarm.evidence else None
-    is_open = alarm.episode is not None and alarm.episode.is_open
+    is_open = alarm.is_open
     if (known is not None and window_end <= known.until) or (known is None and not anomaly.is_beyond):
         return alarm
     if not is_open and not anomaly.is_beyond and known is not None and not known.beyond:

@@ -222,6 +222,11 @@ class Alarm(BaseModel):
         """The sort key under which it is stored."""
         return f"{self.source}#{self.subject}"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its episode has not ended; no, where there was none."""
+        return self.episode is not None and self.episode.is_open
+
     def is_due(self) -> bool:
         """Whether its episode has changed since it was last announced."""
         return self.episode is not None and self.announced != self.episode.announcement

@@ -3,7 +3,7 @@
 docs/alarm-event.schema.json is made from these models.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -32,7 +32,12 @@ class EpisodeState(_Part):
     shelved_until: AwareDatetime | None
     verdict: Verdict | None
     failure_mode: str | None
-    reminders: int
+    reminders: int = Field(description="How often people were reminded that nobody has answered")
+
+    @classmethod
+    def of(cls, episode: Episode) -> Self:
+        """Return the state of an episode."""
+        return cls(**{name: getattr(episode, name) for name in EpisodeState.model_fields})
 
 
 class EpisodeChanged(_Part):
@@ -74,5 +79,5 @@ def episode_changed(before: Episode | None, after: Episode | None, *, sequence: 
         stated_name=step.stated_name,
         note=step.note,
         summary=f"{after.machine_id} {after.stage if after.is_open else after.life}: {reason}",
-        episode=EpisodeState(**{name: getattr(after, name) for name in EpisodeState.model_fields}),
+        episode=EpisodeState.of(after),
     )

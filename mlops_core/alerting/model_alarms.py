@@ -12,7 +12,7 @@ __all__ = ["model_alarm"]
 def model_alarm(alarm: Alarm, score: Score, *, horizon_hours: float, now: datetime) -> Alarm:
     """Return the alarm that follows from a machine's newest score; itself where nothing does."""
     episode, state = alarm.episode, score.alarm.state
-    is_open = episode is not None and episode.is_open
+    is_open = alarm.is_open
     if state is AlarmState.NORMAL:
         if episode is None or not is_open:
             return alarm

@@ -43,8 +43,8 @@ class OperatingState(StrEnum):
 
     @property
     def may_alarm(self) -> bool:
-        """Whether limits, models and silence may open an alarm episode."""
-        return self in {OperatingState.NEW, OperatingState.RUNNING, OperatingState.SILENT}
+        """Whether limits, models and silence may open an alarm episode: where something is predicted, too."""
+        return self.is_predicted
 
 
 def is_silent(last: datetime | None, *, until: datetime, after: timedelta) -> bool:

@@ -14,7 +14,7 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from handlers.stores.ranking import RankingFile
+from handlers.stores.ranking import ranking_object
 from handlers.stores.serving_model import NoModelError, ServingModel
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
@@ -122,13 +122,12 @@ def test_an_older_run_does_not_replace_a_newer_ranking(deploy, registry, aws, ho
 
     def another_run(**_: object) -> None:
         clients.s3().meta.events.unregister("before-call.s3.PutObject", another_run)
-        RankingFile(DataLake(clients.s3(), BUCKET)).replace(
-            FleetRanking(BUNDLE.version, 7, ()), seen=RankingFile(DataLake(clients.s3(), BUCKET)).seen()
-        )
+        other = ranking_object(DataLake(clients.s3(), BUCKET))
+        other.save(FleetRanking(BUNDLE.version, 7, ()), after=other.load())
 
     hook(clients.s3(), "before-call.s3.PutObject", another_run)
     assert score({})["scored"] == 1
-    assert RankingFile(DataLake(clients.s3(), BUCKET)).load().total == 7
+    assert ranking_object(DataLake(clients.s3(), BUCKET)).load().value.total == 7
 
 
 def test_old_features_are_called_stale(deploy, registry):

@@ -245,7 +245,11 @@ class Wiring:
         set_(handlers.hour_buckets, "encode_parquet", encode)
         windows = mlops_core.features.buckets
         set_(windows, "features_from_buckets", remembered(windows.features_from_buckets, rows_of))
-        set_(handlers.feature_run, "stack_recipe", lambda _, lengths, hop, __: few_features(lengths, hop))
+        set_(
+            handlers.feature_run,
+            "recipe_of",
+            lambda chosen, _: few_features(chosen.feature_lengths, chosen.feature_hop),
+        )
         set_(partitions, "encode_parquet", encode)
         polars = ModuleType("polars")
         polars.__dict__.update(vars(pl), read_parquet=remembered(pl.read_parquet, lambda body: body))
