@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 
 import mlops_core as mc
+from mlops_core.condition.exceedance import HOURS_PER_MONTH
 
 DAYS, LEARNED, ACTIONABLE = 120, 14, 72.0
-HOURS_PER_MONTH = 720.0
 
 
 def fleet(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:

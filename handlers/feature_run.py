@@ -33,7 +33,7 @@ from mlops_core.lake import (
     RAW_PREFIX,
     Checkpoint,
     buckets_hour,
-    hour_path,
+    day_paths,
     hour_text,
 )
 from mlops_core.processing import (
@@ -221,7 +221,7 @@ class Run:
         because it was taken in meanwhile is missed by the version of the compacted object, too.
         """
         self._records.look()
-        days = [hour_path(day).split("/")[0] for day in _days(first - self._rules.lookback, last + timedelta(hours=1))]
+        days = day_paths(first - self._rules.lookback, last + timedelta(hours=1))
         shards = self._settings.lake_shards
         layout = current_layout(self._lake, shards, closed_until=self._closed_until, records=self._records)
         outputs = [BEGINNINGS_KEY, *(f"{prefix}{day}/" for prefix in _OUTPUT_PREFIXES for day in days)]
@@ -279,10 +279,3 @@ def _within(room: int, hours: Mapping[datetime, bool]) -> dict[datetime, bool]:
             break
         chosen[hour] = is_late
     return chosen
-
-
-def _days(first: datetime, last: datetime) -> Iterator[datetime]:
-    day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    while day <= last:
-        yield day
-        day += timedelta(days=1)

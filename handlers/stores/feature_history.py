@@ -1,13 +1,13 @@
 """The offline store of features over a span of time, read some hours at once: never more than those are in memory."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 
 import polars as pl
 
 from handlers.stores.lake import DataLake
-from mlops_core.lake import FEATURES_PREFIX
+from mlops_core.lake import FEATURES_PREFIX, day_paths
 
 _OBJECTS_AT_ONCE = 96
 
@@ -18,9 +18,7 @@ class FeatureHistory:
     def __init__(self, lake: DataLake, *, since: datetime, until: datetime) -> None:
         self._lake = lake
         self._since, self._until = since, until
-        self._keys = sorted(
-            lake.versions_under(f"{FEATURES_PREFIX}date={day:%Y-%m-%d}/" for day in _days(since, until))
-        )
+        self._keys = sorted(lake.versions_under(f"{FEATURES_PREFIX}{day}/" for day in day_paths(since, until)))
         self._newest = pl.read_parquet(BytesIO(lake.read(self._keys[-1]))) if self._keys else pl.DataFrame()
 
     @property
@@ -61,10 +59,3 @@ class FeatureHistory:
 def _read(body: bytes, columns: Sequence[str]) -> pl.DataFrame:
     stored = pl.read_parquet_schema(BytesIO(body))
     return pl.read_parquet(BytesIO(body), columns=[name for name in columns if name in stored])
-
-
-def _days(since: datetime, until: datetime) -> Iterator[datetime]:
-    day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    while day <= until:
-        yield day
-        day += timedelta(days=1)

@@ -8,21 +8,21 @@
 | `bundle.json` | layout, version, sha256 of every other file |
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from mlops_core.condition.baseline import Baseline
-from mlops_core.errors import CorruptBundleError, IncompleteBundleError, SwappedBundleError, UnsupportedBundleError
+from mlops_core.errors import CorruptBundleError
 from mlops_core.records import canonical_json, record_from_json
+from mlops_core.sealed import ROOT, check_files, check_version, hashes_of, root_of, version_of
 
 __all__ = ["BaselineBundle", "BaselineManifest", "load_baseline"]
 
 _LAYOUT: Final = 1
-_BASELINE, _TRAINING, _CARD, _ROOT = "baseline.json", "training.json", "card.md", "bundle.json"
+_BASELINE, _TRAINING, _CARD = "baseline.json", "training.json", "card.md"
+_REQUIRED: Final = frozenset({_BASELINE, _TRAINING, _CARD})
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class BaselineBundle:
     @cached_property
     def version(self) -> str:
         """`{day of the newest row}-{12 hex digits of the hash of the files}`."""
-        return f"{self.manifest.trained_through[:10].replace('-', '')}-{_digest(self._content)}"
+        return version_of(self.manifest.trained_through, self._content)
 
     @property
     def card(self) -> str:
@@ -92,7 +92,7 @@ class BaselineBundle:
     def files(self) -> dict[str, bytes]:
         """Return every file by name; storing all of them stores the baseline."""
         files = {**self._content, _CARD: self.card.encode()}
-        return {**files, _ROOT: canonical_json(_Root(_LAYOUT, self.version, _hashes(files)))}
+        return {**files, ROOT: canonical_json(_Root(_LAYOUT, self.version, hashes_of(files)))}
 
     @cached_property
     def _content(self) -> dict[str, bytes]:
@@ -104,39 +104,14 @@ def load_baseline(files: Mapping[str, bytes], *, version: str | None = None) -> 
 
     version: the version that was asked for; None accepts any. Raises BundleError.
     """
-    if missing := {_BASELINE, _TRAINING, _CARD, _ROOT} - files.keys():
-        raise IncompleteBundleError(missing)
+    root = root_of(_Root, files, layout=_LAYOUT)
+    check_files(files, root, required=_REQUIRED)
     try:
-        layout = json.loads(files[_ROOT]).get("layout")
-    except (ValueError, AttributeError) as error:
-        raise CorruptBundleError(_ROOT, "is not a JSON object") from error
-    if layout != _LAYOUT:
-        raise UnsupportedBundleError(layout, _LAYOUT)
-    try:
-        root = record_from_json(_Root, files[_ROOT])
-        for name, content in files.items():
-            if name != _ROOT and hashlib.sha256(content).hexdigest() != root.files.get(name):
-                raise CorruptBundleError(name, "does not have the hash under which it was stored")
         baseline = record_from_json(Baseline, files[_BASELINE])
         manifest = record_from_json(BaselineManifest, files[_TRAINING])
     except (TypeError, ValueError) as error:
-        if isinstance(error, CorruptBundleError):
-            raise
-        raise CorruptBundleError(
-            _ROOT, f"lists files that do not hold what layout {_LAYOUT} holds ({error})"
-        ) from error
+        raise CorruptBundleError(ROOT, f"lists files that do not hold what layout {_LAYOUT} holds ({error})") from error
     bundle = BaselineBundle(baseline, manifest)
     vars(bundle)["_content"] = {name: files[name] for name in (_BASELINE, _TRAINING)}
-    if bundle.version != root.version:
-        raise CorruptBundleError(_ROOT, f"names version {root.version}, and its files are {bundle.version}")
-    if version is not None and version != bundle.version:
-        raise SwappedBundleError(version, bundle.version)
+    check_version(bundle.version, root, asked=version)
     return bundle
-
-
-def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-
-
-def _digest(files: Mapping[str, bytes]) -> str:
-    return hashlib.sha256(canonical_json(_hashes(files))).hexdigest()[:12]

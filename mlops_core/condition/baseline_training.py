@@ -10,13 +10,13 @@ from mlops_core.condition.anomalies import score_anomalies
 from mlops_core.condition.baseline import Baseline
 from mlops_core.condition.baseline_bundle import BaselineBundle, BaselineManifest
 from mlops_core.condition.baseline_fit import fit_baseline, without_failing
+from mlops_core.condition.exceedance import HOURS_PER_MONTH
 from mlops_core.errors import UntrainableError, UntrainableReason
 
 __all__ = ["train_baseline"]
 
 _HELD_OUT_SHARE: Final = 0.25
 _MOST_HELD_OUT: Final = timedelta(days=28)
-_HOURS_PER_MONTH: Final = 720.0
 _TOLERATED: Final = 2.0
 """Times as many episodes as promised that a baseline may raise."""
 _SURE: Final = 0.05
@@ -73,7 +73,7 @@ def _judged(baseline: Baseline, healthy: pl.DataFrame, at: datetime) -> tuple[fl
     begins = pl.col("is_unusual") & ~pl.col("is_unusual").shift(1).over("machine_id").fill_null(value=False)
     later = scored.with_columns(begins=begins).filter(pl.col("window_end") > at, pl.col("anomaly_score").is_not_null())
     hop = later.select(pl.col("window_end").diff().over("machine_id").dt.total_seconds().median()).item() or 3600
-    return later.height * hop / 3600 / _HOURS_PER_MONTH, int(later["begins"].sum())
+    return later.height * hop / 3600 / HOURS_PER_MONTH, int(later["begins"].sum())
 
 
 def _at_least(count: int, mean: float) -> float:

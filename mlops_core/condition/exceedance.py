@@ -6,12 +6,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["calibrate_limit", "persistent"]
+__all__ = ["HOURS_PER_MONTH", "calibrate_limit", "persistent"]
+
+HOURS_PER_MONTH: Final = 720.0
+"""Of a machine-month of exposure."""
 
 _PEAKS_ABOVE: Final = 0.9
 _LOWEST_QUANTILE: Final = 0.985
 _FEWEST_PEAKS: Final = 10
-_HOURS_PER_MONTH: Final = 720.0
 _EXPONENTIAL_MEDIAN: Final = 0.6931471805599453  # median over mean of an exponential distribution, which log peaks have
 
 
@@ -39,7 +41,7 @@ def calibrate_limit(
 
     """
     hop_hours = distances.select(pl.col("window_end").diff().over("machine_id").dt.total_seconds().median()).item()
-    machine_months = distances.height * (hop_hours or 3600) / 3600 / _HOURS_PER_MONTH
+    machine_months = distances.height * (hop_hours or 3600) / 3600 / HOURS_PER_MONTH
     allowed = episodes_per_machine_month * machine_months
     peaks = _peaks(distances, persistence)
     rank = min(max(_FEWEST_PEAKS, round(allowed)), len(peaks))

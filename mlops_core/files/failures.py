@@ -12,7 +12,7 @@ from mlops_core.files.instants import read_instants
 from mlops_core.files.judge import bad_machine, first_broken, time_rules, trimmed
 from mlops_core.files.layout import FileLayout
 from mlops_core.files.options import LayoutOptions
-from mlops_core.files.report import REJECTS, FileReport
+from mlops_core.files.report import FileReport, in_schema, rejects_of
 from mlops_core.files.tables import open_table
 from mlops_core.telemetry import FAILURES
 from mlops_core.time import EARLIEST_EVENT
@@ -79,16 +79,9 @@ def read_failures(
         values=judged.height,
         accepted=failures.height,
         repeated=accepted.height - failures.height,
-        rejects=judged.filter(pl.col("reason").is_not_null())
-        .select(pl.col(name).cast(kind) if name in judged.columns else pl.lit(None, kind).alias(name)
-                for name, kind in REJECTS.items())
-        .sort("row"),
-    )  # fmt: skip
-    shown = [
-        pl.col(name).cast(kind) if name in failures.columns else pl.lit(None, kind).alias(name)
-        for name, kind in FAILURES.items()
-    ]
-    return FailuresFile(failures.select(shown), report)
+        rejects=rejects_of(judged),
+    )
+    return FailuresFile(in_schema(failures, FAILURES), report)
 
 
 def _judged(frame: pl.DataFrame, layout: FileLayout, earliest: datetime, latest: datetime | None) -> pl.DataFrame:

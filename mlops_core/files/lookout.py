@@ -19,7 +19,7 @@ from mlops_core.errors import UnreadableFileError
 from mlops_core.files.instants import read_instants
 from mlops_core.files.layout import FileLayout
 from mlops_core.files.readings import read_readings
-from mlops_core.files.report import REJECTS, FileReport
+from mlops_core.files.report import REJECTS, FileReport, conflicts_in
 from mlops_core.telemetry import CHANNELS, FAILURES, READINGS, Channel, is_machine_id
 from mlops_core.time import EARLIEST_EVENT
 
@@ -209,7 +209,6 @@ def _labels(path: Path, machine: str | None, time_zone: str) -> pl.DataFrame:
 
 def _merged(root: Path, readings: pl.DataFrame, reports: list[FileReport]) -> FileReport:
     counts = {name: sum(getattr(each, name) for each in reports) for name in ("values", "empty", "not_measured")}
-    identities = readings.select(pl.struct("machine_id", "channel", "event_timestamp").n_unique()).item()
     rejects = pl.concat([pl.DataFrame(schema=REJECTS), *(each.rejects for each in reports)])
     columns = {name: column for each in reports for name, column in each.columns.items() if name != "time"}
     ignored = sorted({name for each in reports for name in each.ignored})
@@ -218,6 +217,6 @@ def _merged(root: Path, readings: pl.DataFrame, reports: list[FileReport]) -> Fi
         **counts,
         accepted=readings.height,
         repeated=sum(each.accepted + each.repeated for each in reports) - readings.height,
-        conflicting=readings.height - identities,
+        conflicting=conflicts_in(readings),
         rejects=rejects,
     )

@@ -13,7 +13,7 @@ from mlops_core.files.instants import read_instants
 from mlops_core.files.judge import first_broken, implausible_times, numbers, quality_of, reading_rules, trimmed
 from mlops_core.files.layout import FileLayout, channel_columns
 from mlops_core.files.options import LayoutOptions
-from mlops_core.files.report import REJECTS, FileReport
+from mlops_core.files.report import FileReport, conflicts_in, in_schema, rejects_of
 from mlops_core.files.tables import Table, open_table
 from mlops_core.telemetry import CHANNELS, READINGS, Channel
 from mlops_core.time import EARLIEST_EVENT
@@ -93,7 +93,6 @@ def read_readings(
         "machine_id", "channel", "event_timestamp", pl.when(is_measured).then("number").alias("value")
     )
     readings = accepted.unique().sort("event_timestamp", "machine_id", "channel", "value")
-    conflicts = readings.select(pl.struct("machine_id", "channel", "event_timestamp").n_unique()).item()
     report = replace(
         FileReport.of(table, said, columns),
         values=cells.height,
@@ -101,12 +100,10 @@ def read_readings(
         empty=empty,
         not_measured=readings["value"].null_count(),
         repeated=accepted.height - readings.height,
-        conflicting=readings.height - conflicts,
-        rejects=judged.filter(pl.col("reason").is_not_null())
-        .select(pl.col(name).cast(kind) for name, kind in REJECTS.items())
-        .sort("row", "channel"),
+        conflicting=conflicts_in(readings),
+        rejects=rejects_of(judged),
     )
-    return ReadingsFile(readings.select(pl.col(name).cast(kind) for name, kind in READINGS.items()), report)
+    return ReadingsFile(in_schema(readings, READINGS), report)
 
 
 def _words(channels: Mapping[str, Channel]) -> dict[str, str]:

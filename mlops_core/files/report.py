@@ -10,7 +10,7 @@ from mlops_core.files.layout import FileLayout
 from mlops_core.files.tables import Table
 from mlops_core.text import html_table, printable
 
-__all__ = ["REJECTS", "FileReport"]
+__all__ = ["REJECTS", "FileReport", "conflicts_in", "in_schema", "rejects_of"]
 
 REJECTS: Final = pl.Schema(
     {
@@ -23,6 +23,24 @@ REJECTS: Final = pl.Schema(
     }
 )
 """One row for each refused value: `row` counts the data from 1, `time` and `value` are as the file has them."""
+
+
+def in_schema(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Return a frame with exactly the columns of a schema; a column that it lacks is null."""
+    return frame.select(
+        pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
+        for name, kind in schema.items()
+    )
+
+
+def rejects_of(judged: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that have a `reason` to refuse them, as frame REJECTS."""
+    return in_schema(judged.filter(pl.col("reason").is_not_null()), REJECTS).sort("row", "channel")
+
+
+def conflicts_in(readings: pl.DataFrame) -> int:
+    """Return how many of the distinct rows of a frame READINGS repeat the identity of another."""
+    return readings.height - readings.select(pl.struct("machine_id", "channel", "event_timestamp").n_unique()).item()
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ from .keys import (
     channels_key as channels_key,
     compacted_hour as compacted_hour,
     compacted_key as compacted_key,
+    day_paths as day_paths,
     events_key as events_key,
     features_key as features_key,
     features_prefix as features_prefix,

@@ -21,7 +21,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
 """
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -62,6 +62,7 @@ __all__ = [
     "channels_key",
     "compacted_hour",
     "compacted_key",
+    "day_paths",
     "events_key",
     "features_key",
     "features_prefix",
@@ -139,6 +140,12 @@ def hour_path(hour: datetime) -> str:
     """Return `date=YYYY-MM-DD/hour=HH` of the UTC hour in which a moment lies."""
     text = utc_text(hour)
     return f"date={text[:10]}/hour={text[11:13]}"
+
+
+def day_paths(first: datetime, last: datetime) -> list[str]:
+    """Return `date=YYYY-MM-DD` of each UTC day from that of `first` to that of `last`."""
+    begin, end = first.astimezone(UTC).date(), last.astimezone(UTC).date()
+    return [f"date={begin + timedelta(days=number):%Y-%m-%d}" for number in range((end - begin).days + 1)]
 
 
 def hour_text(hour: datetime) -> str:

@@ -18,7 +18,6 @@ The version is made of the day of the newest training row and of the hash of all
 same data, seed and program give the same bytes and so the same version.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -28,12 +27,13 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import TypeAdapter
 
-from mlops_core.errors import CorruptBundleError, IncompleteBundleError, SwappedBundleError, UnsupportedBundleError
+from mlops_core.errors import CorruptBundleError
 from mlops_core.prognosis.alarm_budget import AlarmPlan
 from mlops_core.prognosis.calibration import ModelCalibration
 from mlops_core.prognosis.manifest import TrainingManifest
 from mlops_core.prognosis.schema import FeatureSchema
 from mlops_core.records import canonical_json, record_from_json
+from mlops_core.sealed import ROOT, check_files, check_version, hashes_of, root_of, version_of
 from mlops_core.text import html_table
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ _FAILURE, _LIFE, _FEATURES, _CALIBRATION = "failure.txt", "life.txt", "features.
 _METRICS, _TRAINING, _CARD = "metrics.json", "training.json", "model_card.md"
 _RECIPE, _NORMALISER = "recipe.json", "normaliser.json"
 _ALARMS: Final = "alarms.json"
-_ROOT: Final = "bundle.json"
 _REQUIRED: Final = frozenset({_FAILURE, _LIFE, _FEATURES, _CALIBRATION, _METRICS, _TRAINING, _CARD})
 _PLAN: Final = TypeAdapter(AlarmPlan)
 
@@ -133,7 +132,7 @@ class ModelBundle:
     @cached_property
     def version(self) -> str:
         """`{day of the newest training row}-{12 hex digits of the hash of the files}`."""
-        return f"{self.manifest.trained_through[:10].replace('-', '')}-{_digest(_hashes(self._content))}"
+        return version_of(self.manifest.trained_through, self._content)
 
     @cached_property
     def failure(self) -> "Trees":
@@ -157,8 +156,8 @@ class ModelBundle:
     def files(self) -> dict[str, bytes]:
         """Return every file by name; storing all of them stores the model."""
         files = {**self._content, _CARD: self.model_card.encode()}
-        root = _Root(LAYOUT, self.version, self.schema.sha256, _hashes(files))
-        return {**files, _ROOT: canonical_json(root)}
+        root = _Root(LAYOUT, self.version, self.schema.sha256, hashes_of(files))
+        return {**files, ROOT: canonical_json(root)}
 
     def check_features(self, columns: Collection[str]) -> None:
         """Raise FeatureMismatchError where these columns lack one that the model needs."""
@@ -206,37 +205,15 @@ def load_bundle(files: Mapping[str, bytes], *, version: str | None = None) -> Mo
         SwappedBundleError: a sound bundle of another version than asked for.
 
     """
-    root = _root(files)
-    if missing := (_REQUIRED | root.files.keys()) - files.keys():
-        raise IncompleteBundleError(missing)
-    for name, content in files.items():
-        if name != _ROOT and hashlib.sha256(content).hexdigest() != root.files.get(name):
-            raise CorruptBundleError(name, "does not have the hash under which it was stored")
+    root = root_of(_Root, files, layout=LAYOUT)
+    check_files(files, root, required=_REQUIRED)
     bundle = _parsed(files)
     # The bytes as they were stored: a field that this program has added must not change what an older model is called.
-    vars(bundle)["_content"] = {name: content for name, content in files.items() if name not in (_CARD, _ROOT)}
+    vars(bundle)["_content"] = {name: content for name, content in files.items() if name not in (_CARD, ROOT)}
     if bundle.schema.sha256 != root.feature_schema_sha256:
         raise CorruptBundleError(_FEATURES, "does not have the schema hash under which it was stored")
-    if bundle.version != root.version:
-        raise CorruptBundleError(_ROOT, f"names version {root.version}, and its files are {bundle.version}")
-    if version is not None and version != bundle.version:
-        raise SwappedBundleError(version, bundle.version)
+    check_version(bundle.version, root, asked=version)
     return bundle
-
-
-def _root(files: Mapping[str, bytes]) -> _Root:
-    if _ROOT not in files:
-        raise IncompleteBundleError([_ROOT])
-    try:
-        layout = json.loads(files[_ROOT]).get("layout")
-    except (ValueError, AttributeError) as error:
-        raise CorruptBundleError(_ROOT, "is not a JSON object") from error
-    if layout != LAYOUT:
-        raise UnsupportedBundleError(layout, LAYOUT)
-    try:
-        return record_from_json(_Root, files[_ROOT])
-    except ValueError as error:
-        raise CorruptBundleError(_ROOT, f"does not hold what layout {LAYOUT} holds ({error})") from error
 
 
 def _parsed(files: Mapping[str, bytes]) -> ModelBundle:
@@ -254,18 +231,10 @@ def _parsed(files: Mapping[str, bytes]) -> ModelBundle:
             declared_recipe=_recipe(files[_RECIPE]) if _RECIPE in files else None,
         )
     except (TypeError, ValueError) as error:
-        raise CorruptBundleError(_ROOT, f"lists files that do not hold what layout {LAYOUT} holds ({error})") from error
+        raise CorruptBundleError(ROOT, f"lists files that do not hold what layout {LAYOUT} holds ({error})") from error
 
 
 def _recipe(content: bytes) -> "FeatureRecipe":
     from mlops_core.features import FeatureRecipe
 
     return FeatureRecipe.model_validate_json(content)
-
-
-def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-
-
-def _digest(hashes: Mapping[str, str]) -> str:
-    return hashlib.sha256(canonical_json(hashes)).hexdigest()[:12]

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint, judge_plan
-from mlops_core.prognosis.alarm_replay import HeldOutRuns
+from mlops_core.prognosis.alarm_replay import HOURS_A_MONTH, HeldOutRuns
 
 __all__ = ["Trial", "try_champion"]
 
@@ -74,7 +74,7 @@ def try_champion(
     promised = next((point for point in plan.curve if point.budget == plan.budget), None)
     stated, observed, low, high = _calibration(runs, horizon_hours, seed)
     return Trial(
-        machine_months=len(runs.hours) * max(runs.interval_hours, plan.scored_every_hours) / 730.5,
+        machine_months=len(runs.hours) * max(runs.interval_hours, plan.scored_every_hours) / HOURS_A_MONTH,
         failures=int(runs.failed.sum()),
         realised=realised,
         promised=promised,

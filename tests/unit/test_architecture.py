@@ -26,8 +26,8 @@ ENGINE = {"infra.local.engine"}
 # The packages of mlops_core from the ground up: each imports those before it only. `condition` lies below `prognosis`,
 # which grades vibration in its zones.
 CORE = (
-    "version", "errors", "text", "time", "records", "telemetry", "files", "lake", "features", "simulation", "condition",
-    "prognosis", "alerting", "processing", "adapters", "plots",
+    "version", "errors", "text", "time", "records", "sealed", "telemetry", "files", "lake", "features", "simulation",
+    "condition", "prognosis", "alerting", "processing", "adapters", "plots",
 )  # fmt: skip
 
 
