@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from infra.naming import topic_prefix_of
+
 PROJECT: Final = "mlops-industrial"
 ACCEPT: Final = "--accept"
 
@@ -39,7 +41,7 @@ def changes(outputs: Mapping[str, Any], config: Mapping[str, Any], *, stack: str
                 f" or deleted. Set it back: pulumi config set dataLakeBucketName {outputs.get('data_lake_bucket')}",
             )
         )
-    prefix = str(config.get("mqttTopicPrefix") or f"industrial/{stack}/machine")
+    prefix = str(config.get("mqttTopicPrefix") or topic_prefix_of(stack))
     if prefix != outputs.get("mqtt_topic_prefix"):
         found.append(
             Change(

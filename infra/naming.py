@@ -29,9 +29,14 @@ def identifier(name: str) -> str:
     return re.sub(r"[^0-9a-z_]", "_", f"{namespace()}_{name}".lower())
 
 
-def own_topic_prefix() -> str:
+def topic_prefix_of(stack: str) -> str:
     """The topic prefix of a stack that configures none: the broker belongs to the account, so it names the stack."""
-    return f"industrial/{pulumi.get_stack()}/machine"
+    return f"industrial/{stack}/machine"
+
+
+def own_topic_prefix() -> str:
+    """`topic_prefix_of` the stack that is being evaluated."""
+    return topic_prefix_of(pulumi.get_stack())
 
 
 def log_group_name(function: str) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.options import AsJson, By, OutputsFile, StackName
 
 if TYPE_CHECKING:
     from mlops_core.alerting.episodes import Alarm as StoredAlarm, Episode
@@ -16,7 +16,6 @@ EpisodeId = Annotated[
     str, typer.Argument(help="The episode's id, as `mlops alarms list` shows it; or a machine with one open alarm.")
 ]
 Note = Annotated[str | None, typer.Option("--note", help="What was seen, or will be done.")]
-By = Annotated[str | None, typer.Option("--by", help="Who says so; else the name you are signed in by.")]
 OfMachine = Annotated[str | None, typer.Option("--machine", help="Only this machine.")]
 
 

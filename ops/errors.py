@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class OpsError(Exception):
@@ -113,3 +117,9 @@ class ReadingsMissingError(OpsError):
             " refused; then run the same command again.",
         )
         self.missing = missing
+
+
+def first_fault(error: "ValidationError") -> tuple[tuple[str, ...], str]:
+    """Return where the first fault of a model lies, empty for the model as a whole, and what it is, in words."""
+    fault = error.errors(include_input=False)[0]
+    return tuple(str(part) for part in fault["loc"]), fault["msg"].removeprefix("Value error, ")

@@ -132,14 +132,13 @@ def _rated(pairs: list[str]) -> dict[str, float]:
 def _changed(change: "Callable[[], MachineRecord]") -> "MachineRecord":
     from pydantic import ValidationError
 
-    from ops.errors import OptionError
+    from ops.errors import OptionError, first_fault
 
     try:
         return change()
     except ValidationError as error:
-        fault = error.errors(include_input=False)[0]
-        option = {"iso_group": "--iso-group", "site": "--site"}.get(str(fault["loc"][0]), str(fault["loc"][0]))
-        reason = fault["msg"].removeprefix("Value error, ")
+        (field, *_), reason = first_fault(error)
+        option = {"iso_group": "--iso-group", "site": "--site"}.get(field, field)
         raise OptionError(f"{option}: {reason}.", "`mlops machines describe --help` shows what each takes.") from None
 
 

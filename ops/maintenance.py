@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.options import AsJson, By, OutputsFile, StackName
 
 if TYPE_CHECKING:
     from handlers.stores.label_history import LabelEntry
@@ -40,7 +40,7 @@ def record(
         str | None, typer.Option("--returned", help="When it ran again, if it does; of a repair without it: at once.")
     ] = None,
     note: Annotated[str | None, typer.Option("--note", help="What was found or done.")] = None,
-    by: Annotated[str | None, typer.Option("--by", help="Who says so; else the name you are signed in by.")] = None,
+    by: By = None,
     correct: Annotated[
         bool, typer.Option("--correct", help="Replace the return to service and the note that stand there already.")
     ] = False,
@@ -169,13 +169,12 @@ def _read(**said: str | None) -> "MaintenanceRecord":
     from pydantic import ValidationError
 
     from mlops_core.telemetry import MaintenanceRecord
-    from ops.errors import OptionError
+    from ops.errors import OptionError, first_fault
 
     try:
         return MaintenanceRecord.model_validate(said, strict=False)
     except ValidationError as error:
-        found = error.errors(include_input=False)[0]
-        option = _OPTIONS[str(found["loc"][0])] if found["loc"] else "--returned"
-        reason = found["msg"].removeprefix("Value error, ").removeprefix("returned_to_service_at ")
+        where, reason = first_fault(error)
+        option = _OPTIONS[where[0]] if where else "--returned"
         remedy = "`mlops maintenance record --help` shows what each option takes."
-        raise OptionError(f"{option}: {reason}.", remedy) from None
+        raise OptionError(f"{option}: {reason.removeprefix('returned_to_service_at ')}.", remedy) from None

@@ -28,6 +28,8 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")
 ]
 
+By = Annotated[str | None, typer.Option("--by", help="Who says so; else the name you are signed in by.")]
+
 
 def parse_length(option: str, name: str) -> "timedelta":
     """A duration such as 15m, 6h or 1d; OptionError, naming the option, for anything else."""

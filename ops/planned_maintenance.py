@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.machine_records import MachineId
-from ops.options import AsJson, OutputsFile, StackName
+from ops.options import AsJson, By, OutputsFile, StackName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ def plan(
     begins: From,
     ends: Annotated[str, typer.Option("--to", help="When it ends.")],
     note: Annotated[str | None, typer.Option("--note", help="What is planned.")] = None,
-    by: Annotated[str | None, typer.Option("--by", help="Who says so; else the name you are signed in by.")] = None,
+    by: By = None,
     stack: StackName = "local",
     outputs: OutputsFile = None,
     as_json: AsJson = False,

@@ -12,7 +12,7 @@ from mlops_core.alerting import Answer, AnswerAction
 from mlops_core.condition import PlannedMaintenance
 from mlops_core.telemetry import MachineId, MaintenanceKind, MaintenanceRecord
 from mlops_core.time import utc_text
-from ops.errors import OptionError
+from ops.errors import OptionError, first_fault
 from ops.planned_maintenance import change_plans
 
 if TYPE_CHECKING:
@@ -130,6 +130,5 @@ def read_answer(said: Mapping[str, object]) -> Answer:
 
 def _problem(error: ValidationError) -> str:
     """Return the first problem in words, with the field that it is about."""
-    problem = error.errors(include_input=False)[0]
-    where = " ".join(str(part) for part in problem["loc"])
-    return f"{where} {problem['msg'].removeprefix('Value error, ')}".strip()
+    where, reason = first_fault(error)
+    return " ".join([*where, reason])
