@@ -122,7 +122,7 @@ def _overtaken(random: Random) -> Together:
     """A run goes on for some calls; a delivery and a whole other run end before it does."""
     work = (Run(order=random.randrange(6)), Deliver(READINGS, tuple(range(6))), Run(order=random.randrange(6)))
     # Who goes on is counted among those that have not ended, so the second is twice the one behind the first.
-    return Together(work, ((0, random.randrange(2, 8)), (1, _TO_ITS_END), (1, _TO_ITS_END), (0, _TO_ITS_END)))
+    return Together(work, ((0, random.randrange(2, 16)), (1, _TO_ITS_END), (1, _TO_ITS_END), (0, _TO_ITS_END)))
 
 
 def _deliver_again(random: Random) -> DeliverAgain:
@@ -142,7 +142,7 @@ _OFTEN: tuple[tuple[Callable[[Random], Operation], int], ...] = (
     (_deliver, 8),
     (_run, 6),
     (_together, 4),
-    (_overtaken, 3),
+    (_overtaken, 6),
     (_run_range, 1),
     (_deliver_again, 1),
     (_redrive, 2),
