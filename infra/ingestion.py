@@ -16,20 +16,9 @@ from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow
 from infra.queues import Queue, buffer_queue, dead_letter_queue
 from infra.schedule import FunctionSchedule
+from infra.setting_groups import IngestionSettings
 from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
-from mlops_core.telemetry import Channels
-
-
-class SimulatorArgs(TypedDict):
-    """What the simulated fleet is made of."""
-
-    machine_ids: Sequence[str]
-    enabled: bool
-    schedule_expression: str
-    seed: int
-    sampling_interval_seconds: int
-    maximum_catch_up_minutes: int
 
 
 class IngestionArgs(TypedDict):
@@ -42,19 +31,9 @@ class IngestionArgs(TypedDict):
     """The table of alarms and the topic of notices."""
     machines: MachinesAccess
     """What people have said of machines."""
-    topic_prefix: str
-    channels: Channels
     channels_key: NotRequired[pulumi.Input[str]]
     """The document of channels in the lake (default: those out of the box)."""
-    simulator: SimulatorArgs
-    allowed_lateness_hours: int
-    historical_reach_days: NotRequired[int]
-    """How old what a device marks as historical may be (default: 400)."""
-    timeout_seconds: int
-    memory_mb: int
-    batch_size: int
-    batch_window_seconds: int
-    maximum_concurrency: int
+    settings: IngestionSettings
     functions: NotRequired[FunctionDefaults]
     """What the functions share; its key encrypts the queues and tables too."""
     protect: NotRequired[bool]
@@ -65,17 +44,17 @@ class Ingestion(pulumi.ComponentResource):
     """Schedule, simulator, topic rules, queues, ingestion and label functions, machine-state and label-history tables.
 
     Example:
+        >>> settings = IngestionSettings(
+        ...     channels=CHANNELS, mqtt_topic_prefix="industrial/machine", machine_classes={}, basic_ingest=False,
+        ...     machine_ids=("PUMP-A01",), simulator_enabled=True, simulator_schedule_expression="rate(1 minute)",
+        ...     simulator_seed=1, sampling_interval_seconds=60, maximum_catch_up_minutes=120,
+        ...     allowed_lateness_hours=48, historical_reach_days=400, lambda_timeout_seconds=30, lambda_memory_mb=256,
+        ...     ingestion_batch_size=500, ingestion_batch_window_seconds=20, ingestion_maximum_concurrency=10,
+        ... )
         >>> ingestion = Ingestion("ingestion", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "alarms": alerting.access, "machines": machines.access,
-        ...     "topic_prefix": "industrial/machine", "channels": CHANNELS,
-        ...     "simulator": {
-        ...         "machine_ids": ["PUMP-A01"], "enabled": True, "schedule_expression": "rate(1 minute)", "seed": 1,
-        ...         "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,
-        ...     },
-        ...     "allowed_lateness_hours": 48, "timeout_seconds": 30, "memory_mb": 256,
-        ...     "batch_size": 500, "batch_window_seconds": 20, "maximum_concurrency": 10,
-        ...     "functions": {"layers": layers},
+        ...     "settings": settings, "functions": {"layers": layers},
         ... })
         >>> pulumi.export("ingestion_function_name", ingestion.readings.name)
 
@@ -94,7 +73,7 @@ class Ingestion(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:ingestion:Ingestion", name, None, opts)
-        self._args = args
+        self._args, self._settings = args, args["settings"]
         self._functions: FunctionDefaults = {**args.get("functions", {})}
         account = current_account(self)
         self._make_queues(name, account)
@@ -105,8 +84,8 @@ class Ingestion(pulumi.ComponentResource):
         self.rules = TopicRules(
             f"{name}-rules",
             {
-                "topic_prefix": args["topic_prefix"],
-                "channels": list(args["channels"]),
+                "topic_prefix": self._settings.mqtt_topic_prefix,
+                "channels": list(self._settings.channels),
                 "readings_queue": self.readings_queue,
                 "failures_queue": self.label_queue,
                 "dead_letter_queue": self.dead_letter_queue,
@@ -131,7 +110,10 @@ class Ingestion(pulumi.ComponentResource):
 
     def _make_queues(self, name: str, account: Account) -> None:
         key = self._functions.get("kms_key_arn")
-        timing = {"timeout": self._args["timeout_seconds"], "window": self._args["batch_window_seconds"]}
+        timing = {
+            "timeout": self._settings.lambda_timeout_seconds,
+            "window": self._settings.ingestion_batch_window_seconds,
+        }
         readings, labels = f"{name}-readings", f"{name}-labels"
         dead = dead_letter_queue(f"{name}-dead-letters", self, key, account=account, buffers=[readings, labels])
         self.dead_letter_queue = dead
@@ -149,12 +131,12 @@ class Ingestion(pulumi.ComponentResource):
         )
 
     def _make_simulator(self, name: str, account: Account) -> None:
-        simulator, prefix = self._args["simulator"], self._args["topic_prefix"]
+        settings, prefix = self._settings, self._settings.mqtt_topic_prefix
         # Over HTTP there is no thing whose name a policy could ask for, so each topic is named.
         topics = [
             account.arn("iot", f"topic/{prefix}/{machine}/{topic}")
-            for machine in simulator["machine_ids"]
-            for topic in (*self._args["channels"], FAILURE_TOPIC)
+            for machine in settings.machine_ids
+            for topic in (*settings.channels, FAILURE_TOPIC)
         ]
         # A statement without resources is no statement: without machines the function may publish nothing.
         publish = [allow("PublishTelemetry", ["iot:Publish"], topics)] if topics else []
@@ -165,10 +147,10 @@ class Ingestion(pulumi.ComponentResource):
                 "machine_state_table": self.machine_state.name,
                 "label_history_table": self.label_history.name,
                 "mqtt_topic_prefix": prefix,
-                "machine_ids": simulator["machine_ids"],
-                "simulator_seed": simulator["seed"],
-                "sampling_interval": timedelta(seconds=simulator["sampling_interval_seconds"]),
-                "max_catch_up": timedelta(minutes=simulator["maximum_catch_up_minutes"]),
+                "machine_ids": settings.machine_ids,
+                "simulator_seed": settings.simulator_seed,
+                "sampling_interval": timedelta(seconds=settings.sampling_interval_seconds),
+                "max_catch_up": timedelta(minutes=settings.maximum_catch_up_minutes),
             },
             statements=[
                 allow("KeepMachineState", ["dynamodb:GetItem", "dynamodb:PutItem"], [self.machine_state.arn]),
@@ -180,8 +162,8 @@ class Ingestion(pulumi.ComponentResource):
             f"{name}-schedule",
             {
                 "function_arn": self.simulator.arn,
-                "expression": simulator["schedule_expression"],
-                "enabled": simulator["enabled"],
+                "expression": settings.simulator_schedule_expression,
+                "enabled": settings.simulator_enabled,
                 "maximum_event_age_seconds": 300,  # the next run makes up for a lost one
                 "dead_letter_queue_arn": self.dead_letter_queue.arn,
                 "kms_key_arn": self._functions.get("kms_key_arn"),
@@ -193,9 +175,9 @@ class Ingestion(pulumi.ComponentResource):
         args = self._args
         settings = {
             "data_lake_bucket": args["bucket_name"],
-            "mqtt_topic_prefix": args["topic_prefix"],
-            "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),
-            "historical_reach": timedelta(days=args.get("historical_reach_days", 400)),
+            "mqtt_topic_prefix": self._settings.mqtt_topic_prefix,
+            "allowed_lateness": timedelta(hours=self._settings.allowed_lateness_hours),
+            "historical_reach": timedelta(days=self._settings.historical_reach_days),
         }
         self.readings = self._function(
             name,
@@ -249,8 +231,8 @@ class Ingestion(pulumi.ComponentResource):
                 "function": function,
                 "settings": settings,
                 "statements": statements,
-                "timeout_seconds": self._args["timeout_seconds"],
-                "memory_mb": self._args["memory_mb"],
+                "timeout_seconds": self._settings.lambda_timeout_seconds,
+                "memory_mb": self._settings.lambda_memory_mb,
             },
             pulumi.ResourceOptions(parent=self),
         )
@@ -264,10 +246,10 @@ class Ingestion(pulumi.ComponentResource):
             f"{name}-source",
             event_source_arn=queue.arn,
             function_name=function.arn,
-            batch_size=self._args["batch_size"],
-            maximum_batching_window_in_seconds=self._args["batch_window_seconds"],
+            batch_size=self._settings.ingestion_batch_size,
+            maximum_batching_window_in_seconds=self._settings.ingestion_batch_window_seconds,
             function_response_types=["ReportBatchItemFailures"],
-            scaling_config={"maximum_concurrency": self._args["maximum_concurrency"]},
+            scaling_config={"maximum_concurrency": self._settings.ingestion_maximum_concurrency},
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -61,8 +61,8 @@ class TelemetrySettings(_Settings):
     historical_reach_days: Annotated[int, Field(ge=1, le=10_950)]
 
 
-class IngestionSettings(_Settings):
-    """Ingestion of readings and events."""
+class IngestionSettings(TelemetrySettings):
+    """Ingestion of readings and events, and the machines that publish them."""
 
     lambda_timeout_seconds: TimeoutSeconds
     lambda_memory_mb: MemoryMb

@@ -52,7 +52,12 @@ FunctionName = Annotated[str, AfterValidator(_function)]
 
 
 def _channels(raw: object) -> Channels:
-    """Channels from their list in the configuration, whose keys are in camelCase. Raises PydanticCustomError."""
+    """Channels from their list in the configuration, whose keys are in camelCase. Raises PydanticCustomError.
+
+    A program that has channels already gives those.
+    """
+    if isinstance(raw, Channels):
+        return raw
     problems: list[str] = []
     found: list[Channel] = []
     for number, item in enumerate(cast("list[object]", raw) if isinstance(raw, list | tuple) else [raw]):

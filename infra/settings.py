@@ -27,7 +27,6 @@ from infra.setting_groups import (
     LakeSettings,
     ProcessingSettings,
     ServingSettings,
-    TelemetrySettings,
     TrainingSettings,
 )
 from infra.setting_warnings import unheard
@@ -73,7 +72,6 @@ def _conflict(key: str, problem: str) -> PydanticCustomError:
 
 class StackSettings(
     LakeSettings,
-    TelemetrySettings,
     IngestionSettings,
     ProcessingSettings,
     TrainingSettings,

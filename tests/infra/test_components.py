@@ -24,7 +24,7 @@ from infra.policies import allow
 from infra.processing import Processing
 from infra.queues import Queue
 from infra.schedule import FunctionSchedule
-from infra.setting_groups import ProcessingSettings
+from infra.setting_groups import IngestionSettings, ProcessingSettings
 from infra.topic_rules import TopicRules
 from mlops_core.telemetry import CHANNELS, Channel, Channels
 from tests.infra.evaluation import evaluate
@@ -63,6 +63,7 @@ def run_example(component):
         "Layer": Layer,
         "Target": Target,
         "CHANNELS": CHANNELS,
+        "IngestionSettings": IngestionSettings,
         "ProcessingSettings": ProcessingSettings,
         **{each.__name__: each for each in COMPONENTS},
         "lake": SimpleNamespace(bucket_name="acme-lake", bucket_arn="arn:aws:s3:::acme-lake"),
@@ -100,12 +101,13 @@ def test_two_of_a_component_live_in_one_program(component):
         DataLake: {},
         Ingestion: {
             "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "alarms": ALARMS, "machines": MACHINES,
-            "topic_prefix": "acme/machine",
-            "channels": PRESSURE, "simulator": {
-                "machine_ids": ["M1"], "enabled": False, "schedule_expression": "rate(1 minute)", "seed": 1,
-                "sampling_interval_seconds": 60, "maximum_catch_up_minutes": 120,
-            }, "allowed_lateness_hours": 1, "timeout_seconds": 3, "memory_mb": 128,
-            "batch_size": 10, "batch_window_seconds": 0, "maximum_concurrency": 2,
+            "settings": IngestionSettings(
+                channels=PRESSURE, mqtt_topic_prefix="acme/machine", machine_classes={}, basic_ingest=False,
+                machine_ids=("M1",), simulator_enabled=False, simulator_schedule_expression="rate(1 minute)",
+                simulator_seed=1, sampling_interval_seconds=60, maximum_catch_up_minutes=120,
+                allowed_lateness_hours=1, historical_reach_days=1, lambda_timeout_seconds=3, lambda_memory_mb=128,
+                ingestion_batch_size=10, ingestion_batch_window_seconds=0, ingestion_maximum_concurrency=2,
+            ),
         },
         Processing: {
             "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "channels": PRESSURE,
