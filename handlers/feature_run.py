@@ -24,7 +24,6 @@ from handlers.stores.layout import current_layout
 from handlers.stores.machines import Machines
 from handlers.stores.partitions import DamagedPartitionError, Partitions
 from handlers.stores.recipes import recipe_of
-from mlops_core.features import length_name
 from mlops_core.lake import (
     BEGINNINGS_KEY,
     BUCKETS_PREFIX,
@@ -69,19 +68,19 @@ class Run:
         self._now = now
         self._closed_until = closed_hour(now.astimezone(UTC))
         self._grace = timedelta(seconds=chosen.closing_grace_seconds)
+        self._recipe = recipe_of(chosen, runtime.channels(chosen))
         self._rules = ProcessingRules(
             hop=chosen.feature_hop,
             longest_length=max(chosen.feature_lengths),
             chunk=chosen.time_window,
             allowed_lateness=chosen.allowed_lateness,
-            features=",".join(length_name(length) for length in chosen.feature_lengths),
+            features=self._recipe.columns_id,
         )
         self._lake = runtime.lake(chosen)
         self._online = runtime.online_features(chosen)
         self._history = runtime.label_history(chosen)
         self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
         self._made_again: set[str] = set()
-        self._recipe = recipe_of(chosen, runtime.channels(chosen))
         self._assigned = _assigned_classes(chosen) if self._recipe.running else {}
         self._watermark: datetime | None = None
         self.work = Work()

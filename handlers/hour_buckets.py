@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from contract.environment import ProcessingSettings
 from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
-from handlers.stores.partitions import UNREADABLE, DamagedPartitionError, Partitions, encode_parquet
+from handlers.stores.partitions import UNREADABLE, DamagedPartitionError, Partitions, decode_parquet, encode_parquet
 from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.features import BUCKETS, RUNNING, bucket_readings
 from mlops_core.lake import (
@@ -176,7 +176,7 @@ class HourBuilder:
             self._lake.create(*replaced_object(hour, list(bodies.values())))
             if base is None or union.height > base.height:
                 version = self._lake.replace(key, encode_parquet(union), seen=version)
-            stored = pl.read_parquet(self._lake.read(key))
+            stored = decode_parquet(self._lake.read(key))
             if missing := readings.join(stored, on=readings.columns, how="anti", nulls_equal=True).height:
                 raise ReadingsLostError(key, missing)
             self._lake.remove(list(bodies))
@@ -191,9 +191,9 @@ class HourBuilder:
             return None
         (body,) = self._lake.read_listed([key])
         try:
-            return pl.read_parquet(BytesIO(body))
-        except UNREADABLE as error:
-            self._records.note(key, version, str(error), is_mended=True)
+            return decode_parquet(body)
+        except MalformedObjectError as error:
+            self._records.note(key, version, error.message.partition(": ")[2], is_mended=True)
         kept = self._lake.versions(f"{REPLACED_PREFIX}{hour_path(hour)}/")
         _, readings = self._decoded(list(kept), kept)
         base = distinct_readings([readings])

@@ -4,15 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from io import BytesIO
 from typing import Final
-
-import polars as pl
 
 from handlers.stores.alarms import Alarms
 from handlers.stores.items import DamagedItem
 from handlers.stores.online_features import OnlineFeatures
-from handlers.stores.partitions import UNREADABLE
+from handlers.stores.partitions import decode_parquet
 from handlers.stores.predictions import Predictions
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import (
@@ -60,13 +57,6 @@ _KEYS: Final = {1: ("machine_id",), 2: ("machine_id", "alarm")}
 """The key attributes of the tables, by how many they are."""
 
 
-def _parquet(body: bytes) -> object:
-    try:
-        return pl.read_parquet(BytesIO(body))
-    except UNREADABLE as error:
-        raise MalformedObjectError("object", str(error)) from error
-
-
 def _readings(body: bytes) -> object:
     return decode_readings([body], on_malformed=lambda _: None)
 
@@ -80,10 +70,10 @@ _DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     REPLACED_PREFIX: _readings,
     EVENTS_PREFIX: _events,
     QUARANTINE_PREFIX: decode_quarantine,
-    COMPACTED_PREFIX: _parquet,
-    BUCKETS_PREFIX: _parquet,
-    FEATURES_PREFIX: _parquet,
-    BEGINNINGS_KEY: _parquet,
+    COMPACTED_PREFIX: decode_parquet,
+    BUCKETS_PREFIX: decode_parquet,
+    FEATURES_PREFIX: decode_parquet,
+    BEGINNINGS_KEY: decode_parquet,
     CHECKPOINT_KEY: Checkpoint.decode,
     LAYOUT_KEY: Layout.decode,
     CHAMPION_KEY: Champion.decode,

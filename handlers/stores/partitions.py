@@ -13,11 +13,12 @@ import polars as pl
 
 from handlers.stores.clients import THREADS
 from handlers.stores.lake import DataLake
-from mlops_core.errors import MlopsError
+from mlops_core.errors import MalformedObjectError, MlopsError
+from mlops_core.lake import seal_of, seal_problem
 
 
 def encode_parquet(frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> bytes:
-    """Return a frame as Parquet; equal frames give equal bytes, since every option is fixed."""
+    """Return a frame as sealed Parquet; equal frames give equal bytes, since every option is fixed."""
     sink = BytesIO()
     frame.rechunk().write_parquet(
         sink,
@@ -26,9 +27,25 @@ def encode_parquet(frame: pl.DataFrame, metadata: Mapping[str, str] | None = Non
         statistics=True,
         row_group_size=131_072,
         use_pyarrow=False,
-        metadata=None if metadata is None else dict(metadata),
+        metadata={**seal_of(frame), **(metadata or {})},
     )
     return sink.getvalue()
+
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""How polars says that bytes are no Parquet, or not whole."""
+
+
+def decode_parquet(body: bytes) -> pl.DataFrame:
+    """Return the frame of an object. Raises MalformedObjectError where it is not whole, or not what was written."""
+    try:
+        frame = pl.read_parquet(BytesIO(body))
+        problem = seal_problem(frame, pl.read_parquet_metadata(BytesIO(body)))
+    except UNREADABLE as error:
+        raise MalformedObjectError("object", str(error)) from error
+    if problem is not None:
+        raise MalformedObjectError("object", problem)
+    return frame
 
 
 class PartitionLostError(MlopsError):
@@ -49,10 +66,6 @@ class DamagedPartitionError(MlopsError):
         self.key = key
         self.version = version
         self.problem = problem
-
-
-UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""How polars says that bytes are no Parquet, or not whole."""
 
 
 class Partitions:
@@ -113,9 +126,10 @@ class Partitions:
 
     def _decoded(self, key: str, body: bytes) -> pl.DataFrame:
         try:
-            return pl.read_parquet(body)
-        except UNREADABLE as error:
-            raise DamagedPartitionError(key, self._version(key) or "", str(error)) from None
+            return decode_parquet(body)
+        except MalformedObjectError as error:
+            problem = error.message.partition(": ")[2]
+            raise DamagedPartitionError(key, self._version(key) or "", problem) from None
 
     def write(self, frames: Mapping[str, pl.DataFrame]) -> None:
         """Replace partitions, in parallel. Raises ObjectMovedError where another run has written one since."""

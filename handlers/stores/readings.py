@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from handlers.stores.lake import DataLake, ObjectMovedError
-from handlers.stores.partitions import UNREADABLE
+from handlers.stores.partitions import decode_parquet
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import COMPACTED_PREFIX, RAW_PREFIX, OnMalformed, decode_readings
 from mlops_core.telemetry import split_corrected, union_readings
@@ -48,10 +48,7 @@ def read_objects(
     compacted = [key for key in keys if not key.startswith(RAW_PREFIX)]
 
     def parquet(bodies: Sequence[bytes]) -> pl.DataFrame:
-        try:
-            return union_readings([pl.read_parquet(body) for body in bodies])
-        except UNREADABLE as error:
-            raise MalformedObjectError("object", str(error)) from error
+        return union_readings([decode_parquet(body) for body in bodies])
 
     def lines(bodies: Sequence[bytes]) -> pl.DataFrame:
         return decode_readings(bodies, on_malformed=on_malformed)

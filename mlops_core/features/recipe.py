@@ -11,6 +11,7 @@ polars only where it computes: a service that predicts reads recipes, too.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from math import gcd
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
@@ -192,6 +193,16 @@ class FeatureRecipe(BaseModel):
             for name, parts in parsed.items()
             if parts is None or parts.statistic in self.statistics_of(parts.channel)
         )
+
+    @property
+    def columns_id(self) -> str:
+        """What window features there are, as text: the lengths, and the hash of the columns' names."""
+        import polars as pl
+
+        from mlops_core.features.bucket_schema import BUCKETS
+
+        names = self.windows(pl.DataFrame(schema=BUCKETS)).columns
+        return f"{','.join(self.lengths)}:{sha256(' '.join(sorted(names)).encode()).hexdigest()[:16]}"
 
     def with_drift_of_means(self) -> "FeatureRecipe":
         """Return the recipe with the drift of those channels only that have the statistic which drifts."""

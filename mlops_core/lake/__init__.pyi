@@ -78,3 +78,7 @@ from .quarantine import (
     decode_quarantine as decode_quarantine,
     encode_quarantine as encode_quarantine,
 )
+from .seal import (
+    seal_of as seal_of,
+    seal_problem as seal_problem,
+)

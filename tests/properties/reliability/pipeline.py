@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -251,9 +251,8 @@ class Wiring:
             lambda chosen, _: few_features(chosen.feature_lengths, chosen.feature_hop),
         )
         set_(partitions, "encode_parquet", encode)
-        polars = ModuleType("polars")
-        polars.__dict__.update(vars(pl), read_parquet=remembered(pl.read_parquet, lambda body: body))
-        set_(partitions, "pl", polars)
+        set_(partitions, "decode_parquet", decode := remembered(partitions.decode_parquet, lambda body: body))
+        set_(handlers.hour_buckets, "decode_parquet", decode)
 
 
 _SETTINGS = {
