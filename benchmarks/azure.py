@@ -1,23 +1,23 @@
 """`python -m benchmarks.azure --real-data FOLDER`: Microsoft's Azure set through the public API, to build/azure.json.
 
 Whole machines are held out. `events`: error codes, replacements, model and age of all machines, of which most have no
-telemetry here; `telemetry`: those that have it, with its statistics beside. Error codes and replacements are readings
-of value 1, whose counts and hours since the last are features. Beside each figure stands what the hours in service
-alone reach. Rows are three hours apart, the horizon is a day, and alarm episodes count as `evaluate` counts them.
+telemetry here; `telemetry`: those that have it, with its statistics beside. How many errors and replacements there were
+of each code, and the hours since the last, are features by a point-in-time join (`add_events`). Beside each figure
+stands what the hours in service alone reach. Rows are three hours apart, the horizon is a day, and alarm episodes count
+as `evaluate` counts them.
 """
 
 import argparse
 import json
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from mlops_core.adapters.azure_pdm import AzurePdmSet, read_azure_pdm
-from mlops_core.features import add_age, compute_features, returns_to_service
+from mlops_core.features import add_age, add_events, compute_features, returns_to_service
 from mlops_core.prognosis import Evaluation, evaluate, label_features, train
-from mlops_core.telemetry import READINGS
+from mlops_core.telemetry import EVENTS
 
 HOP, HORIZON, SEED = "3h", "24h", 2026
 FIGURES = (
@@ -27,45 +27,36 @@ FIGURES = (
 )  # fmt: skip
 
 
-def event_readings(azure: AzurePdmSet) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return error codes and replacements as readings of value 1; a failure replaces the components that it names."""
-    replaced = pl.concat(
+def events_of(azure: AzurePdmSet) -> pl.DataFrame:
+    """Return errors and replacements as frame EVENTS; a failure replaces the components that it names."""
+    failed = azure.failures.with_columns(pl.col("event_code").str.split("+")).explode("event_code")
+    return pl.concat(
         [
-            azure.maintenance.select("machine_id", "event_timestamp", "component"),
-            azure.failures.select(
-                "machine_id", "event_timestamp", component=pl.col("event_code").str.split("+")
-            ).explode("component"),
+            azure.errors.with_columns(kind=pl.lit("error"), event_code="error_code").select(*EVENTS),
+            azure.maintenance.with_columns(kind=pl.lit("replaced"), event_code="component").select(*EVENTS),
+            failed.with_columns(kind=pl.lit("replaced")).select(*EVENTS),
         ]
     )
-    return _of_value_one(azure.errors.rename({"error_code": "channel"})), _of_value_one(
-        replaced.rename({"component": "channel"})
-    )
-
-
-def _of_value_one(events: pl.DataFrame) -> pl.DataFrame:
-    return events.with_columns(value=1.0).select(pl.col(name).cast(kind) for name, kind in READINGS.items())
 
 
 def features_of(azure: AzurePdmSet, *, with_telemetry: bool) -> pl.DataFrame:
-    """Return a row every three hours: events, replacements, attributes and age, and telemetry where asked for."""
-    errors, replaced = event_readings(azure)
-    seen = pl.concat([azure.failures["event_timestamp"], azure.errors["event_timestamp"]])
-    end: datetime = seen.sort()[-1]
-    counted = compute_features(
-        errors, lengths=["24h", "168h"], hop=HOP, end=end, statistics=["count", "hours_since_last"], channels={}
-    )
-    since = compute_features(
-        replaced, lengths=["8760h"], hop=HOP, end=end, statistics=["hours_since_last"], channels={}
-    )
-    keys = ["machine_id", "window_end"]
-    rows = counted.join(since, on=keys, how="left").join(azure.machines, on="machine_id").with_columns(
-        *((pl.col("model") == model).cast(pl.Int8).alias(model) for model in azure.machines["model"].unique().sort())
-    ).drop("model")  # fmt: skip
+    """Return a row every three hours: events, replacements, attributes and age, and telemetry where asked for.
+
+    Without telemetry a machine's rows begin with its first error.
+    """
     if with_telemetry:
-        measured = compute_features(
+        rows = compute_features(
             azure.readings, lengths=["3h", "24h"], hop=HOP, statistics=["mean", "std", "slope"], channels={}
         )
-        rows = rows.join(measured, on=keys)
+    else:
+        first = azure.errors.group_by("machine_id").agg(pl.col("event_timestamp").min().dt.truncate(HOP))
+        last = pl.lit(azure.failures["event_timestamp"].max())
+        ends = pl.datetime_ranges("event_timestamp", last, HOP, closed="right").alias("window_end")
+        rows = first.select("machine_id", ends).explode("window_end").sort("machine_id", "window_end")
+    rows = add_events(rows, events_of(azure))
+    rows = rows.join(azure.machines, on="machine_id").with_columns(
+        *((pl.col("model") == model).cast(pl.Int8).alias(model) for model in azure.machines["model"].unique().sort())
+    ).drop("model")  # fmt: skip
     return add_age(rows, returns=returns_to_service(azure.failures, azure.maintenance))
 
 

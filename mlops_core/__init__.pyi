@@ -23,6 +23,10 @@ from .features.derived import (
     add_age as add_age,
     add_drift as add_drift,
 )
+from .features.event_features import (
+    add_events as add_events,
+    event_names as event_names,
+)
 from .features.normaliser import (
     learn_normaliser as learn_normaliser,
 )
@@ -109,6 +113,7 @@ from .telemetry.channel import (
     Channel as Channel,
 )
 from .telemetry.frames import (
+    EVENTS as EVENTS,
     FAILURES as FAILURES,
     MAINTENANCE as MAINTENANCE,
     READINGS as READINGS,

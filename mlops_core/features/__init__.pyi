@@ -24,9 +24,16 @@ from .derived import (
     machine_beginnings as machine_beginnings,
     returns_to_service as returns_to_service,
 )
+from .event_features import (
+    EVENT_LENGTHS as EVENT_LENGTHS,
+    add_events as add_events,
+    check_event_names as check_event_names,
+    event_names as event_names,
+)
 from .names import (
     AGE as AGE,
     DRIFT as DRIFT,
+    parse_event_column as parse_event_column,
     parse_feature_name as parse_feature_name,
 )
 from .normaliser import (

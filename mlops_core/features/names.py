@@ -1,20 +1,22 @@
 """The names of features: `{channel}_{statistic}_{length}`, such as `vibration_mean_6h`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from mlops_core.features.statistics import REGISTRY, Statistic
 
-__all__ = ["AGE", "DRIFT", "FeatureName", "parse_feature_name"]
+__all__ = ["AGE", "DRIFT", "EventColumn", "FeatureName", "event_columns", "parse_event_column", "parse_feature_name"]
 
 AGE: Final = "age_hours"
 """The hours in service since the last return from a repair."""
 DRIFT: Final = "_drift"
 """Ends the name of a feature's distance from the machine's own beginning."""
 
+_EVENT: Final = "event/"
+_EVENT_COLUMN: Final = re.compile(_EVENT + r"(?P<name>.+)_(?:in_(?P<length>\d+[hms])|hours_since)")
 _SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
 _WORDS: Final = {"h": "h", "m": "min", "s": "s"}
 
@@ -53,6 +55,25 @@ def parse_feature_name(name: str) -> FeatureName | None:
         return None
     seconds = int(parts["number"]) * _SECONDS[parts["unit"]]
     return FeatureName(parts["channel"], parts["statistic"], seconds, is_drift=parts["drift"] is not None)
+
+
+@dataclass(frozen=True)
+class EventColumn:
+    """The parts of `event/{name}_in_{length}` or `event/{name}_hours_since`, of which `length` is None."""
+
+    name: str
+    length: str | None
+
+
+def event_columns(name: str, lengths: Collection[str]) -> tuple[list[str], str]:
+    """Return the columns of one name of events: its counts, one a length, and the hours since the last."""
+    return [f"{_EVENT}{name}_in_{length}" for length in lengths], f"{_EVENT}{name}_hours_since"
+
+
+def parse_event_column(name: str) -> EventColumn | None:
+    """Return the parts of a column that `add_events` makes, or None where it is another's."""
+    parts = _EVENT_COLUMN.fullmatch(name)
+    return None if parts is None else EventColumn(parts["name"], parts["length"])
 
 
 def _in_largest_unit(seconds: int) -> tuple[int, str]:

@@ -9,7 +9,7 @@ A platform that keeps buckets computes the same features in two steps: `windows`
 polars only where it computes: a service that predicts reads recipes, too.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from math import gcd
@@ -19,7 +19,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.features.conditions import ConditionNormaliser
-from mlops_core.features.names import AGE, DRIFT, FeatureName, parse_feature_name
+from mlops_core.features.event_features import EVENT_LENGTHS, check_event_names
+from mlops_core.features.names import AGE, DRIFT, event_columns, parse_feature_name
+from mlops_core.features.recipe_differences import recipe_differences
 from mlops_core.features.running import RUNNING, RUNNING_STATISTICS
 from mlops_core.features.scaling import NORMALISED, normalised_row
 from mlops_core.features.statistics import REGISTRY, STATISTICS, check_statistics
@@ -53,7 +55,8 @@ class FeatureRecipe(BaseModel):
         running: by class of machines, when a machine runs: readings while it is off are in no window, and `running` is
             a channel with columns of its own.
         age: whether there is `age_hours`, the hours in service since the last return from a repair.
-        events: kinds of events that become features; none so far.
+        events: kinds of events (`error`) and codes of kinds (`error/E1`) that are counted in windows of
+            `event_lengths`, with the hours since the last; see `add_events`.
         unknown: columns that were made outside of the recipe. Only who made them can make them again.
 
     """
@@ -71,13 +74,15 @@ class FeatureRecipe(BaseModel):
     drift_rows: int = Field(default=_BASELINE_ROWS, ge=1)
     running: Mapping[str, RunningClass] = Field(default_factory=dict[str, RunningClass])
     age: bool = False
-    events: tuple[str, ...] = Field(default=(), max_length=0)
+    events: tuple[str, ...] = ()
+    event_lengths: tuple[_Length, ...] = EVENT_LENGTHS
     unknown: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         Windows.of(self.lengths, self.hop)
         check_statistics(self.statistics)
+        check_event_names(self.events)
         if self.running and self.normaliser is not None:
             hint = "Leave out the readings of machines that are off before"
             raise InvalidArgumentError("running", "a rule", "does not go with a normaliser", hint)
@@ -138,7 +143,8 @@ class FeatureRecipe(BaseModel):
 
         Args:
             readings: frame READINGS, of whole machine histories, since drift and age count from the beginning.
-            events: frame FAILURES, for the returns to service that age counts from.
+            events: frame FAILURES, for the returns to service that age counts from; with events of other kinds, that
+                are counted, EVENTS with the column `returned_to_service_at` of failures.
             machines: machine_id and machine_class of machines that have been given a class; the others belong to the
                 first whose patterns match.
             maintenance: frame MAINTENANCE, whose renewals are returns to service, too.
@@ -147,8 +153,8 @@ class FeatureRecipe(BaseModel):
 
         Raises:
             SchemaError: a frame does not fit.
-            InvalidArgumentError: the recipe has `unknown` columns or does not read `machines`, or the readings have a
-                channel `running` of their own.
+            InvalidArgumentError: the recipe has `unknown` columns, reads `events` that are not given or does not read
+                `machines`, or the readings have a channel `running` of their own.
             UnknownChannelError: a channel that the normaliser has not learned.
 
         """
@@ -167,7 +173,8 @@ class FeatureRecipe(BaseModel):
         rules = self.running_rules(readings["machine_id"].unique() if self.running else (), dict(rows))
         buckets = bucket_readings(self._prepared(readings), hop=self.hop, running=rules)
         features = self.windows(buckets).drop("revision")
-        return self.derive(features, returns=returns_to_service(events, maintenance))
+        failures = events if events is None or "kind" not in events.columns else _failures(events)
+        return self.derive(features, returns=returns_to_service(failures, maintenance), events=events)
 
     def windows(
         self, buckets: "pl.DataFrame", *, start: datetime | None = None, end: datetime | None = None
@@ -224,18 +231,24 @@ class FeatureRecipe(BaseModel):
         *,
         returns: "pl.DataFrame | None" = None,
         beginnings: "pl.DataFrame | None" = None,
+        events: "pl.DataFrame | None" = None,
     ) -> "pl.DataFrame":
-        """Return window features with drift and age.
+        """Return window features with drift, age and events.
 
         Args:
             features: from each machine's beginning, or any rows, given its `beginnings`.
             returns: frame RETURNS, from `returns_to_service`.
             beginnings: what `beginnings` gave of earlier rows.
+            events: frame EVENTS, where the recipe counts any.
+
+        Raises:
+            InvalidArgumentError: `events` are to be counted and not given.
 
         """
         import polars as pl
 
         from mlops_core.features.derived import add_age, add_drift
+        from mlops_core.features.event_features import add_events
 
         rows = features.with_columns(_asked=pl.lit(value=True))
         if beginnings is not None:
@@ -246,6 +259,11 @@ class FeatureRecipe(BaseModel):
             rows = add_drift(rows, self.drift, rows=self.drift_rows)
         if self.age:
             rows = add_age(rows, returns=returns)
+        if self.events:
+            if events is None:
+                hint = "Give the machines' events, an empty frame EVENTS where there are none"
+                raise InvalidArgumentError("events", None, f"is no frame, and {', '.join(self.events)} count", hint)
+            rows = add_events(rows, events, names=self.events, lengths=self.event_lengths)
         return rows.filter("_asked").drop("_asked")
 
     def beginnings(self, features: "pl.DataFrame", known: "pl.DataFrame | None" = None) -> "pl.DataFrame":
@@ -276,7 +294,7 @@ class FeatureRecipe(BaseModel):
         """Whether a column is one of the recipe's."""
         parts = parse_feature_name(name)
         if parts is None:
-            return name == AGE and self.age
+            return (name == AGE and self.age) or name in self.columns_of_events
         return (
             (self._column_channels is None or parts.channel in self._column_channels)
             and parts.statistic in self.statistics_of(parts.channel)
@@ -286,12 +304,7 @@ class FeatureRecipe(BaseModel):
 
     def differences(self, stack: "FeatureRecipe", names: Iterable[str]) -> list[str]:
         """Return in words what a model that reads the columns `names` needs and `stack` does not compute."""
-        lacking: dict[str, list[str]] = {}
-        for name in names:
-            for kind, what in self._lacking(name, stack):
-                if what not in lacking.setdefault(kind, []):
-                    lacking[kind].append(what)
-        return [f"{kind} {', '.join(sorted(found))}" for kind, found in lacking.items()]
+        return recipe_differences(self, stack, names)
 
     def serve(self, features: Mapping[str, float | None]) -> Mapping[str, float | None]:
         """Return one row of a stack's features with those of normalised readings; the row itself where there are none.
@@ -307,6 +320,12 @@ class FeatureRecipe(BaseModel):
     def running_rules(self, machine_ids: Iterable[str], assigned: Mapping[str, str]) -> dict[str, RunningRule]:
         """Return by machine when it runs; `assigned`: the class of those that have been given one."""
         return rules_of(machine_ids, self.running, assigned) if self.running else {}
+
+    @property
+    def columns_of_events(self) -> set[str]:
+        """The columns that `add_events` makes."""
+        columns = (event_columns(name, self.event_lengths) for name in self.events)
+        return {name for counted, since in columns for name in (*counted, since)}
 
     @property
     def _column_channels(self) -> tuple[str, ...] | None:
@@ -331,29 +350,11 @@ class FeatureRecipe(BaseModel):
         named = pl.when(is_scaled).then(pl.col("channel") + NORMALISED).otherwise("channel")
         return kept.with_columns(channel=named)
 
-    def _lacking(self, name: str, stack: "FeatureRecipe") -> Iterator[tuple[str, str]]:
-        """Kinds of things, and what of each kind, that `stack` lacks for a column."""
-        parts = parse_feature_name(name)
-        if name == AGE and self.age:
-            if not stack.age:
-                yield "the hours since the return to service, that is", name
-        elif name in self.unknown or parts is None:
-            yield "columns made outside of a recipe:", name
-        else:
-            yield from self._lacking_window(name, parts, stack)
 
-    def _lacking_window(self, name: str, parts: FeatureName, stack: "FeatureRecipe") -> Iterator[tuple[str, str]]:
-        channel = parts.channel.removesuffix(NORMALISED) if self.normaliser else parts.channel
-        if self.normaliser and channel != parts.channel and self.normaliser.setting_channels:
-            yield "normalisation by the operating condition, told by", ", ".join(self.normaliser.setting_channels)
-        if channel not in (stack.channels or ()):
-            yield "channels", channel
-        if parts.statistic not in stack.statistics_of(channel):
-            yield "statistics", parts.statistic
-        if parts.length_name not in stack.lengths:
-            yield "windows of", parts.length
-        if parts.is_drift:
-            base = f"{channel}_{parts.statistic}_{parts.length_name}"
-            is_mixed = channel != parts.channel and parts.row.scaling == "mixed"
-            if base not in stack.drift or is_mixed or (self.drift_rows, self.hop) != (stack.drift_rows, stack.hop):
-                yield f"drift against the first {self.drift_rows} rows, {self.hop} apart, of", name.removesuffix(DRIFT)
+def _failures(events: "pl.DataFrame") -> "pl.DataFrame":
+    """Return the rows of FAILURES among events."""
+    import polars as pl
+
+    from mlops_core.telemetry import FAILURE_KIND
+
+    return events.filter(pl.col("kind").fill_null(FAILURE_KIND) == FAILURE_KIND)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.features import AGE, DRIFT, parse_feature_name
+from mlops_core.features import AGE, DRIFT, parse_event_column, parse_feature_name
 from mlops_core.prognosis.schema import FeatureSchema
 
 __all__ = ["Reason", "phrase", "strongest_reasons"]
@@ -70,7 +70,8 @@ def _along(contributions: NDArray[np.float64], column: int, effect: float) -> fl
 def _group(name: str) -> tuple[str, str]:
     parts = parse_feature_name(name)
     if parts is None:
-        return name, ""
+        event = parse_event_column(name)
+        return (name, "") if event is None else (event.name, "event")
     return parts.channel, "drift" if parts.is_drift else parts.row.aspect
 
 
@@ -126,18 +127,32 @@ def phrase(name: str, *, is_share: bool = False) -> str:
     """
     parts = parse_feature_name(name)
     if parts is None:
-        return "time in service since the last repair" if name == AGE else name
+        return _event_words(name) or ("time in service since the last repair" if name == AGE else name)
     what = "share of expected readings" if is_share else parts.row.words
     words = f"{parts.channel} {what} over {parts.length}"
     return f"{words}, against the machine's own beginning," if parts.is_drift else words
 
 
+def _event_words(name: str) -> str:
+    """A column of events in words: `number of error E1 within 24h`; empty of any other."""
+    event = parse_event_column(name)
+    if event is None:
+        return ""
+    what = event.name.replace("/", " ", 1)
+    return f"number of {what} within {event.length}" if event.length else f"time since the last {what}"
+
+
 def _unit(schema: FeatureSchema, name: str) -> str:
     parts = parse_feature_name(name)
-    unit = parts.row.unit if parts else "h" if name == AGE else ""
+    unit = parts.row.unit if parts else "h" if name == AGE or _is_time_since(name) else ""
     if parts and "{unit}" in unit:
         unit = unit.format(unit=schema.units[parts.channel]) if parts.channel in schema.units else ""
     return unit and f" {unit}"
+
+
+def _is_time_since(name: str) -> bool:
+    event = parse_event_column(name)
+    return event is not None and event.length is None
 
 
 def _amount(value: float | None, unit: str = "") -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.errors import FeatureMismatchError
-from mlops_core.features import AGE, DRIFT, parse_feature_name
+from mlops_core.features import AGE, DRIFT, parse_event_column, parse_feature_name
 from mlops_core.prognosis.coverage import USUAL_SHARES, as_shares
 
 __all__ = ["FeatureSchema"]
@@ -72,17 +72,26 @@ class FeatureSchema:
     def missing_from(self, row: Collection[str]) -> list[str]:
         """Return the columns that a row lacks which leaves nulls out.
 
-        A count and the age are never null, and a drift is not where its own column is not.
+        Counts of readings and of events and the age are never null, and a drift is not where its own column is not.
         """
         return [name for name in self.names if name not in row and self._is_known(name, row)]
 
     def _is_known(self, name: str, row: Collection[str]) -> bool:
+        event = parse_event_column(name)
+        if event is not None:
+            return event.length is not None
         return name in self.counts or name == AGE or (name.endswith(DRIFT) and name.removesuffix(DRIFT) in row)
 
     @cached_property
     def is_measured(self) -> NDArray[np.bool_]:
-        """For each column, whether it has a value only where there are readings: all but counts and age."""
-        return ~np.isin(np.array(self.names), np.array([*self.counts, AGE], dtype=str))
+        """For each column, whether it has a value only where something was measured: all but counts, age and events.
+
+        Of a model that reads no sensor, what is known of events.
+        """
+        is_event = np.array([parse_event_column(name) is not None for name in self.names])
+        measured = ~np.isin(np.array(self.names), np.array([*self.counts, AGE], dtype=str))
+        of_sensors = measured & ~is_event
+        return of_sensors if of_sensors.any() else measured
 
     @cached_property
     def _bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,11 +15,13 @@ from .extras import (
     Extras as Extras,
 )
 from .frames import (
+    EVENTS as EVENTS,
     FAILURES as FAILURES,
     MAINTENANCE as MAINTENANCE,
     READINGS as READINGS,
     TIMESTAMP as TIMESTAMP,
     VERDICTS as VERDICTS,
+    normalise_events as normalise_events,
     normalise_failures as normalise_failures,
     normalise_readings as normalise_readings,
     renewals as renewals,

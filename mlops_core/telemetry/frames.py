@@ -13,13 +13,16 @@ from typing import Final
 import polars as pl
 
 from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError
+from mlops_core.telemetry.message import FAILURE_KIND
 
 __all__ = [
+    "EVENTS",
     "FAILURES",
     "MAINTENANCE",
     "READINGS",
     "TIMESTAMP",
     "VERDICTS",
+    "normalise_events",
     "normalise_failures",
     "normalise_readings",
     "renewals",
@@ -71,6 +74,12 @@ VERDICTS: Final = pl.Schema(
 """What people found of alarm episodes: `opened` since when the evidence spoke, `decided_at` when the verdict was given,
 `source` what raised the episode, `verdict` FAULT_FOUND, NO_FAULT or SENSOR_FAULT."""
 
+EVENTS: Final = pl.Schema(
+    {"machine_id": pl.String(), "event_timestamp": TIMESTAMP, "kind": pl.String(), "event_code": pl.String()}
+)
+"""What happened to a machine: errors, operators' actions, changes of state; failures are of kind `failure`. The code
+may be null."""
+
 _OPTIONAL_FAILURE_COLUMNS: Final = ("event_code", "measured_value", "threshold", "returned_to_service_at")
 
 
@@ -113,6 +122,17 @@ def normalise_failures(failures: pl.DataFrame) -> pl.DataFrame:
             "Check that the two columns are not swapped and share one time zone",
         )
     return fitted
+
+
+def normalise_events(events: pl.DataFrame) -> pl.DataFrame:
+    """Return a user's events with exactly the columns and types of `EVENTS`.
+
+    A frame without `kind` is of failures, and so are rows where it is null; `event_code` is null where absent.
+    Conversions and errors are those of `normalise_readings`.
+    """
+    fitted = _fit(events, EVENTS, name="events", optional=("kind", "event_code"))
+    _refuse_nulls(fitted, ("machine_id", "event_timestamp"), name="events")
+    return fitted.with_columns(pl.col("kind").fill_null(FAILURE_KIND))
 
 
 def renewals(maintenance: pl.DataFrame) -> pl.DataFrame:
