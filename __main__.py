@@ -8,7 +8,6 @@ from infra.devices import Devices
 from infra.encryption import EncryptionKey
 from infra.ingestion import Ingestion
 from infra.monitoring import AlarmTopic
-from infra.naming import default_tags
 from infra.outputs import export, stack_outputs
 from infra.processing import Processing
 from infra.settings import read_provider_settings, read_settings
@@ -24,6 +23,7 @@ from infra.stack import (
     watch_operation,
     watch_queues,
 )
+from infra.tags import default_tags
 
 settings = read_settings()
 provider = tagging_provider(read_provider_settings(), default_tags(settings.owner, settings.tags))

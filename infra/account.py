@@ -1,12 +1,12 @@
 """The AWS account and region that a stack lives in, and the provider that speaks to them."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.settings import ProviderSettings
+from infra.provider_settings import ProviderSettings
 
 
 class Account(NamedTuple):
@@ -34,17 +34,4 @@ def current_account(parent: pulumi.Resource) -> Account:
 
 def tagging_provider(settings: ProviderSettings, tags: Mapping[str, str]) -> aws.Provider:
     """The provider of the whole stack: it puts `tags` on every resource that can carry any."""
-    return aws.Provider(
-        "aws",
-        region=settings.region,
-        profile=settings.profile,
-        access_key=settings.access_key,
-        secret_key=settings.secret_key,
-        allowed_account_ids=list(settings.allowed_account_ids) or None,
-        assume_roles=cast("list[aws.ProviderAssumeRoleArgsDict]", list(settings.assume_roles)) or None,
-        endpoints=cast("list[aws.ProviderEndpointArgsDict]", list(settings.endpoints)) or None,
-        s3_use_path_style=settings.s3_use_path_style or None,
-        skip_credentials_validation=settings.skip_credentials_validation or None,
-        skip_metadata_api_check=settings.skip_metadata_api_check or None,
-        default_tags={"tags": dict(tags)},
-    )
+    return aws.Provider("aws", **settings.given(), default_tags={"tags": dict(tags)})

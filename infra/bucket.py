@@ -1,12 +1,15 @@
 """A private S3 bucket: what every bucket of the platform has, whatever it holds."""
 
 from collections.abc import Callable, Sequence
-from typing import NotRequired, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.policies import Statement, document
+
+# Objects hold ten tags, other resources fifty: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+UNTAGGED: Final[aws.s3.BucketObjectv2OverrideProviderArgsDict] = {"default_tags": {"tags": {}}}
 
 
 class PrivateBucketArgs(TypedDict):

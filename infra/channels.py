@@ -5,6 +5,7 @@ from typing import TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from infra.bucket import UNTAGGED
 from infra.policies import Statement, allow
 from mlops_core.lake import CHANNELS_PREFIX, channels_key
 from mlops_core.telemetry import Channels
@@ -37,6 +38,7 @@ class ChannelDocument(pulumi.ComponentResource):
             key=channels_key(args["channels"].hash),
             content=args["channels"].document.decode(),
             content_type="application/json",
+            override_provider=UNTAGGED,
             # Functions of the update before read theirs until they are replaced, and models name theirs for ever.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )

@@ -6,6 +6,7 @@ from typing import TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from infra.bucket import UNTAGGED
 from infra.packaging import Layer, build, is_built
 
 
@@ -38,6 +39,7 @@ class PythonLayer(pulumi.ComponentResource):
             bucket=args["bucket_name"],
             key=f"layers/{layer.path.name}",
             source=_content(layer),
+            override_provider=UNTAGGED,
             # The key says what the content is. A preview that has not built it shows no change for that reason.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["source"]),
         )

@@ -1,4 +1,4 @@
-"""Names and tags of what the stack owns.
+"""Names of what the stack owns.
 
 Pulumi names most resources itself, by the pattern in Pulumi.yaml. Named by us is what that pattern cannot serve: IoT
 rules and Glue catalogues, which allow no hyphen, log groups, which people look up by name, and queues, which name each
@@ -42,11 +42,6 @@ def own_topic_prefix() -> str:
 def log_group_name(function: str) -> str:
     """The log group of the function that is called `function` in the program."""
     return f"/aws/lambda/{namespace()}-{function}"
-
-
-def default_tags(owner: str, extra: dict[str, str]) -> dict[str, str]:
-    """Tags of every resource of the stack; `extra` wins over ours."""
-    return {"Project": pulumi.get_project(), "Stack": pulumi.get_stack(), "Owner": owner, **extra}
 
 
 def access_log_group_name(api: str) -> str:

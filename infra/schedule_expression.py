@@ -4,7 +4,9 @@ Grammar: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.h
 """
 
 import re
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 
 _RATE = re.compile(r"rate\((?P<value>\d+) (?P<unit>minute|hour|day)(?P<plural>s?)\)")
 _AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
@@ -21,7 +23,8 @@ _FIELDS = (
     ("day of week", 1, 7, _WEEKDAYS),
     ("year", 1970, 2199, ()),
 )
-_DAY_OF_MONTH, _DAY_OF_WEEK = 2, 4
+_DAY_OF_MONTH, _DAY_OF_WEEK, _YEAR = 2, 4, 5
+_SOME_DAY = date(2028, 1, 1)
 
 
 def schedule_problem(expression: str) -> str | None:
@@ -33,6 +36,50 @@ def schedule_problem(expression: str) -> str | None:
     if match := _CRON.fullmatch(expression):
         return _cron_problem(match[1].split(" "))
     return "is none of rate(6 hours), cron(0 6 * * ? *) and at(2030-01-31T06:00:00)"
+
+
+class Intervals(NamedTuple):
+    """Between two firings of a schedule."""
+
+    shortest: timedelta
+    longest: timedelta
+
+
+def intervals(expression: str) -> Intervals | None:
+    """How often a correct expression fires; None of at(...), which does once, and of days such as the last one."""
+    if match := _RATE.fullmatch(expression):
+        every = timedelta(**{f"{match['unit']}s": int(match["value"])})
+        return Intervals(every, every)
+    match = _CRON.fullmatch(expression)
+    if match is None or re.search(r"[LW#]", re.sub(r"[A-Z]{3}", "", match[1].upper())):
+        return None
+    fields = [_members(text, position) for position, text in enumerate(match[1].split(" ")[:_YEAR])]
+    minutes, hours, days, months, weekdays = fields
+    times = sorted(60 * hour + minute for hour in hours for minute in minutes)
+    # Two years hold each month's end and each weekday; Sunday is 1.
+    dates = [_SOME_DAY + timedelta(days=number) for number in range(731)]
+    fire = [day for day in dates if day.month in months and day.day in days and day.isoweekday() % 7 + 1 in weekdays]
+    gaps = [timedelta(minutes=later - earlier) for earlier, later in pairwise(times)]
+    gaps += [(later - earlier) + timedelta(minutes=times[0] - times[-1]) for earlier, later in pairwise(fire)]
+    return Intervals(min(gaps), max(gaps)) if gaps else None
+
+
+def _members(text: str, position: int) -> set[int]:
+    """The numbers that a field of a cron expression stands for."""
+    _, least, greatest, _ = _FIELDS[position]
+    found: set[int] = set()
+    for element in text.split(","):
+        base, _, step = element.partition("/")
+        first, dash, last = base.partition("-")
+        begin = least if first in {"*", "?"} else _number(first, position) or least
+        end = (_number(last, position) or least) if dash else greatest if step or first in {"*", "?"} else begin
+        # A range may wrap round, such as FRI-MON.
+        span = greatest - least + 1
+        found |= {
+            least + (number - least) % span
+            for number in range(begin, (end if end >= begin else end + span) + 1, int(step or 1))
+        }
+    return found
 
 
 def _rate_problem(value: int, unit: str, *, plural: bool) -> str | None:

@@ -6,7 +6,7 @@ of which `infra.settings.StackSettings` is an instance: it holds every key, and 
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra.setting_types import (
@@ -18,13 +18,13 @@ from infra.setting_types import (
     LogRetention,
     MemoryMb,
     Schedule,
-    TagKey,
-    TagValue,
     TimeoutSeconds,
     TopicPrefix,
+    as_text,
     checked_lengths,
     checked_machines,
 )
+from infra.tags import Tags, TagValue
 from infra.work_order_targets import WorkOrderTarget
 from mlops_core.condition.classes import MachineClass
 from mlops_core.lake import MAXIMUM_SHARDS
@@ -51,7 +51,9 @@ class TelemetrySettings(_Settings):
     mqtt_topic_prefix: TopicPrefix
     machine_classes: dict[str, MachineClass]
     basic_ingest: bool
-    machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(strict=False)]
+    machine_ids: Annotated[
+        tuple[Annotated[str, BeforeValidator(as_text)], ...], AfterValidator(checked_machines), Field(strict=False)
+    ]
     simulator_enabled: bool
     simulator_schedule_expression: Schedule
     simulator_seed: int
@@ -84,7 +86,7 @@ class ProcessingSettings(WindowSettings):
     """Features from readings."""
 
     processing_schedule_expression: Schedule
-    time_window_hours: Annotated[int, Field(ge=1)]
+    time_window_hours: Annotated[int, Field(ge=1, le=744)]  # a month
     processing_timeout_seconds: TimeoutSeconds
     processing_memory_mb: MemoryMb
 
@@ -141,4 +143,4 @@ class GeneralSettings(_Settings):
     notice_emails: Annotated[tuple[Email, ...], Field(strict=False)]
     processing_late_after_hours: Annotated[int, Field(ge=2, le=24)]
     owner: TagValue
-    tags: dict[TagKey, TagValue]
+    tags: Tags

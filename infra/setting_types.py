@@ -31,6 +31,25 @@ def _function(name: str) -> str:
     return name
 
 
+def as_text(given: object) -> object:
+    """A number or truth value as its text: `pulumi config set --path` writes what looks like one as one."""
+    if isinstance(given, bool):
+        return str(given).lower()
+    return str(given) if isinstance(given, int | float) else given
+
+
+def _bucket(name: str) -> str:
+    if name.startswith(_BUCKET_PREFIXES) or name.endswith(_BUCKET_SUFFIXES):
+        raise ValueError(f"S3 keeps names that begin with {_BEGINNINGS} or end with {_ENDINGS} for itself")
+    return name
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+_BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3", "-an")
+_BEGINNINGS, _ENDINGS = ", ".join(_BUCKET_PREFIXES), ", ".join(_BUCKET_SUFFIXES)
+
+
 def checked_machines(machine_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Return machine ids, all of them legal and each there once. Raises ValueError."""
     for machine_id in machine_ids:
@@ -93,7 +112,5 @@ MemoryMb = Annotated[int, Field(ge=128, le=10240)]
 # The prefix stands in MQTT filters, IAM resources and a regular expression: nothing that one of them reads as its own.
 # A topic has at most 7 slashes and 256 bytes, which the machine id (64) and the channel (32) share.
 TopicPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$", max_length=128)]
-BucketName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$")]
+BucketName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$"), AfterValidator(_bucket)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-TagKey = Annotated[str, Field(pattern=r"^[\w.:/=+@ -]+$", max_length=128)]
-TagValue = Annotated[str, Field(pattern=r"^[\w.:/=+@ -]*$", max_length=256)]

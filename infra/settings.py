@@ -7,19 +7,19 @@ with the key and the remedy.
 
 import difflib
 import json
-import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Self, TypedDict, TypeVar, cast
+from typing import Any, Self, TypedDict, TypeVar, cast
 
 import pulumi
 import yaml
 from pulumi.runtime import config as runtime_config
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from infra.naming import is_namespace, namespace, own_topic_prefix
+from infra.provider_settings import REFUSED, ProviderSettings
 from infra.setting_groups import (
     FunctionSettings,
     GeneralSettings,
@@ -29,7 +29,7 @@ from infra.setting_groups import (
     ServingSettings,
     TrainingSettings,
 )
-from infra.setting_warnings import unheard
+from infra.setting_warnings import warnings
 from mlops_core.features import RUNNING, channel_statistics
 from mlops_core.telemetry import CHANNELS
 
@@ -41,7 +41,6 @@ _TOPICS_OF_A_MACHINE = (*CHANNELS, "event/failure")  # the simulator plays the c
 _TOPIC_ARN_CHARACTERS = len('"arn:aws:iot:ap-northeast-1:000000000000:topic/",')
 # All environment variables of a function hold 4 KB together.
 _MACHINE_LIST_CHARACTERS = 3000
-_TIMELY_WINDOW_SECONDS = 60
 
 
 # An item of DynamoDB holds 400 KB, of which a number takes up to 21 bytes; the rest is for what is not a feature.
@@ -223,42 +222,6 @@ class StackSettings(
             raise _conflict("machineClasses", "does not fit the environment of a function; use patterns of machine ids")
         return self
 
-    def warnings(self, stack: str) -> list[str]:
-        """What can work, and is rarely meant: a sentence each, with the remedy."""
-        found: list[str] = []
-        if self.ingestion_batch_window_seconds > _TIMELY_WINDOW_SECONDS:
-            found.append(
-                f"ingestionBatchWindowSeconds {self.ingestion_batch_window_seconds}: a limit that is exceeded is"
-                f" announced within two minutes only with windows of up to {_TIMELY_WINDOW_SECONDS} seconds; lower it"
-            )
-        found += unheard(self)
-        if re.search(rf"(^|[/_-]){re.escape(stack)}($|[/_-])", self.mqtt_topic_prefix):
-            return found
-        shared = (
-            f"mqttTopicPrefix {self.mqtt_topic_prefix} does not name the stack. The broker belongs to the account and"
-            f" region: every stack there with this prefix receives the same messages. To give {stack} a prefix of its"
-            f" own, put its name in, or pulumi config rm mqttTopicPrefix to use {own_topic_prefix()}; machines must"
-            " then publish there"
-        )
-        return [*found, shared]
-
-
-class ProviderSettings(BaseModel):
-    """The `aws:` keys of a stack, for the provider that carries our tags; any other would be lost, so it is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
-
-    region: str | None = None
-    profile: str | None = None
-    access_key: str | None = None
-    secret_key: str | None = None
-    allowed_account_ids: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    assume_roles: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
-    endpoints: Annotated[tuple[dict[str, str], ...], Field(strict=False)] = ()
-    s3_use_path_style: bool = False
-    skip_credentials_validation: bool = False
-    skip_metadata_api_check: bool = False
-
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -272,20 +235,21 @@ def read_settings() -> StackSettings:
         wrong = f"{namespace()} cannot begin the names of resources: lower case, digits and hyphens, at most 27 of them"
         raise SettingsError([("stack", wrong, "Choose another name: pulumi stack init NAME")])
     settings = _read(StackSettings, pulumi.get_project(), key_schemas(), {"mqttTopicPrefix": own_topic_prefix()})
-    for warning in settings.warnings(pulumi.get_stack()):
+    for warning in warnings(settings, pulumi.get_stack(), is_emulated=read_provider_settings().is_emulated):
         pulumi.log.warn(warning)
     return settings
 
 
 def read_provider_settings() -> ProviderSettings:
     """The `aws:` keys of the stack that is being evaluated. Raises SettingsError."""
-    types: dict[object, str] = {False: "boolean", (): "array", None: "string"}
+    kinds = ProviderSettings.model_json_schema()["properties"]
     schemas: dict[str, KeySchema] = {
-        field.alias or name: {"type": types[field.default]} for name, field in ProviderSettings.model_fields.items()
+        key: {"type": kind["type"] if "type" in kind else kind["anyOf"][0]["type"]} for key, kind in kinds.items()
     }
     return _read(ProviderSettings, "aws", schemas)
 
 
+@cache
 def key_schemas() -> dict[str, KeySchema]:
     """Type, default and description of each of our keys, from Pulumi.yaml."""
     project = cast("dict[str, dict[str, KeySchema]]", yaml.safe_load(PROJECT_FILE.read_text("utf-8")))
@@ -330,6 +294,8 @@ def _configured(namespace: str) -> set[str]:
 
 
 def _unknown(namespace: str, key: str, schemas: dict[str, KeySchema]) -> tuple[str, str, str]:
+    if namespace == "aws" and key in REFUSED:
+        return f"{namespace}:{key}", REFUSED[key], f"Remove it: pulumi config rm {namespace}:{key}"
     near = difflib.get_close_matches(key, schemas, n=1)
     advice = f"Did you mean {near[0]}? " if near else ""
     return f"{namespace}:{key}", "there is no such key", f"{advice}Remove it: pulumi config rm {namespace}:{key}"

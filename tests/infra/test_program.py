@@ -68,6 +68,18 @@ def test_tags_of_the_configuration_are_added_and_win():
     }  # fmt: skip
 
 
+def test_a_tag_that_only_iam_takes_for_ours_replaces_ours():
+    (provider,) = evaluate_stack(config={"tags": {"owner": "line 3", "PROJECT": "x"}}).of("providers:aws").values()
+    assert json.loads(provider.inputs["defaultTags"])["tags"] == {"owner": "line 3", "PROJECT": "x", "Stack": "dev"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_objects_of_s3_which_hold_ten_tags_carry_none(evaluated, stack):
+    objects = evaluated(stack).of("s3/bucketObjectv2:BucketObjectv2")
+    assert objects
+    assert all(each.inputs["overrideProvider"] == {"defaultTags": {"tags": {}}} for each in objects.values())
+
+
 @pytest.mark.parametrize(("stack", "is_protected"), [("dev", False), ("local", False), ("prod", True)])
 def test_exactly_what_holds_data_is_protected_and_retained_where_the_stack_says_so(evaluated, stack, is_protected):
     for each in evaluated(stack).aws:

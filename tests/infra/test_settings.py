@@ -1,10 +1,17 @@
 """What cannot work is refused before anything is registered, by an error that names the key and the remedy."""
 
+import inspect
+import json
+from datetime import timedelta
+
+import pulumi_aws as aws
 import pytest
 import yaml
+from pydantic.alias_generators import to_snake
 
 from infra.naming import own_topic_prefix
-from infra.schedule_expression import schedule_problem
+from infra.provider_settings import REFUSED, ProviderSettings
+from infra.schedule_expression import Intervals, intervals, schedule_problem
 from infra.settings import PROJECT_FILE, SettingsError, StackSettings, key_schemas
 from tests.infra.evaluation import Evaluation, evaluate_stack, evaluate_stack_afresh
 
@@ -60,7 +67,7 @@ MANY = [f"MACHINE-{number:04}" for number in range(500)]
         ({"maximumCatchUpMinutes": 1, "samplingIntervalSeconds": 120}, "maximumCatchUpMinutes", "never advance"),
         ({"alarmEmails": ["nobody"]}, "alarmEmails", "pattern"),
         ({"protectData": "yes"}, "protectData", "not of type boolean"),
-        ({"tags": {"Line": 3}}, "tags", "valid string"),
+        ({"tags": {"Line": [3]}}, "tags", "valid string"),
         ({"tags": {"Line;": "3"}}, "tags", "pattern"),
     ],
 )
@@ -98,18 +105,25 @@ def test_every_fault_is_named_at_once():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("key", ["defaultTags", "maxRetries"])
-def test_a_provider_key_that_would_be_lost_is_refused(key):
-    with pytest.raises(SettingsError, match=rf"aws:{key}: there is no such key"):
-        evaluate_stack(config={f"aws:{key}": "1"})
+def test_each_key_of_the_provider_is_passed_on_or_refused_with_words():
+    arguments = set(inspect.signature(aws.ProviderArgs.__init__).parameters) - {"__self__", "default_tags"}
+    passed_on = set(ProviderSettings.model_fields)
+    assert passed_on.isdisjoint(to_snake(key) for key in REFUSED)
+    assert passed_on | {to_snake(key) for key in REFUSED} >= arguments >= passed_on
 
 
 def test_provider_keys_reach_the_provider():
-    keys = {"aws:region": "eu-central-1", "aws:profile": "plant", "aws:allowedAccountIds": ["123456789012"]}
-    (provider,) = evaluate_stack(config=keys).of("providers:aws").values()
-    assert provider.inputs["region"] == "eu-central-1"
-    assert provider.inputs["profile"] == "plant"
-    assert "123456789012" in provider.inputs["allowedAccountIds"]
+    keys = {
+        "region": "eu-central-1", "profile": "plant", "allowedAccountIds": [12345678901], "maxRetries": 7,
+        "useFipsEndpoint": True, "ignoreTags": {"keyPrefixes": ["acme:"]}, "httpsProxy": "http://proxy:3128",
+        "assumeRoles": [{"roleArn": "arn:aws:iam::123456789012:role/deploy"}],
+    }  # fmt: skip
+    (provider,) = (
+        evaluate_stack(config={f"aws:{key}": value for key, value in keys.items()}).of("providers:aws").values()
+    )
+    reached = {key: value for key, value in provider.inputs.items() if key != "defaultTags"}
+    texts = {key: reached[key] if isinstance(value, str) else json.loads(reached[key]) for key, value in keys.items()}
+    assert texts == keys | {"allowedAccountIds": ["012345678901"]}, "a number has lost the zero that it began with"
 
 
 def test_the_local_stack_speaks_to_the_emulator_alone(evaluated):
@@ -190,3 +204,25 @@ def test_expressions_that_scheduler_accepts_are_accepted(expression):
 )
 def test_expressions_that_scheduler_refuses_are_refused_with_the_reason(expression, says):
     assert says in schedule_problem(expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "shortest", "longest"),
+    [
+        ("rate(6 hours)", 6, 6),
+        ("rate(1 day)", 24, 24),
+        ("cron(5 * * * ? *)", 1, 1),
+        ("cron(0/15 * * * ? *)", 0.25, 0.25),
+        ("cron(0 6,8 * * ? *)", 2, 22),
+        ("cron(0 8-18 ? * MON-FRI *)", 1, 62),
+        ("cron(0 0 ? * FRI-MON *)", 24, 96),
+        ("cron(0 0 1 * ? *)", 28 * 24, 31 * 24),
+    ],
+)
+def test_what_lies_between_two_firings_of_a_schedule(expression, shortest, longest):
+    assert intervals(expression) == Intervals(timedelta(hours=shortest), timedelta(hours=longest))
+
+
+@pytest.mark.parametrize("expression", ["at(2030-02-28T23:59:59)", "cron(0 0 L * ? *)", "cron(0 0 ? * 2#1 *)"])
+def test_what_fires_once_or_on_special_days_is_not_judged(expression):
+    assert intervals(expression) is None

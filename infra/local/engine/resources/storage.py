@@ -40,9 +40,13 @@ def _tag_bucket(tags: Mapping[str, str], created: Created) -> dict[str, Any]:
     }
 
 
+# Of an object: its content goes as the body, and it has no tags.
+_NOT_SENT = frozenset({"source", "content", "overrideProvider"})
+
+
 def _object_inputs(inputs: Values) -> dict[str, Any]:
     body = content_bytes(inputs["source"]) if "source" in inputs else str(inputs.get("content", "")).encode()
-    return {**{key: value for key, value in inputs.items() if key not in {"source", "content"}}, "body": body}
+    return {**{key: value for key, value in inputs.items() if key not in _NOT_SENT}, "body": body}
 
 
 def _object(created: Created) -> dict[str, Any]:
