@@ -154,9 +154,7 @@ class PythonFunction(pulumi.ComponentResource):
     def _alarm(self, name: str, function: aws.lambda_.Function, topic_arn: pulumi.Input[str]) -> None:
         aws.cloudwatch.MetricAlarm(
             name,
-            alarm_description=pulumi.Output.concat(
-                function.name, ": ", with_runbook(FUNCTION_FAILED, "alarm-function")
-            ),
+            alarm_description=pulumi.Output.concat(function.name, ": ", with_runbook(FUNCTION_FAILED, "function")),
             namespace="AWS/Lambda",
             metric_name="Errors",
             dimensions={"FunctionName": function.name},

@@ -88,14 +88,14 @@ class QueueAlarms(pulumi.ComponentResource):
         for held, queue in args["buffers"].items():
             self._alarm(
                 f"{name}-{held}-age",
-                with_runbook(OLD_MESSAGES.format(held=held), "alarm-old-messages"),
+                with_runbook(OLD_MESSAGES.format(held=held), "old-messages"),
                 queue,
                 metric="ApproximateAgeOfOldestMessage",
                 threshold=_QUARTER_HOUR,
             )
         self._alarm(
             f"{name}-dead-letters",
-            with_runbook(DEAD_LETTERS, "alarm-dead-letters"),
+            with_runbook(DEAD_LETTERS, "dead-letters"),
             args["dead_letter_queue"],
             metric="ApproximateNumberOfMessagesVisible",
             threshold=0,
@@ -127,8 +127,8 @@ class Counted(NamedTuple):
     service: str
     metric: str
     meaning: str
-    entry: str
-    """Of the runbook."""
+    page: str
+    """Under docs/alarms."""
 
 
 def count_alarm(name: str, topic_arn: pulumi.Input[str], counted: Counted, *, parent: pulumi.Resource) -> None:
@@ -138,7 +138,7 @@ def count_alarm(name: str, topic_arn: pulumi.Input[str], counted: Counted, *, pa
     """
     aws.cloudwatch.MetricAlarm(
         name,
-        alarm_description=with_runbook(counted.meaning, counted.entry),
+        alarm_description=with_runbook(counted.meaning, counted.page),
         namespace=namespace(),
         metric_name=counted.metric,
         dimensions={"service": counted.service},

@@ -60,24 +60,22 @@ class OperationAlarms(pulumi.ComponentResource):
             _query(f"throttles{number}", "AWS/Lambda", "Throttles", {"FunctionName": function})
             for number, function in enumerate(args["functions"][: _QUERIES_AT_MOST - 1])
         ]
-        self._alarm(f"{name}-throttles", with_runbook(THROTTLED, "alarm-throttles"), _sum_of(throttled))
+        self._alarm(f"{name}-throttles", with_runbook(THROTTLED, "throttles"), _sum_of(throttled))
         training = {"StateMachineArn": args["state_machine_arn"]}
         failed = [
             _query(f"ended{number}", "AWS/States", metric, training)
             for number, metric in enumerate(("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"))
         ]
-        self._alarm(f"{name}-training", with_runbook(TRAINING_RUN_FAILED, "alarm-training"), _sum_of(failed))
+        self._alarm(f"{name}-training", with_runbook(TRAINING_RUN_FAILED, "training"), _sum_of(failed))
         readings = {"service": "ingestion"}
         share: list[Query] = [
             _query("refused", namespace(), "ReadingsRefused", readings, period=_QUARTER_HOUR),
             _query("accepted", namespace(), "ReadingsAccepted", readings, period=_QUARTER_HOUR),
             _expression("100 * refused / (refused + accepted)"),
         ]
-        self._alarm(
-            f"{name}-refused", with_runbook(READINGS_REFUSED, "alarm-refused"), share, threshold=_REFUSED_PERCENT
-        )
+        self._alarm(f"{name}-refused", with_runbook(READINGS_REFUSED, "refused"), share, threshold=_REFUSED_PERCENT)
         errors = [_query("errors", "AWS/ApiGateway", "5xx", {"ApiId": args["api_id"]})]
-        self._alarm(f"{name}-api", with_runbook(API_ERRORS, "alarm-api"), _sum_of(errors), threshold=_API_ERRORS - 1)
+        self._alarm(f"{name}-api", with_runbook(API_ERRORS, "api"), _sum_of(errors), threshold=_API_ERRORS - 1)
         self.register_outputs({})
 
     def _stalled(self, name: str, hours: int) -> None:
@@ -86,7 +84,7 @@ class OperationAlarms(pulumi.ComponentResource):
         aws.cloudwatch.CompositeAlarm(
             f"{name}-stalled",
             alarm_name=f"{namespace()}-{name}-stalled",
-            alarm_description=with_runbook(PROCESSING_STALLED.format(hours=hours), "alarm-stalled"),
+            alarm_description=with_runbook(PROCESSING_STALLED.format(hours=hours), "stalled"),
             alarm_rule=pulumi.Output.format("ALARM({0}) AND ALARM({1})", late.name, begun.name),
             alarm_actions=[self._topic_arn],
             ok_actions=[self._topic_arn],

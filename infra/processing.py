@@ -31,7 +31,7 @@ from mlops_core.lake import (
 )
 from mlops_core.telemetry import Channels
 
-_DAMAGE = Counted("processing", "DamagedObjects", DAMAGED_DATA, "alarm-damage")
+_DAMAGE = Counted("processing", "DamagedObjects", DAMAGED_DATA, "damage")
 _RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLACED_PREFIX}*"
 _DAMAGED = f"{DAMAGED_PREFIX}*"
 # Documents whose earlier version counts where the newest is damaged; all else is made again of the readings.

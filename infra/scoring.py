@@ -19,9 +19,9 @@ from mlops_core.alerting import CHAMPION_REFUSED, DAMAGED_DATA, SILENT_CHANNELS
 from mlops_core.lake import CHECKPOINT_KEY, FLEET_PREFIX, FRESHNESS_KEY
 
 _COUNTED = {
-    "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS, "alarm-silence"),
-    "refused": Counted("scoring", "ModelsRefused", CHAMPION_REFUSED, "alarm-champion-refused"),
-    "damage": Counted("scoring", "DamagedItems", DAMAGED_DATA, "alarm-damage"),
+    "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS, "silence"),
+    "refused": Counted("scoring", "ModelsRefused", CHAMPION_REFUSED, "champion-refused"),
+    "damage": Counted("scoring", "DamagedItems", DAMAGED_DATA, "damage"),
 }
 
 

@@ -59,6 +59,6 @@ API_ERRORS: Final = "The HTTP API answered with errors of the server"
 DAMAGED_DATA: Final = "Stored data are damaged; a notice names them, as does: mlops doctor"
 
 
-def with_runbook(meaning: str, entry: str) -> str:
-    """Return what an alarm says: what it means, and the entry of the runbook that says what to do."""
-    return f"{meaning}. What to do: docs/runbook.md#{entry}"
+def with_runbook(meaning: str, page: str) -> str:
+    """Return the text of an alarm: its meaning, and its page under docs/alarms, which says what to do."""
+    return f"{meaning}. What to do: docs/alarms/{page}.md"

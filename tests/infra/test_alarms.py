@@ -11,7 +11,8 @@ from tests.infra.cloudwatch import ALARM, OK, UNKNOWN, composite_states, expecte
 from tests.infra.evaluation import evaluate_stack, physical_name
 
 ROOT = Path(__file__).parents[2]
-RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+PAGES = {page.stem: page.read_text("utf-8") for page in (ROOT / "docs" / "alarms").glob("*.md")}
+OF_MACHINES = {"failure", "limit", "likely-to-fail", "unusual", "unanswered"}
 DAY = 24
 # What AWS itself measures, by the documentation of each service; dimensions are those that are set here.
 OF_AWS = {
@@ -41,13 +42,13 @@ def composite(prod):
     return found.inputs
 
 
-def test_every_alarm_tells_the_topic_and_names_its_entry_in_the_runbook(prod):
+def test_every_alarm_tells_the_topic_and_names_its_page(prod):
     topic = prod.of("sns/topic:Topic")["alarms"].arn
     told = {name: alarm for name, alarm in alarms(prod).items() if name not in PARTS}
     for name, alarm in {**told, "stalled": composite(prod)}.items():
         assert alarm["alarmActions"] == alarm["okActions"] == [topic], name
-        (entry,) = re.findall(r"docs/runbook\.md#([a-z-]+)$", alarm["alarmDescription"])
-        assert f'<a id="{entry}"></a>' in RUNBOOK, name
+        (page,) = re.findall(r"docs/alarms/([a-z-]+)\.md$", alarm["alarmDescription"])
+        assert page in PAGES, name
     functions = prod.of("lambda/function:Function").keys() - set(STEPS)
     assert {f"{name}-errors" for name in functions} <= told.keys()
 
@@ -55,9 +56,11 @@ def test_every_alarm_tells_the_topic_and_names_its_entry_in_the_runbook(prod):
 STEPS = ("training-baseline", "training-set", "training-fit", "training-judge", "training-promote")
 
 
-def test_every_entry_of_the_runbook_belongs_to_an_alarm(prod):
+def test_every_page_of_an_alarm_belongs_to_one_and_says_when_it_ends_and_what_to_do(prod):
     texts = " ".join(str(alarm["alarmDescription"]) for alarm in [*alarms(prod).values(), composite(prod)])
-    assert [entry for entry in re.findall(r'<a id="(alarm-[a-z-]+)">', RUNBOOK) if f"#{entry}" not in texts] == []
+    assert {page for page in PAGES if f"/{page}.md" not in texts} == OF_MACHINES
+    for page, text in PAGES.items():
+        assert all(part in text for part in ("| raised |", "| until |", "**What to do")), page
 
 
 def test_every_metric_is_one_that_aws_measures_or_a_function_counts(prod):

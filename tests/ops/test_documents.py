@@ -12,7 +12,7 @@ from infra.settings import key_schemas
 from ops.cli import app
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = re.compile(r"(?:^|`|\s)(?:\.venv/bin/)?mlops ([a-z][^`#\n]*(?:\\\n[^`#\n]*)*)", re.MULTILINE)
 
 
