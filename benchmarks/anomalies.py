@@ -3,17 +3,22 @@
 Fifty simulated machines a fleet, a reading each ten minutes, scored hourly from day 15 to day 120. A failure is
 announced if the machine was unusual at some hour of the last 72 h before it; an episode is false if no failure follows
 within 72 h. Beside it stand single rules, each with the threshold that, in hindsight, raises no more false episodes
-than the baseline did, and the baseline of permuted features.
+than the baseline did, and the baseline of permuted features. With `--real-data FOLDER`, of real machines instead: the
+IMS bearings and NAB's machine temperature.
 """
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 import mlops_core as mc
-from mlops_core.condition.exceedance import HOURS_PER_MONTH
+from mlops_core.adapters.ims import read_ims
+from mlops_core.adapters.nab import read_nab
+from mlops_core.condition.exceedance import HOURS_PER_MONTH, episode_is_open
 
 DAYS, LEARNED, ACTIONABLE = 120, 14, 72.0
 
@@ -54,18 +59,12 @@ def episodes(rows: pl.DataFrame, is_on: pl.Series, failures: pl.DataFrame) -> tu
     return announced / total, false / (hours / HOURS_PER_MONTH), leads
 
 
-def persistent(rows: pl.DataFrame, score: pl.Series, limit: float, persistence: int) -> pl.Series:
-    """Whether the last rows of a machine were all above a limit."""
-    lowest = rows.with_columns(score.alias("score")).select(pl.col("score").rolling_min(persistence).over("machine_id"))
-    return (lowest["score"] > limit).fill_null(value=False)
-
-
 def rule_recall(rows: pl.DataFrame, score: pl.Series, failures: pl.DataFrame, budget: float, persistence: int) -> float:
     """Return the largest share of failures that a rule announces within a budget of false episodes."""
     best = 0.0
     for quantile in np.linspace(0.9, 0.9995, 25):
         limit = score.quantile(float(quantile))
-        on = persistent(rows, score, limit if limit is not None else np.inf, persistence)
+        on = rows.with_columns(distance=score / limit).select(episode_is_open(persistence)).to_series()
         recall, false, _ = episodes(rows, on, failures)
         best = max(best, recall) if false <= budget else best
     return best
@@ -102,14 +101,68 @@ def judge(seed: int) -> dict[str, float]:
     }
 
 
+def bearings(folder: Path) -> None:
+    """Print how many hours before the failure each IMS bearing became unusual, the first of them first."""
+    data = read_ims(folder)
+    failed = data.failures["event_timestamp"][0]
+    start = data.readings["event_timestamp"].min()
+    assert isinstance(start, datetime)
+    readings = data.readings.filter(pl.col("channel").is_in(["rms", "p2p"]))
+    for lengths, hop in ((("1h",), "10m"), (("1h", "6h"), "1h")):
+        features = mc.compute_features(readings, lengths=lengths, hop=hop)
+        for hours in (25, 36, 50):
+            learned = start + timedelta(hours=hours)
+            baseline = mc.fit_baseline(features.filter(pl.col("window_end") <= learned), level_days=hours / 48)
+            scored = mc.score_anomalies(baseline, features).filter(
+                pl.col("is_unusual"), pl.col("window_end").is_between(learned, failed, closed="right")
+            )
+            first = scored.group_by("machine_id").agg(pl.col("window_end").min()).sort("window_end", "machine_id")
+            ahead = ", ".join(f"{name} {(failed - at).total_seconds() / 3600:.0f} h" for name, at in first.iter_rows())
+            print(f"IMS, windows {'+'.join(lengths)} every {hop}, fitted on {hours} h: {ahead} ahead")
+
+
+def temperature(folder: Path) -> None:
+    """Print which of NAB's labelled windows hold an unusual row, and the episodes outside of them."""
+    data = read_nab(folder)
+    features = mc.compute_features(data.readings, lengths=["1h", "6h", "24h"], hop="1h")
+    start = features["window_end"].min()
+    assert isinstance(start, datetime)
+    for days in (12, 14, 21, 28):
+        learned = start + timedelta(days=days)
+        scored = mc.score_anomalies(mc.fit_baseline(features.filter(pl.col("window_end") <= learned)), features)
+        later = scored.filter(pl.col("window_end") > learned)
+        windows = [each for each in data.anomalies.iter_rows() if each[0] > learned]
+        inside = [later.filter(pl.col("window_end").is_between(*window)) for window in windows]
+        outside = later.filter(pl.col("is_unusual") & ~pl.col("is_unusual").shift(1).fill_null(value=False))
+        false = outside.filter(~pl.any_horizontal(pl.col("window_end").is_between(*each) for each in windows)).height
+        found = sum(bool(rows["is_unusual"].any()) for rows in inside)
+        print(f"NAB, fitted on {days} days: {found} of {len(windows)} labelled windows found, {false} episodes outside")
+
+
+def simulated(seeds: Sequence[int]) -> None:
+    """Print the mean of the fleets with its 95 % interval (bootstrap over fleets), and their range."""
+    fleets = [judge(seed) for seed in seeds]
+    random = np.random.default_rng(0)
+    for name in fleets[0]:
+        values = np.array([figures[name] for figures in fleets])
+        means = random.choice(values, (2000, len(values))).mean(axis=1)
+        low, high = np.quantile(means, [0.025, 0.975])
+        print(
+            f"{name:45} mean {values.mean():7.2f} ({low:.2f} to {high:.2f})   {min(values):7.2f} to {max(values):7.2f}"
+        )
+
+
 def main() -> None:
     """Print each fleet's figures, and their mean and range."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seeds", type=int, nargs="+", default=list(range(107, 115)))
-    fleets = [judge(seed) for seed in options.parse_args().seeds]
-    for name in fleets[0]:
-        values = [figures[name] for figures in fleets]
-        print(f"{name:45} mean {np.mean(values):7.2f}   {min(values):7.2f} to {max(values):7.2f}")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(107, 115)))
+    parser.add_argument("--real-data", type=Path, help="folder that holds ims/ and nab/")
+    options = parser.parse_args()
+    if options.real_data is None:
+        simulated(options.seeds)
+    else:
+        bearings(options.real_data / "ims")
+        temperature(options.real_data / "nab")
 
 
 if __name__ == "__main__":

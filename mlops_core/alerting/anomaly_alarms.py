@@ -1,27 +1,24 @@
 """Anomalies as alarms: what a machine's newest features make of its stored alarm, without any label.
 
 An episode is WATCH (days: plan an inspection). It opens once the baseline's persistence of rows in a row were above the
-limit, and ends with the third in a row that was not. The limit stands for a rate of false episodes, so an anomaly never
-says ACT: how soon a machine fails is for limits and for a model of failures to say.
+limit, and ends with the third in a row that was calm: at or below 0.8 of it. The limit stands for a rate of false
+episodes, so an anomaly never says ACT: how soon a machine fails is for limits and for a model of failures to say.
 """
 
 from datetime import datetime
-from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from mlops_core.alerting.episodes import Alarm, Episode, Stage
 from mlops_core.condition import Anomaly
+from mlops_core.condition.baseline import CALM_ROWS
 from mlops_core.features import parse_feature_name
 
 __all__ = ["anomaly_alarm", "anomaly_reasons"]
 
-CALM: Final = 3
-"""Rows in a row at or below the limit that end an episode."""
-
 
 class _Evidence(BaseModel):
-    """How many rows in a row were beyond the limit, or within it, up to `until`; since when they were beyond."""
+    """How many rows in a row were beyond the limit, or calm, up to `until`; since when they were beyond."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -44,9 +41,9 @@ def anomaly_alarm(
         return alarm
     if not is_open and not anomaly.is_beyond and known is not None and not known.beyond:
         return alarm
-    after = _next(known, window_end, is_beyond=anomaly.is_beyond)
+    after = _next(known, window_end, anomaly)
     episode = alarm.episode
-    if episode is not None and is_open and after.calm >= CALM:
+    if episode is not None and is_open and after.calm >= CALM_ROWS:
         episode = episode.ended(window_end)
     elif not is_open and after.beyond >= persistence and not _was_closed_by_hand(episode, after):
         episode = Episode(
@@ -71,9 +68,9 @@ def anomaly_reasons(anomaly: Anomaly, *, since: datetime, version: str) -> tuple
     )
 
 
-def _next(known: _Evidence | None, window_end: datetime, *, is_beyond: bool) -> _Evidence:
-    if not is_beyond:
-        return _Evidence(until=window_end, calm=1 + (known.calm if known else 0))
+def _next(known: _Evidence | None, window_end: datetime, anomaly: Anomaly) -> _Evidence:
+    if not anomaly.is_beyond:
+        return _Evidence(until=window_end, calm=1 + (known.calm if known else 0) if anomaly.is_calm else 0)
     beyond = known.beyond if known else 0
     since = known.since if known is not None and beyond else None
     return _Evidence(until=window_end, beyond=beyond + 1, since=since or window_end)

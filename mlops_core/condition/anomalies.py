@@ -7,7 +7,7 @@ import polars as pl
 
 from mlops_core.condition.baseline import LEAST_MEASURED, Baseline, Matrix
 from mlops_core.condition.baseline_fit import class_names, deviations
-from mlops_core.condition.exceedance import persistent
+from mlops_core.condition.exceedance import episode_is_open
 
 __all__ = ["score_anomalies"]
 
@@ -21,7 +21,8 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
         machine_id, window_end: as given.
         anomaly_score: in [0, 1): distance / (distance + limit), so 0.5 is at the limit. Null where the baseline does
             not know the machine yet, or fewer than half of its features were measured.
-        is_unusual: the last `persistence` rows were above the limit.
+        is_unusual: an episode is open: from the `persistence`-th row in a row above the limit to the third in a row
+            at or below 0.8 of it.
         contributions: list of {channel, share}, largest first; the shares of a row add up to 1 (complete
             decomposition: Alcala and Qin 2009, Automatica 45, 1593).
         peers_unusual: share of the other machines of the class that are above the limit at the same instant: where it
@@ -49,7 +50,7 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
         "machine_id",
         "window_end",
         anomaly_score=pl.col("distance") / (pl.col("distance") + 1),
-        is_unusual=(persistent(baseline.persistence) > 1).fill_null(value=False),
+        is_unusual=episode_is_open(baseline.persistence),
         contributions="contributions",
         peers_unusual=pl.when(others >= _FEWEST_PEERS).then(
             (above.sum().over("machine_class", "window_end") - above) / others

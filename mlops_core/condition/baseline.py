@@ -19,7 +19,17 @@ from mlops_core.features import parse_feature_name
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LEAST_MEASURED", "LIMIT_SCORE", "SMALLEST", "Anomaly", "Baseline", "ClassBaseline", "anomaly_of"]
+__all__ = [
+    "CALM_DISTANCE",
+    "CALM_ROWS",
+    "LEAST_MEASURED",
+    "LIMIT_SCORE",
+    "SMALLEST",
+    "Anomaly",
+    "Baseline",
+    "ClassBaseline",
+    "anomaly_of",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -27,6 +37,10 @@ LEAST_MEASURED: Final = 0.5
 """Share of the features that must be measured for a row to be judged."""
 LIMIT_SCORE: Final = 0.5
 """The score at the limit."""
+CALM_DISTANCE: Final = 0.8
+"""In units of the limit: a row at or below it is calm; between it and the limit an episode neither opens nor ends."""
+CALM_ROWS: Final = 3
+"""Calm rows in a row that end an episode."""
 SMALLEST: Final = 1e-9
 """What a logged feature is at least, so that it has a logarithm."""
 
@@ -126,6 +140,11 @@ class Anomaly:
     def is_beyond(self) -> bool:
         """Whether it is above the limit."""
         return self.score > LIMIT_SCORE
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether it is well below the limit."""
+        return self.score <= CALM_DISTANCE / (CALM_DISTANCE + 1.0)
 
 
 def anomaly_of(baseline: Baseline, machine_id: str, features: Mapping[str, float | None]) -> Anomaly | None:

@@ -13,7 +13,7 @@ from mlops_core.condition.exceedance import calibrate_limit
 from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
 from mlops_core.features import RUNNING, parse_feature_name
 
-__all__ = ["class_names", "deviations", "fit_baseline", "level_columns", "own_levels", "without_failing"]
+__all__ = ["class_names", "deviations", "fit_baseline", "healthy_rows", "level_columns", "own_levels"]
 
 _LEVEL_STATISTICS: Final = frozenset({"mean", "std", "min", "max", "rms", "peak_to_peak"})
 _EXPLAINED: Final = 0.8
@@ -23,6 +23,7 @@ _MAD_TO_SIGMA: Final = 1.4826
 _CONTROL_QUANTILE: Final = 0.97
 _FEWEST_ROWS: Final = 72
 _FAILING: Final = timedelta(days=7)
+_STOP_HOPS: Final = 3
 
 
 def fit_baseline(
@@ -63,7 +64,7 @@ def fit_baseline(
         raise UntrainableError(UntrainableReason.NO_FEATURES, "no column is a level or spread of a channel")
     if features.height < _FEWEST_ROWS:
         raise UntrainableError(UntrainableReason.NO_ROWS, f"{features.height} rows, {_FEWEST_ROWS} are needed")
-    ordered = without_failing(features.sort("machine_id", "window_end"), failures)
+    ordered = healthy_rows(features, failures)
     lowest = ordered.select(pl.col(columns).min()).row(0)
     unfitted = Baseline(
         columns=columns,
@@ -74,7 +75,10 @@ def fit_baseline(
         persistence=persistence,
         episodes_per_machine_month=episodes_per_machine_month,
     )
-    located = unfitted.with_machines(ordered, level_days=level_days)
+    others = features.join(
+        ordered, on="machine_id", how="anti"
+    )  # nothing healthy is known of them: better than nothing
+    located = unfitted.with_machines(pl.concat([ordered, others]), level_days=level_days)
     classes = {
         str(name): _fit_class(located, rows)
         for (name,), rows in ordered.group_by(class_names(located, ordered), maintain_order=True)
@@ -95,8 +99,32 @@ def deviations(baseline: Baseline, features: pl.DataFrame) -> Matrix:
     return values - np.array([own[machine] for machine in features["machine_id"]]).reshape(values.shape)
 
 
-def without_failing(features: pl.DataFrame, failures: pl.DataFrame | None) -> pl.DataFrame:
-    """Leave out the rows of the week before a known failure: they are not what is normal."""
+def healthy_rows(features: pl.DataFrame, failures: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the rows from which normal is learned, in order of machine and time.
+
+    Left out are rows without a reading in their shortest windows, the week before a known failure, and around a stop (a
+    gap of more than three hops): the week before it, since a machine that stops may have failed, and the rows after it
+    whose longest window still reaches back to before it. A machine that stops once a week or more does so as its duty:
+    its stops say nothing.
+    """
+    columns = level_columns(features.columns)
+    seconds = [name.seconds for column in columns if (name := parse_feature_name(column))]
+    shortest = [column for column, length in zip(columns, seconds, strict=True) if length == min(seconds)]
+    measured = features.filter(pl.any_horizontal(pl.col(shortest).is_not_null())).sort("machine_id", "window_end")
+    return _without_failing(_without_stops(measured, timedelta(seconds=max(seconds))), failures)
+
+
+def _without_stops(features: pl.DataFrame, longest: timedelta) -> pl.DataFrame:
+    at, step = pl.col("window_end"), pl.col("window_end").diff()
+    stops = (step > _STOP_HOPS * features.select(step.over("machine_id").median()).item()).fill_null(value=False)
+    is_duty = stops.sum() * _FAILING >= at.max() - at.min()
+    since = at - pl.when(stops).then(at).forward_fill()
+    until = pl.when(stops.shift(-1)).then(at).backward_fill() - at
+    is_near = (since < longest).fill_null(value=False) | (until < _FAILING).fill_null(value=False)
+    return features.filter((is_duty | ~is_near).over("machine_id"))
+
+
+def _without_failing(features: pl.DataFrame, failures: pl.DataFrame | None) -> pl.DataFrame:
     if failures is None or failures.is_empty():
         return features
     ends = failures.select("machine_id", failed_at="event_timestamp").sort("failed_at")

@@ -9,7 +9,7 @@ import polars as pl
 from mlops_core.condition.anomalies import score_anomalies
 from mlops_core.condition.baseline import Baseline
 from mlops_core.condition.baseline_bundle import BaselineBundle, BaselineManifest
-from mlops_core.condition.baseline_fit import fit_baseline, without_failing
+from mlops_core.condition.baseline_fit import fit_baseline, healthy_rows
 from mlops_core.condition.exceedance import HOURS_PER_MONTH
 from mlops_core.errors import UntrainableError, UntrainableReason
 
@@ -45,7 +45,7 @@ def train_baseline(
     fitted = fit_baseline(earlier, failures=failures, episodes_per_machine_month=episodes_per_machine_month)
     newcomers = features.filter(~pl.col("machine_id").is_in(list(fitted.levels)))
     known = fitted.with_machines(newcomers) if newcomers.height else fitted
-    months, episodes = _judged(fitted, without_failing(features, failures), at)
+    months, episodes = _judged(fitted, healthy_rows(features, failures), at)
     tolerated = _TOLERATED * episodes_per_machine_month * months
     refused = (
         f"it raised {episodes} episodes in {months:.1f} machine-months of healthy weeks, surely more than"
@@ -69,7 +69,7 @@ def train_baseline(
 
 def _judged(baseline: Baseline, healthy: pl.DataFrame, at: datetime) -> tuple[float, int]:
     """Machine-months that were held out, and the episodes that began in them; earlier rows only lead in."""
-    scored = score_anomalies(baseline, healthy.sort("machine_id", "window_end"))
+    scored = score_anomalies(baseline, healthy)
     begins = pl.col("is_unusual") & ~pl.col("is_unusual").shift(1).over("machine_id").fill_null(value=False)
     later = scored.with_columns(begins=begins).filter(pl.col("window_end") > at, pl.col("anomaly_score").is_not_null())
     hop = later.select(pl.col("window_end").diff().over("machine_id").dt.total_seconds().median()).item() or 3600

@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["HOURS_PER_MONTH", "calibrate_limit", "persistent"]
+from mlops_core.condition.baseline import CALM_DISTANCE, CALM_ROWS
+
+__all__ = ["HOURS_PER_MONTH", "calibrate_limit", "episode_is_open"]
 
 HOURS_PER_MONTH: Final = 720.0
 """Of a machine-month of exposure."""
@@ -17,12 +19,21 @@ _FEWEST_PEAKS: Final = 10
 _EXPONENTIAL_MEDIAN: Final = 0.6931471805599453  # median over mean of an exponential distribution, which log peaks have
 
 
-def persistent(persistence: int) -> pl.Expr:
-    """The lowest `distance` of a machine's last `persistence` rows: an episode lasts while it is above the limit.
+def episode_is_open(persistence: int) -> pl.Expr:
+    """Whether an episode is open, by `distance` in units of the limit, of rows in order of machine and time.
 
-    For rows in order of machine and time; null in a machine's first rows.
+    It opens once `persistence` rows in a row were above the limit, and ends once three in a row were calm. A row that
+    was not judged (null) changes nothing.
     """
-    return pl.col("distance").rolling_min(persistence).over("machine_id")
+    opens = _lowest(persistence) > 1
+    ends = pl.col("distance").rolling_max(CALM_ROWS) <= CALM_DISTANCE
+    changes = pl.when(opens).then(statement=True).when(ends).then(statement=False)
+    return changes.forward_fill().over("machine_id").fill_null(value=False)
+
+
+def _lowest(persistence: int) -> pl.Expr:
+    """The lowest distance of the last `persistence` rows."""
+    return pl.col("distance").rolling_min(persistence)
 
 
 def calibrate_limit(
@@ -55,7 +66,7 @@ def calibrate_limit(
 
 def _peaks(distances: pl.DataFrame, persistence: int) -> NDArray[np.float64]:
     """Return the peak of each stretch of rows whose persistent distance is among the highest tenth, highest first."""
-    lowest = distances.with_columns(lowest=persistent(persistence))
+    lowest = distances.with_columns(lowest=_lowest(persistence).over("machine_id"))
     floor = lowest["lowest"].quantile(_PEAKS_ABOVE)
     above = lowest.with_columns(above=(pl.col("lowest") > floor).fill_null(value=False))
     stretches = above.with_columns(stretch=pl.struct("machine_id", "above").rle_id()).filter("above")

@@ -2,7 +2,7 @@
 
 ```
 row      1 2 3 4 5 6 7 8 9      persistence 3
-beyond   x x . x x x . . .
+beyond   x x . x x x . . .     x above the limit, . calm, - between
 episode  . . . . . o o o end
 ```
 """
@@ -25,10 +25,10 @@ NOTHING_FAILED = pl.DataFrame(schema=FAILURES)
 
 
 def judged(rows: str, *, alarm: Alarm | None = None, first: int = 0) -> list[Alarm]:
-    """The alarm after each row: x is beyond the limit, a dot is not."""
+    """The alarm after each row: x is beyond the limit, a dot is calm, a dash neither."""
     alarms = [alarm or Alarm(machine_id="M1", source=AlarmSource.ANOMALY)]
     for hour, row in enumerate(rows, start=first):
-        anomaly = Anomaly(0.8 if row == "x" else 0.1, (("vibration", 1.0),), ("vibration_rms_1h", 9.0, 4.0))
+        anomaly = Anomaly({"x": 0.8, "-": 0.47, ".": 0.1}[row], (("vibration", 1.0),), ("vibration_rms_1h", 9.0, 4.0))
         at = AT + timedelta(hours=hour)
         alarms.append(anomaly_alarm(alarms[-1], anomaly, window_end=at, persistence=3, version="v", now=at))
     return alarms[1:]
@@ -40,7 +40,12 @@ def states(rows: str) -> str:
 
 @pytest.mark.parametrize(
     ("rows", "expected"),
-    [("xx.xxx...", ".....ooo."), ("xxx.x..x...", "..oooooooo."), ("xx.xx.xx", "........")],
+    [
+        ("xx.xxx...", ".....ooo."),
+        ("xxx.x..x...", "..oooooooo."),
+        ("xx.xx.xx", "........"),
+        ("xxx--.---..-...", "..oooooooooooo."),
+    ],
 )
 def test_episodes_open_by_persistence_and_end_after_three_calm_rows(rows, expected):
     assert states(rows) == expected

@@ -8,6 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from mlops_core.condition import Baseline, fit_baseline, score_anomalies
+from mlops_core.condition.baseline_fit import healthy_rows
+from mlops_core.condition.exceedance import episode_is_open
 from mlops_core.errors import InvalidArgumentError, UntrainableError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -130,3 +132,37 @@ def test_a_baseline_is_the_same_from_its_json_and_from_rows_in_any_order() -> No
     stored = codec.validate_json(codec.dump_json(baseline))
     assert score_anomalies(stored, features).equals(score_anomalies(baseline, features))
     assert codec.dump_json(fit_baseline(features.sample(fraction=1, shuffle=True, seed=1))) == codec.dump_json(baseline)
+
+
+def test_the_week_before_an_unrecorded_stop_and_the_hours_that_still_hold_it_are_not_learned() -> None:
+    features = fleet(6, FORTNIGHT, seed=9)
+    stopped = (pl.col("machine_id") == "M2") & pl.col("window_end").is_between(
+        START + timedelta(hours=240), START + timedelta(hours=250), closed="right"
+    )
+    rows = healthy_rows(features.filter(~stopped), None).filter(pl.col("machine_id") == "M2")
+    learned = {(at - START) // timedelta(hours=1) for at in rows["window_end"]}
+    assert learned == {*range(1, 240 - 7 * 24 + 1), *range(251 + 24, FORTNIGHT + 1)}
+    broken = with_vibration_from(features, "M2", 240 - 48, 4.0).filter(~stopped)
+    repaired = pl.col("window_end") > START + timedelta(hours=250)
+    failing = pl.concat([broken.filter(~repaired), features.filter(repaired)])
+    assert fit_baseline(failing).classes[""].limit < 1.5 * fit_baseline(features).classes[""].limit
+
+
+def test_a_machine_that_stops_every_night_is_learned_from_whole() -> None:
+    by_day = fleet(3, FORTNIGHT, seed=10).filter(pl.col("window_end").dt.hour() >= 8)
+    assert healthy_rows(by_day, None).height == by_day.height
+
+
+def test_rows_without_a_reading_in_their_shortest_windows_are_not_learned() -> None:
+    features = fleet(3, FORTNIGHT, seed=11)
+    asleep = pl.col("window_end").dt.hour() < 8
+    shortest = ("vibration_rms_1h", "temperature_mean_1h")
+    hollow = features.with_columns(pl.when(~asleep).then(pl.col(name)).alias(name) for name in shortest)
+    assert healthy_rows(hollow, None).height == features.filter(~asleep).height
+
+
+def test_an_episode_ends_with_three_calm_rows_and_not_with_rows_just_below_the_limit() -> None:
+    distances = [2.0, 2.0, 0.9, 0.9, 0.9, 0.9, 0.5, 0.5, None, 0.5, 0.5, 0.5]
+    rows = pl.DataFrame({"machine_id": ["M0"] * len(distances), "distance": distances})
+    is_open = rows.select(episode_is_open(2)).to_series().to_list()
+    assert is_open == [False] + [True] * 10 + [False]
