@@ -16,6 +16,7 @@ from ops import (
     doctor,
     grades,
     importing,
+    laptop,
     machine_records,
     machines,
     maintenance,
@@ -103,6 +104,7 @@ machines.app.command("describe")(machine_records.describe)
 machines.app.command("retire")(machine_records.retire)
 maintenance.app.command("plan")(planned_maintenance.plan)
 maintenance.app.command("unplan")(planned_maintenance.unplan)
+app.add_typer(laptop.app, name="local")
 app.add_typer(machines.app, name="machines")
 app.add_typer(maintenance.app, name="maintenance")
 models.app.command("trial")(trial.trial)
@@ -135,8 +137,8 @@ _REMEDIES = {
     "NoSuchBucket": "The data lake is gone, or the outputs are out of date: deploy, or read the outputs again.",
     "ResourceNotFoundException": "The outputs name something that is gone: deploy, or read the outputs again.",
     "NoCredentialsError": "Sign in first: aws configure, aws sso login, or AWS_PROFILE=NAME.",
-    "EndpointConnectionError": "Nothing answers there: for the local stack, make local KEEP=1.",
-    "ConnectTimeoutError": "Nothing answers there: check the network, or for the local stack, make local KEEP=1.",
+    "EndpointConnectionError": "Nothing answers there: for the local stack, mlops local up.",
+    "ConnectTimeoutError": "Nothing answers there: check the network, or for the local stack, mlops local up.",
 }
 _REMEDIES["AccessDeniedException"] = _REMEDIES["UnauthorizedOperation"] = _REMEDIES["AccessDenied"]
 

@@ -25,7 +25,7 @@ class LocalStackAbsentError(OpsError):
     """No local stack is up."""
 
     def __init__(self, file: Path, why: str) -> None:
-        super().__init__(f"No local stack is up ({file}: {why}).", "Start one and leave it up: make local KEEP=1")
+        super().__init__(f"No local stack is up ({file}: {why}).", "Start one: mlops local up (or make local KEEP=1)")
 
 
 class TrainingStuckError(OpsError):

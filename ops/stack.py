@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = "local"
-LOCAL_STACK_FILE = ROOT / "build" / "local" / "stack.json"
+LOCAL_STACK_FILES = tuple(ROOT / "build" / folder / "stack.json" for folder in ("local-stack", "local"))
+"""Of `mlops local up` and of `make local KEEP=1`; the one that came up last is meant."""
 CONNECTIONS = 32  # the most threads that any verb uses at once
 LONGEST_FUNCTION_SECONDS = 900  # Lambda's limit: an invocation is waited for, never given up and started twice
 
@@ -141,21 +142,27 @@ class Stack:
         )
 
 
-def load_stack(name: str, outputs_file: Path | None = None, *, local_file: Path = LOCAL_STACK_FILE) -> Stack:
+def load_stack(name: str, outputs_file: Path | None = None, *, local_file: Path | None = None) -> Stack:
     """The stack called ``name``.
 
-    The local one is described by the file that ``make local KEEP=1`` leaves; a deployed one by ``outputs_file``
-    where given, otherwise by the Pulumi CLI. Credentials of a deployed stack come from the SDK's usual chain, its
-    region from its ARNs.
+    The local one is described by the file that stands while one is up, by default the newest; a deployed one by
+    ``outputs_file`` where given, otherwise by the Pulumi CLI. Credentials of a deployed stack come from the SDK's usual
+    chain, its region from its ARNs.
     """
     if outputs_file is not None:
         document = _document(outputs_file)
         return _local(name, outputs_file, document) if "endpoint_url" in document else _deployed(name, document)
     if name == LOCAL:
-        if not local_file.exists():
-            raise LocalStackAbsentError(local_file, "no such file")
-        return _local(name, local_file, _document(local_file))
+        file = local_file or _newest(LOCAL_STACK_FILES)
+        if not file.exists():
+            raise LocalStackAbsentError(file, "no such file")
+        return _local(name, file, _document(file))
     return _deployed(name, _pulumi_outputs(name))
+
+
+def _newest(files: tuple[Path, ...]) -> Path:
+    """Return the file that was written last; the first where there is none."""
+    return max(files, key=lambda file: file.stat().st_mtime_ns if file.exists() else 0)
 
 
 def _local(name: str, file: Path, document: Mapping[str, Any]) -> Stack:

@@ -1,16 +1,23 @@
-"""``mlops status``: what waits, what was refused, what is late or damaged, and who is silent."""
+"""``mlops status``: what waits, what was refused, what is late or damaged, and who is silent, on one screen."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from ops.options import AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from ops.stack import Stack
+
+MOST_ROWS: Final = 10
+"""Machines and damaged objects that are named without ``--all``: with them the report fits 24 lines of 80 columns."""
+_WORST_FIRST: Final = ("FAILED", "SILENT", "IN_MAINTENANCE", "OFF", "NEW", "RUNNING", "RETIRED")
+_AS_USUAL: Final = {"RUNNING", "RETIRED"}
+_UNBROKEN: Final = ("machine", "state", "channel")
 
 
 def status(
@@ -18,11 +25,14 @@ def status(
         str | None,
         typer.Option("--silent-after", help="How long a channel may say nothing; by default, what the stack allows."),
     ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Every channel of every machine, and all that is damaged.")
+    ] = False,
     stack: StackName = "local",
     outputs: OutputsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the queues, the dead letters, how far processing has come, and each machine's zone and silence."""
+    """Show the queues, the dead letters, how far processing has come, and the machines that do not run as usual."""
     from datetime import UTC, datetime
 
     from ops.console import print_json
@@ -34,7 +44,7 @@ def status(
     if as_json:
         print_json(report)
     else:
-        _print(report)
+        _print(report, show_all=show_all)
 
 
 def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[str, object]:
@@ -98,19 +108,18 @@ def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dic
     }
 
 
-def _print(report: "Mapping[str, Any]") -> None:
+def _print(report: "Mapping[str, Any]", *, show_all: bool) -> None:
     from mlops_core.lake import CHECKPOINT_KEY
-    from ops.console import print_line, print_table
+    from ops.console import print_line
 
-    print_table(
-        f"Queues of {report['stack']}",
-        ["queue", "waiting", "in flight"],
-        [[name, depth["waiting"], depth["in_flight"]] for name, depth in report["queues"].items()],
+    print_line(f"Stack {report['stack']} at {report['at']:%Y-%m-%d %H:%M} UTC")
+    queues = (
+        f"{name} {depth['waiting']:,} waiting, {depth['in_flight']:,} in flight"
+        for name, depth in report["queues"].items()
     )
-    processing = report["processing"]
-    for key, problem in report["damaged"].items():
-        print_line(f"Damaged: {key}: {problem}. What can be done: mlops doctor --stack {report['stack']}")
-    if processing is None and CHECKPOINT_KEY in report["damaged"]:
+    print_line(f"Queues: {'; '.join(queues)}.")
+    processing, damaged = report["processing"], report["damaged"]
+    if processing is None and CHECKPOINT_KEY in damaged:
         print_line("Processing: its checkpoint is damaged; the next run takes an earlier one.")
     elif processing is None:
         print_line("Processing: no scheduled run has ended yet.")
@@ -123,23 +132,74 @@ def _print(report: "Mapping[str, Any]") -> None:
     refused = report["quarantined_today"]
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in refused.items())
     print_line(f"Quarantined today: {sum(refused.values()):,}{f' ({reasons})' if reasons else ''}.")
-    print_table(
-        "Machines",
-        ["machine", "state", "zone", "features until (UTC)", "channel", "last reading (UTC)", "silent"],
+    for key, problem in list(damaged.items())[: None if show_all else 3]:
+        print_line(f"Damaged: {key}: {problem}. What can be done: mlops doctor --stack {report['stack']}")
+    if not show_all and len(damaged) > 3:
+        print_line(f"Damaged: {len(damaged) - 3:,} more: mlops status --all --stack {report['stack']}")
+    _print_machines(report, show_all=show_all)
+
+
+def _print_machines(report: "Mapping[str, Any]", *, show_all: bool) -> None:
+    from ops.console import print_line, print_table
+
+    machines = sorted(report["machines"], key=_urgency)
+    silent = sum(channel["silent"] for machine in machines for channel in machine["channels"])
+    states = Counter(machine["state"] for machine in machines)
+    counts = ", ".join(f"{states[state]:,} {state}" for state in _WORST_FIRST if states[state])
+    of = sum(len(machine["channels"]) for machine in machines)
+    print_line(f"Machines: {counts or 'none'}; {silent:,} of {of:,} channels silent.")
+    if show_all:
+        print_table("Machines", _CHANNEL_COLUMNS, _channel_rows(machines), unbroken=_UNBROKEN)
+        return
+    unusual = [machine for machine in machines if _urgency(machine)[0] < _CALM]
+    shown = unusual[:MOST_ROWS]
+    if shown:
+        print_table("Not as usual, worst first", _COLUMNS, [_row(machine) for machine in shown], unbroken=_UNBROKEN)
+    if len(shown) < len(unusual):
+        print_line(f"{len(unusual) - len(shown):,} more: mlops status --all --stack {report['stack']}")
+
+
+_CALM: Final = len(_WORST_FIRST)
+_COLUMNS: Final = ("machine", "state", "zone", "silent channels", "last heard (UTC)")
+_CHANNEL_COLUMNS: Final = (
+    "machine", "state", "zone", "features until (UTC)", "channel", "last reading (UTC)", "silent",
+)  # fmt: skip
+
+
+def _urgency(machine: "Mapping[str, Any]") -> tuple[int, str]:
+    """Sort key, worst first; below `_CALM` for a machine that somebody should look at."""
+    is_calm = machine["state"] in _AS_USUAL and not (machine["state"] == "RUNNING" and _silent(machine))
+    return (_CALM if is_calm else 0) + _WORST_FIRST.index(machine["state"]), machine["machine_id"]
+
+
+def _silent(machine: "Mapping[str, Any]") -> list[str]:
+    return [channel["channel"] for channel in machine["channels"] if channel["silent"]]
+
+
+def _row(machine: "Mapping[str, Any]") -> list[object]:
+    silent, channels = _silent(machine), machine["channels"]
+    last = max((each["last_seen"] for each in channels if each["last_seen"]), default=None)
+    bounds = [each["not_after"] for each in channels if each["not_after"]]
+    named = "all" if silent and len(silent) == len(channels) else ", ".join(silent[:3]) or None
+    more = f" +{len(silent) - 3}" if named != "all" and len(silent) > 3 else ""
+    heard = f"{last:%Y-%m-%d %H:%M}" if last else f"before {max(bounds):%Y-%m-%d %H:%M}" if bounds else None
+    return [machine["machine_id"], machine["state"], machine["zone"], named and f"{named}{more}", heard]
+
+
+def _channel_rows(machines: "Sequence[Mapping[str, Any]]") -> list[list[object]]:
+    return [
         [
-            [
-                machine["machine_id"],
-                machine["state"],
-                machine["zone"],
-                machine["window_end"],
-                channel["channel"],
-                channel["last_seen"] or _bound(channel["not_after"]),
-                "yes" if channel["silent"] else "no",
-            ]
-            for machine in report["machines"]
-            for channel in machine["channels"]
-        ],
-    )
+            machine["machine_id"],
+            machine["state"],
+            machine["zone"],
+            machine["window_end"],
+            channel["channel"],
+            channel["last_seen"] or _bound(channel["not_after"]),
+            "yes" if channel["silent"] else "no",
+        ]
+        for machine in machines
+        for channel in machine["channels"]
+    ]
 
 
 def _bound(not_after: "datetime | None") -> str | None:

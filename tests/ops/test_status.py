@@ -4,6 +4,7 @@ import gzip
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.machine_state import MachineStates
@@ -12,6 +13,7 @@ from mlops_core.errors import QuarantineReason
 from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key
 from mlops_core.simulation import new_machine
 from mlops_core.telemetry import CHANNELS, Reading
+from ops.cli import app
 from ops.fleet import Freshness, freshness
 from tests.ops.conftest import Deployed, envelope
 
@@ -157,3 +159,25 @@ def test_the_truth_about_a_simulated_machine_is_not_shown(deployed: Deployed) ->
 
 def test_a_length_that_cannot_be_read_names_its_option(deployed: Deployed) -> None:
     assert "--silent-after" in deployed.run("status", "--silent-after", "soon").stderr
+
+
+def test_the_report_of_a_large_fleet_fits_one_screen_worst_first_and_breaks_no_name(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    for number in range(30):
+        hear(deployed, f"COMPRESSOR-H{number:03d}", "temperature", now - timedelta(minutes=1))
+        offer(deployed, f"COMPRESSOR-H{number:03d}", now - HOUR, {"temperature_count_1h": 1.0})
+    offer(deployed, "SILENT-PUMP-1", now - 40 * HOUR, {"vibration_count_1h": 1.0})
+    shown = deployed.run("status").stdout.splitlines()
+    assert len(shown) <= 24
+    rows = [line for line in shown if line.startswith("│")]
+    assert "SILENT-PUMP-1" in rows[0]
+    assert "21 more: mlops status --all --stack dev" in shown[-1]
+    whole = deployed.run("status", "--all").stdout
+    assert all(f"COMPRESSOR-H{number:03d}" in whole for number in range(30))
+    assert whole.index("SILENT-PUMP-1") < whole.index("COMPRESSOR-H000")
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "SILENT-PUMP-1" in deployed.run("status").stdout
+    as_csv = CliRunner().invoke(app, ["--csv", "status", "--stack", "dev", "--outputs", str(deployed.outputs_file)])
+    assert as_csv.stdout.splitlines()[0] == "machine,state,zone,silent channels,last heard (UTC)"

@@ -1,6 +1,7 @@
 """The embedded AWS emulator as a context manager: up on a free loopback port, down on every way out."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -14,17 +15,21 @@ from collections.abc import Generator, Mapping
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import boto3
 from botocore.config import Config
 from pydantic import BaseModel
 
 from infra.local.engine.environments import BUILD, emulator_interpreter, lambda_interpreter
+from infra.local.engine.snapshots import HELD, SAVED
 
 LOCAL = BUILD / "local"
 START_TIMEOUT_SECONDS = 30.0
-STOP_TIMEOUT_SECONDS = 2.0  # it keeps nothing: what is not over by then is ended
+STOP_TIMEOUT_SECONDS = 2.0  # where it keeps nothing: what is not over by then is ended
+SAVE_TIMEOUT_SECONDS = 120.0  # where it keeps what it holds, which it writes when it stops
+STATE = "state"
+LAKE = "lake"
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 STACK_FILE = "stack.json"  # what `mlops --stack local` reads
 
@@ -35,6 +40,27 @@ class EmulatorStartError(RuntimeError):
     def __init__(self, log: Path, reason: str) -> None:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else "(no log)"
         super().__init__(f"The emulator did not start: {reason}. The end of {log}:\n{tail}")
+
+
+class EmulatorNotSavedError(RuntimeError):
+    """The emulator did not write what it holds in time."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(f"The emulator has not saved its state within {SAVE_TIMEOUT_SECONDS:.0f} s: see {log}")
+
+
+class PortTakenError(RuntimeError):
+    """Another process listens where the emulator is to."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"Port {port} of 127.0.0.1 is taken by another process.")
+
+
+class Ports(NamedTuple):
+    """Where it answers on loopback: AWS's endpoint, and MQTT over TLS."""
+
+    gateway: int
+    mqtt: int
 
 
 class Endpoint(BaseModel, frozen=True):
@@ -87,11 +113,22 @@ class Emulator:
 
     ``folder`` takes its log (``emulator.log``), its temporary files and, while it runs, ``stack.json`` (an
     Endpoint). An emulator that an earlier run left up in the same folder is stopped first. IAM is enforced unless
-    ``enforce_iam`` is false. Raises EmulatorStartError.
+    ``enforce_iam`` is false. ``ports`` are free ones where not given. With ``lasting`` it begins with what the folder
+    holds of an earlier one, under ``lake`` and ``state``, and keeps it there.
+    Raises EmulatorStartError, PortTakenError.
     """
 
-    def __init__(self, folder: Path = LOCAL, *, keep: bool = False, enforce_iam: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path = LOCAL,
+        *,
+        keep: bool = False,
+        enforce_iam: bool = True,
+        ports: Ports | None = None,
+        lasting: bool = False,
+    ) -> None:
         self.folder, self.keep, self.enforce_iam = folder, keep, enforce_iam
+        self.ports, self.lasting = ports, lasting
         self.log = folder / "emulator.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._endpoint: Endpoint | None = None
@@ -108,7 +145,9 @@ class Emulator:
         temporary = self.folder / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        port, mqtt_port = free_port(), free_port()
+        port, mqtt_port = self.ports or (free_port(), free_port())
+        for wanted in self.ports or ():
+            _refuse_taken(wanted)
         command = [str(emulator_interpreter()), "-I", str(_LAUNCHER), str(lambda_interpreter())]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own launcher
@@ -139,6 +178,17 @@ class Emulator:
         document = {**self.endpoint.model_dump(), "outputs": dict(outputs)}
         (self.folder / STACK_FILE).write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
 
+    def save(self) -> None:
+        """Have everything written now, as an ordered stop does, and wait for it. Raises EmulatorNotSavedError."""
+        saved = self.folder / STATE / SAVED
+        before = saved.stat().st_mtime_ns if saved.exists() else 0
+        os.kill(self.endpoint.pid, signal.SIGUSR1)
+        deadline = time.monotonic() + SAVE_TIMEOUT_SECONDS
+        while not saved.exists() or saved.stat().st_mtime_ns == before:
+            if time.monotonic() > deadline:
+                raise EmulatorNotSavedError(self.log)
+            time.sleep(0.1)
+
     def _environment(self, port: int, mqtt_port: int, temporary: Path) -> dict[str, str]:
         # Nothing of the caller's: no credentials, no proxy, no PYTHONPATH.
         return {
@@ -156,6 +206,19 @@ class Emulator:
             "IOT_MTLS_PORT": str(mqtt_port),
             "SFTP_ENABLED": "0",
             "STOP_WITH_PARENT": "false" if self.keep else "true",
+            **(self._kept() if self.lasting else {}),
+        }
+
+    def _kept(self) -> dict[str, str]:
+        state, lake = self.folder / STATE, self.folder / LAKE
+        for each in (state, lake):
+            each.mkdir(parents=True, exist_ok=True)
+        return {
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(lake),
+            "LOG_LEVEL": "WARNING",  # it runs for weeks, and each request would be a line
         }
 
     def _wait_until_healthy(self) -> None:
@@ -174,10 +237,23 @@ class Emulator:
 def running(folder: Path = LOCAL) -> Endpoint | None:
     """Return the emulator that a run left up in ``folder``, where it still answers."""
     state = folder / STACK_FILE
-    if not state.exists():
+    if not state.exists() or not _may_be_up(folder):
         return None
     endpoint = Endpoint.model_validate_json(state.read_text())
     return endpoint if answers(endpoint) else None
+
+
+def _may_be_up(folder: Path) -> bool:
+    """Tell whether an emulator that lasts holds its folder; of others, which have ports to themselves, nothing."""
+    held = folder / STATE / HELD
+    if not held.exists():
+        return not (folder / STATE).exists()
+    with held.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def warnings(log: Path, most: int = 3) -> list[str]:
@@ -209,7 +285,7 @@ def stop(folder: Path = LOCAL, process: subprocess.Popen[bytes] | None = None) -
         endpoint = running(folder)
         pid = endpoint.pid if endpoint is not None else None
     if pid is not None:
-        _end_session(pid, process)
+        _end_session(pid, process, folder)
     if process is not None and process.stdin is not None:
         process.stdin.close()
     (folder / STACK_FILE).unlink(missing_ok=True)
@@ -217,23 +293,34 @@ def stop(folder: Path = LOCAL, process: subprocess.Popen[bytes] | None = None) -
     return pid is not None
 
 
-def _end_session(pid: int, process: subprocess.Popen[bytes] | None) -> None:
+def _end_session(pid: int, process: subprocess.Popen[bytes] | None, folder: Path) -> None:
     """End the emulator, which leads a session of its own, and with it the workers of its functions."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-        while _is_alive(pid, process) and time.monotonic() < deadline:
+        deadline = time.monotonic() + (SAVE_TIMEOUT_SECONDS if (folder / STATE).exists() else STOP_TIMEOUT_SECONDS)
+        while _is_alive(pid, process, folder) and time.monotonic() < deadline:
             time.sleep(0.05)
         os.killpg(pid, signal.SIGKILL)
     if process is not None:
         process.wait()
 
 
-def _is_alive(pid: int, process: subprocess.Popen[bytes] | None) -> bool:
+def _is_alive(pid: int, process: subprocess.Popen[bytes] | None, folder: Path) -> bool:
     if process is not None:
         return process.poll() is None
+    if (folder / STATE).exists():
+        return _may_be_up(folder)  # its id may outlive it, where nobody asks how it ended
     os.kill(pid, 0)
     return True
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the emulator binds: a closed one is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise PortTakenError(port) from None
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ Runs inside the emulator's own environment, so it imports the standard library a
 5. A layer is unpacked once and shared by its workers (as under ``/opt``), not once for each of them.
 6. A request over loopback counts as one over TLS, which it stands for: bucket policies that refuse plain text hold.
 7. MQTT is served on loopback alone, and to devices that present a certificate, without which AWS serves nobody.
+8. Where its state is kept on disk (``PERSIST_STATE``), it is also written while it runs (``snapshots``).
 
 Each patched name is asserted to exist first: another release of the emulator fails here, not quietly later.
 It stops when its standard input closes, so that it never outlives the process that started it.
@@ -19,6 +20,7 @@ It stops when its standard input closes, so that it never outlives the process t
 import asyncio
 import hashlib
 import importlib
+import importlib.util
 import os
 import signal
 import ssl
@@ -215,8 +217,23 @@ def stop_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+def snapshots() -> ModuleType:
+    """Return the module beside this one: an isolated interpreter finds no neighbours by itself."""
+    file = Path(__file__).with_name("snapshots.py")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(name=file.stem, path=str(file))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def main(lambda_python: str) -> None:
     """Patch the emulator, then run it in the foreground."""
+    kept = snapshots() if os.environ.get("PERSIST_STATE") == "1" else None
+    if kept is not None:
+        kept.hold(Path(os.environ["STATE_DIR"]))
+        kept.mend_objects(Path(os.environ["S3_DATA_DIR"]))  # before it reads them
     runtime = importlib.import_module("ministack.core.lambda_runtime")
     functions = importlib.import_module("ministack.services.lambda_svc")
     queues = importlib.import_module("ministack.services.sqs")
@@ -230,6 +247,8 @@ def main(lambda_python: str) -> None:
     trust_loopback(app)
     serve_devices(iot)
     share_layers(runtime, Path(tempfile.gettempdir()) / "layers")
+    if kept is not None:
+        kept.Snapshots(Path(os.environ["STATE_DIR"]), app, require=require, patch=patch)
     sys.argv = ["ministack"]
     require(app, "main")()
 

@@ -101,6 +101,25 @@ class Story:
             self.schedules.set_enabled(stack.outputs.schedule_names["simulator"], enabled=True)
         return self.close(stack, deployment, history, ledger, began)
 
+    def begin(self) -> Mapping[str, Any]:
+        """Deploy a stack that is to last, give it a history and a model, and let it live on; returns its outputs."""
+        self.build_layers()
+        deployment, stack = self.deploy()
+        history = self.seed(stack, deployment, hour_of(datetime.now(UTC)) - LIVE_HOURS * HOUR)
+        self.backfill(stack, history)
+        execution = start_training(stack)
+        simulator = stack.outputs.schedule_names["simulator"]
+        self.schedules.fire_once(simulator)
+        self.schedules.set_enabled(simulator, enabled=True)
+        self.model(stack, execution)
+        self.process(stack)
+        if self.trained is not None and self.trained["serving"] is not None:
+            with self.screen.stage("Predictions") as stage:
+                stage.result = (
+                    f"{wait_until_scored(stack, history.predicted, timeout=PATIENCE_SECONDS)} machines scored"
+                )
+        return deployment.outputs
+
     @property
     def pictured(self) -> FleetPage:
         """The fleet as it was at the end of the run."""

@@ -1,0 +1,1 @@
+"""A stack of this computer that lasts: ``mlops local up``, ``down``, ``reset``."""
