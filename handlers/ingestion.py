@@ -78,8 +78,9 @@ def _readings(topic: str, payload: bytes, received_at: datetime) -> Parsed[Readi
     ).readings(payload)
 
 
-def _hour(reading: Reading) -> datetime:
-    return reading.event_timestamp.replace(minute=0, second=0, microsecond=0)
+def _hour(reading: Reading) -> tuple[int, int]:
+    at = reading.event_timestamp
+    return at.toordinal(), at.hour
 
 
 def _count(kept: Done[Reading], *, refused: int) -> None:

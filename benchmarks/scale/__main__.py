@@ -13,6 +13,8 @@ PARTS: Final = (
     ("benchmarks.scale.processing", "hour", "10000"),
     ("benchmarks.scale.processing", "late", "200"),
     ("benchmarks.scale.processing", "late", "1000"),
+    ("benchmarks.scale.channels", "ingestion", "20"),
+    ("benchmarks.scale.channels", "hour", "100"),
     ("benchmarks.scale.scoring", "5", "1000", "10000"),
     ("benchmarks.scale.training_set", "200", "180"),
     ("benchmarks.scale.reconnect",),

@@ -27,10 +27,16 @@ def without_implausible(readings: pl.DataFrame, channels: Mapping[str, Channel])
 
     Channels that are not among `channels` have no range. Warns with ImplausibleValuesWarning where there are any.
     """
-    bounds = [(name, each.minimum, each.maximum) for name, each in channels.items()]
-    value, is_outside = pl.col("value"), pl.lit(value=False)
-    for name, least, most in bounds:
-        is_outside |= (pl.col("channel") == name) & ((value < least) | (value > most))
+    if not channels:
+        return readings
+    least, most = (
+        pl.col("channel").replace_strict(
+            {name: getattr(each, bound) for name, each in channels.items()}, default=None, return_dtype=pl.Float64
+        )
+        for bound in ("minimum", "maximum")
+    )
+    value = pl.col("value")
+    is_outside = ((value < least) | (value > most)).fill_null(value=False)
     outside = readings.filter(is_outside)
     if outside.is_empty():
         return readings

@@ -3,14 +3,16 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from handlers.stores.channels import load_channels
 from handlers.stores.lake import DataLake
+from handlers.stores.recipes import stack_recipe
 from mlops_core.errors import MalformedObjectError
 from mlops_core.features import parse_feature_name
 from mlops_core.lake import channels_key, decode_readings
-from mlops_core.telemetry import CHANNELS, Channel, Channels
+from mlops_core.telemetry import CHANNELS, MAXIMUM_CHANNELS, READINGS, Channel, Channels
 from tests.handlers.aws_in_process import BUCKET
 
 PREFIX = "industrial/machine"
@@ -106,3 +108,16 @@ def test_without_a_document_channels_are_those_out_of_the_box_and_a_wrong_one_is
     aws.s3.put_object(Bucket=BUCKET, Key=channels_key(TWELVE.hash), Body=CHANNELS.document)
     with pytest.raises(MalformedObjectError, match="other channels than its name says"):
         load_channels(lake, channels_key(TWELVE.hash))
+
+
+def test_the_newest_row_of_as_many_channels_as_a_stack_may_have_fits_into_an_item():
+    names = [f"{number:03}_".rjust(32, "c") for number in range(MAXIMUM_CHANNELS)]  # as long as names may be
+    channels = Channels(*(Channel(name=name, unit="1", minimum=-1e70, maximum=1e70) for name in names))
+    recipe = stack_recipe(channels, [timedelta(hours=hours) for hours in (1, 6, 24, 168)], timedelta(hours=1))
+    at = [RECEIVED - timedelta(minutes=10)] * len(names)
+    readings = pl.DataFrame({"machine_id": "M", "channel": names, "event_timestamp": at, "value": 1.0})
+    columns = recipe.compute(readings.cast(dict(READINGS))).columns[2:]
+    assert len(columns) == 300 * (5 * 4 + 1) + 1
+    # An entry of a map is its name in UTF-8, at most 21 bytes of number, of which repr writes 17 digits, and one more.
+    longest = sum(len(name.encode()) + (17 + 1) // 2 + 2 + 1 for name in columns)
+    assert longest < 400_000
