@@ -20,6 +20,10 @@ class Account(NamedTuple):
         """`arn:{partition}:{service}:{region}:{id}:{resource}`."""
         return pulumi.Output.concat("arn:", self.partition, f":{service}:", self.region, ":", self.id, ":", resource)
 
+    def integration(self, call: str) -> pulumi.Output[str]:
+        """What Step Functions calls a call of AWS, such as lambda:invoke."""
+        return pulumi.Output.concat("arn:", self.partition, ":states:::", call)
+
 
 def current_account(parent: pulumi.Resource) -> Account:
     """The account and region of the provider that `parent` uses."""

@@ -18,10 +18,10 @@ def namespace() -> str:
 def is_namespace(text: str) -> bool:
     """Tell whether names that begin with `text` are legal everywhere.
 
-    Buckets are in lower case. A role's name has 64 characters, of which the longest of ours takes 29, its random
-    ending 6 and the hyphens between them 2.
+    Buckets are in lower case. What has 64 characters at most carries the stack's name without the project's
+    (Pulumi.yaml), or is a schedule, of which the longest leaves 37.
     """
-    return re.fullmatch(r"[a-z][a-z0-9-]{0,26}", text) is not None
+    return re.fullmatch(r"[a-z][a-z0-9-]{0,36}", text) is not None
 
 
 def identifier(name: str) -> str:

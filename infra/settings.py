@@ -35,10 +35,11 @@ from mlops_core.telemetry import CHANNELS
 
 PROJECT_FILE = Path(__file__).resolve().parent.parent / "Pulumi.yaml"
 
-# A role's inline policies hold 10,240 characters, and the simulator's names three topics for each machine.
+# A role's inline policies hold 10,240 characters, and the simulator's names three topics for each machine. Counted in
+# the partition and a region of the longest names.
 _TOPIC_LIST_CHARACTERS = 9000
 _TOPICS_OF_A_MACHINE = (*CHANNELS, "event/failure")  # the simulator plays the channels out of the box
-_TOPIC_ARN_CHARACTERS = len('"arn:aws:iot:ap-northeast-1:000000000000:topic/",')
+_TOPIC_ARN_CHARACTERS = len('"arn:aws-us-gov:iot:ap-northeast-1:000000000000:topic/",')
 # All environment variables of a function hold 4 KB together.
 _MACHINE_LIST_CHARACTERS = 3000
 
@@ -232,7 +233,7 @@ def read_settings() -> StackSettings:
     Raises SettingsError, which names every fault at once.
     """
     if not is_namespace(namespace()):
-        wrong = f"{namespace()} cannot begin the names of resources: lower case, digits and hyphens, at most 27 of them"
+        wrong = f"{namespace()} cannot begin the names of resources: lower case, digits and hyphens, at most 37 of them"
         raise SettingsError([("stack", wrong, "Choose another name: pulumi stack init NAME")])
     settings = _read(StackSettings, pulumi.get_project(), key_schemas(), {"mqttTopicPrefix": own_topic_prefix()})
     for warning in warnings(settings, pulumi.get_stack(), is_emulated=read_provider_settings().is_emulated):

@@ -215,7 +215,9 @@ class Training(pulumi.ComponentResource):
             name=physical,
             role_arn=role.arn,
             type="STANDARD",
-            definition=compact_json(training_definition(functions, self._args["notice_topic_arn"])),
+            definition=compact_json(
+                training_definition(functions, self._args["notice_topic_arn"], account.integration)
+            ),
             logging_configuration={
                 "level": "ALL",
                 # Keys, versions, figures and reasons: no reading passes between the steps.

@@ -13,7 +13,8 @@ IsThereAMessage -> ReadError -> TakeMessage | TakeCause | TakeNothing -> Notify 
 ```
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -30,12 +31,19 @@ _TERMINAL = (
 )
 
 
-def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulumi.Input[str]) -> dict[str, Any]:
+def training_definition(
+    functions: Mapping[str, pulumi.Input[str]],
+    topic: pulumi.Input[str],
+    integration: Callable[[str], pulumi.Input[str]],
+) -> dict[str, Any]:
     """Return the definition over the steps' function ARNs; `topic` gets what fails for good.
+
+    `integration` names a call of AWS in its partition, such as lambda:invoke.
 
     A step is tried again unless its error says that it would end the same. A promotion that lost a race is judged
     again, against the winner.
     """
+    task = partial(_task, functions, integration("lambda:invoke"))
     execution = {"execution.$": "$$.Execution.Name"}
     judged = {
         "version.$": "$.training.outcome.version",
@@ -44,24 +52,22 @@ def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulum
     }
     started = {**execution, "started_at.$": "$$.Execution.StartTime"}
     # A baseline that could not be made keeps no model from being made: its function's own alarm tells of it.
-    baseline = _task(functions, "baseline", started, "BuildTrainingSet")
+    baseline = task("baseline", started, "BuildTrainingSet")
     regardless = {"ErrorEquals": ["States.ALL"], "Next": "BuildTrainingSet", "ResultPath": "$.baseline_failure"}
     states: dict[str, Any] = {
         "FitBaseline": {**baseline, "Catch": [regardless]},
-        "BuildTrainingSet": _task(functions, "training_set", started, "Train"),
-        "Train": _task(functions, "training", execution, "Evaluate"),
-        "Evaluate": _task(
-            functions, "evaluation", {**execution, "version.$": "$.training.outcome.version"}, "IsItBetter"
-        ),
+        "BuildTrainingSet": task("training_set", started, "Train"),
+        "Train": task("training", execution, "Evaluate"),
+        "Evaluate": task("evaluation", {**execution, "version.$": "$.training.outcome.version"}, "IsItBetter"),
         "IsItBetter": {
             "Type": "Choice",
             "Choices": [{"Variable": "$.evaluation.outcome.promote", "BooleanEquals": True, "Next": "Promote"}],
             "Default": "Rejected",
         },
-        "Promote": _task(functions, "promotion", judged, "Promoted", {"ChampionMovedError": "Evaluate"}),
+        "Promote": task("promotion", judged, "Promoted", {"ChampionMovedError": "Evaluate"}),
         "Promoted": {"Type": "Succeed"},
         "Rejected": {"Type": "Succeed"},
-        **_tell_why(topic),
+        **_tell_why(topic, integration("sns:publish")),
         # That history does not suffice yet is what a young stack is to expect: a result, and no fault to be alarmed of.
         "IsItAFault": {
             "Type": "Choice",
@@ -76,7 +82,7 @@ def training_definition(functions: Mapping[str, pulumi.Input[str]], topic: pulum
     return {"StartAt": "FitBaseline", "TimeoutSeconds": 7200, "States": states}
 
 
-def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:
+def _tell_why(topic: pulumi.Input[str], publish: pulumi.Input[str]) -> dict[str, Any]:
     """States that tell people the message of a function's error, or the cause as it is: of a timeout, say."""
     has_cause = {"Variable": "$.failure.Cause", "IsPresent": True}
     return {
@@ -107,7 +113,7 @@ def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:
         "TakeNothing": {"Type": "Pass", "Result": NO_REASON, "ResultPath": "$.message", "Next": "Notify"},
         "Notify": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::sns:publish",
+            "Resource": publish,
             "Parameters": {
                 "TopicArn": topic,
                 "Subject": TRAINING_FAILED_SUBJECT,
@@ -125,6 +131,7 @@ def _tell_why(topic: pulumi.Input[str]) -> dict[str, Any]:
 
 def _task(
     functions: Mapping[str, pulumi.Input[str]],
+    invoke: pulumi.Input[str],
     step: str,
     payload: Mapping[str, str],
     following: str,
@@ -133,7 +140,7 @@ def _task(
     special = [{"ErrorEquals": [error], "Next": state, "ResultPath": None} for error, state in (caught or {}).items()]
     return {
         "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
+        "Resource": invoke,
         "Parameters": {"FunctionName": functions[step], "Payload": payload},
         "ResultSelector": {"outcome.$": "$.Payload"},
         "ResultPath": f"$.{step}",

@@ -92,6 +92,7 @@ class WorkOrders(pulumi.ComponentResource):
         )
         connection = aws.cloudwatch.EventConnection(
             f"{name}-connection",
+            name=f"{pulumi.get_stack()}-{name}",  # 64 characters at most
             description=f"How {target.name} knows us",
             authorization_type="API_KEY",
             auth_parameters={
@@ -101,6 +102,7 @@ class WorkOrders(pulumi.ComponentResource):
         )
         destination = aws.cloudwatch.EventApiDestination(
             f"{name}-destination",
+            name=f"{pulumi.get_stack()}-{name}",
             connection_arn=connection.arn,
             invocation_endpoint=target.endpoint,
             http_method=target.method,

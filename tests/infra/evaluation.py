@@ -69,10 +69,17 @@ class Evaluation:
 
 
 class _Mocks(pulumi.runtime.Mocks):
-    def __init__(self, *, preview: bool) -> None:
-        self._preview = preview
+    def __init__(self, *, preview: bool, partition: str) -> None:
+        self._preview, self._partition = preview, partition
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        made, known = self._new_resource(args)
+        return made, {**{key: self._there(value) for key, value in known.items()}, **args.inputs}
+
+    def _there(self, value: Any) -> Any:
+        return value.replace("arn:aws:", f"arn:{self._partition}:") if isinstance(value, str) else value
+
+    def _new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if self._preview or not args.typ.startswith("aws:"):
             return ("" if self._preview else args.name), dict(args.inputs)
         name = physical_name(args.typ, args.name, args.inputs)
@@ -92,7 +99,7 @@ class _Mocks(pulumi.runtime.Mocks):
         answers = {
             "aws:index/getCallerIdentity:getCallerIdentity": {
                 "accountId": ACCOUNT,
-                "arn": f"arn:aws:iam::{ACCOUNT}:root",
+                "arn": f"arn:{self._partition}:iam::{ACCOUNT}:root",
             },
             "aws:index/getRegion:getRegion": {"region": REGION},
             "aws:iot/getEndpoint:getEndpoint": {"endpointAddress": f"a1b2c3-ats.iot.{REGION}.amazonaws.com"},
@@ -146,9 +153,10 @@ def evaluate(
     stack: str = "dev",
     config: Mapping[str, str] | None = None,
     into: Evaluation | None = None,
+    partition: str = "aws",
 ) -> Evaluation:
     """Run `program` as the engine would; what it raises is raised here, and `into` holds what it did until then."""
-    monitor = RecordingMonitor(_Mocks(preview=preview))
+    monitor = RecordingMonitor(_Mocks(preview=preview, partition=partition))
     evaluation = into if into is not None else Evaluation()
     try:
         run_program(monitor, program, project=project, stack=stack, config=config or {}, preview=preview)
@@ -198,8 +206,9 @@ def evaluate_stack_afresh(
     preview: bool = False,
     config: Mapping[str, Any] | None = None,
     into: Evaluation | None = None,
+    partition: str = "aws",
 ) -> Evaluation:
-    """Evaluate a stack once more, or so that `into` holds what it did until it failed."""
+    """Evaluate a stack once more, in another partition, or so that `into` holds what it did until it failed."""
     _, values = stack_config(stack, ROOT)
     for key, value in (config or {}).items():
         qualified = key if ":" in key else f"{PROJECT}:{key}"
@@ -210,6 +219,7 @@ def evaluate_stack_afresh(
         stack=stack,
         config=values,
         into=into,
+        partition=partition,
     )
 
 

@@ -2,15 +2,17 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import fields
 
 import pytest
 
 from contract.functions import FUNCTIONS
 from contract.outputs import StackOutputs
+from infra.local.engine.program import autoname, stack_config
 from infra.naming import is_namespace
 from infra.settings import SettingsError, key_schemas
-from tests.infra.evaluation import PROJECT, ROOT, evaluate_stack
+from tests.infra.evaluation import PROJECT, ROOT, evaluate_stack, evaluate_stack_afresh
 
 STACKS = ("dev", "prod", "local")
 EVERY = [(stack, preview) for stack in STACKS for preview in (True, False)]
@@ -111,20 +113,61 @@ def test_names_that_we_choose_are_legal_and_distinct(evaluated, stack):
 
 
 def test_names_that_pulumi_makes_fit_what_aws_allows_for_the_longest_stack_name():
-    stack = "production"
+    stack = "production-sao-paulo"
+    assert len(stack) == 20
     assert is_namespace(f"{PROJECT}-{stack}")
     assert not is_namespace(f"{PROJECT}-{stack}s")
+    # https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html; what is not here has 128 or more.
     limits = {
-        "aws:lambda/function:Function": 64,
+        "aws:apigatewayv2/api:Api": 128,
+        "aws:cloudwatch/eventApiDestination:EventApiDestination": 64,
+        "aws:cloudwatch/eventConnection:EventConnection": 64,
+        "aws:cloudwatch/eventRule:EventRule": 64,
         "aws:iam/role:Role": 64,
-        "aws:scheduler/schedule:Schedule": 64,
+        "aws:iot/topicRule:TopicRule": 128,
+        "aws:lambda/function:Function": 64,
         "aws:s3/bucket:Bucket": 63,
+        "aws:scheduler/schedule:Schedule": 64,
+        "aws:sfn/stateMachine:StateMachine": 80,
+        "aws:sqs/queue:Queue": 80,
     }
-    evaluation = evaluate_stack(stack, config={"accessLogging": True, "aws:region": "eu-west-1"})
+    target = {"name": "a" * 16, "endpoint": "https://cmms.example.com/", "secretName": "cmms"}
+    config = {"accessLogging": True, "alarmsEnabled": True, "customerManagedKey": True, "workOrderTargets": [target]}
+    evaluation = evaluate_stack(stack, config={**config, "aws:region": "eu-west-1"})
     assert {each.type for each in evaluation.aws} >= limits.keys()
+    name_of = autoname(PROJECT, stack, stack_config(stack, ROOT)[1])
     for each in evaluation.aws:
-        if each.type in limits:
-            assert len(f"{PROJECT}-{stack}-{each.name}-abcdef") <= limits[each.type], each.name
+        name = each.inputs.get("name") or name_of(each.type, each.name)
+        assert len(name) <= limits.get(each.type, 128 if each.type != "aws:cloudwatch/logGroup:LogGroup" else 512), name
+
+
+@pytest.mark.parametrize(("partition", "region"), [("aws-us-gov", "us-gov-west-1"), ("aws-cn", "cn-northwest-1")])
+def test_no_arn_of_another_partition_names_aws_itself(partition, region):
+    target = {"name": "cmms", "endpoint": "https://cmms.example.com/", "secretName": "cmms"}
+    config = {"aws:region": region, "basicIngest": True, "workOrderTargets": [target]}
+    evaluation = evaluate_stack_afresh("prod", partition=partition, config=config)
+    text = evaluation.canonical()
+    assert f"arn:{partition}:" in text
+    assert "arn:aws:" not in text
+
+
+def test_policies_fit_in_the_partition_with_the_longest_name():
+    longest = ["MACHINE-" + "0" * 20 + str(number) for number in range(12)]
+    config = {
+        "aws:region": "us-gov-west-1", "customerManagedKey": True, "basicIngest": True, "tracing": True,
+        "mqttTopicPrefix": "x" * 107 + "/production-sao-paulo", "machineIds": longest,
+    }  # fmt: skip
+    evaluation = evaluate_stack_afresh("production-sao-paulo", partition="aws-us-gov", config=config)
+    inline = Counter()
+    for each in evaluation.of("rolePolicy:RolePolicy").values():
+        inline[each.inputs["role"]] += len(each.inputs["policy"])
+    assert max(inline.values()) <= 10_240, "of a role, without white space"
+    for each in evaluation.of("iam/role:Role").values():
+        assert len(each.inputs["assumeRolePolicy"]) <= 2_048, each.name
+    for each in evaluation.of("iot/policy:Policy").values():
+        assert len(each.inputs["policy"]) <= 2_048, each.name
+    for each in evaluation.of("bucketPolicy:BucketPolicy").values():
+        assert len(each.inputs["policy"]) <= 20_480, each.name
 
 
 @pytest.mark.parametrize("stack", ["Dev", "my_stack", "a-stack-with-a-long-name"])

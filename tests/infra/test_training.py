@@ -91,6 +91,6 @@ def test_training_sets_expire_and_models_do_not(evaluated):
 def test_the_drawing_names_every_state():
     drawn = inspect.getdoc(training_steps) or ""
     definition = training_steps.training_definition(
-        dict.fromkeys(("baseline", "training_set", "training", "evaluation", "promotion"), "arn"), "topic"
+        dict.fromkeys(("baseline", "training_set", "training", "evaluation", "promotion"), "arn"), "topic", str
     )
     assert [name for name in definition["States"] if name not in drawn] == []

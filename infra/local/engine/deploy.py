@@ -88,7 +88,7 @@ def deploy(
 class Deployer(Mocks):
     """Creates each registered resource with boto3. Registrations arrive on several threads at once."""
 
-    def __init__(self, endpoint: Endpoint, name_of: Callable[[str], str]) -> None:
+    def __init__(self, endpoint: Endpoint, name_of: Callable[[str, str], str]) -> None:
         self.endpoint, self.name_of = endpoint, name_of
         self.failure: DeployError | None = None
         self._guard = threading.Lock()
@@ -121,7 +121,7 @@ class Deployer(Mocks):
         kind = KINDS[args.typ]
         inputs = {key: value for key, value in given.items() if value is not None and key not in kind.ignore}
         if kind.named:
-            inputs.setdefault(kind.named, self.name_of(args.name))
+            inputs.setdefault(kind.named, self.name_of(args.typ, args.name))
         client = self.endpoint.client(kind.service)
         shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[kind.operation]).input_shape
         sent = {key: value for key, value in inputs.items() if key not in kind.then}

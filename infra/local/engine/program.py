@@ -58,11 +58,13 @@ def _qualified(project: str, key: str) -> str:
     return key if ":" in key else f"{project}:{key}"
 
 
-def autoname(project: str, stack: str, config: Mapping[str, str]) -> Callable[[str], str]:
-    """Return what names a resource as the engine would, by the configured pattern; its random part is a hash."""
-    pattern = json.loads(config.get(AUTONAMING, "{}")).get("pattern", DEFAULT_NAME_PATTERN)
+def autoname(project: str, stack: str, config: Mapping[str, str]) -> Callable[[str, str], str]:
+    """Return what names a resource of a type as the engine does, by the pattern; a hash stands for chance."""
+    configured = json.loads(config.get(AUTONAMING, "{}"))
+    of_types = configured.get("providers", {}).get("aws", {}).get("resources", {})
 
-    def name_of(name: str) -> str:
+    def name_of(type_: str, name: str) -> str:
+        pattern = of_types.get(type_, configured).get("pattern", DEFAULT_NAME_PATTERN)
         digest = hashlib.sha256(f"{project}/{stack}/{name}".encode()).hexdigest()
         known = {"project": project, "stack": stack, "name": name}
         filled = re.sub(r"\$\{(project|stack|name)\}", lambda match: known[match[1]], pattern)
