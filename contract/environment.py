@@ -231,8 +231,8 @@ class TrainingSetSettings(MeasuringSettings, FleetSettings):
     training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
 
 
-class BaselineSettings(FunctionSettings):
-    """Settings of the function that learns what is normal.
+class BaselineSettings(FleetSettings):
+    """Settings of the function that learns what is normal. Hours of planned maintenance are none of them.
 
     `anomaly_episodes_per_machine_month`: false episodes that are accepted.
     """

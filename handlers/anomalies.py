@@ -3,15 +3,24 @@
 Where a model of failures has opened an episode already, an anomaly adds none: one message a trouble.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from handlers.announcements import AlarmDesk
 from handlers.stores.alarms import Alarms
 from handlers.stores.online_features import FeatureRow
 from mlops_core.alerting.anomaly_alarms import anomaly_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource
-from mlops_core.condition import BaselineBundle, anomaly_of
+from mlops_core.condition import Anomaly, BaselineBundle, anomaly_of
+
+
+class AnomaliesTold(NamedTuple):
+    """How far each machine is from its own normal, how many have an open episode, and how many changes were told."""
+
+    anomalies: Mapping[str, Anomaly]
+    unusual: int
+    told: int
 
 
 class AnomalyWatch:
@@ -22,15 +31,19 @@ class AnomalyWatch:
         self._alarms = alarms
         self._desk = desk
 
-    def tell(self, rows: Iterable[FeatureRow]) -> tuple[int, int]:
-        """Let the alarms follow from the rows; returns how many machines are unusual, and changes told."""
+    def tell(self, rows: Iterable[FeatureRow]) -> AnomaliesTold:
+        """Let the alarms follow from the rows."""
         stored = {alarm.machine_id: alarm for alarm in self._alarms.load_all(AlarmSource.ANOMALY)}
         spoken_for = {alarm.machine_id for alarm in self._alarms.load_all(AlarmSource.FAILURE_MODEL) if alarm.is_open}
         unusual = told = 0
+        anomalies: dict[str, Anomaly] = {}
         for row in rows:
             known = stored.get(row.machine_id) or Alarm(machine_id=row.machine_id, source=AlarmSource.ANOMALY)
             anomaly = anomaly_of(self._bundle.baseline, row.machine_id, row.features)
-            if anomaly is None or (row.machine_id in spoken_for and not known.is_open):
+            if anomaly is None:
+                continue
+            anomalies[row.machine_id] = anomaly
+            if row.machine_id in spoken_for and not known.is_open:
                 continue
             step = partial(
                 anomaly_alarm,
@@ -42,4 +55,4 @@ class AnomalyWatch:
             after = self._desk.change(row.machine_id, AlarmSource.ANOMALY, step, known=known)
             told += after.announced != known.announced
             unusual += after.is_open
-        return unusual, told
+        return AnomaliesTold(anomalies, unusual, told)

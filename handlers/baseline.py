@@ -1,7 +1,8 @@
 """Baseline: what is normal for each machine, learned from features alone; it serves where it keeps what it promises.
 
 The first step of training, so that a stack without one failure has something to say. Judged on healthy weeks that were
-held out: a baseline that raises surely more than twice the episodes it promised is stored and does not serve.
+held out: a baseline that raises surely more than twice the episodes it promised is stored and does not serve. Hours of
+planned maintenance are neither learned from nor judged by.
 """
 
 import warnings
@@ -14,12 +15,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import BaselineSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
+from handlers.stores import clients
 from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.feature_history import FeatureHistory
+from handlers.stores.machines import Machines
 from handlers.training_event import TrainingEvent
 from mlops_core.condition import level_columns, train_baseline
 from mlops_core.errors import UntrainableError, UntrainableReason
-from mlops_core.prognosis import label_features
+from mlops_core.prognosis import label_features, without_planned_maintenance
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
 logger = ascii_logger()
@@ -59,7 +62,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 
 def _running(request: TrainingEvent) -> pl.DataFrame:
-    """The rows of machines that ran: none between a failure and the return to service."""
+    """The rows of machines that ran: none between a failure and the return to service, nor of planned maintenance."""
     since = request.started_at - min(_settings().training_history, _LONGEST_HISTORY)
     history = FeatureHistory(runtime.lake(_settings()), since=since, until=request.started_at)
     if history.is_empty:
@@ -71,7 +74,8 @@ def _running(request: TrainingEvent) -> pl.DataFrame:
         running = label_features(
             windows, _failures(), horizon="24h", maintenance=repairs, known_until=request.started_at
         )
-    return running.select(windows.columns)
+    machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
+    return without_planned_maintenance(running.select(windows.columns), machines.values())
 
 
 def _failures() -> pl.DataFrame:

@@ -118,7 +118,7 @@ def no_model(error: NoModelError) -> Response[str]:
 
 def _judges() -> Judges:
     """What machines are judged by now. Raises NoModelError where there is neither a model nor a baseline."""
-    baseline, stale_after = _baseline().current(), _settings().features_stale_after
+    baseline, stale_after = _baseline().sound(), _settings().features_stale_after
     try:
         return Judges(_model().current(), baseline, stale_after)
     except NoModelError:

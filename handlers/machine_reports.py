@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from handlers.http import Document
 from handlers.stores.online_features import FeatureRow
-from mlops_core.condition import BaselineBundle, OperatingState, StateSince, anomaly_of
+from mlops_core.condition import Anomaly, BaselineBundle, OperatingState, StateSince, anomaly_of
 from mlops_core.prognosis import FleetRanking, ModelBundle, RankedMachine, rank_fleet, risk_of, statements
 
 
@@ -87,7 +87,7 @@ class MachineReport(Document):
     )
     anomaly: AnomalyReport | None = Field(
         default=None,
-        description="Null without a baseline, where it does not know the machine yet, and in lists of large fleets",
+        description="Null without a baseline, and where it does not know the machine yet",
     )
     failure_probability: float | None = Field(
         default=None, ge=0, le=1, description="That the machine fails within the horizon"
@@ -132,7 +132,7 @@ class Judges:
 def machine_report(judges: Judges, row: FeatureRow, *, state: StateSince, now: datetime) -> MachineReport:
     """Return the report of one machine with its reasons."""
     (machine,) = ranked(judges, [row], {row.machine_id: state}).machines
-    return _report(judges, machine, row, now=now)
+    return _report(judges, machine, _anomaly(judges, row), now=now)
 
 
 def fleet_report(
@@ -141,7 +141,11 @@ def fleet_report(
     """Return the `limit` worst machines of a ranking that was made by this model; `rows`, where they are at hand."""
     of_machine = {row.machine_id: row for row in rows}
     worst = ranking.machines[:limit]
-    reports = tuple(_report(judges, machine, of_machine.get(machine.machine_id), now=now) for machine in worst)
+    known = (
+        (machine, _anomaly(judges, row) if (row := of_machine.get(machine.machine_id)) else _stored(ranking, machine))
+        for machine in worst
+    )
+    reports = tuple(_report(judges, machine, anomaly, now=now) for machine, anomaly in known)
     version = None if judges.model is None else judges.model.version
     return FleetReport(model_version=version, total=ranking.total, machines=reports)
 
@@ -164,19 +168,27 @@ def ranked(judges: Judges, rows: Sequence[FeatureRow], states: Mapping[str, Stat
 def _anomaly(judges: Judges, row: FeatureRow) -> AnomalyReport | None:
     bundle = judges.baseline
     anomaly = None if bundle is None else anomaly_of(bundle.baseline, row.machine_id, row.features)
-    if bundle is None or anomaly is None:
+    return None if bundle is None or anomaly is None else _anomaly_report(anomaly, bundle.version)
+
+
+def _stored(ranking: FleetRanking, machine: RankedMachine) -> AnomalyReport | None:
+    if machine.anomaly is None or ranking.baseline_version is None:
         return None
+    return _anomaly_report(machine.anomaly, ranking.baseline_version)
+
+
+def _anomaly_report(anomaly: Anomaly, version: str) -> AnomalyReport:
     return AnomalyReport(
         score=anomaly.score,
         state="UNUSUAL" if anomaly.is_beyond else "NORMAL",
         contributions=tuple(ContributionReport(channel=name, share=share) for name, share in anomaly.shares),
-        baseline_version=bundle.version,
+        baseline_version=version,
     )
 
 
-def _report(judges: Judges, machine: RankedMachine, row: FeatureRow | None, *, now: datetime) -> MachineReport:
+def _report(judges: Judges, machine: RankedMachine, known: AnomalyReport | None, *, now: datetime) -> MachineReport:
     age, model = now - machine.window_end, judges.model
-    anomaly = None if row is None or not machine.state.is_predicted else _anomaly(judges, row)
+    anomaly = known if machine.state.is_predicted else None
     report = MachineReport(
         machine_id=machine.machine_id,
         state=machine.state,

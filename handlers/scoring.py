@@ -42,7 +42,7 @@ from mlops_core.alerting import Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.condition import OperatingState, StateSince
+from mlops_core.condition import Anomaly, OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
 from mlops_core.prognosis import FleetRanking, ModelBundle, Prediction, Refusal, rank_fleet
 from mlops_core.telemetry import Channels
@@ -66,7 +66,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     metrics.add_metric("AlarmsReminded", MetricUnit.Count, reminded)
     states = _states(rows, people_know)
     judged = (states[row.machine_id].state for row in rows)
-    _watch_anomalies([row for row, state in zip(rows, judged, strict=True) if state.may_alarm])
+    anomalies = _watch_anomalies([row for row, state in zip(rows, judged, strict=True) if state.may_alarm])
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -77,7 +77,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         return {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
     known = fleet.load_predictions(on_damaged=damaged.append)
     _count_damaged(damaged)
-    predictions = _predict(bundle, rows, states, ranking_seen)
+    predictions = _predict(bundle, rows, states, ranking_seen, anomalies)
     fresh, incomplete = _scores(bundle, rows, predictions, known)
     saved = fleet.save_predictions(fresh)
     standing = {**known, **{score.prediction.machine_id: score for score in saved}}
@@ -151,21 +151,27 @@ def _baseline() -> ServingBaseline:
     return ServingBaseline(BaselineRegistry(runtime.lake(_settings())), recheck_seconds=0)
 
 
-def _watch_anomalies(rows: list[FeatureRow]) -> None:
-    """Judge the machines by their own normal, with a model of failures or without."""
-    bundle = _baseline().current()
-    if bundle is not None:
-        unusual, told = AnomalyWatch(bundle, _alarms(), _desk()).tell(rows)
-        metrics.add_metric("MachinesUnusual", MetricUnit.Count, unusual)
-        metrics.add_metric("AnomalyChanges", MetricUnit.Count, told)
+def _watch_anomalies(rows: list[FeatureRow]) -> tuple[Mapping[str, Anomaly], str | None]:
+    """Judge the machines by their own normal, with a model of failures or without; returns how far each is from it."""
+    bundle = _baseline().sound()
+    if bundle is None:
+        return {}, None
+    found = AnomalyWatch(bundle, _alarms(), _desk()).tell(rows)
+    metrics.add_metric("MachinesUnusual", MetricUnit.Count, found.unusual)
+    metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.told)
+    return found.anomalies, bundle.version
 
 
 def _predict(
-    bundle: ModelBundle, rows: list[FeatureRow], states: Mapping[str, StateSince], ranking_seen: str | None
+    bundle: ModelBundle,
+    rows: list[FeatureRow],
+    states: Mapping[str, StateSince],
+    ranking_seen: str | None,
+    anomalies: tuple[Mapping[str, Anomaly], str | None],
 ) -> dict[str, Prediction | Refusal]:
     """Predict of the whole fleet at once, and keep its worst machines for the endpoint."""
     features = [(row.machine_id, row.window_end, row.features) for row in rows]
-    ranking, predictions = rank_fleet(bundle, features, states)
+    ranking, predictions = rank_fleet(bundle, features, states, anomalies=anomalies[0], baseline_version=anomalies[1])
     try:
         _ranking().save(ranking, after=None if ranking_seen is None else Stored(None, ranking_seen))
     except ObjectMovedError as error:  # another run has ranked the fleet meanwhile, and knows as much

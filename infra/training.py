@@ -111,6 +111,7 @@ class Training(pulumi.ComponentResource):
                 {
                     **lake,
                     "label_history_table": args["label_history_table"],
+                    **machine_settings(args["machines"]),
                     "training_history": history["training_history"],
                     "anomaly_episodes_per_machine_month": settings.anomaly_episodes_per_machine_month,
                 },
@@ -118,6 +119,7 @@ class Training(pulumi.ComponentResource):
                     allow("ReadFeatures", ["s3:GetObject"], self._objects(f"{FEATURES_PREFIX}*")),
                     self._list("ListFeaturesAndBaselines", f"{FEATURES_PREFIX}*", f"{BASELINES_PREFIX}*"),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
+                    read_machines(args["machines"]),
                     allow("KeepBaselines", ["s3:GetObject", "s3:PutObject"], self._objects(f"{BASELINES_PREFIX}*")),
                 ],
             ),

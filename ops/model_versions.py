@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import load_servable
@@ -103,6 +104,28 @@ class ModelShelf:
             return ModelVersion(version, serves, load_servable(self._registry, version, stack=self._recipe), None)
         except (BundleError, FeatureMismatchError, UnknownModelError) as error:
             return ModelVersion(version, serves, None, error.message)
+
+
+class BaselineShelf:
+    """The baselines of a stack, and the one that serves."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._registry = BaselineRegistry(stack.lake)
+
+    def champion(self) -> Stored[Champion] | None:
+        """What serves, and how it came to."""
+        return self._registry.champion()
+
+    def promote(self, version: str, *, after: Stored[Champion] | None, reason: str) -> int:
+        """Let a version serve in the place of `after`; returns the number of the promotion.
+
+        Raises RefusedModelError, UnknownModelError, ChampionMovedError; the baseline that serves then stays.
+        """
+        try:
+            made = self._registry.promote(version, after=after, at=datetime.now(UTC), reason=reason)
+        except BundleError as error:
+            raise RefusedModelError(version, error.message, error.hint) from error
+        return made.value.promotions[-1].sequence
 
 
 def key_figures(bundle: ModelBundle) -> dict[str, object]:

@@ -9,7 +9,7 @@ from ops.options import AsJson, OutputsFile, StackName
 if TYPE_CHECKING:
     from handlers.stores.versioned import Stored
     from mlops_core.prognosis import Champion
-    from ops.model_versions import ModelShelf, ModelVersion
+    from ops.model_versions import BaselineShelf, ModelShelf, ModelVersion
 
 app = typer.Typer(no_args_is_help=True, help="The models of a stack: which there are, which one serves, and why.")
 
@@ -121,13 +121,19 @@ def promote(
 
 @app.command("rollback")
 def rollback(
-    reason: Why = None, stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False
+    reason: Why = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="The baseline, by which anomalies are told, instead of the model.")
+    ] = False,
+    stack: StackName = "local",
+    outputs: OutputsFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let the model serve again that served before this one: a promotion of it, so it can be undone the same way."""
-    from ops.model_versions import ModelShelf, NoChampionError
+    from ops.model_versions import BaselineShelf, ModelShelf, NoChampionError
     from ops.stack import load_stack
 
-    shelf = ModelShelf(load_stack(stack, outputs))
+    shelf = (BaselineShelf if baseline else ModelShelf)(load_stack(stack, outputs))
     stored = shelf.champion()
     if stored is None:
         raise NoChampionError
@@ -136,7 +142,13 @@ def rollback(
 
 
 def _move(
-    shelf: "ModelShelf", version: str, stored: "Stored[Champion] | None", reason: str, stack: str, *, as_json: bool
+    shelf: "ModelShelf | BaselineShelf",
+    version: str,
+    stored: "Stored[Champion] | None",
+    reason: str,
+    stack: str,
+    *,
+    as_json: bool,
 ) -> None:
     from ops.console import print_json, print_line
 

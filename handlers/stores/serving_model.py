@@ -1,25 +1,13 @@
-"""The model that a process serves: the champion, verified once and kept until another takes its place.
-
-A champion that is damaged, or that reads features which this stack does not compute, is refused. Then the model at hand
-goes on serving; a process that has none yet takes the latest earlier champion that is sound. A champion pointer that
-cannot be read names no model: the model at hand goes on, and a process that has none yet serves none.
-"""
+"""The model that a process serves: the champion, where this stack computes the features that it reads."""
 
 import time
 from collections.abc import Callable, Collection
-from typing import Final
 
-from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
-
-from handlers.stores.model_registry import ModelRegistry, UnknownModelError
-from mlops_core.errors import BundleError, FeatureMismatchError, MalformedObjectError, MlopsError
+from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.serving import Serving
+from mlops_core.errors import FeatureMismatchError, MlopsError
 from mlops_core.features import FeatureRecipe
-from mlops_core.prognosis import Champion, ModelBundle
-
-logger = Logger(child=True)
-
-EARLIER_TRIED: Final = 3
+from mlops_core.prognosis import ModelBundle
 
 
 class NoModelError(MlopsError):
@@ -32,8 +20,8 @@ class NoModelError(MlopsError):
         )
 
 
-class ServingModel:
-    """The champion of a registry, looked for again after `recheck_seconds`; `stack` is what this stack computes."""
+class ServingModel(Serving[ModelBundle]):
+    """The champion of the models; `stack` is what this stack computes."""
 
     def __init__(
         self,
@@ -43,61 +31,19 @@ class ServingModel:
         recheck_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registry = registry
-        self._stack = stack
-        self._recheck_seconds = recheck_seconds
-        self._clock = clock
-        self._checked: float | None = None
-        self._seen: str | None = None
-        self._bundle: ModelBundle | None = None
-        self._refused: list[str] = []
-
-    @property
-    def refused(self) -> tuple[str, ...]:
-        """Why champions were refused when last looked at."""
-        return tuple(self._refused)
+        super().__init__(
+            registry,
+            lambda version: load_servable(registry, version, stack=stack),
+            recheck_seconds=recheck_seconds,
+            clock=clock,
+        )
 
     def current(self) -> ModelBundle:
         """Return the model that serves now. Raises NoModelError."""
-        now = self._clock()
-        if self._checked is None or now - self._checked >= self._recheck_seconds:
-            self._look_again()
-            self._checked = now
-        if self._bundle is None:
-            raise NoModelError(self._refused)
-        return self._bundle
-
-    def _look_again(self) -> None:
-        try:
-            seen = self._registry.champion_seen()
-            if seen is None or (seen == self._seen and not self._refused):
-                return
-            stored = self._registry.champion()
-            if stored is not None:
-                self._take(stored.value)
-                self._seen = stored.seen
-        except MalformedObjectError as error:
-            self._refused = [error.message]
-            logger.error("The champion pointer is refused", extra={"problem": error.message})  # noqa: TRY400 - the message says it all
-        except (ClientError, BotoCoreError):
-            if self._bundle is None:
-                raise
-            logger.warning("The champion cannot be looked at; the model at hand goes on", exc_info=True)
-
-    def _take(self, champion: Champion) -> None:
-        self._refused = []
-        for version in champion.recent[: 1 + EARLIER_TRIED]:
-            if self._bundle is not None and version == self._bundle.version:
-                return
-            try:
-                self._bundle = load_servable(self._registry, version, stack=self._stack)
-            except (BundleError, FeatureMismatchError, UnknownModelError) as error:
-                self._refused.append(error.message)
-                logger.error("A model is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400 - the error's message says it all
-            else:
-                return
-            if self._bundle is not None:
-                return  # what serves is sound, and at least as new as what a new process would fall back to
+        bundle = self.sound()
+        if bundle is None:
+            raise NoModelError(self.refused)
+        return bundle
 
 
 def load_servable(registry: ModelRegistry, version: str, *, stack: FeatureRecipe) -> ModelBundle:

@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from mlops_core.condition import OperatingState, StateSince
+from mlops_core.condition import Anomaly, OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, MalformedObjectError, OutOfDomainError
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.prediction import Prediction, Refusal, predict_many
@@ -46,6 +46,7 @@ class RankedMachine:
     Attributes:
         state, state_since: what it does; of some states nothing is predicted.
         unpredicted: why nothing is predicted of a machine of whose state something might be.
+        anomaly: how far it is from its own normal; None where no baseline knows it.
 
     """
 
@@ -55,15 +56,20 @@ class RankedMachine:
     state_since: UtcInstant | None
     prediction: Prediction | None = None
     unpredicted: Unpredicted | None = None
+    anomaly: Anomaly | None = None
 
 
 @dataclass(frozen=True)
 class FleetRanking:
-    """The worst machines of a fleet by one model: the most probable failure first, those not predicted of last."""
+    """The worst machines of a fleet by one model: the most probable failure first, those not predicted of last.
+
+    baseline_version: by which baseline anomalies are told; None without one.
+    """
 
     model_version: str
     total: int
     machines: tuple[RankedMachine, ...]
+    baseline_version: str | None = None
 
     def encode(self) -> bytes:
         """Return the ranking as compressed JSON; equal rankings give equal bytes."""
@@ -82,19 +88,32 @@ def rank_fleet(
     bundle: ModelBundle,
     rows: Sequence[tuple[str, datetime, Mapping[str, float | None]]],
     states: Mapping[str, StateSince],
+    *,
+    anomalies: Mapping[str, Anomaly] | None = None,
+    baseline_version: str | None = None,
 ) -> tuple[FleetRanking, dict[str, Prediction | Refusal]]:
     """Predict of a fleet at once; returns its worst machines, and what is said of each whose state allows it.
 
-    rows: as for `predict_many`; states: by machine.
+    Args:
+        bundle: the model.
+        rows: as for `predict_many`.
+        states: by machine.
+        anomalies: how far machines are from their own normal, by machine.
+        baseline_version: by which baseline.
+
     """
     predicted = [row for row in rows if states[row[0]].state.is_predicted]
     said = dict(zip((row[0] for row in predicted), predict_many(bundle, predicted), strict=True))
-    machines = sorted((_ranked(name, at, states[name], said.get(name)) for name, at, _ in rows), key=_worst_first)
-    return FleetRanking(bundle.version, len(machines), tuple(machines[:MOST_RANKED])), said
+    unusual = anomalies or {}
+    known = (
+        RankedMachine(name, at, states[name].state, states[name].since, anomaly=unusual.get(name))
+        for name, at, _ in rows
+    )
+    machines = sorted((_ranked(each, said.get(each.machine_id)) for each in known), key=_worst_first)
+    return FleetRanking(bundle.version, len(machines), tuple(machines[:MOST_RANKED]), baseline_version), said
 
 
-def _ranked(machine_id: str, at: datetime, state: StateSince, said: Prediction | Refusal | None) -> RankedMachine:
-    known = RankedMachine(machine_id, at, state.state, state.since)
+def _ranked(known: RankedMachine, said: Prediction | Refusal | None) -> RankedMachine:
     if said is None:
         return known
     if isinstance(said, Prediction):

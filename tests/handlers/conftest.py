@@ -65,6 +65,7 @@ ENVIRONMENTS = {
     },
     "baseline": {
         "DATA_LAKE_BUCKET": BUCKET,
+        "MACHINES_TABLE": "machines",
         "LABEL_HISTORY_TABLE": "label-history",
         "TRAINING_HISTORY_DAYS": "90",
     },

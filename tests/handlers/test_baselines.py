@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from botocore.exceptions import ClientError
 
 from handlers.machine_reports import FleetReport, MachineReport
 from handlers.stores import clients
 from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
 from handlers.stores.lake import DataLake
+from handlers.stores.machines import Machines
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import encode_parquet
-from mlops_core.condition import train_baseline
+from mlops_core.condition import PlannedMaintenance, train_baseline
 from mlops_core.telemetry import FAILURES
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.test_models import get, serve
@@ -116,10 +118,53 @@ def test_a_damaged_baseline_is_refused_and_the_last_good_one_goes_on(features, r
     registry.store(bundle)
     registry.promote(bundle.version, after=None, at=START, reason="a test")
     serving = ServingBaseline(registry, recheck_seconds=0)
-    assert serving.current().version == bundle.version
+    assert serving.sound().version == bundle.version
     other = train_baseline(NORMAL, failures=pl.DataFrame(schema=FAILURES), episodes_per_machine_month=0.7)
     registry.store(other)
     registry.promote(other.version, after=registry.champion(), at=START, reason="to be damaged")
     aws.s3.put_object(Bucket=BUCKET, Key=f"baselines/{other.version}/baseline.json", Body=b"{}")
-    assert serving.current().version == bundle.version
-    assert ServingBaseline(registry, recheck_seconds=0).current() is None
+    assert serving.sound().version == bundle.version
+    assert ServingBaseline(registry, recheck_seconds=0).sound().version == bundle.version, (
+        "a new process falls back to it"
+    )
+
+
+def test_a_baseline_at_hand_goes_on_while_s3_cannot_be_asked(registry, monkeypatch):
+    bundle = train_baseline(NORMAL, failures=pl.DataFrame(schema=FAILURES), episodes_per_machine_month=0.6)
+    registry.store(bundle)
+    registry.promote(bundle.version, after=None, at=START, reason="a test")
+    serving = ServingBaseline(registry, recheck_seconds=0)
+    assert serving.sound().version == bundle.version
+
+    def unreachable() -> str:
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "ListObjectsV2")
+
+    monkeypatch.setattr(registry, "champion_seen", unreachable)
+    assert serving.sound().version == bundle.version
+
+
+def test_hours_of_planned_maintenance_are_not_learned(deploy, features, registry):
+    step = deploy("baseline")
+    before = registry.load(step(EXECUTION)["version"]).manifest
+    plan = PlannedMaintenance(begins=START, ends=START + timedelta(hours=48))
+    Machines(clients.dynamodb(), "machines").change("M1", lambda record: record.with_plan(plan))
+    assert registry.load(step(EXECUTION)["version"]).manifest.rows == before.rows - 47
+
+
+def test_a_fleet_that_is_answered_from_its_ranking_is_told_of_anomalies_as_a_small_one_is(
+    deploy, features, monkeypatch
+):
+    from handlers.stores.model_registry import ModelRegistry
+
+    deploy("baseline")(EXECUTION)
+    serve(ModelRegistry(DataLake(clients.s3(), BUCKET)))
+    at = datetime.now(UTC)
+    values = {"vibration_count_1h": 60.0, "vibration_rms_1h": 20.0, "vibration_rms_24h": 20.0}
+    values |= {"vibration_slope_6h": 0.0, "temperature_mean_6h": 50.0, "temperature_mean_1h": 43.0}
+    OnlineFeatures(clients.dynamodb(), "realtime-features").offer(FeatureRow("M3", at, 1, values), updated_at=at)
+    deploy("scoring")({})
+    live = get(deploy("inference"), "GET /machines")[1]["machines"]
+    monkeypatch.setattr("handlers.inference.LIVE_FLEET", 0)
+    ranked = get(deploy("inference"), "GET /machines")[1]["machines"]
+    assert [machine["anomaly"] for machine in ranked] == [machine["anomaly"] for machine in live]
+    assert ranked[0]["spoken_by"] == ["failure_model", "anomaly"]

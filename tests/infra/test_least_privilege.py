@@ -43,6 +43,7 @@ ASYNCHRONOUS = {
         "ReadFeatures": ({"s3:GetObject"}, {f"{LAKE}/processed/features/*"}),
         "ListFeaturesAndBaselines": ({"s3:ListBucket"}, {LAKE}),
         "ReadLabels": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "ReadMachines": READ_MACHINES,
         "KeepBaselines": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/baselines/*"}),
     },
     "training-set-policy": {

@@ -4,14 +4,20 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 
+from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.model_registry import ModelRegistry
+from mlops_core.condition import train_baseline
 from mlops_core.lake import CHAMPION_KEY
+from mlops_core.telemetry import FAILURES
 from tests.handlers.model_bundles import small_bundle
 from tests.ops.conftest import Deployed
+from tests.unit.test_baseline import FORTNIGHT, fleet
 
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
+NORMAL = fleet(4, FORTNIGHT, seed=1)
 FIRST, SECOND = sorted((small_bundle(1), small_bundle(2)), key=lambda bundle: bundle.version)
 
 
@@ -111,6 +117,21 @@ def test_a_rollback_goes_back_to_what_served_before_and_says_from_where(deployed
     assert (told["champion"], told["previous"]) == (FIRST.version, SECOND.version)
     assert told["reason"] == f"Rolled back by hand from {SECOND.version}"
     assert champion(registry) == FIRST.version
+
+
+def test_a_baseline_is_rolled_back_as_a_model_is(deployed):
+    registry = BaselineRegistry(deployed.stack.lake)
+    assert deployed.run("models", "rollback", "--baseline").exit_code == 1
+    nothing = pl.DataFrame(schema=FAILURES)
+    bundles = [train_baseline(NORMAL, failures=nothing, episodes_per_machine_month=rate) for rate in (0.6, 0.7)]
+    for bundle in bundles:
+        registry.store(bundle)
+        registry.promote(bundle.version, after=registry.champion(), at=AT, reason="a test")
+    told = deployed.json("models", "rollback", "--baseline")
+    assert (told["champion"], told["previous"]) == (bundles[0].version, bundles[1].version)
+    stored = registry.champion()
+    assert stored is not None
+    assert stored.value.version == bundles[0].version
 
 
 @pytest.mark.parametrize(
