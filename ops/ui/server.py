@@ -5,6 +5,7 @@ name that was rebound to 127.0.0.1 is refused), the Origin of what changes anyth
 address that was printed carries.
 """
 
+import gzip
 import hmac
 import json
 import threading
@@ -30,6 +31,7 @@ Action = Callable[[Mapping[str, object]], str]
 """Does one thing that a person asked for, from the fields of its dialog, and says what it did."""
 
 _MOST_BYTES = 64 * 1024
+_FAST = 3
 
 
 class Recent:
@@ -40,19 +42,20 @@ class Recent:
     ) -> None:
         self._read, self._clock, self._keep = read, clock, keep
         self._lock = threading.Lock()
-        self._page: FleetPage | None = None
+        self._newest: tuple[datetime, bytes] | None = None
 
-    def get(self) -> FleetPage:
-        """Return the document."""
+    def get(self) -> bytes:
+        """Return the document as JSON, by gzip, which every browser takes: 1,000 machines are 2 MB without."""
         with self._lock:
-            if self._page is None or self._clock() - self._page.made_at > self._keep:
-                self._page = self._read()
-            return self._page
+            if self._newest is None or self._clock() - self._newest[0] > self._keep:
+                page = self._read()
+                self._newest = page.made_at, gzip.compress(page.model_dump_json().encode(), compresslevel=_FAST)
+            return self._newest[1]
 
     def expire(self) -> None:
         """Read it anew at the next request: something was changed."""
         with self._lock:
-            self._page = None
+            self._newest = None
 
 
 def application(recent: Recent, actions: Mapping[str, Action], *, host: str, token: str) -> Starlette:
@@ -71,7 +74,7 @@ def application(recent: Recent, actions: Mapping[str, Action], *, host: str, tok
 
     async def document(_: Request) -> Response:
         newest = await run_in_threadpool(recent.get)
-        return Response(newest.model_dump_json(), media_type="application/json")
+        return Response(newest, media_type="application/json", headers={"Content-Encoding": "gzip"})
 
     async def act(request: Request) -> Response:
         action = actions.get(request.path_params["name"])

@@ -7,6 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from ops.ui.document import FleetPage
+from ops.ui.page import snapshot
 from tests.browser.conftest import Plant
 
 pytestmark = pytest.mark.verify
@@ -49,6 +51,28 @@ def test_the_fleet_stands_worst_first_and_says_what_to_do(browser: Browser, plan
     page.get_by_label("Show only one state").get_by_role("link", name="SILENT").click()
     assert set(page.locator(".fleet .id").all_inner_texts()) == {"FAN-B08", "PUMP-A07"}
     page.close()
+
+
+def test_a_file_shows_what_the_page_showed_and_asks_nobody(browser: Browser, plant: Plant, tmp_path: Path) -> None:
+    document = FleetPage.model_validate_json((Path(__file__).parent / "plant_north.json").read_bytes())
+    file = tmp_path / "fleet.html"
+    file.write_text(snapshot(document), encoding="utf-8")
+    live, kept = browser.new_page(), browser.new_page()
+    requests: list[str] = []
+    kept.on("request", lambda request: requests.append(request.url))
+    live.clock.set_fixed_time(MADE_AT)
+    for view in ("fleet", "machine/PUMP-A04"):
+        live.goto("about:blank")
+        live.goto(plant.view(view))
+        kept.goto(f"{file.as_uri()}#/{view}")
+        for page in (live, kept):
+            page.wait_for_selector("h1")
+        assert kept.locator("h1").inner_text() == live.locator("h1").inner_text()
+        assert kept.locator(".sp, figcaption").all_inner_texts() == live.locator(".sp, figcaption").all_inner_texts()
+    assert kept.get_by_role("button", name="Acknowledge").count() == 0
+    assert all(url.startswith(("file:", "data:")) for url in requests)
+    live.close()
+    kept.close()
 
 
 def test_the_token_leaves_the_address(browser: Browser, plant: Plant) -> None:

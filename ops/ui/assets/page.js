@@ -1,5 +1,6 @@
 // Loading, routing, refreshing. A snapshot carries its document in the page; a live page asks for it.
 const REFRESH_EVERY = 30_000;
+const NO_VALUE = 255; // of a trend in a snapshot
 const ROUTES = { fleet: fleetView, machine: machineView, alarms: alarmsView, quality: qualityView, models: modelsView };
 const TITLES = { fleet: "Fleet", alarms: "Alarms", quality: "Data quality", models: "Models" };
 
@@ -34,9 +35,30 @@ async function refresh() {
   if (!isBusy) show();
 }
 
+// The data of a snapshot: base64 of gzip of the document, a zero byte, and the values of all trends, a byte each.
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const whole = new Uint8Array(await new Response(stream).arrayBuffer());
+  let next = whole.indexOf(0);
+  const page = JSON.parse(new TextDecoder().decode(whole.subarray(0, next)));
+  for (const { channels } of page.machines)
+    for (const channel of channels) {
+      const { count, least, step, newest } = channel.values;
+      let level = 0;
+      channel.values = Array.from({ length: count }, () => {
+        level = (level + whole[(next += 1)]) % 256;
+        return level === NO_VALUE ? null : Number((least + level * step).toPrecision(4));
+      });
+      const last = channel.values.findLastIndex((value) => value !== null);
+      if (last >= 0) channel.values[last] = newest;
+    }
+  return page;
+}
+
 async function start() {
   if (isSnapshot()) {
-    adopt(JSON.parse($("#fleet-page").textContent));
+    adopt(await unpacked($("#fleet-page").textContent.trim()));
     return show();
   }
   const given = new URLSearchParams(location.search).get("token");
