@@ -54,6 +54,8 @@ class StackOutputs(Generic[Text]):
     alarm_answers_function_name: Text
     alarm_events_function_name: Text
 
+    backfill_state_machine_arn: Text | None = None
+    """None in a stack of a release that had none."""
     training_state_machine_arn: Text
     inference_endpoint: Text
     inference_invoke_arn: Text
@@ -87,7 +89,7 @@ class StackOutputs(Generic[Text]):
     schedule_names: Mapping[str, Text]
     """Of `simulator`, `processing` and `training`."""
     log_group_names: Mapping[str, Text]
-    """Of each function, and of `training_executions`."""
+    """Of each function, of `training_executions` and `backfill_executions`."""
 
     device_policy_name: Text
     device_group_name: Text
@@ -98,6 +100,9 @@ class StackOutputs(Generic[Text]):
     features_table_name: Text
 
     lake_shards: int
+    fleet_size: int = 0
+    """How many machines are expected; 0 where nobody says."""
+    distributed_from_machines: int | None = None
     allowed_lateness_hours: int
     historical_reach_days: int | None = None
     feature_lengths_hours: Sequence[int]

@@ -61,7 +61,28 @@ class FeatureWriter:
             if piece.machines is not None:
                 shards = sorted({shard_of(machine_id, count) for machine_id in piece.machines})
             for shard in shards:
-                self._write(piece, shard, count, checkpoint)
+                if (features := self._write(piece, shard, count, checkpoint)) is not None:
+                    self._take_into_account(features)
+        self._beginnings.keep()
+
+    def write_shard(self, window_range: WindowRange, shard: int, checkpoint: Checkpoint) -> None:
+        """Write the rows of one shard of a range whose hours are divided alike, and nothing that other shards share."""
+        self._write(window_range, shard, self._layout.shards_of(window_range.hours[0]), checkpoint)
+
+    def has_rows(self, window_range: WindowRange, shard: int) -> bool:
+        """Whether rows of one shard of a range are stored."""
+        return bool(self._partitions.under_any([features_key(hour, shard) for hour in window_range.hours]))
+
+    def adopt(self, hour: datetime) -> int:
+        """Take into account the rows of an hour that other invocations wrote; returns how many there are."""
+        count = 0
+        for features in self._standing(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
+            self._take_into_account(features)
+            count += features.height
+        return count
+
+    def keep(self) -> None:
+        """Keep what has been noted of machines' beginnings."""
         self._beginnings.keep()
 
     def recall(self, first: datetime, last: datetime) -> None:
@@ -87,11 +108,16 @@ class FeatureWriter:
             self._work.online_written += self._online.offer_all(_rows(derived), updated_at=now)
         self._newest = None
 
-    def _write(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> None:
+    def _take_into_account(self, features: pl.DataFrame) -> None:
+        self._beginnings.note(self._recipe, features)
+        self._note_newest(features)
+
+    def _write(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> pl.DataFrame | None:
+        """Write the rows of one shard, which are returned; None where neither readings nor rows lie there."""
         buckets = self._buckets(window_range, shard, count, checkpoint)
         standing = self._partitions.under_any([features_key(hour, shard) for hour in window_range.hours])
         if buckets.is_empty() and not standing:
-            return
+            return None
         windows = self._recipe.windows(buckets, start=window_range.start, end=window_range.end)
         features = windows.filter(pl.col("revision") > 0)
         if window_range.machines is None:
@@ -99,15 +125,13 @@ class FeatureWriter:
         else:
             others, is_whole = self._standing(standing, is_replaced=True)
             if not is_whole:  # rows of other machines are lost with a damaged partition: all are computed
-                self._write(replace(window_range, machines=None), shard, count, checkpoint)
-                return
+                return self._write(replace(window_range, machines=None), shard, count, checkpoint)
             frames = self._beside_others(features, others, window_range, shard)
         self._partitions.write(frames)
-        self._beginnings.note(self._recipe, features)
-        self._note_newest(features)
         self._work.feature_rows += features.height
         self._work.windows |= set(features["window_end"])
         self._work.machines |= set(features["machine_id"])
+        return features
 
     def _buckets(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> pl.DataFrame:
         """Return the buckets that the rows of one shard follow from, wherever they lie."""

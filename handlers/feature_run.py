@@ -3,7 +3,7 @@
 The first step is one hour of event time; those after it are as long as the time left allows, up to the rules' chunk.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,6 +31,7 @@ from mlops_core.lake import (
     FEATURES_PREFIX,
     RAW_PREFIX,
     Checkpoint,
+    Layout,
     buckets_hour,
     day_paths,
     hour_text,
@@ -88,6 +89,21 @@ class Run:
         self.overtaken = 0
 
     @property
+    def rules(self) -> ProcessingRules:
+        """How features are windowed."""
+        return self._rules
+
+    @property
+    def closed_until(self) -> datetime:
+        """The end of the last whole hour."""
+        return self._closed_until
+
+    @property
+    def now(self) -> datetime:
+        """The moment that this run takes for the present."""
+        return self._now
+
+    @property
     def is_progress(self) -> bool:
         """Whether anything was done."""
         return self._pace.pieces > 0
@@ -101,6 +117,10 @@ class Run:
     def damaged(self) -> int:
         """How many objects are damaged and wait for somebody."""
         return self._records.standing
+
+    def note_mended(self, error: DamagedPartitionError) -> None:
+        """Take note of a damaged partition that is made again."""
+        self._records.note(error.key, error.version, error.problem, is_mended=True)
 
     def keep_damage(self, tell: Tell) -> None:
         """Tell people of what was found damaged, and have later runs pass it over."""
@@ -134,7 +154,7 @@ class Run:
         checkpoint = adapted(stored.value, self._rules)
         unoffered = checkpoint.unoffered_from
         begins = [first_listed_hour(checkpoint, self._rules), checkpoint.first_due, unoffered]
-        builder, writer, listing = self._look(min(filter(None, begins)), self._closed_until)
+        builder, writer, listing, _ = self.look(self.days(min(filter(None, begins)), self._closed_until))
         if unoffered is not None:
             writer.recall(unoffered, checkpoint.processed_until)
         for step in self._steps(builder, writer, listing, checkpoint, self._closed_until):
@@ -151,7 +171,7 @@ class Run:
 
     def _over(self, start: datetime, end: datetime) -> bool:
         start = max(start, self.reached or start)
-        builder, writer, listing = self._look(start - self._rules.lookback, end)
+        builder, writer, listing, _ = self.look(self.days(start - self._rules.lookback, end))
         checkpoint, ends = range_checkpoint(start, end, self._closed_until)
         begins = checkpoint.processed_until
         for step in self._steps(builder, writer, listing, checkpoint, ends):
@@ -209,24 +229,28 @@ class Run:
         if error.key in self._made_again or hour not in listing:
             raise error
         self._made_again.add(error.key)
-        self._records.note(error.key, error.version, error.problem, is_mended=True)
+        self.note_mended(error)
         hours = {text: built for text, built in checkpoint.hours.items() if text != hour_text(hour)}
         return checkpoint.model_copy(update={"hours": hours})
 
-    def _look(self, first: datetime, last: datetime) -> tuple[HourBuilder, FeatureWriter, Listing]:
-        """List output ETags, then compacted hours, then raw objects (optimistic concurrency).
+    def days(self, first: datetime, last: datetime) -> list[str]:
+        """Return the paths of the days that hold what the rows of some hours follow from, and the rows."""
+        return day_paths(first - self._rules.lookback, last + timedelta(hours=1))
 
-        An output listed first cannot depend on readings that this run has not seen, and what is missing from raw/
-        because it was taken in meanwhile is missed by the version of the compacted object, too.
+    def look(self, paths: Sequence[str]) -> "Look":
+        """List output ETags under the paths of days or hours, then compacted hours, then raw objects.
+
+        That order is what optimistic concurrency needs: an output listed first cannot depend on readings that this run
+        has not seen, and what is missing from raw/ because it was taken in meanwhile is missed by the version of the
+        compacted object, too.
         """
         self._records.look()
-        days = day_paths(first - self._rules.lookback, last + timedelta(hours=1))
         shards = self._settings.lake_shards
         layout = current_layout(self._lake, shards, closed_until=self._closed_until, records=self._records)
-        outputs = [BEGINNINGS_KEY, *(f"{prefix}{day}/" for prefix in _OUTPUT_PREFIXES for day in days)]
+        outputs = [BEGINNINGS_KEY, *(f"{prefix}{path}/" for prefix in _OUTPUT_PREFIXES for path in paths)]
         partitions = Partitions(self._lake, outputs)
-        compacted = self._lake.versions_under(f"{COMPACTED_PREFIX}{day}/" for day in days)
-        raw = self._lake.versions_under(f"{RAW_PREFIX}{day}/" for day in days)
+        compacted = self._lake.versions_under(f"{COMPACTED_PREFIX}{path}/" for path in paths)
+        raw = self._lake.versions_under(f"{RAW_PREFIX}{path}/" for path in paths)
         sound = [key for key, version in raw.items() if not self._records.is_set_aside(key, version)]
         listing, foreign = listed_sources(sound, compacted)
         if foreign:
@@ -253,13 +277,22 @@ class Run:
             recipe=self._recipe,
             records=records,
         )
-        return builder, writer, listing
+        return Look(builder, writer, listing, layout)
 
 
 def _assigned_classes(chosen: ProcessingSettings) -> dict[str, str]:
     """Return the class of each machine that has been given one."""
     records = Machines(clients.dynamodb(), chosen.machines_table).load_all()
     return {name: record.machine_class for name, record in records.items() if record.machine_class is not None}
+
+
+class Look(NamedTuple):
+    """The lake as a run saw it: what its readings lie in, and what builds its hours and computes its rows."""
+
+    builder: HourBuilder
+    writer: FeatureWriter
+    listing: Listing
+    layout: Layout
 
 
 class Step(NamedTuple):

@@ -16,10 +16,12 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from contract.environment import ProcessingSettings
 from handlers import runtime
+from handlers.backfill import STEP, Backfill, BackfillStep
 from handlers.deadline import Pace
 from handlers.feature_run import Run
 from handlers.logs import ascii_logger
 from handlers.stores import clients
+from handlers.stores.backfill_notes import BackfillNotes
 from handlers.stores.notices import NoticeBoard
 from mlops_core.alerting import damage_notice
 from mlops_core.errors import MlopsError
@@ -67,8 +69,13 @@ class ProcessingEvent(BaseModel):
 
 @metrics.log_metrics
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | str | bool | None]:
-    """Process what is due, or the range that the event names, as far as time allows; the answer says how far."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Process what is due, or the range that the event names, as far as time allows; the answer says how far.
+
+    An event with a `step` is one of a backfill's that Step Functions runs side by side.
+    """
+    if "step" in event:
+        return _backfill(STEP.validate_python(event), context)
     request = ProcessingEvent.model_validate(event)
     now = _clock()
     if request.at and request.at > now:
@@ -92,6 +99,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int | st
     if not is_complete:
         _go_on(request, run, context)
     return outcome
+
+
+def _backfill(step: BackfillStep, context: LambdaContext) -> dict[str, Any]:
+    run = Run(_settings(), Pace(context), _clock())
+    notes = BackfillNotes(runtime.lake(_settings()), step.job)
+    try:
+        return Backfill(run, notes, time_left=context.get_remaining_time_in_millis).do(step)
+    finally:
+        _count(run)
+        run.keep_damage(_tell)
 
 
 def _clock() -> datetime:

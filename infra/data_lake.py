@@ -10,6 +10,7 @@ from infra.bucket import PrivateBucket
 from infra.channels import ChannelDocument
 from infra.policies import Statement
 from mlops_core.lake import (
+    BACKFILLS_PREFIX,
     COMPACTED_PREFIX,
     EVENTS_PREFIX,
     QUARANTINE_PREFIX,
@@ -29,6 +30,7 @@ _NONCURRENT_DAYS = 30
 _INFREQUENT_ACCESS_DAYS = 90
 _ACCESS_LOG_DAYS = 400
 _TRAINING_DAYS = 90  # as long as Step Functions keeps the execution that they belong to; what was decided is in models/
+_BACKFILL_DAYS = 30  # within which one that failed can be begun again
 
 
 class DataLakeArgs(TypedDict):
@@ -140,6 +142,7 @@ def _lake_rules(args: DataLakeArgs) -> list[Rule]:
         *(_expiration(prefix, raw_days) for prefix in _READINGS if raw_days),
         *([_expiration(QUARANTINE_PREFIX, quarantine_days)] if quarantine_days else []),
         _expiration(TRAINING_PREFIX, _TRAINING_DAYS),
+        _expiration(BACKFILLS_PREFIX, _BACKFILL_DAYS),
     ]
     if raw_days == 0 or raw_days > _INFREQUENT_ACCESS_DAYS:
         rules.append(

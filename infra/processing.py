@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
+from infra.backfill import Backfill
 from infra.catalogue import LakeCatalogue
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
@@ -19,6 +20,7 @@ from infra.setting_groups import ProcessingSettings
 from infra.table import string_keyed_table
 from mlops_core.alerting import DAMAGED_DATA
 from mlops_core.lake import (
+    BACKFILLS_PREFIX,
     BEGINNINGS_KEY,
     BUCKETS_PREFIX,
     CHECKPOINT_KEY,
@@ -36,7 +38,7 @@ _RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLA
 _DAMAGED = f"{DAMAGED_PREFIX}*"
 # Documents whose earlier version counts where the newest is damaged; all else is made again of the readings.
 _DOCUMENTS = (BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
-_OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", *_DOCUMENTS)
+_OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", f"{BACKFILLS_PREFIX}*", *_DOCUMENTS)
 
 
 class ProcessingArgs(TypedDict):
@@ -68,7 +70,7 @@ class ProcessingArgs(TypedDict):
 
 
 class Processing(pulumi.ComponentResource):
-    """Schedule, processing function, realtime-features table, Glue database with the tables raw and features.
+    """Schedule, processing function, realtime-features table, state machine of backfills, Glue database of the lake.
 
     The function may read raw/ and take its objects into compacted/, read the label history, keep its own buckets,
     beginnings and checkpoint, write features and the table, have itself invoked again to go on, set aside what is
@@ -79,6 +81,7 @@ class Processing(pulumi.ComponentResource):
         ...     processing_schedule_expression="cron(5 * * * ? *)", time_window_hours=6,
         ...     feature_lengths_hours=(1, 6, 24), feature_hop_minutes=60,
         ...     processing_timeout_seconds=300, processing_memory_mb=1024,
+        ...     fleet_size=0, distributed_from_machines=5000, backfill_maximum_concurrency=10,
         ... )
         >>> processing = Processing("processing", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn, "channels": CHANNELS,
@@ -95,6 +98,7 @@ class Processing(pulumi.ComponentResource):
     schedule: FunctionSchedule
     realtime_features: aws.dynamodb.Table
     catalogue: LakeCatalogue
+    backfill: Backfill
 
     def __init__(self, name: str, args: ProcessingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:processing:Processing", name, None, opts)
@@ -140,6 +144,17 @@ class Processing(pulumi.ComponentResource):
             },
             child,
         )
+        self.backfill = Backfill(
+            f"{name}-backfill",
+            {
+                "bucket_name": args["bucket_name"],
+                "bucket_arn": args["bucket_arn"],
+                "function_arn": self.function.arn,
+                "maximum_concurrency": _side_by_side(args["settings"], functions),
+                "functions": functions,
+            },
+            child,
+        )
         self.catalogue = LakeCatalogue(
             f"{name}-catalogue",
             {
@@ -174,6 +189,13 @@ class Processing(pulumi.ComponentResource):
             "lake_shards": args["lake_shards"],
             "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),
         }
+
+
+def _side_by_side(settings: ProcessingSettings, functions: FunctionDefaults) -> int:
+    """How many units of a backfill run at once: of the runs reserved for processing one is left to the schedule."""
+    reserved = functions.get("reserved_concurrency", {}).get("processing")
+    most = settings.backfill_maximum_concurrency
+    return most if reserved is None else max(1, min(most, reserved - 1))
 
 
 def _lake_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:

@@ -83,12 +83,15 @@ class WindowSettings(_Settings):
 
 
 class ProcessingSettings(WindowSettings):
-    """Features from readings."""
+    """Features from readings. `fleet_size`: how many machines are expected; 0 where nobody says."""
 
     processing_schedule_expression: Schedule
     time_window_hours: Annotated[int, Field(ge=1, le=744)]  # a month
     processing_timeout_seconds: TimeoutSeconds
     processing_memory_mb: MemoryMb
+    fleet_size: Annotated[int, Field(ge=0)]
+    distributed_from_machines: Annotated[int, Field(ge=1)]
+    backfill_maximum_concurrency: Annotated[int, Field(ge=1, le=1000)]
 
 
 class TrainingSettings(WindowSettings):

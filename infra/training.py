@@ -16,6 +16,7 @@ from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
 from infra.schedule import FunctionSchedule
 from infra.setting_groups import TrainingSettings
+from infra.state_machine_policies import deliver_log, send_traces
 from infra.training_steps import training_definition
 from mlops_core.lake import (
     BASELINES_PREFIX,
@@ -236,29 +237,10 @@ class Training(pulumi.ComponentResource):
         statements = [
             allow("RunSteps", ["lambda:InvokeFunction"], list(functions.values())),
             allow("TellPeople", ["sns:Publish"], [self._args["notice_topic_arn"]]),
-            # None of these has a resource to name; they are what Step Functions needs to deliver a log at all.
-            allow("DeliverLog", _LOG_DELIVERY, ["*"], {"StringEquals": {"aws:RequestedRegion": account.region}}),
+            deliver_log(account),
         ]
         if (key := self._functions.get("kms_key_arn")) is not None:
             statements.append(use_key(key))
         if self._functions.get("tracing", False):
-            statements.append(allow("SendTraces", _TRACING, ["*"]))
+            statements.append(send_traces())
         return statements
-
-
-_LOG_DELIVERY = (
-    "logs:CreateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies",
-    "logs:GetLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:UpdateLogDelivery",
-)
-_TRACING = (
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-)

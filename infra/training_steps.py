@@ -19,16 +19,8 @@ from typing import Any
 
 import pulumi
 
-from mlops_core import errors
+from infra.step_retries import TERMINAL_ERRORS, again
 from mlops_core.alerting import NO_REASON, TRAINING_FAILED_SUBJECT, TRAINING_FAILED_TEXT
-
-# What the same input would end in again, by the class of the exception: all errors of the core, and these.
-_TERMINAL = (
-    *(name for name in errors.__all__ if issubclass(getattr(errors, name), errors.MlopsError)),
-    "UnknownModelError",
-    "InvalidEnvironmentError",
-    "ValidationError",
-)
 
 
 def training_definition(
@@ -123,7 +115,7 @@ def _tell_why(topic: pulumi.Input[str], publish: pulumi.Input[str]) -> dict[str,
                 "MessageAttributes": {"about": {"DataType": "String", "StringValue": "training"}},
             },
             "ResultPath": None,
-            "Retry": [_again(3)],
+            "Retry": [again(3)],
             "Next": "IsItAFault",
         },
     }
@@ -144,17 +136,7 @@ def _task(
         "Parameters": {"FunctionName": functions[step], "Payload": payload},
         "ResultSelector": {"outcome.$": "$.Payload"},
         "ResultPath": f"$.{step}",
-        "Retry": [{"ErrorEquals": [*_TERMINAL, *(caught or ())], "MaxAttempts": 0}, _again(2)],
+        "Retry": [{"ErrorEquals": [*TERMINAL_ERRORS, *(caught or ())], "MaxAttempts": 0}, again(2)],
         "Catch": [*special, {"ErrorEquals": ["States.ALL"], "Next": "IsThereAMessage", "ResultPath": "$.failure"}],
         "Next": following,
-    }
-
-
-def _again(attempts: int) -> dict[str, Any]:
-    return {
-        "ErrorEquals": ["States.ALL"],
-        "IntervalSeconds": 5,
-        "BackoffRate": 2,
-        "JitterStrategy": "FULL",
-        "MaxAttempts": attempts,
     }

@@ -18,6 +18,14 @@ def backfill(
     chunk: Annotated[
         str, typer.Option("--chunk", help="How much one invocation takes; halved where the function runs out of time.")
     ] = "7d",
+    distributed: Annotated[
+        bool | None,
+        typer.Option(
+            "--distributed/--one-by-one",
+            help="Hours and shards side by side by Step Functions, or one run after the other;"
+            " by default as the stack's fleetSize and distributedFromMachines say.",
+        ),
+    ] = None,
     stack: StackName = "local",
     outputs: OutputsFile = None,
     as_json: AsJson = False,
@@ -25,20 +33,29 @@ def backfill(
     """Compute the features of a range from its readings: both stores, the checkpoint untouched.
 
     The range names hours of event time. A window ends up to the longest length after a reading: let --end lie that
-    much behind new data. Running it twice gives what once gives.
+    much behind new data. Running it twice gives what once gives. Side by side, a command that was interrupted or failed
+    goes on with what is left when it is given again.
     """
     from dataclasses import asdict
+    from datetime import UTC, datetime
 
     from ops.console import print_json, print_line
     from ops.errors import OptionError
     from ops.options import parse_moment
-    from ops.ranges import parse_chunk, process_range, whole_hours
+    from ops.ranges import hour_of, parse_chunk, process_range, read_part, whole_hours
+    from ops.side_by_side import process_side_by_side
     from ops.stack import load_stack
 
     first, last = whole_hours(parse_moment(start, "--start"), parse_moment(end, "--end"))
     if first >= last:
         raise OptionError(f"The range from {start} to {end} holds nothing.", "--start comes before --end.")
-    done = process_range(load_stack(stack, outputs), first, last, parse_chunk(chunk), quiet=as_json)
+    loaded = load_stack(stack, outputs)
+    least = loaded.outputs.distributed_from_machines
+    if distributed or (distributed is None and least is not None and loaded.outputs.fleet_size >= least):
+        first, last = read_part(loaded, first, min(last, hour_of(datetime.now(UTC))))
+        done = process_side_by_side(loaded, first, last, quiet=as_json)
+    else:
+        done = process_range(loaded, first, last, parse_chunk(chunk), quiet=as_json)
     if as_json:
         print_json({"start": first, "end": last, **asdict(done)})
     else:

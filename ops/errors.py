@@ -35,6 +35,16 @@ class TrainingStuckError(OpsError):
         super().__init__(f"Training has not ended within {seconds / 60:.0f} minutes.", f"Look at {execution}.")
 
 
+class BackfillFailedError(OpsError):
+    """The state machine of a backfill ended without a result."""
+
+    def __init__(self, execution: str, status: str, cause: str) -> None:
+        super().__init__(
+            f"{execution} ended as {status}: {' '.join(cause.split())[:500] or 'no cause is given'}.",
+            "What was done stays; run the same command again to go on.",
+        )
+
+
 class PulumiAbsentError(OpsError):
     """The outputs of a deployed stack were asked for on a machine without the Pulumi CLI."""
 

@@ -96,6 +96,15 @@ def with_readings(
     ]
 
 
+def read_part(stack: Stack, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The part of [start, end) whose windows can hold a reading of the lake; raises OptionError where there is none."""
+    longest = timedelta(hours=max(stack.outputs.feature_lengths_hours))
+    days = with_readings(chunks(start, end, timedelta(days=1)), stored_dates(stack.lake), longest)
+    if not days:
+        raise OptionError("No reading of the lake counts in that range.", "See what there is: mlops status")
+    return days[0][0], days[-1][1]
+
+
 def process_range(stack: Stack, start: datetime, end: datetime, length: timedelta, *, quiet: bool) -> Processed:
     """Compute the features of the whole hours [start, end) on a stack, oldest chunk first, with a progress bar.
 

@@ -78,6 +78,10 @@ class DataLake:
             raise
         return answer["ETag"]
 
+    def overwrite(self, key: str, body: bytes) -> None:
+        """Write an object whatever is there: a note of which the latest counts."""
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
     def versions(self, prefix: str) -> dict[str, str]:
         """Return the version (ETag) of every object under `prefix`, by its key, in the order of keys."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)

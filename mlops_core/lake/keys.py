@@ -12,6 +12,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     processed/buckets/date=YYYY-MM-DD/hour=HH/shard=NN.parquet     statistics, by the hour in which they begin
     processed/features/date=YYYY-MM-DD/hour=HH/shard=NN.parquet    feature rows, by the hour of their window end
     processed/checkpoint.json
+    processed/backfills/<job>/...                                  what a backfill has to do, and has done
     processed/layout.json                                          from which hour on there are how many shards
     freshness/channels.json                                        when each channel was last heard, and who is silent
     channels/<sha256>.json                                         what is measured: a stack's channels, at some time
@@ -31,6 +32,7 @@ from mlops_core.time import utc_text
 
 __all__ = [
     "ACCEPTED_DAMAGE_PREFIX",
+    "BACKFILLS_PREFIX",
     "BASELINES_PREFIX",
     "BASELINE_CHAMPION_KEY",
     "BEGINNINGS_KEY",
@@ -89,6 +91,7 @@ DAMAGED_PREFIX: Final = "damaged/"
 ACCEPTED_DAMAGE_PREFIX: Final = f"{DAMAGED_PREFIX}accepted/"
 BUCKETS_PREFIX: Final = "processed/buckets/"
 FEATURES_PREFIX: Final = "processed/features/"
+BACKFILLS_PREFIX: Final = "processed/backfills/"
 PREDICTIONS_PREFIX: Final = "predictions/"
 FLEET_PREFIX: Final = "fleet/"
 SCORES_KEY: Final = f"{FLEET_PREFIX}scores.json.gz"

@@ -1,3 +1,9 @@
+from .backfill import (
+    Piece as Piece,
+    backfill_checkpoint as backfill_checkpoint,
+    backfill_pieces as backfill_pieces,
+    unbuilt_hours as unbuilt_hours,
+)
 from .plan import (
     Computation as Computation,
     FutureMomentError as FutureMomentError,
@@ -15,4 +21,5 @@ from .plan import (
     next_computation as next_computation,
     range_checkpoint as range_checkpoint,
     refuse_the_future as refuse_the_future,
+    window_ranges as window_ranges,
 )

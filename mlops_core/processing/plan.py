@@ -34,10 +34,12 @@ __all__ = [
     "closed_hour",
     "first_checkpoint",
     "first_listed_hour",
+    "hours_with_rows",
     "listed_sources",
     "next_computation",
     "range_checkpoint",
     "refuse_the_future",
+    "window_ranges",
 ]
 
 HOUR: Final = timedelta(hours=1)
@@ -278,11 +280,10 @@ def next_computation(
     limit = until
     if not remaining and room and until < closed_until:
         limit = _limit(checkpoint, rules, until, room, closed_until)
-        new = [hour for hour in _hours(closed_hour(until + rules.hop), limit) if _has_data(hour, checkpoint, rules)]
-        taken |= dict.fromkeys(new)
+        taken |= dict.fromkeys(hours_with_rows(checkpoint, rules, limit))
     if not taken and limit == until:
         return None
-    ranges = tuple(_ranges(taken, limit, rules))
+    ranges = tuple(window_ranges(taken, limit, rules))
     unoffered = [window_range.hours[0] for window_range in ranges]
     unoffered += [checkpoint.unoffered_from] if checkpoint.unoffered_from else []
     update = {
@@ -292,6 +293,12 @@ def next_computation(
         "unoffered_from": min(unoffered, default=None),
     }
     return Computation(ranges, checkpoint.model_copy(update=update))
+
+
+def hours_with_rows(checkpoint: Checkpoint, rules: ProcessingRules, limit: datetime) -> list[datetime]:
+    """Return the hours of the window ends after `checkpoint.processed_until`, up to `limit`, that can have rows."""
+    first = closed_hour(checkpoint.processed_until + rules.hop)
+    return [hour for hour in _hours(first, limit) if _has_data(hour, checkpoint, rules)]
 
 
 def _limit(
@@ -328,7 +335,7 @@ def _united(one: Iterable[str] | None, other: frozenset[str] | None) -> tuple[st
     return tuple(sorted(both)) if len(both) <= _MOST_MACHINES else None
 
 
-def _ranges(
+def window_ranges(
     taken: Mapping[datetime, frozenset[str] | None], limit: datetime, rules: ProcessingRules
 ) -> Iterator[WindowRange]:
     """Yield the window ranges of feature partitions: consecutive hours of all machines, or of few, in one."""

@@ -143,6 +143,27 @@ def test_a_history_is_in_the_lake_once_and_its_features_are_those_of_the_library
     assert (again["sent"], again["in_lake"]) == (0, distinct.height)
 
 
+def test_hours_and_pieces_side_by_side_give_the_features_of_the_library_once_and_twice(
+    platform: Platform, tmp_path: Path
+) -> None:
+    machine_ids = ["MAP-1", "MAP-2", "MAP-3"]
+    readings = synthetic(tmp_path / "map.csv", machine_ids, hours=30)
+    sent = platform.run("replay", str(tmp_path / "map.csv"), *LONG, "--via", "bulk")
+    assert sent["sent"] == readings.unique().height
+    span = ("--start", "2024-05-01", "--end", "2024-05-03T06:00Z")
+    report = platform.run("backfill", *span, "--distributed")
+    assert (report["hours"], report["pieces"]) == (30, 9)  # windows of 24 h end until 06:00 two days later
+    assert report["execution"].endswith("-1")
+    assert_features_stand(platform, readings, {"processed": report})
+    bodies = platform.stack.lake.versions("processed/features/")
+    again = platform.run("backfill", *span, "--distributed")
+    assert again["execution"] != report["execution"]
+    assert platform.stack.lake.versions("processed/features/") == bodies
+    one_by_one = platform.run("backfill", *span, "--one-by-one")
+    assert (one_by_one["feature_rows"], one_by_one["online_written"]) == (report["feature_rows"], 0)
+    assert platform.stack.lake.versions("processed/features/") == bodies
+
+
 def test_a_replay_that_was_really_interrupted_goes_on_and_every_reading_is_there_once_for_readers(
     platform: Platform, tmp_path: Path
 ) -> None:

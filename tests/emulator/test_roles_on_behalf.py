@@ -131,6 +131,30 @@ def test_the_training_state_machine_may_run_its_steps_and_tell_people_and_no_mor
     assert trust["Condition"]["ArnEquals"] == {"aws:SourceArn": [machine]}
 
 
+def test_the_backfill_state_machine_may_run_processing_and_its_own_units_and_no_more(told: Told):
+    machine = told.stack.outputs.backfill_state_machine_arn
+    assert machine is not None
+    role = told.endpoint.client("stepfunctions").describe_state_machine(stateMachineArn=machine)["roleArn"]
+    lists, units = (
+        f"{told.stack.outputs.data_lake_bucket_arn}/processed/backfills/*",
+        machine.replace(":stateMachine:", ":execution:"),
+    )
+    allowed = {
+        ("lambda:InvokeFunction", told.stack.outputs.processing_function_arn),
+        ("s3:GetObject", lists),
+        ("states:StartExecution", machine),
+        ("states:DescribeExecution", f"{units}/*"),
+        ("states:StopExecution", f"{units}/*"),
+    }
+    granted = grants(told, role)
+    assert {(action, where) for action, where in granted if not action.startswith("logs:")} == allowed
+    assert {where for action, where in granted if action.startswith("logs:")} == {"*"}
+    assert may(told, role, "s3:GetObject", lists.replace("*", "job/hours.json"))
+    assert not may(told, role, "s3:GetObject", f"{told.stack.outputs.data_lake_bucket_arn}/raw/x")
+    assert not may(told, role, "states:StartExecution", told.stack.outputs.training_state_machine_arn)
+    assert trusted(told, role)["Condition"]["ArnEquals"] == {"aws:SourceArn": [machine]}
+
+
 def test_what_invokes_a_function_by_its_resource_policy_is_one_rule_or_one_path(told: Told):
     permissions = registered(told, "aws:lambda/permission:Permission")
     assert {each["principal"] for each in permissions} == {"events.amazonaws.com", "apigateway.amazonaws.com"}

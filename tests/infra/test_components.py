@@ -8,6 +8,7 @@ import pulumi
 import pytest
 
 from infra.alerting import Alerting, NoticeTopic
+from infra.backfill import Backfill
 from infra.bucket import PrivateBucket
 from infra.catalogue import LakeCatalogue
 from infra.channels import ChannelDocument
@@ -31,7 +32,8 @@ from tests.infra.evaluation import evaluate
 
 COMPONENTS = (
     PrivateBucket, DataLake, EncryptionKey, PythonLayer, PythonFunction, FunctionSchedule, TopicRules, Ingestion,
-    LakeCatalogue, ChannelDocument, Processing, AlarmTopic, NoticeTopic, Alerting, Machines, QueueAlarms, Devices,
+    LakeCatalogue, ChannelDocument, Backfill, Processing, AlarmTopic, NoticeTopic, Alerting, Machines, QueueAlarms,
+    Devices,
 )  # fmt: skip
 
 
@@ -116,6 +118,7 @@ def test_two_of_a_component_live_in_one_program(component):
             "settings": ProcessingSettings(
                 processing_schedule_expression="rate(1 hour)", time_window_hours=1, feature_lengths_hours=(1,),
                 feature_hop_minutes=60, processing_timeout_seconds=60, processing_memory_mb=512,
+                fleet_size=0, distributed_from_machines=5000, backfill_maximum_concurrency=2,
             ), "closing_grace_seconds": 80, "lake_shards": 1, "allowed_lateness_hours": 1,
         },
     }[component]  # fmt: skip

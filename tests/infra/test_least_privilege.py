@@ -21,7 +21,7 @@ RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rul
 RECEIVE = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 BEGINNINGS = f"{LAKE}/processed/beginnings.parquet"
 DOCUMENTS = {BEGINNINGS, f"{LAKE}/processed/checkpoint.json", f"{LAKE}/processed/layout.json"}
-PROCESSED = {*DOCUMENTS, f"{LAKE}/processed/buckets/*", f"{LAKE}/processed/features/*"}
+PROCESSED = {*DOCUMENTS, f"{LAKE}/processed/buckets/*", f"{LAKE}/processed/features/*", f"{LAKE}/processed/backfills/*"}
 DEAD_LETTERS = ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-dead-letters"})
 
 
@@ -31,6 +31,13 @@ def own_log(function):
 
 FEATURES_TABLE = f"{TABLES}/processing-realtime-features-0a1b2c"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-training"
+BACKFILL = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-processing-backfill"
+DELIVER_LOG = (
+    {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
+    | {f"logs:{action}" for action in ("ListLogDeliveries", "DescribeLogGroups")}
+    | {f"logs:{verb}" for verb in ("PutResourcePolicy", "DescribeResourcePolicies")},
+    {"*"},
+)
 TELL_PEOPLE = ({"sns:Publish"}, {f"arn:aws:sns:{REGION}:{ACCOUNT}:notices-0a1b2c"})
 MODELS = {"ReadModels": ({"s3:GetObject"}, {f"{LAKE}/models/*"}), "ListModels": ({"s3:ListBucket"}, {LAKE})}
 JUDGES = MODELS | {"ReadModels": ({"s3:GetObject"}, {f"{LAKE}/models/*", f"{LAKE}/baselines/*"})}
@@ -202,12 +209,17 @@ DEV = {
             {f"{FUNCTIONS}:training-{step}-0a1b2c" for step in ("baseline", "set", "fit", "judge", "promote")},
         ),
         "TellPeople": TELL_PEOPLE,
-        "DeliverLog": (
-            {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
-            | {f"logs:{action}" for action in ("ListLogDeliveries", "DescribeLogGroups")}
-            | {f"logs:{verb}" for verb in ("PutResourcePolicy", "DescribeResourcePolicies")},
-            {"*"},
+        "DeliverLog": DELIVER_LOG,
+    },
+    "processing-backfill-policy": {
+        "RunSteps": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:processing-features-0a1b2c"}),
+        "ReadUnits": ({"s3:GetObject"}, {f"{LAKE}/processed/backfills/*"}),
+        "RunUnits": ({"states:StartExecution"}, {BACKFILL}),
+        "SeeUnits": (
+            {"states:DescribeExecution", "states:StopExecution"},
+            {f"{BACKFILL.replace(':stateMachine:', ':execution:')}/*"},
         ),
+        "DeliverLog": DELIVER_LOG,
     },
     "training-schedule-policy": {
         "StartExecution": ({"states:StartExecution"}, {STATE_MACHINE}),
@@ -231,6 +243,7 @@ TRUST = {
     "processing-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "training-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "training-role": ("states", {STATE_MACHINE}),
+    "processing-backfill-role": ("states", {BACKFILL}),
 }
 
 
@@ -280,7 +293,7 @@ def test_a_key_and_traces_add_one_statement_each(evaluated):
         added = {} if name.endswith("-itself-policy") else {"UseEncryptionKey": use_key}
         if f"{name.removesuffix('policy')}role-0a1b2c" in functions:
             added["SendTraces"] = traces
-        if name == "training-policy":  # a state machine decides on sampling too
+        if name in {"training-policy", "processing-backfill-policy"}:  # a state machine decides on sampling too
             added["SendTraces"] = (traces[0] | {"xray:GetSamplingRules", "xray:GetSamplingTargets"}, {"*"})
         assert {sid: statement[sid] for sid in statement.keys() - DEV[name].keys()} == added
 

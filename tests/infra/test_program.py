@@ -228,8 +228,8 @@ def test_logs_are_kept_for_as_long_as_configured_and_a_year_unless_it_is(evaluat
         groups = evaluation.of("cloudwatch/logGroup:LogGroup").values()
         functions = evaluation.of("lambda/function:Function")
         assert [group.inputs["retentionInDays"] for group in groups] == [days] * (
-            len(functions) + 2
-        )  # API, state machine
+            len(functions) + 3
+        )  # API, two state machines
 
 
 def test_production_encrypts_everything_with_a_key_of_its_own(evaluated):

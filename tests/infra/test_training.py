@@ -11,8 +11,7 @@ from mlops_core.errors import MlopsError
 
 
 def machine(evaluated, stack="dev"):
-    (found,) = evaluated(stack).of("sfn/stateMachine:StateMachine").values()
-    return found.inputs
+    return evaluated(stack).of("sfn/stateMachine:StateMachine")["training"].inputs
 
 
 def states(evaluated):

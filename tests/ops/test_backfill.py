@@ -12,8 +12,10 @@ from hypothesis import given, strategies as st
 
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading
-from ops.errors import FunctionFailedError
+from ops.errors import BackfillFailedError, FunctionFailedError
 from ops.ranges import HOUR, Processed, RangeProcessor, chunks, reach, whole_hours
+from ops.side_by_side import SideBySide, begun, followed
+from ops.stack import Stack
 from tests.ops.conftest import COMPLETE, Deployed
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -214,3 +216,98 @@ def test_a_range_that_cannot_be_meant_starts_nothing(deployed: Deployed, options
     assert result.exit_code == 1
     assert told in result.stderr
     assert deployed.functions.events == []
+
+
+class Machine:
+    """A Step Functions client: `known` executions, newest first, and how those that are begun end."""
+
+    def __init__(self, *known: tuple[str, str], ends: str = "SUCCEEDED") -> None:
+        self.known = [{"name": name, "status": status, "executionArn": f"arn:{name}"} for name, status in known]
+        self.ends = ends
+        self.begun: list[dict[str, Any]] = []
+        self.looks = 0
+
+    def list_executions(self, **_: object) -> dict[str, Any]:
+        return {"executions": self.known}
+
+    def start_execution(self, *, name: str, input: str, **_: object) -> dict[str, str]:  # noqa: A002 - boto3's name
+        self.begun.append({"name": name, **json.loads(input)})
+        return {"executionArn": f"arn:{name}"}
+
+    def describe_execution(self, **_: object) -> dict[str, Any]:
+        self.looks += 1
+        if self.looks < 6:
+            return {"status": "RUNNING"}
+        output = json.dumps({"feature_rows": 48, "online_written": 2})
+        return {"status": self.ends, "output": output, "cause": '{"errorMessage": "no room"}'}
+
+    def list_map_runs(self, **_: object) -> dict[str, Any]:
+        labels = ("Hours", "Pieces")[: 1 + (self.looks > 3)]
+        return {"mapRuns": [{"mapRunArn": f"arn:aws:states:x:1:mapRun:machine/{each}:4711"} for each in labels]}
+
+    def describe_map_run(self, *, mapRunArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        total = 30 if "Hours" in mapRunArn else 4
+        return {"itemCounts": {"total": total, "succeeded": min(total, self.looks * 10)}}
+
+
+SPAN = "20250101T00-20250102T00"
+
+
+@pytest.mark.parametrize(
+    ("known", "name"),
+    [
+        ([(f"{SPAN}-0a1b2c3d-2", "FAILED"), (f"{SPAN}-0a1b2c3d-1", "FAILED")], f"{SPAN}-0a1b2c3d-3"),
+        ([("20250101T00-20250103T00-0a1b2c3d-1", "FAILED")], None),
+        ([(f"{SPAN}-0a1b2c3d-1", "SUCCEEDED")], None),
+    ],
+)
+def test_a_command_goes_on_with_the_job_of_its_range_that_failed_and_begins_another_otherwise(known, name) -> None:
+    machine = Machine(*known)
+    begun(machine, "arn:machine", START, START + timedelta(days=1))
+    (given,) = machine.begun
+    assert given["name"] == name or (name is None and "0a1b2c3d" not in given["name"])
+    assert given["job"] == given["name"].rpartition("-")[0]
+    assert (given["start"], given["end"]) == ("2025-01-01T00:00:00.000000Z", "2025-01-02T00:00:00.000000Z")
+
+
+def test_a_command_joins_the_execution_that_is_under_way() -> None:
+    machine = Machine((f"{SPAN}-0a1b2c3d-1", "RUNNING"))
+    assert begun(machine, "arn:machine", START, START + timedelta(days=1)) == f"arn:{SPAN}-0a1b2c3d-1"
+    assert machine.begun == []
+
+
+def test_an_execution_is_followed_to_its_result() -> None:
+    done = followed(Machine(), "arn:x", quiet=True, sleep=lambda _: None)
+    assert done == SideBySide("arn:x", hours=30, pieces=4, feature_rows=48, online_written=2)
+
+
+def test_an_execution_that_failed_says_why_and_what_to_do() -> None:
+    with pytest.raises(BackfillFailedError, match=r"ended as FAILED: .*no room.* run the same command again"):
+        followed(Machine(ends="FAILED"), "arn:x", quiet=True, sleep=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("fleet", "options", "is_distributed"),
+    [(4999, (), False), (5000, (), True), (5000, ("--one-by-one",), False), (0, ("--distributed",), True)],
+)
+def test_many_machines_are_distributed_and_few_are_not_unless_it_is_asked_for(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, fleet: int, options: tuple[str, ...], is_distributed: bool
+) -> None:
+    machine = Machine()
+    machine.looks = 6
+    monkeypatch.setattr(Stack, "state_machines", machine)
+    document = json.loads(deployed.outputs_file.read_text())
+    more = {"fleet_size": fleet, "distributed_from_machines": 5000, "backfill_state_machine_arn": "arn:machine"}
+    deployed.outputs_file.write_text(json.dumps(document | more))
+    keep(deployed, START)
+    report = deployed.json("backfill", "--start", "1970-01-01", "--end", "2025-01-03", *options)
+    assert bool(machine.begun) is is_distributed
+    assert bool(deployed.functions.events) is not is_distributed
+    if is_distributed:  # of the range, what can have rows
+        assert (report["start"], report["end"]) == ("2024-12-31T00:00:00Z", "2025-01-03T00:00:00Z")
+
+
+def test_a_range_without_readings_is_not_begun(deployed: Deployed) -> None:
+    result = deployed.run("backfill", "--start", "2025-01-01", "--end", "2025-01-03", "--distributed")
+    assert result.exit_code == 1
+    assert "No reading of the lake counts in that range." in result.output

@@ -1,0 +1,36 @@
+"""What a step of a state machine is tried again for, and what not."""
+
+from typing import Any, Final
+
+from mlops_core import errors
+
+TERMINAL_ERRORS: Final = (
+    *(name for name in errors.__all__ if issubclass(getattr(errors, name), errors.MlopsError)),
+    "UnknownModelError",
+    "InvalidEnvironmentError",
+    "ValidationError",
+)
+"""What the same input would end in again, by the class of the exception: all errors of the core, and these."""
+
+
+def again(attempts: int) -> dict[str, Any]:
+    """Try whatever failed again, so many times, later each time."""
+    return {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": 5,
+        "BackoffRate": 2,
+        "JitterStrategy": "FULL",
+        "MaxAttempts": attempts,
+    }
+
+
+def again_when_busy(attempts: int) -> dict[str, Any]:
+    """Try again where the function has no room for another run."""
+    return {
+        "ErrorEquals": ["Lambda.TooManyRequestsException"],
+        "IntervalSeconds": 5,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 60,
+        "JitterStrategy": "FULL",
+        "MaxAttempts": attempts,
+    }
