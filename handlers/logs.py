@@ -1,11 +1,18 @@
 """The logger of a function: one JSON document a line, in ASCII."""
 
 import json
+import os
 from functools import partial
 
 from aws_lambda_powertools import Logger
 
 
 def ascii_logger() -> Logger:
-    """Return a logger whose lines escape whatever is not ASCII: no control or bidirectional character reaches a log."""
-    return Logger(json_serializer=partial(json.dumps, default=str, ensure_ascii=True))
+    """Return a logger whose lines escape whatever is not ASCII: no control or bidirectional character reaches a log.
+
+    Lambda's own filter lets INFO pass, since metrics count as that, and Powertools takes its level for the logger's. So
+    the configured level is that of the handler, through which child loggers write too.
+    """
+    logger = Logger(json_serializer=partial(json.dumps, default=str, ensure_ascii=True))
+    logger.registered_handler.setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
+    return logger

@@ -142,8 +142,10 @@ class PythonFunction(pulumi.ComponentResource):
             logging_config={
                 "log_format": "JSON",
                 "log_group": logs.name,
-                "application_log_level": _LAMBDA_LEVELS.get(level, level),
-                "system_log_level": "WARN",
+                # Lambda takes a line without a level, as metrics are, for INFO: less severe lines the function itself
+                # leaves out (handlers/logs.py). INFO of the system is the line on duration and memory of each run.
+                "application_log_level": "DEBUG" if level == "DEBUG" else "INFO",
+                "system_log_level": "INFO",
             },
             tracing_config={"mode": "Active" if args.get("tracing", False) else "PassThrough"},
             dead_letter_config=None if dead_letters is None else {"target_arn": dead_letters},
@@ -185,10 +187,6 @@ def variables(function: Function, settings: Mapping[str, object]) -> dict[str, p
         **plain.variables(),
         **{function.settings.variable(field): value for field, value in outputs.items()},
     }
-
-
-# What Lambda calls the two levels for which it has names of its own.
-_LAMBDA_LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 
 
 def _write_log(log_group_arn: pulumi.Output[str]) -> Statement:

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from infra.naming import namespace
 from mlops_core.alerting import (
     API_ERRORS,
+    MESSAGES_LOST,
     PROCESSING_STALLED,
     READINGS_REFUSED,
     THROTTLED,
@@ -34,11 +35,13 @@ class OperationAlarmsArgs(TypedDict):
     state_machine_arn: pulumi.Input[str]
     api_id: pulumi.Input[str]
     functions: Sequence[pulumi.Input[str]]
-    """Names of the functions whose throttles count, ten at most."""
+    """Names of the functions whose throttles count, nine at most: an alarm takes ten queries."""
+    rules: Sequence[str]
+    """Names of the topic rules."""
 
 
 class OperationAlarms(pulumi.ComponentResource):
-    """Processing that stalls, training that fails, throttles, refused readings, errors of the API.
+    """Processing that stalls, training that fails, throttles, refused or lost messages, errors of the API.
 
     That processing does not run shows in metrics that are missing, which a new stack has not had yet. So two alarms
     without actions are combined: one that takes missing data for a breach, and one that is on from the first run for
@@ -47,7 +50,7 @@ class OperationAlarms(pulumi.ComponentResource):
     Example:
         >>> OperationAlarms("operation", {
         ...     "topic_arn": topic.arn, "late_after_hours": 3, "state_machine_arn": training.arn, "api_id": api.id,
-        ...     "functions": [ingestion.name, processing.name],
+        ...     "functions": [ingestion.name, processing.name], "rules": ["acme_readings"],
         ... })
 
     """
@@ -58,9 +61,18 @@ class OperationAlarms(pulumi.ComponentResource):
         self._stalled(name, args["late_after_hours"])
         throttled = [
             _query(f"throttles{number}", "AWS/Lambda", "Throttles", {"FunctionName": function})
-            for number, function in enumerate(args["functions"][: _QUERIES_AT_MOST - 1])
+            for number, function in enumerate(args["functions"])
         ]
+        if len(throttled) >= _QUERIES_AT_MOST:
+            raise ValueError(f"{name}: {len(throttled)} functions, and an alarm takes {_QUERIES_AT_MOST} queries")
         self._alarm(f"{name}-throttles", with_runbook(THROTTLED, "throttles"), _sum_of(throttled))
+        dropped = with_runbook(MESSAGES_LOST, "lost")
+        self._alarm(f"{name}-lost", dropped, _lost(args["rules"]))
+        refused = [
+            _query(f"refused{number}", "AWS/IoT", "RuleMessageThrottled", {"RuleName": rule})
+            for number, rule in enumerate(args["rules"])
+        ]
+        self._alarm(f"{name}-rules", dropped, _sum_of(refused))
         training = {"StateMachineArn": args["state_machine_arn"]}
         failed = [
             _query(f"ended{number}", "AWS/States", metric, training)
@@ -141,6 +153,13 @@ def _query(
 
 def _expression(text: str) -> Query:
     return {"id": "judged", "expression": text, "label": "judged", "return_data": True}
+
+
+def _lost(rules: Sequence[str]) -> list[Query]:
+    """What no dead letter tells of. Metrics Insights sums over the dimensions that AWS IoT adds to a rule's name."""
+    where = " OR ".join(f"RuleName = '{rule}'" for rule in rules)
+    query = f'SELECT SUM(ErrorActionFailure) FROM "AWS/IoT" WHERE {where}'  # noqa: S608 - names of our own rules
+    return [{"id": "lost", "expression": query, "period": 300, "return_data": True}]
 
 
 def _sum_of(queries: Sequence[Query]) -> list[Query]:

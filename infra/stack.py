@@ -314,6 +314,8 @@ def watch_operation(
         made.inference.function.name,
         made.maintenance.function.name,
         made.scoring.function.name,
+        made.alarm_answers.function.name,
+        made.alarm_events.function.name,
     ]
     arn, api = made.training.state_machine_arn, made.inference.api.id
     OperationAlarms(
@@ -324,6 +326,7 @@ def watch_operation(
             "state_machine_arn": arn,
             "api_id": api,
             "functions": functions,
+            "rules": sorted(set(ingestion.rules.rule_names.values())),
         },
         options,
     )

@@ -11,6 +11,7 @@ __all__ = [
     "DAMAGED_DATA",
     "DEAD_LETTERS",
     "FUNCTION_FAILED",
+    "MESSAGES_LOST",
     "NO_REASON",
     "OLD_MESSAGES",
     "PROCESSING_STALLED",
@@ -39,6 +40,8 @@ OLD_MESSAGES: Final = (
 )
 
 DEAD_LETTERS: Final = "Messages or events failed for good; they are kept for 14 days"
+
+MESSAGES_LOST: Final = "The broker dropped messages: a rule was throttled, or its error action failed too"
 
 SILENT_CHANNELS: Final = "Sensors have fallen silent; a notice names them, as does: mlops status"
 

@@ -4,6 +4,7 @@ import json
 from io import StringIO
 
 import pytest
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from handlers.logs import ascii_logger
@@ -50,3 +51,15 @@ def test_a_line_of_a_log_is_ascii_whatever_it_names():
     assert line.isascii()
     assert line.rstrip("\n").isprintable()
     assert json.loads(line)["machine"] == "A\u202e\u009b31m\x1b[0m"
+
+
+def test_the_configured_level_holds_where_lambda_s_filter_must_let_metrics_pass(monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", "INFO")
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "ERROR")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "quiet")
+    logger, lines = ascii_logger(), StringIO()
+    logger.registered_handler.stream = lines
+    logger.warning("left out")
+    Logger(child=True).warning("left out too")
+    logger.error("written")
+    assert [json.loads(line)["message"] for line in lines.getvalue().splitlines()] == ["written"]

@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# A query of Metrics Insights gives one value a period, over all metrics that it names.
+_INSIGHTS = re.compile(r"""SELECT SUM\((?P<metric>\w+)\) FROM "(?P<space>[\w/]+)" WHERE (?P<where>RuleName = '.*')""")
+
 OK, ALARM, UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
 Points = Sequence[float | None]
 """One value a period; None where none was sent."""
@@ -19,7 +22,12 @@ def expected_metrics(alarm: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     queries = alarm.get("metricQueries")
     if queries is None:
         return {"only": {key: alarm[key] for key in ("namespace", "metricName", "dimensions")}}
-    return {query["id"]: query["metric"] for query in queries if "metric" in query}
+    insights = {query["id"]: _INSIGHTS.fullmatch(query["expression"]) for query in queries if "expression" in query}
+    return {query["id"]: query["metric"] for query in queries if "metric" in query} | {
+        name: {"namespace": match["space"], "metricName": match["metric"], "dimensions": {"RuleName": match["where"]}}
+        for name, match in insights.items()
+        if match
+    }
 
 
 def states(alarm: Mapping[str, Any], series: Mapping[str, Points]) -> list[str]:
@@ -61,7 +69,8 @@ def _judged(alarm: Mapping[str, Any], series: Mapping[str, Points]) -> list[floa
     queries = alarm.get("metricQueries")
     if queries is None:
         return list(series["only"])
-    (expression,) = [query["expression"] for query in queries if "expression" in query]
+    (judged,) = [query for query in queries if query.get("returnData")]
+    expression = judged["id"] if _INSIGHTS.fullmatch(judged["expression"]) else judged["expression"]
     length = len(next(iter(series.values())))
     return [_value(expression, {name: points[now] for name, points in series.items()}) for now in range(length)]
 

@@ -24,6 +24,8 @@ OF_AWS = {
     ("AWS/States", "ExecutionsTimedOut"): {"StateMachineArn"},
     ("AWS/States", "ExecutionsAborted"): {"StateMachineArn"},
     ("AWS/ApiGateway", "5xx"): {"ApiId"},
+    ("AWS/IoT", "ErrorActionFailure"): {"RuleName"},
+    ("AWS/IoT", "RuleMessageThrottled"): {"RuleName"},
 }
 PARTS = {"operation-late", "operation-begun"}
 
@@ -76,6 +78,25 @@ def test_every_metric_is_one_that_aws_measures_or_a_function_counts(prod):
                 assert f'add_metric("{metric["metricName"]}"' in source, name
             else:
                 assert set(metric["dimensions"]) == OF_AWS[metric["namespace"], metric["metricName"]], name
+
+
+def test_throttles_of_every_function_are_counted_but_those_of_the_steps_that_training_tries_again(prod):
+    counted = {
+        metric["dimensions"]["FunctionName"]
+        for metric in expected_metrics(alarms(prod)["operation-throttles"]).values()
+    }
+    functions = prod.of("lambda/function:Function")
+    assert counted == {
+        physical_name(each.type, name, each.inputs) for name, each in functions.items() if name not in STEPS
+    }
+
+
+def test_what_rules_drop_is_counted_for_each_of_them(prod):
+    rules = [rule.inputs["name"] for rule in prod.of("iot/topicRule:TopicRule").values()]
+    (lost,) = expected_metrics(alarms(prod)["operation-lost"]).values()
+    assert lost["dimensions"]["RuleName"] == " OR ".join(f"RuleName = '{rule}'" for rule in sorted(rules))
+    throttled = expected_metrics(alarms(prod)["operation-rules"]).values()
+    assert sorted(metric["dimensions"]["RuleName"] for metric in throttled) == sorted(rules)
 
 
 def test_every_alarm_fires_and_recovers_and_a_new_stack_is_calm(prod):

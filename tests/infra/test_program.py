@@ -274,3 +274,11 @@ def test_each_key_of_the_project_file_is_typed_described_and_has_a_default():
     for key, schema in key_schemas().items():
         assert {"type", "default", "description"} <= set(schema), key
         assert schema["description"][0].isupper(), key
+
+
+@pytest.mark.parametrize(("level", "lets_pass"), [("ERROR", "INFO"), ("INFO", "INFO"), ("DEBUG", "DEBUG")])
+def test_no_log_level_drops_metrics_or_the_line_on_duration_and_memory(level, lets_pass):
+    for each in evaluate_stack(config={"logLevel": level}).of("lambda/function:Function").values():
+        assert each.inputs["environment"]["variables"]["POWERTOOLS_LOG_LEVEL"] == level
+        assert each.inputs["loggingConfig"]["applicationLogLevel"] == lets_pass
+        assert each.inputs["loggingConfig"]["systemLogLevel"] == "INFO"

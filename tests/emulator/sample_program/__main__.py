@@ -336,6 +336,7 @@ aws.cloudwatch.MetricAlarm(
     treat_missing_data="notBreaching",
     opts=options,
 )
+aws.cloudwatch.CompositeAlarm("composite-alarm", alarm_name="both", alarm_rule="ALARM(a) AND ALARM(b)", opts=options)
 aws.cloudwatch.MetricAlarm(
     "math-alarm",
     comparison_operator="GreaterThanThreshold",

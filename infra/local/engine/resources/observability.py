@@ -15,6 +15,11 @@ def _dashboard(created: Created) -> dict[str, Any]:
     return {"id": name, "dashboardArn": arn("cloudwatch", f"dashboard/{name}", region="")}
 
 
+def _composite(created: Created) -> dict[str, Any]:
+    name = created.inputs["alarmName"]
+    return {"id": name, "arn": arn("cloudwatch", f"alarm:{name}")}
+
+
 def _key(created: Created) -> dict[str, Any]:
     key = created.response["KeyMetadata"]
     return {"id": key["KeyId"], "keyId": key["KeyId"], "arn": key["Arn"]}
@@ -47,6 +52,9 @@ KINDS: Mapping[str, Kind] = {
             "metricQueries.metric": "MetricStat",
             **{f"metricQueries.metric.{key}": place for key, place in _METRIC.items()},
         },
+    ),
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": Kind(
+        "cloudwatch", "put_composite_alarm", _composite, named="alarmName"
     ),
     "aws:cloudwatch/dashboard:Dashboard": Kind("cloudwatch", "put_dashboard", _dashboard, named="dashboardName"),
     "aws:kms/key:Key": Kind(
