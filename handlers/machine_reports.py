@@ -100,6 +100,10 @@ class MachineReport(Document):
     evaluation_zone: str | None = Field(
         default=None, pattern="^[A-D]$", description="Severity by ISO 20816 of the latest vibration"
     )
+    failure_mode: str | None = Field(
+        default=None,
+        description="The likeliest way of failing, should it fail; null where the history does not tell them apart",
+    )
     headline: tuple[str, ...] = Field(
         default=(), description="Nothing unusual; or two or three statements that speak for a failure, and a first look"
     )
@@ -222,6 +226,7 @@ def _report(judges: Judges, machine: RankedMachine, known: AnomalyReport | None,
             ),
             "health_index": prediction.health_index,
             "evaluation_zone": prediction.evaluation_zone,
+            "failure_mode": prediction.failure_mode,
             "headline": statements(prediction, risk=risk_of(model)),
             "reasons": tuple(ReasonReport.model_validate(asdict(reason)) for reason in prediction.reasons),
             "unusual_features": prediction.unusual_features,

@@ -19,6 +19,7 @@ from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.feature_history import FeatureHistory
+from handlers.stores.label_history import REPORTED
 from handlers.stores.machines import Machines
 from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import recipe_of
@@ -30,6 +31,7 @@ from mlops_core.prognosis import (
     STANDS_FOR,
     is_drawn,
     label_features,
+    label_modes,
     sample_runs,
     split_training_set,
     without_planned_maintenance,
@@ -88,6 +90,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for assumption in assumptions:
         logger.warning(str(assumption.message))
     labelled = without_planned_maintenance(labelled, machines.values())
+    labelled = label_modes(labelled, failures.filter(pl.col("event_code") != REPORTED))
     parts = split_training_set(labelled, horizon=_settings().prediction_horizon)
     both = {False: parts.known, True: parts.held_out}
     most = _most_rows(context, len(history.columns))

@@ -75,6 +75,9 @@ from .prognosis.labels import (
     LABELS as LABELS,
     label_features as label_features,
 )
+from .prognosis.mode_labels import (
+    label_modes as label_modes,
+)
 from .prognosis.prediction import (
     Prediction as Prediction,
     predict as predict,

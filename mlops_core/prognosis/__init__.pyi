@@ -23,6 +23,13 @@ from .labels import (
 from .metrics import (
     roc_auc as roc_auc,
 )
+from .mode_labels import (
+    label_modes as label_modes,
+)
+from .modes import (
+    FAILURE_MODE as FAILURE_MODE,
+    FailureModes as FailureModes,
+)
 from .planned import (
     without_planned_maintenance as without_planned_maintenance,
 )

@@ -9,6 +9,7 @@
 | `metrics.json` | figures on machines held out in training |
 | `training.json` | the manifest of the training data |
 | `alarms.json` | how predictions become alarms; absent in models that were made before there was a budget |
+| `modes.json` | centroids of the ways of failing; absent where the features do not tell them apart |
 | `recipe.json` | the recipe of the features; absent of models that were trained without |
 | `normaliser.json` | of models without recipe: what readings went through before features were computed |
 | `model_card.md` | all of it in words |
@@ -31,6 +32,7 @@ from mlops_core.errors import CorruptBundleError
 from mlops_core.prognosis.alarm_budget import AlarmPlan
 from mlops_core.prognosis.calibration import ModelCalibration
 from mlops_core.prognosis.manifest import TrainingManifest
+from mlops_core.prognosis.modes import FailureModes
 from mlops_core.prognosis.schema import FeatureSchema
 from mlops_core.records import canonical_json, record_from_json
 from mlops_core.sealed import ROOT, check_files, check_version, hashes_of, root_of, version_of
@@ -52,6 +54,7 @@ _FAILURE, _LIFE, _FEATURES, _CALIBRATION = "failure.txt", "life.txt", "features.
 _METRICS, _TRAINING, _CARD = "metrics.json", "training.json", "model_card.md"
 _RECIPE, _NORMALISER = "recipe.json", "normaliser.json"
 _ALARMS: Final = "alarms.json"
+_MODES: Final = "modes.json"
 _REQUIRED: Final = frozenset({_FAILURE, _LIFE, _FEATURES, _CALIBRATION, _METRICS, _TRAINING, _CARD})
 _PLAN: Final = TypeAdapter(AlarmPlan)
 
@@ -77,6 +80,7 @@ class ModelBundle:
         declared_recipe: how its features are computed; None of a model that was trained without saying so.
         normaliser: of a model without recipe, JSON text of what readings went through before features were computed.
         alarms: how predictions become alarms; None in a model that was made before there was a budget.
+        modes: the ways of failing; None where the features do not tell them apart.
         model_card: Markdown for the people who act on the predictions.
 
     """
@@ -91,6 +95,7 @@ class ModelBundle:
     alarms: AlarmPlan | None = None
     model_card: str = ""
     declared_recipe: "FeatureRecipe | None" = None
+    modes: FailureModes | None = None
 
     def __repr__(self) -> str:
         return (
@@ -190,6 +195,8 @@ class ModelBundle:
             content[_NORMALISER] = self.normaliser.encode()
         if self.alarms is not None:
             content[_ALARMS] = canonical_json(self.alarms)
+        if self.modes is not None:
+            content[_MODES] = canonical_json(self.modes)
         return content
 
 
@@ -229,6 +236,7 @@ def _parsed(files: Mapping[str, bytes]) -> ModelBundle:
             alarms=_PLAN.validate_json(files[_ALARMS]) if _ALARMS in files else None,
             model_card=files[_CARD].decode(),
             declared_recipe=_recipe(files[_RECIPE]) if _RECIPE in files else None,
+            modes=record_from_json(FailureModes, files[_MODES]) if _MODES in files else None,
         )
     except (TypeError, ValueError) as error:
         raise CorruptBundleError(ROOT, f"lists files that do not hold what layout {LAYOUT} holds ({error})") from error

@@ -35,7 +35,7 @@ def render_model_card(bundle: "ModelBundle") -> str:
         f"## What it predicts\n{predicts}",
         f"## What it learned from\n{_origin(bundle)}",
         f"## What it looks at most\n{_features(bundle.schema)}",
-        f"## How sure it is\n{judged}\n\n{_figures(bundle.metrics, horizon)}\n\n{_alarm(bundle)}{_life(bundle)}",
+        f"## How sure it is\n{judged}\n\n{_figures(bundle.metrics, horizon)}\n\n{_conduct(bundle)}",
         f"## When not to trust it\n{_limits(bundle)}",
         f"## How its features are computed\n{_features_recipe(bundle)}",
         f"## To make it again\n{_recipe(bundle)}",
@@ -121,6 +121,21 @@ def _life(bundle: "ModelBundle") -> str:
     return (
         f"\n\n**Its remaining life is worse than a constant**: {reached:.0f} h root mean square error, where the same"
         f" number of hours for every machine gives {constant:.0f} h. Do not plan by it."
+    )
+
+
+def _conduct(bundle: "ModelBundle") -> str:
+    return f"{_alarm(bundle)}{_life(bundle)}{_modes(bundle)}"
+
+
+def _modes(bundle: "ModelBundle") -> str:
+    modes = bundle.modes
+    if modes is None:
+        return ""
+    return (
+        f"\n\nShould a machine fail, it names the likeliest way: {', '.join(modes.names)}. Of {modes.failures} failures"
+        f" of machines that it had not seen it named {modes.right:.0%} rightly; always naming the most frequent would"
+        f" have been right of {modes.majority_right:.0%}."
     )
 
 

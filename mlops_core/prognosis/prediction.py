@@ -53,6 +53,7 @@ class Prediction:
             0.5 and 0.1.
         rul_hours_mean: the mean of the remaining life, which has the smallest square error; None in predictions that
             were stored before it was given.
+        failure_mode: the likeliest way of failing, should it fail; None where the model does not tell them apart.
         health_index: `rul_hours_p50` as a share of the typical life, at most 1: 1 new, 0 at functional failure.
         evaluation_zone: ISO 20816 severity A to D of the latest vibration; None where none was measured.
         reasons: the strongest contributions to the probability.
@@ -73,6 +74,7 @@ class Prediction:
     unusual_features: tuple[str, ...]
     model_version: str
     rul_hours_mean: float | None = None
+    failure_mode: str | None = None
 
 
 def estimate(bundle: ModelBundle, matrix: NDArray[np.float32]) -> Estimates:
@@ -201,6 +203,7 @@ def _predictions(
         is_explained |= probability >= threshold
     why = iter(_reasons(bundle, matrix[is_explained], most=reasons))
     zones, unusual = _zones(bundle, matrix), bundle.schema.unusual(matrix)
+    modes = _modes(bundle, matrix)
     return [
         Prediction(
             machine_id=machine_id,
@@ -215,6 +218,7 @@ def _predictions(
             unusual_features=tuple(unusual[at]),
             model_version=bundle.version,
             rul_hours_mean=float(estimates.rul_hours_mean[at]),
+            failure_mode=modes[at],
         )
         for at, (machine_id, window_end) in enumerate(identities)
     ]
@@ -279,6 +283,7 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
             "evaluation_zone": pl.Series(_zones(bundle, matrix), dtype=pl.String),
             "reasons": pl.Series(found, dtype=pl.List(_reason_type())),
             "unusual_features": pl.Series(unusual, dtype=pl.List(pl.String)),
+            "failure_mode": pl.Series(_modes(bundle, matrix), dtype=pl.String),
         }
     )
     said = [name for name in told.columns if name not in _KEYS]
@@ -311,6 +316,10 @@ def _reasons(bundle: ModelBundle, matrix: NDArray[np.float32], *, most: int) -> 
         strongest_reasons(bundle.schema, row, contribution, slope, most=most)
         for row, contribution in zip(matrix, contributions, strict=True)
     ]
+
+
+def _modes(bundle: ModelBundle, matrix: NDArray[np.float32]) -> Sequence[str | None]:
+    return [None] * len(matrix) if bundle.modes is None else bundle.modes.name(matrix)
 
 
 def _zones(bundle: ModelBundle, matrix: NDArray[np.float32]) -> list[str | None]:

@@ -40,8 +40,9 @@ def statements(prediction: Prediction, *, risk: float) -> tuple[str, ...]:
     rising = [reason for reason in prediction.reasons if reason.odds_factor > 1.0][:_MOST]
     if not rising:
         return ("its readings taken together, none of them by itself",)
-    look = first_look(rising[0].feature)
-    return (*(reason.text for reason in rising), *([f"look first at {look}"] if look else []))
+    look, mode = first_look(rising[0].feature), prediction.failure_mode
+    likely = [f"most like the failures of {mode}"] if mode else []
+    return (*(reason.text for reason in rising), *likely, *([f"look first at {look}"] if look else []))
 
 
 def first_look(feature: str) -> str:

@@ -32,6 +32,7 @@ from mlops_core.prognosis.censoring import median_life
 from mlops_core.prognosis.failure import fit_failure_model, sample_failures
 from mlops_core.prognosis.life import fit_life_model
 from mlops_core.prognosis.manifest import TrainingManifest
+from mlops_core.prognosis.modes import FailureModes, fit_modes
 from mlops_core.prognosis.schema import FeatureSchema
 from mlops_core.prognosis.splits import refuse_untrainable, row_folds
 from mlops_core.prognosis.training_table import TrainingTable, training_table
@@ -89,7 +90,7 @@ def train(
 
     Args:
         labelled: what `label_features` gives, known at one moment. Every numeric column but keys and labels is a
-            feature; nulls are allowed.
+            feature; nulls are allowed. With the column of `label_modes`, the model may name the way of failing.
         seed: of sampling and folds.
         horizon: what the labels were made for.
         settings: see `TrainingSettings`.
@@ -150,8 +151,17 @@ def train(
         normaliser=normaliser,
         declared_recipe=None if recipe is None else recipe.of_model(table.names),
         alarms=failure.alarms,
+        modes=_modes(table, folds),
     )
     return replace(bundle, model_card=render_model_card(bundle))
+
+
+def _modes(table: TrainingTable, folds: NDArray[np.int64]) -> FailureModes | None:
+    """The ways of failing, where the frame names them and the features tell them apart."""
+    rows = np.flatnonzero(table.fails == 1)
+    if not table.modes:
+        return None
+    return fit_modes(table.matrix[rows], [table.modes[row] for row in rows], table.runs[rows], folds[rows])
 
 
 def _schema(table: TrainingTable, importance: FloatArray, channels: Mapping[str, Channel]) -> FeatureSchema:

@@ -14,13 +14,14 @@ from mlops_core.errors import InvalidArgumentError, MissingColumnError, Untraina
 from mlops_core.features import RUNNING, parse_feature_name
 from mlops_core.prognosis.coverage import as_shares, sampled_counts
 from mlops_core.prognosis.labels import LABELS
+from mlops_core.prognosis.modes import FAILURE_MODE
 from mlops_core.prognosis.run_sample import STANDS_FOR
 
 __all__ = ["TrainingTable", "feature_columns", "matrix_of", "training_table"]
 
 FloatArray = NDArray[np.float64]
 
-_NOT_FEATURES: Final = frozenset({"machine_id", "window_end", "revision", STANDS_FOR, *LABELS})
+_NOT_FEATURES: Final = frozenset({"machine_id", "window_end", "revision", STANDS_FOR, FAILURE_MODE, *LABELS})
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class TrainingTable:
         run_stands_for: how many runs a run stands for; 1 where its failure was observed.
         run_marks: a hash of each run's machine, first moment and first features; a run that goes on keeps its mark.
         first, last: the earliest and latest `window_end`.
+        modes: how each row's run failed, None where it did not or that is not known; empty where nobody said.
 
     """
 
@@ -61,6 +63,7 @@ class TrainingTable:
     run_marks: tuple[str, ...]
     first: datetime
     last: datetime
+    modes: tuple[str | None, ...] = ()
 
 
 def feature_columns(labelled: pl.DataFrame) -> tuple[str, ...]:
@@ -147,6 +150,7 @@ def training_table(
         ),
         first=first,
         last=last,
+        modes=tuple(rows[FAILURE_MODE].to_list()) if FAILURE_MODE in rows.columns else (),
     )
 
 

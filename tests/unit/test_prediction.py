@@ -57,7 +57,8 @@ def test_columns_are_those_of_the_contract_and_rows_keep_their_order(bundle, fea
     told = predict(bundle, features.reverse())
     assert told.columns == [
         "machine_id", "window_end", "failure_probability", "rul_hours_p10", "rul_hours_p50", "rul_hours_p90",
-        "rul_hours_mean", "health_index", "evaluation_zone", "reasons", "unusual_features", "model_version",
+        "rul_hours_mean", "health_index", "evaluation_zone", "reasons", "unusual_features",
+        "failure_mode", "model_version",
     ]  # fmt: skip
     assert told["machine_id"].equals(features["machine_id"].reverse())
     assert told["window_end"].equals(features["window_end"].reverse())
