@@ -2,7 +2,7 @@
 
 Compaction is safe to stop anywhere and to do twice or at once. The bytes of the raw objects are kept first; the hour's
 compacted object is replaced only as it was seen, by a superset; it is read back, and only where it holds every reading
-of the raw objects are they removed. Whoever finds them again takes them in again and finds nothing new.
+of the raw objects are they removed. A run that finds them again takes them in again and finds nothing new.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,7 +57,7 @@ class ReadingsLostError(MlopsError):
 
 @dataclass
 class Work:
-    """What has been done so far, for people and metrics."""
+    """What has been done so far, for logs and metrics."""
 
     feature_rows: int = 0
     online_written: int = 0
@@ -269,7 +269,7 @@ class HourBuilder:
                 logger.warning("Readings are gone that buckets were built from", extra={"buckets": fuller.height})
                 new = new.join(fuller.select(_BUCKET), on=_BUCKET, how="anti")
             new = pl.concat([new, others, fuller]).sort(_BUCKET)
-        # In the place of a damaged partition stands another, empty where nothing is left to lie in it.
+        # A damaged partition is replaced, by an empty one where no data is left.
         placed = {error.key: pl.DataFrame(schema=BUCKETS) for error in damaged} | self._placed(hours, new)
         self._partitions.write(
             {key: frame for key, frame in placed.items() if key not in standing or not frame.equals(standing[key])}

@@ -1,4 +1,4 @@
-"""Messages to people, through a topic that they subscribe to."""
+"""Notifications, through a topic that has subscribers."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
 
 
-class NoticeBoard:
+class Notifier:
     """A topic. The attribute `about` lets a subscription choose."""
 
     def __init__(self, client: "SNSClient", topic_arn: str) -> None:
