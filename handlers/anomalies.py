@@ -15,8 +15,8 @@ from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.condition import Anomaly, BaselineBundle, anomaly_of
 
 
-class AnomaliesTold(NamedTuple):
-    """How far each machine is from its own normal, how many have an open episode, and how many changes were announced."""
+class FleetAnomalies(NamedTuple):
+    """Anomalies by machine, the number of machines with an open episode, and of changes announced."""
 
     anomalies: Mapping[str, Anomaly]
     unusual: int
@@ -31,7 +31,7 @@ class AnomalyWatch:
         self._alarms = alarms
         self._desk = desk
 
-    def apply(self, rows: Iterable[FeatureRow]) -> AnomaliesTold:
+    def apply(self, rows: Iterable[FeatureRow]) -> FleetAnomalies:
         """Let the alarms follow from the rows."""
         stored = {alarm.machine_id: alarm for alarm in self._alarms.load_all(AlarmSource.ANOMALY)}
         spoken_for = {alarm.machine_id for alarm in self._alarms.load_all(AlarmSource.FAILURE_MODEL) if alarm.is_open}
@@ -55,4 +55,4 @@ class AnomalyWatch:
             after = self._desk.change(row.machine_id, AlarmSource.ANOMALY, step, known=known)
             announced += after.announced != known.announced
             unusual += after.is_open
-        return AnomaliesTold(anomalies, unusual, announced)
+        return FleetAnomalies(anomalies, unusual, announced)
