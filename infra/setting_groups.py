@@ -6,7 +6,7 @@ of which `infra.settings.StackSettings` is an instance: it holds every key, and 
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra.setting_types import (
@@ -20,7 +20,6 @@ from infra.setting_types import (
     Schedule,
     TimeoutSeconds,
     TopicPrefix,
-    as_text,
     checked_lengths,
     checked_machines,
 )
@@ -51,9 +50,7 @@ class TelemetrySettings(_Settings):
     mqtt_topic_prefix: TopicPrefix
     machine_classes: dict[str, MachineClass]
     basic_ingest: bool
-    machine_ids: Annotated[
-        tuple[Annotated[str, BeforeValidator(as_text)], ...], AfterValidator(checked_machines), Field(strict=False)
-    ]
+    machine_ids: Annotated[tuple[str, ...], AfterValidator(checked_machines), Field(strict=False)]
     simulator_enabled: bool
     simulator_schedule_expression: Schedule
     simulator_seed: int

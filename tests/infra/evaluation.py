@@ -68,8 +68,8 @@ class Evaluation:
         return json.dumps({"resources": dump, "outputs": self.outputs}, sort_keys=True, indent=1)
 
 
-class _Mocks(pulumi.runtime.Mocks):
-    def __init__(self, *, preview: bool, partition: str) -> None:
+class Mocks(pulumi.runtime.Mocks):
+    def __init__(self, *, preview: bool, partition: str = "aws") -> None:
         self._preview, self._partition = preview, partition
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
@@ -156,7 +156,7 @@ def evaluate(
     partition: str = "aws",
 ) -> Evaluation:
     """Run `program` as the engine would; what it raises is raised here, and `into` holds what it did until then."""
-    monitor = RecordingMonitor(_Mocks(preview=preview, partition=partition))
+    monitor = RecordingMonitor(Mocks(preview=preview, partition=partition))
     evaluation = into if into is not None else Evaluation()
     try:
         run_program(monitor, program, project=project, stack=stack, config=config or {}, preview=preview)

@@ -118,7 +118,7 @@ WARNED = [
 ACCEPTED = [
     # What the command line makes of a number and a truth value.
     {"tags": {"CostCenter": 4711, "Critical": True, "Share": 0.5}},
-    {"machineIds": [101, 102]},
+    {"machineIds": ["101", "102"]},
     {"aws:allowedAccountIds": [123456789012]},
     # What companies put on everything.
     {"tags": tags(47)},

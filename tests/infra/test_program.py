@@ -273,6 +273,8 @@ def test_each_address_is_subscribed():
 def test_each_key_of_the_project_file_is_typed_described_and_has_a_default():
     for key, schema in key_schemas().items():
         assert {"type", "default", "description"} <= set(schema), key
+        # Pulumi knows no other, and refuses the whole project for one.
+        assert schema["type"] in {"string", "integer", "boolean", "array", "object"}, key
         assert schema["description"][0].isupper(), key
 
 
