@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, TypeAda
 
 from handlers.feature_run import Run
 from handlers.stores.backfill_notes import BackfillNotes
-from handlers.stores.partitions import DamagedPartitionError
+from handlers.stores.partitions import DamagedPartitionError, OutdatedPartitionError
 from mlops_core.lake import buckets_hour, day_paths, hour_of_text, hour_path, hour_text
 from mlops_core.processing import (
     Piece,
@@ -113,8 +113,10 @@ class Backfill:
 
     def _build(self, hour: datetime) -> None:
         look = self._run.look([hour_path(hour)])
-        if hour in look.listing:
-            self._notes.keep_built(hour, look.builder.build({hour: False})[hour].built)
+        has_readings = hour in look.listing
+        built = look.builder.build({hour: False})[hour].built
+        if has_readings:
+            self._notes.keep_built(hour, built)
 
     def _plan_pieces(self, step: PlanPieces) -> dict[str, Any]:
         rules, start = self._run.rules, closed_hour(step.start)
@@ -139,8 +141,9 @@ class Backfill:
         writer = self._run.look(day_paths(first - rules.lookback, last)).writer
         try:
             writer.write_shard(window_range, step.shard, checkpoint)
-        except DamagedPartitionError as error:
-            self._run.note_mended(error)
+        except (DamagedPartitionError, OutdatedPartitionError) as error:
+            if isinstance(error, DamagedPartitionError):
+                self._run.note_damaged(error, is_mended=True)
             self._build(buckets_hour(error.key))
             writer = self._run.look(day_paths(first - rules.lookback, last)).writer
             writer.write_shard(window_range, step.shard, checkpoint)

@@ -1,18 +1,18 @@
 """Feature rows from buckets, to the lake; and each machine's newest row to the online store, once a run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from contract.environment import ProcessingSettings
-from handlers.hour_buckets import Work
+from handlers.hour_buckets import Work, is_of_hop
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.damage import DamageRecords
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from handlers.stores.partitions import Partitions
+from handlers.stores.partitions import OutdatedPartitionError, Partitions
 from mlops_core.features import BUCKETS, RETURNS, FeatureRecipe
 from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, features_prefix, hour_text, shard_of
 from mlops_core.processing import WindowRange
@@ -62,7 +62,7 @@ class FeatureWriter:
                 shards = sorted({shard_of(machine_id, count) for machine_id in piece.machines})
             for shard in shards:
                 if (features := self._write(piece, shard, count, checkpoint)) is not None:
-                    self._take_into_account(features)
+                    self._take_into_account(features, replaced=self._replaced(piece, shard, count))
         self._beginnings.keep()
 
     def write_shard(self, window_range: WindowRange, shard: int, checkpoint: Checkpoint) -> None:
@@ -76,8 +76,10 @@ class FeatureWriter:
     def adopt(self, hour: datetime) -> int:
         """Take into account the rows of an hour that other invocations wrote; returns how many there are."""
         count = 0
+        is_of_hour = pl.col("window_end").dt.truncate("1h") == hour
         for features in self._standing(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
-            self._take_into_account(features)
+            own = is_of_hour & pl.col("machine_id").is_in(features["machine_id"].unique().implode())
+            self._take_into_account(features, replaced=own)
             count += features.height
         return count
 
@@ -106,10 +108,11 @@ class FeatureWriter:
             returns = pl.DataFrame(self._history.load_returns(), schema=RETURNS, orient="row")
             derived = self._recipe.derive(newest, returns=returns, beginnings=self._beginnings.frame)
             self._work.online_written += self._online.offer_all(_rows(derived), updated_at=now)
+            self._beginnings.keep()
         self._newest = None
 
-    def _take_into_account(self, features: pl.DataFrame) -> None:
-        self._beginnings.note(self._recipe, features)
+    def _take_into_account(self, features: pl.DataFrame, *, replaced: pl.Expr) -> None:
+        self._beginnings.note(self._recipe, features, replaced=replaced)
         self._note_newest(features)
 
     def _write(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> pl.DataFrame | None:
@@ -146,6 +149,9 @@ class FeatureWriter:
             if built := checkpoint.built(hour_text(hour)):
                 committed |= {key for key, number in zip(wanted, shards, strict=True) if built.shards >> number & 1}
         read = self._partitions.read(keys, committed=committed, schema=BUCKETS)
+        for key, frame in zip(self._partitions.under_any(keys), read, strict=True):
+            if not is_of_hop(frame, self._settings.feature_hop):
+                raise OutdatedPartitionError(key)
         buckets = pl.concat([pl.DataFrame(schema=BUCKETS), *read])
         if window_range.machines is not None:
             buckets = buckets.filter(pl.col("machine_id").is_in(sorted(window_range.machines)))
@@ -154,14 +160,25 @@ class FeatureWriter:
             buckets = buckets.filter(pl.col("machine_id").is_in(own))
         return buckets
 
+    def _replaced(self, window_range: WindowRange, shard: int, count: int) -> pl.Expr:
+        """Return which rows the rows of a range and shard replace."""
+        known = self._beginnings.frame
+        machines: Iterable[str] = () if known is None else known["machine_id"].unique()
+        if window_range.machines is not None:
+            machines = window_range.machines
+        own = [name for name in machines if shard_of(name, count) == shard]
+        after, until = pl.col("window_end") > window_range.start, pl.col("window_end") <= window_range.end
+        return after & until & pl.col("machine_id").is_in(own)
+
     def _whole(self, features: pl.DataFrame, window_range: WindowRange, shard: int) -> dict[str, pl.DataFrame]:
         """Return whole partitions: rows of the last one that lie after the range stay as they stand."""
+        columns = features.columns
         last = features_key(window_range.hours[-1], shard)
         if window_range.end + self._settings.feature_hop < window_range.hours[-1] + HOUR:
             after = pl.col("window_end") > window_range.end
             standing = [frame.filter(after) for frame in self._standing([last], is_replaced=False)[0]]
             features = pl.concat([features, *standing], how="diagonal").sort("machine_id", "window_end")
-        frames = _by_hour(features, window_range.hours, shard)
+        frames = _by_hour(features, window_range.hours, shard, columns)
         return {key: frame for key, frame in frames.items() if frame.height or self._partitions.under_any([key])}
 
     def _beside_others(
@@ -173,7 +190,8 @@ class FeatureWriter:
             pl.col("window_end") <= window_range.end
         )
         together = pl.concat([old.filter(~is_new), features], how="diagonal_relaxed").sort("machine_id", "window_end")
-        before, after = (_by_hour(frame, window_range.hours, shard) for frame in (old, together))
+        hours = window_range.hours
+        before, after = (_by_hour(frame, hours, shard, features.columns) for frame in (old, together))
         return {key: frame for key, frame in after.items() if not frame.equals(before[key])}
 
     def _standing(self, keys: Sequence[str], *, is_replaced: bool) -> tuple[list[pl.DataFrame], bool]:
@@ -188,10 +206,19 @@ class FeatureWriter:
         self._newest = both.sort("window_end", "revision").unique("machine_id", keep="last", maintain_order=True)
 
 
-def _by_hour(features: pl.DataFrame, hours: Sequence[datetime], shard: int) -> dict[str, pl.DataFrame]:
+def _by_hour(
+    features: pl.DataFrame, hours: Sequence[datetime], shard: int, columns: Sequence[str]
+) -> dict[str, pl.DataFrame]:
+    """Return rows by partition: the `columns` of today, and of earlier ones those that a row of the partition has."""
     tagged = features.with_columns(hour=pl.col("window_end").dt.truncate("1h"))
     parts = tagged.partition_by("hour", as_dict=True, maintain_order=True, include_key=False)
-    return {features_key(hour, shard): parts.get((hour,), features.clear()) for hour in hours}
+    frames = {features_key(hour, shard): parts.get((hour,), features.clear()) for hour in hours}
+    return {key: frame.drop(_unused(frame, columns)) for key, frame in frames.items()}
+
+
+def _unused(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
+    known = set(columns)
+    return [name for name in frame.columns if name not in known and frame[name].null_count() == frame.height]
 
 
 def _rows(newest: pl.DataFrame) -> Iterator[FeatureRow]:

@@ -22,11 +22,12 @@ from handlers.stores.damage import DamageRecords, Tell
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
 from handlers.stores.machines import Machines
-from handlers.stores.partitions import DamagedPartitionError, Partitions
+from handlers.stores.partitions import DamagedPartitionError, OutdatedPartitionError, Partitions
 from handlers.stores.recipes import recipe_of
 from mlops_core.lake import (
     BEGINNINGS_KEY,
     BUCKETS_PREFIX,
+    CHECKPOINT_KEY,
     COMPACTED_PREFIX,
     FEATURES_PREFIX,
     RAW_PREFIX,
@@ -118,12 +119,12 @@ class Run:
         """How many objects are damaged and wait for somebody."""
         return self._records.standing
 
-    def note_mended(self, error: DamagedPartitionError) -> None:
-        """Take note of a damaged partition that is made again."""
-        self._records.note(error.key, error.version, error.problem, is_mended=True)
+    def note_damaged(self, error: DamagedPartitionError, *, is_mended: bool) -> None:
+        """Take note of a damaged partition; mended: it is made again."""
+        self._records.note(error.key, error.version, error.problem, is_mended=is_mended)
 
     def keep_damage(self, tell: Tell) -> None:
-        """Announce what was found damaged, and have later runs pass it over."""
+        """Tell people of what was found damaged, and have later runs pass it over."""
         self._records.keep(tell)
 
     def until_not_overtaken(self, start: datetime | None, end: datetime | None) -> bool:
@@ -164,7 +165,8 @@ class Run:
                 self._watermark = checkpoint.processed_until
                 self.reached = checkpoint.processed_until
         writer.offer(now=self._now)
-        if checkpoint != stored.value or checkpoint.unoffered_from:
+        is_damaged = self._records.is_set_aside(CHECKPOINT_KEY, stored.seen)
+        if checkpoint != stored.value or checkpoint.unoffered_from or is_damaged:
             file.save(checkpoint.offered(version=stored.value.version + 1), after=stored)
         self._watermark = self.reached = checkpoint.processed_until
         return self._is_complete
@@ -213,23 +215,37 @@ class Run:
                 try:
                     for window_range in computation.ranges:
                         writer.write(window_range, checkpoint)
-                except DamagedPartitionError as error:
-                    checkpoint = self._to_be_built_again(error, listing, checkpoint)
+                except (DamagedPartitionError, OutdatedPartitionError) as error:
+                    checkpoint = self._built_again(error, builder, listing, checkpoint)
+                    done = None  # which has been saved, if it was to be
                     continue
                 checkpoint = computation.checkpoint
                 self._pace.ended(computation.hours)
                 done = Step(checkpoint, is_to_be_saved=True)
 
-    def _to_be_built_again(self, error: DamagedPartitionError, listing: Listing, checkpoint: Checkpoint) -> Checkpoint:
-        """Return the checkpoint by which the hour of a damaged bucket partition is not built.
+    def _built_again(
+        self,
+        error: DamagedPartitionError | OutdatedPartitionError,
+        builder: HourBuilder,
+        listing: Listing,
+        checkpoint: Checkpoint,
+    ) -> Checkpoint:
+        """Have the hour of a bucket partition built again that is damaged, or of another hop; returns the checkpoint.
 
-        Raises the error where that hour has no readings any more to build it from, or was built already.
+        By it a watched hour is not built, and what follows from it is due. An hour that is no longer watched is built
+        at once: its rows stay. One whose readings are gone is built from none.
+
+        Raises the error where it was built already.
         """
-        hour = buckets_hour(error.key)
-        if error.key in self._made_again or hour not in listing:
+        if error.key in self._made_again:
             raise error
         self._made_again.add(error.key)
-        self.note_mended(error)
+        hour = buckets_hour(error.key)
+        if isinstance(error, DamagedPartitionError):
+            self.note_damaged(error, is_mended=hour in listing)
+        if hour not in listing or hour < first_listed_hour(checkpoint, self._rules):
+            builder.build({hour: False})
+            return checkpoint
         hours = {text: built for text, built in checkpoint.hours.items() if text != hour_text(hour)}
         return checkpoint.model_copy(update={"hours": hours})
 

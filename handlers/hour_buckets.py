@@ -2,13 +2,12 @@
 
 Compaction is safe to stop anywhere and to do twice or at once. The bytes of the raw objects are kept first; the hour's
 compacted object is replaced only as it was seen, by a superset; it is read back, and only where it holds every reading
-of the raw objects are they removed. A run that finds them again takes them in again and finds nothing new.
+of the raw objects are they removed. Whoever finds them again takes them in again and finds nothing new.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from io import BytesIO
+from datetime import datetime, timedelta
 
 import polars as pl
 from aws_lambda_powertools import Logger
@@ -16,7 +15,7 @@ from aws_lambda_powertools import Logger
 from contract.environment import ProcessingSettings
 from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
-from handlers.stores.partitions import UNREADABLE, DamagedPartitionError, Partitions, decode_parquet, encode_parquet
+from handlers.stores.partitions import DamagedPartitionError, Partitions, decode_parquet, encode_parquet
 from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.features import BUCKETS, RUNNING, bucket_readings
 from mlops_core.lake import (
@@ -57,7 +56,7 @@ class ReadingsLostError(MlopsError):
 
 @dataclass
 class Work:
-    """What has been done so far, for logs and metrics."""
+    """What has been done so far, for people and metrics."""
 
     feature_rows: int = 0
     online_written: int = 0
@@ -102,7 +101,7 @@ class HourBuilder:
         results: dict[datetime, Rebuilt] = {}
         late: dict[datetime, Sources] = {}
         for hour, is_late in hours.items():
-            sources = self._listing[hour]
+            sources = self._listing.setdefault(hour, Sources())
             changed: frozenset[str] | None = None
             if is_to_be_compacted(sources):
                 sources, readings, taken = self._compacted(hour, sources)
@@ -151,8 +150,8 @@ class HourBuilder:
         bodies = self._lake.read_listed([compacted_key(hour) for hour in hours])
         try:
             # One by one: only some of them may have the column of corrections.
-            return [pl.scan_parquet(BytesIO(body)).filter(is_wanted).collect() for body in bodies]
-        except UNREADABLE:
+            return [decode_parquet(body).filter(is_wanted) for body in bodies]
+        except MalformedObjectError:
             bases = [base for hour in hours if (base := self._base(hour)) is not None]
             return [base.filter(is_wanted) for base in bases]
 
@@ -269,8 +268,9 @@ class HourBuilder:
                 logger.warning("Readings are gone that buckets were built from", extra={"buckets": fuller.height})
                 new = new.join(fuller.select(_BUCKET), on=_BUCKET, how="anti")
             new = pl.concat([new, others, fuller]).sort(_BUCKET)
-        # A damaged partition is replaced, by an empty one where no data is left.
-        placed = {error.key: pl.DataFrame(schema=BUCKETS) for error in damaged} | self._placed(hours, new)
+        # In the place of one that is damaged or outdated stands another, empty where nothing is left to lie in it.
+        keys = (key for hour in hours for key in self._partitions.under(buckets_prefix(hour)))
+        placed = {key: pl.DataFrame(schema=BUCKETS) for key in keys if key not in standing} | self._placed(hours, new)
         self._partitions.write(
             {key: frame for key, frame in placed.items() if key not in standing or not frame.equals(standing[key])}
         )
@@ -289,12 +289,8 @@ class HourBuilder:
         keys = [key for hour in hours for key in self._partitions.under(buckets_prefix(hour))]
         frames, damaged = self._partitions.read_undamaged(keys)
         return {
-            key: frame for key, frame in frames.items() if frame.schema == BUCKETS and self._is_of_hop(frame)
+            key: frame for key, frame in frames.items() if frame.schema == BUCKETS and is_of_hop(frame, self._hop)
         }, damaged
-
-    def _is_of_hop(self, buckets: pl.DataFrame) -> bool:
-        """Whether buckets have the width of today; those of one partition were built at once."""
-        return buckets.is_empty() or buckets["bucket_end"][0] - buckets["bucket_start"][0] == self._hop
 
     def _placed(self, hours: Sequence[datetime], buckets: pl.DataFrame) -> dict[str, pl.DataFrame]:
         """Return buckets by the partition that they lie in; an hour that has none has an empty first one."""
@@ -313,6 +309,11 @@ class HourBuilder:
             by_key = part.partition_by(["hour", "shard"], as_dict=True, maintain_order=True, include_key=False)
             placed |= {buckets_key(hour, number): frame for (hour, number), frame in by_key.items()}
         return placed
+
+
+def is_of_hop(buckets: pl.DataFrame, hop: timedelta) -> bool:
+    """Whether buckets have the width of a hop; those of one partition were built at once."""
+    return buckets.is_empty() or buckets["bucket_end"][0] - buckets["bucket_start"][0] == hop
 
 
 def _fuller(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:

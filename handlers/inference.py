@@ -71,7 +71,7 @@ def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines 
     that was by another model, between a promotion and the next run, all are ranked here.
     """
     judges, now = _judges(), datetime.now(UTC)
-    stored, rows = ranking_object(runtime.lake(_settings())).load(), []
+    stored, rows = ranking_object(runtime.lake(_settings())).readable(), []
     ranking = stored.value if stored else None
     is_of_model = ranking is not None and judges.model is not None and ranking.model_version == judges.model.version
     if ranking is None or ranking.total <= LIVE_FLEET or not is_of_model:
@@ -105,8 +105,8 @@ def machine(machine_id: http.MachineIdInPath) -> MachineReport:
 
 def _heard() -> Mapping[str, HeardOfMachine]:
     """Return what was heard of each machine when scoring looked last."""
-    stored = channels_heard(runtime.lake(_settings())).load()
-    return heard_by_machine(stored.value if stored else {})
+    stored = channels_heard(runtime.lake(_settings())).readable()
+    return heard_by_machine((stored and stored.value) or {})
 
 
 @app.exception_handler(NoModelError)

@@ -31,14 +31,14 @@ from handlers.stores.items import DamagedItem, log_damaged
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.machine_facts import Known
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.notices import Notifier
+from handlers.stores.notices import NoticeBoard
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.ranking import ranking_object
 from handlers.stores.recipes import recipe_of
 from handlers.stores.serving_model import NoModelError, ServingModel
 from handlers.stores.versioned import Stored, VersionedObject
 from handlers.tending import tend
-from mlops_core.alerting import Score, next_score
+from mlops_core.alerting import AlarmState, MachineAlarm, Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
@@ -78,16 +78,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     known = fleet.load_predictions(on_damaged=damaged.append)
     _count_damaged(damaged)
     predictions = _predict(bundle, rows, states, ranking_seen, anomalies)
-    fresh, incomplete = _scores(bundle, rows, predictions, known)
+    alarms = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
+    fresh, incomplete = _scores(bundle, rows, predictions, known, alarms)
     saved = fleet.save_predictions(fresh)
     standing = {**known, **{score.prediction.machine_id: score for score in saved}}
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
     metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
     metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
     passed_over = overtaken | {name for name, (state, _) in states.items() if not state.may_alarm}
-    announced = _raise_alarms((score for name, score in sorted(standing.items()) if name not in passed_over), bundle)
-    metrics.add_metric("AlarmChanges", MetricUnit.Count, announced)
-    return {"scored": len(saved), "notices": announced, "incomplete": incomplete, "model_version": bundle.version}
+    scores = (score for name, score in sorted(standing.items()) if name not in passed_over)
+    told = _raise_alarms(scores, bundle, alarms)
+    metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
+    return {"scored": len(saved), "notices": told, "incomplete": incomplete, "model_version": bundle.version}
 
 
 def _count_damaged(items: Sequence[DamagedItem]) -> None:
@@ -121,7 +123,7 @@ def _channels() -> Channels:
 
 
 def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, StateSince]:
-    """Announce sensors that have fallen silent, and return the state of each machine."""
+    """Tell people of sensors that have fallen silent, and return the state of each machine."""
     now, silent_after = datetime.now(UTC), _settings().silent_after
     apart = {name: each.state_without_readings(name, now) for name, each in known.items()}
     watch = SilenceWatch(
@@ -134,7 +136,7 @@ def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, Sta
         retired={name for name, state in apart.items() if state is OperatingState.RETIRED},
     )
     metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
-    watch.announce(_notifier())
+    watch.tell(_board())
     states = states_of(rows, known, watch.machines, at=now, silent_after=silent_after)
     failed = sum(state is OperatingState.FAILED for state, _ in states.values())
     metrics.add_metric("MachinesFailed", MetricUnit.Count, failed)
@@ -156,9 +158,9 @@ def _watch_anomalies(rows: list[FeatureRow]) -> tuple[Mapping[str, Anomaly], str
     bundle = _baseline().sound()
     if bundle is None:
         return {}, None
-    found = AnomalyWatch(bundle, _alarms(), _desk()).apply(rows)
+    found = AnomalyWatch(bundle, _alarms(), _desk()).tell(rows)
     metrics.add_metric("MachinesUnusual", MetricUnit.Count, found.unusual)
-    metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.announced)
+    metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.told)
     return found.anomalies, bundle.version
 
 
@@ -184,6 +186,7 @@ def _scores(
     rows: list[FeatureRow],
     predictions: Mapping[str, Prediction | Refusal],
     known: Mapping[str, Score],
+    alarms: Mapping[str, Alarm],
 ) -> tuple[list[Score], list[str]]:
     """Return the scores that are new, and the machines whose features lack what the model reads.
 
@@ -197,7 +200,8 @@ def _scores(
         match said:
             case Prediction():
                 previous, revision = known.get(machine_id), revisions[machine_id]
-                score = next_score(previous, said, revision=revision, plan=bundle.alarm_plan)
+                standing = _standing(alarms.get(machine_id))
+                score = next_score(previous, said, revision=revision, plan=bundle.alarm_plan, standing=standing)
                 fresh += [score] if score else []
             case FeatureMismatchError():
                 incomplete[machine_id] = said.message
@@ -213,6 +217,13 @@ def _scores(
     return fresh, sorted(incomplete)
 
 
+def _standing(alarm: Alarm | None) -> MachineAlarm | None:
+    """The state by which a machine's open episode was raised."""
+    if alarm is None or alarm.episode is None or not alarm.is_open:
+        return None
+    return MachineAlarm(AlarmState(alarm.episode.stage), alarm.episode.opened)
+
+
 def _end_failures(known: Mapping[str, Known]) -> None:
     """End the episodes of machines that were returned to service."""
     for machine_id, each in known.items():
@@ -222,9 +233,8 @@ def _end_failures(known: Mapping[str, Known]) -> None:
             _desk().change(machine_id, AlarmSource.FAILURE, step, known=alarm)
 
 
-def _raise_alarms(scores: Iterable[Score], bundle: ModelBundle) -> int:
+def _raise_alarms(scores: Iterable[Score], bundle: ModelBundle, stored: Mapping[str, Alarm]) -> int:
     """Let the alarms follow from the scores, and announce those that changed; returns how many did."""
-    stored = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
     announced = 0
     for score in scores:
         machine_id = score.prediction.machine_id
@@ -241,10 +251,10 @@ def _alarms() -> Alarms:
 
 
 @cache
-def _notifier() -> Notifier:
-    return Notifier(clients.sns(), _settings().notice_topic_arn)
+def _board() -> NoticeBoard:
+    return NoticeBoard(clients.sns(), _settings().notice_topic_arn)
 
 
 @cache
 def _desk() -> AlarmDesk:
-    return AlarmDesk(_alarms(), _notifier())
+    return AlarmDesk(_alarms(), _board())

@@ -1,19 +1,24 @@
 """What is damaged in a stack: the records that functions have kept, and what is found by reading everything anew."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
 from handlers.stores.alarms import Alarms
+from handlers.stores.channels_heard import channels_heard
 from handlers.stores.items import DamagedItem
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.machines import Machines
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.partitions import decode_parquet
-from handlers.stores.predictions import Predictions
+from handlers.stores.predictions import Predictions, scores_object
+from handlers.stores.ranking import ranking_object
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import (
     ACCEPTED_DAMAGE_PREFIX,
+    BASELINE_CHAMPION_KEY,
     BEGINNINGS_KEY,
     BUCKETS_PREFIX,
     CHAMPION_KEY,
@@ -22,10 +27,13 @@ from mlops_core.lake import (
     DAMAGED_PREFIX,
     EVENTS_PREFIX,
     FEATURES_PREFIX,
+    FRESHNESS_KEY,
     LAYOUT_KEY,
     QUARANTINE_PREFIX,
+    RANKING_KEY,
     RAW_PREFIX,
     REPLACED_PREFIX,
+    SCORES_KEY,
     Checkpoint,
     Damage,
     Layout,
@@ -53,8 +61,6 @@ _BY_DAY: Final = (
     BUCKETS_PREFIX,
     FEATURES_PREFIX,
 )
-_KEYS: Final = {1: ("machine_id",), 2: ("machine_id", "alarm")}
-"""The key attributes of the tables, by how many they are."""
 
 
 def _readings(body: bytes) -> object:
@@ -77,6 +83,7 @@ _DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     CHECKPOINT_KEY: Checkpoint.decode,
     LAYOUT_KEY: Layout.decode,
     CHAMPION_KEY: Champion.decode,
+    BASELINE_CHAMPION_KEY: Champion.decode,
 }
 """How the objects under a prefix, or the one of a key, are read."""
 
@@ -91,8 +98,20 @@ _REMEDIES: Final = {
     COMPACTED_PREFIX: "--mend makes it again of the bytes under replaced/",
 }
 _ITEM_REMEDY: Final = "--mend keeps what it holds in the record and removes it; it is then made anew"
+_SAID_REMEDY: Final = (
+    "--mend keeps what it holds in the record and removes it; then record it again (mlops machines, maintenance)"
+)
 
-_DOCUMENTS: Final = (CHECKPOINT_KEY, LAYOUT_KEY, CHAMPION_KEY, BEGINNINGS_KEY)
+_DOCUMENTS: Final = (
+    CHECKPOINT_KEY,
+    LAYOUT_KEY,
+    CHAMPION_KEY,
+    BEGINNINGS_KEY,
+    BASELINE_CHAMPION_KEY,
+    FRESHNESS_KEY,
+    SCORES_KEY,
+    RANKING_KEY,
+)
 
 
 @dataclass(frozen=True)
@@ -122,16 +141,19 @@ class Doctor:
         self._stack = stack
         self._lake = stack.lake
         self._now = now
+        documents = (channels_heard(stack.lake), scores_object(stack.lake), ranking_object(stack.lake))
+        self._decoders = _DECODERS | {document.key: document.decode for document in documents}
 
     def recorded(self) -> list[Finding]:
-        """What functions have found and could not rebuild, and no operator has accepted."""
+        """What functions have found and could not make again, and nobody has accepted."""
         names = [name for name in self._lake.versions(DAMAGED_PREFIX) if not name.startswith(ACCEPTED_DAMAGE_PREFIX)]
         found = [Damage.decode(body) for body in self._lake.read_all(names)]
         return [Finding(damage, _remedy(damage.key), is_settled=self._is_settled(damage)) for damage in found]
 
     def accepted(self) -> set[str]:
-        """The names of the records about which nothing more is to be done."""
-        return {name.rpartition("/")[2].removesuffix(".json") for name in self._lake.versions(ACCEPTED_DAMAGE_PREFIX)}
+        """The names of the records that people have accepted; what was mended may be damaged in the same way again."""
+        records = [Damage.decode(body) for body in self._lake.read_all(self._lake.versions(ACCEPTED_DAMAGE_PREFIX))]
+        return {damage.id for damage in records if not damage.is_mended}
 
     def is_accepted(self, key: str) -> bool:
         """Whether nothing more is to be done about an object as it is now."""
@@ -152,20 +174,23 @@ class Doctor:
         """Mend what can be mended; returns whether it was."""
         damage, key = finding.damage, finding.damage.key
         if finding.item is not None:
-            self._lake.create(*damage.encode(is_accepted=True))  # what it held, before it is removed
+            # What it held, before it is removed.
+            self._lake.create(*damage.model_copy(update={"is_mended": True}).encode(is_accepted=True))
             self._make_item_again(finding.item)
             return True
         if not finding.is_settled:
             if key.startswith((BUCKETS_PREFIX, COMPACTED_PREFIX, FEATURES_PREFIX)):
                 hour = hour_of_text(f"{key.partition('date=')[2][:10]}T{key.partition('hour=')[2][:2]}")
                 process_range(self._stack, hour - HOUR, hour + HOUR, 2 * HOUR, quiet=quiet)
+                if key.startswith(FEATURES_PREFIX) and not self._is_settled(damage):
+                    self._restored(damage)  # of windows that no setting of today makes
             elif not self._restored(damage):
                 return False
             elif key.startswith(RAW_PREFIX):
                 self.accept(finding)
                 return True
         if is_settled := self._is_settled(damage):
-            self.accept(finding)
+            self.accept(replace(finding, damage=damage.model_copy(update={"is_mended": True})))
         return is_settled
 
     def accept(self, finding: Finding) -> None:
@@ -185,7 +210,7 @@ class Doctor:
 
         Raw objects are written once: the earlier version gets a name of its own beside the damaged one.
         """
-        decode = _DECODERS.get(damage.key) or _readings
+        decode = self._decoder(damage.key)
         for body in self._lake.earlier(damage.key):
             try:
                 decode(body)
@@ -194,13 +219,14 @@ class Doctor:
             if damage.key.startswith(RAW_PREFIX):
                 self._lake.create(raw_key(raw_hour(damage.key), sha256(body).hexdigest()), body)
                 return True
-            if damage.key in _DECODERS:
+            if damage.key in self._decoders or damage.key.startswith(FEATURES_PREFIX):
                 self._lake.replace(damage.key, body, seen=f'"{damage.version}"')
                 return True
         return False
 
     def _make_item_again(self, item: DamagedItem) -> None:
-        keys = {name: {"S": value} for name, value in zip(_KEYS[len(item.keys)], item.keys, strict=True)}
+        second = "event_timestamp" if item.table == self._stack.outputs.label_history_table_name else "alarm"
+        keys = {name: {"S": value} for name, value in zip(("machine_id", second), item.keys, strict=False)}
         self._stack.dynamodb.delete_item(TableName=item.table, Key=keys)
         if item.table == self._stack.outputs.realtime_features_table_name:
             until = self._now.replace(minute=0, second=0, microsecond=0)
@@ -212,10 +238,13 @@ class Doctor:
             part = names[first : first + _AT_ONCE]
             for key, body in zip(part, self._lake.read_all(part), strict=True):
                 try:
-                    _decoder(key)(body)
+                    self._decoder(key)(body)
                 except MalformedObjectError as error:
                     problem = error.message.partition(": ")[2] or error.message
                     yield Finding(Damage.of(key, versions[key], problem, at=self._now, by=NOTICED_BY), _remedy(key))
+
+    def _decoder(self, key: str) -> Callable[[bytes], object]:
+        return next(decode for prefix, decode in self._decoders.items() if key.startswith(prefix))
 
     def _items(self) -> Iterator[Finding]:
         outputs, client = self._stack.outputs, self._stack.dynamodb
@@ -223,15 +252,15 @@ class Doctor:
         OnlineFeatures(client, outputs.realtime_features_table_name).load_all(on_damaged=found.append)
         Predictions(client, outputs.predictions_table_name).load_all(on_damaged=found.append)
         Alarms(client, outputs.alarms_table_name).load_all(on_damaged=found.append)
+        Machines(client, outputs.machines_table_name).load_all(on_damaged=found.append)
+        list(LabelHistory(client, outputs.label_history_table_name).entries(on_damaged=found.append))
+        said_by_people = {outputs.machines_table_name, outputs.label_history_table_name}
         for item in found:
             key = f"{item.table}/{'/'.join(item.keys)}"
             version = sha256(item.content.encode()).hexdigest()
             damage = Damage.of(key, version, item.problem, at=self._now, by=NOTICED_BY)
-            yield Finding(damage.model_copy(update={"content": item.content}), _ITEM_REMEDY, item=item)
-
-
-def _decoder(key: str) -> Callable[[bytes], object]:
-    return next(decode for prefix, decode in _DECODERS.items() if key.startswith(prefix))
+            remedy = _SAID_REMEDY if item.table in said_by_people else _ITEM_REMEDY
+            yield Finding(damage.model_copy(update={"content": item.content}), remedy, item=item)
 
 
 def _remedy(key: str) -> str:

@@ -1,4 +1,4 @@
-"""The registry of a stack, for display: each version, verified, with the figures by which models are compared."""
+"""The registry of a stack as a person looks at it: each version, verified, with the figures that tell models apart."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -129,7 +129,7 @@ class BaselineShelf:
 
 
 def key_figures(bundle: ModelBundle) -> dict[str, object]:
-    """The figures by which models are compared, each measured on held-out machines."""
+    """The figures by which models are told apart, each measured on machines that the model had not seen."""
     return {
         "trained_through": bundle.manifest.trained_through,
         "horizon_hours": bundle.manifest.horizon_hours,

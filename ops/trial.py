@@ -82,15 +82,15 @@ def _predictions(stack: "Stack", version: str, days: int, now: datetime) -> "pl.
     prefixes = [f"{PREDICTIONS_PREFIX}date={day:%Y-%m-%d}/" for day in days_until(now, days)]
     keys = sorted(stack.lake.versions_under(prefixes))
     lines = (json.loads(line) for body in stack.lake.read_all(keys) for line in gzip.decompress(body).splitlines())
-    predicted = [
+    told = [
         (line["machine_id"], datetime.fromisoformat(line["window_end"]), line["failure_probability"])
         for line in lines
         if line["model_version"] == version
     ]
-    if not predicted:
+    if not told:
         raise NothingPredictedError(version, days)
     schema = {"machine_id": pl.String(), "window_end": TIMESTAMP, "failure_probability": pl.Float64()}
-    return pl.DataFrame(predicted, schema=schema, orient="row")
+    return pl.DataFrame(told, schema=schema, orient="row")
 
 
 def _share(value: float | None) -> str:

@@ -5,11 +5,14 @@ that are replayed later move a beginning back.
 """
 
 import polars as pl
+from aws_lambda_powertools import Logger
 
 from handlers.stores.damage import DamageRecords
 from handlers.stores.partitions import DamagedPartitionError, Partitions
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import BEGINNINGS_KEY
+
+logger = Logger(child=True)
 
 
 class Beginnings:
@@ -21,6 +24,7 @@ class Beginnings:
         self._kept: pl.DataFrame | None = None
         self._found: pl.DataFrame | None = None
         self._is_read = False
+        self._is_damaged = False
 
     @property
     def frame(self) -> pl.DataFrame | None:
@@ -35,20 +39,31 @@ class Beginnings:
         try:
             kept = self._partitions.read([BEGINNINGS_KEY], committed=())
         except DamagedPartitionError as error:
-            if self._records is None:
-                raise
-            self._records.note(error.key, error.version, error.problem, is_mended=True)
-            return self._partitions.earlier(BEGINNINGS_KEY)
+            if self._records is None:  # who has no records reads the whole history, and finds them again
+                logger.error("Damaged, and found again", extra={"key": error.key, "problem": error.problem})  # noqa: TRY400 - the message says it all
+                self._is_damaged = True
+                return None
+            earlier = self._partitions.earlier(BEGINNINGS_KEY)
+            self._records.note(error.key, error.version, error.problem, is_mended=earlier is not None)
+            self._is_damaged = True
+            return earlier
         return kept[0] if kept else None
 
-    def note(self, recipe: FeatureRecipe, features: pl.DataFrame) -> None:
-        """Take rows into account."""
-        if features.height:
-            self._found = recipe.beginnings(features, self.frame)
+    def note(self, recipe: FeatureRecipe, features: pl.DataFrame, *, replaced: pl.Expr | None = None) -> None:
+        """Take rows into account; replaced: which of those that are known they stand in the place of, beside their own.
+
+        Rows of window ends that are no more, since the hop or the lengths were changed, would count for ever.
+        """
+        known = self.frame
+        if known is not None and replaced is not None:
+            known = known.filter(~replaced)
+        if features.height or known is not self.frame:
+            self._found = recipe.beginnings(features, known)
 
     def keep(self) -> None:
         """Write what has changed. Raises ObjectMovedError where another run has written since this one looked."""
         found = self.frame
-        if found is not None and (self._kept is None or not found.equals(self._kept)):
+        is_new = found is not None and (self._kept is None or not found.equals(self._kept))
+        if found is not None and (is_new or self._is_damaged):
             self._partitions.write({BEGINNINGS_KEY: found})
-            self._kept = found
+            self._kept, self._is_damaged = found, False

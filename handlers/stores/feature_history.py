@@ -5,9 +5,14 @@ from datetime import datetime
 from io import BytesIO
 
 import polars as pl
+from aws_lambda_powertools import Logger
 
 from handlers.stores.lake import DataLake
+from handlers.stores.partitions import UNREADABLE, decode_parquet
+from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import FEATURES_PREFIX, day_paths
+
+logger = Logger(child=True)
 
 _OBJECTS_AT_ONCE = 96
 
@@ -19,7 +24,16 @@ class FeatureHistory:
         self._lake = lake
         self._since, self._until = since, until
         self._keys = sorted(lake.versions_under(f"{FEATURES_PREFIX}{day}/" for day in day_paths(since, until)))
-        self._newest = pl.read_parquet(BytesIO(lake.read(self._keys[-1]))) if self._keys else pl.DataFrame()
+        self._newest = self._newest_readable()
+
+    def _newest_readable(self) -> pl.DataFrame:
+        """Return the newest partition that is not damaged, and forget those behind it."""
+        while self._keys:
+            try:
+                return decode_parquet(self._lake.read(self._keys[-1]))
+            except MalformedObjectError as error:
+                _log(self._keys.pop(), error)
+        return pl.DataFrame()
 
     @property
     def is_empty(self) -> bool:
@@ -47,13 +61,25 @@ class FeatureHistory:
         return -(-len(self._keys) // _OBJECTS_AT_ONCE)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        """Yield the rows in order of the partitions; a column that an older one lacks is null there."""
+        """Yield the rows in order of the partitions; a column that an older one lacks is null there.
+
+        A damaged partition is named in the log and passed over: its rows are few among all.
+        """
         schema = {name: self._newest.schema[name] for name in columns}
         for first in range(0, len(self._keys), _OBJECTS_AT_ONCE):
-            bodies = self._lake.read_all(self._keys[first : first + _OBJECTS_AT_ONCE])
-            frames = [pl.DataFrame(schema=schema), *(_read(body, columns) for body in bodies)]
+            keys = self._keys[first : first + _OBJECTS_AT_ONCE]
+            frames = [pl.DataFrame(schema=schema)]
+            for key, body in zip(keys, self._lake.read_all(keys), strict=True):
+                try:
+                    frames.append(_read(body, columns))
+                except UNREADABLE as error:
+                    _log(key, error)
             rows = pl.concat(frames, how="diagonal_relaxed").select(columns)
             yield rows.filter(pl.col("window_end").is_between(self._since, self._until))
+
+
+def _log(key: str, error: BaseException) -> None:
+    logger.error("A damaged partition is passed over: mlops doctor", extra={"key": key, "problem": str(error)[:500]})
 
 
 def _read(body: bytes, columns: Sequence[str]) -> pl.DataFrame:

@@ -6,12 +6,12 @@ from hashlib import sha256
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from handlers.stores.items import OnDamaged, log_damaged
+from handlers.stores.items import DamagedItem, OnDamaged, log_damaged
 from handlers.stores.lake import DataLake
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.predictions import Predictions, prediction_json, scores_object
 from mlops_core.alerting import Score
-from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
+from mlops_core.lake import PREDICTIONS_PREFIX, SCORES_KEY, hour_path
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -33,10 +33,14 @@ class FleetStore:
     def load_predictions(self, *, on_damaged: OnDamaged = log_damaged) -> Mapping[str, Score]:
         """Return the newest score of every machine that has one, by machine; damaged items go to `on_damaged`.
 
-        Raises MalformedObjectError where the object of scores is damaged: without them, open episodes would end.
+        So does the object of scores, where it is damaged: then there are none. The next ones take its place.
         """
-        stored = self._scores.load()
-        return self._known(stored.value if stored else None, on_damaged)
+        stored = self._scores.readable()
+        if stored is None:
+            return self._predictions.load_all(on_damaged=on_damaged)
+        if stored.value is None:
+            on_damaged(DamagedItem(SCORES_KEY, (), "cannot be read", ""))
+        return stored.value or {}
 
     def save_predictions(self, scores: Sequence[Score]) -> list[Score]:
         """Keep scores, each in the place of its predecessor; returns those that no other run was faster with.
@@ -51,16 +55,13 @@ class FleetStore:
         follow: list[Score] = []
 
         def merged(stored: Mapping[str, Score] | None) -> Mapping[str, Score]:
-            known = self._known(stored)
+            known = self.load_predictions() if stored is None else stored
             follow[:] = [score for score in scores if _sequence(known, score) == score.sequence - 1]
             return {**known, **{score.prediction.machine_id: score for score in follow}}
 
         if scores:
-            self._scores.update(merged)
+            self._scores.update(merged, over_damage=True)
         return follow
-
-    def _known(self, stored: Mapping[str, Score] | None, on_damaged: OnDamaged = log_damaged) -> Mapping[str, Score]:
-        return self._predictions.load_all(on_damaged=on_damaged) if stored is None else stored
 
     def _keep_history(self, scores: Iterable[Score]) -> None:
         """Write predictions as JSON lines, one object an hour, named by its content, so that writing is idempotent."""

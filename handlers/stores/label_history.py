@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.stores.items import log_damaged, readable, scanned
+from handlers.stores.items import Item, OnDamaged, log_damaged, readable, scanned
 from handlers.stores.numbers import number
 from mlops_core.alerting.episodes import Episode, StepKind
 from mlops_core.errors import MlopsError
@@ -41,9 +41,9 @@ class MaintenanceConflictError(MlopsError):
 
     def __init__(self, record: MaintenanceRecord) -> None:
         super().__init__(
-            f"Another return to service or note is on record with the {record.kind} of {record.machine_id} at"
+            f"Another return to service or note stands with the {record.kind} of {record.machine_id} at"
             f" {utc_text(record.at)}",
-            "Record it as a correction to replace what is on record",
+            "Record it as a correction to replace what stands there",
         )
 
 
@@ -72,7 +72,7 @@ class LabelEntry:
 
 
 def last_return(entries: Iterable[LabelEntry]) -> datetime | None:
-    """Return when a machine was last returned to service, according to its entries."""
+    """Return when a machine was last returned to service, as far as its entries tell."""
     return max((entry.ran_again_at for entry in entries if entry.ran_again_at is not None), default=None)
 
 
@@ -83,9 +83,9 @@ class LabelHistory:
         self._client = client
         self._table = table
 
-    def entries(self) -> Iterator[LabelEntry]:
-        """Every failure and repair, in no order; damaged items are named in the log and passed over."""
-        return self._readable(scanned(self._client, self._table))
+    def entries(self, *, on_damaged: OnDamaged = log_damaged) -> Iterator[LabelEntry]:
+        """Every failure and repair, in no order; damaged items go to `on_damaged`."""
+        return self._readable(scanned(self._client, self._table), on_damaged)
 
     def of_machine(self, machine_id: str) -> list[LabelEntry]:
         """Return the failures and repairs of one machine, in order of time."""
@@ -97,10 +97,10 @@ class LabelHistory:
         )
         return list(self._readable(item for page in pages for item in page["Items"]))
 
-    def _readable(self, items: Iterable[Mapping[str, Any]]) -> Iterator[LabelEntry]:
+    def _readable(self, items: Iterable[Item], on_damaged: OnDamaged = log_damaged) -> Iterator[LabelEntry]:
         kept = (item for item in items if not _is_verdict(item))
         keys = ("machine_id", "event_timestamp")
-        return readable(kept, _entry, table=self._table, keys=keys, on_damaged=log_damaged)
+        return readable(kept, _entry, table=self._table, keys=keys, on_damaged=on_damaged)
 
     def load_all(self) -> list[dict[str, object]]:
         """Return every failure as a row of the frame FAILURES."""
@@ -149,17 +149,17 @@ class LabelHistory:
         correct: bool = False,
         event_code: str | None = None,
     ) -> bool:
-        """Record what a technician reports; False where all of it is on record already.
+        """Record what a technician says; False where all of it stands there already.
 
         What a record does not say, it leaves as it is. `caller` is who was authorised to write, `event_code` what
         failed. Raises
-        MaintenanceConflictError where it contradicts what is on record, unless it is meant to `correct` that.
+        MaintenanceConflictError where it contradicts what stands there, unless it is meant to `correct` that.
         """
         key, said = _key(record), _said(record)
         if event_code is not None:
             said["event_code"] = event_code
-        signature = {"recorded_by": record.recorded_by, "caller": caller, "recorded_at": utc_text(recorded_at)}
-        signed = {name: value for name, value in signature.items() if value is not None}
+        told = {"recorded_by": record.recorded_by, "caller": caller, "recorded_at": utc_text(recorded_at)}
+        signed = {name: value for name, value in told.items() if value is not None}
         default = {"event_code": REPORTED} if record.kind is MaintenanceKind.FAILURE and event_code is None else {}
         assignments = [f"#{name} = :{name}" for name in said]
         assignments += [f"#{n} = :{n}" if correct else f"#{n} = if_not_exists(#{n}, :{n})" for n in signed]

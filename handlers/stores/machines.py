@@ -1,9 +1,9 @@
-"""The table of machines: the record of each, updated by compare-and-set on its sequence."""
+"""The table of machines: what people have said of each, moved forward by compare and set on its sequence."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handlers.stores.items import log_damaged, readable, scanned
+from handlers.stores.items import Item, OnDamaged, log_damaged, readable, refuse_damaged, scanned
 from mlops_core.condition import MachineRecord
 from mlops_core.errors import MlopsError
 
@@ -33,14 +33,13 @@ class Machines:
         self._table = table
 
     def load(self, machine_id: str) -> MachineRecord | None:
-        """Return what is recorded of a machine; None where nothing is."""
+        """Return what is recorded of a machine; None where nothing is. Raises DamagedItemError."""
         stored = self._load(machine_id)
         return None if stored is None else stored.record
 
-    def load_all(self) -> dict[str, MachineRecord]:
-        """Return every record, by machine; damaged items are named in the log and passed over."""
-        items = scanned(self._client, self._table)
-        read = readable(items, _stored, table=self._table, keys=("machine_id",), on_damaged=log_damaged)
+    def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, MachineRecord]:
+        """Return every record, by machine; damaged items go to `on_damaged`."""
+        read = self._readable(scanned(self._client, self._table), on_damaged)
         records = sorted((stored.record for stored in read), key=lambda record: record.machine_id)
         return {record.machine_id: record for record in records}
 
@@ -57,7 +56,10 @@ class Machines:
     def _load(self, machine_id: str) -> _Stored | None:
         key = {"machine_id": {"S": machine_id}}
         item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return None if item is None else _stored(item)
+        return next(self._readable([] if item is None else [item], refuse_damaged), None)
+
+    def _readable(self, items: Iterable[Item], on_damaged: OnDamaged) -> Iterator[_Stored]:
+        return readable(items, _stored, table=self._table, keys=("machine_id",), on_damaged=on_damaged)
 
     def _save(self, record: MachineRecord, before: _Stored | None) -> bool:
         sequence = 1 if before is None else before.sequence + 1

@@ -1,4 +1,4 @@
-"""Notifications, through a topic that has subscribers."""
+"""Messages to people, through a topic that they subscribe to."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
 
 
-class Notifier:
+class NoticeBoard:
     """A topic. The attribute `about` lets a subscription choose."""
 
     def __init__(self, client: "SNSClient", topic_arn: str) -> None:

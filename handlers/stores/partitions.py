@@ -68,6 +68,14 @@ class DamagedPartitionError(MlopsError):
         self.problem = problem
 
 
+class OutdatedPartitionError(MlopsError):
+    """Buckets of another hop than that of today."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} holds buckets of another hop", "Compute it again: mlops backfill")
+        self.key = key
+
+
 class Partitions:
     """The partitions under some prefixes, as they were when this run looked and as it has left them since."""
 

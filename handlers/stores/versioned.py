@@ -35,9 +35,9 @@ class VersionedObject(Generic[Value]):
         self, lake: DataLake, key: str, *, encode: Callable[[Value], bytes], decode: Callable[[bytes], Value]
     ) -> None:
         self._lake = lake
-        self._key = key
+        self.key = key
         self._encode = encode
-        self._decode = decode
+        self.decode = decode
 
     def seen(self) -> str | None:
         """Return the version (ETag) of the object; None where there is none.
@@ -45,7 +45,7 @@ class VersionedObject(Generic[Value]):
         Its absence is what the listing says, not a failed read: without permission to list everything, S3 answers 403
         for a missing key, and a forbidden read must not look like a missing document.
         """
-        return self._lake.versions(self._key).get(self._key)
+        return self._lake.versions(self.key).get(self.key)
 
     def load(self) -> Stored[Value] | None:
         """Return the document; None where there is none. Raises what `decode` raises.
@@ -53,7 +53,7 @@ class VersionedObject(Generic[Value]):
         Where another run replaces it between listing and read, the version listed fails the next `save`, as it should.
         """
         seen = self.seen()
-        return None if seen is None else Stored(self._decode(self._lake.read(self._key)), seen)
+        return None if seen is None else Stored(self.decode(self._lake.read(self.key)), seen)
 
     def recovered(self, records: DamageRecords) -> Stored[Value | None] | None:
         """Return the document as `load` does; where it is damaged, which is noted, its latest earlier version.
@@ -66,11 +66,11 @@ class VersionedObject(Generic[Value]):
         problem = ""
         for _ in range(_READS):
             try:
-                return Stored(self._decode(self._lake.read(self._key)), seen)
+                return Stored(self.decode(self._lake.read(self.key)), seen)
             except MalformedObjectError as error:
                 problem = error.message
         earlier = self._earlier()
-        records.note(self._key, seen, problem, is_mended=earlier is not None)
+        records.note(self.key, seen, problem, is_mended=earlier is not None)
         return Stored(earlier, seen)
 
     def readable(self) -> Stored[Value | None] | None:
@@ -79,38 +79,39 @@ class VersionedObject(Generic[Value]):
         if seen is None:
             return None
         try:
-            return Stored(self._decode(self._lake.read(self._key)), seen)
+            return Stored(self.decode(self._lake.read(self.key)), seen)
         except MalformedObjectError as error:
-            logger.error("A damaged document is passed over", extra={"key": self._key, "problem": error.message})  # noqa: TRY400 - the message says it all
+            logger.error("A damaged document is passed over", extra={"key": self.key, "problem": error.message})  # noqa: TRY400 - the message says it all
             return Stored(None, seen)
 
     def _earlier(self) -> Value | None:
-        for body in self._lake.earlier(self._key):
+        for body in self._lake.earlier(self.key):
             try:
-                return self._decode(body)
+                return self.decode(body)
             except MalformedObjectError:
                 continue
         return None
 
     def save(self, value: Value, *, after: Stored[Value | None] | None) -> Stored[Value]:
         """Put `value` in the place of `after`, None for no object. Raises ObjectMovedError where another run did."""
-        seen = self._lake.replace(self._key, self._encode(value), seen=after.seen if after else None)
+        seen = self._lake.replace(self.key, self._encode(value), seen=after.seen if after else None)
         return Stored(value, seen)
 
-    def update(self, change: Callable[[Value | None], Value]) -> Stored[Value]:
+    def update(self, change: Callable[[Value | None], Value], *, over_damage: bool = False) -> Stored[Value]:
         """Save what `change` makes of the current value, which it is given anew wherever another run was faster.
 
-        Nothing is written where `change` returns what it was given.
+        Nothing is written where `change` returns what it was given. over_damage: a value that cannot be read counts as
+        none, and is replaced; otherwise it raises what `decode` raises.
 
         Raises:
             ObjectMovedError: another run was faster time after time.
 
         """
         for attempt in range(1, _ATTEMPTS + 1):
-            stored = self.load()
+            stored = self.readable() if over_damage else self.load()
             value = change(stored.value if stored else None)
             if stored is not None and value == stored.value:
-                return stored
+                return Stored(value, stored.seen)
             try:
                 return self.save(value, after=stored)
             except ObjectMovedError:

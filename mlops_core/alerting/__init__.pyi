@@ -49,5 +49,5 @@ from .silence import (
     heard_by_machine as heard_by_machine,
     latest_possible as latest_possible,
     listen as listen,
-    transitions as transitions,
+    turned as turned,
 )

@@ -1,4 +1,4 @@
-"""Answers to an alarm episode by its operators: acknowledge, begin work, shelve, close with a verdict.
+"""What people do about an alarm episode: acknowledge it, begin the work, shelve it, close it with a verdict.
 
 ```
   OPEN ---acknowledge---> ACKNOWLEDGED ---begin work---> IN_WORK
@@ -94,9 +94,9 @@ def answered_alarm(alarm: Alarm, *, episode_id: str, answer: Answer, principal: 
 
 
 def tended_alarm(alarm: Alarm, *, remind_after: timedelta | None, now: datetime) -> Alarm:
-    """Return the alarm after time went by: unshelved, or announced again because it is unacknowledged.
+    """Return the alarm after time went by: off the shelf, or announced again since nobody has answered.
 
-    remind_after: time without acknowledgement after which a reminder is due; None: never.
+    remind_after: how long an episode may wait for an answer before people are reminded; None: for ever.
     """
     episode = alarm.episode
     if episode is None or not episode.is_open:
@@ -135,7 +135,7 @@ def _answered(episode: Episode, answer: Answer, *, principal: str, now: datetime
 
 
 def _newest(episode: Episode) -> datetime:
-    """Return when an episode last changed; for one stored by an older program, when it opened."""
+    """Return when an episode last changed; one that an older program stored tells its opening only."""
     return episode.steps[-1].at if episode.steps else episode.opened
 
 

@@ -21,14 +21,14 @@ _AFTER_A_FAILURE: Final = (
 
 @dataclass(frozen=True)
 class Notice:
-    """A notification: `subject` of at most 100 ASCII characters, and `text`."""
+    """A message to people: `subject` of at most 100 ASCII characters, and `text`."""
 
     subject: str
     text: str
 
 
 def episode_notice(episode: Episode) -> Notice:
-    """Return the notification of an episode that was opened, raised or closed, or that is unacknowledged."""
+    """Return what people are to know of an episode that was opened, raised, closed, or that nobody has answered."""
     newest = _newest(episode)
     headline = f"{_PREFIXES.get(newest, '') if newest else ''}{_headline(episode)}"
     if episode.is_open:
@@ -42,7 +42,7 @@ def episode_notice(episode: Episode) -> Notice:
 
 
 def is_reminder(episode: Episode) -> bool:
-    """Whether the pending notification of an episode is a reminder."""
+    """Whether what is to be announced of an episode is that nobody has answered it."""
     return _newest(episode) is StepKind.REMINDED
 
 

@@ -60,13 +60,21 @@ class Score:
     sequence: int
 
 
-def next_score(previous: Score | None, prediction: Prediction, *, revision: int, plan: AlarmPlan) -> Score | None:
+def next_score(
+    previous: Score | None,
+    prediction: Prediction,
+    *,
+    revision: int,
+    plan: AlarmPlan,
+    standing: MachineAlarm | None = None,
+) -> Score | None:
     """Return the score that follows `previous`; None where the prediction is not newer, or no other than that one.
 
-    plan: of the model; without thresholds nothing is raised.
+    plan: of the model; without thresholds nothing is raised. standing: the state of the machine's open episode, which
+    goes on where the score before was lost.
     """
     if previous is None:
-        first = MachineAlarm(AlarmState.NORMAL, prediction.window_end)
+        first = standing or MachineAlarm(AlarmState.NORMAL, prediction.window_end)
         return Score(prediction, revision, _next_alarm(first, prediction, plan, is_later=True), 1)
     known = previous.prediction
     if (prediction.window_end, revision) < (known.window_end, previous.revision):

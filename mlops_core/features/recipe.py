@@ -254,7 +254,9 @@ class FeatureRecipe(BaseModel):
         if beginnings is not None:
             identity = ["machine_id", "window_end"]
             earlier = beginnings.join(features, on=identity, how="anti")
-            rows = pl.concat([rows, earlier.select(*identity, *self.drift)], how="diagonal")
+            # A column that is computed since a moment ago has no beginning yet.
+            known = [name for name in self.drift if name in earlier.columns]
+            rows = pl.concat([rows, earlier.select(*identity, *known)], how="diagonal")
         if self.drift:
             rows = add_drift(rows, self.drift, rows=self.drift_rows)
         if self.age:

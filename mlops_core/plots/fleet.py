@@ -1,4 +1,4 @@
-"""The fleet at present: failure probability and remaining useful life of each machine."""
+"""The fleet as it stands: who is most likely to fail, and how long each machine has left."""
 
 import polars as pl
 

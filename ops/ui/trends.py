@@ -46,7 +46,7 @@ def read_trends(lake: DataLake, axis: Trend, channels: Mapping[str, ChannelFacts
 
 
 def unit_text(unit: str) -> str:
-    """Return a unit in its usual notation."""
+    """Return a unit as people write it."""
     return {"degC": "°C", "degF": "°F"}.get(unit, unit)
 
 

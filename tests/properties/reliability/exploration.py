@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.properties.reliability import generator
 from tests.properties.reliability.history import History, Operation
+from tests.properties.reliability.living import Happening, LivingHistory
 from tests.properties.reliability.machine_lives import Lives, lives
 from tests.properties.reliability.observations import InvariantViolatedError
 from tests.properties.reliability.pipeline import Variant, Wiring
@@ -29,13 +30,33 @@ def simulator(wiring: Wiring, happening: Sequence[Any]) -> None:
     machines.settle()
 
 
-def explore(wiring: Wiring, first: int, histories: int, *, of_simulator: bool, shrink: bool = True) -> None:
+def living_stack(wiring: Wiring, variant: Variant, happening: Sequence[Happening]) -> None:
+    """Play one history of a stack that lives to its end."""
+    history = LivingHistory(wiring, variant)
+    for operation in happening:
+        history.happen(operation)
+    history.settle()
+
+
+def explore(
+    wiring: Wiring,
+    first: int,
+    histories: int,
+    *,
+    of_simulator: bool = False,
+    of_living: bool = False,
+    shrink: bool = True,
+) -> None:
     """Let histories happen, one for each seed from the first on; raises what the first bad one violates."""
     for chosen in range(first, first + histories):
         drawn = random.Random(chosen)  # noqa: S311
         if of_simulator:
             happening: list[Any] = lives(drawn)
             run: Callable[[list[Any]], None] = partial(simulator, wiring)
+        elif of_living:
+            variant = generator.living_variant(drawn)
+            happening = generator.living(drawn)
+            run = partial(living_stack, wiring, variant)
         else:
             variant = generator.variant(drawn)
             happening = generator.history(drawn)

@@ -19,6 +19,18 @@ from tests.properties.reliability.history import (
     Wait,
     Work,
 )
+from tests.properties.reliability.living import (
+    PLACES,
+    WAYS,
+    Damage,
+    Happening,
+    Import,
+    Promote,
+    RecordRepair,
+    Redeploy,
+    ReplayQuarantine,
+    Score,
+)
 from tests.properties.reliability.messages import BAD, BAD_FAILURES
 from tests.properties.reliability.pipeline import LABELS, READINGS, Variant
 
@@ -149,3 +161,87 @@ _OFTEN: tuple[tuple[Callable[[Random], Operation], int], ...] = (
 )
 _ALL = tuple(draw for draw, times in _OFTEN for _ in range(times))
 _INCOMING = (*(draw for draw in _ALL if draw not in {_run, _overtaken, _run_range, _wait}), _run, _wait)
+
+_CHANNELS = (("temperature", "vibration"), ("temperature", "vibration"), ("temperature", "vibration", "flow"))
+_LENGTHS = ((1, 2), (1, 2), (1, 2), (2,), (1, 24), (24, 168))
+
+
+def living_variant(random: Random) -> Variant:
+    """Configuration of a stack that lives: any of those that it may be given later."""
+    return Variant(
+        random.choice((60, 60, 30)),
+        random.choice((1, 1, 2, 3)),
+        lengths_hours=random.choice(_LENGTHS),
+        channels=random.choice(_CHANNELS),
+    )
+
+
+def living(random: Random) -> list[Happening]:
+    """What happens to a stack that lives."""
+    return [random.choice(_LIVING)(random) for _ in range(random.randrange(8, 30))]
+
+
+def _say_of_another_age(random: Random) -> Say:
+    """A clock that was reset, years ago."""
+    return Say(random.choice("AB"), "temperature", 48 * 800 + random.randrange(8), 20.0)
+
+
+def _redeploy(random: Random) -> Redeploy:
+    chosen = living_variant(random)
+    return Redeploy(chosen.shards, chosen.hop_minutes, chosen.lengths_hours, chosen.channels)
+
+
+def _damage(random: Random) -> Damage:
+    kind = random.choice((*PLACES, "raw", "buckets", "compacted", "features", "online"))
+    return Damage(kind, random.randrange(6), random.choice((*WAYS, "a row less")))
+
+
+def _long_wait(random: Random) -> Wait:
+    return Wait(random.choice((60, 60, 180, 1500)))
+
+
+def _faults_of_verb(random: Random) -> Faults:
+    return faults(random, 8, "PutObject", "GetObject", "UpdateItem", "DeleteObjects")
+
+
+def _score(random: Random) -> Score:
+    return Score(faults(random, 20, "PutObject", "GetObject", "Notify", "UpdateItem"), random.randrange(6))
+
+
+def _replay_quarantine(random: Random) -> ReplayQuarantine:
+    return ReplayQuarantine(_faults_of_verb(random), random.randrange(6))
+
+
+def _record_repair(random: Random) -> RecordRepair:
+    return RecordRepair(random.choice("AB"), random.randrange(6), _faults_of_verb(random))
+
+
+def _promote(random: Random) -> Promote:
+    return Promote(random.choice((1, 2, None)), _faults_of_verb(random))
+
+
+def _import(random: Random) -> Import:
+    return Import(random.choice("AB"), random.randrange(1, 60), random.randrange(1, 30), _faults_of_verb(random))
+
+
+_LIVING_OFTEN: tuple[tuple[Callable[[Random], Happening], int], ...] = (
+    (_say, 10),
+    (_say_bad, 1),
+    (_say_failure, 2),
+    (_wait, 4),
+    (_long_wait, 2),
+    (_deliver, 8),
+    (_run, 8),
+    (_together, 1),
+    (_overtaken, 1),
+    (_redrive, 1),
+    (_say_of_another_age, 1),
+    (_redeploy, 3),
+    (_damage, 5),
+    (_score, 3),
+    (_replay_quarantine, 2),
+    (_record_repair, 1),
+    (_promote, 2),
+    (_import, 1),
+)
+_LIVING = tuple(draw for draw, times in _LIVING_OFTEN for _ in range(times))

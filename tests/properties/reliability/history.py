@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from typing import NamedTuple, TypeAlias
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias
 
+from mlops_core.features import parse_feature_name
 from tests.properties.reliability import messages
 from tests.properties.reliability.calls import Fault, Invocation, Position, interleave
-from tests.properties.reliability.messages import Publication
+from tests.properties.reliability.messages import Publication, ReadingFact
 from tests.properties.reliability.observations import Observations, demand
 from tests.properties.reliability.pipeline import DEAD_LETTERS, LABELS, READINGS, Pipeline, Variant, Wiring
 from tests.properties.reliability.queues import QueuedMessage
@@ -112,7 +113,34 @@ class History:
         self.seen = Observations(self.pipeline)
         self.publications: list[Publication] = []
         self.has_unfinished_range = False
+        self.is_reshaped = False  # hop, lengths or channels were changed
+        self.is_online_hurt = False
+        self.patience = timedelta(0)  # between deliveries that drain a queue
+        self.imported: set[ReadingFact] = set()
         self._in_flight: set[str] = set()
+
+    @property
+    def is_announcing(self) -> bool:
+        """Whether a process has claimed an announcement: until it is made, messages that ask for it wait."""
+        return any("claimed_until" in item for item in self.pipeline.dynamodb.items["alarms"].values())
+
+    def as_of_today(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A stored row without the columns that are no longer computed, which a row of other machines may have."""
+        if not self.is_reshaped:
+            return row
+        if all(value is None for name, value in row.items() if parse_feature_name(name) and self.computes(name)):
+            return {}  # of a longer window, in a gap of readings where none of today's windows has any
+        dropped = {name for name, value in row.items() if value is None and not self.computes(name)}
+        return {name: value for name, value in row.items() if name not in dropped}
+
+    def computes(self, column: str) -> bool:
+        """Whether a column is computed by the settings of today."""
+        parts, variant = parse_feature_name(column), self.pipeline.variant
+        return parts is None or (parts.channel in variant.channels and parts.seconds // 3600 in variant.lengths_hours)
+
+    def is_affected(self, machine_id: str, window_end: datetime) -> bool:  # noqa: ARG002  of a stack that is damaged
+        """Whether what is known of a machine's window depends on readings that are damaged."""
+        return False
 
     def apply(self, operation: Operation) -> None:
         """Let one thing happen."""
@@ -181,7 +209,7 @@ class History:
         answer = self.pipeline.handle(work.queue, batch, invocation)
         self._in_flight -= {message.message_id for message in batch}
         failed = self.pipeline.failed_of(work.queue, batch, answer, invocation)
-        if alone and not invocation.failed:
+        if alone and not invocation.failed and not self.is_announcing:
             demand(not failed, "I4 a message is kept at once, whatever came with it", f"{answer!r} for {batch}")
         if work.answer_is_lost:
             return
@@ -220,6 +248,7 @@ class History:
                 if not self.pipeline.queues[queue].waiting:
                     break
                 self.apply(Deliver(queue, tuple(range(5))))
+                self.pipeline.now += self.patience
         self.pipeline.now += 2 * HOUR
         self.apply(Run())
 

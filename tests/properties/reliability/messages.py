@@ -48,6 +48,9 @@ class Publication:
     received_ms: int
     fate: Fate
     message_ids: set[str] = field(default_factory=set[str])
+    replayed: bool = False
+    extras: str | None = None
+    fact: "ReadingFact | FailureFact | None" = None  # what it says, wherever it has to end
 
     @property
     def identity(self) -> tuple[str, bytes, int]:
@@ -76,13 +79,17 @@ def reading(
     body = {"machine_id": machine_id, "timestamp_utc": stated, FIELDS[channel]: value}
     if replayed:
         body["replayed"] = True
+    extras = {"batch": 7} if channel == "vibration" else {}
     fact = ReadingFact(machine_id, channel, text_of(event_timestamp), value)
-    return _publication(
+    said = _publication(
         f"{PREFIX}/{machine_id}/{channel}",
-        json.dumps(body).encode(),
+        json.dumps(body | extras).encode(),
         now,
         _time_refusal(event_timestamp, now, replayed=replayed) or fact,
     )
+    said.fact, said.replayed = fact, replayed
+    said.extras = json.dumps(extras, separators=(",", ":")) if extras else None
+    return said
 
 
 def failure(machine_id: str, event_timestamp: datetime, value: float, now: datetime) -> Publication:
@@ -95,12 +102,14 @@ def failure(machine_id: str, event_timestamp: datetime, value: float, now: datet
         "threshold": 11.2,
     }
     fact = FailureFact(machine_id, text_of(event_timestamp), "BEARING_WEAR", value)
-    return _publication(
+    said = _publication(
         f"{PREFIX}/{machine_id}/event/failure",
         json.dumps(body).encode(),
         now,
         _time_refusal(event_timestamp, now, replayed=False) or fact,
     )
+    said.fact = fact
+    return said
 
 
 BAD = {

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mlops_core.errors import MalformedObjectError
 from tests.properties.reliability.calls import AwsError
 from tests.properties.reliability.mutation import Of, answer_to
 from tests.properties.reliability.observations import lines_of
@@ -270,6 +271,37 @@ def _hour(key: str) -> datetime:
     found = _HOUR_OF_KEY.search(key)
     assert found, key
     return datetime.fromisoformat(f"{found[1]}T{found[2]}:00:00+00:00")
+
+
+# --- A stack lives --------------------------------------------------------------------------------------------------
+
+
+def removed_with_its_record(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+    """Remove a damaged object once it is named."""
+    answer = proceed(**arguments)
+    key = json.loads(arguments["Body"])["key"]
+    if key.startswith("raw/"):
+        ports.pipeline.s3.delete_objects(Bucket="lake", Delete={"Objects": [{"Key": key}]})
+    return answer
+
+
+def fatal_where_damaged(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+    """End whoever reads a damaged object."""
+    answer = proceed(**arguments)
+    body = answer["Body"].read()
+    if body in ports.pipeline.s3.damaged:
+        raise MalformedObjectError(arguments["Key"], "is damaged")
+    return {**answer, "Body": BytesIO(body)}
+
+
+def made_with_anything(_adapted: Callable[..., Any]) -> Callable[..., Any]:
+    """Take what is stored for made with the settings of today."""
+    return lambda checkpoint, _rules: checkpoint
+
+
+def without_reach(chance: Callable[..., Any]) -> Callable[..., Any]:
+    """Let in whatever age a message has."""
+    return lambda *rules, **options: chance(*rules, **{**options, "historical_reach": timedelta(days=10_000)})
 
 
 # --- Machines are simulated -----------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ core, and what they get. How the code in between is written makes no difference.
 """
 
 from handlers import feature_run, hour_buckets
-from tests.properties.reliability import misbehaviour
+from handlers.stores import partitions
+from mlops_core.lake import CHAMPION_KEY
+from tests.properties.reliability import misbehaviour, operator_verbs
 from tests.properties.reliability.misbehaviour import (
     CHECKPOINT,
     FEATURES,
@@ -196,6 +198,43 @@ MUTANTS = {
     ),
     "takes-a-failed-listing-for-nothing": Mutant(
         "I11: a listing that fails is not an empty lake", around(LIST, misbehaviour.nothing_listed)
+    ),
+    # A stack lives.
+    "removes-what-is-damaged": Mutant(
+        "what is damaged is set aside, not removed",
+        around(PUT, misbehaviour.removed_with_its_record, of=at_key("damaged/")),
+        of_living=True,
+    ),
+    "ends-where-something-is-damaged": Mutant(
+        "I4: damage of one object ends no run", around(GET, misbehaviour.fatal_where_damaged), of_living=True
+    ),
+    "believes-what-was-changed": Mutant(
+        "a table that lacks a row is noticed",
+        injected(partitions, "seal_problem", lambda _: lambda *_: None),
+        of_living=True,
+    ),
+    "compares-no-settings": Mutant(
+        "I2: features are of the settings of today",
+        injected(feature_run, "adapted", misbehaviour.made_with_anything),
+        of_living=True,
+    ),
+    "lets-any-age-in": Mutant(
+        "I8: a clock that was reset is no history",
+        injected(operator_verbs, "SecondChance", misbehaviour.without_reach),
+        of_living=True,
+    ),
+    "moves-alarms-unseen": Mutant(
+        "I10: alarms, those of limits too, move by compare and set",
+        around(UPDATE_ITEM, without("Condition"), of=in_table("alarms")),
+        of_living=True,
+    ),
+    "promotes-unseen": Mutant(
+        "I15: the champion moves by compare and swap",
+        around(PUT, without("If"), of=at_key(CHAMPION_KEY)),
+        of_living=True,
+    ),
+    "replaces-scores-unseen": Mutant(
+        "I10: scores are replaced as they were seen", around(PUT, without("If"), of=at_key("fleet/")), of_living=True
     ),
     # Machines are simulated.
     "saves-before-it-speaks": Mutant(

@@ -29,11 +29,15 @@ Of: TypeAlias = Callable[[Arguments], bool]
 
 
 class Mutant(NamedTuple):
-    """A safeguard, and how it is removed. `of_simulator`: only histories of the simulator can tell."""
+    """A safeguard, and how it is removed.
+
+    `of_simulator`, `of_living`: only histories of the simulator, or of a stack that lives, can tell.
+    """
 
     safeguard: str
     remove: Remove
     of_simulator: bool = False
+    of_living: bool = False
 
 
 def at_key(prefix: str) -> Of:
@@ -121,7 +125,7 @@ def postponed(held: "dict[Operation, Of]", until: "dict[Operation, Of]") -> Remo
         def first_this(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
             try:
                 answer = proceed(**arguments)
-            except Exception:
+            except Exception:  # whatever ends the run: raised again, and what it held back was never asked for
                 _waiting().clear()  # the run that fails does not go on to what came after
                 raise
             make_waiting_calls()

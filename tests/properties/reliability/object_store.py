@@ -34,6 +34,23 @@ class ObjectStore:
         self.watchers: list[Watcher] = []
         self.removal_watchers: list[RemovalWatcher] = []
         self._etags: dict[str, str] = {}
+        self._history: dict[str, list[bytes]] = {}
+        self.damaged: set[bytes] = set()
+
+    def damage(self, key: str, body: bytes) -> None:
+        """Let an object hold something else, whoever did that; nobody is told, and what it held stays a version."""
+        self.damaged.add(body)
+        self.hold(key, body)
+
+    def hold(self, key: str, body: bytes) -> None:
+        """Let an object hold something, as a new version of it; nobody is told."""
+        self._history.setdefault(key, []).append(body)
+        self.objects[key] = body
+        self._etags[key] = f'"{md5(body, usedforsecurity=False).hexdigest()}"'
+
+    def earlier(self, key: str) -> list[bytes]:
+        """The versions of an object before the latest, the last first."""
+        return self._history[key][-2::-1]
 
     def under(self, prefix: str) -> dict[str, bytes]:
         """The objects of a prefix, in the order of their keys."""
@@ -52,8 +69,7 @@ class ObjectStore:
                 raise AwsError("PutObject", "NoSuchKey", 404)
             if (IfNoneMatch == "*" and old is not None) or (IfMatch is not None and self._etags[Key] != IfMatch):
                 raise AwsError("PutObject", "PreconditionFailed", 412)
-            self.objects[Key] = Body
-            self._etags[Key] = f'"{md5(Body, usedforsecurity=False).hexdigest()}"'
+            self.hold(Key, Body)
             condition = "new" if IfNoneMatch == "*" else "seen" if IfMatch is not None else None
             for watch in self.watchers:
                 watch(Put(Key, Body, old, condition))
@@ -61,8 +77,10 @@ class ObjectStore:
 
         return perform("PutObject", effect)
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
+            if VersionId is not None:
+                return {"Body": BytesIO(self._history[Key][int(VersionId)])}
             if Key not in self.objects:
                 raise AwsError("GetObject", "NoSuchKey", 404)
             return {"Body": BytesIO(self.objects[Key]), "ETag": self._etags[Key]}
@@ -80,11 +98,30 @@ class ObjectStore:
 
         return perform("DeleteObjects", effect)
 
-    def get_paginator(self, operation: str) -> SimpleNamespace:
-        assert operation == "list_objects_v2"
-        return SimpleNamespace(paginate=self._pages)
+    def delete_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        return self.delete_objects(Bucket=Bucket, Delete={"Objects": [{"Key": Key}]})
 
-    def _pages(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            paginate={"list_objects_v2": self._pages, "list_object_versions": self._versions}[operation]
+        )
+
+    def _versions(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+        """Every version of one key, the latest first, as S3 lists them."""
+
+        def effect() -> list[dict[str, Any]]:
+            numbers = reversed(range(len(self._history.get(Prefix, ()))))
+            last = len(self._history.get(Prefix, ())) - 1
+            return [{"Key": Prefix, "VersionId": str(n), "IsLatest": n == last} for n in numbers]
+
+        yield {"Versions": perform("ListObjectVersions", effect)}
+
+    def _pages(self, *, Bucket: str, Prefix: str, Delimiter: str = "") -> Iterator[dict[str, Any]]:
+        if Delimiter:
+            rests = (key.removeprefix(Prefix) for key in self.under(Prefix))
+            folders = sorted({f"{Prefix}{rest.partition(Delimiter)[0]}{Delimiter}" for rest in rests})
+            yield {"CommonPrefixes": [{"Prefix": each} for each in folders]}
+            return
         after = ""
         while True:
 

@@ -13,7 +13,7 @@ import polars as pl
 from mlops_core.lake import BEGINNINGS_KEY
 from mlops_core.time import utc_text
 from tests.properties.reliability import calls
-from tests.properties.reliability.messages import FailureFact, Publication, ReadingFact, Refusal
+from tests.properties.reliability.messages import ALLOWED_LATENESS, FailureFact, Publication, ReadingFact, Refusal
 from tests.properties.reliability.object_store import Put
 from tests.properties.reliability.pipeline import Pipeline
 from tests.properties.reliability.tables import Written
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 CHECKPOINT = "processed/checkpoint.json"
 LAYOUT = "processed/layout.json"
+_NEVER: dict[str, dict[str, str]] = {"sequence": {"N": "0"}}
 _FEATURES, _BUCKETS = "processed/features/", "processed/buckets/"
 
 
@@ -48,8 +49,13 @@ class Observations:
         self.failures: set[FailureFact] = set()
         self.refused: Counter[tuple[str, bytes, int, str]] = Counter()
         self.unwatched = False
+        self.told: set[tuple[ReadingFact, bool, str | None]] = set()
+        self.features_from: Any = None  # before it, rows are of earlier settings
+        self._shapes: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._sound_hours: dict[str, frozenset[ReadingFact]] = {}
         self._kept: set[bytes] = set()
         self._offline: dict[tuple[str, Any], int] = {}
+        self._made_with: dict[str, str] | None = None
         self._violation: InvariantViolatedError | None = None
         pipeline.s3.watchers.append(partial(self._watch, self._put))
         pipeline.s3.removal_watchers.append(self._watch_removal)
@@ -82,6 +88,13 @@ class Observations:
 
     def _put(self, put: Put) -> None:
         kind = put.key.split("/")[0]
+        is_over_damage = put.old in self._pipeline.s3.damaged
+        put = put._replace(old=None if is_over_damage else put.old)
+        if kind == "models" and is_over_damage:  # what the earlier version held is taken back
+            return
+        if kind in {"models", "fleet", "freshness"}:
+            self._document(put)
+            return
         if kind == "processed":
             self._processed(put)
             return
@@ -89,6 +102,8 @@ class Observations:
             self._compacted(put)
             return
         demand(put.condition == "new", "I6 raw objects are created, never replaced", put.key)
+        if kind in {"damaged", "predictions"}:
+            return
         if kind == "replaced":
             self._kept |= {*_lines(put.body)}
         elif kind == "raw":
@@ -104,7 +119,8 @@ class Observations:
                 self._quarantined(put.key, line)
 
     def _compacted(self, put: Put) -> None:
-        rows, old = compacted_readings(put.body), compacted_readings(put.old)
+        rows, old = compacted_readings(put.body), self._sound_hours.get(put.key, frozenset())
+        self._sound_hours[put.key] = rows
         demand(old <= rows, "I1 an hour that is compacted again loses no reading", f"{old - rows} from {put.key}")
         demand(rows <= self.readings, "I1 compaction makes nothing up", f"{rows - self.readings} in {put.key}")
         _, date, hour, _ = put.key.split("/")
@@ -113,6 +129,12 @@ class Observations:
 
     def _removed(self, key: str, body: bytes) -> None:
         """What leaves raw/ is in its hour's compacted object by then, and its bytes are kept."""
+        if key.startswith("damaged/"):  # a record that was settled
+            return
+        demand(body not in self._pipeline.s3.damaged, "what is damaged is set aside, not removed", key)
+        if key.startswith("quarantine/"):
+            self._released(body)
+            return
         demand(key.startswith("raw/"), "I1 nothing but raw objects is removed", key)
         place = "/".join(key.split("/")[1:3])
         held = compacted_readings(self._pipeline.s3.objects.get(f"compacted/{place}/readings.parquet"))
@@ -122,7 +144,8 @@ class Observations:
 
     def stored_readings(self) -> set[ReadingFact]:
         """The readings that the lake holds now, raw or compacted."""
-        stored = {_reading(line) for body in self._pipeline.s3.under("raw/").values() for line in lines_of(body)}
+        raw = (body for body in self._pipeline.s3.under("raw/").values() if body not in self._pipeline.s3.damaged)
+        stored = {_reading(line) for body in raw for line in lines_of(body)}
         return stored.union(*map(compacted_readings, self._pipeline.s3.under("compacted/").values()))
 
     def _raw(self, put: Put) -> None:
@@ -131,7 +154,9 @@ class Observations:
             machine_id, at = line["machine_id"], line["event_timestamp"]
             place = (f"date={at[:10]}", f"hour={at[11:13]}")
             demand(place == (date, hour), "I7 a reading lies in the hour of its event", f"{at} in {put.key}")
-            self.readings.add(ReadingFact(machine_id, line["channel"], at, line["value"]))
+            fact = ReadingFact(machine_id, line["channel"], at, line["value"])
+            self.readings.add(fact)
+            self.told.add((fact, line.get("replayed", False), line.get("extras")))
             self.unwatched |= self._pipeline.is_out_of_sight(at)
 
     def _quarantined(self, key: str, line: dict[str, Any]) -> None:
@@ -142,6 +167,28 @@ class Observations:
         )
         received_ms = round(_moment(line["received_at"]).timestamp() * 1000)
         self.refused[line["topic"], b64decode(line["payload_base64"]), received_ms, line["reason"]] += 1
+
+    def _released(self, body: bytes) -> None:
+        """What leaves quarantine is in the lake by then."""
+        for line in lines_of(body):
+            received_ms = round(_moment(line["received_at"]).timestamp() * 1000)
+            self.refused[line["topic"], b64decode(line["payload_base64"]), received_ms, line["reason"]] -= 1
+            said = json.loads(b64decode(line["payload_base64"]))
+            held = {(fact.machine_id, fact.event_timestamp) for fact in (*self.readings, *self.failures)}
+            about = line["topic"].split("/")[-2 if "event" not in line["topic"] else -3], said["timestamp_utc"]
+            kept = (about[0], utc_text(_moment(about[1]))) in held
+            demand(kept, "I1 what leaves quarantine is in the lake", str(about))
+
+    @staticmethod
+    def _document(put: Put) -> None:
+        if not put.key.endswith("champion.json"):
+            models = put.key.startswith("models/")
+            demand(models or put.condition, "I10 documents of the fleet are replaced as they were seen", put.key)
+            return
+        demand(put.condition, "I15 the champion moves by compare and swap", put.key)
+        old = json.loads(put.old)["history"] if put.old else []
+        new = json.loads(put.body)["history"]
+        demand(new[:-1] == old, "I15 the history of promotions is only added to", f"{old} to {new}")
 
     def _processed(self, put: Put) -> None:
         if put.key == LAYOUT:
@@ -158,6 +205,11 @@ class Observations:
             self._grows(put, ("machine_id", "channel", "bucket_start"))
 
     def _grows(self, put: Put, identity: tuple[str, ...]) -> None:
+        variant = self._pipeline.variant
+        shape = variant.hop_minutes, variant.lengths_hours
+        if self._shapes.setdefault(put.key, shape) != shape:  # rows of other windows do not compare
+            self._shapes[put.key] = shape
+            return
         new = _revisions(put.body, identity)
         for key, revision in _revisions(put.old, identity).items():
             grown = new.get(key, 0) >= revision
@@ -167,9 +219,11 @@ class Observations:
         invocation = calls.current()
         earlier = [each for each in invocation.errors() if each[0] < invocation.calls - 1]
         demand(not earlier, "I11 a run with an error leaves the checkpoint alone", str(earlier))
+        new = json.loads(put.body)
+        self._note_shape(put.old, new)
         if put.old is None:
             return
-        old, new = json.loads(put.old), json.loads(put.body)
+        old = json.loads(put.old)
         demand(new["version"] > old["version"], "I10 the checkpoint has a new version each time", f"{old} to {new}")
         demand(
             new["processed_until"] >= old["processed_until"] and new["processed_from"] == old["processed_from"],
@@ -177,15 +231,26 @@ class Observations:
             f"{old} to {new}",
         )
 
+    def _note_shape(self, old: bytes | None, new: dict[str, Any]) -> None:
+        """Note from when on rows are of the settings of today: those within reach of late data were due anew."""
+        before = json.loads(old) if old else {"made_with": self._made_with, "processed_until": new["processed_until"]}
+        if before["made_with"] not in (None, new["made_with"]):
+            reach = _moment(before["processed_until"]) - ALLOWED_LATENESS - max(self._pipeline.variant.lengths)
+            self.features_from = max(_moment(new["processed_from"]), reach, self.features_from or reach)
+        self._made_with = new["made_with"]
+
     def _written(self, written: Written) -> None:
         if written.table == "realtime-features":
             key = written.item["machine_id"]["S"], written.item["window_end"]["S"]
             revision = int(written.item["revision"]["N"])
-            if written.old is not None:
+            if written.old is not None and "N" in written.old["revision"]:
                 before = written.old["window_end"]["S"], int(written.old["revision"]["N"])
                 demand((key[1], revision) > before, "I9 the online store never goes back", f"{before} to {key}")
             offline = self._offline.get((key[0], _moment(key[1])), 0)
             demand(offline >= revision, "I12 online follows offline", f"{key} at {revision}, offline {offline}")
+        if written.table == "alarms" and "sequence" in written.assigned:
+            before, after = (int(item["sequence"]["N"]) for item in (written.old or _NEVER, written.item))
+            demand(after == before + 1, "I10 an alarm moves by compare and set", f"{before} to {after}")
         if written.table == "machine-state" and written.old is not None:
             before, after = (json.loads(item["state"]["S"])["event_timestamp"] for item in (written.old, written.item))
             demand(before <= after, "I10 a machine's life never goes back", f"{before} to {after}")

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -20,31 +20,40 @@ os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE
 import aws_lambda_powertools.metrics.base as single_metrics
 import aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch as emf
 
+import handlers.announcements
 import handlers.feature_run
 import handlers.hour_buckets
 import handlers.ingestion
 import handlers.labels
 import handlers.processing
+import handlers.scoring
 import handlers.simulator
+import handlers.tending
 import mlops_core.features.buckets
 import ops.dead_letters
 from contract import environment
 from handlers import deliveries
+from handlers.announcements import AlarmDesk
+from handlers.limits import LimitWatch
 from handlers.stores import clients, lake, online_features, partitions
+from handlers.stores.alarms import Alarms
+from handlers.stores.machines import Machines
+from handlers.stores.notices import NoticeBoard
 from mlops_core.features import FeatureRecipe
-from mlops_core.lake import compaction
+from mlops_core.lake import channels_key, compaction
+from mlops_core.telemetry import CHANNELS, Channel, Channels
 from tests.properties.reliability.broker import Broker, Rule, read_rule
 from tests.properties.reliability.calls import Invocation, Pool, invoke, perform
 from tests.properties.reliability.deployed import deployed
 from tests.properties.reliability.messages import ALLOWED_LATENESS, FIELDS, PREFIX, Publication
 from tests.properties.reliability.object_store import ObjectStore
-from tests.properties.reliability.ports import DELIVER, Ports
+from tests.properties.reliability.ports import DELIVER, Ports, scratch
 from tests.properties.reliability.queues import Queue, QueuedMessage, SqsClient
 from tests.properties.reliability.reference import STATISTICS
 from tests.properties.reliability.tables import Tables
 
 START = datetime(2026, 11, 21, 21, 40, tzinfo=UTC)  # so that histories cross midnight
-LENGTHS = (timedelta(hours=1), timedelta(hours=2))
+FLOW = Channel(name="flow", payload_field="flow", unit="m3/h", minimum=0, maximum=9)
 CHUNK = timedelta(hours=2)
 READINGS, LABELS, DEAD_LETTERS = "ingestion-readings", "ingestion-labels", "ingestion-dead-letters"
 _FUNCTIONS = {READINGS: handlers.ingestion, LABELS: handlers.labels}
@@ -57,6 +66,19 @@ class Variant(NamedTuple):
     hop_minutes: int = 60
     shards: int = 1
     catch_up_minutes: int = 60
+    lengths_hours: tuple[int, ...] = (1, 2)
+    channels: tuple[str, ...] = tuple(FIELDS)
+
+    @property
+    def lengths(self) -> tuple[timedelta, ...]:
+        """The lengths of feature windows."""
+        return tuple(timedelta(hours=hours) for hours in self.lengths_hours)
+
+    @property
+    def channels_document(self) -> Channels | None:
+        """The channels where they are not those out of the box."""
+        names = {name: CHANNELS.get(name, FLOW) for name in self.channels}
+        return None if self.channels == tuple(FIELDS) else Channels(*names.values())
 
     @property
     def hop(self) -> timedelta:
@@ -65,7 +87,9 @@ class Variant(NamedTuple):
 
     def environment(self) -> dict[str, str]:
         """Every function's variables."""
-        return {
+        document = self.channels_document
+        named = {} if document is None else {"CHANNELS_KEY": channels_key(document.hash)}
+        return named | {
             "POWERTOOLS_SERVICE_NAME": "tests",
             "POWERTOOLS_METRICS_NAMESPACE": "tests",
             "DATA_LAKE_BUCKET": "lake",
@@ -78,13 +102,15 @@ class Variant(NamedTuple):
             "NOTICE_TOPIC_ARN": "arn:aws:sns:::notices",
             "DYNAMODB_TABLE_NAME": "realtime-features",
             "TIME_WINDOW": str(CHUNK // timedelta(hours=1)),
-            "FEATURE_LENGTHS_HOURS": str([length // timedelta(hours=1) for length in LENGTHS]),
+            "FEATURE_LENGTHS_HOURS": str(list(self.lengths_hours)),
             "FEATURE_HOP_MINUTES": str(self.hop_minutes),
             "MACHINE_STATE_TABLE": "machine-state",
             "MACHINE_IDS": '["A", "B"]',
             "SIMULATOR_SEED": "7",
             "SAMPLING_INTERVAL_SECONDS": "1200",
             "MAX_CATCH_UP_MINUTES": str(self.catch_up_minutes),
+            "PREDICTIONS_TABLE": "predictions",
+            "SILENT_AFTER_HOURS": "1",
         }
 
 
@@ -97,6 +123,16 @@ class Functions:
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803  boto3's
         assert (FunctionName, InvocationType) == ("function", "Event")
         perform("Invoke", lambda: self.asked.append(json.loads(Payload)))
+
+
+class Topic:
+    """Takes messages to people: what each is about, and its text."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+
+    def publish(self, *, TopicArn: str, Subject: str, Message: str, MessageAttributes: dict[str, Any]) -> None:  # noqa: ARG002, N803  boto3's
+        perform("Notify", lambda: self.sent.append((MessageAttributes["about"]["StringValue"], Message)))
 
 
 class Pipeline:
@@ -115,6 +151,7 @@ class Pipeline:
         }
         self.broker = Broker(_rules(), self.queues)
         self.functions = Functions()
+        self.topic = Topic()
 
     @property
     def now_ms(self) -> int:
@@ -130,7 +167,7 @@ class Pipeline:
     def handle(self, queue: str, messages: Sequence[QueuedMessage], invocation: Invocation) -> Any:
         """Hand a batch to its function; returns what it returned, or the error that ended it."""
         event = {"Records": [self.ports.call(DELIVER, dict, **message.record()) for message in messages]}
-        return self._invoke(invocation, lambda: _FUNCTIONS[queue].handler(event, _context()))
+        return self._invoke(invocation, lambda: _FUNCTIONS[queue].handler(event, context()))
 
     @staticmethod
     def failed_of(queue: str, batch: Sequence[QueuedMessage], answer: Any, invocation: Invocation) -> set[str]:
@@ -151,17 +188,27 @@ class Pipeline:
     def is_out_of_sight(self, event_timestamp: str) -> bool:
         """Whether an hour is too old for processing to watch it: the message waited longer than a window is long."""
         hour = datetime.fromisoformat(event_timestamp).replace(minute=0)
-        return hour < self.now - ALLOWED_LATENESS - max(LENGTHS)
+        return hour < self.now - ALLOWED_LATENESS - max(self.variant.lengths)
 
     def process(self, invocation: Invocation, event: dict[str, str] | None = None, *, slowness_ms: int = 0) -> Any:
         """Run processing, each look at the clock `slowness_ms` after the one before."""
         at = {"at": self.now.isoformat(), **(event or {})}
-        return self._invoke(invocation, lambda: handlers.processing.handler(at, _context(slowness_ms)))
+        return self._invoke(invocation, lambda: handlers.processing.handler(at, context(slowness_ms)))
+
+    def score(self, invocation: Invocation) -> Any:
+        """Run scoring, in a process that has just been started."""
+        for kept in _KEPT_BY_SCORING:
+            kept.cache_clear()
+        return self._invoke(invocation, lambda: handlers.scoring.handler({}, context()))
 
     def simulate(self, invocation: Invocation, *, behind: timedelta, slowness_ms: int) -> Any:
         """Run the simulator, by a clock that is behind, each look at the time left `slowness_ms` after the last."""
         at = {"at": (self.now - behind).isoformat()}
-        return self._invoke(invocation, lambda: handlers.simulator.handler(at, _context(slowness_ms)))
+        return self._invoke(invocation, lambda: handlers.simulator.handler(at, context(slowness_ms)))
+
+    def operate(self, invocation: Invocation, verb: Callable[[], Any]) -> Any:
+        """Let an operator do something from a terminal, whose calls may fail as any."""
+        return self._invoke(invocation, verb)
 
     def redrive(self, invocation: Invocation) -> Any:
         """Put dead letters back into their queues, as `mlops quarantine redrive` does."""
@@ -173,7 +220,8 @@ class Pipeline:
         return invoke(invocation, lambda: self.ports.returning(function))
 
 
-def _context(slowness_ms: int = 0) -> SimpleNamespace:
+def context(slowness_ms: int = 0) -> SimpleNamespace:
+    """What Lambda hands to a function, whose time goes by with each look at it."""
     left = iter(range(300_000, -_FOREVER, -slowness_ms)) if slowness_ms else None
     return SimpleNamespace(
         function_name="function",
@@ -189,10 +237,12 @@ def _rules() -> list[Rule]:
     return [read_rule(*rule) for rule in deployed().rules]
 
 
-def few_features(lengths: tuple[timedelta, ...], hop: timedelta) -> FeatureRecipe:
+def few_features(
+    lengths: tuple[timedelta, ...], hop: timedelta, channels: Iterable[str] = tuple(FIELDS)
+) -> FeatureRecipe:
     """The recipe of a stack with few statistics, which the reference computes exactly."""
-    recipe = FeatureRecipe.of_stack(tuple(FIELDS), lengths=lengths, hop=hop)
-    drift = tuple(f"{channel}_max_{recipe.lengths[0]}" for channel in FIELDS)
+    recipe = FeatureRecipe.of_stack(tuple(channels), lengths=lengths, hop=hop)
+    drift = tuple(f"{channel}_max_{recipe.lengths[0]}" for channel in channels)
     return recipe.model_copy(update={"statistics": STATISTICS, "drift": drift})
 
 
@@ -211,12 +261,16 @@ class Wiring:
         set_(clients, "functions", lambda: self.ports.client("lambda", self._pipeline.functions))
         set_(handlers.processing, "_clock", lambda: self._pipeline.now)
         set_(clients, "iot_data", lambda _endpoint=None: self.ports.client("iot_data", self._pipeline.broker))
-        for module in (handlers.ingestion, handlers.labels, handlers.processing, handlers.simulator):
+        for module in _SETTINGS:
             set_(
                 module.metrics.provider, "namespace", "tests"
             )  # whoever imported the handlers, in whatever environment
         for module in (emf, single_metrics):  # no metric is printed
             monkeypatch.setattr(module, "print", lambda *_, **__: None, raising=False)
+        set_(clients, "sns", lambda: self.ports.client("sns", self._pipeline.topic))
+        clock = SimpleNamespace(now=lambda _zone: self._pipeline.now)
+        for module in (handlers.scoring, handlers.announcements, handlers.tending):
+            set_(module, "datetime", clock)
         for module in (deliveries, lake, online_features, partitions, handlers.simulator, ops.dead_letters):
             set_(module, "ThreadPoolExecutor", Pool)
         # Histories follow the data, not the alarms.
@@ -231,10 +285,30 @@ class Wiring:
     def start(self, variant: Variant) -> Pipeline:
         """An empty stack, which the handlers work on from now on, each in a fresh process."""
         self._pipeline = Pipeline(variant, self.ports)
+        self.deploy(variant)
+        return self._pipeline
+
+    def deploy(self, variant: Variant) -> None:
+        """Give the functions of the stack these settings, and store the document of channels that they name."""
+        self._pipeline.variant = variant
+        if (document := variant.channels_document) is not None:
+            self._pipeline.s3.hold(channels_key(document.hash), document.document)
         for module, model in _SETTINGS.items():
             chosen = _settings(variant, model)
             self.monkeypatch.setattr(module, "_settings", lambda chosen=chosen: chosen)
-        return self._pipeline
+
+    def watch_limits(self) -> None:
+        """Let ingestion judge readings by the limits out of the box, each invocation in a process of its own."""
+
+        def clock() -> datetime:
+            return self._pipeline.now
+
+        def made() -> LimitWatch:
+            alarms = Alarms(clients.dynamodb(), "alarms")
+            desk = AlarmDesk(alarms, NoticeBoard(clients.sns(), "arn:aws:sns:::notices"), clock=clock)
+            return LimitWatch(alarms, desk, {}, CHANNELS, Machines(clients.dynamodb(), "machines"), clock=clock)
+
+        self.monkeypatch.setattr(handlers.ingestion, "_watch", lambda: scratch("limits", made))
 
     def _remember_pure_functions(self) -> None:
         """Call polars once for equal arguments: what it computes of them does not change between histories."""
@@ -245,11 +319,8 @@ class Wiring:
         set_(handlers.hour_buckets, "encode_parquet", encode)
         windows = mlops_core.features.buckets
         set_(windows, "features_from_buckets", remembered(windows.features_from_buckets, rows_of))
-        set_(
-            handlers.feature_run,
-            "recipe_of",
-            lambda chosen, _: few_features(chosen.feature_lengths, chosen.feature_hop),
-        )
+        for module in (handlers.feature_run, handlers.scoring):
+            set_(module, "recipe_of", lambda chosen, of: few_features(chosen.feature_lengths, chosen.feature_hop, of))
         set_(partitions, "encode_parquet", encode)
         set_(partitions, "decode_parquet", decode := remembered(partitions.decode_parquet, lambda body: body))
         set_(handlers.hour_buckets, "decode_parquet", decode)
@@ -260,7 +331,9 @@ _SETTINGS = {
     handlers.labels: environment.LabelSettings,
     handlers.processing: environment.ProcessingSettings,
     handlers.simulator: environment.SimulatorSettings,
+    handlers.scoring: environment.ScoringSettings,
 }
+_KEPT_BY_SCORING = [kept for kept in vars(handlers.scoring).values() if hasattr(kept, "cache_clear")]
 
 
 @cache

@@ -13,7 +13,12 @@ Row = dict[str, Any]
 
 
 def feature_rows(
-    readings: Iterable[ReadingFact], lengths: tuple[timedelta, ...], hop: timedelta, start: datetime, end: datetime
+    readings: Iterable[ReadingFact],
+    lengths: tuple[timedelta, ...],
+    hop: timedelta,
+    start: datetime,
+    end: datetime,
+    channels: Iterable[str] = tuple(FIELDS),
 ) -> dict[tuple[str, datetime], Row]:
     """The rows with start < window_end <= end that have any reading in the longest window, by machine and window end.
 
@@ -27,7 +32,7 @@ def feature_rows(
         for machine_id in {reading[0] for reading in inside}:
             own = [reading for reading in inside if reading[0] == machine_id]
             row: Row = {"machine_id": machine_id, "window_end": window_end, "revision": len(own)}
-            for channel in FIELDS:
+            for channel in channels:
                 for length in lengths:
                     largest: dict[datetime, float] = {}
                     for _, of, at, value in own:

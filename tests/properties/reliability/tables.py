@@ -18,8 +18,11 @@ KEYS = {
     "machine-state": ("machine_id",),
     "label-history": ("machine_id", "event_timestamp"),
     "realtime-features": ("machine_id",),
+    "predictions": ("machine_id",),
+    "alarms": ("machine_id", "alarm"),
+    "machines": ("machine_id",),
 }
-_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|[()<=]|:?\w+)")
+_TOKEN = re.compile(r"\s*(attribute_not_exists|attribute_exists|<>|[()<=]|:?\w+)")
 _ASSIGNMENT = re.compile(r"(\w+) = (?:(if_not_exists)\(\1, )?(:\w+)\)?(?:, |$)")
 
 
@@ -29,6 +32,7 @@ class Written(NamedTuple):
     table: str
     item: Item
     old: Item | None
+    assigned: frozenset[str] = frozenset()
 
 
 class Tables:
@@ -52,10 +56,15 @@ class Tables:
                 for name, only_once, value in _assignments(_named(UpdateExpression, condition))
                 if not (only_once and name in old)
             }
-            self._write("UpdateItem", TableName, Key, {**old, **Key, **assigned}, condition)
+            removed = _removed(_named(UpdateExpression, condition))
+            kept = {name: value for name, value in old.items() if name not in removed}
+            self._write("UpdateItem", TableName, Key, {**kept, **Key, **assigned}, condition, frozenset(assigned))
             return {"Attributes": old} if condition.get("ReturnValues") == "ALL_OLD" and old else {}
 
         return perform("UpdateItem", effect)
+
+    def delete_item(self, *, TableName: str, Key: Item) -> None:  # noqa: N803  boto3's names
+        perform("DeleteItem", lambda: self.items[TableName].pop(_key(TableName, Key), None))
 
     def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool = False) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
@@ -72,13 +81,24 @@ class Tables:
         def paginate(*, TableName: str, **condition: Any) -> list[dict[str, Any]]:  # noqa: N803  boto3's name
             asked = next(iter(condition.get("ExpressionAttributeValues", {}).values()), None)
             held = sorted(self.items[TableName].items(), key=itemgetter(0))
+            if "FilterExpression" in condition:
+                assert condition["FilterExpression"] == "begins_with(alarm, :source)", "unknown to this fake"
+                return [{"Items": [item for key, item in held if key[1].startswith(asked["S"])]}]
             return [{"Items": [item for key, item in held if asked is None or asked == {"S": key[0]}]}]
 
         return SimpleNamespace(
             paginate=lambda **request: perform(operation.title(), lambda: paginate(**request)),
         )
 
-    def _write(self, operation: str, table: str, key: Item, item: Item, condition: Mapping[str, Any]) -> dict[str, Any]:
+    def _write(
+        self,
+        operation: str,
+        table: str,
+        key: Item,
+        item: Item,
+        condition: Mapping[str, Any],
+        assigned: frozenset[str] = frozenset(),
+    ) -> dict[str, Any]:
         at = _key(table, key)
         old = self.items[table].get(at)
         if "ConditionExpression" in condition:
@@ -88,7 +108,7 @@ class Tables:
         self._before[table][at] = old
         self.items[table][at] = item
         for watch in self.watchers:
-            watch(Written(table, item, old))
+            watch(Written(table, item, old, assigned))
         return {}
 
 
@@ -105,11 +125,17 @@ def _named(expression: str, condition: Mapping[str, Any]) -> str:
 @cache
 def _assignments(expression: str) -> tuple[tuple[str, str, str], ...]:
     """Read what an update sets: the name, whether only where it is not set yet, and the value's placeholder."""
-    verb, _, assignments = expression.partition(" ")
+    verb, _, assignments = expression.partition(" REMOVE ")[0].partition(" ")
     found = list(_ASSIGNMENT.finditer(assignments))
     known = "".join(match[0] for match in found) == assignments
     assert verb == "SET" and known, f"unknown to this fake: {expression}"  # noqa: PT018  one fact
     return tuple((match[1], match[2] or "", match[3]) for match in found)
+
+
+def _removed(expression: str) -> list[str]:
+    """The names that an update removes."""
+    names = expression.partition(" REMOVE ")[2]
+    return names.split(", ") if names else []
 
 
 @cache
@@ -148,6 +174,8 @@ def _term(tokens: list[str]) -> Condition:
         _, name, _ = tokens.pop(0), tokens.pop(0), tokens.pop(0)
         return lambda item, _: (name in item) == (first == "attribute_exists")
     comparison, value = tokens.pop(0), tokens.pop(0)
+    if comparison == "<>":  # holds of an attribute that is not there, too
+        return lambda item, values: item.get(first) != values[value]
     return lambda item, values: first in item and _compared(comparison, item[first], values[value])
 
 

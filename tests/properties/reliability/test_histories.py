@@ -29,3 +29,12 @@ def test_every_history_of_the_platform_ends_with_its_books_balanced(wiring, seed
 @given(random=st.randoms(use_true_random=False))
 def test_histories_that_hypothesis_draws_and_shrinks_balance_too(wiring, random):
     platform(wiring, generator.variant(random), generator.history(random), replay=True)
+
+
+def test_some_histories_of_a_stack_that_lives_end_with_their_books_balanced(wiring, seed):
+    explore(wiring, seed, 8, of_living=True)
+
+
+@pytest.mark.verify
+def test_every_history_of_a_stack_that_lives_ends_with_its_books_balanced(wiring, seed, histories):
+    explore(wiring, seed, histories // 2, of_living=True)

@@ -15,4 +15,11 @@ def test_without_a_safeguard_some_history_breaks_an_invariant(wiring, name):
     mutant = MUTANTS[name]
     mutant.remove(wiring)
     with pytest.raises(InvariantViolatedError):
-        explore(wiring, 1, HISTORIES, of_simulator=mutant.of_simulator, shrink=False)
+        explore(
+            wiring,
+            1,
+            HISTORIES,
+            of_simulator=mutant.of_simulator,
+            of_living=mutant.of_living,
+            shrink=False,
+        )

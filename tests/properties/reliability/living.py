@@ -1,0 +1,285 @@
+"""A stack that lives: its settings change, what it stores is damaged, and an operator works on it, faults or not."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from io import BytesIO
+from typing import Any, NamedTuple, TypeAlias
+
+import polars as pl
+
+from contract.environment import HISTORICAL_REACH
+from mlops_core.lake import (
+    BEGINNINGS_KEY,
+    CHAMPION_KEY,
+    CHECKPOINT_KEY,
+    FRESHNESS_KEY,
+    LAYOUT_KEY,
+    RANKING_KEY,
+    SCORES_KEY,
+    Layout,
+    features_key,
+    shard_of,
+)
+from tests.properties.reliability import reconciliation
+from tests.properties.reliability.calls import Invocation
+from tests.properties.reliability.history import HALF_HOUR, Faults, History, Operation, Run
+from tests.properties.reliability.messages import ReadingFact, Refusal, text_of
+from tests.properties.reliability.observations import demand, lines_of
+from tests.properties.reliability.operator_verbs import Operator, imported_rows
+from tests.properties.reliability.pipeline import DEAD_LETTERS, Variant, Wiring
+from tests.properties.reliability.reference import moment
+
+
+class Redeploy(NamedTuple):
+    """The functions get other settings."""
+
+    shards: int
+    hop_minutes: int
+    lengths_hours: tuple[int, ...]
+    channels: tuple[str, ...]
+
+
+class Damage(NamedTuple):
+    """Somebody, or a disk, changes a stored object (an item, where `kind` is "online") of those that there are."""
+
+    kind: str
+    pick: int
+    how: str
+
+
+class Score(NamedTuple):
+    """The fleet is scored, with a model or without, and people are told of silence."""
+
+    faults: Faults = ()
+    order: int = 0
+
+
+class ReplayQuarantine(NamedTuple):
+    """An operator lets late messages in."""
+
+    faults: Faults = ()
+    order: int = 0
+
+
+class RecordRepair(NamedTuple):
+    """A technician records a repair so many half hours ago."""
+
+    machine_id: str
+    age: int
+    faults: Faults = ()
+
+
+class Promote(NamedTuple):
+    """A model of this seed is stored and promoted; without a seed the one before serves again."""
+
+    seed: int | None
+    faults: Faults = ()
+
+
+class Import(NamedTuple):
+    """An operator imports readings of a machine, from so many half hours ago on; stopped, again until it is done."""
+
+    machine_id: str
+    age: int
+    readings: int
+    faults: Faults = ()
+
+
+Happening: TypeAlias = Operation | Redeploy | Damage | Score | ReplayQuarantine | RecordRepair | Promote | Import
+
+PLACES = {
+    "raw": "raw/",
+    "buckets": "processed/buckets/",
+    "features": "processed/features/",
+    "compacted": "compacted/",
+    "checkpoint": CHECKPOINT_KEY,
+    "layout": LAYOUT_KEY,
+    "beginnings": BEGINNINGS_KEY,
+    "freshness": FRESHNESS_KEY,
+    "champion": CHAMPION_KEY,
+    "scores": SCORES_KEY,
+    "ranking": RANKING_KEY,
+}
+"""Where the objects lie that are damaged."""
+
+
+def _without_a_row(body: bytes) -> bytes:
+    """A table without its last row, by somebody who keeps the metadata."""
+    frame, metadata, sink = pl.read_parquet(body), pl.read_parquet_metadata(BytesIO(body)), BytesIO()
+    frame.head(-1).write_parquet(sink, metadata={name: metadata[name] for name in ("rows", "content_sha256")})
+    return sink.getvalue() if frame.height else b""
+
+
+WAYS: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut off": lambda body: body[: len(body) // 2],
+    "other bytes": lambda body: body[::-1],
+    "a row less": lambda body: _without_a_row(body) if body.startswith(b"PAR1") else b"",
+}
+
+
+class LivingHistory(History):
+    """A stack to which all of this happens."""
+
+    def __init__(self, wiring: Wiring, variant: Variant) -> None:
+        super().__init__(wiring, variant, reconciliation.scheduled_features_follow_from_all_readings)
+        self._wiring = wiring
+        self.patience = timedelta(minutes=1)
+        wiring.watch_limits()
+        self.operator = Operator(self.pipeline)
+        self._damaged: dict[str, frozenset[ReadingFact]] = {}
+        self._lets_late_in = False
+        self._repairs: set[tuple[str, str]] = set()
+        self.is_online_hurt = False
+
+    def is_affected(self, machine_id: str, window_end: datetime) -> bool:
+        """Whether a window holds a reading whose object is damaged, or its row's partition is."""
+        store = self.pipeline.s3
+        layout = Layout.decode(store.objects[LAYOUT_KEY])
+        key = features_key(window_end, shard_of(machine_id, layout.shards_of(window_end)))
+        if store.objects.get(key) in store.damaged:
+            return True
+        begins = window_end - max(self.pipeline.variant.lengths)
+        lost = (fact for facts in self._damaged.values() for fact in facts if fact.machine_id == machine_id)
+        return any(begins <= moment(fact.event_timestamp) < window_end for fact in lost)
+
+    def happen(self, operation: Happening) -> None:
+        """Let one thing happen."""
+        match operation:
+            case Redeploy():
+                self._redeploy(Variant(operation.hop_minutes, operation.shards, **_windows(operation)))
+            case Damage():
+                self._damage(operation)
+            case Score(faults, order):
+                self._must_end_well(self.pipeline.score, faults, order)
+            case ReplayQuarantine(faults, order):
+                self._lets_late_in = True
+                self._operate(self.operator.replay_quarantine, faults, order)
+            case RecordRepair(machine_id, age, faults):
+                at = self._ago(age)
+                if self._operate(partial(self.operator.record_repair, machine_id, at), faults) is not None:
+                    self._repairs.add((machine_id, at.isoformat()))
+            case Promote(seed, faults):
+                verb = self.operator.roll_back if seed is None else partial(self.operator.promote, seed)
+                if CHAMPION_KEY not in self._damaged:
+                    self._operate(verb, faults)
+            case Import():
+                self._import(operation)
+            case _:
+                self.apply(operation)
+        self.seen.report()
+
+    def _ago(self, age: int) -> datetime:
+        now = self.pipeline.now
+        return now.replace(minute=now.minute - now.minute % 30) - age * HALF_HOUR
+
+    def _redeploy(self, variant: Variant) -> None:
+        before = self.pipeline.variant
+        self.is_reshaped |= before._replace(shards=variant.shards) != variant
+        self._wiring.deploy(variant)
+        hours = (f"{key.split('/')[1][5:]}T{key.split('/')[2][5:]}:00+00:00" for key in self.pipeline.s3.under("raw/"))
+        self.seen.unwatched |= any(map(self.pipeline.is_out_of_sight, hours))
+
+    def _must_end_well(self, call: Callable[[Invocation], Any], faults: Faults, order: int = 0) -> Any:
+        invocation = Invocation(dict(faults))
+        invocation.order.seed(order)
+        answer = call(invocation)
+        if not invocation.failed:
+            demand(not isinstance(answer, BaseException), "I4 what is undisturbed ends well", repr(answer))
+        return answer
+
+    def _operate(self, verb: Callable[[], Any], faults: Faults = (), order: int = 0) -> Any:
+        """What a verb returns; None where a fault ended it."""
+        answer = self._must_end_well(lambda invocation: self.pipeline.operate(invocation, verb), faults, order)
+        return None if isinstance(answer, BaseException) else answer
+
+    def _import(self, wanted: Import) -> None:
+        now, rows = self.pipeline.now, list(imported_rows(wanted.machine_id, self._ago(wanted.age), wanted.readings))
+        rows = [row for row in rows if row[2] <= now]
+        for faults in (wanted.faults, ()):
+            self._operate(partial(self.operator.import_readings, rows, now), faults)
+        self.imported |= {ReadingFact(row[0], row[1], text_of(row[2]), row[3]) for row in rows}
+
+    def _damage(self, wanted: Damage) -> None:
+        store = self.pipeline.s3
+        if wanted.kind == "online":
+            items = self.pipeline.dynamodb.items["realtime-features"]
+            for key in sorted(items)[wanted.pick % max(1, len(items)) :][:1]:
+                items[key] = items[key] | {"revision": {"S": "five"}}
+                self.is_online_hurt = True
+            return
+        keys = [key for key in store.under(PLACES[wanted.kind]) if store.objects[key] not in store.damaged]
+        if wanted.kind == "champion":
+            keys = [key for key in keys if key == CHAMPION_KEY]
+        if wanted.kind == "layout":
+            keys = [key for key in keys if store.earlier(key)]
+        if not keys:
+            return
+        key = keys[wanted.pick % len(keys)]
+        body = store.objects[key]
+        if wanted.kind == "raw":
+            lines = lines_of(body)
+            self._damaged[key] = frozenset(
+                ReadingFact(line["machine_id"], line["channel"], line["event_timestamp"], line["value"])
+                for line in lines
+            )
+        elif wanted.kind == "champion":
+            self._damaged[key] = frozenset()
+        self.is_online_hurt |= wanted.kind == "features"  # which row is the newest, nobody can tell
+        store.damage(key, WAYS[wanted.how](body))
+
+    def settle(self) -> None:
+        """Bring the stack to rest, mend it, and balance its books."""
+        self.drain()
+        reconciliation.nothing_is_lost(self)
+        if self.pipeline.queues[DEAD_LETTERS].waiting:
+            self.revive()
+            self.drain()
+        if self._lets_late_in:
+            self._let_late_in()
+        self._everything_damaged_is_named()
+        self._mend()
+        self.happen(Run())
+        self.happen(Score())
+        self._people_know()
+        reconciliation.everything_is_in_one_place(self)
+        reconciliation.replaying_changes_nothing_but_what_is_missing(self)
+
+    def _let_late_in(self) -> None:
+        self.happen(ReplayQuarantine())
+        for publication in self.publications:
+            fact = publication.fact
+            if publication.fate == Refusal("TOO_LATE") and fact is not None and self._is_history(fact.event_timestamp):
+                publication.fate, publication.replayed = fact, True
+
+    def _is_history(self, event_timestamp: str) -> bool:
+        return self.pipeline.now - moment(event_timestamp) < HISTORICAL_REACH
+
+    def _everything_damaged_is_named(self) -> None:
+        store = self.pipeline.s3
+        named = {finding.damage.key for finding in self._operate(self.operator.examine)}
+        damaged = {key for key, body in store.objects.items() if body in store.damaged}
+        demand(damaged <= named, "what is damaged has a name", f"{damaged - named}")
+
+    def _mend(self) -> None:
+        left = self._operate(self.operator.mend)
+        demand(not left, "what can be mended is mended", f"{left}")
+        self._damaged.clear()
+        self.is_online_hurt = False
+
+    def _people_know(self) -> None:
+        """I18: what is silent was told; an announcement that is due is made."""
+        from handlers.stores.channels_heard import channels_heard
+        from handlers.stores.lake import DataLake
+
+        s3: Any = self.pipeline.s3
+        stored = channels_heard(DataLake(s3, "lake")).load()
+        silent = [] if stored is None else [name for name, heard in stored.value.items() if heard.is_silent]
+        told = [text for about, text in self.pipeline.topic.sent if about == "silence"]
+        unheard = [name for name in silent if not any(name.machine_id in text for text in told)]
+        demand(not unheard, "I18 silence is told", f"{unheard} of {told}")
+
+
+def _windows(operation: Redeploy) -> dict[str, Any]:
+    return {"lengths_hours": operation.lengths_hours, "channels": operation.channels}
