@@ -1,4 +1,4 @@
-"""``mlops models trial``: what the champion predicted, against what then happened, beside what it promised."""
+"""``mlops models trial``: what the champion predicted and promised, against what then happened or was found."""
 
 import gzip
 import json
@@ -30,12 +30,12 @@ def trial(
     outputs: OutputsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare what the champion predicted with the failures that followed; names the promises surely not kept."""
+    """Compare what the champion predicted with failures and verdicts that followed; names promises surely not kept."""
     import polars as pl
 
     from handlers.stores.label_history import LabelHistory
     from mlops_core.prognosis import try_champion
-    from mlops_core.telemetry import FAILURES
+    from mlops_core.telemetry import FAILURES, MAINTENANCE, VERDICTS
     from ops.console import print_json, print_line, print_table
     from ops.model_versions import ModelShelf, NoChampionError
     from ops.stack import load_stack
@@ -54,6 +54,8 @@ def trial(
         bundle.alarm_plan,
         horizon_hours=bundle.manifest.horizon_hours,
         known_until=now,
+        maintenance=pl.DataFrame(history.load_repairs(), schema=MAINTENANCE),
+        verdicts=pl.DataFrame(history.load_verdicts(), schema=VERDICTS),
     )
     if as_json:
         print_json({"stack": stack, "model_version": bundle.version, "days": days, **asdict(found)})

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint, judge_plan
 from mlops_core.prognosis.alarm_replay import HOURS_A_MONTH, HeldOutRuns
+from mlops_core.prognosis.verdicts import found_failures, is_refuted, known_verdicts
+from mlops_core.telemetry import MAINTENANCE
 
 __all__ = ["Trial", "try_champion"]
 
 _RESAMPLES = 200
+_FOR_GOOD = 1e6  # hours
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,14 @@ def try_champion(
     *,
     horizon_hours: float,
     known_until: datetime,
+    maintenance: pl.DataFrame | None = None,
+    verdicts: pl.DataFrame | None = None,
     seed: int = 0,
 ) -> Trial:
-    """Compare predictions with the failures that followed.
+    """Compare predictions with the failures that followed, and with what people found of alarms.
+
+    A fault that was found counts as a failure, although the machine was repaired before it failed; where no fault was
+    found, the hours of the episode did not fail, however short the time since.
 
     Args:
         predictions: `machine_id`, `window_end`, `failure_probability` of one model, as they were made.
@@ -58,17 +66,22 @@ def try_champion(
         plan: how the model's predictions become alarms, with what was promised of them.
         horizon_hours: how far ahead the probability looks.
         known_until: what came later is not known: rows whose horizon reaches beyond it are no answer.
+        maintenance: frame `MAINTENANCE`; a repair within an episode whose fault was found is where the run ended.
+        verdicts: frame `VERDICTS`.
         seed: of the resampling of runs.
 
     """
-    rows = _with_outcomes(predictions, failures, known_until)
+    found = known_verdicts(verdicts, known_until)
+    repairs = MAINTENANCE.to_frame() if maintenance is None else maintenance
+    rows = _with_outcomes(predictions, found_failures(failures, repairs, found), known_until)
+    seen_hours = rows["seen_hours"].to_numpy()
     runs = HeldOutRuns(
         machines=_positions(rows["machine_id"]),
         runs=_positions(rows["run"]),
         hours=rows["hours"].to_numpy(),
         probability=rows["failure_probability"].to_numpy(),
         rul_hours=rows["rul_hours"].fill_null(np.nan).to_numpy(),
-        seen_hours=rows["seen_hours"].to_numpy(),
+        seen_hours=np.where(is_refuted(rows, found).to_numpy(), _FOR_GOOD, seen_hours),
     )
     realised = judge_plan(runs, plan, seed=seed)
     promised = next((point for point in plan.curve if point.budget == plan.budget), None)

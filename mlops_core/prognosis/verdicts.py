@@ -9,7 +9,7 @@ import polars as pl
 from mlops_core.errors import ColumnTypeError, MissingColumnError
 from mlops_core.telemetry import VERDICTS
 
-__all__ = ["faults", "judged_rows", "known_verdicts", "without_refuted"]
+__all__ = ["faults", "found_failures", "is_refuted", "judged_rows", "known_verdicts", "without_refuted"]
 
 _FAULT: Final = "FAULT_FOUND"
 _NO_FAULT: Final = "NO_FAULT"
@@ -50,6 +50,26 @@ def faults(verdicts: pl.DataFrame) -> Iterator[tuple[str, datetime, datetime]]:
     """Yield machine, opening and verdict of each episode in which a fault was found, in order of the verdict."""
     found = verdicts.filter(pl.col("verdict") == _FAULT).sort("decided_at", "machine_id")
     return found.select("machine_id", "opened", "decided_at").iter_rows()
+
+
+def found_failures(failures: pl.DataFrame, maintenance: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """Return `machine_id`, `event_timestamp` of the failures that people do not refute, and of the faults they found.
+
+    A fault is where the machine failed, or else was repaired, within its episode, and otherwise at the verdict.
+    """
+    known = without_refuted(failures, verdicts).select("machine_id", "event_timestamp")
+    repairs = maintenance.filter(pl.col("renews")).select("machine_id", "event_timestamp")
+    stops = pl.concat([known, repairs]).sort("event_timestamp")
+    found: list[tuple[str, datetime]] = []
+    for machine_id, opened, decided_at in faults(verdicts):
+        within = stops.filter(machine_id=machine_id).filter(pl.col("event_timestamp").is_between(opened, decided_at))
+        found.append((machine_id, within["event_timestamp"][0] if within.height else decided_at))
+    return pl.concat([known, pl.DataFrame(found, schema=known.schema, orient="row")]).unique(maintain_order=True)
+
+
+def is_refuted(rows: pl.DataFrame, verdicts: pl.DataFrame) -> pl.Series:
+    """Return which rows lie within an episode in which no fault was found."""
+    return _is_within(rows, verdicts, _NO_FAULT)
 
 
 def judged_rows(rows: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:

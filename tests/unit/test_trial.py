@@ -8,7 +8,7 @@ import pytest
 
 from mlops_core.prognosis import try_champion
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
-from mlops_core.telemetry import FAILURES, TIMESTAMP
+from mlops_core.telemetry import FAILURES, MAINTENANCE, TIMESTAMP, VERDICTS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOURS, MACHINES = 400, 20
@@ -72,3 +72,29 @@ def test_stated_and_observed_frequencies_stand_side_by_side():
     assert trial.observed == pytest.approx(25 / HOURS, rel=0.1)
     assert trial.observed_low <= trial.observed <= trial.observed_high
     assert trial.stated == pytest.approx(0.02 + 0.88 * 24 / HOURS, rel=0.05)
+
+
+def test_a_fault_that_people_found_counts_as_a_failure_and_no_fault_as_a_false_episode():
+    """The newest alarm of each machine; nothing failed, for what was found was repaired, or was nothing."""
+    predictions, _ = history(warned=1.0)
+    opened = START + timedelta(hours=HOURS - 24)
+    judged = pl.DataFrame(
+        [
+            {"machine_id": f"M{machine:02}", "opened": opened, "decided_at": UNTIL, "source": "failure_model",
+             "verdict": "FAULT_FOUND" if machine < 15 else "NO_FAULT"}
+            for machine in range(MACHINES)
+        ],
+        schema=VERDICTS,
+    )  # fmt: skip
+    none = pl.DataFrame(schema={name: FAILURES[name] for name in ("machine_id", "event_timestamp")})
+    without = try_champion(predictions, none, PLAN, horizon_hours=24, known_until=UNTIL)
+    assert (without.failures, without.realised.false_episodes) == (0, 0.0), "nothing is known yet"
+    repaired = pl.DataFrame(
+        [{"machine_id": "M00", "event_timestamp": START + timedelta(hours=HOURS - 5), "renews": True}],
+        schema=MAINTENANCE,
+    )
+    trial = try_champion(
+        predictions, none, PLAN, horizon_hours=24, known_until=UNTIL, maintenance=repaired, verdicts=judged
+    )
+    assert (trial.failures, trial.realised.recall) == (15, 1.0)
+    assert trial.realised.false_episodes > 0
