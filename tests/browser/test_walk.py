@@ -5,6 +5,8 @@ The stack's tables are moto's; the stream of the table of alarms, which moto doe
 
 from collections.abc import Iterator
 from datetime import timedelta
+from io import BytesIO
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -15,18 +17,24 @@ from handlers.limits import LimitWatch
 from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.machines import Machines
+from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import NoticeBoard
+from handlers.stores.partitions import encode_parquet
 from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.episodes import AlarmSource, Episode
-from mlops_core.prognosis import label_features
-from mlops_core.telemetry import CHANNELS, FAILURES, MAINTENANCE, TIMESTAMP, VERDICTS, Reading
+from mlops_core.prognosis import LABELS
+from mlops_core.telemetry import CHANNELS, FailureEvent, Reading
 from ops.ui.actions import alarm_actions, repair_action
 from ops.ui.document import FleetPage
 from ops.ui.gather import read_page
 from ops.ui.server import Recent
 from tests.browser.conftest import Plant, served
+from tests.handlers.conftest import COMMON, ENVIRONMENTS, context as context
+from tests.handlers.model_bundles import small_bundle
 from tests.ops.conftest import Deployed
+from tests.ops.test_trial import predicted
 from tests.ops.test_ui_gather import NOW, report
+from tests.unit.degrading_fleet import degrading_fleet
 
 pytestmark = pytest.mark.verify
 
@@ -87,7 +95,13 @@ def fill_in(page: Page, action: str, confirm: str, **fields: str) -> None:
     expect(dialog).to_have_count(0)
 
 
-def test_an_alarm_becomes_work_and_the_work_a_label(browser: Browser, deployed: Deployed, page_of_stack: Plant) -> None:
+def test_an_alarm_becomes_work_and_the_work_a_label(
+    browser: Browser,
+    deployed: Deployed,
+    page_of_stack: Plant,
+    context: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     report(deployed, MACHINE, NOW - timedelta(minutes=1), vibration=16.7)
     board = Board()
     drive_into_zone_d(deployed, board)
@@ -119,23 +133,50 @@ def test_an_alarm_becomes_work_and_the_work_a_label(browser: Browser, deployed: 
     assert {step.by for step in judged.steps} == {None, ANN}
     history = LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name)
     history.record_verdict(judged)
-    labelled = next_training_set(history)
-    assert labelled["fails_within_horizon"].to_list() == [False, False, True, True]
-    assert labelled["run_id"].unique().to_list() == [f"{MACHINE}#0"], "the repair and the verdict speak of one stop"
+
+    labelled = next_training_set(deployed, history, context, monkeypatch)
+    late = labelled["window_end"] > NOW - timedelta(hours=11)
+    assert labelled.filter(late)["fails_within_horizon"].all()
+    assert not labelled.filter(~late)["fails_within_horizon"].slice(0, 20).any()
+    assert labelled["run_id"].n_unique() == 1, "the repair and the verdict speak of one stop"
+
+    champion = small_bundle()
+    registry = ModelRegistry(deployed.stack.lake)
+    registry.store(champion)
+    registry.promote(champion.version, after=None, at=NOW, reason="a test")
+    predicted(deployed, champion.version, 40, MACHINE)
+    assert deployed.json("models", "trial", "--days", "3")["failures"] == 1
 
 
-def next_training_set(history: LabelHistory) -> pl.DataFrame:
-    """The machine's hours of the two days before, labelled by what the history holds now."""
-    hours = [NOW - timedelta(hours=back) for back in (48, 30, 12, 1)]
-    rows = pl.DataFrame(
-        {"machine_id": MACHINE, "window_end": hours}, schema={"machine_id": pl.String, "window_end": TIMESTAMP}
-    )
-    return label_features(
-        rows,
-        pl.DataFrame(history.load_all(), schema=FAILURES),
-        maintenance=pl.DataFrame(history.load_repairs(), schema=MAINTENANCE),
-        verdicts=pl.DataFrame(history.load_verdicts(), schema=VERDICTS),
-    )
+def next_training_set(
+    deployed: Deployed, history: LabelHistory, context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> pl.DataFrame:
+    """The machine's rows in the set that the training function makes now, beside machines that failed days ago."""
+    fleet = degrading_fleet(runs=1, unfinished=False).drop(list(LABELS))
+    for (name,), rows in fleet.group_by("machine_id"):
+        is_ours = name == fleet["machine_id"][0]
+        end = NOW - (timedelta(hours=1) if is_ours else timedelta(days=3))
+        moved = rows.with_columns(
+            pl.lit(MACHINE if is_ours else name).alias("machine_id"),
+            pl.col("window_end") + (end - rows["window_end"].max()),
+        )
+        for (day,), features in moved.group_by(pl.col("window_end").dt.truncate("1d")):
+            key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard={name[-2:]}.parquet"
+            deployed.stack.lake.create(key, encode_parquet(features))
+        if not is_ours:
+            history.record(
+                FailureEvent(
+                    machine_id=str(name), event_timestamp=end + timedelta(hours=1), event_code="WEAR",
+                    measured_value=12.0, threshold=11.2, received_at=end + timedelta(hours=1),
+                )
+            )  # fmt: skip
+    for variable, value in (COMMON | ENVIRONMENTS["training_set"]).items():
+        monkeypatch.setenv(variable, value)
+    from handlers import training_set
+
+    training_set.handler({"execution": "walk", "started_at": (NOW + timedelta(hours=1)).isoformat()}, context)
+    (body,) = deployed.stack.lake.read_all([training_set.rows_key("walk")])
+    return pl.read_parquet(BytesIO(body)).filter(machine_id=MACHINE).sort("window_end")
 
 
 def test_an_answer_that_is_refused_is_said_in_the_dialog_and_changes_nothing(

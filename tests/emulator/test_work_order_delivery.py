@@ -25,6 +25,13 @@ from tests.emulator.test_alarm_events import alarm, answered
 from tests.emulator.waiting import eventually, invoke
 
 SECRET = "Bearer of-the-cmms"
+BODY = {
+    "event_id": "$.detail.event_id",
+    "change": "$.detail.change",
+    "machine": "$.detail.episode.machine_id",
+    "title": "$.detail.summary",
+    "source": "mlops",
+}
 
 
 class Cmms(ThreadingHTTPServer):
@@ -33,10 +40,10 @@ class Cmms(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Desk)
         self.calls: list[str] = []
-        self.work_orders: dict[str, dict[str, Any]] = {}
+        self.work_orders: dict[str, dict[str, str]] = {}
 
     def ids_of(self, machine_id: str) -> list[str]:
-        return [name for name, each in self.work_orders.items() if each["episode"]["machine_id"] == machine_id]
+        return [name for name, each in self.work_orders.items() if each["machine"] == machine_id]
 
     def of(self, machine_id: str) -> list[str]:
         return [self.work_orders[name]["change"] for name in self.ids_of(machine_id)]
@@ -65,9 +72,10 @@ def cmms(told: Told) -> Iterator[Cmms]:
     with Cmms() as system:
         thread = threading.Thread(target=system.serve_forever)
         thread.start()
-        target = WorkOrderTarget.model_validate(
-            {"name": "cmms", "endpoint": "https://localhost/", "secretName": "cmms-token", "header": "X-Key"}
-        ).model_copy(update={"endpoint": f"http://127.0.0.1:{system.server_port}/work-orders"})  # HTTPS alone is taken
+        named = {"name": "cmms", "endpoint": "https://localhost/", "secretName": "cmms-token", "header": "X-Key"}
+        target = WorkOrderTarget.model_validate({**named, "body": BODY}).model_copy(
+            update={"endpoint": f"http://127.0.0.1:{system.server_port}/work-orders"}
+        )  # HTTPS alone is taken
 
         def program() -> None:
             bus: Any = SimpleNamespace(name=pulumi.Output.from_input(told.stack.outputs.event_bus_name))

@@ -15,10 +15,15 @@ from tests.ops.conftest import Deployed
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def predicted(deployed: Deployed, version: str, hours: int) -> None:
+def predicted(deployed: Deployed, version: str, hours: int, machine_id: str = "M1") -> None:
     for hour in range(hours):
         at = NOW - timedelta(hours=hours - hour)
-        line = {"machine_id": "M1", "window_end": utc_text(at), "failure_probability": 0.1, "model_version": version}
+        line = {
+            "machine_id": machine_id,
+            "window_end": utc_text(at),
+            "failure_probability": 0.1,
+            "model_version": version,
+        }
         body = gzip.compress(json.dumps(line).encode())
         deployed.stack.lake.create(f"{PREDICTIONS_PREFIX}{hour_path(at)}/{hour}.jsonl.gz", body)
 

@@ -51,9 +51,10 @@ def _schedule(created: Created) -> dict[str, Any]:
 
 
 def _target_inputs(inputs: Values) -> dict[str, Any]:
-    """The API takes a list of targets, whose id is short."""
-    target = {key: value for key, value in inputs.items() if key not in {"rule", "targetId"}}
-    return {"rule": inputs["rule"], "targets": [{"id": inputs["targetId"][:64], **target}]}
+    """The API takes a list of targets, whose id is short, beside what names their rule."""
+    named = {key: inputs[key] for key in ("rule", "eventBusName") if key in inputs}
+    target = {key: value for key, value in inputs.items() if key not in {*named, "targetId"}}
+    return {**named, "targets": [{"id": inputs["targetId"][:64], **target}]}
 
 
 def _topic(created: Created) -> dict[str, Any]:
@@ -131,6 +132,7 @@ KINDS: Mapping[str, Kind] = {
         "put_targets",
         lambda created: {"id": f"{created.inputs['rule']}-{created.inputs['targetId']}"},
         named="targetId",
+        rename={"targets.inputTransformer.inputPaths": "InputPathsMap"},
         reshape=_target_inputs,
     ),
     "aws:sns/topic:Topic": Kind(
