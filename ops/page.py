@@ -1,7 +1,7 @@
 """``mlops ui`` and ``mlops report``: the fleet on a page, live on this computer or as a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from ops.stack import Stack
     from ops.ui.server import Action
+
+LONGEST_LINK_HOURS: Final = 24
 
 
 def ui(
@@ -56,6 +58,12 @@ def ui(
 
 def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("fleet.html"),
+    link: Annotated[
+        bool, typer.Option("--link", help="Put it into the lake instead, and print a link for whoever is to see it.")
+    ] = False,
+    hours: Annotated[
+        int, typer.Option("--hours", min=1, max=LONGEST_LINK_HOURS, help="How long the link holds, at most.")
+    ] = LONGEST_LINK_HOURS,
     stack: StackName = "local",
     outputs: OutputsFile = None,
     as_json: AsJson = False,
@@ -68,12 +76,36 @@ def report(
     from ops.ui.gather import read_page
     from ops.ui.page import snapshot
 
-    page = snapshot(read_page(load_stack(stack, outputs), datetime.now(UTC)))
-    output.write_text(page, encoding="utf-8")
+    loaded = load_stack(stack, outputs)
+    page = snapshot(read_page(loaded, datetime.now(UTC))).encode()
+    if link:
+        address = _linked(loaded, page, hours)
+        if as_json:
+            print_json({"stack": stack, "link": address, "hours": hours, "bytes": len(page)})
+        else:
+            print_line(address)
+            print_line(f"Whoever has this link sees the fleet of {stack} as it is now, for {hours} h at most.")
+        return
+    output.write_bytes(page)
     if as_json:
-        print_json({"stack": stack, "file": str(output), "bytes": len(page.encode())})
+        print_json({"stack": stack, "file": str(output), "bytes": len(page)})
     else:
         print_line(f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as it is now.")
+
+
+def _linked(stack: "Stack", page: bytes, hours: int) -> str:
+    """Store a page in the lake, and return a link to this very version of it, signed as the caller.
+
+    The version that it replaces goes with the bucket's other old versions.
+    """
+    from mlops_core.lake import PAGE_KEY
+
+    bucket = stack.outputs.data_lake_bucket
+    stored = stack.s3.put_object(
+        Bucket=bucket, Key=PAGE_KEY, Body=page, ContentType="text/html; charset=utf-8", CacheControl="no-store"
+    )
+    wanted = {"Bucket": bucket, "Key": PAGE_KEY, "VersionId": stored.get("VersionId", "null")}
+    return stack.link_signer.generate_presigned_url("get_object", Params=wanted, ExpiresIn=hours * 3600)
 
 
 def _actions(stack: "Stack") -> "Mapping[str, Action]":

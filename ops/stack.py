@@ -84,6 +84,11 @@ class Stack:
         return self._client("s3")
 
     @cached_property
+    def link_signer(self) -> "S3Client":
+        """The client that signs links, by the one signature that a bucket under a KMS key takes."""
+        return self._client("s3", signature_version="s3v4")
+
+    @cached_property
     def principal(self) -> str:
         """As whom AWS knows the caller: an ARN."""
         return str(self._client("sts").get_caller_identity()["Arn"])

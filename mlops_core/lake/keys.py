@@ -17,6 +17,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     freshness/channels.json                                        when each channel was last heard, and who is silent
     channels/<sha256>.json                                         what is measured: a stack's channels, at some time
     training/<execution>/...                                       what one training learned from and how it was judged
+    pages/fleet.html                                               the fleet's page as a file, for a link to it
     damaged/<id>.json                                              which version of which object cannot be read, and why
     damaged/accepted/<id>.json                                     the same, where nothing more is to be done about it
 """
@@ -49,6 +50,7 @@ __all__ = [
     "LAYOUT_KEY",
     "MAXIMUM_SHARDS",
     "MODELS_PREFIX",
+    "PAGE_KEY",
     "PREDICTIONS_PREFIX",
     "QUARANTINE_PREFIX",
     "RANKING_KEY",
@@ -98,6 +100,7 @@ SCORES_KEY: Final = f"{FLEET_PREFIX}scores.json.gz"
 """The newest score of every machine."""
 RANKING_KEY: Final = f"{FLEET_PREFIX}ranking.json.gz"
 """What was predicted of the worst machines by the newest scoring run."""
+PAGE_KEY: Final = "pages/fleet.html"
 MODELS_PREFIX: Final = "models/"
 CHAMPION_KEY: Final = f"{MODELS_PREFIX}champion.json"
 BASELINES_PREFIX: Final = "baselines/"

@@ -1,6 +1,7 @@
 """What the page says of a stack: states and urgency from what the tables and the lake hold."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
 import pytest
@@ -10,13 +11,14 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import encode_parquet
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
-from mlops_core.lake import encode_readings, features_key
+from mlops_core.lake import PAGE_KEY, encode_readings, features_key
 from mlops_core.telemetry import FailureEvent, Reading
 from ops.errors import OptionError
 from ops.ui.actions import plan_action
 from ops.ui.document import FleetPage
 from ops.ui.gather import read_page
 from tests.ops.conftest import Deployed
+from tests.page_file import document_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
@@ -110,7 +112,7 @@ def test_the_page_is_written_to_a_file(deployed: Deployed) -> None:
     output = deployed.outputs_file.parent / "fleet.html"
     result = deployed.run("report", "--output", str(output))
     assert result.exit_code == 0, result.output
-    assert '"id":"A"' in output.read_text(encoding="utf-8")
+    assert [machine["id"] for machine in document_of(output.read_text(encoding="utf-8"))["machines"]] == ["A"]
 
 
 def test_the_verbs_show_what_the_page_shows(deployed: Deployed) -> None:
@@ -139,3 +141,15 @@ def test_maintenance_that_is_planned_from_the_page_is_a_state_of_the_machine_whi
     assert read_page(deployed.stack, NOW).machines[0].state == "IN MAINTENANCE"
     with pytest.raises(OptionError, match="must end after it begins"):
         plan({**asked, "starts_at": NOW.isoformat(), "ends_at": NOW.isoformat()})
+
+
+def test_a_link_shows_the_page_as_it_was_to_whoever_has_it_and_ends_within_a_day(deployed: Deployed) -> None:
+    report(deployed, "PUMP-1", NOW - timedelta(minutes=1), vibration=1.0)
+    told = deployed.json("report", "--link", "--hours", "2")
+    asked = parse_qs(urlsplit(told["link"]).query)
+    assert (asked["X-Amz-Algorithm"], asked["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["7200"])
+    assert "versionId" in asked
+    stored = deployed.stack.s3.get_object(Bucket=deployed.stack.outputs.data_lake_bucket, Key=PAGE_KEY)
+    assert stored["ContentType"] == "text/html; charset=utf-8"
+    assert len(stored["Body"].read()) == told["bytes"]
+    assert deployed.run("report", "--link", "--hours", "25").exit_code == 2
