@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from docs import generate_alarm_event_schema
 from handlers.stores import clients
-from handlers.stores.event_bus import EventRefusedError
+from handlers.stores.event_bus import EventBus, EventRefusedError
 from handlers.stores.label_history import LabelHistory
 from mlops_core.alerting import Answer, answered_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
@@ -112,6 +112,40 @@ def test_a_bus_that_takes_nothing_has_the_change_delivered_again(deliver, publis
         deliver(record(None, opened()))
     published.clear()
     assert deliver(record(None, opened())) == {"published": 1}
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("crashes_at", [1, 2, 3, 4])
+def test_a_crash_anywhere_loses_no_change_of_a_life_and_gives_none_a_second_id(
+    deliver, published, aws, monkeypatch, crashes_at: int, phase: str
+):
+    """The batch is delivered again, as the stream does it, until a run comes to its end."""
+    life = [opened()]
+    for said in ({"action": "acknowledge"}, {"action": "begin_work"}, {"action": "close", "verdict": "NO_FAULT"}):
+        life.append(answer(life[-1], **said))
+    batch = [record(before, after) for before, after in zip([None, *life], life, strict=False)]
+    bus, calls = clients.events(), 0
+
+    class CrashingBus:
+        def put_events(self, **asked: Any) -> dict[str, Any]:
+            nonlocal calls
+            calls += 1
+            if calls == crashes_at and phase == "before":
+                raise ConnectionError
+            answered = bus.put_events(**asked)
+            if calls == crashes_at:
+                raise ConnectionError
+            return answered
+
+    monkeypatch.setattr("handlers.alarm_events._bus", lambda: EventBus(CrashingBus(), "alarms"))
+    with pytest.raises(ConnectionError):
+        deliver(*batch)
+    deliver(*batch)
+    heard = details(published)
+    assert [each["change"] for each in heard[-4:]] == ["OPENED", "ACKNOWLEDGED", "WORK_BEGUN", "VERDICT"]
+    assert len({each["event_id"] for each in heard}) == 4
+    assert len({json.dumps(each, sort_keys=True) for each in heard}) == 4, "what is heard again is the same"
+    assert len(LabelHistory(clients.dynamodb(), "label-history").load_verdicts()) == 1
 
 
 def test_a_verdict_is_a_label_however_often_it_is_delivered_and_no_failure(deliver, aws):
