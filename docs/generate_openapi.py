@@ -24,7 +24,7 @@ _REPLACED: Final = ("HTTPValidationError", "ResponseValidationError", "Validatio
 
 
 def render() -> str:
-    """Return the document as it stands in git."""
+    """Return the document as committed."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -73,7 +73,7 @@ def document() -> dict[str, Any]:
 
 
 def _number(text: str) -> float:
-    """Return a number as people write it: pydantic's limits of integers come as 1000.0."""
+    """Return a number in its shortest form: pydantic's limits of integers come as 1000.0."""
     return int(float(text)) if float(text).is_integer() else float(text)
 
 
