@@ -91,6 +91,7 @@ class FunctionSettings(BaseModel):
     powertools_service_name: Name
     powertools_metrics_namespace: Name
     powertools_log_level: Name = "INFO"
+    time_zone: Name = "UTC"
 
     @classmethod
     def variable(cls, field: str) -> str:

@@ -27,6 +27,9 @@ class StackOutputs(Generic[Text]):
     channels_key: Text | None = None
     """The document of the stack's channels; None where a stack measures those out of the box."""
 
+    time_zone: Text | None = None
+    """IANA time zone of the plant; None in a stack of a release that had none, which is UTC."""
+
     data_layer_arn: Text
     """The `polars` layer, by the name that the original's pandas layer had."""
     base_layer_arn: Text

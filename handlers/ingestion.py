@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 @cache
 def _watch() -> LimitWatch:
     alarms = Alarms(clients.dynamodb(), _settings().alarms_table)
-    desk = AlarmDesk(alarms, NoticeBoard(clients.sns(), _settings().notice_topic_arn))
+    desk = AlarmDesk(alarms, NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone))
     machines = Machines(clients.dynamodb(), _settings().machines_table)
     return LimitWatch(alarms, desk, _settings().machine_classes, _channels(), machines)
 

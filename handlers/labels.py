@@ -57,7 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _desk() -> AlarmDesk:
     return AlarmDesk(
         Alarms(clients.dynamodb(), _settings().alarms_table),
-        NoticeBoard(clients.sns(), _settings().notice_topic_arn),
+        NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone),
     )
 
 

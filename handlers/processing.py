@@ -131,7 +131,8 @@ def _go_on(request: ProcessingEvent, run: Run, context: LambdaContext) -> None:
 
 
 def _tell(found: Sequence[Damage]) -> None:
-    NoticeBoard(clients.sns(), _settings().notice_topic_arn).publish(damage_notice(found), about="damage")
+    board = NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone)
+    board.publish(damage_notice(found), about="damage")
 
 
 def _count(run: Run) -> None:

@@ -252,7 +252,7 @@ def _alarms() -> Alarms:
 
 @cache
 def _board() -> NoticeBoard:
-    return NoticeBoard(clients.sns(), _settings().notice_topic_arn)
+    return NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone)
 
 
 @cache

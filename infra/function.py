@@ -34,6 +34,8 @@ class FunctionDefaults(TypedDict, total=False):
     """Queue that takes an asynchronous invocation after its last attempt has failed."""
     alarm_topic_arn: pulumi.Input[str] | None
     """Topic that is notified when a run fails; without it there is no alarm."""
+    time_zone: str
+    """IANA time zone of its schedule, and of times in what it tells people (default: UTC)."""
     reserved_concurrency: Mapping[str, int]
     """Most runs at once by function, taken from the account's limit (default: no reservations)."""
 
@@ -125,6 +127,7 @@ class PythonFunction(pulumi.ComponentResource):
             "powertools_service_name": function.service,
             "powertools_metrics_namespace": namespace(),  # stacks that share an account count apart
             "powertools_log_level": level,
+            "time_zone": args.get("time_zone", "UTC"),
         }
         return aws.lambda_.Function(
             name,

@@ -163,6 +163,7 @@ class Ingestion(pulumi.ComponentResource):
             {
                 "function_arn": self.simulator.arn,
                 "expression": settings.simulator_schedule_expression,
+                "time_zone": self._functions.get("time_zone", "UTC"),
                 "enabled": settings.simulator_enabled,
                 "maximum_event_age_seconds": 300,  # the next run makes up for a lost one
                 "dead_letter_queue_arn": self.dead_letter_queue.arn,

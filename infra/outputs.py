@@ -126,4 +126,5 @@ def stack_outputs(
         machine_classes=sorted(settings.machine_classes) or None,
         escalate_after_hours=settings.escalate_after_hours,
         machine_ids=list(settings.machine_ids),
+        time_zone=settings.time_zone,
     )

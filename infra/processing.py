@@ -138,6 +138,7 @@ class Processing(pulumi.ComponentResource):
             {
                 "function_arn": self.function.arn,
                 "expression": args["settings"].processing_schedule_expression,
+                "time_zone": functions.get("time_zone", "UTC"),
                 "maximum_event_age_seconds": 3600,
                 "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
                 "kms_key_arn": key,

@@ -19,7 +19,9 @@ class FunctionScheduleArgs(TypedDict):
     action: NotRequired[Literal["lambda:InvokeFunction", "states:StartExecution"]]
     """How it is started (default: as a function)."""
     expression: str
-    """rate(...), cron(...) or at(...), in UTC."""
+    """rate(...), cron(...) or at(...)."""
+    time_zone: NotRequired[str]
+    """IANA time zone in which cron(...) and at(...) are meant (default: UTC)."""
     maximum_event_age_seconds: int
     """How long an invocation that Lambda does not accept is tried again (60 to 86400)."""
     enabled: NotRequired[bool]
@@ -31,7 +33,7 @@ class FunctionScheduleArgs(TypedDict):
 
 
 class FunctionSchedule(pulumi.ComponentResource):
-    """A schedule in UTC that starts one function with an empty event, by a role that may start that function alone.
+    """A schedule that starts one function with an empty event, by a role that may start that function alone.
 
     Example:
         >>> nightly = FunctionSchedule("nightly", {
@@ -77,7 +79,7 @@ class FunctionSchedule(pulumi.ComponentResource):
             name,
             group_name=_GROUP,
             schedule_expression=args["expression"],
-            schedule_expression_timezone="UTC",
+            schedule_expression_timezone=args.get("time_zone", "UTC"),
             flexible_time_window={"mode": "OFF"},
             state="ENABLED" if args.get("enabled", True) else "DISABLED",
             kms_key_arn=key,

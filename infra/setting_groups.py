@@ -19,6 +19,7 @@ from infra.setting_types import (
     MemoryMb,
     Schedule,
     TimeoutSeconds,
+    TimeZone,
     TopicPrefix,
     checked_lengths,
     checked_machines,
@@ -134,7 +135,7 @@ class FunctionSettings(_Settings):
 
 
 class GeneralSettings(_Settings):
-    """Protection, alarms and tags of the whole stack."""
+    """Protection, alarms, time and tags of the whole stack."""
 
     protect_data: bool
     customer_managed_key: bool
@@ -142,5 +143,6 @@ class GeneralSettings(_Settings):
     alarm_emails: Annotated[tuple[Email, ...], Field(strict=False)]
     notice_emails: Annotated[tuple[Email, ...], Field(strict=False)]
     processing_late_after_hours: Annotated[int, Field(ge=2, le=24)]
+    time_zone: TimeZone
     owner: TagValue
     tags: Tags

@@ -1,6 +1,7 @@
 """The types of a stack's settings: what one value can be. What values can be together, infra.settings says."""
 
 from typing import Annotated, Literal, cast
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -21,6 +22,12 @@ def _schedule(expression: str) -> str:
     if problem := schedule_problem(expression):
         raise ValueError(problem)
     return expression
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is no time zone of IANA, such as Europe/Berlin or America/Sao_Paulo")
+    return name
 
 
 def _function(name: str) -> str:
@@ -107,6 +114,7 @@ def _fault(fault: ErrorDetails) -> str:
 _FIELD = {"payloadField": "payload_field"}
 ConfiguredChannels = Annotated[Channels, PlainValidator(_channels)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=900)]
 MemoryMb = Annotated[int, Field(ge=128, le=10240)]
 # The prefix stands in MQTT filters, IAM resources and a regular expression: nothing that one of them reads as its own.

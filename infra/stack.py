@@ -71,6 +71,7 @@ def function_defaults(
         "reserved_concurrency": settings.reserved_concurrency,
         "log_retention_days": settings.log_retention_days,
         "log_level": settings.log_level,
+        "time_zone": settings.time_zone,
         "tracing": settings.tracing,
         "kms_key_arn": key and key.arn,
         "alarm_topic_arn": alarms and alarms.arn,

@@ -81,6 +81,7 @@ class Training(pulumi.ComponentResource):
                 "function_arn": self.state_machine_arn,
                 "action": "states:StartExecution",
                 "expression": args["settings"].training_schedule_expression,
+                "time_zone": self._functions.get("time_zone", "UTC"),
                 "maximum_event_age_seconds": 3600,
                 "enabled": args["settings"].training_enabled,
                 "dead_letter_queue_arn": self._functions.get("dead_letter_queue_arn"),

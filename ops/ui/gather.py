@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from handlers.stores.alarms import Alarms
 from handlers.stores.checkpoint import checkpoint_object
@@ -55,10 +56,11 @@ def read_page(stack: "Stack", now: datetime, *, actions: Sequence[str] = (), pri
     with_trends = [
         machine.model_copy(update={"channels": trends.get(machine.id, ())}) for machine in sorted(machines, key=urgency)
     ]
+    zone = ZoneInfo(stack.outputs.time_zone or "UTC")
     return document.FleetPage(
         site=f"Stack {stack.name}",
-        time_zone="UTC",
-        utc_offset_min=0,
+        time_zone=f"{now.astimezone(zone):%Z}",
+        utc_offset_min=(now.astimezone(zone).utcoffset() or timedelta()) // timedelta(minutes=1),
         made_at=now,
         data_until=data_until,
         stale_after_min=STALE_AFTER // timedelta(minutes=1),

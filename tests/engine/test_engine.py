@@ -74,7 +74,7 @@ def test_what_the_command_line_stores_is_understood(project: Project, words, of_
         (("lambdaMemoryMb", "much"), "must be of type 'integer'"),
         (("lambdaMemoryMb", "64"), "greater than or equal to 128"),
         (("machineId", "A"), "Did you mean machineIds?"),
-        (("--path", "tags['aws:x']", "1"), "keeps the prefix aws:"),
+        (("owner", "a;b"), "pattern"),
         (("aws:region", "us-east1"), "pattern"),
         # Of these Pulumi itself knows the type, and takes what looks like a number for one.
         (("--path", "machineIds[0]", "101"), "must be of type 'array<string>'"),

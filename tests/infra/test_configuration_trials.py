@@ -67,6 +67,8 @@ REFUSED = [
     ({"processingScheduleExpression": "*/5 * * * *"}, "processingScheduleExpression", "is none of"),
     ({"trainingScheduleExpression": "rate(1 week)"}, "trainingScheduleExpression", "is none of"),
     ({"trainingScheduleExpression": "at(2030-02-30T06:00:00)"}, "trainingScheduleExpression", "does not exist"),
+    ({"timeZone": "Mars/Olympus"}, "timeZone", "no time zone of IANA"),
+    ({"timeZone": "UTC+1"}, "timeZone", "no time zone of IANA"),
     # Times that do not go together.
     ({"rawRetentionDays": 1, "allowedLatenessHours": 48}, "rawRetentionDays", "looks back 72 hours"),
     ({"rawRetentionDays": 30, "featureLengthsHours": [2400]}, "rawRetentionDays", "looks back 2448 hours"),
@@ -153,6 +155,7 @@ ACCEPTED = [
     {"trainingScheduleExpression": "cron(0 6 ? * MON-FRI *)"},
     {"trainingScheduleExpression": "cron(0 6 L * ? *)"},
     {"processingScheduleExpression": "rate(6 hours)", "featuresStaleAfterHours": 13},
+    {"timeZone": "America/Argentina/Buenos_Aires"},
     # Sizes at their ends.
     {"featureLengthsHours": [1, 6, 24, 168]},
     {"featureLengthsHours": [2400], "rawRetentionDays": 0},
