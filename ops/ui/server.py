@@ -31,7 +31,7 @@ Action = Callable[[Mapping[str, object]], str]
 """Does one thing that a person asked for, from the fields of its dialog, and says what it did."""
 
 _MOST_BYTES = 64 * 1024
-_FAST = 3
+_LEVEL = 6  # a tenth smaller than 3; 9 saves one part in a hundred more
 
 
 class Recent:
@@ -49,7 +49,7 @@ class Recent:
         with self._lock:
             if self._newest is None or self._clock() - self._newest[0] > self._keep:
                 page = self._read()
-                self._newest = page.made_at, gzip.compress(page.model_dump_json().encode(), compresslevel=_FAST)
+                self._newest = page.made_at, gzip.compress(page.model_dump_json().encode(), compresslevel=_LEVEL)
             return self._newest[1]
 
     def expire(self) -> None:

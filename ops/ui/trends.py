@@ -79,7 +79,7 @@ def _channel(channel: ChannelFacts, series: pl.Series) -> Channel:
         from_zero=_is_velocity(channel),
         limits=_zone_limits() if _is_velocity(channel) else (),
         normal=normal,
-        values=tuple(None if value is None else round(value, 3) for value in values),
+        values=tuple(None if value is None else float(f"{value:.4g}") for value in values),  # more no sensor means
     )
 
 
