@@ -84,7 +84,7 @@ class LivePublishing:
             lambda _: advance(1),
         )
 
-    def _publish(self, row: tuple[str, str, datetime, float]) -> None:
+    def _publish(self, row: tuple[str, str, datetime, float | None]) -> None:
         if self._pace is not None:
             self._pace.wait()
         machine_id, channel, event_timestamp, value = row
@@ -126,7 +126,9 @@ class BulkWriting:
 
     def send(self, readings: pl.DataFrame, advance: Advance) -> None:
         """Write the objects of these readings; one that is there already is durable, and so acknowledged."""
-        objects = encode_history(readings, received_at=self._received_at, corrected_at=self._corrected_at)
+        objects = encode_history(
+            readings, received_at=self._received_at, corrected_at=self._corrected_at, keep_not_measured=True
+        )
         in_parallel(lambda raw: self._lake.create(*raw), objects, lambda _: None)
         advance(readings.height)
 

@@ -106,7 +106,7 @@ def _print_left_out(report: Mapping[str, Any]) -> None:
     if report["conflicting"]:
         print_line(f"{report['conflicting']:,} readings have another value of the same identity; the larger counts.")
     if report["not_measured"]:
-        print_line(f"{report['not_measured']:,} values of BAD quality were not measured, and are left out.")
+        print_line(f"{report['not_measured']:,} values of BAD quality are no measurement; they are stored and counted.")
     if report["ignored_columns"]:
         print_line(f"Columns that hold none: {', '.join(report['ignored_columns'])}")
     for reason, count in report["rejected"].items():

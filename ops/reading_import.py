@@ -65,7 +65,7 @@ def import_readings(
             raise
         loaded, channels = None, CHANNELS  # a file can be looked at before there is a stack
     found = (lookout_import.read if is_lookout else _read)(file, layout, channels, now)
-    readings = found.readings.drop_nulls("value")
+    readings = found.readings
     if readings.is_empty() and not (dry_run and found.unconfigured):
         raise NoReadingsError(file, found.report.refused)
     if loaded is not None and sending.via == "live" and not dry_run:

@@ -33,7 +33,7 @@ class Reconciliation:
                 found = read_objects(self._lake, (key for key, _ in items), on_malformed=lambda _: None)
             except ObjectMovedError:  # compacted since: the next look finds them there
                 continue
-            self.missing = self.missing.join(found, on=_IDENTITY_AND_VALUE, how="anti")
+            self.missing = self.missing.join(found, on=_IDENTITY_AND_VALUE, how="anti", nulls_equal=True)
             self._seen.update(items)
         return before - self.missing.height
 

@@ -32,7 +32,7 @@ def bucket_readings(
     readings: schema READINGS, in any order (one pass where each series stands in one piece and in time order, an
         ordering first where not). Of two values for one identity the larger counts, unless one is a correction (a
         column `corrected_at` that is not null): then the latest of these. A null value is a measurement that was not
-        made and counts nowhere.
+        made and counts nowhere; as the latest correction it withdraws the others.
     hop: width of a bucket, on the grid of whole hops since the epoch; a reading on an edge belongs to the later one.
     running: by machine, when it runs. Readings while it is off are left out, and whether it ran is the channel
         `running`. The revision of that channel's bucket counts what was left out too, so that the sum over the channels
@@ -48,7 +48,10 @@ def bucket_readings(
     width = parse_duration(hop)
     checked, replaced = normalise_readings(readings), None
     if CORRECTED_AT in readings.columns:
-        checked, replaced = split_corrected(checked.with_columns(readings[CORRECTED_AT]))
+        marked = checked.with_columns(readings[CORRECTED_AT].cast(TIMESTAMP))
+        withdrawn = marked.filter(pl.col("value").is_null(), pl.col(CORRECTED_AT).is_not_null())
+        checked, replaced = split_corrected(marked)
+        replaced = pl.concat([replaced, withdrawn])
     microseconds = width // MICROSECOND
     kept, off = while_running(_without_nulls(checked), running or {}, hop=width)
     begins = pl.col("bucket") * microseconds
@@ -74,7 +77,7 @@ def _counted(buckets: pl.DataFrame, off: pl.DataFrame, width: timedelta) -> pl.D
 
 
 def _with_replaced(reduced: pl.DataFrame, replaced: pl.DataFrame, microseconds: int) -> pl.DataFrame:
-    """Count what corrections replaced in `revision`, so that it rises with each of them."""
+    """Count what corrections replaced or withdrew in `revision`, so that it rises with each of them."""
     bucket = pl.col("event_timestamp").cast(pl.Int64) // microseconds
     keys = ["machine_id", "channel", "bucket"]
     counts = replaced.unique().with_columns(bucket=bucket).group_by(keys).agg(replaced=pl.len().cast(pl.Int64))

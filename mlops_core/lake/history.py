@@ -10,7 +10,7 @@ import polars as pl
 
 from mlops_core.lake.json_lines import COMPRESSION_LEVEL
 from mlops_core.lake.keys import RawObject, raw_key
-from mlops_core.telemetry import check_machine_id, normalise_readings
+from mlops_core.telemetry import Quality, check_machine_id, normalise_readings
 from mlops_core.time import utc_text
 
 __all__ = ["encode_history"]
@@ -21,25 +21,34 @@ _PLAIN_BELOW: Final = 1e16
 
 
 def encode_history(
-    readings: pl.DataFrame, *, received_at: datetime, replayed: bool = True, corrected_at: datetime | None = None
+    readings: pl.DataFrame,
+    *,
+    received_at: datetime,
+    replayed: bool = True,
+    corrected_at: datetime | None = None,
+    keep_not_measured: bool = False,
 ) -> list[RawObject]:
     """Return the objects that hold a history: byte for byte those of `encode_readings`, about six times faster.
 
-    readings: schema READINGS, in any order; rows with a null value were not measured and are left out.
+    readings: schema READINGS, in any order; rows with a null value were not measured.
     received_at: when the history is taken to have arrived; with `replayed` no rule of lateness applies to it.
     corrected_at: where these readings correct others of the same identities: when the correction was made.
+    keep_not_measured: whether what was not measured is stored with quality BAD, as of a message that says so; as a
+        correction it withdraws every value of its identity. Left out otherwise.
 
     Raises:
         SchemaError: as `normalise_readings`.
         InvalidArgumentError: an illegal machine id, or `received_at` without time zone.
 
     """
-    measured = normalise_readings(readings).drop_nulls("value")
+    measured = normalise_readings(readings)
+    if not keep_not_measured:
+        measured = measured.drop_nulls("value")
     for machine_id in measured["machine_id"].unique():
         check_machine_id(machine_id)
     received = f',"received_at":"{utc_text(received_at)}"'
     corrected = "" if corrected_at is None else f',"corrected_at":"{utc_text(corrected_at)}"'
-    end = f'{received},"replayed":true{corrected}}}\n' if replayed else f"{received}{corrected}}}\n"
+    end = f',"replayed":true{corrected}}}\n' if replayed else f"{corrected}}}\n"
     lines = (
         measured.lazy()
         .select(
@@ -52,7 +61,9 @@ def encode_history(
                 pl.lit(',"event_timestamp":"'),
                 pl.col("event_timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
                 pl.lit('","value":'),
-                _digits(),
+                _digits().fill_null("null"),
+                pl.lit(received),
+                pl.when(pl.col("value").is_null()).then(pl.lit(f',"quality":"{Quality.BAD}"')).otherwise(pl.lit("")),
                 pl.lit(end),
             ),
         )

@@ -1,7 +1,8 @@
 """Corrections: a reading that replaces another value of its identity, whichever is larger; the later one counts.
 
 Nothing is deleted: a correction is one more reading of the same identity, marked by `corrected_at`, the moment when it
-was made. A frame with corrections has that column beside those of `READINGS`, null for what machines said.
+was made. One with a null value withdraws what was said: nothing was measured. A frame with corrections has that column
+beside those of `READINGS`, null for what machines said.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,8 @@ def union_readings(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def split_corrected(readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the readings that count, with the columns of `READINGS`, and those that a later correction replaces.
 
-    Of several values of the latest correction, as of several values without any, who uses them takes the larger.
+    Of several values of the latest correction, as of several values without any, who uses them takes the larger; a
+    null counts only where there is no value beside it.
     """
     columns = READINGS.names()
     if CORRECTED_AT not in readings.columns:

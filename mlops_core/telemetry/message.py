@@ -113,13 +113,13 @@ def reading_message(
     machine_id: str,
     channel: str,
     event_timestamp: datetime,
-    value: float,
+    value: float | None,
     *,
     topic_prefix: str = TOPIC_PREFIX,
     replayed: bool = False,
     channels: Mapping[str, Channel] = CHANNELS,
 ) -> Message:
-    """Return the message that publishes one reading; `value` is in the channel's unit.
+    """Return the message that publishes one reading; `value` is in the channel's unit, None with quality BAD.
 
     `replayed` marks history, to which no rule of lateness applies. Equal arguments give equal bytes.
 
@@ -130,7 +130,9 @@ def reading_message(
     """
     if channel not in channels:
         raise UnknownChannelError(channel, channels)
-    fields = {channels[channel].payload_field: _finite("value", value)}
+    fields: dict[str, object] = (
+        {"quality": str(Quality.BAD)} if value is None else {channels[channel].payload_field: _finite("value", value)}
+    )
     return _message(machine_id, channel, event_timestamp, fields, topic_prefix=topic_prefix, replayed=replayed)
 
 

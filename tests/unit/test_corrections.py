@@ -64,6 +64,36 @@ def test_a_correction_of_what_was_never_said_is_a_reading() -> None:
     assert moments(FIRST).equals(moments(frame([48.0], first=1)))
 
 
+NONE = frame([None], corrected=300, first=1)  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("frames", [[SPIKE, NONE], [NONE, SPIKE, FIRST, SECOND], [SECOND, NONE, NONE, SPIKE]])
+def test_a_later_correction_withdraws_a_value_and_the_revision_rises(frames: list[pl.DataFrame]) -> None:
+    whole = union_readings(frames)
+    kept = pl.concat([frame([20.0]), frame([21.0], first=2)])
+    assert moments(whole).equals(moments(kept))
+    without = bucket_readings(union_readings([each for each in frames if each is not NONE]), hop="1h")
+    assert bucket_readings(whole, hop="1h")["revision"].item() > without["revision"].item()
+    shuffled = distinct_readings([whole.sample(fraction=1.0, shuffle=True, seed=5)])
+    assert bucket_readings(shuffled, hop="1h").equals(bucket_readings(whole, hop="1h"))
+
+
+def test_a_value_corrects_a_withdrawal_and_counts_beside_one_of_the_same_moment() -> None:
+    later = frame([46.0], corrected=400, first=1)
+    assert moments(union_readings([SPIKE, NONE, later])).equals(moments(frame([20.0, 46.0, 21.0])))
+    beside = frame([45.0], corrected=300, first=1)
+    assert moments(union_readings([NONE, beside, SPIKE])).equals(moments(frame([20.0, 45.0, 21.0])))
+
+
+def test_a_withdrawal_survives_the_lake() -> None:
+    plain = encode_history(SPIKE, received_at=START)
+    at = START + 300 * MINUTE
+    marked = encode_history(NONE.select(READINGS.names()), received_at=at, corrected_at=at, keep_not_measured=True)
+    together = decode_readings([plain[0].body, marked[0].body])
+    assert together.drop_nulls(CORRECTED_AT).rows() == NONE.rows()
+    assert moments(together)["count"].to_list() == [2]
+
+
 def test_corrections_are_marked_in_the_lake_and_others_keep_their_bytes() -> None:
     plain = encode_history(SPIKE, received_at=START)
     marked = encode_history(FIRST.select(READINGS.names()), received_at=START, corrected_at=START + 100 * MINUTE)

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from mlops_core.errors import ColumnValueError, InvalidArgumentError
 from mlops_core.lake import encode_history, encode_readings
-from mlops_core.telemetry import READINGS, Reading
+from mlops_core.telemetry import READINGS, Quality, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -43,6 +43,15 @@ def test_a_history_is_byte_for_byte_what_its_readings_are(rows, replayed):
 def test_what_was_not_measured_is_left_out():
     row = {"machine_id": ["PUMP-A01"], "channel": ["vibration"], "event_timestamp": [NOON], "value": [None]}
     assert encode_history(pl.DataFrame(row), received_at=NOON) == []
+
+
+@given(rows=ROWS, replayed=st.booleans())
+def test_what_was_not_measured_can_be_kept_as_a_message_of_bad_quality_is(rows, replayed):
+    marked = [(*row[:3], None if place % 2 else row[3]) for place, row in enumerate(rows)]
+    readings = [Reading(*row, NOON, replayed, Quality.GOOD if row[3] is not None else Quality.BAD) for row in marked]
+    frame = pl.DataFrame(marked, schema=READINGS, orient="row")
+    history = encode_history(frame, received_at=NOON, replayed=replayed, keep_not_measured=True)
+    assert history == encode_readings(readings)
 
 
 @pytest.mark.parametrize(
