@@ -6,6 +6,7 @@ planned maintenance are neither learned from nor judged by.
 """
 
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from handlers.stores import clients
 from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.feature_history import FeatureHistory
 from handlers.stores.machines import Machines
+from handlers.stores.replacements import replaced_sensors
 from handlers.training_event import TrainingEvent
-from mlops_core.condition import level_columns, train_baseline
+from mlops_core.condition import MachineRecord, level_columns, train_baseline
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.prognosis import label_features, without_planned_maintenance
 from mlops_core.telemetry import FAILURES, MAINTENANCE
@@ -39,10 +41,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     Raises ChampionMovedError where another run promoted one meanwhile: tried again, it is judged by what there is then.
     """
     request = TrainingEvent.model_validate(event)
+    machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
     try:
         bundle = train_baseline(
-            _running(request),
+            _running(request, machines),
             failures=_failures(),
+            replaced=replaced_sensors(machines),
             episodes_per_machine_month=_settings().anomaly_episodes_per_machine_month,
         )
     except UntrainableError as error:
@@ -61,7 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return outcome
 
 
-def _running(request: TrainingEvent) -> pl.DataFrame:
+def _running(request: TrainingEvent, machines: Mapping[str, MachineRecord]) -> pl.DataFrame:
     """The rows of machines that ran: none between a failure and the return to service, nor of planned maintenance."""
     since = request.started_at - min(_settings().training_history, _LONGEST_HISTORY)
     history = FeatureHistory(runtime.lake(_settings()), since=since, until=request.started_at)
@@ -74,7 +78,6 @@ def _running(request: TrainingEvent) -> pl.DataFrame:
         running = label_features(
             windows, _failures(), horizon="24h", maintenance=repairs, known_until=request.started_at
         )
-    machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
     return without_planned_maintenance(running.select(windows.columns), machines.values())
 
 

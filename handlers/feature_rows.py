@@ -34,9 +34,11 @@ class FeatureWriter:
         *,
         recipe: FeatureRecipe,
         records: DamageRecords,
+        new_sensors: pl.DataFrame,
     ) -> None:
         self._settings = settings
         self._recipe = recipe
+        self._new_sensors = new_sensors
         self._history = history
         self._beginnings = Beginnings(partitions, records)
         self._records = records
@@ -106,13 +108,15 @@ class FeatureWriter:
             none = self._recipe.windows(pl.DataFrame(schema=BUCKETS))
             newest = pl.concat([none, self._newest], how="diagonal_relaxed")
             returns = pl.DataFrame(self._history.load_returns(), schema=RETURNS, orient="row")
-            derived = self._recipe.derive(newest, returns=returns, beginnings=self._beginnings.frame)
+            derived = self._recipe.derive(
+                newest, returns=returns, beginnings=self._beginnings.frame, replaced=self._new_sensors
+            )
             self._work.online_written += self._online.offer_all(_rows(derived), updated_at=now)
             self._beginnings.keep()
         self._newest = None
 
     def _take_into_account(self, features: pl.DataFrame, *, replaced: pl.Expr) -> None:
-        self._beginnings.note(self._recipe, features, replaced=replaced)
+        self._beginnings.note(self._recipe, features, replaced=replaced, new_sensors=self._new_sensors)
         self._note_newest(features)
 
     def _write(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> pl.DataFrame | None:

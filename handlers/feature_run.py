@@ -24,6 +24,7 @@ from handlers.stores.layout import current_layout
 from handlers.stores.machines import Machines
 from handlers.stores.partitions import DamagedPartitionError, OutdatedPartitionError, Partitions
 from handlers.stores.recipes import recipe_of
+from handlers.stores.replacements import replaced_sensors
 from mlops_core.lake import (
     BEGINNINGS_KEY,
     BUCKETS_PREFIX,
@@ -83,7 +84,11 @@ class Run:
         self._history = runtime.label_history(chosen)
         self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
         self._made_again: set[str] = set()
-        self._assigned = _assigned_classes(chosen) if self._recipe.running else {}
+        machines = Machines(clients.dynamodb(), chosen.machines_table).load_all()
+        self._new_sensors = replaced_sensors(machines)
+        self._assigned = {
+            name: record.machine_class for name, record in machines.items() if record.machine_class is not None
+        }
         self._watermark: datetime | None = None
         self.work = Work()
         self.reached: datetime | None = None
@@ -292,14 +297,9 @@ class Run:
             self.work,
             recipe=self._recipe,
             records=records,
+            new_sensors=self._new_sensors,
         )
         return Look(builder, writer, listing, layout)
-
-
-def _assigned_classes(chosen: ProcessingSettings) -> dict[str, str]:
-    """Return the class of each machine that has been given one."""
-    records = Machines(clients.dynamodb(), chosen.machines_table).load_all()
-    return {name: record.machine_class for name, record in records.items() if record.machine_class is not None}
 
 
 class Look(NamedTuple):

@@ -8,7 +8,7 @@ One object holds both parts and is written once, so that a step that is tried ag
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,6 +23,7 @@ from handlers.stores.label_history import REPORTED
 from handlers.stores.machines import Machines
 from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import recipe_of
+from handlers.stores.replacements import replaced_sensors
 from handlers.training_event import TrainingEvent
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
@@ -76,8 +77,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     judged = verdicts.filter(pl.col("decided_at").is_between(since, request.started_at))["machine_id"]
     failed = failures.filter(pl.col("event_timestamp").is_between(since, request.started_at))["machine_id"]
     pace = _Pace(context, history)
-    keys, beginnings = _keys(history, recipe, _draw(history, {*failed, *judged}), pace)
     machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
+    replaced = replaced_sensors(machines)
+    keys, beginnings = _keys(history, recipe, _draw(history, {*failed, *judged}), replaced, pace)
     with warnings.catch_warnings(record=True) as assumptions:
         labelled = label_features(
             keys,
@@ -103,7 +105,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     chosen = pl.concat(sampled, how="diagonal")
     if STANDS_FOR in chosen.columns:
         chosen = chosen.with_columns(pl.col(STANDS_FOR).fill_null(1.0))
-    features = _rows(history, recipe, chosen, returns_to_service(failures, repairs), beginnings, pace)
+    derived_from = _Derivation(recipe, returns_to_service(failures, repairs), beginnings, replaced)
+    features = _rows(history, derived_from, chosen, pace)
     labels = [name for name in chosen.columns if name not in _IDENTITY]
     rows = chosen.join(features, on=_IDENTITY, how="left", maintain_order="left")
     rows = rows.select(*features.columns, *labels)
@@ -160,7 +163,11 @@ def _draw(history: FeatureHistory, failed: set[str]) -> Callable[[str], float]:
 
 
 def _keys(
-    history: FeatureHistory, recipe: FeatureRecipe, draw: Callable[[str], float], pace: _Pace
+    history: FeatureHistory,
+    recipe: FeatureRecipe,
+    draw: Callable[[str], float],
+    replaced: pl.DataFrame,
+    pace: _Pace,
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """Return the keys of the drawn machines' rows, and where each machine began.
 
@@ -171,7 +178,7 @@ def _keys(
     drawn: dict[str, float] = {}
     keys: list[pl.DataFrame] = []
     for rows in history.batches([*_IDENTITY, *recipe.drift]):
-        beginnings.note(recipe, rows)
+        beginnings.note(recipe, rows, new_sensors=replaced)
         drawn |= {name: draw(name) for name in rows["machine_id"].unique() if name not in drawn}
         few = [name for name, stands_for in drawn.items() if stands_for]
         keys.append(rows.select(_IDENTITY).filter(pl.col("machine_id").is_in(few)))
@@ -184,22 +191,30 @@ def _keys(
     return found, beginnings.frame
 
 
-def _rows(
-    history: FeatureHistory,
-    recipe: FeatureRecipe,
-    chosen: pl.DataFrame,
-    returns: pl.DataFrame,
-    beginnings: pl.DataFrame | None,
-    pace: _Pace,
-) -> pl.DataFrame:
+class _Derivation(NamedTuple):
+    """What features of features follow from, beside the rows themselves."""
+
+    recipe: FeatureRecipe
+    returns: pl.DataFrame
+    beginnings: pl.DataFrame | None
+    replaced: pl.DataFrame
+
+    def derive(self, rows: pl.DataFrame, machines: pl.Series) -> pl.DataFrame:
+        """Return the rows with drift and age; `machines`: those that are among any rows."""
+        beginnings = self.beginnings
+        if beginnings is not None:
+            beginnings = beginnings.filter(pl.col("machine_id").is_in(machines.implode()))
+        return self.recipe.derive(rows, returns=self.returns, beginnings=beginnings, replaced=self.replaced)
+
+
+def _rows(history: FeatureHistory, derivation: _Derivation, chosen: pl.DataFrame, pace: _Pace) -> pl.DataFrame:
     """Return the features of the chosen rows, in single precision, as models read them."""
     wanted = chosen.select(_IDENTITY).sort("window_end")
-    if beginnings is not None:
-        beginnings = beginnings.filter(pl.col("machine_id").is_in(wanted["machine_id"].unique().implode()))
+    machines = wanted["machine_id"].unique()
     found: list[pl.DataFrame] = []
     for rows in history.batches(history.columns):
         few = rows.join(wanted, on=_IDENTITY, how="semi")
-        derived = recipe.derive(few, returns=returns, beginnings=beginnings)
+        derived = derivation.derive(few, machines)
         found.append(derived.cast({pl.Float64: pl.Float32}))
         pace.batch_is_done()
     return pl.concat(found)

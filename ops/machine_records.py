@@ -28,11 +28,18 @@ def describe(
     rated: Annotated[
         list[str] | None, typer.Option("--rated", help="A rated value, such as speed_rpm=1480; may be repeated.")
     ] = None,
+    replaced: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replaced",
+            help="A channel whose sensor was replaced or moved, now or at CHANNEL=MOMENT; may be repeated.",
+        ),
+    ] = None,
     stack: StackName = "local",
     outputs: OutputsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a machine is: its class, ISO group, site and rated values. Without options, show what is recorded."""
+    """Say what a machine is: class, ISO group, site, rated values, new sensors. Without options, show what is known."""
     from datetime import UTC, datetime
 
     from mlops_core.condition import MachineRecord
@@ -47,14 +54,19 @@ def describe(
     said = {"machine_class": machine_class, "iso_group": iso_group, "site": site}
     changes: dict[str, object] = {name: value for name, value in said.items() if value is not None}
     numbers = _rated(rated or [])
+    now = datetime.now(UTC)
+    moments = _replaced(replaced or [], loaded, now)
 
     def described(record: "MachineRecord") -> "MachineRecord":
-        since = record.since or datetime.now(UTC)
-        rated_values = {**record.rated, **numbers}
-        return MachineRecord.model_validate({**vars(record), **changes, "rated": rated_values, "since": since})
+        facts = {
+            "rated": {**record.rated, **numbers},
+            "replaced": {**record.replaced, **moments},
+            "since": record.since or now,
+        }
+        return MachineRecord.model_validate({**vars(record), **changes, **facts})
 
     machines = machines_of(loaded)
-    if changes or numbers:
+    if changes or numbers or moments:
         _show(_changed(lambda: machines.change(checked(machine_id), described)), stack, as_json=as_json)
         return
     record = machines.load(checked(machine_id))
@@ -129,6 +141,19 @@ def _rated(pairs: list[str]) -> dict[str, float]:
     return numbers
 
 
+def _replaced(said: list[str], stack: "Stack", now: "datetime") -> "dict[str, datetime]":
+    from ops.errors import OptionError
+
+    moments: dict[str, datetime] = {}
+    for each in said:
+        channel, _, moment = each.partition("=")
+        if channel not in stack.channels:
+            known = ", ".join(stack.channels)
+            raise OptionError(f"--replaced: there is no channel {channel!r}.", f"Channels: {known}.")
+        moments[channel] = read_moment(moment, "--replaced") if moment else now
+    return moments
+
+
 def _changed(change: "Callable[[], MachineRecord]") -> "MachineRecord":
     from pydantic import ValidationError
 
@@ -168,6 +193,7 @@ def _show(record: "MachineRecord", stack: str, *, as_json: bool) -> None:
         "rated": rated,
         "known since": record.since,
         "retired": record.retired_at,
+        **{f"new sensor of {channel}": at for channel, at in sorted(record.replaced.items())},
     }
     print_line(f"{record.machine_id}")
     for name, value in facts.items():

@@ -49,16 +49,24 @@ class Beginnings:
             return earlier
         return kept[0] if kept else None
 
-    def note(self, recipe: FeatureRecipe, features: pl.DataFrame, *, replaced: pl.Expr | None = None) -> None:
+    def note(
+        self,
+        recipe: FeatureRecipe,
+        features: pl.DataFrame,
+        *,
+        replaced: pl.Expr | None = None,
+        new_sensors: pl.DataFrame | None = None,
+    ) -> None:
         """Take rows into account; replaced: which of those that are known they stand in the place of, beside their own.
 
+        new_sensors: frame REPLACED, of sensors that began anew.
         Rows of window ends that are no more, since the hop or the lengths were changed, would count for ever.
         """
         known = self.frame
         if known is not None and replaced is not None:
             known = known.filter(~replaced)
         if features.height or known is not self.frame:
-            self._found = recipe.beginnings(features, known)
+            self._found = recipe.beginnings(features, known, replaced=new_sensors)
 
     def keep(self) -> None:
         """Write what has changed. Raises ObjectMovedError where another run has written since this one looked."""

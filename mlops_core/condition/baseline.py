@@ -101,14 +101,17 @@ class Baseline:
         classes = ", ".join(repr(name) for name in sorted(self.classes))
         return f"Baseline({len(self.levels)} machines, {len(self.columns)} features, classes {classes})"
 
-    def with_machines(self, features: "pl.DataFrame", *, level_days: float = 7.0) -> "Baseline":
+    def with_machines(
+        self, features: "pl.DataFrame", *, level_days: float = 7.0, replaced: "pl.DataFrame | None" = None
+    ) -> "Baseline":
         """Return a baseline that also knows the machines of `features`, each by its first days there.
 
-        For machines that came later, and for one whose sensor was replaced or moved: its level starts anew.
+        For machines that came later, and for those whose sensor was replaced or moved (`replaced`: frame REPLACED): the
+        level of that channel is that of the first days since.
         """
         from mlops_core.condition.baseline_fit import own_levels
 
-        return replace(self, levels={**self.levels, **own_levels(self, features, level_days)})
+        return replace(self, levels={**self.levels, **own_levels(self, features, level_days, replaced)})
 
     @cached_property
     def channels(self) -> tuple[str, ...]:

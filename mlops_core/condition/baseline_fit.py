@@ -11,7 +11,7 @@ import polars as pl
 from mlops_core.condition.baseline import SMALLEST, Baseline, ClassBaseline, Matrix
 from mlops_core.condition.exceedance import calibrate_limit
 from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
-from mlops_core.features import RUNNING, parse_feature_name
+from mlops_core.features import RUNNING, only_new_sensors, parse_feature_name
 
 __all__ = ["class_names", "deviations", "fit_baseline", "healthy_rows", "level_columns", "own_levels"]
 
@@ -31,6 +31,7 @@ def fit_baseline(
     *,
     failures: pl.DataFrame | None = None,
     class_of: Mapping[str, str] | None = None,
+    replaced: pl.DataFrame | None = None,
     episodes_per_machine_month: float = 0.6,
     persistence: int = 6,
     level_days: float = 7.0,
@@ -41,6 +42,8 @@ def fit_baseline(
         features: rows of `compute_features`, two weeks or more; other columns are ignored.
         failures: the failures that are known, if any (`FAILURES`): rows of the week before each are left out.
         class_of: the class of each machine; machines of one class share their spread. None: one class.
+        replaced: frame REPLACED: of a sensor that was replaced or moved only windows wholly after that count, and the
+            machine's own level of its channel is that of the first days since.
         episodes_per_machine_month: for which rate of episodes the limit is chosen. On the given rows all episodes count
             as false ones, so a start that already holds failures gives a cautious limit, never an eager one.
         persistence: how many consecutive rows above the limit make an episode.
@@ -62,6 +65,7 @@ def fit_baseline(
     columns = tuple(column for column in level_columns(features.columns) if features[column].drop_nulls().len())
     if not columns:
         raise UntrainableError(UntrainableReason.NO_FEATURES, "no column is a level or spread of a channel")
+    features = only_new_sensors(features, columns, replaced)
     if features.height < _FEWEST_ROWS:
         raise UntrainableError(UntrainableReason.NO_ROWS, f"{features.height} rows, {_FEWEST_ROWS} are needed")
     ordered = healthy_rows(features, failures)
@@ -78,7 +82,7 @@ def fit_baseline(
     others = features.join(
         ordered, on="machine_id", how="anti"
     )  # nothing healthy is known of them: better than nothing
-    located = unfitted.with_machines(pl.concat([ordered, others]), level_days=level_days)
+    located = unfitted.with_machines(pl.concat([ordered, others]), level_days=level_days, replaced=replaced)
     classes = {
         str(name): _fit_class(located, rows)
         for (name,), rows in ordered.group_by(class_names(located, ordered), maintain_order=True)
@@ -159,8 +163,30 @@ def _transformed(baseline: Baseline, features: pl.DataFrame) -> Matrix:
     return selected.fill_null(np.nan).to_numpy()
 
 
-def own_levels(baseline: Baseline, features: pl.DataFrame, level_days: float) -> dict[str, tuple[float | None, ...]]:
-    """Return each machine's level: the median of its first days, by column; None where nothing was measured."""
+def own_levels(
+    baseline: Baseline, features: pl.DataFrame, level_days: float, replaced: pl.DataFrame | None = None
+) -> dict[str, tuple[float | None, ...]]:
+    """Return each machine's level: the median of its first days, by column; None where nothing was measured.
+
+    Of a sensor that was replaced (frame REPLACED), the median of the first days since.
+    """
+    levels = _first_levels(baseline, features, level_days)
+    if replaced is None:
+        return levels
+    since_new = only_new_sensors(features, baseline.columns, replaced)
+    for machine_id, channel, at in replaced.select("machine_id", "channel", "replaced_at").iter_rows():
+        own = [name == channel for name in baseline.channels]
+        if machine_id in levels and any(own):
+            later = since_new.filter(pl.col("machine_id") == machine_id, pl.col("window_end") > at)
+            measured = later.filter(pl.any_horizontal(pl.col(baseline.columns[own.index(True)]).is_not_null()))
+            new = _first_levels(baseline, measured, level_days).get(machine_id, (None,) * len(own))
+            levels[machine_id] = tuple(
+                b if is_own else a for a, b, is_own in zip(levels[machine_id], new, own, strict=True)
+            )
+    return levels
+
+
+def _first_levels(baseline: Baseline, features: pl.DataFrame, level_days: float) -> dict[str, tuple[float | None, ...]]:
     since = pl.col("window_end") - pl.col("window_end").min().over("machine_id")
     first_days = features.filter(since < pl.duration(seconds=int(level_days * 86_400)))
     values = pl.DataFrame(_transformed(baseline, first_days), schema=list(baseline.columns)).fill_nan(None)

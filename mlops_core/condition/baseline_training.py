@@ -12,6 +12,7 @@ from mlops_core.condition.baseline_bundle import BaselineBundle, BaselineManifes
 from mlops_core.condition.baseline_fit import fit_baseline, healthy_rows
 from mlops_core.condition.exceedance import HOURS_PER_MONTH
 from mlops_core.errors import UntrainableError, UntrainableReason
+from mlops_core.features import only_new_sensors
 
 __all__ = ["train_baseline"]
 
@@ -24,7 +25,11 @@ _SURE: Final = 0.05
 
 
 def train_baseline(
-    features: pl.DataFrame, *, failures: pl.DataFrame, episodes_per_machine_month: float
+    features: pl.DataFrame,
+    *,
+    failures: pl.DataFrame,
+    episodes_per_machine_month: float,
+    replaced: pl.DataFrame | None = None,
 ) -> BaselineBundle:
     """Return a baseline with its judgement; `manifest.refused` says why it may not serve.
 
@@ -32,6 +37,7 @@ def train_baseline(
         features: rows of machines that ran (`compute_features`), as long a history as there is.
         failures: those that are known (`FAILURES`), if any: the week before each is neither learned from nor judged by.
         episodes_per_machine_month: for which rate of false episodes the limits are chosen.
+        replaced: frame REPLACED, of sensors that were replaced or moved.
 
     Raises:
         UntrainableError: too few rows, or none of a level.
@@ -42,10 +48,13 @@ def train_baseline(
     first, last = features.select(pl.col("window_end").min(), last=pl.col("window_end").max()).row(0)
     at = last - min(_MOST_HELD_OUT, (last - first) * _HELD_OUT_SHARE)
     earlier = features.filter(pl.col("window_end") <= at)
-    fitted = fit_baseline(earlier, failures=failures, episodes_per_machine_month=episodes_per_machine_month)
+    fitted = fit_baseline(
+        earlier, failures=failures, replaced=replaced, episodes_per_machine_month=episodes_per_machine_month
+    )
     newcomers = features.filter(~pl.col("machine_id").is_in(list(fitted.levels)))
     known = fitted.with_machines(newcomers) if newcomers.height else fitted
-    months, episodes = _judged(fitted, healthy_rows(features, failures), at)
+    sound = only_new_sensors(features, fitted.columns, replaced)
+    months, episodes = _judged(fitted, healthy_rows(sound, failures), at)
     tolerated = _TOLERATED * episodes_per_machine_month * months
     refused = (
         f"it raised {episodes} episodes in {months:.1f} machine-months of healthy weeks, surely more than"

@@ -42,6 +42,10 @@ from .normaliser import (
 from .recipe import (
     FeatureRecipe as FeatureRecipe,
 )
+from .replacements import (
+    REPLACED as REPLACED,
+    only_new_sensors as only_new_sensors,
+)
 from .running import (
     RUNNING as RUNNING,
     is_off as is_off,

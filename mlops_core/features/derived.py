@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError
+from mlops_core.features.replacements import length_of, only_new_sensors, replaced_at
 from mlops_core.telemetry import TIMESTAMP, normalise_failures, renewals
 
 __all__ = ["RETURNS", "add_age", "add_drift", "machine_baselines", "machine_beginnings", "returns_to_service"]
@@ -52,6 +53,7 @@ def add_drift(
     rows: int = BASELINE_ROWS,
     by: Sequence[str] = ("machine_id",),
     baselines: pl.DataFrame | None = None,
+    replaced: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Add `{column}_drift`: the value minus the machine's own baseline, in the column's unit.
 
@@ -60,6 +62,8 @@ def add_drift(
 
     baselines: what `machine_baselines` gave, for machines whose beginning is not in `features`; others get theirs from
         `features`.
+    replaced: frame REPLACED: where a sensor was replaced or moved, the baseline of its channel starts anew with the
+        first windows that lie wholly after; windows across have drift 0.
 
     Raises:
         MissingColumnError, InvalidArgumentError: a column that is absent; `rows` below 1.
@@ -75,10 +79,29 @@ def add_drift(
         drifted = drifted.join(kept, on=list(by), how="left", maintain_order="left").with_columns(
             pl.coalesce(f"{column}_kept", _baseline(column)).alias(_baseline(column)) for column in columns
         )
-    return drifted.select(
+    drift = drifted.select(
         *features.columns,
         *((pl.col(column) - pl.col(_baseline(column))).alias(f"{column}_drift") for column in columns),
     )
+    return drift if replaced is None else _with_new_sensors(drift, columns, rows, by, replaced)
+
+
+def _with_new_sensors(
+    drift: pl.DataFrame, columns: Sequence[str], rows: int, by: Sequence[str], replaced: pl.DataFrame
+) -> pl.DataFrame:
+    """Put the drift from the new sensors' own beginnings where they measure."""
+    moments = replaced_at(drift, columns, replaced)
+    if not moments:
+        return drift
+    new = _with_baselines(only_new_sensors(drift, columns, replaced), list(moments), rows, by)
+    end = drift["window_end"]
+    found: dict[str, pl.Series] = {}
+    for column, at in moments.items():
+        value, old = drift[column], drift[f"{column}_drift"]
+        is_old, is_new = at.is_null() | (end <= at), end - length_of(column) >= at
+        since = pl.when(is_new).then(new[column] - new[_baseline(column)]).otherwise(value - value)
+        found[f"{column}_drift"] = pl.select(pl.when(is_old).then(old).otherwise(since).alias("drift"))["drift"]
+    return drift.with_columns(**found)
 
 
 def add_age(
@@ -130,11 +153,14 @@ def returns_to_service(failures: pl.DataFrame | None, maintenance: pl.DataFrame 
     return pl.concat(parts).drop_nulls().unique().sort("machine_id", "returned_at")
 
 
-def machine_beginnings(features: pl.DataFrame, columns: Sequence[str], *, rows: int = BASELINE_ROWS) -> pl.DataFrame:
+def machine_beginnings(
+    features: pl.DataFrame, columns: Sequence[str], *, rows: int = BASELINE_ROWS, replaced: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The rows that drift and age of later rows depend on: of each machine its first, and `rows` values a column.
 
     Kept by a platform that computes a few hours at a time. The beginnings of beginnings and later rows together are
-    those of all rows, whatever the order in which they come.
+    those of all rows, whatever the order in which they come. With `replaced` (frame REPLACED), new
+    sensors have theirs too.
 
     Returns:
         machine_id, window_end and `columns`, in order of machine and time.
@@ -143,7 +169,11 @@ def machine_beginnings(features: pl.DataFrame, columns: Sequence[str], *, rows: 
     ordered = features.select("machine_id", "window_end", *columns).sort("machine_id", "window_end")
     is_first = pl.col("window_end") == pl.col("window_end").min()
     early = [pl.col(name).is_not_null() & (pl.col(name).is_not_null().cum_sum() <= rows) for name in columns]
-    return ordered.filter(pl.any_horizontal(is_first, *early).over("machine_id"))
+    kept = pl.any_horizontal(is_first, *early).over("machine_id")
+    if replaced is None or replaced.is_empty():
+        return ordered.filter(kept)
+    of_new = only_new_sensors(ordered, columns, replaced).select(kept.alias("kept"))["kept"]
+    return ordered.filter(ordered.select(kept.alias("kept"))["kept"] | of_new)
 
 
 def _baseline(column: str) -> str:

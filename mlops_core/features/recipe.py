@@ -137,6 +137,7 @@ class FeatureRecipe(BaseModel):
         machines: "pl.DataFrame | None" = None,
         maintenance: "pl.DataFrame | None" = None,
         *,
+        replaced: "pl.DataFrame | None" = None,
         ranges: "Mapping[str, Channel] | None" = None,
     ) -> "pl.DataFrame":
         """Return the features of readings, from each machine's beginning: machine_id, window_end, then the columns.
@@ -148,6 +149,7 @@ class FeatureRecipe(BaseModel):
             machines: machine_id and machine_class of machines that have been given a class; the others belong to the
                 first whose patterns match.
             maintenance: frame MAINTENANCE, whose renewals are returns to service, too.
+            replaced: frame REPLACED, of sensors that were replaced or moved.
             ranges: plausible ranges by channel, by default `CHANNELS`; values outside count as not measured, with an
                 ImplausibleValuesWarning.
 
@@ -174,7 +176,8 @@ class FeatureRecipe(BaseModel):
         buckets = bucket_readings(self._prepared(readings), hop=self.hop, running=rules)
         features = self.windows(buckets).drop("revision")
         failures = events if events is None or "kind" not in events.columns else _failures(events)
-        return self.derive(features, returns=returns_to_service(failures, maintenance), events=events)
+        returns = returns_to_service(failures, maintenance)
+        return self.derive(features, returns=returns, events=events, replaced=replaced)
 
     def windows(
         self, buckets: "pl.DataFrame", *, start: datetime | None = None, end: datetime | None = None
@@ -232,6 +235,7 @@ class FeatureRecipe(BaseModel):
         returns: "pl.DataFrame | None" = None,
         beginnings: "pl.DataFrame | None" = None,
         events: "pl.DataFrame | None" = None,
+        replaced: "pl.DataFrame | None" = None,
     ) -> "pl.DataFrame":
         """Return window features with drift, age and events.
 
@@ -240,6 +244,7 @@ class FeatureRecipe(BaseModel):
             returns: frame RETURNS, from `returns_to_service`.
             beginnings: what `beginnings` gave of earlier rows.
             events: frame EVENTS, where the recipe counts any.
+            replaced: frame REPLACED, of sensors that were replaced or moved: their drift counts from then on.
 
         Raises:
             InvalidArgumentError: `events` are to be counted and not given.
@@ -258,7 +263,7 @@ class FeatureRecipe(BaseModel):
             known = [name for name in self.drift if name in earlier.columns]
             rows = pl.concat([rows, earlier.select(*identity, *known)], how="diagonal")
         if self.drift:
-            rows = add_drift(rows, self.drift, rows=self.drift_rows)
+            rows = add_drift(rows, self.drift, rows=self.drift_rows, replaced=replaced)
         if self.age:
             rows = add_age(rows, returns=returns)
         if self.events:
@@ -268,7 +273,13 @@ class FeatureRecipe(BaseModel):
             rows = add_events(rows, events, names=self.events, lengths=self.event_lengths)
         return rows.filter("_asked").drop("_asked")
 
-    def beginnings(self, features: "pl.DataFrame", known: "pl.DataFrame | None" = None) -> "pl.DataFrame":
+    def beginnings(
+        self,
+        features: "pl.DataFrame",
+        known: "pl.DataFrame | None" = None,
+        *,
+        replaced: "pl.DataFrame | None" = None,
+    ) -> "pl.DataFrame":
         """Return the rows that drift and age of later rows depend on, of `features` and of those `known` before.
 
         A row that was computed again replaces the one that is known.
@@ -281,7 +292,7 @@ class FeatureRecipe(BaseModel):
         rows = features.select(*identity, *self.drift)
         if known is not None:
             rows = pl.concat([rows, known.join(rows, on=identity, how="anti")], how="diagonal").select(rows.columns)
-        return machine_beginnings(rows, self.drift, rows=self.drift_rows)
+        return machine_beginnings(rows, self.drift, rows=self.drift_rows, replaced=replaced)
 
     def of_model(self, names: Iterable[str]) -> "FeatureRecipe":
         """Return the recipe of a model that reads these columns: with its channels by name, and what is `unknown`."""

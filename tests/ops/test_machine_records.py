@@ -27,6 +27,15 @@ def test_what_is_said_of_a_machine_adds_up_and_is_shown(deployed: Deployed) -> N
     assert states(deployed) == {"PUMP-1": "NEW"}
 
 
+def test_a_new_sensor_is_recorded_with_its_moment_and_others_stay(deployed: Deployed) -> None:
+    deployed.json("machines", "describe", "PUMP-1", "--replaced", "vibration=2026-11-30T06:00:00+01:00")
+    shown = deployed.json("machines", "describe", "PUMP-1", "--replaced", "temperature")
+    assert datetime.fromisoformat(shown["replaced"]["vibration"]) == datetime(2026, 11, 30, 5, tzinfo=UTC)
+    assert datetime.fromisoformat(shown["replaced"]["temperature"]) >= NOW
+    assert "new sensor of vibration: 2026-11-30" in deployed.run("machines", "describe", "PUMP-1").stdout
+    assert "no channel 'sound'" in deployed.run("machines", "describe", "PUMP-1", "--replaced", "sound").stderr
+
+
 def test_what_cannot_be_said_names_its_option(deployed: Deployed) -> None:
     assert "--class" in deployed.run("machines", "describe", "PUMP-1", "--class", "pumps").stderr
     assert "--iso-group" in deployed.run("machines", "describe", "PUMP-1", "--iso-group", "group 9").stderr
