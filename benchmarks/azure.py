@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from mlops_core.adapters.azure_pdm import AzurePdmSet, read_azure_pdm
-from mlops_core.features import add_age, add_events, compute_features, returns_to_service
+from mlops_core.features import add_age, add_attributes, add_events, compute_features, returns_to_service
 from mlops_core.prognosis import Evaluation, ModelBundle, evaluate, label_features, label_modes, predict, train
 from mlops_core.telemetry import EVENTS
 
@@ -54,9 +54,7 @@ def features_of(azure: AzurePdmSet, *, with_telemetry: bool) -> pl.DataFrame:
         ends = pl.datetime_ranges("event_timestamp", last, HOP, closed="right").alias("window_end")
         rows = first.select("machine_id", ends).explode("window_end").sort("machine_id", "window_end")
     rows = add_events(rows, events_of(azure))
-    rows = rows.join(azure.machines, on="machine_id").with_columns(
-        *((pl.col("model") == model).cast(pl.Int8).alias(model) for model in azure.machines["model"].unique().sort())
-    ).drop("model")  # fmt: skip
+    rows = add_attributes(rows, azure.machines)
     return add_age(rows, returns=returns_to_service(azure.failures, azure.maintenance))
 
 

@@ -13,6 +13,10 @@ from .condition.severity import (
     add_evaluation_zones as add_evaluation_zones,
     evaluation_zone as evaluation_zone,
 )
+from .features.attributes import (
+    add_attributes as add_attributes,
+    attribute_names as attribute_names,
+)
 from .features.computation import (
     compute_features as compute_features,
 )

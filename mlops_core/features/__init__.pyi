@@ -1,3 +1,7 @@
+from .attributes import (
+    add_attributes as add_attributes,
+    attribute_names as attribute_names,
+)
 from .bearings import (
     BearingGeometry as BearingGeometry,
     DefectFrequencies as DefectFrequencies,
@@ -33,6 +37,7 @@ from .event_features import (
 from .names import (
     AGE as AGE,
     DRIFT as DRIFT,
+    attribute_of as attribute_of,
     parse_event_column as parse_event_column,
     parse_feature_name as parse_feature_name,
 )

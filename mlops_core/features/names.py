@@ -8,7 +8,17 @@ from typing import Final
 
 from mlops_core.features.statistics import REGISTRY, Statistic
 
-__all__ = ["AGE", "DRIFT", "EventColumn", "FeatureName", "event_columns", "parse_event_column", "parse_feature_name"]
+__all__ = [
+    "AGE",
+    "DRIFT",
+    "EventColumn",
+    "FeatureName",
+    "attribute_column",
+    "attribute_of",
+    "event_columns",
+    "parse_event_column",
+    "parse_feature_name",
+]
 
 AGE: Final = "age_hours"
 """The hours in service since the last return from a repair."""
@@ -17,6 +27,7 @@ DRIFT: Final = "_drift"
 
 _EVENT: Final = "event/"
 _EVENT_COLUMN: Final = re.compile(_EVENT + r"(?P<name>.+)_(?:in_(?P<length>\d+[hms])|hours_since)")
+_ATTRIBUTE: Final = "machine/"
 _SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
 _WORDS: Final = {"h": "h", "m": "min", "s": "s"}
 
@@ -74,6 +85,16 @@ def parse_event_column(name: str) -> EventColumn | None:
     """Return the parts of a column that `add_events` makes, or None where it is another's."""
     parts = _EVENT_COLUMN.fullmatch(name)
     return None if parts is None else EventColumn(parts["name"], parts["length"])
+
+
+def attribute_column(name: str) -> str:
+    """Return the column of an attribute of machines, a number (`age_years`) or a value (`class=pumps`)."""
+    return f"{_ATTRIBUTE}{name}"
+
+
+def attribute_of(column: str) -> str | None:
+    """Return the attribute of a column that `add_attributes` makes, or None where it is another's."""
+    return column.removeprefix(_ATTRIBUTE) if column.startswith(_ATTRIBUTE) else None
 
 
 def _in_largest_unit(seconds: int) -> tuple[int, str]:

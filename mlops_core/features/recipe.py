@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.features.conditions import ConditionNormaliser
 from mlops_core.features.event_features import EVENT_LENGTHS, check_event_names
-from mlops_core.features.names import AGE, DRIFT, event_columns, parse_feature_name
+from mlops_core.features.names import AGE, DRIFT, attribute_of, event_columns, parse_feature_name
 from mlops_core.features.recipe_differences import recipe_differences
 from mlops_core.features.running import RUNNING, RUNNING_STATISTICS
 from mlops_core.features.scaling import NORMALISED, normalised_row
@@ -57,6 +57,7 @@ class FeatureRecipe(BaseModel):
         age: whether there is `age_hours`, the hours in service since the last return from a repair.
         events: kinds of events (`error`) and codes of kinds (`error/E1`) that are counted in windows of
             `event_lengths`, with the hours since the last; see `add_events`.
+        attributes: of machines, numbers (`age_years`) and values of categories (`class=pumps`); see `add_attributes`.
         unknown: columns that were made outside of the recipe. Only who made them can make them again.
 
     """
@@ -76,6 +77,7 @@ class FeatureRecipe(BaseModel):
     age: bool = False
     events: tuple[str, ...] = ()
     event_lengths: tuple[_Length, ...] = EVENT_LENGTHS
+    attributes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -146,8 +148,8 @@ class FeatureRecipe(BaseModel):
             readings: frame READINGS, of whole machine histories, since drift and age count from the beginning.
             events: frame FAILURES, for the returns to service that age counts from; with events of other kinds, that
                 are counted, EVENTS with the column `returned_to_service_at` of failures.
-            machines: machine_id and machine_class of machines that have been given a class; the others belong to the
-                first whose patterns match.
+            machines: one row each: machine_id, the `attributes`, and for rules of running machine_class, where one has
+                been given a class; the others belong to the first whose patterns match.
             maintenance: frame MAINTENANCE, whose renewals are returns to service, too.
             replaced: frame REPLACED, of sensors that were replaced or moved.
             ranges: plausible ranges by channel, by default `CHANNELS`; values outside count as not measured, with an
@@ -168,16 +170,17 @@ class FeatureRecipe(BaseModel):
         if self.unknown:
             hint = "Add them to the table by the code that made them for training"
             raise InvalidArgumentError("recipe", ", ".join(self.unknown), "was made outside of the recipe", hint)
-        if machines is not None and not self.running:
+        if machines is not None and not self.running and not self.attributes:
             hint = "Leave it out: no class has a rule for running"
             raise InvalidArgumentError("machines", "a frame", "is read by no recipe without such a rule", hint)
-        rows = () if machines is None else machines.select("machine_id", "machine_class").drop_nulls().iter_rows()
+        classes = None if machines is None or not self.running else machines.select("machine_id", "machine_class")
+        rows = () if classes is None else classes.drop_nulls().iter_rows()
         rules = self.running_rules(readings["machine_id"].unique() if self.running else (), dict(rows))
         buckets = bucket_readings(self._prepared(readings), hop=self.hop, running=rules)
         features = self.windows(buckets).drop("revision")
         failures = events if events is None or "kind" not in events.columns else _failures(events)
         returns = returns_to_service(failures, maintenance)
-        return self.derive(features, returns=returns, events=events, replaced=replaced)
+        return self.derive(features, returns=returns, events=events, replaced=replaced, machines=machines)
 
     def windows(
         self, buckets: "pl.DataFrame", *, start: datetime | None = None, end: datetime | None = None
@@ -236,8 +239,9 @@ class FeatureRecipe(BaseModel):
         beginnings: "pl.DataFrame | None" = None,
         events: "pl.DataFrame | None" = None,
         replaced: "pl.DataFrame | None" = None,
+        machines: "pl.DataFrame | None" = None,
     ) -> "pl.DataFrame":
-        """Return window features with drift, age and events.
+        """Return window features with drift, age, events and attributes.
 
         Args:
             features: from each machine's beginning, or any rows, given its `beginnings`.
@@ -245,13 +249,15 @@ class FeatureRecipe(BaseModel):
             beginnings: what `beginnings` gave of earlier rows.
             events: frame EVENTS, where the recipe counts any.
             replaced: frame REPLACED, of sensors that were replaced or moved: their drift counts from then on.
+            machines: machine_id and the attributes, where the recipe reads any.
 
         Raises:
-            InvalidArgumentError: `events` are to be counted and not given.
+            InvalidArgumentError: `events` or `machines` are read and not given.
 
         """
         import polars as pl
 
+        from mlops_core.features.attributes import add_attributes
         from mlops_core.features.derived import add_age, add_drift
         from mlops_core.features.event_features import add_events
 
@@ -271,6 +277,10 @@ class FeatureRecipe(BaseModel):
                 hint = "Give the machines' events, an empty frame EVENTS where there are none"
                 raise InvalidArgumentError("events", None, f"is no frame, and {', '.join(self.events)} count", hint)
             rows = add_events(rows, events, names=self.events, lengths=self.event_lengths)
+        if self.attributes:
+            if machines is None:
+                raise InvalidArgumentError("machines", None, f"is no frame, and {', '.join(self.attributes)} are read")
+            rows = add_attributes(rows, machines, names=self.attributes)
         return rows.filter("_asked").drop("_asked")
 
     def beginnings(
@@ -307,7 +317,8 @@ class FeatureRecipe(BaseModel):
         """Whether a column is one of the recipe's."""
         parts = parse_feature_name(name)
         if parts is None:
-            return (name == AGE and self.age) or name in self.columns_of_events
+            is_attribute = attribute_of(name) in self.attributes
+            return (name == AGE and self.age) or name in self.columns_of_events or is_attribute
         return (
             (self._column_channels is None or parts.channel in self._column_channels)
             and parts.statistic in self.statistics_of(parts.channel)

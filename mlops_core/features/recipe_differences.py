@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from mlops_core.features.names import AGE, DRIFT, FeatureName, parse_event_column, parse_feature_name
+from mlops_core.features.names import AGE, DRIFT, FeatureName, attribute_of, parse_event_column, parse_feature_name
 from mlops_core.features.scaling import NORMALISED
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def _lacking(model: "FeatureRecipe", stack: "FeatureRecipe", name: str) -> Itera
     if name == AGE and model.age:
         if not stack.age:
             yield "the hours since the return to service, that is", name
+    elif (attribute := attribute_of(name)) in model.attributes:
+        if attribute not in stack.attributes:
+            yield "attributes of machines:", attribute or ""
     elif event is not None:
         if event.name not in stack.events:
             yield "events", event.name

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_core.features import AGE, DRIFT, parse_event_column, parse_feature_name
+from mlops_core.features import AGE, DRIFT, attribute_of, parse_event_column, parse_feature_name
 from mlops_core.prognosis.schema import FeatureSchema
 
 __all__ = ["Reason", "phrase", "strongest_reasons"]
@@ -134,10 +134,10 @@ def phrase(name: str, *, is_share: bool = False) -> str:
 
 
 def _event_words(name: str) -> str:
-    """A column of events in words: `number of error E1 within 24h`; empty of any other."""
+    """A column of events or of an attribute in words: `number of error E1 within 24h`; empty of any other."""
     event = parse_event_column(name)
     if event is None:
-        return ""
+        return (attribute_of(name) or "").replace("=", " ", 1)
     what = event.name.replace("/", " ", 1)
     return f"number of {what} within {event.length}" if event.length else f"time since the last {what}"
 

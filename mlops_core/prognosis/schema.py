@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.errors import FeatureMismatchError
-from mlops_core.features import AGE, DRIFT, parse_event_column, parse_feature_name
+from mlops_core.features import AGE, DRIFT, attribute_of, parse_event_column, parse_feature_name
 from mlops_core.prognosis.coverage import USUAL_SHARES, as_shares
 
 __all__ = ["FeatureSchema"]
@@ -36,6 +36,8 @@ class FeatureSchema:
             sampled; empty in models that were made before.
         beginnings: of each drift column, the lowest and highest level at which a machine of the training data began;
             empty where too few machines were seen, and in models that were made before it was kept.
+        velocities: channels that are velocity r.m.s. in mm/s, of which ISO 20816 has zones; None in models that were
+            made before it was kept: `vibration`.
 
     """
 
@@ -47,6 +49,7 @@ class FeatureSchema:
     units: Mapping[str, str]
     shares: tuple[str, ...] = ()
     beginnings: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    velocities: tuple[str, ...] | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -56,10 +59,11 @@ class FeatureSchema:
     @cached_property
     def severity_feature(self) -> str | None:
         """The column that stands for the vibration velocity r.m.s.: that of the shortest window, where there is one."""
+        channels = ("vibration",) if self.velocities is None else self.velocities
         candidates = [
             (_SEVERITY_STATISTICS.index(parts.statistic), parts.seconds, name)
             for name in self.names
-            if (parts := parse_feature_name(name)) and parts.channel == "vibration" and not parts.is_drift
+            if (parts := parse_feature_name(name)) and parts.channel in channels and not parts.is_drift
             if parts.statistic in _SEVERITY_STATISTICS
         ]
         return min(candidates)[2] if candidates else None
@@ -84,12 +88,15 @@ class FeatureSchema:
 
     @cached_property
     def is_measured(self) -> NDArray[np.bool_]:
-        """For each column, whether it has a value only where something was measured: all but counts, age and events.
+        """For each column, whether it has a value only where something was measured.
+
+        All but counts, age, events and attributes of machines.
 
         Of a model that reads no sensor, what is known of events.
         """
         is_event = np.array([parse_event_column(name) is not None for name in self.names])
-        measured = ~np.isin(np.array(self.names), np.array([*self.counts, AGE], dtype=str))
+        others = [*self.counts, AGE, *(name for name in self.names if attribute_of(name) is not None)]
+        measured = ~np.isin(np.array(self.names), np.array(others, dtype=str))
         of_sensors = measured & ~is_event
         return of_sensors if of_sensors.any() else measured
 

@@ -37,7 +37,7 @@ from mlops_core.prognosis.schema import FeatureSchema
 from mlops_core.prognosis.splits import refuse_untrainable, row_folds
 from mlops_core.prognosis.training_table import TrainingTable, training_table
 from mlops_core.prognosis.trees import FloatArray, Trees, TreeSettings
-from mlops_core.telemetry import CHANNELS, Channel
+from mlops_core.telemetry import CHANNELS, VELOCITY_RMS, Channel
 from mlops_core.time import parse_duration
 
 __all__ = ["TrainingSettings", "train"]
@@ -177,6 +177,7 @@ def _schema(table: TrainingTable, importance: FloatArray, channels: Mapping[str,
         importance=tuple(float(share) for share in importance),
         units=MappingProxyType({name: channels[name].unit for name in sorted(used) if name in channels}),
         beginnings=MappingProxyType(_beginnings(table)),
+        velocities=tuple(name for name in sorted(used) if name in channels and channels[name].quantity == VELOCITY_RMS),
     )
 
 

@@ -1,0 +1,84 @@
+"""Attributes of machines as features: a number as it is, a category as 0 or 1 for each of its values.
+
+Loads polars only where it computes.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from mlops_core.errors import InvalidArgumentError, MissingColumnError
+from mlops_core.features.names import attribute_column
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["add_attributes", "attribute_names"]
+
+_MOST_CATEGORIES: Final = 20
+
+
+def attribute_names(machines: "pl.DataFrame") -> tuple[str, ...]:
+    """Return a name for each number of a frame of machines, and `name=value` for each value of its categories.
+
+    Call it with the machines of the training data, and keep the names in the recipe: a value that comes later is none
+    of them. `machine_id` is no attribute, and neither is a text of more than 20 values.
+    """
+    import polars as pl
+
+    found: list[str] = []
+    for name, kind in machines.schema.items():
+        if name == "machine_id":
+            continue
+        if kind.is_numeric() or kind == pl.Boolean():
+            found.append(name)
+            continue
+        values: list[str] = machines[name].cast(pl.String).drop_nulls().unique().sort().to_list()
+        if len(values) <= _MOST_CATEGORIES:
+            found += [f"{name}={value}" for value in values]
+    return tuple(found)
+
+
+def add_attributes(
+    features: "pl.DataFrame", machines: "pl.DataFrame", *, names: Sequence[str] | None = None
+) -> "pl.DataFrame":
+    """Add `machine/{name}` of each row's machine: a number, or 1 where a category has the value of `name=value`, or 0.
+
+    Args:
+        features: with machine_id; other columns pass through.
+        machines: machine_id, once each, and any attributes: numbers, and text or categories (class, ISO group, model).
+        names: which, by default those that `attribute_names` gives.
+
+    Returns:
+        The rows in their order; null where a machine, or its attribute, is not known.
+
+    Raises:
+        MissingColumnError: an attribute or `machine_id` is absent.
+        InvalidArgumentError: a machine stands there twice, or a number is a text.
+
+    Example:
+        >>> machines = pl.DataFrame({"machine_id": ["PUMP-A01"], "machine_class": ["pumps"], "rated_rpm": [1480]})
+        >>> mc.add_attributes(features, machines).columns[-2:]
+        ['machine/machine_class=pumps', 'machine/rated_rpm']
+
+    """
+    import polars as pl
+
+    chosen = attribute_names(machines) if names is None else tuple(names)
+    for column in ("machine_id", *(name.partition("=")[0] for name in chosen)):
+        if column not in machines.columns:
+            raise MissingColumnError("machines", column, machines.columns)
+    if machines["machine_id"].is_duplicated().any():
+        raise InvalidArgumentError("machines", "machine_id", "names a machine twice", "Keep one row of each")
+    columns: list[pl.Expr] = []
+    for name in chosen:
+        attribute, is_category, value = name.partition("=")
+        if is_category:
+            given = (pl.col(attribute).cast(pl.String) == value).cast(pl.Float64)
+        elif machines.schema[attribute].is_numeric() or machines.schema[attribute] == pl.Boolean():
+            given = pl.col(attribute).cast(pl.Float64)
+        else:
+            hint = f"Name its values: {attribute}=..."
+            raise InvalidArgumentError("machines", attribute, "is no number", hint)
+        columns.append(given.alias(attribute_column(name)))
+    own = machines.select(pl.col("machine_id").cast(pl.String), *columns)
+    return features.join(own, on="machine_id", how="left", maintain_order="left")
