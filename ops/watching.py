@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from handlers.stores.lake import DataLake
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import QUARANTINE_PREFIX, RAW_PREFIX, QuarantineRecord, decode_readings, hour_path
-from mlops_core.telemetry import READINGS_LEVEL, Channel
+from mlops_core.telemetry import FAILURE_KIND, READINGS_LEVEL, Channel
 from mlops_core.time import utc_text
 from ops.connect_examples import sample_values
 from ops.quarantined import Quarantine, Refused
@@ -86,4 +86,6 @@ def _sample(record: QuarantineRecord, channel: Channel | None, channels: Mapping
         fields = {"values": dict(list(sample_values(channels).items())[:3])}
     else:
         fields = {"event_code": "E-17"}
+        if record.topic.endswith(f"/{FAILURE_KIND}"):
+            fields |= {"measured_value": 11.6, "threshold": 11.2}
     return json.dumps({"timestamp_utc": f"{utc_text(record.received_at)[:19]}Z"} | fields)

@@ -78,7 +78,8 @@ def test_a_first_guess_that_is_refused_is_answered_by_what_to_change(
 
 
 def test_the_advised_message_is_accepted(deployed: Deployed) -> None:
-    for level in ("temperature", "readings"):
+    levels = ("temperature", "readings", "event/failure", "event/error")
+    for level in levels:
         take(deployed, f"{PREFIX}/{level}", b"41.5")
     for refused in deployed.json("machines", "watch", "PRESS-01")["refused"]:
         sample = refused["advice"].removeprefix("Send, for example: ")
