@@ -4,7 +4,8 @@ Who stores a change announces it. Where that process dies in between, whoever me
 out claims it anew, by one conditional write, and announces it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -14,8 +15,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from handlers.stores.alarms import MOST_ATTEMPTS, AlarmContendedError, Alarms
 from handlers.stores.notices import NoticeBoard
 from mlops_core.alerting import episodes
-from mlops_core.alerting.episode_notices import episode_notice, is_reminder
-from mlops_core.alerting.episodes import Alarm, AlarmSource
+from mlops_core.alerting.digest import MOST_NOTICES, digest_notice
+from mlops_core.alerting.episode_notices import Notice, episode_notice, is_reminder
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
 from mlops_core.errors import MlopsError
 
 logger = Logger(child=True)
@@ -46,6 +48,8 @@ class AlarmDesk:
         self._alarms = alarms
         self._board = board
         self._clock = clock
+        self._gathered: dict[tuple[str, str], Alarm] | None = None
+        self._gathering_since = datetime.min.replace(tzinfo=UTC)
 
     def change(
         self,
@@ -84,21 +88,76 @@ class AlarmDesk:
         if alarm.episode is None or not alarm.is_due():
             return alarm
         now = self._clock()
+        waiting = (self._gathered or {}).get((alarm.machine_id, alarm.key))
+        if waiting and waiting.episode and waiting.episode.announcement == alarm.episode.announcement:
+            return _announced(alarm)
         if not is_writer:
             alarm = self._alarms.load(alarm.machine_id, alarm.source, alarm.subject)
             if alarm.episode is None or not alarm.is_due():
                 return alarm
             if alarm.is_claimed(now) or not self._alarms.claim(alarm, until=now + episodes.ANNOUNCING):
                 raise AnnouncementPendingError(alarm)
+        if self._gathered is not None:
+            return self._gather(self._gathered, alarm, now)
+        self._send(episode_notice(alarm.episode), [alarm], about=_about(alarm.episode), now=now)
+        return _announced(alarm)
+
+    @contextmanager
+    def gathering(self) -> Generator[None]:
+        """Send what changes within the block at its end: each by itself, or all in one where they are many.
+
+        What waits longer than half of the time in which others leave it alone is sent before.
+        """
+        self._gathered = {}
+        try:
+            yield
+        finally:
+            gathered, self._gathered = self._gathered, None
+            self._send_gathered((gathered or {}).values())
+
+    def _gather(self, gathered: dict[tuple[str, str], Alarm], alarm: Alarm, now: datetime) -> Alarm:
+        if not gathered:
+            self._gathering_since = now
+        gathered[alarm.machine_id, alarm.key] = alarm
+        if now - self._gathering_since > episodes.ANNOUNCING / 2:
+            self._gathered = {}
+            self._send_gathered(gathered.values())
+        return _announced(alarm)
+
+    def _send_gathered(self, alarms: Iterable[Alarm]) -> None:
+        by_kind: dict[str, list[Alarm]] = {}
+        for alarm in alarms:
+            if alarm.episode is not None:
+                by_kind.setdefault(_about(alarm.episode), []).append(alarm)
+        for about, due in by_kind.items():
+            changed = [alarm.episode for alarm in due if alarm.episode is not None]
+            if len(due) > MOST_NOTICES:
+                self._send(digest_notice(changed), due, about=about, now=self._clock())
+            else:
+                for alarm, episode in zip(due, changed, strict=True):
+                    self._send(episode_notice(episode), [alarm], about=about, now=self._clock())
+
+    def _send(self, notice: Notice, alarms: Sequence[Alarm], *, about: str, now: datetime) -> None:
         is_sent = False
         try:
-            about = "escalation" if is_reminder(alarm.episode) else "machine"
-            self._board.publish(episode_notice(alarm.episode), about=about)
+            self._board.publish(notice, about=about)
             is_sent = True
         finally:
             if not is_sent:
-                self._alarms.release(alarm, at=now)
-        self._alarms.note_announced(alarm)
-        metrics.add_metric("AlarmsAnnounced", MetricUnit.Count, 1)
-        logger.info("Alarm announced", extra={"episode": alarm.episode.id, "announcement": alarm.episode.announcement})
-        return alarm.model_copy(update={"announced": alarm.episode.announcement})
+                for alarm in alarms:
+                    self._alarms.release(alarm, at=now)
+        for alarm in alarms:
+            self._alarms.note_announced(alarm)
+            if alarm.episode is not None:
+                extra = {"episode": alarm.episode.id, "announcement": alarm.episode.announcement}
+                logger.info("Alarm announced", extra=extra)
+        metrics.add_metric("AlarmsAnnounced", MetricUnit.Count, len(alarms))
+
+
+def _announced(alarm: Alarm) -> Alarm:
+    """Return an alarm as it is once its announcement is sent."""
+    return alarm.model_copy(update={"announced": alarm.episode.announcement}) if alarm.episode else alarm
+
+
+def _about(episode: Episode) -> str:
+    return "escalation" if is_reminder(episode) else "machine"

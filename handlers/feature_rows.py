@@ -11,7 +11,8 @@ from handlers.hour_buckets import Work, is_of_hop
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.damage import DamageRecords
 from handlers.stores.label_history import LabelHistory
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.newest_features import NewestFeatures
+from handlers.stores.online_features import FeatureRow
 from handlers.stores.partitions import OutdatedPartitionError, Partitions
 from mlops_core.features import BUCKETS, RETURNS, FeatureRecipe
 from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, features_prefix, hour_text, shard_of
@@ -27,7 +28,7 @@ class FeatureWriter:
         self,
         settings: ProcessingSettings,
         partitions: Partitions,
-        online: OnlineFeatures,
+        online: NewestFeatures,
         history: LabelHistory,
         layout: Layout,
         work: Work,
@@ -98,7 +99,7 @@ class FeatureWriter:
             hour += HOUR
 
     def offer(self, *, now: datetime) -> None:
-        """Offer each machine's newest row, of those computed since the last offer, to the online store.
+        """Offer each machine's newest row, of those computed since the last offer, to the fleet's object and the store.
 
         With the windows go drift and age, which depend on more than readings: on the machine's beginning, and on its
         returns to service as they are known now.

@@ -22,6 +22,7 @@ from handlers.stores.damage import DamageRecords, Tell
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
 from handlers.stores.machines import Machines
+from handlers.stores.newest_features import NewestFeatures
 from handlers.stores.partitions import DamagedPartitionError, OutdatedPartitionError, Partitions
 from handlers.stores.recipes import recipe_of
 from handlers.stores.replacements import replaced_sensors
@@ -80,7 +81,7 @@ class Run:
             features=self._recipe.columns_id,
         )
         self._lake = runtime.lake(chosen)
-        self._online = runtime.online_features(chosen)
+        self._newest = NewestFeatures(self._lake, runtime.online_features(chosen))
         self._history = runtime.label_history(chosen)
         self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
         self._made_again: set[str] = set()
@@ -291,7 +292,7 @@ class Run:
         writer = FeatureWriter(
             self._settings,
             partitions,
-            self._online,
+            self._newest,
             self._history,
             layout,
             self.work,

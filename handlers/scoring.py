@@ -55,7 +55,15 @@ _settings = runtime.settings(ScoringSettings)
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
-    """Score the fleet; returns how many machines were scored anew, the messages sent, and who was passed over."""
+    """Score the fleet; returns how many machines were scored anew, the changes told, and who was passed over.
+
+    More changes than people can read one by one are told in one message.
+    """
+    with _desk().gathering():
+        return _score_fleet()
+
+
+def _score_fleet() -> dict[str, Any]:
     damaged: list[DamagedItem] = []
     ranking_seen = _ranking().seen()
     fleet = _fleet()

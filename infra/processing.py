@@ -28,6 +28,7 @@ from mlops_core.lake import (
     DAMAGED_PREFIX,
     FEATURES_PREFIX,
     LAYOUT_KEY,
+    NEWEST_KEY,
     RAW_PREFIX,
     REPLACED_PREFIX,
 )
@@ -38,7 +39,7 @@ _RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLA
 _DAMAGED = f"{DAMAGED_PREFIX}*"
 # Documents whose earlier version counts where the newest is damaged; all else is made again of the readings.
 _DOCUMENTS = (BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
-_OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", f"{BACKFILLS_PREFIX}*", *_DOCUMENTS)
+_OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", f"{BACKFILLS_PREFIX}*", NEWEST_KEY, *_DOCUMENTS)
 
 
 class ProcessingArgs(TypedDict):
@@ -120,7 +121,8 @@ class Processing(pulumi.ComponentResource):
                 "statements": [
                     *_lake_statements(args["bucket_arn"]),
                     read_channels(args["bucket_arn"]),
-                    allow("ServeFeatures", ["dynamodb:PutItem"], [self.realtime_features.arn]),
+                    # The scan: where the lake has no object of the newest rows yet, or a damaged one.
+                    allow("ServeFeatures", ["dynamodb:PutItem", "dynamodb:Scan"], [self.realtime_features.arn]),
                     allow("ReadReturns", ["dynamodb:Scan"], [args["label_history_arn"]]),
                     read_machines(args["machines"]),
                     allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),

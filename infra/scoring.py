@@ -16,7 +16,7 @@ from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
 from infra.table import string_keyed_table
 from mlops_core.alerting import CHAMPION_REFUSED, DAMAGED_DATA, SILENT_CHANNELS
-from mlops_core.lake import CHECKPOINT_KEY, FLEET_PREFIX, FRESHNESS_KEY
+from mlops_core.lake import CHECKPOINT_KEY, FLEET_PREFIX, FRESHNESS_KEY, NEWEST_KEY
 
 _COUNTED = {
     "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS, "silence"),
@@ -78,7 +78,9 @@ class Scoring(pulumi.ComponentResource):
                     "escalate_after": timedelta(hours=hours) if (hours := args.get("escalate_after_hours")) else None,
                 },
                 "statements": [
-                    *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY, f"{FLEET_PREFIX}*"]),
+                    *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY, NEWEST_KEY, f"{FLEET_PREFIX}*"]),
+                    allow("ReadNewest", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], f"/{NEWEST_KEY}")]),
+                    # Where the lake has no such object yet, or a damaged one.
                     allow("ReadFeatures", ["dynamodb:Scan"], [args["realtime_features_arn"]]),
                     # Scores of earlier programs: read where there is no object of them yet.
                     allow("ReadOlderScores", ["dynamodb:Scan"], [self.predictions.arn]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handlers.stores.items import DamagedItem, OnDamaged, log_damaged
 from handlers.stores.lake import DataLake
+from handlers.stores.newest_features import newest_object
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.predictions import Predictions, prediction_json, scores_object
 from mlops_core.alerting import Score
@@ -22,13 +23,20 @@ class FleetStore:
 
     def __init__(self, lake: DataLake, client: "DynamoDBClient", *, features: str, predictions: str) -> None:
         self._lake = lake
+        self._newest = newest_object(lake)
         self._features = OnlineFeatures(client, features)
         self._predictions = Predictions(client, predictions)
         self._scores = scores_object(lake)
 
     def load_fleet(self, *, on_damaged: OnDamaged = log_damaged) -> list[FeatureRow]:
-        """Return the newest feature row of every machine, in order of their ids; damaged items go to `on_damaged`."""
-        return self._features.load_all(on_damaged=on_damaged)
+        """Return the newest feature row of every machine, in order of their ids: from one object of the lake.
+
+        Where that is absent or damaged, from the online store, whose damaged items go to `on_damaged`.
+        """
+        stored = self._newest.readable()
+        if stored is None or stored.value is None:
+            return self._features.load_all(on_damaged=on_damaged)
+        return [row for _, row in sorted(stored.value.items())]
 
     def load_predictions(self, *, on_damaged: OnDamaged = log_damaged) -> Mapping[str, Score]:
         """Return the newest score of every machine that has one, by machine; damaged items go to `on_damaged`.

@@ -5,7 +5,7 @@ from typing import Final
 
 from mlops_core.alerting.episodes import AlarmSource, Episode, Stage, StepKind
 
-__all__ = ["Notice", "episode_notice", "is_reminder"]
+__all__ = ["Notice", "episode_notice", "headline", "is_reminder"]
 
 _SUBJECT_LIMIT: Final = 100  # of SNS
 _TO_DO: Final = {
@@ -29,8 +29,7 @@ class Notice:
 
 def episode_notice(episode: Episode) -> Notice:
     """Return what people are to know of an episode that was opened, raised, closed, or that nobody has answered."""
-    newest = _newest(episode)
-    headline = f"{_PREFIXES.get(newest, '') if newest else ''}{_headline(episode)}"
+    title = headline(episode)
     if episode.is_open:
         details = ["Why:", *(f"- {reason}" for reason in episode.reasons), f"What to do: {_to_do(episode)}"]
         if is_reminder(episode):
@@ -38,7 +37,13 @@ def episode_notice(episode: Episode) -> Notice:
     else:
         closed = "" if episode.closed is None else f" at {episode.closed:%Y-%m-%d %H:%M} UTC"
         details = [f"It was {episode.stage} since {episode.opened:%Y-%m-%d %H:%M} UTC and ended{closed}."]
-    return Notice(headline[:_SUBJECT_LIMIT], "\n".join([f"{headline}.", *details, f"Episode {episode.id}."]))
+    return Notice(title[:_SUBJECT_LIMIT], "\n".join([f"{title}.", *details, f"Episode {episode.id}."]))
+
+
+def headline(episode: Episode) -> str:
+    """Return what has become of an episode, in one line."""
+    newest = _newest(episode)
+    return f"{_PREFIXES.get(newest, '') if newest else ''}{_headline(episode)}"
 
 
 def is_reminder(episode: Episode) -> bool:

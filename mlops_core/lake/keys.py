@@ -12,6 +12,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     processed/buckets/date=YYYY-MM-DD/hour=HH/shard=NN.parquet     statistics, by the hour in which they begin
     processed/features/date=YYYY-MM-DD/hour=HH/shard=NN.parquet    feature rows, by the hour of their window end
     processed/checkpoint.json
+    processed/newest.npz                                       the newest feature row of every machine
     processed/backfills/<job>/...                                  what a backfill has to do, and has done
     processed/layout.json                                          from which hour on there are how many shards
     freshness/channels.json                                        when each channel was last heard, and who is silent
@@ -50,6 +51,7 @@ __all__ = [
     "LAYOUT_KEY",
     "MAXIMUM_SHARDS",
     "MODELS_PREFIX",
+    "NEWEST_KEY",
     "PAGE_KEY",
     "PREDICTIONS_PREFIX",
     "QUARANTINE_PREFIX",
@@ -108,6 +110,9 @@ BASELINE_CHAMPION_KEY: Final = f"{BASELINES_PREFIX}champion.json"
 CHANNELS_PREFIX: Final = "channels/"
 BEGINNINGS_KEY: Final = "processed/beginnings.parquet"
 """The first feature rows of each machine, which drift and age count from (`FeatureRecipe.beginnings`)."""
+
+NEWEST_KEY: Final = "processed/newest.npz"
+"""The newest feature row of every machine, as the online store has it, with drift and age."""
 
 # Two digits in a key.
 MAXIMUM_SHARDS: Final = 100

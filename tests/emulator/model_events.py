@@ -5,7 +5,7 @@ machines that neither has learned from.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Step, StepKind, Verdict
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY, RANKING_KEY, SCORES_KEY
+from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY, NEWEST_KEY, RANKING_KEY, SCORES_KEY
 from mlops_core.prognosis import FleetRanking, TrainingSettings, TreeSettings, predict_one, train
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
@@ -46,7 +46,7 @@ class Models:
     versions: tuple[str, str]
     due: Score
 
-    def events(self, function: str) -> list[dict[str, Any]]:
+    def events(self, function: str) -> Iterable[dict[str, Any]]:
         """Events in which the function does all that it can, as the stack is now."""
         champion = ModelRegistry(self.stack.lake).champion()
         assert champion is not None
@@ -87,7 +87,16 @@ class Models:
                 return [verdict_given(self.due_episode())]
             case _:
                 self.forget_predictions()
-                return [{}, {}]  # the scores come from the table of earlier programs, then from the lake
+                return self.from_tables_and_from_the_lake()
+
+    def from_tables_and_from_the_lake(self) -> Iterator[dict[str, Any]]:
+        """Twice nothing: features and scores come from the tables of earlier programs, then from the lake."""
+        where = {"Bucket": self.stack.outputs.data_lake_bucket, "Key": NEWEST_KEY}
+        newest = self.stack.lake.read(NEWEST_KEY)
+        self.stack.s3.delete_object(**where)
+        yield {}
+        self.stack.s3.put_object(**where, Body=newest)
+        yield {}
 
     def due_episode(self) -> Episode:
         """The episode of the machine that is due."""

@@ -18,7 +18,7 @@ from handlers.stores.alarms import Alarms
 from infra.local.run.reconciliation import saved_states, wait_until_drained
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.condition.limits import LimitState
-from mlops_core.lake import LAYOUT_KEY, compacted_key, encode_readings, replaced_object
+from mlops_core.lake import LAYOUT_KEY, NEWEST_KEY, compacted_key, encode_readings, replaced_object
 from mlops_core.telemetry import Message, Reading, failure_message, reading_message
 from tests.emulator import model_events
 from tests.emulator.conftest import Told, under_repair
@@ -71,6 +71,7 @@ def event_for(told: Told, function: str) -> dict[str, Any]:
             to_be_compacted(told, hour - timedelta(hours=1), now)
             damage(told, LAYOUT_KEY)
             damage(told, compacted_key(hour - timedelta(hours=1)))
+            told.stack.s3.delete_object(Bucket=told.stack.outputs.data_lake_bucket, Key=NEWEST_KEY)
             return {"start": (hour - timedelta(hours=1)).isoformat(), "end": hour.isoformat()}
 
 

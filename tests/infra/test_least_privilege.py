@@ -21,7 +21,8 @@ RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rul
 RECEIVE = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 BEGINNINGS = f"{LAKE}/processed/beginnings.parquet"
 DOCUMENTS = {BEGINNINGS, f"{LAKE}/processed/checkpoint.json", f"{LAKE}/processed/layout.json"}
-PROCESSED = {*DOCUMENTS, f"{LAKE}/processed/buckets/*", f"{LAKE}/processed/features/*", f"{LAKE}/processed/backfills/*"}
+NEWEST = f"{LAKE}/processed/newest.npz"
+PROCESSED = {*DOCUMENTS, NEWEST, *(f"{LAKE}/processed/{each}/*" for each in ("buckets", "features", "backfills"))}
 DEAD_LETTERS = ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-dead-letters"})
 
 
@@ -84,6 +85,7 @@ ASYNCHRONOUS = {
         "WriteOwnLog": own_log("scoring-fleet"),
         **JUDGES,
         **MEASURED,
+        "ReadNewest": ({"s3:GetObject"}, {NEWEST}),
         "ReadFeatures": ({"dynamodb:Scan"}, {FEATURES_TABLE}),
         "ReadOlderScores": ({"dynamodb:Scan"}, {f"{TABLES}/scoring-predictions-0a1b2c"}),
         "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
@@ -153,7 +155,7 @@ DEV = {
         "RemoveCompactedRaw": ({"s3:DeleteObject"}, {f"{LAKE}/raw/*"}),
         "ReadOwnOutputs": ({"s3:GetObject"}, PROCESSED),
         "WriteProcessed": ({"s3:PutObject"}, PROCESSED),
-        "ServeFeatures": ({"dynamodb:PutItem"}, {f"{TABLES}/processing-realtime-features-0a1b2c"}),
+        "ServeFeatures": ({"dynamodb:PutItem", "dynamodb:Scan"}, {f"{TABLES}/processing-realtime-features-0a1b2c"}),
         "ReadReturns": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
         "ReadMachines": READ_MACHINES,
     },
@@ -272,7 +274,10 @@ def test_listing_is_limited_to_what_processing_reads(evaluated):
     ("function", "more"),
     [
         ("inference-api", ["freshness/channels.json", "fleet/ranking.json.gz"]),
-        ("scoring-fleet", ["processed/checkpoint.json", "freshness/channels.json", "fleet/*"]),
+        (
+            "scoring-fleet",
+            ["processed/checkpoint.json", "freshness/channels.json", "processed/newest.npz", "fleet/*"],
+        ),
     ],
 )
 def test_listing_is_limited_to_what_serving_reads(evaluated, function, more):

@@ -1,0 +1,113 @@
+"""Changes that are gathered: few are told one by one, many in one message, and each exactly once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.announcements import AlarmDesk, metrics
+from handlers.stores import clients
+from handlers.stores.alarms import Alarms
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MODEL = AlarmSource.FAILURE_MODEL
+
+
+class Board:
+    """What people are sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.is_broken = False
+
+    def publish(self, notice, *, about: str) -> None:
+        if self.is_broken:
+            raise OSError("no answer")
+        self.sent.append((notice.subject, about))
+
+
+def opened(alarm: Alarm, *, now: datetime) -> Alarm:
+    if alarm.episode is not None:
+        return alarm
+    episode = Episode(machine_id=alarm.machine_id, source=MODEL, stage=Stage.ACT, opened=NOON)
+    return alarm.following(episode=episode, evidence="", now=now)
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture(autouse=True)
+def _metrics_are_nobodys():
+    yield
+    metrics.clear_metrics()
+
+
+@pytest.fixture
+def desk(aws, board) -> AlarmDesk:
+    return AlarmDesk(Alarms(clients.dynamodb(), "alarms"), board)
+
+
+def change(desk: AlarmDesk, count: int) -> list[Alarm]:
+    return [desk.change(f"M-{number:02}", MODEL, opened) for number in range(count)]
+
+
+def unannounced(aws) -> list[str]:
+    return [alarm.machine_id for alarm in Alarms(clients.dynamodb(), "alarms").load_all(MODEL) if alarm.is_due()]
+
+
+def test_ten_changes_are_ten_messages_and_eleven_are_one(aws, desk, board):
+    with desk.gathering():
+        changed = change(desk, 10)
+        assert board.sent == []
+        assert not any(alarm.is_due() for alarm in changed)
+    assert board.sent == [(f"ACT: M-{number:02} is likely to fail", "machine") for number in range(10)]
+    with desk.gathering():
+        change(desk, 21)  # of which ten are known
+    assert board.sent[10:] == [("11 alarms changed: 11 ACT", "machine")]
+    assert unannounced(aws) == []
+
+
+def test_what_is_gathered_is_told_where_the_run_fails_later(aws, desk, board):
+    def failing() -> None:
+        with desk.gathering():
+            change(desk, 12)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    assert len(board.sent) == 1
+    assert unannounced(aws) == []
+
+
+def test_a_message_that_could_not_be_sent_is_sent_by_the_next_run(aws, desk, board):
+    board.is_broken = True
+    with pytest.raises(OSError, match="no answer"), desk.gathering():
+        change(desk, 12)
+    assert len(unannounced(aws)) == 12
+    board.is_broken = False
+    with desk.gathering():
+        change(desk, 12)
+    assert unannounced(aws) == []
+    assert len(board.sent) == 1
+
+
+def test_an_alarm_that_changes_twice_is_told_once_as_it_is_in_the_end(aws, desk, board):
+    def ended(alarm: Alarm, *, now: datetime) -> Alarm:
+        assert alarm.episode is not None
+        after = alarm.episode.ended(NOON)
+        return alarm if after == alarm.episode else alarm.following(episode=after, evidence="", now=now)
+
+    with desk.gathering():
+        change(desk, 1)
+        desk.change("M-00", MODEL, ended)
+    assert board.sent == [("M-00 is back to normal", "machine")]
+
+
+def test_what_waits_longer_than_others_leave_it_alone_is_sent_before_the_end(aws, board):
+    moments = iter(NOON + timedelta(seconds=20 * number) for number in range(100))
+    desk = AlarmDesk(Alarms(clients.dynamodb(), "alarms"), board, clock=lambda: next(moments))
+    with desk.gathering():
+        change(desk, 4)
+        assert board.sent != []
