@@ -3,6 +3,7 @@
 import pulumi
 
 from infra.account import tagging_provider
+from infra.budget import Budget
 from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.encryption import EncryptionKey
@@ -35,6 +36,8 @@ alarms = (
     if settings.alarms_enabled
     else None
 )
+if settings.monthly_budget:
+    Budget("budget", {"monthly_usd": settings.monthly_budget, "emails": settings.notice_emails}, options)
 lake = DataLake("data-lake", data_lake_args(settings, key), options)
 layers = python_layers(settings, lake, options)
 functions = function_defaults(settings, layers, key, alarms)

@@ -142,6 +142,7 @@ class GeneralSettings(_Settings):
     alarms_enabled: bool
     alarm_emails: Annotated[tuple[Email, ...], Field(strict=False)]
     notice_emails: Annotated[tuple[Email, ...], Field(strict=False)]
+    monthly_budget: Annotated[int, Field(ge=0)]
     processing_late_after_hours: Annotated[int, Field(ge=2, le=24)]
     time_zone: TimeZone
     owner: TagValue

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from infra.fleet_fit import advice
 from infra.naming import own_topic_prefix
 from infra.schedule_expression import intervals
 
@@ -25,6 +26,7 @@ def warnings(settings: "StackSettings", stack: str, *, is_emulated: bool) -> lis
         *_out_of_step(settings),
         *_of_another_machine(settings, is_emulated=is_emulated),
         *_reserved(settings),
+        *advice(settings),
         *_shared_prefix(settings, stack),
     ]
 

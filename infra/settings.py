@@ -18,6 +18,7 @@ from pulumi.runtime import config as runtime_config
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from infra.fleet_fit import unfit
 from infra.naming import is_namespace, namespace, own_topic_prefix
 from infra.provider_settings import REFUSED, ProviderSettings
 from infra.setting_groups import (
@@ -108,6 +109,18 @@ class StackSettings(
                 f"a batch of {self.ingestion_batch_size} messages needs a window of at least 1 second; raise it, or"
                 " lower ingestionBatchSize to 10",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fleet_can_fit(self) -> Self:
+        if problem := unfit(self):
+            raise _conflict("fleetSize", problem)
+        return self
+
+    @model_validator(mode="after")
+    def _budget_is_told_to_somebody(self) -> Self:
+        if self.monthly_budget and not self.notice_emails:
+            raise _conflict("monthlyBudget", "nobody would be told that it is exceeded; name somebody in noticeEmails")
         return self
 
     @model_validator(mode="after")

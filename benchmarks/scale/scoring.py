@@ -17,6 +17,8 @@ from typing import Any
 import polars as pl
 
 from benchmarks.scale.stores import Bucket, Tables, invocation
+from handlers.stores.lake import DataLake
+from handlers.stores.newest_features import NewestFeatures
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from mlops_core.lake import CHAMPION_KEY, CHECKPOINT_KEY, MODELS_PREFIX, Checkpoint
 from mlops_core.prognosis import TrainingSettings, TreeSettings, label_features, promoted, train
@@ -105,9 +107,10 @@ def _quiet_topic() -> Any:  # noqa: ANN401 - it stands for the client of SNS
 
 def _offer(tables: Tables, bucket: Bucket, rows: list[dict[str, float]], size: int, at: datetime) -> None:
     stands_for: Any = tables
-    store = OnlineFeatures(stands_for, "features")
-    for number in range(size):
-        store.offer(FeatureRow(f"PUMP-{number:05d}", at, 1, rows[number % len(rows)]), updated_at=at)
+    lake: Any = bucket
+    store = NewestFeatures(DataLake(lake, "lake"), OnlineFeatures(stands_for, "features"))
+    newest = (FeatureRow(f"PUMP-{number:05d}", at, 1, rows[number % len(rows)]) for number in range(size))
+    store.offer_all(newest, updated_at=at)
     checkpoint = Checkpoint(version=1, processed_from=at - timedelta(days=1), processed_until=at, hours={})
     bucket.objects[CHECKPOINT_KEY] = (checkpoint.encode(), f'"{at}"')
 

@@ -1,0 +1,75 @@
+"""What is too small for the fleet is said before it is deployed, with the figure; what no setting fits is refused."""
+
+import pytest
+
+from infra.fleet_fit import MOST_MEMORY_MB, advice, memory_mb, unfit
+from infra.settings import SettingsError, StackSettings, key_schemas
+from tests.infra.evaluation import evaluate_stack
+
+
+def settings(**changes) -> StackSettings:
+    defaults = {key: schema["default"] for key, schema in key_schemas().items() if "default" in schema}
+    return StackSettings.model_validate({**defaults, "mqttTopicPrefix": "industrial/dev/machine", **changes})
+
+
+def keys(found: list[str]) -> list[str]:
+    return [sentence.split(" ")[0] for sentence in found]
+
+
+@pytest.mark.parametrize("fleet", [0, 5, 1000, 9000])
+def test_out_of_the_box_thousands_of_machines_fit(fleet):
+    assert advice(settings(fleetSize=fleet)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"fleetSize": 10_000}, ["processingMemoryMb"]),
+        ({"fleetSize": 10_000, "processingMemoryMb": 2048}, []),
+        ({"fleetSize": 10_000, "lakeShards": 16}, []),
+        ({"fleetSize": 4000, "featureLengthsHours": [1, 6, 24, 168]}, ["processingMemoryMb"]),
+        ({"fleetSize": 4000, "featureLengthsHours": [1, 6, 24, 168], "lakeShards": 8}, []),
+        (
+            {"fleetSize": 10_000, "processingMemoryMb": 2048, "processingTimeoutSeconds": 10},
+            ["processingTimeoutSeconds"],
+        ),
+        ({"fleetSize": 50_000, "processingMemoryMb": 8192}, ["trainingTimeoutSeconds"]),
+    ],
+)  # fmt: skip
+def test_what_is_too_small_is_said_with_its_key(changes, said):
+    assert keys(advice(settings(**changes))) == said
+
+
+def test_the_remedy_that_is_named_suffices():
+    (sentence,) = advice(settings(fleetSize=10_000))
+    assert sentence == (
+        "processingMemoryMb 1024: 10,000 machines (fleetSize) with windows of 24 h and one shard need about 1,078;"
+        " raise it to 1,088, or lakeShards to 2"
+    )
+    assert advice(settings(fleetSize=10_000, processingMemoryMb=1088)) == []
+    assert advice(settings(fleetSize=10_000, lakeShards=2)) == []
+
+
+def test_the_figures_are_near_what_was_measured():
+    """docs/scale.md, and the first release for windows of a week: 2,812 MB with one shard, 947 with sixteen."""
+    week = {"fleetSize": 10_000, "featureLengthsHours": [1, 6, 24, 168]}
+    assert memory_mb(settings(**week), shards=1) == pytest.approx(2812, rel=0.05)
+    assert memory_mb(settings(**week), shards=16) == pytest.approx(947, rel=0.05)
+
+
+def test_a_fleet_that_no_setting_fits_is_refused_with_the_figure():
+    with pytest.raises(SettingsError, match=r"fleetSize: an hour of 200,000 machines needs about 12,\d\d\d MB"):
+        evaluate_stack(config={"fleetSize": 200_000})
+    assert unfit(settings(fleetSize=100_000)) is None
+    assert memory_mb(settings(fleetSize=100_000), shards=100) <= MOST_MEMORY_MB
+
+
+def test_a_budget_tells_the_notice_addresses_and_there_is_none_unless_it_is_set(evaluated):
+    assert evaluated("dev").of("budgets/budget:Budget") == {}
+    evaluation = evaluate_stack(config={"monthlyBudget": 50, "noticeEmails": ["ann@example.com"]})
+    budget = evaluation.of("budgets/budget:Budget")["budget"].inputs
+    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("50", "USD", "MONTHLY")
+    told = {each["notificationType"]: each["subscriberEmailAddresses"] for each in budget["notifications"]}
+    assert told == {"FORECASTED": ["ann@example.com"], "ACTUAL": ["ann@example.com"]}
+    with pytest.raises(SettingsError, match="monthlyBudget: nobody would be told"):
+        evaluate_stack(config={"monthlyBudget": 50})
