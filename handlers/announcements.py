@@ -49,7 +49,7 @@ class AlarmDesk:
         self._board = board
         self._clock = clock
         self._gathered: dict[tuple[str, str], Alarm] | None = None
-        self._gathering_since = datetime.min.replace(tzinfo=UTC)
+        self._gathering_since: datetime | None = None
 
     def change(
         self,
@@ -116,10 +116,10 @@ class AlarmDesk:
             self._send_gathered((gathered or {}).values())
 
     def _gather(self, gathered: dict[tuple[str, str], Alarm], alarm: Alarm, now: datetime) -> Alarm:
-        if not gathered:
-            self._gathering_since = now
+        since = (self._gathering_since if gathered else None) or now
+        self._gathering_since = since
         gathered[alarm.machine_id, alarm.key] = alarm
-        if now - self._gathering_since > episodes.ANNOUNCING / 2:
+        if now - since > episodes.ANNOUNCING / 2:
             self._gathered = {}
             self._send_gathered(gathered.values())
         return _announced(alarm)

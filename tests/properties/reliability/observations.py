@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from mlops_core.lake import BEGINNINGS_KEY
+from handlers.stores import newest_features
+from mlops_core.errors import MalformedObjectError
+from mlops_core.lake import BEGINNINGS_KEY, NEWEST_KEY
 from mlops_core.time import utc_text
 from tests.properties.reliability import calls
 from tests.properties.reliability.messages import ALLOWED_LATENESS, FailureFact, Publication, ReadingFact, Refusal
@@ -197,12 +199,27 @@ class Observations:
             self._checkpoint(put)
         elif put.key == BEGINNINGS_KEY:
             demand(put.condition is not None, "I10 beginnings move by compare and swap", put.key)
+        elif put.key == NEWEST_KEY:
+            self._newest(put)
         elif put.key.startswith(_FEATURES):
             self._grows(put, ("machine_id", "window_end"))
             self._offline |= _revisions(put.body, ("machine_id", "window_end"))
         else:
             demand(put.key.startswith(_BUCKETS), "I12 outputs have one key a partition", put.key)
             self._grows(put, ("machine_id", "channel", "bucket_start"))
+
+    @staticmethod
+    def _newest(put: Put) -> None:
+        demand(put.condition is not None, "I10 the fleet's newest rows move by compare and swap", put.key)
+        try:
+            before = newest_features._decode(put.old) if put.old else {}
+        except MalformedObjectError:
+            return  # it was damaged, and begins with what the online store holds
+        now = newest_features._decode(put.body)
+        for machine_id, row in before.items():
+            kept = now.get(machine_id)
+            held = kept is not None and (kept.window_end, kept.revision) >= (row.window_end, row.revision)
+            demand(held, "I9 the fleet's newest rows never go back", f"{machine_id}: {row.window_end} to {kept}")
 
     def _grows(self, put: Put, identity: tuple[str, ...]) -> None:
         variant = self._pipeline.variant
