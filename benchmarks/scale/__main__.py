@@ -13,6 +13,7 @@ PARTS: Final = (
     ("benchmarks.scale.processing", "hour", "10000"),
     ("benchmarks.scale.processing", "late", "200"),
     ("benchmarks.scale.processing", "late", "1000"),
+    ("benchmarks.scale.processing", "hop", "500"),
     ("benchmarks.scale.channels", "ingestion", "20"),
     ("benchmarks.scale.channels", "hour", "100"),
     ("benchmarks.scale.scoring", "5", "1000", "10000"),

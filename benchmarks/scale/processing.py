@@ -2,6 +2,7 @@
 
 python -m benchmarks.scale.processing hour 5 1000 10000
 python -m benchmarks.scale.processing late 200 1000
+python -m benchmarks.scale.processing hop 500
 """
 
 import contextlib
@@ -105,6 +106,22 @@ def late(machines: int) -> None:
     print(f"{machines} machines: late data cost {figures[1] / figures[0]:.2f} times a quiet run")
 
 
+def hop(machines: int) -> None:
+    """Thirty hours built and computed again for another hop, and what 30 days of them would take."""
+    from handlers import processing
+
+    stack, hours = Stack(), 30
+    stack.run(END - timedelta(hours=hours) + timedelta(minutes=5))
+    for back in range(hours, 0, -1):
+        stack.arrive(END - timedelta(hours=back), machines)
+    stack.run(END + timedelta(minutes=5))
+    os.environ["FEATURE_HOP_MINUTES"] = "30"
+    vars(processing)["_settings"].cache_clear()  # as a new deployment starts a new process
+    done = stack.run(END + timedelta(minutes=6))
+    month = done["cpu"] / hours * 24 * 30
+    print(f"{machines} machines, {hours} h after a changed hop: {done} {_peak()}; 30 days: {month:.0f} CPU-s")
+
+
 def _peak() -> str:
     return f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
 
@@ -119,7 +136,7 @@ def main(what: str, sizes: list[int]) -> None:
         "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }  # fmt: skip
     for size in sizes:
-        {"hour": hour, "late": late}[what](size)
+        {"hour": hour, "late": late, "hop": hop}[what](size)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """Settings that give stored data their meaning, changed on a running stack: features are as if computed afresh."""
 
+import itertools
 from io import BytesIO
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from handlers.stores import clients
 from mlops_core.features import compute_features
 from mlops_core.lake import channels_key
 from mlops_core.telemetry import CHANNELS, Channel, Channels
 from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.processed_lake import HOUR, NOON, at, computed, put, readings, span
+from tests.handlers.processed_lake import HOUR, NOON, at, computed, online, put, readings, span
 
 
 def rows(aws) -> pl.DataFrame:
@@ -50,6 +53,24 @@ def test_another_hop_is_carried_through(aws, deploy):
     assert invoke(at(3.5))["is_complete"]
     expected = computed(readings(-12, 3, minutes=10), -6, 3, hop="30m")
     assert rows(aws).filter(pl.col("window_end") > NOON - 6 * HOUR).drop("revision").equals(expected)
+
+
+def test_while_hours_are_built_again_for_another_hop_each_machine_is_served_its_newest_row(aws, deploy, monkeypatch):
+    monkeypatch.setattr(clients, "functions", lambda: SimpleNamespace(invoke=lambda **_: None))
+    put(aws, readings(-12, 0, minutes=10))
+    deploy("processing", FEATURE_HOP_MINUTES="60")(at(0.5))
+    put(aws, readings(0, 1, minutes=10))
+    invoke = deploy("processing", FEATURE_HOP_MINUTES="30")
+    served = [online(aws)]
+    for _ in range(40):
+        answer = invoke(at(1.5) | {"chunks": 1})
+        served.append(online(aws))
+        if answer["is_complete"]:
+            break
+    assert len(served) > 4
+    assert all(earlier.keys() == later.keys() for earlier, later in itertools.pairwise(served))
+    assert all(later[name] >= earlier[name] for earlier, later in itertools.pairwise(served) for name in earlier)
+    assert {end for end, _ in served[-1].values()} == {"2026-11-21T13:00:00.000000Z"}
 
 
 def test_a_length_that_is_added_is_computed_for_the_watched_hours_too(aws, deploy):
