@@ -262,6 +262,14 @@ class RegistrySettings(FunctionSettings):
     data_lake_bucket: Name
 
 
+class TrialSettings(FunctionSettings):
+    """Settings of the function that tries the champion."""
+
+    data_lake_bucket: Name
+    label_history_table: Name
+    notice_topic_arn: Name
+
+
 class ServingSettings(MeasuringSettings, FleetSettings):
     """Settings of every function that predicts. `model_recheck`: how long a new champion may go unnoticed.
 

@@ -19,6 +19,7 @@ from contract.environment import (
     SimulatorSettings,
     TrainingSetSettings,
     TrainingSettings,
+    TrialSettings,
 )
 
 
@@ -64,6 +65,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         Function("training", "fit", TrainingSettings, ("base", "polars", "numpy", "model")),
         Function("evaluation", "judge", RegistrySettings, ("base", "polars", "numpy", "model")),
         Function("promotion", "promote", RegistrySettings, ("base", "numpy", "model")),
+        Function("trial", "weekly", TrialSettings, ("base", "polars", "numpy", "model")),
         Function("inference", "api", InferenceSettings, ("base", "numpy", "model")),
         Function("maintenance", "api", MaintenanceSettings, ("base",)),
         Function("scoring", "fleet", ScoringSettings, ("base", "numpy", "model")),

@@ -51,6 +51,7 @@ class StackOutputs(Generic[Text]):
     training_function_name: Text
     evaluation_function_name: Text
     promotion_function_name: Text
+    trial_function_name: Text
     inference_function_name: Text
     maintenance_function_name: Text
     scoring_function_name: Text

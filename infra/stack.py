@@ -26,6 +26,7 @@ from infra.processing import Processing, ProcessingArgs
 from infra.scoring import Scoring, ScoringArgs
 from infra.settings import StackSettings
 from infra.training import Training, TrainingArgs
+from infra.trial import ChampionTrial, ChampionTrialArgs
 from infra.work_orders import WorkOrders
 
 # What ingestion takes at most, in the usual case, for a batch once it is gathered.
@@ -180,6 +181,25 @@ def training_args(
     }
 
 
+def trial_args(
+    settings: StackSettings,
+    lake: DataLake,
+    functions: FunctionDefaults,
+    ingestion: Ingestion,
+    fleet: Fleet,
+) -> ChampionTrialArgs:
+    """Arguments of the trial of the champion."""
+    return {
+        "bucket_name": lake.bucket_name,
+        "bucket_arn": lake.bucket_arn,
+        "label_history_table": ingestion.label_history.name,
+        "label_history_arn": ingestion.label_history.arn,
+        "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
+        "settings": settings,
+        "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
+    }
+
+
 def scoring_args(
     settings: StackSettings, functions: FunctionDefaults, ingestion: Ingestion, serving: ServingArgs
 ) -> ScoringArgs:
@@ -239,6 +259,7 @@ class Models(NamedTuple):
     """What makes models and what they are used by."""
 
     training: Training
+    trial: ChampionTrial
     inference: Inference
     maintenance: Maintenance
     scoring: Scoring
@@ -280,6 +301,7 @@ def models(
         WorkOrders("work-orders", {"bus": events.bus, "targets": targets, "alarm_topic_arn": topic}, options)
     return Models(
         Training("training", training_args(settings, lake, functions, ingestion, fleet), options),
+        ChampionTrial("trial", trial_args(settings, lake, functions, ingestion, fleet), options),
         inference,
         Maintenance("maintenance", maintenance_args(settings, functions, ingestion, processing, inference), options),
         Scoring("scoring", scoring_args(settings, functions, ingestion, serving), options),

@@ -1,20 +1,13 @@
 """``mlops models trial``: what the champion predicted and promised, against what then happened or was found."""
 
-import gzip
-import json
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import typer
 
 from ops.errors import OpsError
 from ops.options import AsJson, OutputsFile, StackName
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from ops.stack import Stack
 
 
 class NothingPredictedError(OpsError):
@@ -34,6 +27,7 @@ def trial(
     import polars as pl
 
     from handlers.stores.label_history import LabelHistory
+    from handlers.stores.prediction_history import predictions_of
     from mlops_core.prognosis import try_champion
     from mlops_core.telemetry import FAILURES, MAINTENANCE, VERDICTS
     from ops.console import print_json, print_line, print_table
@@ -46,7 +40,9 @@ def trial(
     if champion is None:
         raise NoChampionError
     bundle = shelf.load(champion.value.version)
-    predictions = _predictions(loaded, bundle.version, days, now)
+    predictions = predictions_of(loaded.lake, bundle.version, since=now - timedelta(days=days - 1), until=now)
+    if predictions.is_empty():
+        raise NothingPredictedError(bundle.version, days)
     history = LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name)
     found = try_champion(
         predictions,
@@ -68,31 +64,12 @@ def trial(
     ]
     title = f"Model {bundle.version}: {found.machine_months:.1f} machine-months, {found.failures} failures"
     print_table(title, ["", "happened", "promised"], rows)
+    for each in found.by_code:
+        print_line(f"{each.event_code}: {_share(each.recall)} of {each.failures} announced.")
     for promise in found.broken:
         print_line(f"Surely not kept: {promise}.")
     if not found.broken:
         print_line("No promise is surely broken.")
-
-
-def _predictions(stack: "Stack", version: str, days: int, now: datetime) -> "pl.DataFrame":
-    import polars as pl
-
-    from mlops_core.lake import PREDICTIONS_PREFIX
-    from mlops_core.telemetry import TIMESTAMP
-    from ops.quarantined import days_until
-
-    prefixes = [f"{PREDICTIONS_PREFIX}date={day:%Y-%m-%d}/" for day in days_until(now, days)]
-    keys = sorted(stack.lake.versions_under(prefixes))
-    lines = (json.loads(line) for body in stack.lake.read_all(keys) for line in gzip.decompress(body).splitlines())
-    told = [
-        (line["machine_id"], datetime.fromisoformat(line["window_end"]), line["failure_probability"])
-        for line in lines
-        if line["model_version"] == version
-    ]
-    if not told:
-        raise NothingPredictedError(version, days)
-    schema = {"machine_id": pl.String(), "window_end": TIMESTAMP, "failure_probability": pl.Float64()}
-    return pl.DataFrame(told, schema=schema, orient="row")
 
 
 def _share(value: float | None) -> str:

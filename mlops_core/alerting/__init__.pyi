@@ -22,6 +22,7 @@ from .notices import (
     Notice as Notice,
     damage_notice as damage_notice,
     silence_notice as silence_notice,
+    trial_notice as trial_notice,
 )
 from .platform_notices import (
     API_ERRORS as API_ERRORS,

@@ -1,13 +1,16 @@
 """The words of every message that a person receives."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.silence import ChannelOfMachine, Heard
 from mlops_core.lake import Damage
 
-__all__ = ["Notice", "damage_notice", "silence_notice"]
+if TYPE_CHECKING:
+    from mlops_core.condition import LevelShift  # which loads polars
+
+__all__ = ["Notice", "damage_notice", "silence_notice", "trial_notice"]
 
 _NAMED_AT_MOST: Final = 50
 _SUBJECT_LIMIT: Final = 100  # of SNS
@@ -47,3 +50,26 @@ def damage_notice(found: Sequence[Damage]) -> Notice:
         "What was damaged is set aside, and everything else goes on. What else can be mended, and how: mlops doctor.",
     ]
     return Notice(f"{count} damaged", "\n".join(text))
+
+
+def trial_notice(version: str | None, broken: Sequence[str], shifts: "Sequence[LevelShift]") -> Notice:
+    """Return what to tell people of a trial: promises surely not kept, and levels that have shifted for good."""
+    counts = [
+        *([f"{len(broken)} promises surely not kept"] if broken else []),
+        *([f"{len(shifts)} levels shifted"] if shifts else []),
+    ]
+    lines = [
+        *(f"Model {version}: {promise}" for promise in broken),
+        *(
+            f"{shift.machine_id} {shift.channel}: {shift.deviation:+.1f} spreads of its class from its own level since"
+            f" {shift.since:%Y-%m-%d}, over two returns to service: was the sensor recalibrated or moved?"
+            for shift in shifts
+        ),
+    ]
+    more = len(lines) - _NAMED_AT_MOST
+    text = [
+        *lines[:_NAMED_AT_MOST],
+        *([f"and {more} more"] if more > 0 else []),
+        "The whole trial: mlops models trial.",
+    ]
+    return Notice(f"Models on trial: {', '.join(counts)}", "\n".join(text))

@@ -18,6 +18,11 @@ from .baseline_fit import (
 from .baseline_training import (
     train_baseline as train_baseline,
 )
+from .level_shifts import (
+    LevelShift as LevelShift,
+    level_shifts as level_shifts,
+    shift_columns as shift_columns,
+)
 from .machine_record import (
     MachineRecord as MachineRecord,
     PlannedMaintenance as PlannedMaintenance,

@@ -52,6 +52,7 @@ from .keys import (
     REPLACED_PREFIX as REPLACED_PREFIX,
     SCORES_KEY as SCORES_KEY,
     TRAINING_PREFIX as TRAINING_PREFIX,
+    TRIALS_PREFIX as TRIALS_PREFIX,
     RawObject as RawObject,
     Sources as Sources,
     buckets_hour as buckets_hour,
@@ -72,6 +73,7 @@ from .keys import (
     raw_key as raw_key,
     replaced_key as replaced_key,
     shard_of as shard_of,
+    trial_key as trial_key,
 )
 from .layout import (
     Layout as Layout,

@@ -19,6 +19,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     channels/<sha256>.json                                         what is measured: a stack's channels, at some time
     training/<execution>/...                                       what one training learned from and how it was judged
     pages/fleet.html                                               the fleet's page as a file, for a link to it
+    trials/date=YYYY-MM-DD.json                                    what the champion predicted against what happened
     damaged/<id>.json                                              which version of which object cannot be read, and why
     damaged/accepted/<id>.json                                     the same, where nothing more is to be done about it
 """
@@ -60,6 +61,7 @@ __all__ = [
     "REPLACED_PREFIX",
     "SCORES_KEY",
     "TRAINING_PREFIX",
+    "TRIALS_PREFIX",
     "RawObject",
     "Sources",
     "buckets_hour",
@@ -80,6 +82,7 @@ __all__ = [
     "raw_key",
     "replaced_key",
     "shard_of",
+    "trial_key",
 ]
 
 CHECKPOINT_KEY: Final = "processed/checkpoint.json"
@@ -96,6 +99,7 @@ ACCEPTED_DAMAGE_PREFIX: Final = f"{DAMAGED_PREFIX}accepted/"
 BUCKETS_PREFIX: Final = "processed/buckets/"
 FEATURES_PREFIX: Final = "processed/features/"
 BACKFILLS_PREFIX: Final = "processed/backfills/"
+TRIALS_PREFIX: Final = "trials/"
 PREDICTIONS_PREFIX: Final = "predictions/"
 FLEET_PREFIX: Final = "fleet/"
 SCORES_KEY: Final = f"{FLEET_PREFIX}scores.json.gz"
@@ -207,6 +211,11 @@ def events_key(hour: datetime, content_sha256: str) -> str:
 def quarantine_key(day: date, content_sha256: str) -> str:
     """Return the key of a message that was refused on the given (UTC) day."""
     return f"{QUARANTINE_PREFIX}date={day.year:04d}-{day.month:02d}-{day.day:02d}/{content_sha256}.json.gz"
+
+
+def trial_key(at: datetime) -> str:
+    """Return the key of the trial of the (UTC) day of `at`."""
+    return f"{TRIALS_PREFIX}date={at.astimezone(UTC):%Y-%m-%d}.json"
 
 
 def features_key(hour_of_window_end: datetime, shard: int) -> str:

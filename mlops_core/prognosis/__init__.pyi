@@ -86,6 +86,7 @@ from .trees import (
     fit_trees as fit_trees,
 )
 from .trial import (
+    CodeOnTrial as CodeOnTrial,
     Trial as Trial,
     try_champion as try_champion,
 )

@@ -1,5 +1,6 @@
 """The champion on trial: what was predicted against what then happened, beside what was promised."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,12 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint, judge_plan
+from mlops_core.prognosis.alarm_budget import LEAST_ANNOUNCED, AlarmPlan, BudgetPoint, judge_plan
 from mlops_core.prognosis.alarm_replay import HOURS_A_MONTH, HeldOutRuns
 from mlops_core.prognosis.verdicts import found_failures, is_refuted, known_verdicts
-from mlops_core.telemetry import MAINTENANCE
+from mlops_core.telemetry import MAINTENANCE, normalise_failures
 
-__all__ = ["Trial", "try_champion"]
+__all__ = ["CodeOnTrial", "Trial", "try_champion"]
 
 _RESAMPLES = 200
 _FOR_GOOD = 1e6  # hours
@@ -30,6 +31,7 @@ class Trial:
         stated, observed: the mean probability that was stated, and the share of hours within the horizon of a failure.
         observed_low, observed_high: of that share.
         broken: the promises that are surely not kept, in words.
+        by_code: the failures by event code; a new way of failing stands out here.
 
     """
 
@@ -42,6 +44,16 @@ class Trial:
     observed_low: float | None
     observed_high: float | None
     broken: tuple[str, ...]
+    by_code: tuple["CodeOnTrial", ...] = ()
+
+
+@dataclass(frozen=True)
+class CodeOnTrial:
+    """How many failures of one event code there were, and the share that was announced."""
+
+    event_code: str
+    failures: int
+    recall: float | None
 
 
 def try_champion(
@@ -73,19 +85,25 @@ def try_champion(
     """
     found = known_verdicts(verdicts, known_until)
     repairs = MAINTENANCE.to_frame() if maintenance is None else maintenance
-    rows = _with_outcomes(predictions, found_failures(failures, repairs, found), known_until)
-    seen_hours = rows["seen_hours"].to_numpy()
-    runs = HeldOutRuns(
-        machines=_positions(rows["machine_id"]),
-        runs=_positions(rows["run"]),
-        hours=rows["hours"].to_numpy(),
-        probability=rows["failure_probability"].to_numpy(),
-        rul_hours=rows["rul_hours"].fill_null(np.nan).to_numpy(),
-        seen_hours=np.where(is_refuted(rows, found).to_numpy(), _FOR_GOOD, seen_hours),
+    ends = found_failures(failures, repairs, found).join(
+        normalise_failures(failures).select("machine_id", "event_timestamp", "event_code"),
+        on=["machine_id", "event_timestamp"],
+        how="left",
     )
+    rows = _with_outcomes(predictions, ends, known_until)
+    rows = rows.with_columns(
+        seen_hours=pl.when(is_refuted(rows, found)).then(pl.lit(_FOR_GOOD)).otherwise("seen_hours")
+    )
+    runs = _runs(rows)
     realised = judge_plan(runs, plan, seed=seed)
     promised = next((point for point in plan.curve if point.budget == plan.budget), None)
     stated, observed, low, high = _calibration(runs, horizon_hours, seed)
+    by_code = {
+        str(code): judge_plan(_runs(own), plan, seed=seed)
+        for (code,), own in rows.filter(pl.col("event_code").is_not_null()).group_by("event_code", maintain_order=True)
+    }
+    counts = dict(rows.group_by("event_code").agg(pl.col("run").n_unique()).rows())
+    per_code = tuple(CodeOnTrial(code, counts[code], each.recall) for code, each in sorted(by_code.items()))
     return Trial(
         machine_months=len(runs.hours) * max(runs.interval_hours, plan.scored_every_hours) / HOURS_A_MONTH,
         failures=int(runs.failed.sum()),
@@ -95,13 +113,27 @@ def try_champion(
         observed=observed,
         observed_low=low,
         observed_high=high,
-        broken=tuple(_broken(realised, promised, int(runs.failed.sum()))),
+        broken=(*_broken(realised, promised, int(runs.failed.sum())), *_missed_codes(by_code, counts, promised)),
+        by_code=per_code,
+    )
+
+
+def _runs(rows: pl.DataFrame) -> HeldOutRuns:
+    return HeldOutRuns(
+        machines=_positions(rows["machine_id"]),
+        runs=_positions(rows["run"]),
+        hours=rows["hours"].to_numpy(),
+        probability=rows["failure_probability"].to_numpy(),
+        rul_hours=rows["rul_hours"].fill_null(np.nan).to_numpy(),
+        seen_hours=rows["seen_hours"].to_numpy(),
     )
 
 
 def _with_outcomes(predictions: pl.DataFrame, failures: pl.DataFrame, known_until: datetime) -> pl.DataFrame:
     """Each prediction with the hours to the next failure of its machine, if one followed, and its run."""
-    ends = failures.select("machine_id", failed_at="event_timestamp").filter(pl.col("failed_at") <= known_until)
+    ends = failures.select("machine_id", "event_code", failed_at="event_timestamp").filter(
+        pl.col("failed_at") <= known_until
+    )
     ordered = predictions.unique(["machine_id", "window_end"], keep="last").sort("window_end")
     joined = ordered.join_asof(
         ends.sort("failed_at"),
@@ -156,3 +188,17 @@ def _broken(realised: BudgetPoint, promised: BudgetPoint | None, failures: int) 
             f" {low:.2f}), and promised at most {high:.2f}"
         )
     return broken
+
+
+def _missed_codes(
+    by_code: Mapping[str, BudgetPoint], counts: Mapping[str, int], promised: BudgetPoint | None
+) -> list[str]:
+    """Ways of failing of which surely fewer are announced than was promised of all."""
+    if promised is None or promised.recall_low is None:
+        return []
+    return [
+        f"of {counts[code]} failures {code} it announced {point.recall:.0%}: a way of failing that it does not know?"
+        for code, point in sorted(by_code.items())
+        if point.recall is not None and point.recall_high is not None
+        if counts[code] >= LEAST_ANNOUNCED and point.recall_high < promised.recall_low
+    ]

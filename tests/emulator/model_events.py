@@ -4,10 +4,11 @@ The short history of the tests knows no failure, so no model comes of it: here a
 machines that neither has learned from.
 """
 
+import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,8 +22,18 @@ from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Step, StepKind, Verdict
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.lake import BEGINNINGS_KEY, FRESHNESS_KEY, NEWEST_KEY, RANKING_KEY, SCORES_KEY
+from mlops_core.lake import (
+    BEGINNINGS_KEY,
+    FRESHNESS_KEY,
+    NEWEST_KEY,
+    PREDICTIONS_PREFIX,
+    RANKING_KEY,
+    SCORES_KEY,
+    hour_path,
+    trial_key,
+)
 from mlops_core.prognosis import FleetRanking, TrainingSettings, TreeSettings, predict_one, train
+from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from ops.stack import Stack
@@ -32,9 +43,14 @@ from tests.unit.degrading_fleet import degrading_fleet
 
 EXECUTION = "policies"
 FUNCTIONS = (
-    "baseline", "training_set", "training", "evaluation", "promotion", "inference", "maintenance", "scoring",
+    "baseline", "training_set", "training", "evaluation", "promotion", "trial", "inference", "maintenance", "scoring",
     "alarm_answers", "alarm_events",
 )  # fmt: skip
+PROMISED = AlarmPlan(
+    watch=0.5,
+    act=0.8,
+    curve=(BudgetPoint(0.3, 0.5, 0.2, 0.95, 0.9, 1.0, 30.0, 10.0, false_low=0.1, false_high=0.3, announced=19),),
+)
 SMALL = TrainingSettings(trees=TreeSettings(rounds=10), folds=2)
 
 
@@ -55,9 +71,7 @@ class Models:
         execution = {"execution": EXECUTION}
         machine = {"machine_id": self.stack.outputs.machine_ids[0]}
         match function:
-            case "baseline":
-                return [execution | {"started_at": datetime.now(UTC).isoformat()}]
-            case "training_set":
+            case "baseline" | "training_set":
                 # Where machines began is learned from the feature rows, and kept only where it is news.
                 self.stack.s3.delete_object(Bucket=self.stack.outputs.data_lake_bucket, Key=BEGINNINGS_KEY)
                 return [execution | {"started_at": datetime.now(UTC).isoformat()}]
@@ -67,6 +81,11 @@ class Models:
                 return [execution | {"version": other}]
             case "promotion":
                 return [{"version": other, "reason": "a test", "against": serving}]
+            case "trial":
+                # A model that promised to announce failures, and announced none of those on record.
+                day = trial_key(datetime.now(UTC))
+                self.stack.s3.delete_object(Bucket=self.stack.outputs.data_lake_bucket, Key=day)
+                return [{}]
             case "inference":
                 ranking = FleetRanking(serving, total=0, machines=()).encode()
                 bucket = self.stack.outputs.data_lake_bucket
@@ -149,8 +168,10 @@ def models_in(stack: Stack) -> Iterator[Models]:
     stack.lake.create(rows_key(EXECUTION), encode_parquet(fleet.with_columns(is_held_out.alias(IS_HELD_OUT))))
     registry, now = ModelRegistry(stack.lake), datetime.now(UTC)
     bundles = [train(fleet.filter(~is_held_out), seed=seed, horizon="24h", settings=SMALL) for seed in (1, 2)]
+    bundles = [replace(bundle, alarms=PROMISED) for bundle in bundles]
     for bundle in bundles:
         registry.store(bundle)
+        predict_nothing(stack, bundle.version, stack.outputs.machine_ids[:3], until=now)
     registry.promote(bundles[0].version, after=registry.champion(), at=now, reason="a test")
     row = fleet.row(-1, named=True)
     told = predict_one(bundles[0], "POLICY-1", now, {name: value for name, value in row.items() if is_feature(name)})
@@ -158,6 +179,15 @@ def models_in(stack: Stack) -> Iterator[Models]:
     versions = (bundles[0].version, bundles[1].version)
     with failures_of(stack, stack.outputs.machine_ids[:3], at=now - timedelta(hours=2)):
         yield Models(stack, versions, Score(told, 1, alarm, 1))
+
+
+def predict_nothing(stack: Stack, version: str, machine_ids: Sequence[str], *, until: datetime) -> None:
+    """Keep predictions of a model that foretell nothing."""
+    for hour in range(1, 30):
+        at = until - timedelta(hours=hour)
+        told = {"window_end": utc_text(at), "failure_probability": 0.01, "model_version": version}
+        body = gzip.compress(b"\n".join(json.dumps({"machine_id": name, **told}).encode() for name in machine_ids))
+        stack.lake.create(f"{PREDICTIONS_PREFIX}{hour_path(at)}/{version}.jsonl.gz", body)
 
 
 def is_feature(column: str) -> bool:

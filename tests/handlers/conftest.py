@@ -69,6 +69,11 @@ ENVIRONMENTS = {
         "LABEL_HISTORY_TABLE": "label-history",
         "TRAINING_HISTORY_DAYS": "90",
     },
+    "trial": {
+        "DATA_LAKE_BUCKET": BUCKET,
+        "LABEL_HISTORY_TABLE": "label-history",
+        "NOTICE_TOPIC_ARN": ALARMS["NOTICE_TOPIC_ARN"],
+    },
     "training_set": {
         "DATA_LAKE_BUCKET": BUCKET,
         "MACHINES_TABLE": "machines",

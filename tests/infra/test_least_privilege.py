@@ -70,6 +70,22 @@ ASYNCHRONOUS = {
         **MEASURED,
         "StoreModel": ({"s3:PutObject"}, {f"{LAKE}/models/*/*"}),
     },
+    "trial-weekly-policy": {
+        "WriteOwnLog": own_log("trial-weekly"),
+        "KeepFailedEvents": DEAD_LETTERS,
+        "ListStored": ({"s3:ListBucket"}, {LAKE}),
+        "ReadStored": (
+            {"s3:GetObject"},
+            {f"{LAKE}/{kind}/*" for kind in ("models", "baselines", "predictions", "processed/features")},
+        ),
+        "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
+        "KeepTrials": ({"s3:PutObject"}, {f"{LAKE}/trials/*"}),
+        "TellPeople": TELL_PEOPLE,
+    },
+    "trial-schedule-policy": {
+        "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:trial-weekly-0a1b2c"}),
+        "KeepRefusedInvocations": DEAD_LETTERS,
+    },
     "training-judge-policy": {
         "WriteOwnLog": own_log("training-judge"),
         **READ_ROWS,

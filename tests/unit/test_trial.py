@@ -98,3 +98,14 @@ def test_a_fault_that_people_found_counts_as_a_failure_and_no_fault_as_a_false_e
     )
     assert (trial.failures, trial.realised.recall) == (15, 1.0)
     assert trial.realised.false_episodes > 0
+
+
+def test_a_way_of_failing_that_is_surely_not_announced_is_named_with_its_code():
+    predictions, failures = history(warned=0.8)
+    codes = pl.Series("event_code", ["WEAR"] * 16 + ["CORROSION"] * 4)
+    trial = try_champion(predictions, failures.with_columns(codes), PLAN, horizon_hours=24, known_until=UNTIL)
+    assert [(each.event_code, each.failures, each.recall) for each in trial.by_code] == [
+        ("CORROSION", 4, 0.0),
+        ("WEAR", 16, 1.0),
+    ]
+    assert any(promise.startswith("of 4 failures CORROSION it announced 0%") for promise in trial.broken)

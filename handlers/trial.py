@@ -1,0 +1,106 @@
+"""Trial: once a week, what the champion predicted against what then happened, and whose levels have shifted for good.
+
+The report is kept in the lake, one a day. People are told only of promises that are surely not kept, and of levels that
+shifted since the week before; a week without either says nothing. The message is sent before the report is kept, so a
+run that ends between the two tells once more.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from contract.environment import TrialSettings
+from handlers import runtime
+from handlers.logs import ascii_logger
+from handlers.stores import clients
+from handlers.stores.baseline_registry import BaselineRegistry
+from handlers.stores.feature_history import FeatureHistory
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.notices import NoticeBoard
+from handlers.stores.prediction_history import predictions_of
+from mlops_core.alerting import trial_notice
+from mlops_core.condition import LevelShift, level_shifts, shift_columns
+from mlops_core.features import returns_to_service
+from mlops_core.lake import trial_key
+from mlops_core.prognosis import Trial, try_champion
+from mlops_core.records import canonical_json
+from mlops_core.telemetry import FAILURES, MAINTENANCE, VERDICTS
+
+logger = ascii_logger()
+_settings = runtime.settings(TrialSettings)
+
+_LOOKED_AT: Final = timedelta(days=90)
+_WEEK: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class TrialReport:
+    """What is kept of a trial; without a model, or before it has predicted anything, `trial` is None."""
+
+    at: datetime
+    model_version: str | None
+    trial: Trial | None
+    baseline_version: str | None
+    shifts: tuple[LevelShift, ...]
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    """Try the champion; returns which promises are surely not kept and how many levels have shifted."""
+    now = datetime.now(UTC)
+    lake, key = runtime.lake(_settings()), trial_key(now)
+    if lake.versions(key):
+        return {"key": key, "broken": [], "shifts": 0}
+    history = runtime.label_history(_settings())
+    failures = pl.DataFrame(history.load_all(), schema=FAILURES)
+    version, trial = _trial(history, failures, now)
+    baseline_version, shifts = _shifts(history, failures, now)
+    broken = trial.broken if trial else ()
+    if broken or shifts:
+        notice = trial_notice(version, broken, shifts)
+        NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone).publish(notice, about="trial")
+    lake.create(key, canonical_json(TrialReport(now, version, trial, baseline_version, shifts)))
+    outcome = {"key": key, "broken": list(broken), "shifts": len(shifts)}
+    logger.info("Champion tried", extra=outcome)
+    return outcome
+
+
+def _trial(history: LabelHistory, failures: pl.DataFrame, now: datetime) -> tuple[str | None, Trial | None]:
+    registry = ModelRegistry(runtime.lake(_settings()))
+    champion = registry.champion()
+    if champion is None:
+        return None, None
+    bundle = registry.load(champion.value.version)
+    predictions = predictions_of(runtime.lake(_settings()), bundle.version, since=now - _LOOKED_AT, until=now)
+    if predictions.is_empty():
+        return bundle.version, None
+    found = try_champion(
+        predictions,
+        failures,
+        bundle.alarm_plan,
+        horizon_hours=bundle.manifest.horizon_hours,
+        known_until=now,
+        maintenance=pl.DataFrame(history.load_repairs(), schema=MAINTENANCE),
+        verdicts=pl.DataFrame(history.load_verdicts(), schema=VERDICTS),
+    )
+    return bundle.version, found
+
+
+def _shifts(history: LabelHistory, failures: pl.DataFrame, now: datetime) -> tuple[str | None, tuple[LevelShift, ...]]:
+    registry = BaselineRegistry(runtime.lake(_settings()))
+    champion = registry.champion()
+    if champion is None:
+        return None, ()
+    bundle = registry.load(champion.value.version)
+    stored = FeatureHistory(runtime.lake(_settings()), since=now - _LOOKED_AT, until=now)
+    columns = [name for name in shift_columns(bundle.baseline).values() if name in stored.columns]
+    if stored.is_empty or not columns:
+        return bundle.version, ()
+    features = pl.concat(stored.batches(["machine_id", "window_end", *columns]))
+    repairs = pl.DataFrame(history.load_repairs(), schema=MAINTENANCE)
+    returns = returns_to_service(failures, repairs)
+    return bundle.version, level_shifts(bundle.baseline, features, returns, since=now - _WEEK)

@@ -1,0 +1,92 @@
+"""How the champion is tried: a function that compares, once a week, what was predicted with what happened."""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+
+from contract.functions import FUNCTIONS
+from infra.function import FunctionDefaults, PythonFunction
+from infra.policies import allow
+from infra.schedule import FunctionSchedule
+from infra.setting_groups import TrainingSettings
+from mlops_core.lake import BASELINES_PREFIX, FEATURES_PREFIX, MODELS_PREFIX, PREDICTIONS_PREFIX, TRIALS_PREFIX
+
+_WEEKLY = "cron(30 5 ? * MON *)"
+
+
+class ChampionTrialArgs(TypedDict):
+    """What the trial is made of."""
+
+    bucket_name: pulumi.Input[str]
+    bucket_arn: pulumi.Input[str]
+    """The data lake, which holds models, baselines, predictions and features, and is given the reports."""
+    label_history_table: pulumi.Input[str]
+    label_history_arn: pulumi.Input[str]
+    notice_topic_arn: pulumi.Input[str]
+    """Topic that is notified of promises that are surely not kept, and of levels that have shifted."""
+    settings: TrainingSettings
+    functions: NotRequired[FunctionDefaults]
+
+
+class ChampionTrial(pulumi.ComponentResource):
+    """The function, and its schedule: Mondays, 05:30 in the plant's time zone, where training runs on a schedule.
+
+    Example:
+        >>> trial = ChampionTrial("trial", {
+        ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
+        ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
+        ...     "notice_topic_arn": topic.arn, "settings": settings, "functions": {"layers": layers},
+        ... })
+        >>> pulumi.export("trial_function_name", trial.function.name)
+
+    """
+
+    function: PythonFunction
+    schedule: FunctionSchedule
+
+    def __init__(self, name: str, args: ChampionTrialArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mlops:trial:ChampionTrial", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        functions: FunctionDefaults = {**args.get("functions", {})}
+        read = [MODELS_PREFIX, BASELINES_PREFIX, PREDICTIONS_PREFIX, FEATURES_PREFIX]
+        listed = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in (*read, TRIALS_PREFIX)]}}
+
+        def objects(prefixes: list[str]) -> list[pulumi.Input[str]]:
+            return [pulumi.Output.concat(args["bucket_arn"], "/", prefix, "*") for prefix in prefixes]
+
+        self.function = PythonFunction(
+            f"{name}-{FUNCTIONS['trial'].resource}",
+            {
+                **functions,
+                "function": "trial",
+                "settings": {
+                    "data_lake_bucket": args["bucket_name"],
+                    "label_history_table": args["label_history_table"],
+                    "notice_topic_arn": args["notice_topic_arn"],
+                },
+                "statements": [
+                    allow("ListStored", ["s3:ListBucket"], [args["bucket_arn"]], listed),
+                    allow("ReadStored", ["s3:GetObject"], objects(read)),
+                    allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
+                    allow("KeepTrials", ["s3:PutObject"], objects([TRIALS_PREFIX])),
+                    allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
+                ],
+                "timeout_seconds": args["settings"].training_timeout_seconds,
+                "memory_mb": args["settings"].training_memory_mb,
+            },
+            child,
+        )
+        self.schedule = FunctionSchedule(
+            f"{name}-schedule",
+            {
+                "function_arn": self.function.arn,
+                "expression": _WEEKLY,
+                "maximum_event_age_seconds": 3600,
+                "time_zone": functions.get("time_zone", "UTC"),
+                "enabled": args["settings"].training_enabled,
+                "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
+                "kms_key_arn": functions.get("kms_key_arn"),
+            },
+            child,
+        )
+        self.register_outputs({"function_name": self.function.name, "schedule_name": self.schedule.name})

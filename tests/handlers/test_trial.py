@@ -1,0 +1,70 @@
+"""The weekly trial: kept once a day, and told of only where a promise is surely not kept."""
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from handlers.stores import clients
+from handlers.stores.label_history import LabelHistory
+from handlers.stores.lake import DataLake
+from handlers.stores.model_registry import ModelRegistry
+from mlops_core.lake import hour_path
+from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
+from mlops_core.telemetry import FailureEvent
+from mlops_core.time import utc_text
+from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.model_bundles import small_bundle
+
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+PROMISED = BudgetPoint(0.3, 0.5, 0.2, 0.95, 0.9, 1.0, 30.0, 10.0, false_low=0.1, false_high=0.3, announced=19)
+BUNDLE = replace(small_bundle(), alarms=AlarmPlan(watch=0.5, act=0.8, curve=(PROMISED,)))
+
+
+def serve_and_predict(probability: float, *, failing: int) -> None:
+    """Hourly predictions of the last two days of five machines, the first of which failed half an hour ago."""
+    lake = DataLake(clients.s3(), BUCKET)
+    registry = ModelRegistry(lake)
+    registry.store(BUNDLE)
+    registry.promote(BUNDLE.version, after=None, at=NOW, reason="a test")
+    for hour in range(48):
+        at = NOW - timedelta(hours=48 - hour)
+        told = {"window_end": utc_text(at), "failure_probability": probability, "model_version": BUNDLE.version}
+        body = gzip.compress(b"\n".join(json.dumps({"machine_id": f"M{n}", **told}).encode() for n in range(5)))
+        lake.create(f"predictions/{hour_path(at)}/{hour}.jsonl.gz", body)
+    history = LabelHistory(clients.dynamodb(), "label-history")
+    for number in range(failing):
+        at = NOW - timedelta(minutes=30)
+        history.record(
+            FailureEvent(
+                machine_id=f"M{number}", event_timestamp=at, event_code="WEAR", measured_value=12.0, threshold=11.2,
+                received_at=NOW,
+            )
+        )  # fmt: skip
+
+
+def test_a_promise_that_is_surely_not_kept_is_told_of_and_the_report_is_kept_once_a_day(deploy, aws):
+    serve_and_predict(0.01, failing=4)
+    tell = deploy("trial")
+    told = tell({})
+    assert any("announced 0% of failures" in promise for promise in told["broken"])
+    [notice] = aws.notices()
+    assert "announced 0% of failures" in notice
+    [(key, body)] = aws.objects("trials/").items()
+    report = json.loads(body)
+    assert (key, report["model_version"], report["trial"]["failures"]) == (told["key"], BUNDLE.version, 4)
+    tell({})
+    assert len(aws.notices()) == 1
+
+
+def test_a_week_in_which_nothing_is_surely_broken_says_nothing(deploy, aws):
+    serve_and_predict(0.01, failing=0)
+    assert deploy("trial")({}) == {"key": f"trials/date={datetime.now(UTC):%Y-%m-%d}.json", "broken": [], "shifts": 0}
+    assert aws.notices() == []
+
+
+def test_without_model_and_baseline_the_report_says_so(deploy, aws):
+    deploy("trial")({})
+    [body] = aws.objects("trials/").values()
+    report = json.loads(body)
+    assert (report["model_version"], report["trial"], report["baseline_version"]) == (None, None, None)
