@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
@@ -13,7 +15,7 @@ from mlops_core.lake import hour_path
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
-from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -55,6 +57,20 @@ def test_a_promise_that_is_surely_not_kept_is_told_of_and_the_report_is_kept_onc
     assert (key, report["model_version"], report["trial"]["failures"]) == (told["key"], BUNDLE.version, 4)
     tell({})
     assert len(aws.notices()) == 1
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("write", [1, 2])
+def test_a_trial_is_told_of_and_kept_whichever_write_fails(deploy, aws, faults, write, phase):
+    serve_and_predict(0.01, failing=4)
+    tell = deploy("trial")
+    faults.fail_write(write, phase)
+    with pytest.raises(InjectedError):
+        tell({})
+    faults.clear()
+    tell({})
+    assert len(aws.notices()) in {1, 2}
+    assert len(aws.objects("trials/")) == 1
 
 
 def test_a_week_in_which_nothing_is_surely_broken_says_nothing(deploy, aws):

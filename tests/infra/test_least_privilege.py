@@ -82,10 +82,6 @@ ASYNCHRONOUS = {
         "KeepTrials": ({"s3:PutObject"}, {f"{LAKE}/trials/*"}),
         "TellPeople": TELL_PEOPLE,
     },
-    "trial-schedule-policy": {
-        "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:trial-weekly-0a1b2c"}),
-        "KeepRefusedInvocations": DEAD_LETTERS,
-    },
     "training-judge-policy": {
         "WriteOwnLog": own_log("training-judge"),
         **READ_ROWS,
@@ -243,6 +239,10 @@ DEV = {
         "StartExecution": ({"states:StartExecution"}, {STATE_MACHINE}),
         "KeepRefusedInvocations": DEAD_LETTERS,
     },
+    "trial-schedule-policy": {
+        "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:trial-weekly-0a1b2c"}),
+        "KeepRefusedInvocations": DEAD_LETTERS,
+    },
     "ingestion-rules-readings-policy": {"SendToQueue": ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-readings"})},
     "ingestion-rules-failures-policy": {"SendToQueue": ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-labels"})},
     "ingestion-rules-errors-policy": {"SendToQueue": DEAD_LETTERS},
@@ -260,6 +260,7 @@ TRUST = {
     "ingestion-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "processing-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "training-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
+    "trial-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "training-role": ("states", {STATE_MACHINE}),
     "processing-backfill-role": ("states", {BACKFILL}),
 }
