@@ -1,5 +1,6 @@
 """The registry of a stack as a person looks at it: each version, verified, with the figures that tell models apart."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from handlers.stores.recipes import stack_recipe
 from handlers.stores.serving_model import load_servable
 from handlers.stores.versioned import Stored
 from mlops_core.errors import BundleError, FeatureMismatchError
+from mlops_core.lake import TRIALS_PREFIX
 from mlops_core.prognosis import Champion, ModelBundle
 from ops.errors import OpsError
 from ops.stack import Stack
@@ -126,6 +128,12 @@ class BaselineShelf:
         except BundleError as error:
             raise RefusedModelError(version, error.message, error.hint) from error
         return made.value.promotions[-1].sequence
+
+
+def last_trial(stack: Stack) -> dict[str, Any] | None:
+    """Return the report of the latest weekly trial; None before the first."""
+    keys = sorted(stack.lake.versions(TRIALS_PREFIX))
+    return json.loads(stack.lake.read(keys[-1])) if keys else None
 
 
 def key_figures(bundle: ModelBundle) -> dict[str, object]:

@@ -26,10 +26,11 @@ def list_models(
 ) -> None:
     """List versions, the newest first, each verified, with the champion marked; then how the champion came to serve."""
     from ops.console import print_json, print_line, print_table
-    from ops.model_versions import ModelShelf, promotions_report
+    from ops.model_versions import ModelShelf, last_trial, promotions_report
     from ops.stack import load_stack
 
-    shelf = ModelShelf(load_stack(stack, outputs))
+    loaded = load_stack(stack, outputs)
+    shelf, tried = ModelShelf(loaded), last_trial(loaded)
     stored = shelf.champion()
     champion = stored.value if stored else None
     versions = list(shelf.versions(champion, count))
@@ -41,6 +42,7 @@ def list_models(
                 "champion": champion.version if champion else None,
                 "versions": [version.as_report() for version in versions],
                 "promotions": promotions,
+                "last_trial": tried,
             }
         )
         return
@@ -54,6 +56,9 @@ def list_models(
             print_line(f"{version.version} may not serve: {version.problem}")
     moves = [[move["promoted_at"], move["version"], move["reason"]] for move in promotions]
     print_table("Promotions, the latest first", ["at (UTC)", "to", "reason"], moves, unbroken=["at (UTC)", "to"])
+    if tried is not None and tried["trial"] is not None:
+        broken = "; ".join(tried["trial"]["broken"]) or "no promise is surely broken"
+        print_line(f"On trial on {tried['at'][:10]}, {tried['model_version']}: {broken}.")
 
 
 @app.command("show")

@@ -78,6 +78,19 @@ def test_the_champion_is_listed_however_old_it_is(deployed, registry):
     assert len(told["promotions"]) == 1
 
 
+def test_the_last_trial_stands_below_the_promotions(deployed, registry):
+    assert deployed.json("models", "list")["last_trial"] is None
+    report = {
+        "at": "2026-11-23T05:30:00Z",
+        "model_version": "v1",
+        "trial": {"broken": ["it announced 40% of failures"]},
+    }
+    overwrite(deployed, "trials/date=2026-11-23.json", json.dumps(report).encode())
+    assert deployed.json("models", "list")["last_trial"] == report
+    shown = " ".join(deployed.run("models", "list").stdout.split())
+    assert "On trial on 2026-11-23, v1: it announced 40% of failures." in shown
+
+
 def test_an_empty_registry_says_where_models_come_from(deployed):
     assert "training state machine" in deployed.run("models", "list").stdout
     assert deployed.json("models", "list")["versions"] == []
