@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 from ops.ui.document import FleetPage
 from ops.ui.page import snapshot
 from ops.ui.server import Recent
+from ops.ui.trends import rounded
 from tests.browser.conftest import BROWSERS, FLAGS, served
 
 PLANT = Path(__file__).parents[1] / "tests" / "browser" / "plant_north.json"
@@ -29,7 +30,7 @@ def large_fleet() -> FleetPage:
                 "id": f"{machine.id}-{number:04d}",
                 "channels": tuple(
                     channel.model_copy(
-                        update={"values": tuple(v and float(f"{v * noise.gauss(1, 0.02):.4g}") for v in channel.values)}
+                        update={"values": rounded([v and v * noise.gauss(1, 0.02) for v in channel.values])}
                     )
                     for channel in machine.channels
                 ),

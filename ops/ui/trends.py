@@ -1,6 +1,7 @@
 """A fortnight of every channel from the offline store: one value each four hours, so few objects are read."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Final
@@ -17,6 +18,7 @@ from ops.ui.document import Channel, Limit, Trend
 STEP: Final = timedelta(hours=4)
 SPAN: Final = timedelta(days=14)
 _ROBUST_SIGMAS: Final = 2 * 1.4826
+_CHART_STEPS: Final = 250
 
 
 def trend_axis(until: datetime) -> Trend:
@@ -79,7 +81,20 @@ def _channel(channel: ChannelFacts, series: pl.Series) -> Channel:
         from_zero=_is_velocity(channel),
         limits=_zone_limits() if _is_velocity(channel) else (),
         normal=normal,
-        values=tuple(None if value is None else float(f"{value:.4g}") for value in values),  # more no sensor means
+        values=rounded(values.to_list()),
+    )
+
+
+def rounded(values: Sequence[float | None]) -> tuple[float | None, ...]:
+    """Return values in steps (1, 2 or 5 of a decimal place) of at most a 250th of their range: a pixel of a chart."""
+    known = [value for value in values if value is not None]
+    extent = max(known) - min(known) if known else 0.0
+    if not extent:
+        return tuple(values)
+    places = math.ceil(math.log10(_CHART_STEPS / extent))
+    unit = max(unit for unit in (1, 2, 5) if unit * 10.0**-places <= extent / _CHART_STEPS)
+    return tuple(
+        None if v is None else round(unit * round(v * 10.0**places / unit) * 10.0**-places, places) for v in values
     )
 
 

@@ -17,6 +17,7 @@ from ops.errors import OptionError
 from ops.ui.actions import plan_action
 from ops.ui.document import FleetPage
 from ops.ui.gather import read_page
+from ops.ui.trends import rounded
 from tests.ops.conftest import Deployed
 from tests.page_file import document_of
 
@@ -90,11 +91,8 @@ def test_a_fortnight_of_each_channel_comes_from_the_offline_store(deployed: Depl
     temperature, vibration = read_page(deployed.stack, NOW).machines[0].channels
     assert (temperature.key, temperature.unit, vibration.unit) == ("temperature", "°C", "mm/s")
     assert len(vibration.values) == 84
-    assert {step: value for step, value in enumerate(vibration.values) if value is not None} == {
-        0: 1.5,
-        1: 2.5,
-        83: 84.5,
-    }
+    drawn = {step: value for step, value in enumerate(vibration.values) if value is not None}
+    assert drawn == pytest.approx({0: 1.5, 1: 2.5, 83: 84.5}, abs=83 / 250)
 
 
 def test_failures_and_repairs_are_a_machines_history(deployed: Deployed) -> None:
@@ -153,3 +151,16 @@ def test_a_link_shows_the_page_as_it_was_to_whoever_has_it_and_ends_within_a_day
     assert stored["ContentType"] == "text/html; charset=utf-8"
     assert len(stored["Body"].read()) == told["bytes"]
     assert deployed.run("report", "--link", "--hours", "25").exit_code == 2
+
+
+@pytest.mark.parametrize("values", [[0.0, 3.17159, None, 1.0], [293.151, 293.157], [-1e-6, 2.5e-6], [1.2e6, 7.7e5]])
+def test_a_trend_is_as_fine_as_a_pixel_of_its_chart(values: list[float | None]) -> None:
+    known = [value for value in values if value is not None]
+    drawn = rounded(values)
+    assert [value is None for value in drawn] == [value is None for value in values]
+    for value, point in zip(values, drawn, strict=True):
+        assert value is None or abs(point - value) <= (max(known) - min(known)) / 250
+
+
+def test_a_trend_that_does_not_change_is_left_as_it_is() -> None:
+    assert rounded([71.25, None, 71.25]) == (71.25, None, 71.25)
