@@ -58,9 +58,8 @@ class Target(NamedTuple):
         version = ".".join(platform.python_version_tuple()[:2]) if python == "host" else python
         if architecture == "host":
             return cls(version, _ARCHITECTURES[platform.machine().lower()], "host")
-        # Up to Python 3.11 Lambda runs on Amazon Linux 2 (glibc 2.26), then on Amazon Linux 2023 (2.34).
-        libc = "manylinux_2_17" if version == "3.11" else "manylinux_2_28"
-        return cls(version, architecture, f"{'aarch64' if architecture == 'arm64' else 'x86_64'}-{libc}")
+        # From Python 3.12 on Lambda runs on Amazon Linux 2023 (glibc 2.34).
+        return cls(version, architecture, f"{'aarch64' if architecture == 'arm64' else 'x86_64'}-manylinux_2_28")
 
     @property
     def runtime(self) -> str:
@@ -178,7 +177,7 @@ def _zip(scratch: Path, destination: Path) -> None:
 def chosen_target(program: str, description: str | None) -> Target:
     """The target that the command line of ``python -m program`` names; AWS's own where it names none."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
-    parser.add_argument("--python", default="3.13", choices=["3.11", "3.12", "3.13", "host"])
+    parser.add_argument("--python", default="3.13", choices=["3.12", "3.13", "3.14", "host"])
     parser.add_argument("--architecture", default="arm64", choices=["arm64", "x86_64", "host"])
     options = parser.parse_args()
     return Target.of(options.python, options.architecture)

@@ -14,6 +14,7 @@ from infra.setting_types import (
     ConfiguredChannels,
     Email,
     FunctionName,
+    LambdaPython,
     LogLevel,
     LogRetention,
     MemoryMb,
@@ -126,7 +127,7 @@ class ServingSettings(WindowSettings):
 class FunctionSettings(_Settings):
     """What the functions have in common."""
 
-    lambda_python: Literal["3.11", "3.12", "3.13", "host"]
+    lambda_python: LambdaPython
     lambda_architecture: Literal["arm64", "x86_64", "host"]
     reserved_concurrency: dict[FunctionName, Annotated[int, Field(ge=1)]]
     log_level: LogLevel

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, cast
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, PlainValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from contract.functions import FUNCTIONS
@@ -28,6 +28,12 @@ def _time_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("is no time zone of IANA, such as Europe/Berlin or America/Sao_Paulo")
     return name
+
+
+def _python(version: object) -> object:
+    if version == "3.11":
+        raise ValueError("Lambda runs Python 3.11 on Amazon Linux 2, for which numpy has no wheels; choose 3.13")
+    return version
 
 
 def _function(name: str) -> str:
@@ -115,6 +121,7 @@ _FIELD = {"payloadField": "payload_field"}
 ConfiguredChannels = Annotated[Channels, PlainValidator(_channels)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+LambdaPython = Annotated[Literal["3.12", "3.13", "3.14", "host"], BeforeValidator(_python)]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=900)]
 MemoryMb = Annotated[int, Field(ge=128, le=10240)]
 # The prefix stands in MQTT filters, IAM resources and a regular expression: nothing that one of them reads as its own.

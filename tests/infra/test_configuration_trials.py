@@ -87,6 +87,7 @@ REFUSED = [
     ({"reservedConcurrency": {"ingest": 1}}, "reservedConcurrency", "none of the functions"),
     ({"reservedConcurrency": {"ingestion": 5}}, "reservedConcurrency", "below ingestionMaximumConcurrency"),
     ({"logRetentionDays": 100}, "logRetentionDays", "90, 120"),
+    ({"lambdaPython": "3.11"}, "lambdaPython", "numpy has no wheels"),
     ({"logLevel": "info"}, "logLevel", "'INFO'"),
     # Machines and people.
     ({"machineIds": MANY}, "machineIds", "do not fit"),
@@ -164,9 +165,10 @@ ACCEPTED = [
     {"reservedConcurrency": {"ingestion": 10, "inference": 890}},
     {"reservedConcurrency": {}},
     {"lakeShards": 100},
+    {"lambdaPython": "3.14"},
     # Machines and people.
     {"machineIds": [], "simulatorEnabled": False},
-    {"machineIds": MANY[:30]},
+    {"machineIds": MANY[:25]},
     {"channels": [*DEFAULT_CHANNELS, {"name": "pressure", "unit": "bar", "minimum": 0, "maximum": 25}]},
     {"alarmsEnabled": True, "alarmEmails": ["ops@example.com", "night@example.com"]},
     {"protectData": True, "alarmsEnabled": True, "alarmEmails": ["a@example.com"], "noticeEmails": ["b@example.com"]},

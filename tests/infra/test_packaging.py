@@ -89,7 +89,7 @@ def test_the_key_tells_lock_python_and_processor_apart(monkeypatch, tmp_path):
 
 def test_targets_are_spelt_as_lambda_and_uv_spell_them():
     assert Target.of("3.13", "arm64") == ("3.13", "arm64", "aarch64-manylinux_2_28")
-    assert Target.of("3.11", "x86_64") == ("3.11", "x86_64", "x86_64-manylinux_2_17")
+    assert Target.of("3.14", "x86_64") == ("3.14", "x86_64", "x86_64-manylinux_2_28")
     assert Target.of("3.13", "arm64").runtime == "python3.13"
     assert HOST.python == f"{sys.version_info[0]}.{sys.version_info[1]}"
     assert HOST.architecture in {"arm64", "x86_64"}
