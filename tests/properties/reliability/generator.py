@@ -186,6 +186,17 @@ def _say_of_another_age(random: Random) -> Say:
     return Say(random.choice("AB"), "temperature", 48 * 800 + random.randrange(8), 20.0)
 
 
+def _say_loud(random: Random) -> Say:
+    """Vibration beyond its limits, now or half an hour ago."""
+    return Say("A", "vibration", random.randrange(2), 21.0)
+
+
+def _rival_deliveries(random: Random) -> Together:
+    """A queue hands the same messages to two processes at once."""
+    work = tuple(Deliver(READINGS, tuple(range(6)), order=n, while_in_flight=True) for n in range(2))
+    return Together(work, tuple((random.randrange(2), random.choice((1, 2, 3))) for _ in range(6)))
+
+
 def _redeploy(random: Random) -> Redeploy:
     chosen = living_variant(random)
     return Redeploy(chosen.shards, chosen.hop_minutes, chosen.lengths_hours, chosen.channels)
@@ -236,6 +247,8 @@ _LIVING_OFTEN: tuple[tuple[Callable[[Random], Happening], int], ...] = (
     (_overtaken, 1),
     (_redrive, 1),
     (_say_of_another_age, 1),
+    (_say_loud, 3),
+    (_rival_deliveries, 2),
     (_redeploy, 3),
     (_damage, 5),
     (_score, 3),
