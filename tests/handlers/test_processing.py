@@ -98,7 +98,7 @@ def test_a_run_with_nothing_new_writes_nothing(aws, deploy, faults):
     invoke(at())
     faults.clear()
     assert invoke(at())["feature_rows"] == 0
-    assert set(faults.calls) == {"ListObjectsV2", "GetObject"}
+    assert set(faults.calls) == {"ListObjectsV2", "GetObject", "Scan"}  # of the table of machines
 
 
 def test_a_lake_without_readings_moves_the_checkpoint_and_writes_no_row(aws, deploy):

@@ -154,7 +154,7 @@ RULES: Mapping[str, Rule] = {
     "116 events that fail are kept": Rule(_FUNCTION, _forgets_what_fails, {"deadLetterConfig": None}),
     "173 environments are encrypted with our key": needs(_FUNCTION, lambda i: i.get("kmsKeyArn"), kmsKeyArn=None),
     "363 runtimes are supported": needs(
-        _FUNCTION, lambda i: i["runtime"] in {"python3.12", "python3.13", "python3.14"}, runtime="python3.8"
+        _FUNCTION, lambda i: i["runtime"] in {f"python3.{minor}" for minor in range(11, 15)}, runtime="python3.8"
     ),
     "258 no function has a URL": Rule("lambda/functionUrl:FunctionUrl", lambda *_: True, {}),
     "301 364 functions are invoked for our resources alone": needs(
