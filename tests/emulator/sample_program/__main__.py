@@ -322,7 +322,7 @@ aws.sns.TopicPolicy(
     opts=options,
 )
 aws.sns.TopicSubscription("alarms-queue", topic=topic.arn, protocol="sqs", endpoint=dead.arn, opts=options)
-aws.cloudwatch.MetricAlarm(
+alarm = aws.cloudwatch.MetricAlarm(
     "alarm",
     comparison_operator="GreaterThanThreshold",
     evaluation_periods=1,
@@ -336,7 +336,12 @@ aws.cloudwatch.MetricAlarm(
     treat_missing_data="notBreaching",
     opts=options,
 )
-aws.cloudwatch.CompositeAlarm("composite-alarm", alarm_name="both", alarm_rule="ALARM(a) AND ALARM(b)", opts=options)
+aws.cloudwatch.CompositeAlarm(
+    "composite-alarm",
+    alarm_name="either",
+    alarm_rule=pulumi.Output.format('ALARM("{0}") OR ALARM("{0}")', alarm.name),
+    opts=options,
+)
 aws.cloudwatch.MetricAlarm(
     "math-alarm",
     comparison_operator="GreaterThanThreshold",
