@@ -1,4 +1,4 @@
-"""`python -m benchmarks.alarms`: what people are told of simulated fleets, episode by episode, to build/alarms.json.
+"""`python -m benchmarks.alarms`: alarms of simulated fleets, episode by episode, to build/alarms.json.
 
 A model of one fleet (60 machines x 120 days) with the default budget is judged on fleets of other seeds at the
 deployed interval, one prediction an hour: failures announced within 72 h before them, false episodes a machine-month

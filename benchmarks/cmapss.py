@@ -92,9 +92,9 @@ def cross_validate(subset: Subset, engines: CmapssSet) -> dict[str, Any]:
         labelled = label_features(_features(fitted, engines_held_out), engines_held_out.failures, horizon=HORIZON)
         tables.append(predict(fitted.bundle, labelled, reasons=0).with_columns(labelled["rul_hours"]))
         figures.append(evaluate(fitted.bundle, labelled))
-    told = pl.concat(tables)
-    error = told["rul_hours_mean"] - told["rul_hours"].clip(upper_bound=CAP_CYCLES)
-    judged = told.with_columns(square=error**2)
+    predicted = pl.concat(tables)
+    error = predicted["rul_hours_mean"] - predicted["rul_hours"].clip(upper_bound=CAP_CYCLES)
+    judged = predicted.with_columns(square=error**2)
     uncapped = judged.filter(pl.col("rul_hours") <= CAP_CYCLES)
     return {
         "engines": len(ids),
@@ -137,12 +137,12 @@ def evaluate_test_set(folder: Path) -> dict[str, Any]:
     test = read_cmapss(folder, "FD001", part="test")
     features = _features(fitted, test)
     last = features.group_by("machine_id").agg(pl.all().sort_by("window_end").last()).sort("machine_id")
-    told = predict(fitted.bundle, last, reasons=0)["rul_hours_mean"].to_numpy()
+    predicted = predict(fitted.bundle, last, reasons=0)["rul_hours_mean"].to_numpy()
     true = test.lives.sort("machine_id")["rul_cycles"].to_numpy().astype(np.float64)
     return {
         "engines": len(true),
-        "capped labels": _error_with_interval(told - np.minimum(true, CAP_CYCLES)),
-        "labels as they are": _error_with_interval(told - true),
+        "capped labels": _error_with_interval(predicted - np.minimum(true, CAP_CYCLES)),
+        "labels as they are": _error_with_interval(predicted - true),
     }
 
 

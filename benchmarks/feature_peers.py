@@ -1,6 +1,6 @@
 # pyright: basic, reportMissingImports=false, reportMissingTypeStubs=false
 # ruff: noqa: ANN401 - peers without types
-"""Other ways to the windowed features: what people would use instead."""
+"""Other ways to the windowed features: what a user would pick instead."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,9 +1,8 @@
 """Measures ways of doing one job, each in a process of its own: CPU seconds and the rise of resident memory.
 
-A module of benchmarks offers `BENCHMARKS`, a tuple of `Benchmark`, and stands in `MODULES`; nothing else is to be done
-to add one. Peers are imported inside the
-functions that use them. CPU seconds count all threads; a round runs every way once, so that ways share the machine's
-moods, and the median over rounds is what is reported.
+A module of benchmarks offers `BENCHMARKS`, a tuple of `Benchmark`, and is listed in `MODULES`; no other change
+is needed to add one. Peers are imported inside the functions that use them. CPU seconds count all threads; a round runs
+every way once, so that ways share the conditions of the machine, and the median over rounds is what is reported.
 """
 
 import gc
@@ -128,7 +127,7 @@ def measure_here(benchmark: Benchmark, way_name: str, size: int) -> dict[str, An
 
 
 def _memory(what: str) -> int:
-    """Bytes of resident memory now (VmRSS) or at most so far (VmHWM), as Linux tells them."""
+    """Bytes of resident memory now (VmRSS) or at most so far (VmHWM), as reported by Linux."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:"))
 

@@ -5,7 +5,7 @@
 
 Runs in .venv, from where each way gets a process with the packages that belong to it: the function has Lambda's own,
 its layer and its archive; the drafts have pandas and LightGBM from the environment of the benchmarks. AWS is played by
-files in memory, so that what is measured is ours. The ways agree on the sum of the probabilities that they tell.
+files in memory, so that what is measured is ours. The ways agree on the sum of the predicted probabilities.
 """
 
 import argparse
@@ -150,10 +150,10 @@ def measure(way: str, given: Deployed) -> dict[str, Any]:
         text=True,
         check=True,
     )
-    told = json.loads(done.stdout)
-    told["cpu_seconds"] /= REQUESTS[way]
-    told["number"] /= REQUESTS[way]
-    return told
+    result = json.loads(done.stdout)
+    result["cpu_seconds"] /= REQUESTS[way]
+    result["number"] /= REQUESTS[way]
+    return result
 
 
 def reach(runs: Mapping[str, Sequence[Mapping[str, Any]]], megabytes: float | None) -> tuple[Reach, ...]:
@@ -203,11 +203,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
-    told = measured(arguments.rounds)
-    for target in told["reach"]:
+    result = measured(arguments.rounds)
+    for target in result["reach"]:
         print(f"inference: {target}")
     document: dict[str, Any] = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
-    document.setdefault("benchmarks", {})["inference"] = told
+    document.setdefault("benchmarks", {})["inference"] = result
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(document, indent=1) + "\n")
 

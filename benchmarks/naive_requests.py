@@ -53,14 +53,14 @@ def main() -> None:
     before = time.process_time()
     answers = [ask(number) for number in range(requests)]
     cpu = time.process_time() - before
-    told = {
+    result = {
         "import_seconds": imported,
         "first_seconds": first,
         "seconds": [seconds for seconds, _ in answers],
         "cpu_seconds": cpu,
         "number": sum(probability for _, probability in answers),
     }
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

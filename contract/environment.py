@@ -165,7 +165,7 @@ class AlarmSettings(FunctionSettings):
 
 
 class FleetSettings(FunctionSettings):
-    """Settings of every function that knows machines: what people have said of each, and the configured classes."""
+    """Settings of every function that knows machines: their records, and the configured classes."""
 
     machines_table: Name
     machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
@@ -302,7 +302,7 @@ class MaintenanceSettings(FunctionSettings):
 class ScoringSettings(ServingSettings, AlarmSettings):
     """Settings of the function that scores the fleet.
 
-    `escalate_after`: how long an alarm may wait for an answer before people are reminded; without it, for ever.
+    `escalate_after`: time without acknowledgement after which a reminder is sent; without it, none is.
     """
 
     predictions_table: Name
@@ -310,7 +310,7 @@ class ScoringSettings(ServingSettings, AlarmSettings):
 
 
 class AlarmAnswerSettings(FunctionSettings):
-    """Settings of the function that lists alarms and takes what people do about them."""
+    """Settings of the function that lists alarms and takes the answers to them."""
 
     alarms_table: Name
 

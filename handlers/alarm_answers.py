@@ -1,4 +1,4 @@
-"""Alarm answers: the episodes of the fleet over HTTP, and what people do about them.
+"""Alarm answers: the episodes of the fleet over HTTP, and the answers to them.
 
 Who answers is the IAM principal that signed the request; the name that the body states is kept beside it.
 """

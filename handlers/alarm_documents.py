@@ -1,4 +1,4 @@
-"""What people are told of alarms over HTTP, what they answer, and what they are answered."""
+"""The documents of the HTTP API about alarms: lists, answers, and replies to answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -61,5 +61,5 @@ class UnreadableAnswer(BadRequest):
 def _fault(location: tuple[int | str, ...], message: str) -> Fault:
     known = {*Answer.model_fields, "open"}
     field = ".".join(str(part) for part in location)
-    # The name of a field that nobody asked for is the sender's own text: it is not sent back.
+    # The name of an unknown field is the sender's own text: it is not sent back.
     return Fault(field=field if field in known else "", reason=message.removeprefix("Value error, "))

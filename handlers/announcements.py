@@ -1,7 +1,7 @@
 """Alarms from their stored state to a message: stored first, then sent, then noted, so that each is sent at least once.
 
-Who stores a change announces it. Where that process dies in between, whoever meets the alarm after its claim has run
-out claims it anew, by one conditional write, and announces it.
+Who stores a change announces it. Where that process dies in between, the next one that meets the alarm
+after its claim has expired claims it anew, by one conditional write, and announces it.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from handlers.stores.alarms import MOST_ATTEMPTS, AlarmContendedError, Alarms
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from mlops_core.alerting import episodes
 from mlops_core.alerting.digest import MOST_NOTICES, digest_notice
 from mlops_core.alerting.episode_notices import Notice, episode_notice, is_reminder
@@ -43,10 +43,10 @@ class AlarmDesk:
     """Changes alarms by optimistic concurrency and announces what changed."""
 
     def __init__(
-        self, alarms: Alarms, board: NoticeBoard, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, alarms: Alarms, notifier: Notifier, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._alarms = alarms
-        self._board = board
+        self._notifier = notifier
         self._clock = clock
         self._gathered: dict[tuple[str, str], Alarm] | None = None
         self._gathering_since: datetime | None = None
@@ -83,7 +83,7 @@ class AlarmDesk:
     def announce(self, alarm: Alarm, *, is_writer: bool = False) -> Alarm:
         """Send what is due of an alarm; returns it as it is known now.
 
-        Raises AnnouncementPendingError, so that whoever asked keeps its message until the announcement is certain.
+        Raises AnnouncementPendingError, so that the caller keeps its message until the announcement is certain.
         """
         if alarm.episode is None or not alarm.is_due():
             return alarm
@@ -140,7 +140,7 @@ class AlarmDesk:
     def _send(self, notice: Notice, alarms: Sequence[Alarm], *, about: str, now: datetime) -> None:
         is_sent = False
         try:
-            self._board.publish(notice, about=about)
+            self._notifier.publish(notice, about=about)
             is_sent = True
         finally:
             if not is_sent:

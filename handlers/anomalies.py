@@ -15,12 +15,12 @@ from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.condition import Anomaly, BaselineBundle, anomaly_of
 
 
-class AnomaliesTold(NamedTuple):
-    """How far each machine is from its own normal, how many have an open episode, and how many changes were told."""
+class FleetAnomalies(NamedTuple):
+    """Anomalies by machine, the number of machines with an open episode, and of changes announced."""
 
     anomalies: Mapping[str, Anomaly]
     unusual: int
-    told: int
+    announced: int
 
 
 class AnomalyWatch:
@@ -31,11 +31,11 @@ class AnomalyWatch:
         self._alarms = alarms
         self._desk = desk
 
-    def tell(self, rows: Iterable[FeatureRow]) -> AnomaliesTold:
+    def apply(self, rows: Iterable[FeatureRow]) -> FleetAnomalies:
         """Let the alarms follow from the rows."""
         stored = {alarm.machine_id: alarm for alarm in self._alarms.load_all(AlarmSource.ANOMALY)}
         spoken_for = {alarm.machine_id for alarm in self._alarms.load_all(AlarmSource.FAILURE_MODEL) if alarm.is_open}
-        unusual = told = 0
+        unusual = announced = 0
         anomalies: dict[str, Anomaly] = {}
         for row in rows:
             known = stored.get(row.machine_id) or Alarm(machine_id=row.machine_id, source=AlarmSource.ANOMALY)
@@ -53,6 +53,6 @@ class AnomalyWatch:
                 version=self._bundle.version,
             )
             after = self._desk.change(row.machine_id, AlarmSource.ANOMALY, step, known=known)
-            told += after.announced != known.announced
+            announced += after.announced != known.announced
             unusual += after.is_open
-        return AnomaliesTold(anomalies, unusual, told)
+        return FleetAnomalies(anomalies, unusual, announced)

@@ -74,7 +74,7 @@ def _running(request: TrainingEvent, machines: Mapping[str, MachineRecord]) -> p
     windows = pl.concat(history.batches(["machine_id", "window_end", *level_columns(history.columns)]))
     repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is assumed of returns is said where a model is trained
+        warnings.simplefilter("ignore")  # assumptions about returns are reported where a model is trained
         running = label_features(
             windows, _failures(), horizon="24h", maintenance=repairs, known_until=request.started_at
         )

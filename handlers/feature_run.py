@@ -130,7 +130,7 @@ class Run:
         self._records.note(error.key, error.version, error.problem, is_mended=is_mended)
 
     def keep_damage(self, tell: Tell) -> None:
-        """Tell people of what was found damaged, and have later runs pass it over."""
+        """Announce what was found damaged, and have later runs pass it over."""
         self._records.keep(tell)
 
     def until_not_overtaken(self, start: datetime | None, end: datetime | None) -> bool:

@@ -2,7 +2,7 @@
 
 Compaction is safe to stop anywhere and to do twice or at once. The bytes of the raw objects are kept first; the hour's
 compacted object is replaced only as it was seen, by a superset; it is read back, and only where it holds every reading
-of the raw objects are they removed. Whoever finds them again takes them in again and finds nothing new.
+of the raw objects are they removed. A run that finds them again takes them in again and finds nothing new.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,7 +56,7 @@ class ReadingsLostError(MlopsError):
 
 @dataclass
 class Work:
-    """What has been done so far, for people and metrics."""
+    """What has been done so far, for logs and metrics."""
 
     feature_rows: int = 0
     online_written: int = 0

@@ -1,6 +1,6 @@
 """The HTTP API: Powertools' resolver, which routes and validates, and the problems that both functions answer with.
 
-docs/openapi.json is made from the resolvers of the functions: what a route, a field or a status means is said once.
+docs/openapi.json is made from the resolvers of the functions: a route, a field or a status is defined once.
 """
 
 import re
@@ -40,7 +40,7 @@ class ProblemCode(StrEnum):
 
 
 class Problem(Document):
-    """Why there is no answer: a message for people; each kind adds `error`, its code for programs."""
+    """Why there is no answer: a message to read; each kind adds `error`, a code for programs."""
 
     message: str
 

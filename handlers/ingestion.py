@@ -24,7 +24,7 @@ from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.machines import Machines
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from mlops_core.features import first_window_end
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Channels, Reading, parse_messages
@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 @cache
 def _watch() -> LimitWatch:
     alarms = Alarms(clients.dynamodb(), _settings().alarms_table)
-    desk = AlarmDesk(alarms, NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone))
+    desk = AlarmDesk(alarms, Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone))
     machines = Machines(clients.dynamodb(), _settings().machines_table)
     return LimitWatch(alarms, desk, _settings().machine_classes, _channels(), machines)
 

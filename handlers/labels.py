@@ -1,4 +1,4 @@
-"""Labels: events from the queue become objects of the lake, failures rows of the label history, and people hear.
+"""Labels: events from the queue become objects of the lake, failures rows of the label history, and notifications.
 
 The lake comes first: the history can be made again from it. A record is acknowledged when both hold its event and the
 failure has been announced, unless it is history: replayed, known already, or repaired since.
@@ -21,7 +21,7 @@ from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import last_return
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from mlops_core.alerting.episodes import AlarmSource
 from mlops_core.alerting.failure_alarms import failure_alarm
 from mlops_core.lake import encode_events, hour_path
@@ -57,7 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 def _desk() -> AlarmDesk:
     return AlarmDesk(
         Alarms(clients.dynamodb(), _settings().alarms_table),
-        NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone),
+        Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone),
     )
 
 

@@ -2,7 +2,7 @@
 
 What is stored of a channel is kept in the process and looked up again every minute: few channels have an alarm. A
 process that knows less than is stored finds out by the conditional write, looks again and judges anew, so what it does
-not know delays an alarm's end by a minute and never loses or doubles one. What people say of machines (class, planned
+not know delays an alarm's end by a minute and never loses or doubles one. The records of machines (class, planned
 maintenance, retirement) is looked up every five minutes.
 """
 

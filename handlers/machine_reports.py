@@ -1,6 +1,6 @@
 """What the endpoint says of machines: the documents that it answers with. Never a value that was not computed.
 
-docs/openapi.json is made from these models: what a field means is said here, once.
+docs/openapi.json is made from these models: a field is defined here, once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ class Status(StrEnum):
     OK: fresh features. STALE: features older than they should be. NO_READINGS: no window holds a reading, so nothing is
     predicted. INCOMPLETE: the features were computed before those that the model reads existed; nothing is predicted
     until processing computes them again. OUT_OF_DOMAIN: the machine is unlike all that the model has learned from, so
-    it abstains. NO_MODEL: there is no model of failures yet; anomalies are told.
+    it abstains. NO_MODEL: there is no model of failures yet; anomalies are reported.
     """
 
     OK = "OK"

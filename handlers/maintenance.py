@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         [
             (400, "A body that is no record, with each reason", RefusedRecord),
             (404, "No machine of that id has had features", http.UnknownMachine),
-            (409, "Another return to service or note stands there: send a correction", http.Contradiction),
+            (409, "Another return to service or note is on record: send a correction", http.Contradiction),
         ],
     ),
 )

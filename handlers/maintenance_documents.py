@@ -65,5 +65,5 @@ class RefusedRecord(BadRequest):
 def _fault(location: tuple[int | str, ...], message: str) -> Fault:
     known = {*MaintenanceRequest.model_fields}
     field = ".".join(str(part) for part in location)
-    # The name of a field that nobody asked for is the sender's own text: it is not sent back.
+    # The name of an unknown field is the sender's own text: it is not sent back.
     return Fault(field=field if field in known else "", reason=message.removeprefix("Value error, "))

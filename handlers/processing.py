@@ -22,7 +22,7 @@ from handlers.feature_run import Run
 from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.backfill_notes import BackfillNotes
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from mlops_core.alerting import damage_notice
 from mlops_core.errors import MlopsError
 from mlops_core.lake import Damage
@@ -116,7 +116,7 @@ def _clock() -> datetime:
 
 
 def _go_on(request: ProcessingEvent, run: Run, context: LambdaContext) -> None:
-    """Have a scheduled run continued; whoever asked for a range reads in the answer how far it came."""
+    """Have a scheduled run continued; the answer to a request for a range says how far it came."""
     if not run.is_progress:
         raise NoProgressError
     if request.start:
@@ -131,8 +131,8 @@ def _go_on(request: ProcessingEvent, run: Run, context: LambdaContext) -> None:
 
 
 def _tell(found: Sequence[Damage]) -> None:
-    board = NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone)
-    board.publish(damage_notice(found), about="damage")
+    notifier = Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone)
+    notifier.publish(damage_notice(found), about="damage")
 
 
 def _count(run: Run) -> None:

@@ -31,7 +31,7 @@ from handlers.stores.items import DamagedItem, log_damaged
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.machine_facts import Known
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.ranking import ranking_object
 from handlers.stores.recipes import recipe_of
@@ -55,9 +55,9 @@ _settings = runtime.settings(ScoringSettings)
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
-    """Score the fleet; returns how many machines were scored anew, the changes told, and who was passed over.
+    """Score the fleet; returns how many machines were scored anew, the changes announced, and who was passed over.
 
-    More changes than people can read one by one are told in one message.
+    More changes than can be read one by one are announced in one digest.
     """
     with _desk().gathering():
         return _score_fleet()
@@ -95,9 +95,9 @@ def _score_fleet() -> dict[str, Any]:
     metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
     passed_over = overtaken | {name for name, (state, _) in states.items() if not state.may_alarm}
     scores = (score for name, score in sorted(standing.items()) if name not in passed_over)
-    told = _raise_alarms(scores, bundle, alarms)
-    metrics.add_metric("AlarmChanges", MetricUnit.Count, told)
-    return {"scored": len(saved), "notices": told, "incomplete": incomplete, "model_version": bundle.version}
+    announced = _raise_alarms(scores, bundle, alarms)
+    metrics.add_metric("AlarmChanges", MetricUnit.Count, announced)
+    return {"scored": len(saved), "notices": announced, "incomplete": incomplete, "model_version": bundle.version}
 
 
 def _count_damaged(items: Sequence[DamagedItem]) -> None:
@@ -131,7 +131,7 @@ def _channels() -> Channels:
 
 
 def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, StateSince]:
-    """Tell people of sensors that have fallen silent, and return the state of each machine."""
+    """Announce sensors that have fallen silent, and return the state of each machine."""
     now, silent_after = datetime.now(UTC), _settings().silent_after
     apart = {name: each.state_without_readings(name, now) for name, each in known.items()}
     watch = SilenceWatch(
@@ -144,7 +144,7 @@ def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, Sta
         retired={name for name, state in apart.items() if state is OperatingState.RETIRED},
     )
     metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
-    watch.tell(_board())
+    watch.announce(_notifier())
     states = states_of(rows, known, watch.machines, at=now, silent_after=silent_after)
     failed = sum(state is OperatingState.FAILED for state, _ in states.values())
     metrics.add_metric("MachinesFailed", MetricUnit.Count, failed)
@@ -166,9 +166,9 @@ def _watch_anomalies(rows: list[FeatureRow]) -> tuple[Mapping[str, Anomaly], str
     bundle = _baseline().sound()
     if bundle is None:
         return {}, None
-    found = AnomalyWatch(bundle, _alarms(), _desk()).tell(rows)
+    found = AnomalyWatch(bundle, _alarms(), _desk()).apply(rows)
     metrics.add_metric("MachinesUnusual", MetricUnit.Count, found.unusual)
-    metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.told)
+    metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.announced)
     return found.anomalies, bundle.version
 
 
@@ -259,10 +259,10 @@ def _alarms() -> Alarms:
 
 
 @cache
-def _board() -> NoticeBoard:
-    return NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone)
+def _notifier() -> Notifier:
+    return Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone)
 
 
 @cache
 def _desk() -> AlarmDesk:
-    return AlarmDesk(_alarms(), _board())
+    return AlarmDesk(_alarms(), _notifier())

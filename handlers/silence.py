@@ -11,9 +11,9 @@ from aws_lambda_powertools import Logger
 from handlers.stores.channels_heard import Channels, channels_heard
 from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.lake import DataLake, ObjectMovedError
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from handlers.stores.online_features import FeatureRow
-from mlops_core.alerting import HeardOfMachine, NewestWindows, heard_by_machine, listen, silence_notice, turned
+from mlops_core.alerting import HeardOfMachine, NewestWindows, heard_by_machine, listen, silence_notice, transitions
 
 logger = Logger(child=True)
 
@@ -62,12 +62,12 @@ class SilenceWatch:
         """How many channels of the fleet are silent."""
         return sum(heard.is_silent for heard in self._now.values())
 
-    def tell(self, board: NoticeBoard) -> None:
-        """Tell people of the channels that have turned since somebody last looked, and keep what is known now."""
-        fallen, again = turned(self._before, self._now)
+    def announce(self, notifier: Notifier) -> None:
+        """Announce channels that have fallen silent or are heard again since the last run; keep the new state."""
+        fallen, again = transitions(self._before, self._now)
         if fallen or again:
-            logger.warning("Sensors turned", extra={"silent": fallen, "heard_again": again})
-            board.publish(silence_notice(fallen, again, self._now), about="silence")
+            logger.warning("Sensors fell silent or are heard again", extra={"silent": fallen, "heard_again": again})
+            notifier.publish(silence_notice(fallen, again, self._now), about="silence")
         if self._now != self._before:
             try:
                 self._object.save(self._now, after=self._stored)

@@ -126,7 +126,7 @@ class Fleet:
         """Record a repair that is over at `at`, when the machine ran again; the same record again changes nothing.
 
         After a failure it gives the return that the sensors' record lacks. After a planned service it ends the run at
-        the return, not at its beginning, which the machine does not tell.
+        the return, not at its beginning, which the machine does not report.
         """
         repair = MaintenanceRecord(
             machine_id=machine_id,
@@ -143,7 +143,7 @@ class Fleet:
             logger.warning("Repair not recorded", extra={"machine_id": machine_id, "reason": conflict.message})
 
     def _state(self, machine_id: str, now: datetime) -> SavedState:
-        """Return a machine's state. The first is saved before it speaks, so that two first runs tell one life."""
+        """Return a machine's state. The first is saved before it speaks, so that two first runs give one life."""
         while (saved := self._states.load(machine_id)) is None:
             commissioned = now - self._settings.sampling_interval
             self._states.create(new_machine(machine_id, seed=self._settings.simulator_seed, at=commissioned))

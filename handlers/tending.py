@@ -1,4 +1,4 @@
-"""Alarms that wait: what was shelved comes back in time, and people are reminded of what nobody answers."""
+"""Alarms that wait: a shelved one returns when its time is over, and an unacknowledged one is announced again."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial

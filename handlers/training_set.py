@@ -1,4 +1,4 @@
-"""Training set: offline features, joined with what became of each machine, parted into what to learn from and a judge.
+"""Training set: offline features, joined with what became of each machine, split into training and holdout rows.
 
 Features are read twice: first their keys, which are labelled and sampled (`sample_runs`), then the chosen rows. So
 memory does not grow with the fleet. Every machine that failed is read, and of the others as many as there is room for.
@@ -62,7 +62,7 @@ def rows_key(execution: str) -> str:
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Write the training set of an execution; returns its size and how it was parted. Raises UntrainableError."""
+    """Write the training set of an execution; returns its size and the split rule. Raises UntrainableError."""
     request = TrainingEvent.model_validate(event)
     since = request.started_at - _settings().training_history
     history = FeatureHistory(runtime.lake(_settings()), since=since, until=request.started_at)
@@ -73,7 +73,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     failures = pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)
     repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)
     verdicts = pl.DataFrame(runtime.label_history(_settings()).load_verdicts(), schema=VERDICTS)
-    # A fault that people found is a failure to learn from, and no fault an answer that nothing else gives.
+    # A fault that was found is a failure to learn from; a verdict of no fault is a label that nothing else gives.
     judged = verdicts.filter(pl.col("decided_at").is_between(since, request.started_at))["machine_id"]
     failed = failures.filter(pl.col("event_timestamp").is_between(since, request.started_at))["machine_id"]
     pace = _Pace(context, history)
@@ -149,7 +149,7 @@ class _Pace:
 
 
 def _draw(history: FeatureHistory, failed: set[str]) -> Callable[[str], float]:
-    """Return how many machines one stands for: 1 of those that failed, 0 of those that are left out."""
+    """Return how many machines one represents: 1 of those that failed, 0 of those that are left out."""
     hours = (_settings().training_history // _settings().feature_hop) or 1
     room = max(_MOST_KEYS // hours - len(failed), len(failed), 1)
     share = min(1.0, room / max(1, history.machines - len(failed)))

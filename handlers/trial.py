@@ -20,7 +20,7 @@ from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.feature_history import FeatureHistory
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from handlers.stores.prediction_history import predictions_of
 from mlops_core.alerting import trial_notice
 from mlops_core.condition import LevelShift, level_shifts, shift_columns
@@ -62,7 +62,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     broken = trial.broken if trial else ()
     if broken or shifts:
         notice = trial_notice(version, broken, shifts)
-        NoticeBoard(clients.sns(), _settings().notice_topic_arn, _settings().time_zone).publish(notice, about="trial")
+        Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone).publish(notice, about="trial")
     lake.create(key, canonical_json(TrialReport(now, version, trial, baseline_version, shifts)))
     outcome = {"key": key, "broken": list(broken), "shifts": len(shifts)}
     logger.info("Champion tried", extra=outcome)

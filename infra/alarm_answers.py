@@ -1,4 +1,4 @@
-"""How people answer alarms: two routes of the HTTP API, and the function that alone may write for them."""
+"""Answers to alarms: two routes of the HTTP API, and the only function that may write for them."""
 
 from typing import Final, NotRequired, TypedDict
 

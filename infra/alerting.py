@@ -11,7 +11,7 @@ from infra.table import string_keyed_table
 
 
 class NoticeTopicArgs(TypedDict, total=False):
-    """What a topic for people is made of."""
+    """Arguments of a topic of notifications."""
 
     kms_key_arn: pulumi.Input[str] | None
     """Key that encrypts the messages (default: SNS's own)."""
@@ -20,7 +20,7 @@ class NoticeTopicArgs(TypedDict, total=False):
 
 
 class NoticeTopic(pulumi.ComponentResource):
-    """The SNS topic that people subscribe to; the message attribute `about` is `machine`, `silence` or `training`.
+    """The SNS topic of notifications; the message attribute `about` is `machine`, `silence` or `training`.
 
     TLS only.
 

@@ -77,7 +77,7 @@ class PrivateBucket(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        # Whoever wants to react to new objects needs a rule of EventBridge and no change here; the events cost nothing.
+        # To react to new objects takes a rule of EventBridge and no change here; the events cost nothing.
         aws.s3.BucketNotification(f"{name}-notification", bucket=bucket.bucket, eventbridge=True, opts=child)
         aws.s3.BucketPolicy(
             f"{name}-policy",

@@ -1,6 +1,6 @@
 """What real machines may do: one policy for all of their certificates, and the group of those that this stack knows.
 
-Machines themselves come and go while the stack stands, and their certificates are made from requests whose keys never
+Machines come and go during the life of a stack, and their certificates are made from requests whose keys never
 leave them, so neither is a resource of the program: `mlops machines` adds, rotates and revokes them.
 """
 

@@ -20,7 +20,7 @@ class EncryptionKeyArgs(TypedDict):
 class EncryptionKey(pulumi.ComponentResource):
     """A KMS key that rotates every year, with an alias, for data, queues, logs, environments and alarms.
 
-    Who may use it is said by the policies of the roles that do; the key's own policy lets the account's policies count,
+    The policies of the roles that use it grant it; the key's own policy lets the account's policies count,
     and lets the two services in that act without a role of ours.
 
     Example:

@@ -30,7 +30,7 @@ class IngestionArgs(TypedDict):
     alarms: AlarmAccess
     """The table of alarms and the topic of notices."""
     machines: MachinesAccess
-    """What people have said of machines."""
+    """The records of machines."""
     channels_key: NotRequired[pulumi.Input[str]]
     """The document of channels in the lake (default: those out of the box)."""
     settings: IngestionSettings

@@ -12,7 +12,7 @@ from typing import Final
 
 LIBRARY_FOLDER: Final = "lib"  # Lambda puts /opt/lib on the loader's path
 _OPENMP: Final = "libgomp.so.1"
-# By layer, as patterns: of numpy what compiles against it, of narwhals the frames that nobody gives to LightGBM here.
+# By layer, as patterns: of numpy what compiles against it, of narwhals the frames that are not given to LightGBM here.
 _NOT_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "numpy": (
         *("numpy/f2py", "numpy/distutils", "numpy/_core/include", "numpy/_core/lib"),

@@ -1,4 +1,4 @@
-"""What people say of machines: the table of their classes, attributes, planned maintenance and retirement."""
+"""The records of machines: the table of their classes, attributes, planned maintenance and retirement."""
 
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
@@ -28,7 +28,7 @@ class MachinesArgs(TypedDict):
     protect: NotRequired[bool]
     """Refuse to delete the table (default: no)."""
     machine_classes: NotRequired[Mapping[str, MachineClass]]
-    """What the functions that read the table are told of classes (default: none)."""
+    """The configured classes, for the functions that read the table (default: none)."""
 
 
 class Machines(pulumi.ComponentResource):

@@ -25,7 +25,7 @@ class AlarmTopicArgs(TypedDict):
 
 
 class AlarmTopic(pulumi.ComponentResource):
-    """The SNS topic that the alarms of this account, and nobody else, publish to, over TLS.
+    """The SNS topic that the alarms of this account alone publish to, over TLS.
 
     Example:
         >>> topic = AlarmTopic("alarms", {"emails": ["maintenance@example.com"]})
@@ -122,7 +122,7 @@ class QueueAlarms(pulumi.ComponentResource):
 
 
 class Counted(NamedTuple):
-    """What a function counts at each of its runs, and what it means to people if that is more than none."""
+    """What a function counts at each of its runs, and what a count above none means."""
 
     service: str
     metric: str

@@ -1,7 +1,7 @@
 """Names of what the stack owns.
 
 Pulumi names most resources itself, by the pattern in Pulumi.yaml. Named by us is what that pattern cannot serve: IoT
-rules and Glue catalogues, which allow no hyphen, log groups, which people look up by name, and queues, which name each
+rules and Glue catalogues, which allow no hyphen, log groups, which are looked up by name, and queues, which name each
 other.
 """
 

@@ -31,7 +31,7 @@ class OperationAlarmsArgs(TypedDict):
 
     topic_arn: pulumi.Input[str]
     late_after_hours: int
-    """Hours without a run of processing, or by which its watermark lags, before people are told."""
+    """Hours without a run of processing, or by which its watermark lags, before the alarm is raised."""
     state_machine_arn: pulumi.Input[str]
     api_id: pulumi.Input[str]
     functions: Sequence[pulumi.Input[str]]
@@ -45,7 +45,7 @@ class OperationAlarms(pulumi.ComponentResource):
 
     That processing does not run shows in metrics that are missing, which a new stack has not had yet. So two alarms
     without actions are combined: one that takes missing data for a breach, and one that is on from the first run for
-    good, since it ignores missing data. A first deployment alarms nobody.
+    good, since it ignores missing data. A first deployment raises no alarm.
 
     Example:
         >>> OperationAlarms("operation", {

@@ -1,6 +1,6 @@
 """Lambda layers, built from a hashed lock into a zip whose name says what is in it.
 
-A layer's key is the hash of its lock, Python, platform and of the rules below, so whoever evaluates the program knows
+A layer's key is the hash of its lock, Python, platform and of the rules below, so an evaluation of the program knows
 the zip's name without building it. Build with `python -m infra.packaging`; `--sizes` reports what a function deploys.
 """
 
@@ -54,7 +54,7 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, python: str, architecture: str) -> "Target":
-        """The target of these settings, where `host` stands for whatever runs this program."""
+        """The target of these settings, where `host` means the interpreter that runs this program."""
         version = ".".join(platform.python_version_tuple()[:2]) if python == "host" else python
         if architecture == "host":
             return cls(version, _ARCHITECTURES[platform.machine().lower()], "host")
@@ -109,7 +109,7 @@ def build(layer: Layer) -> Path:
         _compile(layer.target.python, content)
         packed = Path(scratch) / "layer.zip"
         _zip(content.parent, packed)
-        packed.replace(layer.path)  # at once: nobody sees half a layer
+        packed.replace(layer.path)  # atomic: no reader sees half a layer
     return layer.path
 
 

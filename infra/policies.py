@@ -44,7 +44,7 @@ def trust(
 ) -> pulumi.Output[str]:
     """Who may assume a role: the AWS service `service`.
 
-    With `account` and `sources`, only on behalf of those resources of that account, so that nobody else's rule or
+    With `account` and `sources`, only on behalf of those resources of that account, so that no other account's rule or
     schedule can borrow the role (the confused deputy). Lambda sends neither for an execution role, so it gets none.
     """
     statement = Statement(

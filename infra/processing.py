@@ -75,7 +75,7 @@ class Processing(pulumi.ComponentResource):
 
     The function may read raw/ and take its objects into compacted/, read the label history, keep its own buckets,
     beginnings and checkpoint, write features and the table, have itself invoked again to go on, set aside what is
-    damaged and tell people of it, and nothing more.
+    damaged and announce it, and nothing more.
 
     Example:
         >>> settings = ProcessingSettings(

@@ -65,7 +65,7 @@ def intervals(expression: str) -> Intervals | None:
 
 
 def _members(text: str, position: int) -> set[int]:
-    """The numbers that a field of a cron expression stands for."""
+    """The numbers that a field of a cron expression denotes."""
     _, least, greatest, _ = _FIELDS[position]
     found: set[int] = set()
     for element in text.split(","):

@@ -29,7 +29,7 @@ class ScoringArgs(ServingArgs):
     """What scoring is made of."""
 
     escalate_after_hours: NotRequired[int]
-    """How long an alarm may wait for an answer before people are reminded (default, and 0: for ever)."""
+    """Hours without acknowledgement after which a reminder is sent (default, and 0: never)."""
     timeout_seconds: int
     protect: NotRequired[bool]
     """Refuse to delete the table (default: no)."""
@@ -38,7 +38,7 @@ class ScoringArgs(ServingArgs):
 class Scoring(pulumi.ComponentResource):
     """Predictions of the whole fleet after each scheduled run of processing, and a message for each change of state.
 
-    The bucket tells EventBridge of the checkpoint, which moves when features are committed; that starts the function.
+    The bucket notifies EventBridge of the checkpoint, which moves when features are committed; this starts it.
 
     Example:
         >>> scoring = Scoring("scoring", {

@@ -69,14 +69,14 @@ def checked_machines(machine_ids: tuple[str, ...]) -> tuple[str, ...]:
         if not is_machine_id(machine_id):
             raise ValueError(f"{machine_id!r} is not a machine id, which matches {MACHINE_ID_PATTERN}")
         if machine_ids.count(machine_id) > 1:
-            raise ValueError(f"{machine_id!r} stands there more than once")
+            raise ValueError(f"{machine_id!r} is listed more than once")
     return machine_ids
 
 
 def checked_lengths(lengths: tuple[int, ...]) -> tuple[int, ...]:
     """Return window lengths, each there once. Raises ValueError."""
     if len(set(lengths)) < len(lengths):
-        raise ValueError("a length stands there more than once")
+        raise ValueError("a length is listed more than once")
     return lengths
 
 
@@ -124,7 +124,7 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 LambdaPython = Annotated[Literal["3.12", "3.13", "3.14", "host"], BeforeValidator(_python)]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=900)]
 MemoryMb = Annotated[int, Field(ge=128, le=10240)]
-# The prefix stands in MQTT filters, IAM resources and a regular expression: nothing that one of them reads as its own.
+# The prefix is part of MQTT filters, IAM resources and a regular expression: nothing that one of them reads as its own.
 # A topic has at most 7 slashes and 256 bytes, which the machine id (64) and the channel (32) share.
 TopicPrefix = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+){0,3}$", max_length=128)]
 BucketName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?$"), AfterValidator(_bucket)]

@@ -98,7 +98,7 @@ class StackSettings(
     def _targets_have_names_of_their_own(self) -> Self:
         names = [target.name for target in self.work_order_targets]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise _conflict("workOrderTargets", f"{', '.join(twice)} stands there twice; give each target its own name")
+            raise _conflict("workOrderTargets", f"{', '.join(twice)} is listed twice; give each target its own name")
         return self
 
     @model_validator(mode="after")

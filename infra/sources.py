@@ -113,7 +113,7 @@ def _homes(stub: bytes, package: str) -> Mapping[str, str]:
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below `node`, but not what stands under `if TYPE_CHECKING:`, which never runs."""
+    """Every node below `node`, except under `if TYPE_CHECKING:`, which never runs."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
             for other in child.orelse:

@@ -87,7 +87,7 @@ class Fleet(NamedTuple):
 
 
 def made_fleet(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> Fleet:
-    """Register the topic that people subscribe to, the table of alarms and that of machines."""
+    """Register the topic of notifications, the table of alarms and that of machines."""
     key_arn, protect = key and key.arn, settings.protect_data
     notices = NoticeTopic("notices", {"kms_key_arn": key_arn, "emails": settings.notice_emails}, options)
     return Fleet(
@@ -172,7 +172,7 @@ def training_args(
         "machines": fleet.machines.access,
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
         "settings": settings,
-        # A step that fails is tried again, and told by the alarm on executions: none of its own.
+        # A step that fails is retried, and covered by the alarm on executions: it has none of its own.
         "functions": {
             **functions,
             "alarm_topic_arn": None,

@@ -1,4 +1,4 @@
-"""The state machine of training in Amazon States Language: five steps, and a way out that tells people why.
+"""The state machine of training in Amazon States Language: five steps, and a failure path that announces why.
 
 ```
 FitBaseline (whatever comes of it)
@@ -43,7 +43,7 @@ def training_definition(
         "against.$": "$.evaluation.outcome.against",
     }
     started = {**execution, "started_at.$": "$$.Execution.StartTime"}
-    # A baseline that could not be made keeps no model from being made: its function's own alarm tells of it.
+    # A baseline that could not be made keeps no model from being made: its function's own alarm reports it.
     baseline = task("baseline", started, "BuildTrainingSet")
     regardless = {"ErrorEquals": ["States.ALL"], "Next": "BuildTrainingSet", "ResultPath": "$.baseline_failure"}
     states: dict[str, Any] = {
@@ -75,7 +75,7 @@ def training_definition(
 
 
 def _tell_why(topic: pulumi.Input[str], publish: pulumi.Input[str]) -> dict[str, Any]:
-    """States that tell people the message of a function's error, or the cause as it is: of a timeout, say."""
+    """States that announce the message of a function's error, or the bare cause, as of a timeout."""
     has_cause = {"Variable": "$.failure.Cause", "IsPresent": True}
     return {
         "IsThereAMessage": {

@@ -1,4 +1,4 @@
-"""Who is told of changes of alarms outside of AWS: one entry of `workOrderTargets`, checked."""
+"""Recipients outside of AWS of changes of alarms: one entry of `workOrderTargets`, validated."""
 
 from typing import Annotated, Any, Literal
 
@@ -20,9 +20,9 @@ class WorkOrderTarget(BaseModel):
         secret_name: The secret in Secrets Manager whose text is the value of `header`.
         header: The header that carries the credential.
         method: How it is called.
-        changes: Which changes of an episode it is told of (default: all).
+        changes: Which changes of an episode it receives (default: all).
         stages: Of episodes in which stages (default: both).
-        body: The JSON that it is sent; a text that begins with `$.detail` stands for that value of the event
+        body: The JSON that it is sent; a text that begins with `$.detail` is replaced by that value of the event
             (default: the event as docs/alarm-event.schema.json describes it).
         calls_per_second: The most calls that it takes.
 

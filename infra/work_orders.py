@@ -1,4 +1,4 @@
-"""How alarms become work orders: destinations outside of AWS that are told of changes of alarms, by EventBridge.
+"""How alarms become work orders: destinations outside of AWS that receive changes of alarms, by EventBridge.
 
 EventBridge calls each endpoint, and again for a day where it does not answer; what it gives up is kept in a queue. The
 credential of a destination is read from Secrets Manager while the stack is deployed, and is kept by EventBridge.
@@ -29,9 +29,9 @@ class WorkOrdersArgs(TypedDict):
     bus: aws.cloudwatch.EventBus
     """The bus that carries changes of alarms."""
     targets: Sequence[WorkOrderTarget]
-    """Who is told; at least one."""
+    """The recipients; at least one."""
     alarm_topic_arn: NotRequired[pulumi.Input[str] | None]
-    """Topic that is told when something could not be delivered."""
+    """Topic of the alarms on failed deliveries."""
 
 
 class WorkOrders(pulumi.ComponentResource):
@@ -135,7 +135,7 @@ class WorkOrders(pulumi.ComponentResource):
 
 
 def _transformer(body: Mapping[str, Any]) -> aws.cloudwatch.EventTargetInputTransformerArgsDict:
-    """Return EventBridge's input transformer for a body in which `$.detail...` stands for a value of the event."""
+    """Return EventBridge's input transformer for a body in which `$.detail...` is replaced by a value of the event."""
     paths: dict[str, str] = {}
 
     def placeholder(quoted: re.Match[str]) -> str:

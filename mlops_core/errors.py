@@ -175,7 +175,7 @@ class QuarantineReason(StrEnum):
 
 
 class MessageRejectedError(MlopsError, ValueError):
-    """A message that goes to quarantine: `reason` for machines to count, `detail` for people to read."""
+    """A message that goes to quarantine: `reason` is a code to count, `detail` a text to read."""
 
     def __init__(self, reason: QuarantineReason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -260,7 +260,7 @@ class UntrainableReason(StrEnum):
 
 
 class UntrainableError(MlopsError, ValueError):
-    """Labelled rows that no honest model can be made of: `reason` for machines to count, the text for people."""
+    """Labelled rows from which no model can be trained: `reason` is a code to count, the message a text to read."""
 
     def __init__(self, reason: UntrainableReason, detail: str, hint: str = "") -> None:
         super().__init__(f"{reason}: {detail}", hint)

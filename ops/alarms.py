@@ -1,4 +1,4 @@
-"""``mlops alarms``: the alarm episodes of a stack, and what people do about them."""
+"""``mlops alarms``: the alarm episodes of a stack, and the answers to them."""
 
 from typing import TYPE_CHECKING, Annotated
 

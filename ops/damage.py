@@ -145,7 +145,7 @@ class Doctor:
         self._decoders = _DECODERS | {document.key: document.decode for document in documents}
 
     def recorded(self) -> list[Finding]:
-        """What functions have found and could not make again, and nobody has accepted."""
+        """What functions have found and could not rebuild, and no operator has accepted."""
         names = [name for name in self._lake.versions(DAMAGED_PREFIX) if not name.startswith(ACCEPTED_DAMAGE_PREFIX)]
         found = [Damage.decode(body) for body in self._lake.read_all(names)]
         return [Finding(damage, _remedy(damage.key), is_settled=self._is_settled(damage)) for damage in found]

@@ -29,7 +29,7 @@ def envelope_of(body: str, sent_at_ms: int) -> dict[str, object] | None:
     """The envelope that a topic rule would have made of a dead letter; None where it is no message of a machine.
 
     A dead letter is either such an envelope (its function failed) or what AWS IoT hands to a rule's error action (the
-    rule failed), which holds the original payload and no time: the time at which it became a dead letter stands for
+    rule failed), which holds the original payload and no time: the time at which it became a dead letter replaces
     that.
     """
     try:

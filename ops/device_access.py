@@ -63,7 +63,7 @@ def fleet_access(registry: DeviceRegistry) -> dict[str, Access]:
     def look(machine_id: str) -> tuple[str, Access]:
         return machine_id, access(registry.certificates(machine_id))
 
-    in_parallel(look, registry.machines(), lambda told: found.update([told]))
+    in_parallel(look, registry.machines(), lambda access: found.update([access]))
     return found
 
 

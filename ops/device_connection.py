@@ -1,4 +1,4 @@
-"""How a machine connects: what it needs to know and to have, for people and for programs."""
+"""How a machine connects: endpoint, topics and credentials, as text and as JSON."""
 
 import urllib.request
 from dataclasses import dataclass, replace
@@ -52,7 +52,7 @@ class Connection:
         }
 
     def lines(self) -> list[str]:
-        """For people: what to put on the machine, what to try at once, and how to see it arrive."""
+        """As text: what to put on the machine, what to try at once, and how to see it arrive."""
         return [
             f"{self.machine_id} may connect to {self.host}, port {self.port}, by MQTT over TLS (QoS 0 or 1).",
             f"  client id    {self.machine_id} (no other)",

@@ -121,6 +121,6 @@ def print_recorded(report: Mapping[str, Any]) -> None:
     """Print what became of records."""
     print_line(f"{report['recorded']:,} recorded, {report['known']:,} known already.")
     if conflicts := report["conflicts"]:
-        print_line(f"{len(conflicts):,} contradict what stands there, and were left out (--correct replaces it):")
+        print_line(f"{len(conflicts):,} contradict what is on record, and were left out (--correct replaces it):")
         for problem in conflicts[:10]:
             print_line(f"  {problem}")

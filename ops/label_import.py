@@ -38,7 +38,7 @@ def import_labels(
     outputs: Path | None,
     as_json: bool,
 ) -> None:
-    """Record each failure, or each repair, of a file; what contradicts a record stands unless it is to be corrected."""
+    """Record each failure, or each repair, of a file; an existing record wins unless it is to be corrected."""
     now, kind = datetime.now(UTC), MaintenanceKind.FAILURE if is_failure else MaintenanceKind.REPAIR
     found = read_failures(file, latest=now, **layout)
     if found.failures.is_empty():

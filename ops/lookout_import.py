@@ -17,7 +17,7 @@ _CHANNEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 @dataclass(frozen=True)
 class Found:
-    """What is imported: readings, their report, failures that labels tell of, and channels to configure, as YAML."""
+    """What is imported: readings, their report, failures from labels, and channels to configure, as YAML."""
 
     readings: pl.DataFrame
     report: FileReport

@@ -1,4 +1,4 @@
-"""``mlops machines describe`` and ``retire``: what people say of a machine, in the stack's table of machines."""
+"""``mlops machines describe`` and ``retire``: the record of a machine in the stack's table of machines."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +24,7 @@ def describe(
         typer.Option("--class", help="A class of machineClasses, in the place of that whose patterns match."),
     ] = None,
     iso_group: Annotated[str | None, typer.Option("--iso-group", help="Whose ISO 20816 zones hold.")] = None,
-    site: Annotated[str | None, typer.Option("--site", help="Where it stands.")] = None,
+    site: Annotated[str | None, typer.Option("--site", help="Where it is installed.")] = None,
     rated: Annotated[
         list[str] | None, typer.Option("--rated", help="A rated value, such as speed_rpm=1480; may be repeated.")
     ] = None,
@@ -71,7 +71,7 @@ def describe(
         return
     record = machines.load(checked(machine_id))
     if record is None:
-        raise OptionError(f"Nobody has described {machine_id}.", "Say what it is: --class, --site and others.")
+        raise OptionError(f"{machine_id} has no description.", "Describe it: --class, --site and others.")
     _show(record, stack, as_json=as_json)
 
 
@@ -168,7 +168,7 @@ def _changed(change: "Callable[[], MachineRecord]") -> "MachineRecord":
 
 
 def _end_alarms(stack: "Stack", machine_id: str, now: "datetime") -> None:
-    """Close the episodes of a machine that has left; nobody needs to be told of that."""
+    """Close the episodes of a machine that has left, without an announcement."""
     from handlers.stores.alarms import Alarms
 
     alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)

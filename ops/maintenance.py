@@ -108,8 +108,8 @@ def withdraw(
     loaded = load_stack(stack, outputs)
     if not LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name).withdraw(stated):
         raise OptionError(
-            f"No {stated.kind} of {machine_id} at {utc_text(stated.at)} was recorded by people alone.",
-            f"`mlops maintenance list --stack {stack}` shows what stands there.",
+            f"No {stated.kind} of {machine_id} at {utc_text(stated.at)} was recorded by an operator alone.",
+            f"`mlops maintenance list --stack {stack}` shows what is on record.",
         )
     if as_json:
         print_json({"stack": stack, "withdrawn": {"machine_id": machine_id, "kind": str(stated.kind), "at": stated.at}})
@@ -159,7 +159,7 @@ def list_maintenance(
 
 
 def _source(entry: "LabelEntry") -> str:
-    """Sensors, whoever recorded it, or both."""
+    """Sensors, the operator who recorded it, or both."""
     said_by = ("sensors" if entry.measured_value is not None else None, entry.recorded_by or entry.caller)
     return " and ".join(each for each in said_by if each is not None)
 

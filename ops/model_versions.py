@@ -1,4 +1,4 @@
-"""The registry of a stack as a person looks at it: each version, verified, with the figures that tell models apart."""
+"""The registry of a stack, for display: each version, verified, with the figures by which models are compared."""
 
 import json
 from collections.abc import Iterator
@@ -137,7 +137,7 @@ def last_trial(stack: Stack) -> dict[str, Any] | None:
 
 
 def key_figures(bundle: ModelBundle) -> dict[str, object]:
-    """The figures by which models are told apart, each measured on machines that the model had not seen."""
+    """The figures by which models are compared, each measured on held-out machines."""
     return {
         "trained_through": bundle.manifest.trained_through,
         "horizon_hours": bundle.manifest.horizon_hours,

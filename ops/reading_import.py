@@ -113,7 +113,7 @@ def _refuse_what_ingestion_would(readings: pl.DataFrame, reach: int | None, now:
 
 
 def source_digest(file: Path, layout: LayoutOptions, channels: Channels, *, is_correction: bool = False) -> str:
-    """A hash of all that decides which readings a file gives: its content, what is said of it, the stack's channels."""
+    """Hash of all that determines a file's readings: content, options of the import, channels of the stack."""
     content: list[str] = []
     for each in sorted(file.rglob("*")) if file.is_dir() else [file]:
         if each.is_file():

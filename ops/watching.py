@@ -26,7 +26,7 @@ class Arrival:
 
 
 class Watch:
-    """Looks again and again, and tells each time what is new."""
+    """Polls, and returns what is new each time."""
 
     def __init__(self, lake: DataLake, machine_id: str, *, hours: int) -> None:
         self._lake = lake

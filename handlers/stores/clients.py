@@ -56,7 +56,7 @@ def functions() -> "LambdaClient":
 
 @cache
 def sns() -> "SNSClient":
-    """Make the client that tells people."""
+    """Make the client of notifications."""
     return boto3.client("sns", config=CONFIG)  # pyright: ignore[reportUnknownMemberType] - the stubs' overloads know the service names of this project only
 
 

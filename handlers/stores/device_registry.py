@@ -2,7 +2,7 @@
 
 A machine is a thing of the stack's group, named by its id. Every call may be made again: what is there already stays,
 what is gone already is no error. A certificate is admitted by becoming active last and retired by becoming inactive
-first, so a sequence that was stopped anywhere has let nobody in.
+first, so a sequence that is stopped at any point has granted no access.
 """
 
 import time
@@ -86,8 +86,10 @@ class DeviceRegistry:
             answer = self._client.describe_certificate(certificateId=arn.rpartition("/")[2])
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        told = cast("Mapping[str, Any]", answer.get("certificateDescription"))
-        return Certificate(arn, told["certificatePem"], told["status"] == "ACTIVE", told["creationDate"])
+        description = cast("Mapping[str, Any]", answer.get("certificateDescription"))
+        return Certificate(
+            arn, description["certificatePem"], description["status"] == "ACTIVE", description["creationDate"]
+        )
 
     def register(self, machine_id: str) -> None:
         """Make a machine known. Raises MachineElsewhereError where it is another stack's."""
@@ -136,10 +138,10 @@ class DeviceRegistry:
     def _elsewhere(self, machine_id: str) -> list[str]:
         """Groups of a thing that is not in ours; none for one that is, or that is in no group (yet, or any more)."""
         try:
-            told = self._client.list_thing_groups_for_thing(thingName=machine_id).get("thingGroups", ())
+            listed = self._client.list_thing_groups_for_thing(thingName=machine_id).get("thingGroups", ())
         except self._client.exceptions.ResourceNotFoundException:
             return []
-        groups = [each.get("groupName", "") for each in told]
+        groups = [each.get("groupName", "") for each in listed]
         return [] if self._group in groups else groups
 
     def _detach(self, certificate: Certificate) -> None:

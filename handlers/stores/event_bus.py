@@ -1,4 +1,4 @@
-"""The event bus that carries the changes of alarms to whoever acts on them."""
+"""The event bus that carries the changes of alarms to downstream systems."""
 
 from typing import Any, Final, Protocol
 

@@ -41,9 +41,9 @@ class MaintenanceConflictError(MlopsError):
 
     def __init__(self, record: MaintenanceRecord) -> None:
         super().__init__(
-            f"Another return to service or note stands with the {record.kind} of {record.machine_id} at"
+            f"Another return to service or note is on record with the {record.kind} of {record.machine_id} at"
             f" {utc_text(record.at)}",
-            "Record it as a correction to replace what stands there",
+            "Record it as a correction to replace what is on record",
         )
 
 
@@ -72,7 +72,7 @@ class LabelEntry:
 
 
 def last_return(entries: Iterable[LabelEntry]) -> datetime | None:
-    """Return when a machine was last returned to service, as far as its entries tell."""
+    """Return when a machine was last returned to service, according to its entries."""
     return max((entry.ran_again_at for entry in entries if entry.ran_again_at is not None), default=None)
 
 
@@ -149,17 +149,17 @@ class LabelHistory:
         correct: bool = False,
         event_code: str | None = None,
     ) -> bool:
-        """Record what a technician says; False where all of it stands there already.
+        """Record what a technician reports; False where all of it is on record already.
 
         What a record does not say, it leaves as it is. `caller` is who was authorised to write, `event_code` what
         failed. Raises
-        MaintenanceConflictError where it contradicts what stands there, unless it is meant to `correct` that.
+        MaintenanceConflictError where it contradicts what is on record, unless it is meant to `correct` that.
         """
         key, said = _key(record), _said(record)
         if event_code is not None:
             said["event_code"] = event_code
-        told = {"recorded_by": record.recorded_by, "caller": caller, "recorded_at": utc_text(recorded_at)}
-        signed = {name: value for name, value in told.items() if value is not None}
+        signature = {"recorded_by": record.recorded_by, "caller": caller, "recorded_at": utc_text(recorded_at)}
+        signed = {name: value for name, value in signature.items() if value is not None}
         default = {"event_code": REPORTED} if record.kind is MaintenanceKind.FAILURE and event_code is None else {}
         assignments = [f"#{name} = :{name}" for name in said]
         assignments += [f"#{n} = :{n}" if correct else f"#{n} = if_not_exists(#{n}, :{n})" for n in signed]

@@ -29,7 +29,7 @@ class Known:
     """What the tables say of one machine beside its readings.
 
     Attributes:
-        record: what people have said of it.
+        record: its record as kept by operators.
         failure: its alarm of functional failures.
         failed_at: its failure that no return to service has followed.
         returned_at: when it was last returned to service.

@@ -16,7 +16,7 @@ class _Condition(TypedDict):
 
 @dataclass(frozen=True)
 class SavedState:
-    """A state as it stands in the table; `revision` counts its saves and guards the next one."""
+    """A state as stored in the table; `revision` counts its saves and guards the next one."""
 
     state: MachineState
     revision: int

@@ -1,4 +1,4 @@
-"""The table of machines: what people have said of each, moved forward by compare and set on its sequence."""
+"""The table of machines: the record of each, updated by compare-and-set on its sequence."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Messages to people, through a topic that they subscribe to."""
+"""Notifications, through a topic that has subscribers."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
 
 
-class NoticeBoard:
+class Notifier:
     """A topic. The attribute `about` lets a subscription choose; times in texts are given in `time_zone`."""
 
     def __init__(self, client: "SNSClient", topic_arn: str, time_zone: str = "UTC") -> None:

@@ -29,7 +29,7 @@ class NabSet(NamedTuple):
 
     readings: READINGS, channel `temperature` in the file's unit (not stated there); the clock was once set back, so
         some timestamps occur twice.
-    failures: FAILURES with the system failure; when it ran again is not told.
+    failures: FAILURES with the system failure; when it returned to service is not given.
     anomalies: began_at, ended_at of each labelled window.
     """
 

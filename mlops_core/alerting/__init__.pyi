@@ -50,5 +50,5 @@ from .silence import (
     heard_by_machine as heard_by_machine,
     latest_possible as latest_possible,
     listen as listen,
-    turned as turned,
+    transitions as transitions,
 )

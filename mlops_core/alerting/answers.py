@@ -1,4 +1,4 @@
-"""What people do about an alarm episode: acknowledge it, begin the work, shelve it, close it with a verdict.
+"""Answers to an alarm episode by its operators: acknowledge, begin work, shelve, close with a verdict.
 
 ```
   OPEN ---acknowledge---> ACKNOWLEDGED ---begin work---> IN_WORK
@@ -94,9 +94,9 @@ def answered_alarm(alarm: Alarm, *, episode_id: str, answer: Answer, principal: 
 
 
 def tended_alarm(alarm: Alarm, *, remind_after: timedelta | None, now: datetime) -> Alarm:
-    """Return the alarm after time went by: off the shelf, or announced again since nobody has answered.
+    """Return the alarm after time went by: unshelved, or announced again because it is unacknowledged.
 
-    remind_after: how long an episode may wait for an answer before people are reminded; None: for ever.
+    remind_after: time without acknowledgement after which a reminder is due; None: never.
     """
     episode = alarm.episode
     if episode is None or not episode.is_open:
@@ -135,7 +135,7 @@ def _answered(episode: Episode, answer: Answer, *, principal: str, now: datetime
 
 
 def _newest(episode: Episode) -> datetime:
-    """Return when an episode last changed; one that an older program stored tells its opening only."""
+    """Return when an episode last changed; for one stored by an older program, when it opened."""
     return episode.steps[-1].at if episode.steps else episode.opened
 
 

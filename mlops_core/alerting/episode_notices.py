@@ -21,14 +21,14 @@ _AFTER_A_FAILURE: Final = (
 
 @dataclass(frozen=True)
 class Notice:
-    """A message to people: `subject` of at most 100 ASCII characters, and `text`."""
+    """A notification: `subject` of at most 100 ASCII characters, and `text`."""
 
     subject: str
     text: str
 
 
 def episode_notice(episode: Episode) -> Notice:
-    """Return what people are to know of an episode that was opened, raised, closed, or that nobody has answered."""
+    """Return the notification of an episode that was opened, raised or closed, or that is unacknowledged."""
     title = headline(episode)
     if episode.is_open:
         details = ["Why:", *(f"- {reason}" for reason in episode.reasons), f"What to do: {_to_do(episode)}"]
@@ -47,7 +47,7 @@ def headline(episode: Episode) -> str:
 
 
 def is_reminder(episode: Episode) -> bool:
-    """Whether what is to be announced of an episode is that nobody has answered it."""
+    """Whether the pending notification of an episode is a reminder."""
     return _newest(episode) is StepKind.REMINDED
 
 

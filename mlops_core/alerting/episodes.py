@@ -10,7 +10,7 @@ days (plan the work), ACT leaves hours (stop and see). The stage of an open epis
               `-- life: OPEN, ACKNOWLEDGED, IN_WORK, SHELVED --'
 ```
 
-The evidence opens, raises and closes an episode; `mlops_core.alerting.answers` is what people do about it.
+The evidence opens, raises and closes an episode; `mlops_core.alerting.answers` holds what operators do about it.
 
 An `Alarm` is what is stored of one machine, source and subject: the newest episode, the evidence from which it is
 judged, and what was last announced. It is replaced by optimistic concurrency on `sequence`; a message is sent after the
@@ -122,10 +122,10 @@ class Episode(BaseModel):
         reasons: why, in words, the strongest first.
         life: what became of it.
         closed: event time at which it ended.
-        verdict: what somebody found; None as long as nobody has said.
+        verdict: what was found; None until one is given.
         failure_mode: which fault was found, in the plant's words.
         shelved_until: when a shelved episode comes back by itself.
-        reminders: how often people were reminded that nobody has answered.
+        reminders: number of reminders sent because it was unacknowledged.
         steps: its life, in order, the newest last.
 
     """
@@ -148,7 +148,7 @@ class Episode(BaseModel):
 
     @property
     def id(self) -> str:
-        """The same for the same trouble, whoever finds it: machine, source, subject and the instant it opened."""
+        """Deterministic: machine, source, subject and the instant of opening, so two detections give one id."""
         what = f"{self.source}-{self.subject}" if self.subject else str(self.source)
         return f"{self.machine_id}.{what}.{utc_text(self.opened)}"
 
@@ -165,9 +165,9 @@ class Episode(BaseModel):
 
     @property
     def announcement(self) -> str:
-        """What people are to hear of it, as a text to compare: one for each stage and reminder, and one for its end.
+        """Key of the notification that is due, to compare: one for each stage and reminder, and one for the end.
 
-        That a person closed it is no news to people: it is on the event bus, and on the page.
+        A closure by an operator is not announced: it is on the event bus and on the page.
         """
         if not self.is_open and not self.was_closed_by_person:
             return f"{self.id}/{self.life}"

@@ -1,4 +1,4 @@
-"""Each change of an alarm episode as an event, for whoever makes work of it: a CMMS, a chat, a queue.
+"""Each change of an alarm episode as an event for downstream systems: a CMMS, a chat, a queue.
 
 docs/alarm-event.schema.json is made from these models.
 """
@@ -32,7 +32,7 @@ class EpisodeState(_Part):
     shelved_until: AwareDatetime | None
     verdict: Verdict | None
     failure_mode: str | None
-    reminders: int = Field(description="How often people were reminded that nobody has answered")
+    reminders: int = Field(description="Number of reminders sent while the episode was unacknowledged")
 
     @classmethod
     def of(cls, episode: Episode) -> Self:

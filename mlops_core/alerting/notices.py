@@ -1,4 +1,4 @@
-"""The words of every message that a person receives."""
+"""Notifications of silence and of damaged data: their subjects and texts."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
@@ -19,7 +19,7 @@ _SUBJECT_LIMIT: Final = 100  # of SNS
 def silence_notice(
     fallen: Sequence[ChannelOfMachine], again: Sequence[ChannelOfMachine], now: Mapping[ChannelOfMachine, Heard]
 ) -> Notice:
-    """Return what to tell people of the channels that have turned: one message, however many there are."""
+    """Return one notification of all channels that have fallen silent or are heard again."""
     counts = [
         *([f"{len(fallen)} silent"] if fallen else []),
         *([f"{len(again)} heard again"] if again else []),
@@ -38,7 +38,7 @@ def silence_notice(
 
 
 def damage_notice(found: Sequence[Damage]) -> Notice:
-    """Return what to tell people of objects that cannot be read: one message, however many there are."""
+    """Return one notification of all objects that cannot be read."""
     count = "1 stored object is" if len(found) == 1 else f"{len(found)} stored objects are"
     more = len(found) - _NAMED_AT_MOST
     text = [

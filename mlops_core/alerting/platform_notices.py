@@ -46,7 +46,7 @@ MESSAGES_LOST: Final = "The broker dropped messages: a rule was throttled, or it
 SILENT_CHANNELS: Final = "Sensors have fallen silent; a notice names them, as does: mlops status"
 
 CHAMPION_REFUSED: Final = (
-    "The champion may not serve, an earlier model or none does; the reason stands in: mlops models list"
+    "The champion may not serve, an earlier model or none does; for the reason see: mlops models list"
 )
 
 PROCESSING_STALLED: Final = "For {hours} hours no run of processing has brought the watermark near the present"

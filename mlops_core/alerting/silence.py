@@ -30,7 +30,7 @@ __all__ = [
     "heard_by_machine",
     "latest_possible",
     "listen",
-    "turned",
+    "transitions",
 ]
 
 FORGOTTEN_AFTER: Final = timedelta(days=30)
@@ -56,7 +56,7 @@ class NewestWindows(NamedTuple):
 
 @dataclass(frozen=True)
 class Heard:
-    """A channel's last reading came before `not_after`, as far as windows until `until` tell."""
+    """A channel's last reading came before `not_after`, according to windows up to `until`."""
 
     not_after: UtcInstant
     until: UtcInstant
@@ -64,7 +64,7 @@ class Heard:
 
 
 def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime:
-    """Return the moment before which a channel's last reading came, as far as its windows tell.
+    """Return an upper bound of the time of a channel's last reading, at the resolution of its windows.
 
     lengths: of the feature windows, shortest first.
     """
@@ -134,7 +134,7 @@ def heard_by_machine(channels: Mapping[ChannelOfMachine, Heard]) -> dict[str, He
     return machines
 
 
-def turned(
+def transitions(
     before: Mapping[ChannelOfMachine, Heard], now: Mapping[ChannelOfMachine, Heard]
 ) -> tuple[list[ChannelOfMachine], list[ChannelOfMachine]]:
     """Return the channels that have fallen silent and those that are heard again."""
@@ -151,7 +151,7 @@ def _bound(known: Heard | None, windows: NewestWindows, channel: str, lengths: _
         return possible
     if known is None:
         return None
-    # Nothing in the longest window, which joins on to the silence that is known, or leaves a gap that nobody looked at.
+    # Nothing in the longest window, which joins on to the silence that is known, or leaves a gap that was not observed.
     return min(known.not_after, possible) if possible <= known.until else possible
 
 

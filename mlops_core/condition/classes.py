@@ -3,7 +3,7 @@
     {"pumps": {"machines": ["PUMP-*"], "isoGroup": "group 2 rigid", "limits": {"temperature": {"watch": 80}}}}
 
 A machine belongs to the first class with a pattern that matches its id. Velocity r.m.s. has the limits of the class's
-ISO 20816 zones unless the class gives its own; no other quantity has limits that nobody gave.
+ISO 20816 zones unless the class gives its own; no other quantity has default limits.
 """
 
 from collections.abc import Mapping

@@ -2,11 +2,11 @@
 
 ```
 value   act    - - - - - - - - - - x x - - -        an episode opens, or rises, once readings have stayed at or beyond
-        watch  - - x x x x x x x x . . . . x .       a limit for the hold time, as their own timestamps tell
+        watch  - - x x x x x x x x . . . . x .       a limit for the hold time, by their own timestamps
         clear  . . . . . . . . . . . . . . . . x x   and ends once they have stayed on the near side of `clear` for it
 ```
 
-`LimitState` changes only where a series crosses a level, so whoever judges stores it once a crossing and not once a
+`LimitState` changes only where a series crosses a level, so a caller stores it once a crossing and not once a
 reading. A reading that is not newer than the last change of state is late data: it is passed over, and a message that
 is delivered twice, or out of order, or by two functions at once, changes nothing.
 """
@@ -23,7 +23,7 @@ from mlops_core.condition.severity import ZoneBoundaries
 __all__ = ["DEFAULT_HOLD", "ChannelLimits", "LimitState", "judge", "zone_limits"]
 
 DEFAULT_HOLD: Final = timedelta(minutes=1)
-"""Two readings a minute apart, so that one outlier raises nothing and people hear within two minutes."""
+"""Two readings a minute apart, so that one outlier raises nothing and an alarm comes within two minutes."""
 
 
 class ChannelLimits(BaseModel):
@@ -34,7 +34,7 @@ class ChannelLimits(BaseModel):
         is_upper: whether values above the limits are bad; below them otherwise.
         hysteresis: how far back on the near side values must come, as a share of the limit.
         hold: how long, in event time, they must stay; seconds, where it is read from a configuration.
-        watch_name, act_name: what people call a value beyond each limit.
+        watch_name, act_name: name of a value beyond each limit, for messages.
         source: where the numbers come from.
 
     """

@@ -1,4 +1,4 @@
-"""What people say of a machine: its class and attributes, planned maintenance, replaced sensors, and that it left."""
+"""A machine's record as kept by operators: class, attributes, planned maintenance, sensor replacements, retirement."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -43,15 +43,15 @@ class PlannedMaintenance(BaseModel):
 
 
 class MachineRecord(BaseModel):
-    """One machine, as people describe it. Fields of a newer program are ignored when read.
+    """One machine, as its operators describe it. Fields of a newer program are ignored when read.
 
     Attributes:
         machine_id: which.
         machine_class: a class of `machineClasses`; None: the first whose patterns match its id.
         iso_group: whose ISO 20816 zones hold, a key of `ZONE_BOUNDARIES`; None: that of its class.
-        site: where it stands.
+        site: where it is installed.
         rated: rated values by name, such as `{"speed_rpm": 1480}`.
-        since: from when on the platform is told of it.
+        since: start of its registration with the platform.
         retired_at: when it left the fleet; None: it has not.
         plans: planned maintenance, the earliest first.
         replaced: by channel, when its sensor was replaced or moved last: what was usual before says nothing after.

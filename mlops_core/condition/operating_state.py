@@ -17,7 +17,7 @@ from mlops_core.condition.machine_record import MachineRecord
 __all__ = ["ENOUGH_HISTORY", "MachineFacts", "OperatingState", "StateSince", "is_silent", "operating_state"]
 
 ENOUGH_HISTORY: Final = timedelta(hours=24)
-"""A machine that has run for less is NEW: its longest windows are not full and nobody knows what is usual for it."""
+"""A machine that has run for less is NEW: its longest windows are not full and its normal level is unknown."""
 
 
 class OperatingState(StrEnum):
@@ -67,10 +67,10 @@ class MachineFacts:
         machine_id: which.
         last_heard: event time of its newest reading on any channel, or the latest time that it may have.
         is_silent: whether every channel of it is silent, by `is_silent`.
-        history: for how long it has been in service, as far as its features tell; None: it has no features.
+        history: time covered by its features; None: it has no features.
         is_off: whether it does not run although it is heard, by the rule of its class.
         failed_at: its functional failure that no return to service has followed.
-        record: what people have said of it.
+        record: its record as kept by operators.
 
     """
 

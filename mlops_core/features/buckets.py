@@ -29,7 +29,7 @@ def bucket_readings(
 ) -> pl.DataFrame:
     """Reduce readings to buckets one hop wide.
 
-    readings: schema READINGS, in any order (one pass where each series stands in one piece and in time order, an
+    readings: schema READINGS, in any order (one pass where each series is contiguous and in time order, an
         ordering first where not). Of two values for one identity the larger counts, unless one is a correction (a
         column `corrected_at` that is not null): then the latest of these. A null value is a measurement that was not
         made and counts nowhere; as the latest correction it withdraws the others.

@@ -42,7 +42,7 @@ def compute_features(
     start, end: aware times; rows have start < window_end <= end.
     statistics: columns per channel and length, out of STATISTICS (the default) and EXTRA_STATISTICS; units are the
         channel's, `slope` per hour, `hours_since_last` hours, `kurtosis` and `crest_factor` without unit. Where each
-        is null is said in `mlops_core.features.statistics.REGISTRY`; none is ever NaN or infinite.
+        is null is defined in `mlops_core.features.statistics.REGISTRY`; none is ever NaN or infinite.
     channels: plausible ranges; a value outside that of its channel counts as not measured, and a warning
         (ImplausibleValuesWarning) says how many do. Channels that are not among them have no range.
     Returns machine_id, window_end, then {channel}_{statistic}_{length}, ordered by machine and time. The same set of

@@ -28,7 +28,7 @@ def learn_normaliser(
 ) -> ConditionNormaliser:
     """Learn what each channel is like under each operating condition.
 
-    readings: schema READINGS; channels in `settings` tell the condition, all others are normalised.
+    readings: schema READINGS; channels in `settings` define the operating condition, all others are normalised.
     settings: channel names; with none there is one condition, and normalising is against the fleet.
     conditions: how many conditions to find by clustering the settings (k-means on settings divided by their standard
         deviation, started at points far apart; no chance is involved). None: every distinct combination of setting

@@ -48,7 +48,7 @@ def _lacking_window(
 ) -> Iterator[tuple[str, str]]:
     channel = parts.channel.removesuffix(NORMALISED) if model.normaliser else parts.channel
     if model.normaliser and channel != parts.channel and model.normaliser.setting_channels:
-        yield "normalisation by the operating condition, told by", ", ".join(model.normaliser.setting_channels)
+        yield "normalisation by the operating condition, defined by", ", ".join(model.normaliser.setting_channels)
     if channel not in (stack.channels or ()):
         yield "channels", channel
     if parts.statistic not in stack.statistics_of(channel):

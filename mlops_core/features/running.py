@@ -59,7 +59,7 @@ def while_running(
     if ruled.is_empty():
         return readings, readings.clear()
     if (ruled["channel"] == RUNNING).any():
-        hint = "Rename it: whether a machine runs is told by its rule"
+        hint = "Rename it: whether a machine runs is decided by its rule"
         raise InvalidArgumentError("readings", RUNNING, "is the name of a channel", hint)
     bucket = (pl.col("event_timestamp").to_physical() // (hop // timedelta(microseconds=1))).alias("_bucket")
     ruled = ruled.with_columns(bucket).with_row_index("_row")
@@ -88,8 +88,8 @@ def _states(ruled: "pl.DataFrame", rules: Mapping[str, RunningRule]) -> "pl.Data
         },
         orient="row",
     )  # fmt: skip
-    told = ruled.join(table, on=["machine_id", "channel"])
-    newest = told.group_by("machine_id", "_bucket", "event_timestamp").agg(
+    by_rule = ruled.join(table, on=["machine_id", "channel"])
+    newest = by_rule.group_by("machine_id", "_bucket", "event_timestamp").agg(
         pl.col("value").max(), pl.col("_above").first(), pl.col("_states").first()
     )
     is_above, is_state = pl.col("value") > pl.col("_above"), pl.col("value").is_in(pl.col("_states"))

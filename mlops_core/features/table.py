@@ -136,7 +136,7 @@ def _grid(moments: Moments, cells: Integers, size: int) -> Moments:
         raise BucketError(
             "buckets",
             "bucket_start",
-            "stands more than once for a machine and channel",
+            "occurs more than once for a machine and channel",
             repeated,
             "Merge the frames that the buckets come from: merge_buckets(frames)",
         )

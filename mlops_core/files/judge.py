@@ -75,7 +75,7 @@ def reading_rules(
 ) -> dict[QuarantineReason, pl.Expr]:
     """What breaks a rule, by the reason that ingestion names.
 
-    Columns: machine_id, channel, value (as it stands in the file), number, quality, event_timestamp.
+    Columns: machine_id, channel, value (as written in the file), number, quality, event_timestamp.
     """
     bounds = [
         pl.col("channel").replace_strict(

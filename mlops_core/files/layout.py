@@ -125,7 +125,7 @@ class FileLayout:
         """Return this layout with the columns of `roles` that it leaves open filled in by their usual names.
 
         Raises:
-            UnreadableFileError: a column that is named is absent, or stands there twice.
+            UnreadableFileError: a column that is named is absent, or occurs twice.
 
         """
         found: dict[str, object] = {}

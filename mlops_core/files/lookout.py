@@ -179,7 +179,7 @@ def _slug(name: str) -> str:
 
 
 def _times(path: Path) -> tuple[str, dict[str, Any]]:
-    """The first column, and how its times are written, told from its first row."""
+    """The first column, and the format of its times, inferred from its first row."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         rows = csv.reader(stream)
         header, first = next(rows, [""]), next(rows, [""])

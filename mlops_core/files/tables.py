@@ -1,4 +1,4 @@
-"""CSV and Parquet as columns, before anything is said of their meaning: cells of CSV stay text."""
+"""CSV and Parquet as columns, before they are interpreted: cells of CSV stay text."""
 
 import codecs
 import csv

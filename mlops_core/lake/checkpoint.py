@@ -57,7 +57,7 @@ def _machines_by_hour(due: object) -> object:
 def _without_shards(hours: dict[str, str]) -> dict[str, str]:
     """Drop hours and shards of the first release, so that nothing is built there.
 
-    Its buckets were built from objects by shard, which the listing of today does not tell apart.
+    Its buckets were built from objects by shard, which today's listing does not distinguish.
     """
     return {text: built for text, built in hours.items() if "/" not in text}
 

@@ -1,4 +1,4 @@
-"""The fleet as it stands: who is most likely to fail, and how long each machine has left."""
+"""The fleet at present: failure probability and remaining useful life of each machine."""
 
 import polars as pl
 

@@ -241,7 +241,7 @@ def changed_hours(
         if built is None or (sources.compacted is not None and built.compacted != now.compacted):
             changed[hour] = False
         elif sources.raw and built.raw_digest != now.raw_digest:
-            # Without a compacted object nothing tells which of the raw objects are new.
+            # Without a compacted object it is unknown which of the raw objects are new.
             changed[hour] = sources.compacted is not None
     return changed
 

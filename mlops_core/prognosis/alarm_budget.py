@@ -4,7 +4,7 @@ The threshold is the one with the highest share of failures announced among thos
 stay within the budget. It is found on held-out runs, by the very replay of predictions that the stack makes of them
 (`alarm_replay`), one every scoring interval.
 
-A threshold needs runs, not rows. It is withheld where alarms would tell no more than chance: fewer than three failures
+A threshold needs runs, not rows. It is withheld where alarms would be no better than chance: fewer than three failures
 announced, or no more of them than in any of 19 replays in which the alarms are shifted in time and the threshold is
 chosen anew. Features that know nothing pass that in one of twenty fleets.
 """

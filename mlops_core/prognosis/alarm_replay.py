@@ -134,7 +134,7 @@ def replay(probability: FloatArray, machines: NDArray[np.int64], threshold: floa
 
 
 def judge(runs: HeldOutRuns, is_open: Flags, actionable_hours: float, interval_hours: float) -> Replayed:
-    """Return what alarms came to, open at these rows. What a censored run does not tell is not held against them."""
+    """Return the outcome of alarms open at these rows. The unobserved end of a censored run is no false alarm."""
     new_machine, new_run = begins(runs.machines), begins(runs.runs)
     run = np.cumsum(new_run) - 1
     remaining = np.where(np.isnan(runs.rul_hours), np.inf, runs.rul_hours)

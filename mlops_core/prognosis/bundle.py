@@ -81,7 +81,7 @@ class ModelBundle:
         normaliser: of a model without recipe, JSON text of what readings went through before features were computed.
         alarms: how predictions become alarms; None in a model that was made before there was a budget.
         modes: the ways of failing; None where the features do not tell them apart.
-        model_card: Markdown for the people who act on the predictions.
+        model_card: Markdown for the users of the predictions.
 
     """
 
@@ -107,7 +107,7 @@ class ModelBundle:
         return html_table(f"Model {self.version}", {**self._summary(), **figures})
 
     def _summary(self) -> dict[str, object]:
-        """What tells this model from others, for people."""
+        """Summary that distinguishes this model from others, for display."""
         manifest = self.manifest
         return {
             "horizon": f"{manifest.horizon_hours:g} h",

@@ -176,7 +176,7 @@ def _limits(bundle: "ModelBundle") -> str:
     if bundle.manifest.failures < 30:
         limits.insert(0, f"It has seen {bundle.manifest.failures} failures only: treat every figure as provisional.")
     if bundle.manifest.rul_ceiling_hours is not None:
-        limits.append(f"Remaining lives beyond {bundle.manifest.rul_ceiling_hours:g} h are not told apart.")
+        limits.append(f"Remaining lives beyond {bundle.manifest.rul_ceiling_hours:g} h are not distinguished.")
     return "\n".join(f"- {limit}" for limit in limits)
 
 
@@ -186,8 +186,8 @@ def _features_recipe(bundle: "ModelBundle") -> str:
     lines = [f"{windows}: {', '.join(recipe.statistics)}."]
     if recipe.normaliser is not None:
         settings = ", ".join(recipe.normaliser.setting_channels)
-        told = f", each operating condition (by {settings}) by itself" if settings else ""
-        lines.append(f"Readings are normalised first{told}.")
+        by_condition = f", each operating condition (by {settings}) by itself" if settings else ""
+        lines.append(f"Readings are normalised first{by_condition}.")
     if recipe.drift:
         lines.append(f"Drift from the machine's first {recipe.drift_rows} values: {', '.join(recipe.drift)}.")
     if recipe.age:

@@ -23,7 +23,7 @@ def surviving(
     """Return the times at which runs ended, and the Kaplan-Meier share still running just after each.
 
     durations: one per run, any unit; ended: whether the run ended by the event in question, or was cut off;
-    stands_for: how many runs each stands for, by default one.
+    stands_for: weight of each run, as a number of runs; default one.
     """
     weight = np.ones(len(durations)) if stands_for is None else stands_for
     times, number = np.unique(durations[ended], return_inverse=True)

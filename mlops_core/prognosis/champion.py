@@ -64,7 +64,7 @@ class Champion:
 
 
 class _Stored(BaseModel):
-    """The object as it is stored; the fields beside `history` repeat its last entry for people who read it."""
+    """The object as it is stored; the fields beside `history` repeat its last entry for readers."""
 
     history: tuple[Promotion, ...] = Field(min_length=1)
 

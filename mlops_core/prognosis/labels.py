@@ -75,10 +75,10 @@ def label_features(
             "recorded", nothing: the machine stays out of service until a later record says otherwise.
         maintenance: frame `MAINTENANCE`, the repairs and replacements that telemetry does not announce. One before a
             failure ends the run unfailed; one after a failure gives the return to service that its record lacks.
-        verdicts: frame `VERDICTS`, what people found of alarms. A fault that was found ends the run as a failure: at
+        verdicts: frame `VERDICTS`, findings about alarms. A fault that was found ends the run as a failure: at
             the stop that was made for it, or else at the verdict. Where no fault was found, rows of the episode whose
             answer was not observed did not fail. Rows of an episode of a faulty sensor are left out. A failure that a
-            sensor announced and people did not find is none.
+            sensor announced and an inspection did not confirm is none.
         known_until: the labels are those that were known at this moment: later rows are left out and later events
             ignored. Default: each machine is known to its last row, and all events are used.
 
@@ -261,7 +261,7 @@ def _merged(stops: Iterable[_Outage]) -> list[_Outage]:
 
 
 def _says_more(stop: _Outage, current: _Outage) -> bool:
-    """Whether a further record tells the return better: a recorded one beats an assumed one, else the later counts."""
+    """Whether another record is better evidence of the return: recorded beats assumed, else the later counts."""
     if current.returned_at is None or stop.is_assumed != current.is_assumed:
         return current.is_assumed
     return stop.returned_at is not None and stop.returned_at > current.returned_at

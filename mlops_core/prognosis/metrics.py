@@ -1,6 +1,6 @@
 """Figures of merit of probabilities, each a plain function of arrays. Needs numpy only.
 
-`fails` is 0 or 1 per row, `probability` in [0, 1], `weight` how many rows a row stands for, 1 where it is not given.
+`fails` is 0 or 1 per row, `probability` in [0, 1], `weight` the number of rows that a row represents, default 1.
 """
 
 from dataclasses import dataclass

@@ -270,7 +270,7 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
     unusual = [list(columns) or row for columns, row in zip(foreign, schema.unusual(matrix), strict=True)]
     estimates = estimate(bundle, matrix)
     found = [[asdict(reason) for reason in row] for row in _reasons(bundle, matrix, most=reasons)]
-    told = pl.DataFrame(
+    estimated = pl.DataFrame(
         {
             "machine_id": features["machine_id"],
             "window_end": features["window_end"],
@@ -286,9 +286,9 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
             "failure_mode": pl.Series(_modes(bundle, matrix), dtype=pl.String),
         }
     )
-    said = [name for name in told.columns if name not in _KEYS]
-    predicted = [name for name in said if name not in ("evaluation_zone", "unusual_features")]
-    return told.with_columns(pl.when(is_known).then(pl.col(name)) for name in said).with_columns(
+    judged = [name for name in estimated.columns if name not in _KEYS]
+    predicted = [name for name in judged if name not in ("evaluation_zone", "unusual_features")]
+    return estimated.with_columns(pl.when(is_known).then(pl.col(name)) for name in judged).with_columns(
         *(pl.when(~is_foreign).then(pl.col(name)) for name in predicted), model_version=pl.lit(bundle.version)
     )
 

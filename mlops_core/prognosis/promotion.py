@@ -4,9 +4,9 @@ A challenger is promoted when, on the same held-out runs,
 
 1. it is better than a guess (the lower end of its PR-AUC's interval lies above the base rate), and, in at least 90 % of
    resamples of the runs, than the hours in service alone and than a channel's own 24 h r.m.s. alone (fewer than five
-   failures cannot tell: the runs that were held out in its training decide then);
+   failures cannot decide: the runs that were held out in its training decide then);
 2. its PR-AUC is higher than the champion's in at least 90 % of resamples of the runs;
-3. nothing that people rely on gets much worse: event recall at the alarm precision by more than 0.05, median lead time
+3. no metric that users rely on gets much worse: event recall at the alarm precision by more than 0.05, median lead time
    by more than a tenth, Brier score by more than a twentieth.
 
 Without a champion, or with one that cannot be compared (it is damaged, reads other features, or looks ahead another

@@ -92,7 +92,7 @@ def rank_fleet(
     anomalies: Mapping[str, Anomaly] | None = None,
     baseline_version: str | None = None,
 ) -> tuple[FleetRanking, dict[str, Prediction | Refusal]]:
-    """Predict of a fleet at once; returns its worst machines, and what is said of each whose state allows it.
+    """Predict of a fleet at once; returns its worst machines, and the prediction of each whose state allows it.
 
     Args:
         bundle: the model.

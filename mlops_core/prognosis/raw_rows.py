@@ -1,6 +1,6 @@
 """Rows of raw readings offered to a model whose readings were normalised outside of a recipe.
 
-The columns of both have the same names (those of a recipe's normaliser do not), so only the values tell them apart.
+The columns of both have the same names (those of a recipe's normaliser do not), so only the values distinguish them.
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ __all__ = ["refuse_raw_rows"]
 
 
 def refuse_raw_rows(bundle: ModelBundle, matrix: NDArray[np.float32]) -> None:
-    """Raise FeatureMismatchError where most values are outside all that the model has seen, in columns that can tell.
+    """Raise FeatureMismatchError where most values are outside the range seen in training, in informative columns.
 
-    A column can tell where what is typical of it, put back into the channel's unit, would be outside as well.
+    A column is informative where its typical value, put back into the channel's unit, would be outside as well.
     """
     if bundle.normaliser is None:
         return

@@ -87,7 +87,7 @@ def _reason(schema: FeatureSchema, row: NDArray[np.float32], column: int, effect
 
 
 def _own_normal(schema: FeatureSchema, row: NDArray[np.float32], column: int) -> float | None:
-    """The level at which the machine began, of a feature that is a level; None where no drift tells it."""
+    """The level at which the machine began, of a feature that is a level; None without a drift feature."""
     parts = parse_feature_name(schema.names[column])
     if parts is None or parts.is_drift or parts.statistic not in _LEVELS:
         return None
@@ -121,7 +121,7 @@ def _lasting(schema: FeatureSchema, row: NDArray[np.float32], column: int, own: 
 
 
 def phrase(name: str, *, is_share: bool = False) -> str:
-    """Return a feature in words: `vibration r.m.s. over 6 h`; a name of another form stands for itself.
+    """Return a feature in words: `vibration r.m.s. over 6 h`; a name of another form is returned as it is.
 
     `is_share`: of a count that is a share of the expected readings.
     """

@@ -2,7 +2,7 @@
 
 ```
 readings  . . . . x . . [ gap: no readings ] . . . .      x  failure without returned_to_service_at
-rows      1 2 3 4   d d                      5 6 7 8      d  dropped: nobody knows in what state the machine was
+rows      1 2 3 4   d d                      5 6 7 8      d  dropped: the state of the machine is unknown
 ```
 """
 

@@ -15,7 +15,7 @@ from mlops_core.errors import InvalidArgumentError
 __all__ = ["STANDS_FOR", "is_drawn", "sample_runs"]
 
 STANDS_FOR: Final = "stands_for"
-"""The column that says how many rows without failure a row stands for; 1 where there is none."""
+"""Weight column: the number of rows without failure that a row represents; 1 where it is absent."""
 
 _FAILING_SHARE: Final = 2 / 3
 
@@ -82,7 +82,7 @@ def _places(names: Iterable[str]) -> list[float]:
 
 
 def _standing_for(kept: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Let the rows without failure that were kept stand for all of theirs; one that fails stands for itself."""
+    """Weight the kept rows without failure to represent all of theirs; a row that fails has weight 1."""
     fails = pl.col("fails_within_horizon").fill_null(value=False)
     all_of_them, of_kept = (float(frame.filter(~fails)[STANDS_FOR].sum()) for frame in (rows, kept))
     factor = all_of_them / of_kept if of_kept else 1.0

@@ -32,7 +32,7 @@ class FeatureSchema:
         typical, lowest, highest: median, minimum and maximum in the training rows; None where they held no value.
         importance: the share of what the failure trees learned that they learned from this column; adds up to 1.
         units: the unit of each channel that has one, by channel.
-        shares: counts that the trees take as shares of expected readings, since a count tells how often a machine is
+        shares: counts that the trees take as shares of expected readings, since a count shows how often a machine is
             sampled; empty in models that were made before.
         beginnings: of each drift column, the lowest and highest level at which a machine of the training data began;
             empty where too few machines were seen, and in models that were made before it was kept.
@@ -58,7 +58,7 @@ class FeatureSchema:
 
     @cached_property
     def severity_feature(self) -> str | None:
-        """The column that stands for the vibration velocity r.m.s.: that of the shortest window, where there is one."""
+        """The column used as vibration velocity r.m.s.: that of the shortest window, where there is one."""
         channels = ("vibration",) if self.velocities is None else self.velocities
         candidates = [
             (_SEVERITY_STATISTICS.index(parts.statistic), parts.seconds, name)
@@ -131,7 +131,7 @@ class FeatureSchema:
         """Return for each row the columns in which its machine began unlike every machine that the model has seen.
 
         A machine began elsewhere where it lies beyond the range of the others' beginnings by more than that range: so a
-        new kind of machine is told from one of a known kind that is worn, whose beginning was like any other's.
+        new kind of machine is distinguished from a worn one of a known kind, whose beginning was like any other's.
         """
         if not self.beginnings:
             return [()] * len(matrix)

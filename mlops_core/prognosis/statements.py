@@ -1,4 +1,4 @@
-"""What people are told of a prediction: nothing unusual, or two or three physical statements and a first look."""
+"""A prediction in words: nothing unusual, or two or three physical statements and where to look first."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ _FIRST_LOOK: Final = {
 
 
 def risk_of(bundle: ModelBundle) -> float:
-    """Return the probability below which nothing is said: the alarm threshold, or twice the share of failing hours."""
+    """Return the probability below which no statement is made: the alarm threshold, or twice the base rate."""
     threshold = bundle.alarm_plan.watch
     return threshold if threshold is not None else _TIMES_BASE_RATE * (bundle.metrics.get("base_rate") or 0.0)
 

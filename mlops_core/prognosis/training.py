@@ -60,7 +60,7 @@ class TrainingSettings:
             `plenty_rows` rows to learn from on.
         negatives_per_positive: rows that do not fail, per row that does, within `negatives` (at least, at most).
         most_life_rows: rows, drawn evenly, that the remaining life is learned from.
-        rul_ceiling_hours: longer remaining lives are cut to this, for whoever asks only about the end; None cuts none.
+        rul_ceiling_hours: longer remaining lives are cut to this, when only the end matters; None cuts none.
         alarms: how many false alarms are accepted, and how early an alarm may come.
 
     """
@@ -182,7 +182,7 @@ def _schema(table: TrainingTable, importance: FloatArray, channels: Mapping[str,
 
 
 def _beginnings(table: TrainingTable) -> dict[str, tuple[float, float]]:
-    """The range of the machines' own beginnings in each column that drifts; empty with too few machines to tell."""
+    """The range of the machines' own beginnings in each column that drifts; empty with too few machines."""
     found: dict[str, tuple[float, float]] = {}
     for column, name in enumerate(table.names):
         level = name.removesuffix(DRIFT)

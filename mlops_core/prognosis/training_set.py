@@ -36,7 +36,7 @@ LEAST_MACHINES: Final = 3
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """`known` to learn from, `held_out` to judge by, and by what `rule` they were parted, in words."""
+    """Training rows `known`, holdout rows `held_out`, and a description of the split `rule`."""
 
     known: pl.DataFrame
     held_out: pl.DataFrame

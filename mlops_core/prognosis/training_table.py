@@ -34,12 +34,12 @@ class TrainingTable:
         shares: the columns that hold shares of expected readings instead of counts.
         fails: 1 where the machine fails within the horizon, 0 where not, NaN where unknown.
         rul_hours: NaN where the run is censored.
-        stands_for: how many rows without failure a row stands for.
+        stands_for: number of rows without failure that a row represents.
         hours: from `first` to the row's `window_end`.
         machines, runs: for each row, the position in `machine_ids` and `run_ids`.
         run_hours: hours from a run's first row to its failure, or to its last row where it is censored.
         run_failed: whether a run's failure was observed.
-        run_stands_for: how many runs a run stands for; 1 where its failure was observed.
+        run_stands_for: number of runs that a run represents; 1 where its failure was observed.
         run_marks: a hash of each run's machine, first moment and first features; a run that goes on keeps its mark.
         first, last: the earliest and latest `window_end`.
         modes: how each row's run failed, None where it did not or that is not known; empty where nobody said.

@@ -56,7 +56,7 @@ def fit_trees(
 ) -> str:
     """Grow trees and return them as LightGBM's text.
 
-    matrix: n x features; target: n (0 or 1 for `binary`); weight: n, positive, default 1. Features are told apart by
+    matrix: n x features; target: n (0 or 1 for `binary`); weight: n, positive, default 1. Features are distinguished by
     position: LightGBM forbids some characters in their names.
     """
     parameters: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What people found of alarm episodes, as labels: see `label_features`."""
+"""Findings about alarm episodes, as labels: see `label_features`."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -36,7 +36,7 @@ def known_verdicts(verdicts: pl.DataFrame | None, known_until: datetime | None) 
 
 
 def without_refuted(failures: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """Return the failures but those that a sensor announced and people did not find."""
+    """Return the failures without those that a sensor announced and an inspection did not confirm."""
     refuted = verdicts.filter(pl.col("source") == _FAILURE, pl.col("verdict") != _FAULT)
     return failures.join(
         refuted.select("machine_id", event_timestamp="opened"),

@@ -1,6 +1,6 @@
 """What is measured on a machine.
 
-A channel is data, not code: a stack configures its own, and whoever measures oil pressure names one more `Channel`.
+A channel is data, not code: a stack configures its own; to measure oil pressure is one more `Channel`.
 """
 
 import json
@@ -41,7 +41,7 @@ _Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 class Channel(BaseModel):
     """One measured quantity of a machine.
 
-    `name` stands in topics, readings and feature names; `payload_field` holds the value in a message's JSON (default:
+    `name` is part of topics, readings and feature names; `payload_field` holds the value in a message's JSON (default:
     `value`); `minimum` and `maximum`, in `unit`, bound what a working sensor can report (both inclusive).
 
     `kind`: a `level` is what the sensor reads now, a `counter` grows and may be reset to zero, a `state` is one of few

@@ -33,7 +33,7 @@ TIMESTAMP: Final = pl.Datetime("us", "UTC")
 READINGS: Final = pl.Schema(
     {"machine_id": pl.String(), "channel": pl.String(), "event_timestamp": TIMESTAMP, "value": pl.Float64()}
 )
-"""One row per measurement, `value` in the channel's unit; null stands for a measurement that was not made. Identity:
+"""One row per measurement, `value` in the channel's unit; null marks a measurement that was not made. Identity:
 (machine_id, channel, event_timestamp); of two values for one identity the larger counts."""
 
 FAILURES: Final = pl.Schema(
@@ -71,7 +71,7 @@ VERDICTS: Final = pl.Schema(
         "failure_mode": pl.String(),
     }
 )
-"""What people found of alarm episodes: `opened` since when the evidence spoke, `decided_at` when the verdict was given,
+"""Findings about alarm episodes: `opened` is the start of the evidence, `decided_at` when the verdict was given,
 `source` what raised the episode, `verdict` FAULT_FOUND, NO_FAULT or SENSOR_FAULT."""
 
 EVENTS: Final = pl.Schema(
@@ -87,7 +87,7 @@ def normalise_readings(readings: pl.DataFrame) -> pl.DataFrame:
     """Return a user's readings with exactly the columns and types of `READINGS`.
 
     Lossless conversions are made (other time zones, time units, integer or decimal values, categorical ids); columns
-    beyond the schema are left out, and a frame that fits already is returned as it is. A null `value` stands for a
+    beyond the schema are left out, and a frame that fits already is returned as it is. A null `value` marks a
     measurement that was not made and is kept; NaN and infinity are refused. Rows keep their order; duplicates stay.
 
     Raises:

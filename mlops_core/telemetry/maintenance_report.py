@@ -25,7 +25,7 @@ _WRITTEN: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
 
 
 def _is_written_out(value: object) -> object:
-    """Refuse Unix times, which pydantic reads, in quotes too: nobody sees what they say."""
+    """Refuse Unix times, which pydantic accepts, in quotes too: they are not readable."""
     if not isinstance(value, datetime) and not (isinstance(value, str) and _WRITTEN.match(value)):
         raise ValueError("is no date and time such as 2026-01-31T09:30:00Z")
     return value

@@ -1,6 +1,6 @@
 """The one strict way of reading what machines publish: a reading, a batch of readings, or an event.
 
-Every element of a message is accepted or refused by itself, by the same rules whoever reads it: ingestion, the replay
+Every element of a message is accepted or refused by itself, by the same rules in every reader: ingestion, the replay
 of quarantined messages, and the import of files.
 """
 
@@ -116,7 +116,7 @@ def parse_message(
     Checked in this order: size, topic, encoding, JSON, machine id, fields and their types, values, time. A timestamp
     with another offset than UTC is converted; one without is refused, since guessing would shift readings by hours.
     `received_at - allowed_lateness <= event_timestamp <= received_at + future_tolerance` must hold; for a payload with
-    `"historical": true` (`replayed` is an older name of it) `historical_reach` stands for `allowed_lateness` (None: any
+    `"historical": true` (`replayed` is an older name of it) `historical_reach` replaces `allowed_lateness` (None: any
     age). A name that occurs twice in an object makes it ambiguous: BAD_JSON. What a message holds beside the reading of
     its topic's channel, `parse_messages` gives; a batch is BAD_TOPIC here.
 
@@ -158,7 +158,7 @@ def parse_messages(
 
     A batch, on `{prefix}/{machine_id}/readings`, is an object or an array of objects `{"timestamp_utc" |
     "timestamp_ms", "values": {channel: number, ...}, "quality": ..., "historical": true}`. Each value is accepted or
-    refused by itself; an object of which anything is refused is told once, with its own bytes and the first reason.
+    refused by itself; a refused object is reported once, with its own bytes and the first reason.
 
     Raises:
         InvalidArgumentError: `received_at` has no time zone. Nothing is raised because of `topic` and `payload`.
@@ -198,7 +198,7 @@ class _Address(NamedTuple):
 
 
 class _Faults:
-    """Counts what is refused of one element, as a context: the first refusal is what is told of it."""
+    """Counts what is refused of one element, as a context: the first refusal is the one that is reported."""
 
     def __init__(self) -> None:
         self.first: MessageRejectedError | None = None
@@ -265,7 +265,7 @@ class _Message:
         return _Address(machine_id, level, channel)
 
     def event(self, address: _Address, body: Payload) -> FailureEvent | Event:
-        """Return the event that a body tells."""
+        """Return the event in a body."""
         stated_machine(body, address.machine_id)
         at, historical, code = moment(body), is_historical(body), event_code(body)
         measured = event_value(body, "measured_value", is_needed=address.level == FAILURE_KIND)

@@ -129,7 +129,7 @@ def as_number(name: str, value: JsonValue) -> float:
 
     Raises with BAD_TYPE, NOT_FINITE, or OUT_OF_RANGE for an integer beyond what a double holds.
     """
-    # Exact types: a bool is an int to Python, and whoever sends "12.5" or true is confused about more than notation.
+    # Exact types: a bool is an int to Python, and a sender of "12.5" or true is wrong about more than notation.
     if type(value) is int:
         try:
             return float(value)

@@ -1,4 +1,4 @@
-"""Values that no working sensor gives, such as a sentinel of 1254.005: they count as not measured, and are told."""
+"""Values that no working sensor gives, such as a sentinel of 1254.005: they count as not measured, and are reported."""
 
 import warnings
 from collections.abc import Mapping

@@ -34,7 +34,7 @@ def cost(
 ) -> None:
     """Estimate the monthly bill by service, from the price table of this project and the stack's configuration.
 
-    Beside it stands the same fleet on the simplest design: one function run and one object a reading.
+    For comparison: the same fleet on the simplest design, one function run and one object a reading.
     """
     from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""What a person may do from the page. Who does it is the IAM principal; the name that was stated stands beside it."""
+"""What a person may do from the page. Who does it is the IAM principal; the stated name is kept beside it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -142,9 +142,9 @@ def _life(score: Score) -> document.Life:
 def _reasons(episodes: Sequence[Episode], score: Score | None, now: datetime) -> list[document.Reason]:
     """The reasons of open episodes, the most urgent first; of a machine without any, nothing is made up."""
     ranked = sorted(episodes, key=lambda episode: (-episode.stage.urgency, episode.opened))
-    told = [document.Reason(text=text, since=episode.opened) for episode in ranked for text in episode.reasons]
-    if told or score is None or not episodes:
-        return told[:3]
+    given = [document.Reason(text=text, since=episode.opened) for episode in ranked for text in episode.reasons]
+    if given or score is None or not episodes:
+        return given[:3]
     rising = [reason for reason in score.prediction.reasons if reason.odds_factor > _RISING]
     return [document.Reason(text=reason.text, since=now) for reason in rising[:3]]
 

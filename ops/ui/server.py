@@ -1,4 +1,4 @@
-"""The page's server: on this computer's loopback alone, for whoever has the token of its address.
+"""The page's server: on this computer's loopback alone, for holders of the token in its address.
 
 A web page elsewhere may make the browser send requests here, so three things are checked of each: the Host header (a
 name that was rebound to 127.0.0.1 is refused), the Origin of what changes anything, and the token, which only the

@@ -48,7 +48,7 @@ def read_trends(lake: DataLake, axis: Trend, channels: Mapping[str, ChannelFacts
 
 
 def unit_text(unit: str) -> str:
-    """Return a unit as people write it."""
+    """Return a unit in its usual notation."""
     return {"degC": "°C", "degF": "°F"}.get(unit, unit)
 
 

@@ -18,7 +18,7 @@ from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.machines import Machines
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from handlers.stores.partitions import encode_parquet
 from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.episodes import AlarmSource, Episode
@@ -42,7 +42,7 @@ ANN = "arn:aws:iam::123456789012:user/ann"
 MACHINE = "PUMP-A01"
 
 
-class Board(NoticeBoard):
+class RecordingNotifier(Notifier):
     """Takes the messages to people."""
 
     def __init__(self) -> None:
@@ -65,11 +65,11 @@ def page_of_stack(deployed: Deployed) -> Iterator[Plant]:
         yield plant
 
 
-def drive_into_zone_d(deployed: Deployed, board: Board) -> None:
+def drive_into_zone_d(deployed: Deployed, notifier: RecordingNotifier) -> None:
     """Let a machine's vibration stay in zone D for longer than the hold time, as ingestion sees it."""
     store = Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name)
     machines = Machines(deployed.stack.dynamodb, deployed.stack.outputs.machines_table_name)
-    watch = LimitWatch(store, AlarmDesk(store, board), {}, CHANNELS, machines)
+    watch = LimitWatch(store, AlarmDesk(store, notifier), {}, CHANNELS, machines)
     readings = [
         Reading(machine_id=MACHINE, channel="vibration", event_timestamp=at, value=16.7, received_at=at)
         for at in (NOW - timedelta(minutes=5) + timedelta(seconds=30 * step) for step in range(8))
@@ -103,9 +103,9 @@ def test_an_alarm_becomes_work_and_the_work_a_label(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     report(deployed, MACHINE, NOW - timedelta(minutes=1), vibration=16.7)
-    board = Board()
-    drive_into_zone_d(deployed, board)
-    assert board.subjects == [f"machine: ACT: {MACHINE} vibration is beyond its limit"]
+    notifier = RecordingNotifier()
+    drive_into_zone_d(deployed, notifier)
+    assert notifier.subjects == [f"machine: ACT: {MACHINE} vibration is beyond its limit"]
 
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     page.goto(page_of_stack.view("alarms"))
@@ -183,7 +183,7 @@ def test_an_answer_that_is_refused_is_said_in_the_dialog_and_changes_nothing(
     browser: Browser, deployed: Deployed, page_of_stack: Plant
 ) -> None:
     report(deployed, MACHINE, NOW - timedelta(minutes=1), vibration=16.7)
-    drive_into_zone_d(deployed, Board())
+    drive_into_zone_d(deployed, RecordingNotifier())
     page = browser.new_page()
     page.goto(page_of_stack.view(f"machine/{MACHINE}"))
     page.get_by_role("button", name="Acknowledge").first.click()

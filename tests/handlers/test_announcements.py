@@ -13,7 +13,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MODEL = AlarmSource.FAILURE_MODEL
 
 
-class Board:
+class RecordingNotifier:
     """What people are sent."""
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ def opened(alarm: Alarm, *, now: datetime) -> Alarm:
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board()
+def notifier() -> RecordingNotifier:
+    return RecordingNotifier()
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +45,8 @@ def _metrics_are_nobodys():
 
 
 @pytest.fixture
-def desk(aws, board) -> AlarmDesk:
-    return AlarmDesk(Alarms(clients.dynamodb(), "alarms"), board)
+def desk(aws, notifier) -> AlarmDesk:
+    return AlarmDesk(Alarms(clients.dynamodb(), "alarms"), notifier)
 
 
 def change(desk: AlarmDesk, count: int) -> list[Alarm]:
@@ -57,19 +57,19 @@ def unannounced(aws) -> list[str]:
     return [alarm.machine_id for alarm in Alarms(clients.dynamodb(), "alarms").load_all(MODEL) if alarm.is_due()]
 
 
-def test_ten_changes_are_ten_messages_and_eleven_are_one(aws, desk, board):
+def test_ten_changes_are_ten_messages_and_eleven_are_one(aws, desk, notifier):
     with desk.gathering():
         changed = change(desk, 10)
-        assert board.sent == []
+        assert notifier.sent == []
         assert not any(alarm.is_due() for alarm in changed)
-    assert board.sent == [(f"ACT: M-{number:02} is likely to fail", "machine") for number in range(10)]
+    assert notifier.sent == [(f"ACT: M-{number:02} is likely to fail", "machine") for number in range(10)]
     with desk.gathering():
         change(desk, 21)  # of which ten are known
-    assert board.sent[10:] == [("11 alarms changed: 11 ACT", "machine")]
+    assert notifier.sent[10:] == [("11 alarms changed: 11 ACT", "machine")]
     assert unannounced(aws) == []
 
 
-def test_what_is_gathered_is_told_where_the_run_fails_later(aws, desk, board):
+def test_what_is_gathered_is_told_where_the_run_fails_later(aws, desk, notifier):
     def failing() -> None:
         with desk.gathering():
             change(desk, 12)
@@ -77,23 +77,23 @@ def test_what_is_gathered_is_told_where_the_run_fails_later(aws, desk, board):
 
     with pytest.raises(ZeroDivisionError):
         failing()
-    assert len(board.sent) == 1
+    assert len(notifier.sent) == 1
     assert unannounced(aws) == []
 
 
-def test_a_message_that_could_not_be_sent_is_sent_by_the_next_run(aws, desk, board):
-    board.is_broken = True
+def test_a_message_that_could_not_be_sent_is_sent_by_the_next_run(aws, desk, notifier):
+    notifier.is_broken = True
     with pytest.raises(OSError, match="no answer"), desk.gathering():
         change(desk, 12)
     assert len(unannounced(aws)) == 12
-    board.is_broken = False
+    notifier.is_broken = False
     with desk.gathering():
         change(desk, 12)
     assert unannounced(aws) == []
-    assert len(board.sent) == 1
+    assert len(notifier.sent) == 1
 
 
-def test_an_alarm_that_changes_twice_is_told_once_as_it_is_in_the_end(aws, desk, board):
+def test_an_alarm_that_changes_twice_is_told_once_as_it_is_in_the_end(aws, desk, notifier):
     def ended(alarm: Alarm, *, now: datetime) -> Alarm:
         assert alarm.episode is not None
         after = alarm.episode.ended(NOON)
@@ -102,12 +102,12 @@ def test_an_alarm_that_changes_twice_is_told_once_as_it_is_in_the_end(aws, desk,
     with desk.gathering():
         change(desk, 1)
         desk.change("M-00", MODEL, ended)
-    assert board.sent == [("M-00 is back to normal", "machine")]
+    assert notifier.sent == [("M-00 is back to normal", "machine")]
 
 
-def test_what_waits_longer_than_others_leave_it_alone_is_sent_before_the_end(aws, board):
+def test_what_waits_longer_than_others_leave_it_alone_is_sent_before_the_end(aws, notifier):
     moments = iter(NOON + timedelta(seconds=20 * number) for number in range(100))
-    desk = AlarmDesk(Alarms(clients.dynamodb(), "alarms"), board, clock=lambda: next(moments))
+    desk = AlarmDesk(Alarms(clients.dynamodb(), "alarms"), notifier, clock=lambda: next(moments))
     with desk.gathering():
         change(desk, 4)
-        assert board.sent != []
+        assert notifier.sent != []

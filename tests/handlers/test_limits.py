@@ -12,7 +12,7 @@ from handlers.limits import LimitWatch
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.machines import Machines
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from mlops_core.alerting import episodes
 from mlops_core.alerting.episodes import AlarmSource
 from mlops_core.telemetry import CHANNELS, Reading, reading_message
@@ -124,7 +124,7 @@ def test_an_alarm_is_announced_whichever_call_fails(aws, deploy, deliver, faults
 
 def watch() -> LimitWatch:
     store = Alarms(clients.dynamodb(), "alarms")
-    desk = AlarmDesk(store, NoticeBoard(clients.sns(), "arn:aws:sns:eu-west-1:123456789012:notices"))
+    desk = AlarmDesk(store, Notifier(clients.sns(), "arn:aws:sns:eu-west-1:123456789012:notices"))
     return LimitWatch(store, desk, {}, CHANNELS, Machines(clients.dynamodb(), "machines"))
 
 

@@ -40,7 +40,7 @@ def test_what_cannot_be_said_names_its_option(deployed: Deployed) -> None:
     assert "--class" in deployed.run("machines", "describe", "PUMP-1", "--class", "pumps").stderr
     assert "--iso-group" in deployed.run("machines", "describe", "PUMP-1", "--iso-group", "group 9").stderr
     assert "--rated" in deployed.run("machines", "describe", "PUMP-1", "--rated", "fast").stderr
-    assert "Nobody has described" in deployed.run("machines", "describe", "PUMP-1").stderr
+    assert "PUMP-1 has no description" in deployed.run("machines", "describe", "PUMP-1").stderr
     assert "--at" in deployed.run("machines", "retire", "PUMP-1", "--at", "yesterday").stderr
 
 

@@ -75,7 +75,7 @@ def test_what_people_alone_recorded_can_be_withdrawn_and_what_sensors_announced_
     assert deployed.json("maintenance", "withdraw", *of_one_moment, "repair")["withdrawn"]["kind"] == "repair"
     for kind in ("repair", "failure"):
         refused = deployed.run("maintenance", "withdraw", *of_one_moment, kind)
-        assert (refused.exit_code, "by people alone" in refused.stderr) == (1, True)
+        assert (refused.exit_code, "by an operator alone" in refused.stderr) == (1, True)
     (left,) = labels(deployed).entries()
     assert (left.kind, left.measured_value, left.note) == ("failure", 12.0, "seized")
 

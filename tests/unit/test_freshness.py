@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from mlops_core.alerting import ChannelOfMachine, Heard, NewestWindows, listen, silence_notice, turned
+from mlops_core.alerting import ChannelOfMachine, Heard, NewestWindows, listen, silence_notice, transitions
 
 HOUR = timedelta(hours=1)
 LENGTHS = [HOUR, 6 * HOUR, 24 * HOUR]
@@ -64,11 +64,11 @@ def test_a_channel_that_was_never_heard_is_not_missed():
 
 def test_each_channel_turns_once_each_way():
     silent, speaking = {PUMP: Heard(END, END, is_silent=True)}, {PUMP: Heard(END, END, is_silent=False)}
-    assert turned(speaking, silent) == ([PUMP], [])
-    assert turned(silent, silent) == ([], [])
-    assert turned(silent, speaking) == ([], [PUMP])
-    assert turned({}, silent) == ([PUMP], [])
-    assert turned(silent, {}) == ([], []), "one that is forgotten is not heard again"
+    assert transitions(speaking, silent) == ([PUMP], [])
+    assert transitions(silent, silent) == ([], [])
+    assert transitions(silent, speaking) == ([], [PUMP])
+    assert transitions({}, silent) == ([PUMP], [])
+    assert transitions(silent, {}) == ([], []), "one that is forgotten is not heard again"
 
 
 @given(

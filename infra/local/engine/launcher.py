@@ -9,8 +9,8 @@ Runs inside the emulator's own environment, so it imports the standard library a
 3. An event source mapping has its real batch size and batching window instead of 10 messages at once.
 4. A failed function reports its exception's class as ``errorType``, as Lambda does: Step Functions catches by it.
 5. A layer is unpacked once and shared by its workers (as under ``/opt``), not once for each of them.
-6. A request over loopback counts as one over TLS, which it stands for: bucket policies that refuse plain text hold.
-7. MQTT is served on loopback alone, and to devices that present a certificate, without which AWS serves nobody.
+6. A request over loopback counts as one over TLS: bucket policies that refuse plain text hold.
+7. MQTT is served on loopback alone, and to devices that present a certificate, as AWS requires.
 8. Where its state is kept on disk (``PERSIST_STATE``), it is also written while it runs (``snapshots``).
 
 Each patched name is asserted to exist first: another release of the emulator fails here, not quietly later.

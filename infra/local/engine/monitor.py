@@ -43,7 +43,7 @@ class RecordingMonitor(MockMonitor):
         self._loops: dict[int, asyncio.AbstractEventLoop] = {}
 
     def close(self) -> None:
-        """Close the event loops of Pulumi's threads, which nobody else does."""
+        """Close the event loops of Pulumi's threads, which are left open otherwise."""
         for loop in self._loops.values():
             loop.close()
         self._loops.clear()

@@ -18,7 +18,7 @@ class BadMessage(NamedTuple):
 
 
 def bad_messages(prefix: str, machine_id: str, now: datetime) -> list[BadMessage]:
-    """Return one message of each kind; their payloads differ, so that each can be told from the others."""
+    """Return one message of each kind; their payloads differ, so that each can be identified."""
     topic = f"{prefix}/{machine_id}/temperature"
     valid = _temperature(machine_id)
 

@@ -22,7 +22,7 @@ from ops.errors import OpsError
 from ops.overview import UNBROKEN, as_usual, columns, exceptions, reasons, row
 from ops.ui.document import FleetPage
 
-# What can go wrong for whoever runs this, each with a message that says so; anything else is a fault of ours.
+# Errors of the user's environment, each with a message that says so; anything else is a fault of ours.
 EXPECTED = (RuntimeError, TimeoutError, OpsError, MlopsError, RunError, BotoCoreError, ClientError, CalledProcessError)
 
 

@@ -27,7 +27,7 @@ class GatewayBatch(NamedTuple):
 def gateway_batch(prefix: str, machine_id: str, values: Mapping[str, float], now: datetime) -> GatewayBatch:
     """Return a batch of the last minutes, between the whole seconds at which simulated machines measure.
 
-    `values` by channel are repeated; the last channel's newest one is said to be BAD, and one more element has a time
+    `values` by channel are repeated; the last channel's newest one is marked BAD, and one more element has a time
     without an offset.
     """
     moments = [now.replace(microsecond=500_000) - number * STEP for number in range(TIMES)]

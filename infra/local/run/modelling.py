@@ -21,14 +21,14 @@ class EndpointError(RuntimeError):
 
 
 class NotScoredError(RuntimeError):
-    """Processing committed features, and nobody predicted from them."""
+    """Processing committed features, and no prediction was made from them."""
 
     def __init__(self, machine_ids: list[str]) -> None:
         super().__init__(f"{', '.join(machine_ids)} had no prediction in the table after processing.")
 
 
 def predictions(stack: Stack, machine_ids: list[str]) -> list[dict[str, Any]]:
-    """Ask for each machine, and see that nobody else may. Raises EndpointError."""
+    """Ask for each machine, and see that an unsigned caller may not. Raises EndpointError."""
     answers: list[dict[str, Any]] = []
     for machine_id in machine_ids:
         status, _, document = request(stack, f"/machines/{machine_id}")

@@ -65,13 +65,13 @@ class Lived:
 
 
 def lived(before: Mapping[str, MachineState], after: Mapping[str, MachineState], interval: timedelta) -> Lived:
-    """Return what the simulator published between these states: it saves a state only once all before it is told."""
+    """Return what the simulator published between these states: it publishes first and saves the state after."""
     readings: list[tuple[str, str, datetime, float]] = []
     failures: list[tuple[str, datetime, str]] = []
     for machine_id, state in before.items():
-        told = advance(state, after[machine_id].event_timestamp, interval=interval)
-        readings += [(machine_id, said.channel, said.event_timestamp, said.value) for said in told.readings]
-        failures += [(machine_id, failure.event_timestamp, failure.event_code) for failure in told.failures]
+        published = advance(state, after[machine_id].event_timestamp, interval=interval)
+        readings += [(machine_id, said.channel, said.event_timestamp, said.value) for said in published.readings]
+        failures += [(machine_id, failure.event_timestamp, failure.event_code) for failure in published.failures]
     return Lived(
         pl.DataFrame(readings, schema=_schema(READING), orient="row"),
         pl.DataFrame(failures, schema=_schema(FAILURE), orient="row"),

@@ -1,4 +1,4 @@
-"""The run as a page for people: ``report.html``, the fleet's page with what the run did in a fold at its end."""
+"""The run as a page: ``report.html``, the fleet's page with what the run did in a fold at its end."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

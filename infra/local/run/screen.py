@@ -51,13 +51,13 @@ class Screen:
         )
 
     def _line_by_line(self, title: str) -> Callable[[str], None]:
-        """Return what tells the progress of a stage where nobody sees a spinner: a line each ten seconds at most."""
-        told_at = time.monotonic()
+        """Return a printer of a stage's progress without a terminal: at most one line each ten seconds."""
+        printed_at = time.monotonic()
 
         def tell(progress: str) -> None:
-            nonlocal told_at
-            if time.monotonic() - told_at >= SECONDS_BETWEEN_LINES:
-                told_at = time.monotonic()
+            nonlocal printed_at
+            if time.monotonic() - printed_at >= SECONDS_BETWEEN_LINES:
+                printed_at = time.monotonic()
                 self.console.print(escape(f"    {title} ... {progress}"), soft_wrap=True)
 
         return tell

@@ -139,7 +139,7 @@ def _causes(plan: HistoryPlan, configured: list[str], end: datetime, seed: int) 
 
 
 def _retire(machines: Machines, at: datetime, machine_id: str) -> None:
-    """Let a machine of history have left the fleet: it is learned from, and nobody misses it."""
+    """Let a machine of history have left the fleet: it is learned from, and not watched for silence."""
     machines.change(machine_id, lambda record: record.model_copy(update={"retired_at": at}))
 
 

@@ -138,7 +138,7 @@ class Story:
         with self.screen.stage("Deploy") as stage:
             deployment = self.deployment = deploy(self.emulator.endpoint, stack=STACK)
             self.emulator.describe(deployment.outputs)
-            # Paused until the history stands: then the scheduler fires it at once, not when a minute is over.
+            # Paused until the history is stored: then the scheduler fires it at once, not when a minute is over.
             self.schedules.set_enabled(deployment.outputs["schedule_names"]["simulator"], enabled=False)
             stage.result = f"{deployment.resources} resources of the stack {STACK}"
         return deployment, load_stack(STACK, local_file=self.emulator.folder / STACK_FILE)

@@ -38,7 +38,7 @@ from handlers.limits import LimitWatch
 from handlers.stores import clients, lake, online_features, partitions
 from handlers.stores.alarms import Alarms
 from handlers.stores.machines import Machines
-from handlers.stores.notices import NoticeBoard
+from handlers.stores.notices import Notifier
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import channels_key, compaction
 from mlops_core.telemetry import CHANNELS, Channel, Channels
@@ -305,7 +305,7 @@ class Wiring:
 
         def made() -> LimitWatch:
             alarms = Alarms(clients.dynamodb(), "alarms")
-            desk = AlarmDesk(alarms, NoticeBoard(clients.sns(), "arn:aws:sns:::notices"), clock=clock)
+            desk = AlarmDesk(alarms, Notifier(clients.sns(), "arn:aws:sns:::notices"), clock=clock)
             return LimitWatch(alarms, desk, {}, CHANNELS, Machines(clients.dynamodb(), "machines"), clock=clock)
 
         self.monkeypatch.setattr(handlers.ingestion, "_watch", lambda: scratch("limits", made))
