@@ -167,7 +167,7 @@ def test_normalisation_by_condition_is_not_served_from_windows(history):
     normaliser = learn_normaliser(history.readings, settings=("temperature",), conditions=2)
     recipe = FeatureRecipe(normaliser=normaliser)
     [said] = recipe.differences(STACK, ["vibration_normalised_mean_6h"])
-    assert said == "normalisation by the operating condition, told by temperature"
+    assert said == "normalisation by the operating condition, defined by temperature"
     row = {"vibration_mean_6h": 1.0}
     assert recipe.serve(row) == row
 
