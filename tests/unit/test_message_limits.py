@@ -135,6 +135,7 @@ def test_timestamps_as_text_sort_as_time_does(one, other):
     assert len(utc_text(one)) == 27
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("topic", [TOPIC, FAILURE_TOPIC])
 def test_what_a_batch_of_messages_holds_in_memory_is_bounded_by_what_was_received(topic):
     """34 messages of 128 KiB are one event of Lambda (6 MB); each describes tens of thousands of objects."""

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.scale.reconnect import recovery
 
 
-@pytest.mark.parametrize("what", ["hour", "late"])
+@pytest.mark.parametrize("what", ["hour", pytest.param("late", marks=pytest.mark.verify)])
 def test_processing_is_measured_with_the_handler_itself(what: str) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale.processing", what, "2"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
