@@ -105,7 +105,7 @@ class StackOutputs(Generic[Text]):
 
     lake_shards: int
     fleet_size: int = 0
-    """How many machines are expected; 0 where nobody says."""
+    """Number of machines that the stack is sized for; 0 if unset."""
     distributed_from_machines: int | None = None
     allowed_lateness_hours: int
     historical_reach_days: int | None = None

@@ -30,7 +30,7 @@ Hour = Annotated[str, StringConstraints(pattern=r"\A\d{4}-\d\d-\d\dT\d\d\z")]
 
 
 class _Step(BaseModel):
-    """What each step is told. job: a name, under which the state machine's executions for one range go on."""
+    """The input of each step. job: a name, under which the state machine's executions for one range go on."""
 
     job: Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9_-]{1,80}\z")]
 

@@ -320,7 +320,7 @@ def _fuller(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """Return the old buckets that were built from more readings than the new ones.
 
     Of a machine with a rule for running a reading may move between kept and left out as others arrive: there the sum
-    over its channels tells. A rule that was added or removed replaces what stands.
+    over its channels shows. A rule that was added or removed replaces what is stored.
     """
     hop_of_machine = ["machine_id", "bucket_start"]
 

@@ -1,8 +1,8 @@
 """Trial: once a week, what the champion predicted against what then happened, and whose levels have shifted for good.
 
-The report is kept in the lake, one a day. People are told only of promises that are surely not kept, and of levels that
+The report is kept in the lake, one a day. A notice names only promises that are surely not kept, and levels that
 shifted since the week before; a week without either says nothing. The message is sent before the report is kept, so a
-run that ends between the two tells once more.
+run that ends between the two sends it again.
 """
 
 from dataclasses import dataclass

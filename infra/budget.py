@@ -1,4 +1,4 @@
-"""A budget: people are told when the account costs more in a month than was planned."""
+"""A budget: a notice when the account costs more in a month than was planned."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -14,11 +14,11 @@ class BudgetArgs(TypedDict):
 
     monthly_usd: int
     emails: Sequence[str]
-    """Who is told; these messages need no confirmation."""
+    """The recipients; these messages need no confirmation."""
 
 
 class Budget(pulumi.ComponentResource):
-    """What the account may cost in a month. It is told once the forecast exceeds it, and once it is spent.
+    """What the account may cost in a month. A notice goes out once the forecast exceeds it, and once it is spent.
 
     It counts the whole account: a tag counts for bills only once it is activated for that, and a budget of a tag that
     is not would stay silent.

@@ -35,7 +35,7 @@ class FunctionDefaults(TypedDict, total=False):
     alarm_topic_arn: pulumi.Input[str] | None
     """Topic that is notified when a run fails; without it there is no alarm."""
     time_zone: str
-    """IANA time zone of its schedule, and of times in what it tells people (default: UTC)."""
+    """IANA time zone of its schedule, and of times in its notices (default: UTC)."""
     reserved_concurrency: Mapping[str, int]
     """Most runs at once by function, taken from the account's limit (default: no reservations)."""
 

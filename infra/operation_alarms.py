@@ -156,7 +156,7 @@ def _expression(text: str) -> Query:
 
 
 def _lost(rules: Sequence[str]) -> list[Query]:
-    """What no dead letter tells of. Metrics Insights sums over the dimensions that AWS IoT adds to a rule's name."""
+    """What leaves no dead letter. Metrics Insights sums over the dimensions that AWS IoT adds to a rule's name."""
     where = " OR ".join(f"RuleName = '{rule}'" for rule in rules)
     query = f'SELECT SUM(ErrorActionFailure) FROM "AWS/IoT" WHERE {where}'  # noqa: S608 - names of our own rules
     return [{"id": "lost", "expression": query, "period": 300, "return_data": True}]

@@ -82,7 +82,7 @@ class WindowSettings(_Settings):
 
 
 class ProcessingSettings(WindowSettings):
-    """Features from readings. `fleet_size`: how many machines are expected; 0 where nobody says."""
+    """Features from readings. `fleet_size`: number of machines that the stack is sized for; 0 if unset."""
 
     processing_schedule_expression: Schedule
     time_window_hours: Annotated[int, Field(ge=1, le=744)]  # a month

@@ -39,7 +39,7 @@ class TrainingArgs(TypedDict):
     label_history_table: pulumi.Input[str]
     label_history_arn: pulumi.Input[str]
     machines: MachinesAccess
-    """What people have said of machines: planned maintenance is not learned from, new sensors begin anew."""
+    """The records of machines: planned maintenance is not learned from, new sensors begin anew."""
     notice_topic_arn: pulumi.Input[str]
     """Topic that is notified when no model could be made."""
     settings: TrainingSettings

@@ -151,7 +151,7 @@ class Doctor:
         return [Finding(damage, _remedy(damage.key), is_settled=self._is_settled(damage)) for damage in found]
 
     def accepted(self) -> set[str]:
-        """The names of the records that people have accepted; what was mended may be damaged in the same way again."""
+        """Names of the records that an operator has accepted; what was mended may be damaged in the same way again."""
         records = [Damage.decode(body) for body in self._lake.read_all(self._lake.versions(ACCEPTED_DAMAGE_PREFIX))]
         return {damage.id for damage in records if not damage.is_mended}
 

@@ -128,7 +128,7 @@ def promote(
 def rollback(
     reason: Why = None,
     baseline: Annotated[
-        bool, typer.Option("--baseline", help="The baseline, by which anomalies are told, instead of the model.")
+        bool, typer.Option("--baseline", help="The baseline (anomalies) instead of the model.")
     ] = False,
     stack: StackName = "local",
     outputs: OutputsFile = None,

@@ -56,7 +56,7 @@ class Known:
         )
 
     def state_without_readings(self, machine_id: str, at: datetime) -> OperatingState:
-        """Return the state as far as people and failures alone tell: RUNNING where they say nothing of it."""
+        """Return the state that records and failures alone imply: RUNNING where they imply none."""
         facts = MachineFacts(
             machine_id, at, is_silent=False, history=ENOUGH_HISTORY, failed_at=self.failed_at, record=self.record
         )

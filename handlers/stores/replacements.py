@@ -1,4 +1,4 @@
-"""Sensors that people say were replaced or moved, as a frame: what was usual before says nothing after."""
+"""Sensors on record as replaced or moved, as a frame: their normal level begins anew."""
 
 from collections.abc import Mapping
 

@@ -10,7 +10,7 @@ from mlops_core.alerting.episodes import AlarmSource, Episode
 __all__ = ["MOST_NOTICES", "digest_notice"]
 
 MOST_NOTICES: Final = 10
-"""How many messages people are sent at once; more changes than that are one message."""
+"""Most messages of one run; more changes than that are one message."""
 
 _NAMED_AT_MOST: Final = 50
 _SUBJECT_LIMIT: Final = 100  # of SNS

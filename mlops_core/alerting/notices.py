@@ -53,7 +53,7 @@ def damage_notice(found: Sequence[Damage]) -> Notice:
 
 
 def trial_notice(version: str | None, broken: Sequence[str], shifts: "Sequence[LevelShift]") -> Notice:
-    """Return what to tell people of a trial: promises surely not kept, and levels that have shifted for good."""
+    """Return the notice of a trial: promises surely not kept, and levels that have shifted for good."""
     counts = [
         *([f"{len(broken)} promises surely not kept"] if broken else []),
         *([f"{len(shifts)} levels shifted"] if shifts else []),

@@ -1,4 +1,4 @@
-"""Times in messages, as people at the plant read them."""
+"""Times in messages, in the plant's time zone."""
 
 import re
 from datetime import UTC, datetime

@@ -66,7 +66,7 @@ def shift_columns(baseline: Baseline) -> dict[str, str]:
 def level_shifts(
     baseline: Baseline, features: pl.DataFrame, returns: pl.DataFrame, *, since: datetime
 ) -> tuple[LevelShift, ...]:
-    """Return the levels that were seen to have shifted after `since`: each is told once, with the return that shows it.
+    """Return the levels seen to have shifted after `since`: each is reported once, with the return that shows it.
 
     Args:
         baseline: with the machines' own levels.
@@ -79,8 +79,8 @@ def level_shifts(
     ordered = features.filter(pl.col("machine_id").is_in(list(baseline.levels))).sort("machine_id", "window_end")
     if ordered.is_empty() or returns.is_empty():
         return ()
-    told = _standardised(baseline, ordered, columns).sort("window_end")
-    runs = told.join_asof(
+    standardised = _standardised(baseline, ordered, columns).sort("window_end")
+    runs = standardised.join_asof(
         returns.sort("returned_at"),
         left_on="window_end",
         right_on="returned_at",
@@ -132,14 +132,14 @@ def _standardised(baseline: Baseline, ordered: pl.DataFrame, columns: dict[str, 
             parts.append(
                 rows.drop("row").hstack(standard.select(pl.col(column).alias(each) for each, column in columns.items()))
             )
-    told = (
+    beside = (
         pl.concat(parts)
         if parts
         else named.clear().with_columns(pl.lit(None, pl.Float64).alias(each) for each in columns)
     )
     hour = ["machine_class", "window_end"]
     peers = pl.len().over(hour)
-    return told.with_columns(
+    return beside.with_columns(
         *(
             pl.when(peers >= _FEWEST_PEERS)
             .then(_smaller(pl.col(each), pl.col(each) - pl.col(each).median().over(hour)))

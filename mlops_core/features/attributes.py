@@ -53,7 +53,7 @@ def add_attributes(
 
     Raises:
         MissingColumnError: an attribute or `machine_id` is absent.
-        InvalidArgumentError: a machine stands there twice, or a number is a text.
+        InvalidArgumentError: a machine is named twice, or a number is a text.
 
     Example:
         >>> machines = pl.DataFrame({"machine_id": ["PUMP-A01"], "machine_class": ["pumps"], "rated_rpm": [1480]})

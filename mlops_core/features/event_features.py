@@ -30,7 +30,7 @@ _MOST_CODES: Final = 20
 
 
 def check_event_names(names: Sequence[str]) -> None:
-    """Raise InvalidArgumentError where one is neither a kind nor `kind/code`, or stands there twice."""
+    """Raise InvalidArgumentError where one is neither a kind nor `kind/code`, or is named twice."""
     for name in names:
         if not _NAME.fullmatch(name):
             raise InvalidArgumentError("events", name, "is neither a kind of events nor kind/code")

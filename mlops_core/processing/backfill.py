@@ -23,7 +23,7 @@ class Piece(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A name that tells it from the other pieces of a backfill."""
+        """A name that is unique among the pieces of a backfill."""
         hours = self.window_range.hours
         return f"{hour_text(hours[0])}-{hour_text(hours[-1])}-{self.shard:02d}"
 

@@ -116,8 +116,8 @@ def fit_failure_model(
     rules = {name: score[sample.rows] for name, score in rule_scores(table).items()}
     runs = table.runs[sample.rows]
     drawn = resample_runs(fails, runs, seed=seed, resamples=_RESAMPLES)
-    tells = len(np.unique(runs[fails > 0])) >= LEAST_COMPARED
-    better = shares_better(probability, rules, fails, (weight * times for times in drawn)) if tells else {}
+    is_enough = len(np.unique(runs[fails > 0])) >= LEAST_COMPARED
+    better = shares_better(probability, rules, fails, (weight * times for times in drawn)) if is_enough else {}
     alarms = plan_alarms(
         held_out_runs(table, calibration.probability(raw_of_all)),
         budget=budget.false_episodes_per_machine_month,

@@ -1,6 +1,6 @@
 """Which way of failing comes next, where held-out failures show that the features tell the ways apart.
 
-A mode is told by the nearest centroid: the mean of each feature over the hours before the failures of that mode, in
+A mode is chosen by the nearest centroid: the mean of each feature over the hours before the failures of that mode, in
 deviations within the modes. Centroids need few failures and are a few numbers in the bundle. Needs numpy alone.
 Source: Tibshirani et al., "Diagnosis of multiple cancer types by shrunken centroids of gene expression", PNAS 99, 2002
 (without the shrinkage, which gained nothing here).
@@ -20,7 +20,7 @@ FAILURE_MODE: Final = "failure_mode"
 """The column that `label_modes` adds: how the row's run failed."""
 
 _LEAST_FAILURES: Final = 3
-"""Of a mode, for it to be told."""
+"""Of a mode, for it to be named."""
 _CHANCE: Final = 0.05
 
 _Floats = NDArray[np.float64]
@@ -76,7 +76,7 @@ def fit_modes(
 ) -> FailureModes | None:
     """Return the modes of rows that fail within the horizon; None where held-out failures do not tell them apart.
 
-    They are told apart where naming them is right more often than naming the most frequent one, in an exact test of
+    They are distinguished where naming them is right more often than naming the most frequent one, in an exact test of
     the failures that only one of the two names rightly, at five in a hundred.
 
     Args:

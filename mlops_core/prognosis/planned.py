@@ -15,7 +15,7 @@ def without_planned_maintenance(features: pl.DataFrame, machines: Iterable[Machi
 
     Args:
         features: with `machine_id` and `window_end`.
-        machines: what people have said of machines.
+        machines: the records of machines.
 
     """
     plans = pl.DataFrame(

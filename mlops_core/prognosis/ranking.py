@@ -63,7 +63,7 @@ class RankedMachine:
 class FleetRanking:
     """The worst machines of a fleet by one model: the most probable failure first, those not predicted of last.
 
-    baseline_version: by which baseline anomalies are told; None without one.
+    baseline_version: the baseline of the anomalies; None without one.
     """
 
     model_version: str

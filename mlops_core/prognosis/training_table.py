@@ -42,7 +42,7 @@ class TrainingTable:
         run_stands_for: number of runs that a run represents; 1 where its failure was observed.
         run_marks: a hash of each run's machine, first moment and first features; a run that goes on keeps its mark.
         first, last: the earliest and latest `window_end`.
-        modes: how each row's run failed, None where it did not or that is not known; empty where nobody said.
+        modes: how each row's run failed, None where it did not or that is not known; empty where none is known.
 
     """
 

@@ -67,7 +67,7 @@ def try_champion(
     verdicts: pl.DataFrame | None = None,
     seed: int = 0,
 ) -> Trial:
-    """Compare predictions with the failures that followed, and with what people found of alarms.
+    """Compare predictions with the failures that followed, and with the findings about alarms.
 
     A fault that was found counts as a failure, although the machine was repaired before it failed; where no fault was
     found, the hours of the episode did not fail, however short the time since.

@@ -53,7 +53,7 @@ def faults(verdicts: pl.DataFrame) -> Iterator[tuple[str, datetime, datetime]]:
 
 
 def found_failures(failures: pl.DataFrame, maintenance: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """Return `machine_id`, `event_timestamp` of the failures that people do not refute, and of the faults they found.
+    """Return `machine_id`, `event_timestamp` of failures that no verdict refutes, and of faults that were found.
 
     A fault is where the machine failed, or else was repaired, within its episode, and otherwise at the verdict.
     """

@@ -16,7 +16,7 @@ class RunningRule(BaseModel):
     """When a machine runs.
 
     Attributes:
-        channel: that tells.
+        channel: the one that decides.
         above: it runs while the channel is above this level, in the channel's unit.
         states: it runs while the channel has one of these values.
 

@@ -66,10 +66,10 @@ def run_workers_on(runtime: ModuleType, interpreter: str) -> None:
     """Give Python functions ``interpreter`` and a worker script that reports the class of an exception."""
     detect = require(runtime, "_detect_runtime_binary")
     script: str = require(runtime, "_PYTHON_WORKER_SCRIPT")
-    told = '"status": "error", "error": str(e), "trace"'
-    if script.count(told) != 1:
-        raise EmulatorChangedError(f"_PYTHON_WORKER_SCRIPT with one {told!r}")
-    script = script.replace(told, '"error_type": type(e).__name__, ' + told)
+    response = '"status": "error", "error": str(e), "trace"'
+    if script.count(response) != 1:
+        raise EmulatorChangedError(f"_PYTHON_WORKER_SCRIPT with one {response!r}")
+    script = script.replace(response, '"error_type": type(e).__name__, ' + response)
 
     def detect_runtime_binary(name: str) -> tuple[str, str]:
         return (interpreter, script) if name.startswith("python") else detect(name)

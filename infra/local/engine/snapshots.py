@@ -166,4 +166,4 @@ class Snapshots:
 def _replace(file: Path, text: str) -> None:
     unfinished = file.with_name(f"{file.name}.tmp")
     unfinished.write_text(text)
-    os.replace(unfinished, file)  # noqa: PTH105 - one call that replaces, whatever stands there
+    os.replace(unfinished, file)  # noqa: PTH105 - one call that replaces an existing file

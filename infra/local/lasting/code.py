@@ -39,6 +39,6 @@ def _sources(root: Path) -> Iterator[Path]:
     for name in _PROGRAM:
         place = root / name
         for file in [place] if place.is_file() else place.rglob("*"):
-            told = file.relative_to(root).as_posix()
-            if file.is_file() and "__pycache__" not in file.parts and not told.startswith(_NOT_DEPLOYED):
+            path = file.relative_to(root).as_posix()
+            if file.is_file() and "__pycache__" not in file.parts and not path.startswith(_NOT_DEPLOYED):
                 yield file
