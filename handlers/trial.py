@@ -17,18 +17,18 @@ from handlers import runtime
 from handlers.logs import ascii_logger
 from handlers.stores import clients
 from handlers.stores.baseline_registry import BaselineRegistry
+from handlers.stores.champion_trial import try_stored
 from handlers.stores.feature_history import FeatureHistory
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import Notifier
-from handlers.stores.prediction_history import predictions_of
 from mlops_core.alerting import trial_notice
 from mlops_core.condition import LevelShift, level_shifts, shift_columns
 from mlops_core.features import returns_to_service
 from mlops_core.lake import trial_key
-from mlops_core.prognosis import Trial, try_champion
+from mlops_core.prognosis import Trial
 from mlops_core.records import canonical_json
-from mlops_core.telemetry import FAILURES, MAINTENANCE, VERDICTS
+from mlops_core.telemetry import FAILURES, MAINTENANCE
 
 logger = ascii_logger()
 _settings = runtime.settings(TrialSettings)
@@ -56,9 +56,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     if lake.versions(key):
         return {"key": key, "broken": [], "shifts": 0}
     history = runtime.label_history(_settings())
-    failures = pl.DataFrame(history.load_all(), schema=FAILURES)
-    version, trial = _trial(history, failures, now)
-    baseline_version, shifts = _shifts(history, failures, now)
+    version, trial = _trial(history, now)
+    baseline_version, shifts = _shifts(history, now)
     broken = trial.broken if trial else ()
     if broken or shifts:
         notice = trial_notice(version, broken, shifts)
@@ -69,28 +68,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return outcome
 
 
-def _trial(history: LabelHistory, failures: pl.DataFrame, now: datetime) -> tuple[str | None, Trial | None]:
+def _trial(history: LabelHistory, now: datetime) -> tuple[str | None, Trial | None]:
     registry = ModelRegistry(runtime.lake(_settings()))
     champion = registry.champion()
     if champion is None:
         return None, None
     bundle = registry.load(champion.value.version)
-    predictions = predictions_of(runtime.lake(_settings()), bundle.version, since=now - _LOOKED_AT, until=now)
-    if predictions.is_empty():
-        return bundle.version, None
-    found = try_champion(
-        predictions,
-        failures,
-        bundle.alarm_plan,
-        horizon_hours=bundle.manifest.horizon_hours,
-        known_until=now,
-        maintenance=pl.DataFrame(history.load_repairs(), schema=MAINTENANCE),
-        verdicts=pl.DataFrame(history.load_verdicts(), schema=VERDICTS),
-    )
-    return bundle.version, found
+    return bundle.version, try_stored(bundle, runtime.lake(_settings()), history, since=now - _LOOKED_AT, now=now)
 
 
-def _shifts(history: LabelHistory, failures: pl.DataFrame, now: datetime) -> tuple[str | None, tuple[LevelShift, ...]]:
+def _shifts(history: LabelHistory, now: datetime) -> tuple[str | None, tuple[LevelShift, ...]]:
     registry = BaselineRegistry(runtime.lake(_settings()))
     champion = registry.champion()
     if champion is None:
@@ -101,6 +88,6 @@ def _shifts(history: LabelHistory, failures: pl.DataFrame, now: datetime) -> tup
     if stored.is_empty or not columns:
         return bundle.version, ()
     features = pl.concat(stored.batches(["machine_id", "window_end", *columns]))
-    repairs = pl.DataFrame(history.load_repairs(), schema=MAINTENANCE)
-    returns = returns_to_service(failures, repairs)
+    failures = pl.DataFrame(history.load_all(), schema=FAILURES)
+    returns = returns_to_service(failures, pl.DataFrame(history.load_repairs(), schema=MAINTENANCE))
     return bundle.version, level_shifts(bundle.baseline, features, returns, since=now - _WEEK)

@@ -24,12 +24,8 @@ def trial(
     as_json: AsJson = False,
 ) -> None:
     """Compare what the champion predicted with failures and verdicts that followed; names promises surely not kept."""
-    import polars as pl
-
+    from handlers.stores.champion_trial import try_stored
     from handlers.stores.label_history import LabelHistory
-    from handlers.stores.prediction_history import predictions_of
-    from mlops_core.prognosis import try_champion
-    from mlops_core.telemetry import FAILURES, MAINTENANCE, VERDICTS
     from ops.console import print_json, print_line, print_table
     from ops.model_versions import ModelShelf, NoChampionError
     from ops.stack import load_stack
@@ -40,19 +36,10 @@ def trial(
     if champion is None:
         raise NoChampionError
     bundle = shelf.load(champion.value.version)
-    predictions = predictions_of(loaded.lake, bundle.version, since=now - timedelta(days=days - 1), until=now)
-    if predictions.is_empty():
-        raise NothingPredictedError(bundle.version, days)
     history = LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name)
-    found = try_champion(
-        predictions,
-        pl.DataFrame(history.load_all(), schema=FAILURES),
-        bundle.alarm_plan,
-        horizon_hours=bundle.manifest.horizon_hours,
-        known_until=now,
-        maintenance=pl.DataFrame(history.load_repairs(), schema=MAINTENANCE),
-        verdicts=pl.DataFrame(history.load_verdicts(), schema=VERDICTS),
-    )
+    found = try_stored(bundle, loaded.lake, history, since=now - timedelta(days=days - 1), now=now)
+    if found is None:
+        raise NothingPredictedError(bundle.version, days)
     if as_json:
         print_json({"stack": stack, "model_version": bundle.version, "days": days, **asdict(found)})
         return
