@@ -19,7 +19,7 @@ from typing import Any
 
 import pulumi
 
-from infra.step_retries import TERMINAL_ERRORS, again, again_when_busy
+from infra.step_retries import again, again_when_busy, never
 
 HOURS_LABEL, PIECES_LABEL = "Hours", "Pieces"
 
@@ -91,7 +91,7 @@ def _invocation(
         "Type": "Task",
         "Resource": resource,
         "Parameters": {"FunctionName": function, **passed},
-        "Retry": [{"ErrorEquals": [*TERMINAL_ERRORS], "MaxAttempts": 0}, again_when_busy(20), again(3)],
+        "Retry": [never(), again_when_busy(20), again(3)],
     }
 
 

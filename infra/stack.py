@@ -1,7 +1,7 @@
 """What each component of this stack is made of, from its settings."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import pulumi
 
@@ -133,6 +133,16 @@ def devices_args(settings: StackSettings, ingestion: Ingestion) -> DevicesArgs:
     return {"topic_prefix": settings.mqtt_topic_prefix, "basic_ingest_rules": rules}
 
 
+class _LabelHistory(TypedDict):
+    label_history_table: pulumi.Output[str]
+    label_history_arn: pulumi.Output[str]
+
+
+def _label_history(ingestion: Ingestion) -> _LabelHistory:
+    """The table of failures and repairs, as the components take it that read or write it."""
+    return {"label_history_table": ingestion.label_history.name, "label_history_arn": ingestion.label_history.arn}
+
+
 def processing_args(
     settings: StackSettings, lake: DataLake, functions: FunctionDefaults, ingestion: Ingestion, fleet: Fleet
 ) -> ProcessingArgs:
@@ -140,8 +150,7 @@ def processing_args(
     return {
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
-        "label_history_table": ingestion.label_history.name,
-        "label_history_arn": ingestion.label_history.arn,
+        **_label_history(ingestion),
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
         "machines": fleet.machines.access,
         "channels": settings.channels,
@@ -167,8 +176,7 @@ def training_args(
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
         "channels_key": lake.channels_key,
-        "label_history_table": ingestion.label_history.name,
-        "label_history_arn": ingestion.label_history.arn,
+        **_label_history(ingestion),
         "machines": fleet.machines.access,
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
         "settings": settings,
@@ -192,8 +200,7 @@ def trial_args(
     return {
         "bucket_name": lake.bucket_name,
         "bucket_arn": lake.bucket_arn,
-        "label_history_table": ingestion.label_history.name,
-        "label_history_arn": ingestion.label_history.arn,
+        **_label_history(ingestion),
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
         "settings": settings,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
@@ -225,8 +232,7 @@ def maintenance_args(
         "api": inference.api,
         "realtime_features_table": processing.realtime_features.name,
         "realtime_features_arn": processing.realtime_features.arn,
-        "label_history_table": ingestion.label_history.name,
-        "label_history_arn": ingestion.label_history.arn,
+        **_label_history(ingestion),
         "timeout_seconds": settings.inference_timeout_seconds,
         "memory_mb": settings.lambda_memory_mb,
         "functions": functions,
@@ -248,8 +254,7 @@ def serving_args(
         "realtime_features_table": processing.realtime_features.name,
         "realtime_features_arn": processing.realtime_features.arn,
         "alarms": fleet.alerting.access,
-        "label_history_table": ingestion.label_history.name,
-        "label_history_arn": ingestion.label_history.arn,
+        **_label_history(ingestion),
         "machines": fleet.machines.access,
         "settings": settings,
     }
@@ -273,8 +278,7 @@ def alarm_events_args(
     """Arguments of alarm events."""
     return {
         "alerting": fleet.alerting,
-        "label_history_table": ingestion.label_history.name,
-        "label_history_arn": ingestion.label_history.arn,
+        **_label_history(ingestion),
         "dead_letter_queue_arn": ingestion.dead_letter_queue.arn,
         "timeout_seconds": settings.lambda_timeout_seconds,
         "memory_mb": settings.lambda_memory_mb,

@@ -13,6 +13,11 @@ TERMINAL_ERRORS: Final = (
 """What the same input would end in again, by the class of the exception: all errors of the core, and these."""
 
 
+def never(*errors_of_step: str) -> dict[str, Any]:
+    """Do not try terminal errors again, nor those that the step handles by itself."""
+    return {"ErrorEquals": [*TERMINAL_ERRORS, *errors_of_step], "MaxAttempts": 0}
+
+
 def again(attempts: int) -> dict[str, Any]:
     """Try whatever failed again, so many times, later each time."""
     return {

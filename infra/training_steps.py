@@ -19,7 +19,7 @@ from typing import Any
 
 import pulumi
 
-from infra.step_retries import TERMINAL_ERRORS, again
+from infra.step_retries import again, never
 from mlops_core.alerting import NO_REASON, TRAINING_FAILED_SUBJECT, TRAINING_FAILED_TEXT
 
 
@@ -136,7 +136,7 @@ def _task(
         "Parameters": {"FunctionName": functions[step], "Payload": payload},
         "ResultSelector": {"outcome.$": "$.Payload"},
         "ResultPath": f"$.{step}",
-        "Retry": [{"ErrorEquals": [*TERMINAL_ERRORS, *(caught or ())], "MaxAttempts": 0}, again(2)],
+        "Retry": [never(*(caught or ())), again(2)],
         "Catch": [*special, {"ErrorEquals": ["States.ALL"], "Next": "IsThereAMessage", "ResultPath": "$.failure"}],
         "Next": following,
     }
