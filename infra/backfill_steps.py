@@ -19,9 +19,8 @@ from typing import Any
 
 import pulumi
 
+from contract.backfill import HOURS, PIECES
 from infra.step_retries import again, again_when_busy, never
-
-HOURS_LABEL, PIECES_LABEL = "Hours", "Pieces"
 
 
 def backfill_definition(
@@ -48,7 +47,7 @@ def backfill_definition(
         "PlanHours": task({"step": "plan_hours", **job, **span}, "AreThereHours"),
         "AreThereHours": _choice("$.progress.outcome.count", {"NumericEquals": 0, "Next": "PlanPieces"}, "BuildHours"),
         "BuildHours": units(
-            HOURS_LABEL,
+            HOURS,
             {"step": "build_hour", **job, "hour.$": "$$.Map.Item.Value.hour"},
             ("BuildHour", invoke()),
             "PlanPieces",
@@ -56,7 +55,7 @@ def backfill_definition(
         "PlanPieces": task({"step": "plan_pieces", **job, **planned}, "AreTherePieces"),
         "AreTherePieces": _choice("$.progress.outcome.count", {"NumericEquals": 0, "Next": "Finish"}, "ComputePieces"),
         "ComputePieces": units(
-            PIECES_LABEL,
+            PIECES,
             {
                 "step": "compute_piece",
                 **job,

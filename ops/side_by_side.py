@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from contract.backfill import HOURS, PIECES
 from mlops_core.time import utc_text
 from ops.console import progress_bar
 from ops.errors import BackfillFailedError
@@ -20,7 +21,7 @@ from ops.stack import Stack
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-_PHASES: Final = {"Hours": ("Building hours", "h"), "Pieces": ("Computing features", "pieces")}
+_PHASES: Final = {HOURS: ("Building hours", "h"), PIECES: ("Computing features", "pieces")}
 """By the labels of the Distributed Maps, in their order."""
 
 
@@ -73,7 +74,7 @@ def followed(
             sleep(look_each)
             runs = _map_runs(client, execution)
             run = runs.get(phase)
-            if run is None and "Pieces" in runs:
+            if run is None and PIECES in runs:
                 break  # every hour was built before
         if run is None:
             continue
@@ -92,7 +93,7 @@ def followed(
     if ended["status"] != "SUCCEEDED":
         raise BackfillFailedError(execution, ended["status"], ended.get("cause") or ended.get("error") or "")
     outcome: dict[str, Any] = json.loads(ended.get("output", "{}"))
-    return SideBySide(execution, done["Hours"], done["Pieces"], outcome["feature_rows"], outcome["online_written"])
+    return SideBySide(execution, done[HOURS], done[PIECES], outcome["feature_rows"], outcome["online_written"])
 
 
 def _is_running(client: "SFNClient", execution: str) -> bool:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["Notice", "damage_notice", "silence_notice", "trial_notice"]
 
 _NAMED_AT_MOST: Final = 50
-_SUBJECT_LIMIT: Final = 100  # of SNS
 
 
 def silence_notice(
