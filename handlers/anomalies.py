@@ -3,7 +3,7 @@
 Where a model of failures has opened an episode already, an anomaly adds none: one message a trouble.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -31,10 +31,9 @@ class AnomalyWatch:
         self._alarms = alarms
         self._desk = desk
 
-    def apply(self, rows: Iterable[FeatureRow]) -> FleetAnomalies:
-        """Let the alarms follow from the rows."""
+    def apply(self, rows: Iterable[FeatureRow], *, spoken_for: Collection[str]) -> FleetAnomalies:
+        """Let the alarms follow from the rows; no new one of machines `spoken_for` by the model of failures."""
         stored = {alarm.machine_id: alarm for alarm in self._alarms.load_all(AlarmSource.ANOMALY)}
-        spoken_for = {alarm.machine_id for alarm in self._alarms.load_all(AlarmSource.FAILURE_MODEL) if alarm.is_open}
         unusual = announced = 0
         anomalies: dict[str, Anomaly] = {}
         for row in rows:

@@ -74,7 +74,10 @@ def _score_fleet() -> dict[str, Any]:
     metrics.add_metric("AlarmsReminded", MetricUnit.Count, reminded)
     states = _states(rows, people_know)
     judged = (states[row.machine_id].state for row in rows)
-    anomalies = _watch_anomalies([row for row, state in zip(rows, judged, strict=True) if state.may_alarm])
+    alarms = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
+    spoken_for = {machine_id for machine_id, alarm in alarms.items() if alarm.is_open}
+    watched = [row for row, state in zip(rows, judged, strict=True) if state.may_alarm]
+    anomalies = _watch_anomalies(watched, spoken_for)
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -86,7 +89,6 @@ def _score_fleet() -> dict[str, Any]:
     known = fleet.load_predictions(on_damaged=damaged.append)
     _count_damaged(damaged)
     predictions = _predict(bundle, rows, states, ranking_seen, anomalies)
-    alarms = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
     fresh, incomplete = _scores(bundle, rows, predictions, known, alarms)
     saved = fleet.save_predictions(fresh)
     standing = {**known, **{score.prediction.machine_id: score for score in saved}}
@@ -161,12 +163,12 @@ def _baseline() -> ServingBaseline:
     return ServingBaseline(BaselineRegistry(runtime.lake(_settings())), recheck_seconds=0)
 
 
-def _watch_anomalies(rows: list[FeatureRow]) -> tuple[Mapping[str, Anomaly], str | None]:
+def _watch_anomalies(rows: list[FeatureRow], spoken_for: set[str]) -> tuple[Mapping[str, Anomaly], str | None]:
     """Judge the machines by their own normal, with a model of failures or without; returns how far each is from it."""
     bundle = _baseline().sound()
     if bundle is None:
         return {}, None
-    found = AnomalyWatch(bundle, _alarms(), _desk()).apply(rows)
+    found = AnomalyWatch(bundle, _alarms(), _desk()).apply(rows, spoken_for=spoken_for)
     metrics.add_metric("MachinesUnusual", MetricUnit.Count, found.unusual)
     metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.announced)
     return found.anomalies, bundle.version
