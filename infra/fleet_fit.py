@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from infra.settings import StackSettings
+    from infra.stack_settings import StackSettings
 
 MOST_MEMORY_MB: Final = 10_240
 _CPU_MEMORY_MB: Final = 1769  # of Lambda: so much memory comes with one processor

@@ -10,8 +10,8 @@ from infra.devices import Devices
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
 from infra.processing import Processing
-from infra.settings import StackSettings
 from infra.stack import Fleet, Models
+from infra.stack_settings import StackSettings
 
 
 def export(outputs: StackOutputs[pulumi.Input[str]]) -> None:

@@ -1,7 +1,7 @@
 """The configuration keys of a stack, one model a component: the one place where a key is declared.
 
 A key is the field's name in camelCase; `Pulumi.yaml` holds its default and description. A component is given its model,
-of which `infra.settings.StackSettings` is an instance: it holds every key, and checks what they can be together.
+of which `infra.stack_settings.StackSettings` is an instance: it holds every key, and checks what they can be together.
 """
 
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""The types of a stack's settings: what one value can be. What values can be together, infra.settings says."""
+"""The types of a stack's settings: what one value can be. What values can be together, infra.stack_settings says."""
 
 from typing import Annotated, Literal, cast
 from zoneinfo import available_timezones

@@ -9,7 +9,7 @@ from infra.naming import own_topic_prefix
 from infra.schedule_expression import intervals
 
 if TYPE_CHECKING:
-    from infra.settings import StackSettings
+    from infra.stack_settings import StackSettings
 
 _SUBSCRIBE = "pulumi config set --path '{key}[0]' NAME@EXAMPLE.COM"
 _TIMELY_WINDOW_SECONDS = 60

@@ -24,7 +24,7 @@ from infra.operation_alarms import OperationAlarms
 from infra.packaging import Layer, Target
 from infra.processing import Processing, ProcessingArgs
 from infra.scoring import Scoring, ScoringArgs
-from infra.settings import StackSettings
+from infra.stack_settings import StackSettings
 from infra.training import Training, TrainingArgs
 from infra.trial import ChampionTrial, ChampionTrialArgs
 from infra.work_orders import WorkOrders

@@ -6,7 +6,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from infra.settings import StackSettings
+from infra.stack_settings import StackSettings
 from tests.infra.cloudwatch import ALARM, OK, UNKNOWN, composite_states, expected_metrics, states
 from tests.infra.evaluation import evaluate_stack, physical_name
 

@@ -3,7 +3,8 @@
 import pytest
 
 from infra.fleet_fit import MOST_MEMORY_MB, advice, memory_mb, unfit
-from infra.settings import SettingsError, StackSettings, key_schemas
+from infra.settings import SettingsError, key_schemas
+from infra.stack_settings import StackSettings
 from tests.infra.evaluation import evaluate_stack
 
 

@@ -6,7 +6,8 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from infra.settings import StackSettings, key_schemas
+from infra.settings import key_schemas
+from infra.stack_settings import StackSettings
 from tests.infra.evaluation import ACCOUNT, REGION, evaluate_stack, statements
 
 LAKE = "arn:aws:s3:::data-lake-0a1b2c"

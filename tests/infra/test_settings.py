@@ -12,7 +12,8 @@ from pydantic.alias_generators import to_snake
 from infra.naming import own_topic_prefix
 from infra.provider_settings import REFUSED, ProviderSettings
 from infra.schedule_expression import Intervals, intervals, schedule_problem
-from infra.settings import PROJECT_FILE, SettingsError, StackSettings, key_schemas
+from infra.settings import PROJECT_FILE, SettingsError, key_schemas
+from infra.stack_settings import StackSettings
 from tests.infra.evaluation import Evaluation, evaluate_stack, evaluate_stack_afresh
 
 MANY = [f"MACHINE-{number:04}" for number in range(500)]

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 import mlops_core as mc
 from infra.local.run.seeding import HistoryPlan
-from infra.settings import StackSettings, key_schemas
+from infra.settings import key_schemas
+from infra.stack_settings import StackSettings
 from mlops_core.lake import features_key
 from ops.cli import app
 
