@@ -31,8 +31,8 @@ class AnomalyWatch:
         self._alarms = alarms
         self._desk = desk
 
-    def apply(self, rows: Iterable[FeatureRow], *, spoken_for: Collection[str]) -> FleetAnomalies:
-        """Let the alarms follow from the rows; no new one of machines `spoken_for` by the model of failures."""
+    def apply(self, rows: Iterable[FeatureRow], *, covered: Collection[str]) -> FleetAnomalies:
+        """Let the alarms follow from the rows; none is opened for machines `covered` by one of failures."""
         stored = {alarm.machine_id: alarm for alarm in self._alarms.load_all(AlarmSource.ANOMALY)}
         unusual = announced = 0
         anomalies: dict[str, Anomaly] = {}
@@ -42,7 +42,7 @@ class AnomalyWatch:
             if anomaly is None:
                 continue
             anomalies[row.machine_id] = anomaly
-            if row.machine_id in spoken_for and not known.is_open:
+            if row.machine_id in covered and not known.is_open:
                 continue
             step = partial(
                 anomaly_alarm,

@@ -68,16 +68,16 @@ def _score_fleet() -> dict[str, Any]:
     ranking_seen = _ranking().seen()
     fleet = _fleet()
     rows = fleet.load_fleet(on_damaged=damaged.append)
-    people_know = machine_knowledge(_settings()).of_fleet()
-    _end_failures(people_know)
+    facts = machine_knowledge(_settings()).of_fleet()
+    _end_failures(facts)
     reminded = tend(_alarms(), _desk(), remind_after=_settings().escalate_after)
     metrics.add_metric("AlarmsReminded", MetricUnit.Count, reminded)
-    states = _states(rows, people_know)
+    states = _states(rows, facts)
     judged = (states[row.machine_id].state for row in rows)
     alarms = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
-    spoken_for = {machine_id for machine_id, alarm in alarms.items() if alarm.is_open}
+    covered = {machine_id for machine_id, alarm in alarms.items() if alarm.is_open}
     watched = [row for row, state in zip(rows, judged, strict=True) if state.may_alarm]
-    anomalies = _watch_anomalies(watched, spoken_for)
+    anomalies = _watch_anomalies(watched, covered)
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -86,17 +86,17 @@ def _score_fleet() -> dict[str, Any]:
         metrics.add_metric("MachinesScored", MetricUnit.Count, 0)
         metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
         return {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
-    known = fleet.load_predictions(on_damaged=damaged.append)
+    previous = fleet.load_predictions(on_damaged=damaged.append)
     _count_damaged(damaged)
     predictions = _predict(bundle, rows, states, ranking_seen, anomalies)
-    fresh, incomplete = _scores(bundle, rows, predictions, known, alarms)
+    fresh, incomplete = _scores(bundle, rows, predictions, previous, alarms)
     saved = fleet.save_predictions(fresh)
-    standing = {**known, **{score.prediction.machine_id: score for score in saved}}
+    latest = {**previous, **{score.prediction.machine_id: score for score in saved}}
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
     metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
     metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
     passed_over = overtaken | {name for name, (state, _) in states.items() if not state.may_alarm}
-    scores = (score for name, score in sorted(standing.items()) if name not in passed_over)
+    scores = (score for name, score in sorted(latest.items()) if name not in passed_over)
     announced = _raise_alarms(scores, bundle, alarms)
     metrics.add_metric("AlarmChanges", MetricUnit.Count, announced)
     return {"scored": len(saved), "notices": announced, "incomplete": incomplete, "model_version": bundle.version}
@@ -163,12 +163,12 @@ def _baseline() -> ServingBaseline:
     return ServingBaseline(BaselineRegistry(runtime.lake(_settings())), recheck_seconds=0)
 
 
-def _watch_anomalies(rows: list[FeatureRow], spoken_for: set[str]) -> tuple[Mapping[str, Anomaly], str | None]:
+def _watch_anomalies(rows: list[FeatureRow], covered: set[str]) -> tuple[Mapping[str, Anomaly], str | None]:
     """Judge the machines by their own normal, with a model of failures or without; returns how far each is from it."""
     bundle = _baseline().sound()
     if bundle is None:
         return {}, None
-    found = AnomalyWatch(bundle, _alarms(), _desk()).apply(rows, spoken_for=spoken_for)
+    found = AnomalyWatch(bundle, _alarms(), _desk()).apply(rows, covered=covered)
     metrics.add_metric("MachinesUnusual", MetricUnit.Count, found.unusual)
     metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.announced)
     return found.anomalies, bundle.version
@@ -195,7 +195,7 @@ def _scores(
     bundle: ModelBundle,
     rows: list[FeatureRow],
     predictions: Mapping[str, Prediction | Refusal],
-    known: Mapping[str, Score],
+    previous: Mapping[str, Score],
     alarms: Mapping[str, Alarm],
 ) -> tuple[list[Score], list[str]]:
     """Return the scores that are new, and the machines whose features lack what the model reads.
@@ -209,9 +209,13 @@ def _scores(
     for machine_id, said in predictions.items():
         match said:
             case Prediction():
-                previous, revision = known.get(machine_id), revisions[machine_id]
-                standing = _standing(alarms.get(machine_id))
-                score = next_score(previous, said, revision=revision, plan=bundle.alarm_plan, standing=standing)
+                score = next_score(
+                    previous.get(machine_id),
+                    said,
+                    revision=revisions[machine_id],
+                    plan=bundle.alarm_plan,
+                    open_alarm=_open_alarm(alarms.get(machine_id)),
+                )
                 fresh += [score] if score else []
             case FeatureMismatchError():
                 incomplete[machine_id] = said.message
@@ -227,7 +231,7 @@ def _scores(
     return fresh, sorted(incomplete)
 
 
-def _standing(alarm: Alarm | None) -> MachineAlarm | None:
+def _open_alarm(alarm: Alarm | None) -> MachineAlarm | None:
     """The state by which a machine's open episode was raised."""
     if alarm is None or alarm.episode is None or not alarm.is_open:
         return None

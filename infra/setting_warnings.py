@@ -44,18 +44,18 @@ def _slow(settings: "StackSettings") -> list[str]:
 
 
 def _unheard(settings: "StackSettings") -> list[str]:
-    """Return what nobody is told of."""
+    """Return what nobody is notified of."""
     found: list[str] = []
     if settings.alarm_emails and not settings.alarms_enabled:
         found.append("alarmEmails: there are no alarms to tell of; pulumi config set alarmsEnabled true")
     if settings.alarms_enabled and not settings.alarm_emails:
         remedy = _SUBSCRIBE.format(key="alarmEmails")
-        found.append(f"alarmEmails: nobody is told of alarms unless something subscribes to the topic; {remedy}")
+        found.append(f"alarmEmails: nobody is notified of alarms unless something subscribes to the topic; {remedy}")
     if settings.protect_data and not settings.alarms_enabled:
-        found.append("alarmsEnabled: nobody is told when the platform fails; pulumi config set alarmsEnabled true")
+        found.append("alarmsEnabled: nobody is notified when the platform fails; pulumi config set alarmsEnabled true")
     if settings.protect_data and not settings.notice_emails:
         remedy = _SUBSCRIBE.format(key="noticeEmails")
-        found.append(f"noticeEmails: nobody is told of machines in alarm unless something subscribes; {remedy}")
+        found.append(f"noticeEmails: nobody is notified of machines in alarm unless something subscribes; {remedy}")
     return found
 
 

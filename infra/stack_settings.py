@@ -85,7 +85,7 @@ class StackSettings(
     @model_validator(mode="after")
     def _budget_is_told_to_somebody(self) -> Self:
         if self.monthly_budget and not self.notice_emails:
-            raise _conflict("monthlyBudget", "nobody would be told that it is exceeded; name somebody in noticeEmails")
+            raise _conflict("monthlyBudget", "nobody would be notified; name somebody in noticeEmails")
         return self
 
     @model_validator(mode="after")

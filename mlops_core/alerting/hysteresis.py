@@ -66,15 +66,15 @@ def next_score(
     *,
     revision: int,
     plan: AlarmPlan,
-    standing: MachineAlarm | None = None,
+    open_alarm: MachineAlarm | None = None,
 ) -> Score | None:
     """Return the score that follows `previous`; None where the prediction is not newer, or no other than that one.
 
-    plan: of the model; without thresholds nothing is raised. standing: the state of the machine's open episode, which
-    goes on where the score before was lost.
+    plan: of the model; without thresholds nothing is raised. open_alarm: the state of the machine's open episode,
+    which goes on where the score before was lost.
     """
     if previous is None:
-        first = standing or MachineAlarm(AlarmState.NORMAL, prediction.window_end)
+        first = open_alarm or MachineAlarm(AlarmState.NORMAL, prediction.window_end)
         return Score(prediction, revision, _next_alarm(first, prediction, plan, is_later=True), 1)
     known = previous.prediction
     if (prediction.window_end, revision) < (known.window_end, previous.revision):

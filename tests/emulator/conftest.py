@@ -1,4 +1,4 @@
-"""One emulator and one run of the story for all tests of this folder, which run in one process."""
+"""One emulator and one laptop run for all tests of this folder, which run in one process."""
 
 import io
 import time
@@ -15,7 +15,7 @@ from infra.local.engine.deploy import Deployment, deploy
 from infra.local.engine.emulator import STACK_FILE, Emulator, Endpoint
 from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan
-from infra.local.run.story import Story
+from infra.local.run.stages import LaptopRun
 from infra.local.run.summary import Summary
 from mlops_core.simulation import MachineStatus, new_machine
 from ops.stack import Stack, load_stack
@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 class Told(NamedTuple):
-    """The local stack after the story was told on it; its simulator's schedule is paused."""
+    """The local stack after a laptop run; its simulator's schedule is paused."""
 
     endpoint: Endpoint
     stack: Stack
@@ -61,11 +61,11 @@ def sample(endpoint: Endpoint) -> Deployment:
 def told(emulator: Emulator) -> Told:
     """The real program, deployed once, with a short history and live telemetry."""
     shown = io.StringIO()
-    story = Story(Screen(Console(file=shown, width=120)), emulator, HistoryPlan(companions=2, days=2))
-    summary = story.run(time.monotonic())
-    assert story.deployment is not None
+    run = LaptopRun(Screen(Console(file=shown, width=120)), emulator, HistoryPlan(companions=2, days=2))
+    summary = run.run(time.monotonic())
+    assert run.deployment is not None
     stack = load_stack("local", local_file=emulator.folder / STACK_FILE)
-    return Told(emulator.endpoint, stack, story.deployment, summary, emulator.folder, shown.getvalue())
+    return Told(emulator.endpoint, stack, run.deployment, summary, emulator.folder, shown.getvalue())
 
 
 def under_repair(told: Told, machine_id: str, *, until: datetime) -> None:

@@ -43,7 +43,7 @@ def ask(told: Told) -> Ask:
 
 @pytest.fixture
 def served(told: Told, ask: Ask) -> Iterator[str]:
-    """The version of a model that serves, whether or not this run of the story came to have one."""
+    """The version of a model that serves, whether or not this laptop run came to have one."""
     registry, bundle = ModelRegistry(told.stack.lake), small_bundle()
     registry.store(bundle)
     before = registry.champion()

@@ -156,8 +156,8 @@ def test_the_dashboard_has_the_name_of_the_stack(prod):
     ("config", "warned"),
     [
         ({"alarmEmails": ["a@example.com"]}, "alarmEmails: there are no alarms"),
-        ({"alarmsEnabled": True}, "alarmEmails: nobody is told"),
-        ({"protectData": True}, "noticeEmails: nobody is told"),
+        ({"alarmsEnabled": True}, "alarmEmails: nobody is notified"),
+        ({"protectData": True}, "noticeEmails: nobody is notified"),
     ],
 )
 def test_what_nobody_would_be_told_of_is_warned_of(monkeypatch, config, warned):

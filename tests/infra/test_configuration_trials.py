@@ -100,9 +100,9 @@ REFUSED = [
 
 WARNED = [
     ({"mqttTopicPrefix": "plant/line"}, "does not name the stack"),
-    ({"alarmsEnabled": True}, "alarmEmails: nobody is told of alarms"),
+    ({"alarmsEnabled": True}, "alarmEmails: nobody is notified of alarms"),
     ({"alarmEmails": ["ops@example.com"]}, "alarmEmails: there are no alarms"),
-    ({"protectData": True}, "noticeEmails: nobody is told of machines"),
+    ({"protectData": True}, "noticeEmails: nobody is notified of machines"),
     ({"trainingScheduleExpression": "at(2020-01-31T06:00:00)"}, "at(2020-01-31T06:00:00) runs once"),
     ({"reservedConcurrency": {"ingestion": 700, "inference": 700}}, "reservedConcurrency: 1400 in all"),
     ({"processingScheduleExpression": "rate(6 hours)", "featureLengthsHours": [6], "featuresStaleAfterHours": 1},

@@ -72,5 +72,5 @@ def test_a_budget_tells_the_notice_addresses_and_there_is_none_unless_it_is_set(
     assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("50", "USD", "MONTHLY")
     told = {each["notificationType"]: each["subscriberEmailAddresses"] for each in budget["notifications"]}
     assert told == {"FORECASTED": ["ann@example.com"], "ACTUAL": ["ann@example.com"]}
-    with pytest.raises(SettingsError, match="monthlyBudget: nobody would be told"):
+    with pytest.raises(SettingsError, match="monthlyBudget: nobody would be notified"):
         evaluate_stack(config={"monthlyBudget": 50})

@@ -31,7 +31,7 @@ from infra.local.lasting.code import program_digest, update_code
 from infra.local.lasting.record import FILE, PORTS, Record, kept_bytes
 from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan
-from infra.local.run.story import Story
+from infra.local.run.stages import LaptopRun
 from mlops_core.errors import MlopsError
 from ops.errors import OpsError
 
@@ -129,7 +129,7 @@ def _make(screen: Screen, folder: Path, ports: Ports, plan: HistoryPlan) -> None
     done, program = False, program_digest()
     try:
         with Emulator(folder, keep=True, ports=ports, lasting=True) as emulator:
-            outputs = Story(screen, emulator, plan).begin()
+            outputs = LaptopRun(screen, emulator, plan).begin()
             with screen.stage("State") as stage:
                 emulator.save()
                 record = Record(

@@ -13,7 +13,7 @@ from infra.local.engine.emulator import LOCAL, STACK_FILE, Emulator, Endpoint, r
 from infra.local.engine.environments import emulator_interpreter, lambda_interpreter
 from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan
-from infra.local.run.story import Story
+from infra.local.run.stages import LaptopRun
 from infra.local.run.summary import Summary
 from mlops_core.errors import MlopsError
 from mlops_core.text import printable
@@ -73,9 +73,9 @@ def _run(
         emulator = cleanup.enter_context(Emulator(LOCAL, keep=options.keep))
         stage.result = emulator.endpoint.endpoint_url
     plan = HistoryPlan(companions=options.companions, days=options.days)
-    story = Story(screen, emulator, plan)
-    summary = story.run(began)
-    return summary, story.pictured, emulator.endpoint
+    run = LaptopRun(screen, emulator, plan)
+    summary = run.run(began)
+    return summary, run.final_page, emulator.endpoint
 
 
 def _options() -> argparse.Namespace:

@@ -10,31 +10,23 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import polars as pl
-
-from handlers.stores.alarms import Alarms
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.publisher import Publisher
 from infra.local.engine.deploy import Deployment, deploy
 from infra.local.engine.emulator import STACK_FILE, Emulator
-from infra.local.run.bad_messages import BadMessage, bad_messages
-from infra.local.run.gateway import gateway_batch
+from infra.local.run.live_telemetry import PATIENCE_SECONDS, LiveTelemetry, publish_and_drain
 from infra.local.run.modelling import (
     predictions,
     promote_and_roll_back,
     record_repair,
     wait_until_scored,
 )
-from infra.local.run.reconciliation import Ledger, lived, reconcile, saved_states, wait_until_drained
+from infra.local.run.reconciliation import Ledger, lived, reconcile
 from infra.local.run.report import report
 from infra.local.run.schedules import Schedules
 from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan, SeededHistory, seed
 from infra.local.run.summary import MachineLine, Summary
 from infra.packaging import LAYERS, Layer, Target, build
-from mlops_core.simulation import MachineState
-from mlops_core.telemetry import CHANNELS, Message
-from ops.connect_examples import sample_values
 from ops.fleet import read_fleet
 from ops.ranges import HOUR, RangeProcessor, chunks, hour_of
 from ops.stack import Stack, load_stack
@@ -45,25 +37,17 @@ from ops.ui.gather import read_page
 STACK = "local"
 BACKFILL_CHUNK = timedelta(days=1)
 LIVE_HOURS = 1  # closed hours that are left to live telemetry; within what the simulator catches up in one run
-PATIENCE_SECONDS = 120.0
 TRAINING_SECONDS = 300.0
 
 
-class NotLiveError(RuntimeError):
-    """The scheduler fired, and machines did not move."""
-
-    def __init__(self, machine_ids: list[str]) -> None:
-        super().__init__(f"{PATIENCE_SECONDS:.0f} s after the scheduler fired, {', '.join(machine_ids)} had not moved.")
-
-
-class NotPicturedError(RuntimeError):
-    """The run has not come to its end."""
+class UnfinishedRunError(RuntimeError):
+    """The run has not ended."""
 
     def __init__(self) -> None:
-        super().__init__("The run has not come to its end: there is no picture of the fleet yet.")
+        super().__init__("The run has not ended: its page is not read yet.")
 
 
-class Story:
+class LaptopRun:
     """One run against an emulator that is up. ``run`` raises what a stage raises; the screen knows which it was."""
 
     def __init__(self, screen: Screen, emulator: Emulator, plan: HistoryPlan | None = None) -> None:
@@ -75,7 +59,6 @@ class Story:
         self.trained: dict[str, Any] | None = None
         self.predictions: list[dict[str, Any]] = []
         self.page: FleetPage | None = None
-        self.announced_after: Mapping[str, float] = {}
 
     def run(self, began: float) -> Summary:
         """Go through all stages; ``began`` is the monotonic time at which the whole run began."""
@@ -85,21 +68,21 @@ class Story:
         history = self.seed(stack, deployment, live_from)
         self.backfill(stack, history)
         execution = start_training(stack)  # while telemetry flows
-        states, refused, batched = self.live(stack, history)
+        live = self.live(stack, history)
         self.model(stack, execution)
         self.process(stack)
         self.predict(stack, history)
         interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
         with self.screen.stage("Reconciliation") as stage:
-            said = lived(history.states, states, interval).and_also(batched)
-            ledger = reconcile(stack, said, refused, before=history.stored)
+            said = lived(history.states, live.states, interval).and_also(live.batched)
+            ledger = reconcile(stack, said, live.refused, before=history.stored)
             stage.result = (
                 f"{ledger.published:,} published = {ledger.lake_distinct:,} in the lake"
                 f" + {ledger.quarantined} quarantined + {ledger.dead_lettered} dead letters"
             )
         if self.emulator.keep:
             self.schedules.set_enabled(stack.outputs.schedule_names["simulator"], enabled=True)
-        return self.close(stack, deployment, history, ledger, began)
+        return self.close(stack, deployment, history, live, ledger, began)
 
     def begin(self) -> Mapping[str, Any]:
         """Deploy a stack that is to last, give it a history and a model, and let it live on; returns its outputs."""
@@ -121,10 +104,10 @@ class Story:
         return deployment.outputs
 
     @property
-    def pictured(self) -> FleetPage:
+    def final_page(self) -> FleetPage:
         """The fleet as it was at the end of the run."""
         if self.page is None:
-            raise NotPicturedError
+            raise UnfinishedRunError
         return self.page
 
     def build_layers(self) -> None:
@@ -163,35 +146,16 @@ class Story:
                 self.feature_rows += processor.process(first, last, _unseen).feature_rows
             stage.result = f"{self.feature_rows:,} rows, offline and online"
 
-    def live(
-        self, stack: Stack, history: SeededHistory
-    ) -> tuple[dict[str, MachineState], list[BadMessage], pl.DataFrame]:
-        """Let telemetry flow, by the scheduler and by hand, a gateway's batch and bad messages with it, and drain it.
-
-        Returns the machines' states, what must be in quarantine, and what the gateway's batch holds.
-        """
-        simulator = stack.outputs.schedule_names["simulator"]
+    def live(self, stack: Stack, history: SeededHistory) -> LiveTelemetry:
+        """Let telemetry flow, a gateway's batch and bad messages with it, and drain it."""
         with self.screen.stage("Live telemetry") as stage:
-            fired = time.monotonic()
-            self.schedules.fire_once(simulator)
-            _wait_until_moved(stack, history.states)
-            self.schedules.invoke_target(simulator)
-            machine_id, now = min(history.states), datetime.now(UTC)
-            batch = gateway_batch(stack.topic_prefix, machine_id, _usual_values(stack, machine_id), now)
-            refused = bad_messages(stack.topic_prefix, machine_id, now)
-            publisher = Publisher(stack.iot_data)
-            publisher.publish(batch.message)
-            for message in refused:
-                publisher.publish(Message(message.topic, message.payload))
-            wait_until_drained(stack, timeout=PATIENCE_SECONDS)
-            self.announced_after = _announced_after(stack, history, fired)
-            states = saved_states(stack, history.states)
-            minutes = (min(state.event_timestamp for state in states.values()) - history.end) // timedelta(minutes=1)
+            live = publish_and_drain(stack, history, self.schedules)
+            first = min(state.event_timestamp for state in live.states.values())
             stage.result = (
-                f"{minutes} minutes of {len(states)} machines, a batch of {batch.readings.height} readings, and"
-                f" {len(refused)} messages to be refused"
+                f"{(first - history.end) // timedelta(minutes=1)} minutes of {len(live.states)} machines, a batch of"
+                f" {live.batched.height} readings, and {len(live.refused) - 1} messages to be refused"
             )
-        return states, [*refused, batch.refused], batch.readings
+        return live
 
     def process(self, stack: Stack) -> None:
         """Run processing as its schedule does."""
@@ -243,6 +207,7 @@ class Story:
         stack: Stack,
         deployment: Deployment,
         history: SeededHistory,
+        live: LiveTelemetry,
         ledger: Ledger,
         began: float,
     ) -> Summary:
@@ -263,7 +228,7 @@ class Story:
                 feature_rows=self.feature_rows,
                 model=self.trained,
                 predictions=tuple(self.predictions),
-                announced_after_seconds=self.announced_after,
+                announced_after_seconds=live.announced_after,
                 machines=tuple(_machine_lines(stack, list(history.states), finished_at)),
                 stages=dict(self.screen.seconds),
                 elapsed_seconds=round(time.monotonic() - began, 2),
@@ -283,44 +248,6 @@ def _trained(stack: Stack, execution: str) -> Training:
 
 def _unseen(items: int) -> None:
     """Take the hours that an invocation has done; the screen shows days."""
-
-
-def _usual_values(stack: Stack, machine_id: str) -> dict[str, float]:
-    """What the machine's channels measured on average in the last hour of its history, if it ran then."""
-    (features,) = (row.features for row in stack.fleet.load_fleet() if row.machine_id == machine_id)
-    return {
-        channel: round(features.get(f"{channel}_mean_1h") or sample, 3)
-        for channel, sample in sample_values(CHANNELS).items()
-    }
-
-
-def _announced_after(stack: Stack, history: SeededHistory, fired: float) -> dict[str, float]:
-    """Wait until the alarms that live telemetry is to raise are announced; returns by machine after how many seconds.
-
-    Counted from before the first message was sent, so that more than the time from arrival to notice is in it.
-    """
-    alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
-    waiting = {name for name, shows in history.shows.items() if shows in {"WATCH", "ACT", "FAILED"}}
-    announced: dict[str, float] = {}
-    while waiting and time.monotonic() - fired < PATIENCE_SECONDS:
-        for alarm in alarms.load_all():
-            if alarm.machine_id in waiting and alarm.episode is not None and not alarm.is_due():
-                announced[alarm.machine_id] = round(time.monotonic() - fired, 2)
-        waiting -= announced.keys()
-        time.sleep(0.3 if waiting else 0)
-    return announced
-
-
-def _wait_until_moved(stack: Stack, before: Mapping[str, MachineState]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        states = saved_states(stack, before)
-        still = [machine for machine in before if states[machine].event_timestamp <= before[machine].event_timestamp]
-        if not still:
-            return
-        if time.monotonic() > deadline:
-            raise NotLiveError(still)
-        time.sleep(0.3)
 
 
 def _machine_lines(stack: Stack, machine_ids: list[str], now: datetime) -> list[MachineLine]:

@@ -1,4 +1,4 @@
-"""The story that `make local` tells ends with its books balanced, and says so to people and to programs."""
+"""What `make local` does ends with every message accounted for, and says so on the screen and in its summary."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 from infra.local.engine.deploy import DeployError
 from infra.local.engine.emulator import STACK_FILE
 from infra.local.run import command
-from infra.local.run.story import Story
+from infra.local.run.stages import LaptopRun
 from mlops_core.errors import QuarantineReason
 from tests.emulator.conftest import Told
 from tests.page_file import document_of
@@ -68,13 +68,13 @@ def test_each_stage_is_shown_with_its_time(told: Told):
 def test_a_stage_that_fails_is_named_with_where_to_look_and_the_command_exits_non_zero(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path
 ):
-    def fail(story: Story) -> None:
-        with story.screen.stage("Deploy"):
+    def fail(run: LaptopRun) -> None:
+        with run.screen.stage("Deploy"):
             raise DeployError("aws:s3/bucket:Bucket", "data-lake", ValueError("BucketAlreadyExists"))
 
     monkeypatch.setattr(command, "LOCAL", tmp_path)
     monkeypatch.setattr("sys.argv", ["infra.local"])
-    monkeypatch.setattr(Story, "deploy", fail)
+    monkeypatch.setattr(LaptopRun, "deploy", fail)
     assert command.main() == 1
     said = capsys.readouterr().out
     assert "✘ Deploy failed" in said
