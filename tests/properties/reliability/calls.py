@@ -61,7 +61,8 @@ class ConditionalCheckFailedException(AwsError):  # noqa: N818  the name that bo
 class Invocation:
     """One process at work: which of its calls fail, and in which order it does what it may do at once.
 
-    A fault is at the n-th call (from 0) of an operation, or of all where the operation is "".
+    A fault is at the n-th call (from 0) of an operation, of an operation at a place ("PutObject processed/features"),
+    or of all where the operation is "".
     """
 
     faults: Mapping[Position, Fault] = field(default_factory=dict[Position, Fault])
@@ -74,14 +75,16 @@ class Invocation:
     failed: list[tuple[int, Fault, str]] = field(default_factory=list[tuple[int, Fault, str]])
     scratch: dict[str, Any] = field(default_factory=dict[str, Any])  # what a mutant remembers of it
 
-    def perform(self, operation: str, effect: Callable[[], T]) -> T:
+    def perform(self, operation: str, effect: Callable[[], T], place: str = "") -> T:
         """Do what a call does, or what happens in its place."""
         self.pause()
         if self.is_dead:
             raise KilledError
-        fault = self.faults.get((operation, self.counts[operation])) or self.faults.get(("", self.calls))
+        counted = (operation, f"{operation} {place}")
+        positions = (("", self.calls), *((name, self.counts[name]) for name in counted))
+        fault = next((self.faults[position] for position in positions if position in self.faults), None)
         self.calls += 1
-        self.counts[operation] += 1
+        self.counts.update(counted)
         try:
             if fault is None:
                 return effect()
@@ -133,9 +136,9 @@ def current() -> Invocation:
     return _threads.invocation
 
 
-def perform(operation: str, effect: Callable[[], T]) -> T:
-    """Do what a call of the invocation of this thread does."""
-    return _threads.invocation.perform(operation, effect)
+def perform(operation: str, effect: Callable[[], T], place: str = "") -> T:
+    """Do what a call of the invocation of this thread does, at a place: a table, or where an object lies."""
+    return _threads.invocation.perform(operation, effect, place)
 
 
 def invoke(invocation: Invocation, function: Callable[[], Any]) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from random import Random
 
+from mlops_core.lake import CHECKPOINT_KEY, NEWEST_KEY
 from tests.properties.reliability.calls import Fault
 from tests.properties.reliability.history import (
     Deliver,
@@ -37,6 +38,12 @@ from tests.properties.reliability.pipeline import LABELS, READINGS, Variant
 _FAULTS = tuple(Fault)
 _BURSTS = (1, 2, 3, 5, 8, 13, 50)
 _TO_ITS_END = 1000
+_COMMITS = (
+    "PutObject processed/features",
+    "PutItem realtime-features",
+    f"PutObject {NEWEST_KEY}",
+    f"PutObject {CHECKPOINT_KEY}",
+)
 
 
 def variant(random: Random) -> Variant:
@@ -112,7 +119,8 @@ def _deliver(random: Random) -> Deliver:
 
 
 def _run(random: Random) -> Run:
-    return Run(_faults_of_run(random), random.randrange(6), random.choice((0, 0, 60_000, 110_000)))
+    slowness_ms = random.choice((0, 0, 60_000, 110_000))
+    return Run(_faults_of_run(random), random.randrange(6), slowness_ms, is_tried_again=bool(random.randrange(2)))
 
 
 def _run_range(random: Random) -> RunRange:
@@ -120,9 +128,12 @@ def _run_range(random: Random) -> RunRange:
 
 
 def _faults_of_run(random: Random) -> Faults:
-    return faults(
-        random, 40, "PutObject", "PutObject", "GetObject", "ListObjectsV2", "PutItem", "PutItem", "DeleteObjects"
-    )
+    """Faults at any calls, or at one of those by which a run makes known what it did, one after another."""
+    if random.randrange(4):
+        return faults(
+            random, 40, "PutObject", "PutObject", "GetObject", "ListObjectsV2", "PutItem", "PutItem", "DeleteObjects"
+        )
+    return (((random.choice(_COMMITS), random.randrange(2)), random.choice(_FAULTS)),)
 
 
 def _together(random: Random) -> Together:

@@ -63,11 +63,12 @@ class Deliver(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Processing runs as scheduled."""
+    """Processing runs as scheduled. `is_tried_again`: as Lambda does at once where an invocation fails."""
 
     faults: Faults = ()
     order: int = 0
     slowness_ms: int = 0
+    is_tried_again: bool = False
 
 
 class RunRange(NamedTuple):
@@ -110,7 +111,7 @@ class History:
         self.after_a_whole_run = after_a_whole_run
         self.pipeline: Pipeline = wiring.start(variant)
         self.partition_bytes = wiring.partition_bytes
-        self.seen = Observations(self.pipeline)
+        self.seen = Observations(self.pipeline, self.is_affected)
         self.publications: list[Publication] = []
         self.has_unfinished_range = False
         self.is_reshaped = False  # hop, lengths or channels were changed
@@ -128,7 +129,7 @@ class History:
         """A stored row without the columns that are no longer computed, which a row of other machines may have."""
         if not self.is_reshaped:
             return row
-        if all(value is None for name, value in row.items() if parse_feature_name(name) and self.computes(name)):
+        if not any(value for name, value in row.items() if parse_feature_name(name) and self.computes(name)):
             return {}  # of a longer window, in a gap of readings where none of today's windows has any
         dropped = {name for name, value in row.items() if value is None and not self.computes(name)}
         return {name: value for name, value in row.items() if name not in dropped}
@@ -148,8 +149,10 @@ class History:
             case Wait(minutes):
                 self.pipeline.now += timedelta(minutes=minutes)
             case Deliver() | Run() | RunRange():
-                _, act = self._work(operation, alone=True)
+                invocation, act = self._work(operation, alone=True)
                 act()
+                if invocation.failed and isinstance(operation, Run) and operation.is_tried_again:
+                    self.apply(Run())
             case Together(work, schedule):
                 interleave([self._work(each, alone=False) for each in work], schedule)
             case DeliverAgain(queue, pick):

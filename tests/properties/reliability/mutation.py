@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import md5
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -113,8 +113,8 @@ def answer_to(arguments: Arguments) -> dict[str, str]:
 def postponed(held: "dict[Operation, Of]", until: "dict[Operation, Of]") -> Remove:
     """Answer some calls at once, and make them only after the next of others: the two are done in the wrong order.
 
-    They are made before anything is read, too, and at the end of the invocation: what was written is never missed by
-    the run that wrote it.
+    They are made before what they write is read, too, and at the end of the invocation: what was written is never
+    missed by the run that wrote it.
     """
 
     def remove(wiring: Wiring) -> None:
@@ -131,19 +131,32 @@ def postponed(held: "dict[Operation, Of]", until: "dict[Operation, Of]") -> Remo
             make_waiting_calls()
             return answer
 
-        def then_read(proceed: Proceed, arguments: Arguments) -> Any:
-            make_waiting_calls()
-            return proceed(**arguments)
-
         for operation, of in held.items():
             around(operation, hold, of=of)(wiring)
         for operation, of in until.items():
             around(operation, first_this, of=of)(wiring)
-        for reading in (GET, LIST, GET_ITEM):
-            wiring.ports.surround(reading, then_read)
+        for reading in (GET, GET_ITEM):
+            wiring.ports.surround(reading, _read_what_waits)
+        wiring.ports.surround(LIST, _list_what_waits)
         wiring.ports.at_end.append(make_waiting_calls)
 
     return remove
+
+
+def _read_what_waits(proceed: Proceed, arguments: Arguments) -> Any:
+    name = "TableName" if "TableName" in arguments else "Key"
+    if any(arguments[name] == written.get(name) for _, written in _waiting()):
+        make_waiting_calls()
+    return proceed(**arguments)
+
+
+def _list_what_waits(proceed: Proceed, arguments: Arguments) -> Any:
+    def paginate(**asked: Any) -> Any:
+        if any(written.get("Key", "").startswith(asked["Prefix"]) for _, written in _waiting() if "Body" in written):
+            make_waiting_calls()
+        return proceed(**arguments).paginate(**asked)
+
+    return SimpleNamespace(paginate=paginate)
 
 
 def _waiting() -> list[tuple[Proceed, Arguments]]:

@@ -26,6 +26,12 @@ class Put(NamedTuple):
     condition: str | None
 
 
+def place_of(key: str) -> str:
+    """Where an object lies: the folders of its key that say what it is, or the whole key of a single document."""
+    first, _, rest = key.partition("/")
+    return f"{first}/{rest.partition('/')[0]}" if first == "processed" else first
+
+
 class ObjectStore:
     """One bucket. `watchers` are told of every put that took effect, after it did."""
 
@@ -75,7 +81,7 @@ class ObjectStore:
                 watch(Put(Key, Body, old, condition))
             return {"ETag": self._etags[Key]}
 
-        return perform("PutObject", effect)
+        return perform("PutObject", effect, place_of(Key))
 
     def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
         def effect() -> dict[str, Any]:
@@ -85,7 +91,7 @@ class ObjectStore:
                 raise AwsError("GetObject", "NoSuchKey", 404)
             return {"Body": BytesIO(self.objects[Key]), "ETag": self._etags[Key]}
 
-        return perform("GetObject", effect)
+        return perform("GetObject", effect, place_of(Key))
 
     def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
         def effect() -> dict[str, Any]:

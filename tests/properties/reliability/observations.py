@@ -5,6 +5,7 @@ import json
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -43,10 +44,14 @@ def demand(holds: object, invariant: str, found: str) -> None:
 
 
 class Observations:
-    """Watches the stores of one stack, and keeps what they hold in a form that can be asked."""
+    """Watches the stores of one stack, and keeps what they hold in a form that can be asked.
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    `is_affected`: whether a machine's row of a window end depends on readings that are damaged.
+    """
+
+    def __init__(self, pipeline: Pipeline, is_affected: Callable[[str, datetime], bool]) -> None:
         self._pipeline = pipeline
+        self._is_affected = is_affected
         self.readings: set[ReadingFact] = set()
         self.failures: set[FailureFact] = set()
         self.refused: Counter[tuple[str, bytes, int, str]] = Counter()
@@ -229,6 +234,8 @@ class Observations:
             return
         new = _revisions(put.body, identity)
         for key, revision in _revisions(put.old, identity).items():
+            if put.key.startswith(_FEATURES) and self._is_affected(*key):
+                continue  # its buckets are damaged, too, or it would stay
             grown = new.get(key, 0) >= revision
             demand(grown, "I10 an older result never replaces a newer one", f"{key} went back in {put.key}")
 
@@ -305,7 +312,5 @@ def _revisions(body: bytes | None, identity: tuple[str, ...]) -> dict[tuple[Any,
 
 
 @cache
-def _moment(text: str) -> Any:
-    from datetime import datetime
-
+def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)

@@ -46,7 +46,7 @@ class Tables:
         self._before: dict[str, dict[tuple[str, ...], Item | None]] = {table: {} for table in KEYS}
 
     def put_item(self, *, TableName: str, Item: Item, **condition: Any) -> dict[str, Any]:  # noqa: N803
-        return perform("PutItem", lambda: self._write("PutItem", TableName, Item, Item, condition))
+        return perform("PutItem", lambda: self._write("PutItem", TableName, Item, Item, condition), TableName)
 
     def update_item(self, *, TableName: str, Key: Item, UpdateExpression: str, **condition: Any) -> dict[str, Any]:  # noqa: N803
         def effect() -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Tables:
             self._write("UpdateItem", TableName, Key, {**kept, **Key, **assigned}, condition, frozenset(assigned))
             return {"Attributes": old} if condition.get("ReturnValues") == "ALL_OLD" and old else {}
 
-        return perform("UpdateItem", effect)
+        return perform("UpdateItem", effect, TableName)
 
     def delete_item(self, *, TableName: str, Key: Item) -> None:  # noqa: N803  boto3's names
         perform("DeleteItem", lambda: self.items[TableName].pop(_key(TableName, Key), None))
