@@ -49,6 +49,5 @@ if alarms:
     watch_queues(ingestion, alarms, options)
 
 made = models(settings, lake, functions, ingestion, processing, fleet, options)
-if alarms:
-    watch_operation(settings, ingestion, processing, made, alarms, options)
-export(stack_outputs(settings, lake, layers, ingestion, processing, devices, made, fleet))
+dashboard = watch_operation(settings, ingestion, processing, made, alarms, options) if alarms else None
+export(stack_outputs(settings, lake, layers, ingestion, processing, devices, made, fleet, dashboard))

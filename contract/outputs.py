@@ -24,6 +24,10 @@ class StackOutputs(Generic[Text]):
 
     data_lake_bucket: Text
     data_lake_bucket_arn: Text
+    model_registry: Text | None = None
+    """`s3://` address under which models and the champion's pointer lie."""
+    dashboard_name: Text | None = None
+    """The dashboard of CloudWatch; None where alarms are off."""
     channels_key: Text | None = None
     """The document of the stack's channels; None where a stack measures those out of the box."""
 

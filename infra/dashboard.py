@@ -35,6 +35,8 @@ class Dashboard(pulumi.ComponentResource):
 
     """
 
+    name: pulumi.Output[str]
+
     def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:monitoring:Dashboard", name, None, opts)
         region = current_account(self).region
@@ -74,13 +76,14 @@ class Dashboard(pulumi.ComponentResource):
             }
             for number, graph in enumerate(graphs)
         ]
-        aws.cloudwatch.Dashboard(
+        dashboard = aws.cloudwatch.Dashboard(
             name,
             dashboard_name=namespace(),
             dashboard_body=compact_json({"widgets": widgets}),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.register_outputs({})
+        self.name = dashboard.dashboard_name
+        self.register_outputs({"name": self.name})
 
 
 def _own(service: str, metric: str) -> list[pulumi.Input[str]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pulumi
 
 from contract.outputs import StackOutputs
+from infra.dashboard import Dashboard
 from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.ingestion import Ingestion
@@ -12,6 +13,7 @@ from infra.layer import PythonLayer
 from infra.processing import Processing
 from infra.stack import Fleet, Models
 from infra.stack_settings import StackSettings
+from mlops_core.lake import MODELS_PREFIX
 
 
 def export(outputs: StackOutputs[pulumi.Input[str]]) -> None:
@@ -30,6 +32,7 @@ def stack_outputs(
     devices: Devices,
     made: Models,
     fleet: Fleet,
+    dashboard: Dashboard | None,
 ) -> StackOutputs[pulumi.Input[str]]:
     """Return the stack's outputs."""
     steps = made.training.steps
@@ -49,6 +52,8 @@ def stack_outputs(
     return StackOutputs[pulumi.Input[str]](
         data_lake_bucket=lake.bucket_name,
         data_lake_bucket_arn=lake.bucket_arn,
+        model_registry=pulumi.Output.concat("s3://", lake.bucket_name, "/", MODELS_PREFIX),
+        dashboard_name=dashboard and dashboard.name,
         channels_key=lake.channels_key,
         data_layer_arn=layers["polars"].arn,
         base_layer_arn=layers["base"].arn,

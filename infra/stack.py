@@ -331,8 +331,8 @@ def watch_operation(
     made: Models,
     alarms: AlarmTopic,
     options: pulumi.ResourceOptions,
-) -> None:
-    """Register the alarms on what does not happen, and the dashboard."""
+) -> Dashboard:
+    """Register the alarms on what does not happen; returns the dashboard."""
     functions = [
         ingestion.simulator.name,
         ingestion.readings.name,
@@ -358,4 +358,6 @@ def watch_operation(
         options,
     )
     queues = [ingestion.readings_queue.name, ingestion.label_queue.name, ingestion.dead_letter_queue.name]
-    Dashboard("dashboard", {"queues": queues, "functions": functions, "state_machine_arn": arn, "api_id": api}, options)
+    return Dashboard(
+        "dashboard", {"queues": queues, "functions": functions, "state_machine_arn": arn, "api_id": api}, options
+    )

@@ -32,6 +32,8 @@ def test_the_summary_is_a_file_with_the_promised_keys(told: Told):
     assert summary["resources"] == told.deployment.resources
     assert summary["feature_rows"] > 0
     assert {"deploy_seconds", "elapsed_seconds", "model", "predictions"} <= summary.keys()
+    alarms = {(alarm["machine"], alarm["stage"]) for alarm in summary["alarms"]}
+    assert {("FAN-B01", "WATCH"), ("FAN-B02", "ACT"), ("PUMP-A01", "ACT")} <= alarms
 
 
 def test_every_configured_machine_has_fresh_features_and_a_zone(told: Told):

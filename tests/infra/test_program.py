@@ -18,7 +18,7 @@ STACKS = ("dev", "prod", "local")
 EVERY = [(stack, preview) for stack in STACKS for preview in (True, False)]
 STATEFUL = ("aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:kms/key:Key")
 OUTPUTS = {
-    "data_lake_bucket", "data_lake_bucket_arn", "data_layer_arn",
+    "data_lake_bucket", "data_lake_bucket_arn", "model_registry", "data_layer_arn",
     "simulator_function_name", "simulator_function_arn", "ingestion_function_name", "ingestion_function_arn",
     "label_function_name", "label_function_arn", "processing_function_name", "processing_function_arn",
     "processing_role_arn", "machine_state_table_name", "machine_state_table_arn", "label_history_table_name",
@@ -59,6 +59,11 @@ def test_a_deployed_stack_knows_every_output(evaluated, stack):
     assert "<unknown>" not in json.dumps(evaluated(stack).outputs)
     unset = {name for name, value in evaluated(stack).outputs.items() if value in (None, "", {}, [])}
     assert unset == ({"machine_ids"} if stack == "prod" else set()), "prod simulates no machine"
+
+
+def test_a_stack_with_alarms_has_a_dashboard_of_its_name(evaluated):
+    assert evaluated("prod").outputs["dashboard_name"].endswith("prod")
+    assert "dashboard_name" not in evaluated("dev").outputs
 
 
 @pytest.mark.parametrize(("stack", "preview"), EVERY)

@@ -228,6 +228,7 @@ class LaptopRun:
                 feature_rows=self.feature_rows,
                 model=self.trained,
                 predictions=tuple(self.predictions),
+                alarms=self.page.alarms,
                 announced_after_seconds=live.announced_after,
                 machines=tuple(_machine_lines(stack, list(history.states), finished_at)),
                 stages=dict(self.screen.seconds),

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ops.fleet import Machine
+from ops.ui.document import Alarm
 
 
 class MachineLine(BaseModel):
@@ -58,6 +59,8 @@ class Summary(BaseModel):
     """By machine, from before the first live message to the notice of its alarm."""
     model: Mapping[str, Any] | None = None
     predictions: tuple[Mapping[str, Any], ...] = ()
+    alarms: tuple[Alarm, ...]
+    """The episodes, as on the page."""
     stages: Mapping[str, float]
     elapsed_seconds: float
     finished_at: datetime
