@@ -5,7 +5,7 @@ least the data that any version it saw was computed from. A run that others have
 older result never replaces a newer one, however late it comes.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
@@ -46,6 +46,10 @@ def decode_parquet(body: bytes) -> pl.DataFrame:
     if problem is not None:
         raise MalformedObjectError("object", problem)
     return frame
+
+
+_READ_AT_ONCE = 24
+"""Partitions whose bytes are held beside their frames: a week of hours is not held twice."""
 
 
 class PartitionLostError(MlopsError):
@@ -106,7 +110,7 @@ class Partitions:
                 existing.append(key)
             elif key in committed:
                 raise PartitionLostError(key)
-        frames = [self._decoded(key, body) for key, body in zip(existing, self._lake.read_all(existing), strict=True)]
+        frames = [self._decoded(key, body) for key, body in self._bodies(existing)]
         for key, frame in zip(existing, frames, strict=True):
             if schema is not None and frame.schema != schema:
                 raise DamagedPartitionError(key, self._version(key) or "", "its columns are others")
@@ -125,12 +129,17 @@ class Partitions:
         """Return the frames of those partitions of `keys` that exist, by key, and apart from them the damaged ones."""
         frames: dict[str, pl.DataFrame] = {}
         damaged: list[DamagedPartitionError] = []
-        for key in self.under_any(keys):
+        for key, body in self._bodies(self.under_any(keys)):
             try:
-                (frames[key],) = self.read([key], committed=())
+                frames[key] = self._decoded(key, body)
             except DamagedPartitionError as error:
                 damaged.append(error)
         return frames, damaged
+
+    def _bodies(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        for first in range(0, len(keys), _READ_AT_ONCE):
+            portion = keys[first : first + _READ_AT_ONCE]
+            yield from zip(portion, self._lake.read_all(portion), strict=True)
 
     def _decoded(self, key: str, body: bytes) -> pl.DataFrame:
         try:

@@ -49,3 +49,8 @@ def test_the_seal_is_the_same_in_every_release():
         "rows": "2",
         "content_sha256": "a498a055d04e0181973486885b66af3f89a58d5bc18be386f1cf18765ebe25b9",
     }
+
+
+def test_the_seal_of_a_table_is_that_of_earlier_releases():
+    moments = TABLE.with_columns(day=pl.col("at").dt.date(), took=pl.col("at") - pl.col("at").first())
+    assert seal_of(moments)["content_sha256"] == "e5c859208b977702f2d449a66f46eb1f8de6f1bfa68247fe4b62798a9eb8b374"
