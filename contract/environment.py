@@ -171,6 +171,19 @@ class FleetSettings(FunctionSettings):
     machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
 
 
+class ComputingSettings(MeasuringSettings, FleetSettings):
+    """Settings of every function that knows what features the stack computes: its recipe follows from them.
+
+    `event_features`: kinds of events and codes of kinds (`error`, `error/E1`); `attribute_features`: rated values of
+    machines, and values of their categories (`speed_rpm`, `site=North`).
+    """
+
+    feature_lengths: Lengths
+    feature_hop: Hop = timedelta(minutes=60)
+    event_features: Annotated[tuple[Name, ...], _JSON] = ()
+    attribute_features: Annotated[tuple[Name, ...], _JSON] = ()
+
+
 class IngestionSettings(MeasuringSettings, AlarmSettings, FleetSettings):
     """Settings of the ingestion function.
 
@@ -193,7 +206,7 @@ class LabelSettings(AlarmSettings):
     historical_reach: Days = Field(HISTORICAL_REACH, alias="HISTORICAL_REACH_DAYS")
 
 
-class ProcessingSettings(MeasuringSettings, FleetSettings):
+class ProcessingSettings(ComputingSettings):
     """Settings of the processing function. `time_window`: where a run starts without a checkpoint, and its chunk size.
 
     `closing_grace_seconds`: how long after its end a scheduled run takes an hour for closed, since messages still wait.
@@ -204,8 +217,6 @@ class ProcessingSettings(MeasuringSettings, FleetSettings):
     label_history_table: Name
     notice_topic_arn: Name
     time_window: Hours
-    feature_lengths: Lengths
-    feature_hop: Hop = timedelta(minutes=60)
     closing_grace_seconds: Annotated[int, Field(ge=0)] = 0
     lake_shards: Shards = 1
     allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
@@ -222,12 +233,10 @@ class ProcessingSettings(MeasuringSettings, FleetSettings):
         return self
 
 
-class TrainingSetSettings(MeasuringSettings, FleetSettings):
+class TrainingSetSettings(ComputingSettings):
     """Settings of the function that builds training sets. `training_history`: how far back it looks."""
 
     label_history_table: Name
-    feature_lengths: Lengths
-    feature_hop: Hop = timedelta(minutes=60)
     prediction_horizon: Hours = Field(alias="PREDICTION_HORIZON_HOURS")
     training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
 
@@ -270,7 +279,7 @@ class TrialSettings(FunctionSettings):
     notice_topic_arn: Name
 
 
-class ServingSettings(MeasuringSettings, FleetSettings):
+class ServingSettings(ComputingSettings):
     """Settings of every function that predicts. `model_recheck`: how long a new champion may go unnoticed.
 
     `silent_after`: how long a channel may say nothing. The tables of alarms, label history and machines say in what
@@ -281,8 +290,6 @@ class ServingSettings(MeasuringSettings, FleetSettings):
     alarms_table: Name
     label_history_table: Name
     silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")
-    feature_lengths: Lengths
-    feature_hop: Hop = timedelta(minutes=60)
     model_recheck: Seconds = Field(timedelta(seconds=60), alias="MODEL_RECHECK_SECONDS")
 
 

@@ -120,6 +120,10 @@ class StackOutputs(Generic[Text]):
     machine_ids: Sequence[str]
     machine_classes: Sequence[str] | None = None
     """Names of the configured classes; None where there are none."""
+    running_rules: Mapping[str, Any] | None = None
+    """Of each class the patterns of its machines and when they run (`RunningClass`); None where there is no rule."""
+    event_features: Sequence[str] | None = None
+    attribute_features: Sequence[str] | None = None
 
     @classmethod
     def read(cls, document: Mapping[str, object], *, absent: Callable[[str], Exception]) -> "StackOutputs[str]":

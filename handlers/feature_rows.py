@@ -1,6 +1,6 @@
 """Feature rows from buckets, to the lake; and each machine's newest row to the online store, once a run."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,12 +8,15 @@ import polars as pl
 
 from contract.environment import ProcessingSettings
 from handlers.hour_buckets import Work, is_of_hop
+from handlers.stores.attributes import machine_attributes
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.damage import DamageRecords
+from handlers.stores.event_history import EventHistory
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.newest_features import NewestFeatures
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.partitions import OutdatedPartitionError, Partitions
+from mlops_core.condition import MachineRecord
 from mlops_core.features import BUCKETS, RETURNS, FeatureRecipe
 from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, features_prefix, hour_text, shard_of
 from mlops_core.processing import WindowRange
@@ -36,8 +39,12 @@ class FeatureWriter:
         recipe: FeatureRecipe,
         records: DamageRecords,
         new_sensors: pl.DataFrame,
+        machines: Mapping[str, MachineRecord],
+        events: EventHistory | None,
     ) -> None:
         self._settings = settings
+        self._machines = machines
+        self._events = events
         self._recipe = recipe
         self._new_sensors = new_sensors
         self._history = history
@@ -101,8 +108,8 @@ class FeatureWriter:
     def offer(self, *, now: datetime) -> None:
         """Offer each machine's newest row, of those computed since the last offer, to the fleet's object and the store.
 
-        With the windows go drift and age, which depend on more than readings: on the machine's beginning, and on its
-        returns to service as they are known now.
+        With the windows go drift, age, events and attributes, which depend on more than the readings of the windows: on
+        the machine's beginning, and on its returns to service, events and record as they are known now.
         """
         if self._newest is not None:
             # A row of an earlier run may lack columns that are computed now.
@@ -110,11 +117,24 @@ class FeatureWriter:
             newest = pl.concat([none, self._newest], how="diagonal_relaxed")
             returns = pl.DataFrame(self._history.load_returns(), schema=RETURNS, orient="row")
             derived = self._recipe.derive(
-                newest, returns=returns, beginnings=self._beginnings.frame, replaced=self._new_sensors
+                newest,
+                returns=returns,
+                beginnings=self._beginnings.frame,
+                replaced=self._new_sensors,
+                events=self._events_until(now, newest["window_end"].to_list()),
+                machines=machine_attributes(
+                    newest["machine_id"], self._recipe, self._machines, self._settings.machine_classes
+                ),
             )
             self._work.online_written += self._online.offer_all(_rows(derived), updated_at=now)
             self._beginnings.keep()
         self._newest = None
+
+    def _events_until(self, now: datetime, window_ends: Sequence[datetime]) -> pl.DataFrame | None:
+        if self._events is None:
+            return None
+        self._events.take_in_new(now)
+        return self._events.for_windows(min(window_ends, default=now))
 
     def _take_into_account(self, features: pl.DataFrame, *, replaced: pl.Expr) -> None:
         self._beginnings.note(self._recipe, features, replaced=replaced, new_sensors=self._new_sensors)

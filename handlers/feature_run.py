@@ -19,6 +19,7 @@ from handlers.hour_buckets import HourBuilder, Work
 from handlers.stores import clients
 from handlers.stores.checkpoint import checkpoint_object, recovered_checkpoint
 from handlers.stores.damage import DamageRecords, Tell
+from handlers.stores.event_history import EventHistory
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
 from handlers.stores.machines import Machines
@@ -85,10 +86,10 @@ class Run:
         self._history = runtime.label_history(chosen)
         self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
         self._made_again: set[str] = set()
-        machines = Machines(clients.dynamodb(), chosen.machines_table).load_all()
-        self._new_sensors = replaced_sensors(machines)
+        self._machines = Machines(clients.dynamodb(), chosen.machines_table).load_all()
+        self._new_sensors = replaced_sensors(self._machines)
         self._assigned = {
-            name: record.machine_class for name, record in machines.items() if record.machine_class is not None
+            name: record.machine_class for name, record in self._machines.items() if record.machine_class is not None
         }
         self._watermark: datetime | None = None
         self.work = Work()
@@ -299,6 +300,8 @@ class Run:
             recipe=self._recipe,
             records=records,
             new_sensors=self._new_sensors,
+            machines=self._machines,
+            events=EventHistory(self._lake, self._recipe, self._history, records) if self._recipe.events else None,
         )
         return Look(builder, writer, listing, layout)
 

@@ -7,7 +7,8 @@ One object holds both parts and is written once, so that a step that is tried ag
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -17,7 +18,9 @@ from contract.environment import TrainingSetSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
 from handlers.stores import clients
+from handlers.stores.attributes import machine_attributes
 from handlers.stores.beginnings import Beginnings
+from handlers.stores.event_history import EventHistory
 from handlers.stores.feature_history import FeatureHistory
 from handlers.stores.label_history import REPORTED
 from handlers.stores.machines import Machines
@@ -25,6 +28,7 @@ from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import recipe_of
 from handlers.stores.replacements import replaced_sensors
 from handlers.training_event import TrainingEvent
+from mlops_core.condition import MachineRecord
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
 from mlops_core.lake import BEGINNINGS_KEY, TRAINING_PREFIX
@@ -105,7 +109,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     chosen = pl.concat(sampled, how="diagonal")
     if STANDS_FOR in chosen.columns:
         chosen = chosen.with_columns(pl.col(STANDS_FOR).fill_null(1.0))
-    derived_from = _Derivation(recipe, returns_to_service(failures, repairs), beginnings, replaced)
+    derived_from = _Derivation(
+        recipe, returns_to_service(failures, repairs), beginnings, replaced, _events(recipe, since), machines
+    )
     features = _rows(history, derived_from, chosen, pace)
     labels = [name for name in chosen.columns if name not in _IDENTITY]
     rows = chosen.join(features, on=_IDENTITY, how="left", maintain_order="left")
@@ -198,13 +204,31 @@ class _Derivation(NamedTuple):
     returns: pl.DataFrame
     beginnings: pl.DataFrame | None
     replaced: pl.DataFrame
+    events: pl.DataFrame | None
+    records: Mapping[str, MachineRecord]
 
     def derive(self, rows: pl.DataFrame, machines: pl.Series) -> pl.DataFrame:
-        """Return the rows with drift and age; `machines`: those that are among any rows."""
+        """Return the rows with drift, age, events and attributes; `machines`: those that are among any rows."""
         beginnings = self.beginnings
         if beginnings is not None:
             beginnings = beginnings.filter(pl.col("machine_id").is_in(machines.implode()))
-        return self.recipe.derive(rows, returns=self.returns, beginnings=beginnings, replaced=self.replaced)
+        return self.recipe.derive(
+            rows,
+            returns=self.returns,
+            beginnings=beginnings,
+            replaced=self.replaced,
+            events=self.events,
+            machines=machine_attributes(machines, self.recipe, self.records, _settings().machine_classes),
+        )
+
+
+def _events(recipe: FeatureRecipe, since: datetime) -> pl.DataFrame | None:
+    """Return the events that the rows of a history count, whenever they were received; None where they count none."""
+    if not recipe.events:
+        return None
+    history = EventHistory(runtime.lake(_settings()), recipe, runtime.label_history(_settings()))
+    history.take_in_all()
+    return history.for_windows(since)
 
 
 def _rows(history: FeatureHistory, derivation: _Derivation, chosen: pl.DataFrame, pace: _Pace) -> pl.DataFrame:

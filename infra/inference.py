@@ -197,8 +197,7 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
         "label_history_table": args["label_history_table"],
         **machine_settings(args["machines"]),
         "silent_after": timedelta(hours=args["settings"].silent_after_hours),
-        "feature_lengths": [timedelta(hours=hours) for hours in args["settings"].feature_lengths_hours],
-        "feature_hop": timedelta(minutes=args["settings"].feature_hop_minutes),
+        **args["settings"].recipe,
     }
 
 

@@ -13,6 +13,7 @@ from infra.layer import PythonLayer
 from infra.processing import Processing
 from infra.stack import Fleet, Models
 from infra.stack_settings import StackSettings
+from mlops_core.condition.classes import running_classes
 from mlops_core.lake import MODELS_PREFIX
 
 
@@ -131,6 +132,13 @@ def stack_outputs(
         feature_hop_minutes=settings.feature_hop_minutes,
         silent_after_hours=settings.silent_after_hours,
         machine_classes=sorted(settings.machine_classes) or None,
+        running_rules={
+            name: each.model_dump(mode="json", by_alias=True, exclude_none=True)
+            for name, each in running_classes(settings.machine_classes).items()
+        }
+        or None,
+        event_features=list(settings.event_features) or None,
+        attribute_features=list(settings.attribute_features) or None,
         escalate_after_hours=settings.escalate_after_hours,
         machine_ids=list(settings.machine_ids),
         time_zone=settings.time_zone,

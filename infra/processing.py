@@ -26,6 +26,8 @@ from mlops_core.lake import (
     CHECKPOINT_KEY,
     COMPACTED_PREFIX,
     DAMAGED_PREFIX,
+    EVENT_DAYS_PREFIX,
+    EVENTS_PREFIX,
     FEATURES_PREFIX,
     LAYOUT_KEY,
     NEWEST_KEY,
@@ -119,7 +121,7 @@ class Processing(pulumi.ComponentResource):
                 "function": "processing",
                 "settings": self._settings(args),
                 "statements": [
-                    *_lake_statements(args["bucket_arn"]),
+                    *_lake_statements(args["bucket_arn"], counts_events=bool(args["settings"].event_features)),
                     read_channels(args["bucket_arn"]),
                     # The scan: where the lake has no object of the newest rows yet, or a damaged one.
                     allow("ServeFeatures", ["dynamodb:PutItem", "dynamodb:Scan"], [self.realtime_features.arn]),
@@ -186,8 +188,7 @@ class Processing(pulumi.ComponentResource):
             **machine_settings(args["machines"]),
             "notice_topic_arn": args["notice_topic_arn"],
             "time_window": timedelta(hours=args["settings"].time_window_hours),
-            "feature_lengths": [timedelta(hours=hours) for hours in args["settings"].feature_lengths_hours],
-            "feature_hop": timedelta(minutes=args["settings"].feature_hop_minutes),
+            **args["settings"].recipe,
             "closing_grace_seconds": args["closing_grace_seconds"],
             "lake_shards": args["lake_shards"],
             "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),
@@ -201,7 +202,10 @@ def _side_by_side(settings: ProcessingSettings, functions: FunctionDefaults) -> 
     return most if reserved is None else max(1, min(most, reserved - 1))
 
 
-def _lake_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
+def _lake_statements(bucket_arn: pulumi.Input[str], *, counts_events: bool) -> list[Statement]:
+    events = [f"{EVENTS_PREFIX}*"] if counts_events else []
+    outputs = [*_OUTPUTS, *([f"{EVENT_DAYS_PREFIX}*"] if counts_events else [])]
+
     def objects(*patterns: str) -> list[pulumi.Input[str]]:
         return [pulumi.Output.concat(bucket_arn, "/", pattern) for pattern in patterns]
 
@@ -210,7 +214,7 @@ def _lake_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
             "ListRawAndProcessed",
             ["s3:ListBucket"],
             [bucket_arn],
-            {"StringLike": {"s3:prefix": [_RAW, _COMPACTED, _REPLACED, _DAMAGED, "processed/*"]}},
+            {"StringLike": {"s3:prefix": [_RAW, _COMPACTED, _REPLACED, _DAMAGED, "processed/*", *events]}},
         ),
         allow(
             "ListEarlierDocuments",
@@ -220,12 +224,12 @@ def _lake_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
         ),
         allow("ReadEarlierDocuments", ["s3:GetObjectVersion"], objects(*_DOCUMENTS)),
         allow("SetDamageAside", ["s3:PutObject"], objects(_DAMAGED)),
-        allow("ReadRaw", ["s3:GetObject"], objects(_RAW)),
+        allow("ReadRaw", ["s3:GetObject"], objects(_RAW, *events)),
         allow("KeepReplaced", ["s3:GetObject", "s3:PutObject"], objects(_REPLACED)),
         allow("Compact", ["s3:GetObject", "s3:PutObject"], objects(_COMPACTED)),
         # A delete marker: the version below it can be restored, and its bytes are kept under replaced/.
         allow("RemoveCompactedRaw", ["s3:DeleteObject"], objects(_RAW)),
         # Features too: replacing an object only as it was seen (If-Match) takes permission to read it.
-        allow("ReadOwnOutputs", ["s3:GetObject"], objects(*_OUTPUTS)),
-        allow("WriteProcessed", ["s3:PutObject"], objects(*_OUTPUTS)),
+        allow("ReadOwnOutputs", ["s3:GetObject"], objects(*outputs)),
+        allow("WriteProcessed", ["s3:PutObject"], objects(*outputs)),
     ]

@@ -4,15 +4,18 @@ A key is the field's name in camelCase; `Pulumi.yaml` holds its default and desc
 of which `infra.stack_settings.StackSettings` is an instance: it holds every key, and checks what they can be together.
 """
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra.setting_types import (
+    AttributeFeatures,
     BucketName,
     ConfiguredChannels,
     Email,
+    EventFeatures,
     FunctionName,
     LambdaPython,
     LogLevel,
@@ -73,12 +76,24 @@ class IngestionSettings(TelemetrySettings):
 
 
 class WindowSettings(_Settings):
-    """The windows that features are computed over."""
+    """The windows that features are computed over, and what else becomes features: events, attributes of machines."""
 
     feature_lengths_hours: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(checked_lengths), Field(min_length=1, strict=False)
     ]
     feature_hop_minutes: Annotated[int, Field(ge=1)]
+    event_features: EventFeatures = ()
+    attribute_features: AttributeFeatures = ()
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """The settings of every function that knows what features the stack computes."""
+        return {
+            "feature_lengths": [timedelta(hours=hours) for hours in self.feature_lengths_hours],
+            "feature_hop": timedelta(minutes=self.feature_hop_minutes),
+            **({"event_features": list(self.event_features)} if self.event_features else {}),
+            **({"attribute_features": list(self.attribute_features)} if self.attribute_features else {}),
+        }
 
 
 class ProcessingSettings(WindowSettings):

@@ -8,8 +8,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from contract.functions import FUNCTIONS
 from infra.schedule_expression import schedule_problem
+from mlops_core.condition import CATEGORIES
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.features import channel_statistics
+from mlops_core.features import channel_statistics, check_event_names
 from mlops_core.telemetry import MACHINE_ID_PATTERN, Channel, Channels, is_machine_id
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -80,6 +81,33 @@ def checked_lengths(lengths: tuple[int, ...]) -> tuple[int, ...]:
     return lengths
 
 
+# All environment variables of a function hold 4 KB together.
+_FEATURE_LIST_CHARACTERS = 800
+
+
+def _fits_the_environment(names: tuple[str, ...]) -> tuple[str, ...]:
+    if sum(map(len, names)) > _FEATURE_LIST_CHARACTERS:
+        raise ValueError(f"the names have more than {_FEATURE_LIST_CHARACTERS} characters together; name fewer")
+    return names
+
+
+def _checked_events(names: tuple[str, ...]) -> tuple[str, ...]:
+    check_event_names(names)  # its error is a ValueError
+    return _fits_the_environment(names)
+
+
+def _checked_attributes(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        attribute, is_category, value = name.partition("=")
+        if (attribute in CATEGORIES) != bool(is_category and value) or not attribute:
+            raise ValueError(f"{name!r} is neither a rated value nor one of {', '.join(CATEGORIES)} with =VALUE")
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is listed more than once")
+    return _fits_the_environment(names)
+
+
+EventFeatures = Annotated[tuple[str, ...], AfterValidator(_checked_events), Field(max_length=50, strict=False)]
+AttributeFeatures = Annotated[tuple[str, ...], AfterValidator(_checked_attributes), Field(max_length=50, strict=False)]
 FunctionName = Annotated[str, AfterValidator(_function)]
 
 

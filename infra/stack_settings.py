@@ -16,7 +16,7 @@ from infra.setting_groups import (
     ServingSettings,
     TrainingSettings,
 )
-from mlops_core.features import RUNNING, channel_statistics
+from mlops_core.features import EVENT_LENGTHS, RUNNING, channel_statistics
 from mlops_core.telemetry import CHANNELS
 
 # A role's inline policies hold 10,240 characters, and the simulator's names three topics for each machine. Counted in
@@ -164,7 +164,9 @@ class StackSettings(
             for channel, statistics in channel_statistics(self.channels).items()
             for statistic in statistics
         )
-        if of_a_length * len(self.feature_lengths_hours) > _ITEM_BYTES:
+        of_events = sum(len(name) + 40 for name in self.event_features) * (len(EVENT_LENGTHS) + 1)
+        of_machines = sum(len(name) + 40 for name in self.attribute_features)
+        if of_a_length * len(self.feature_lengths_hours) + of_events + of_machines > _ITEM_BYTES:
             raise _conflict(
                 "channels",
                 f"{len(self.channels)} channels with these statistics, in {len(self.feature_lengths_hours)} window"

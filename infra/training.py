@@ -22,6 +22,8 @@ from mlops_core.lake import (
     BASELINES_PREFIX,
     BEGINNINGS_KEY,
     CHAMPION_KEY,
+    EVENT_DAYS_PREFIX,
+    EVENTS_PREFIX,
     FEATURES_PREFIX,
     MODELS_PREFIX,
     TRAINING_PREFIX,
@@ -103,10 +105,12 @@ class Training(pulumi.ComponentResource):
             "channels_key": args.get("channels_key"),
             "label_history_table": args["label_history_table"],
             **machine_settings(args["machines"]),
-            "feature_lengths": [timedelta(hours=hours) for hours in settings.feature_lengths_hours],
-            "feature_hop": timedelta(minutes=settings.feature_hop_minutes),
+            **settings.recipe,
             "training_history": timedelta(days=settings.training_history_days),
         }
+        counts_events = bool(settings.event_features)
+        received = [f"{EVENTS_PREFIX}*"] if counts_events else []
+        kept = [BEGINNINGS_KEY, *([f"{EVENT_DAYS_PREFIX}*"] if counts_events else [])]
         return {
             "baseline": self._step(
                 "baseline",
@@ -130,9 +134,9 @@ class Training(pulumi.ComponentResource):
                 {**lake, **horizon, **history},
                 [
                     read_channels(args["bucket_arn"]),
-                    allow("ReadFeatures", ["s3:GetObject"], self._objects(f"{FEATURES_PREFIX}*", BEGINNINGS_KEY)),
-                    self._list("ListFeatures", f"{FEATURES_PREFIX}*", BEGINNINGS_KEY),
-                    allow("KeepBeginnings", ["s3:PutObject"], self._objects(BEGINNINGS_KEY)),
+                    allow("ReadFeatures", ["s3:GetObject"], self._objects(f"{FEATURES_PREFIX}*", *kept, *received)),
+                    self._list("ListFeatures", f"{FEATURES_PREFIX}*", *kept, *received),
+                    allow("KeepBeginnings", ["s3:PutObject"], self._objects(*kept)),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
                     read_machines(args["machines"]),
                     allow("WriteTrainingSet", ["s3:PutObject"], self._objects(f"{TRAINING_PREFIX}*")),

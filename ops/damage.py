@@ -25,6 +25,8 @@ from mlops_core.lake import (
     CHECKPOINT_KEY,
     COMPACTED_PREFIX,
     DAMAGED_PREFIX,
+    EARLIER_EVENTS_KEY,
+    EVENT_DAYS_PREFIX,
     EVENTS_PREFIX,
     FEATURES_PREFIX,
     FRESHNESS_KEY,
@@ -41,6 +43,7 @@ from mlops_core.lake import (
     decode_events,
     decode_quarantine,
     decode_readings,
+    event_day_key,
     hour_of_text,
     raw_hour,
     raw_key,
@@ -79,6 +82,7 @@ _DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     COMPACTED_PREFIX: decode_parquet,
     BUCKETS_PREFIX: decode_parquet,
     FEATURES_PREFIX: decode_parquet,
+    EVENT_DAYS_PREFIX: decode_parquet,
     BEGINNINGS_KEY: decode_parquet,
     CHECKPOINT_KEY: Checkpoint.decode,
     LAYOUT_KEY: Layout.decode,
@@ -107,6 +111,7 @@ _DOCUMENTS: Final = (
     LAYOUT_KEY,
     CHAMPION_KEY,
     BEGINNINGS_KEY,
+    EARLIER_EVENTS_KEY,
     BASELINE_CHAMPION_KEY,
     FRESHNESS_KEY,
     SCORES_KEY,
@@ -165,9 +170,9 @@ class Doctor:
             {key: version for key in _DOCUMENTS for found, version in self._lake.versions(key).items() if found == key}
         )
         for back in range(days):
-            day = f"date={self._now - timedelta(days=back):%Y-%m-%d}/"
-            for prefix in _BY_DAY:
-                yield from self._objects(self._lake.versions(f"{prefix}{day}"))
+            day = f"date={self._now - timedelta(days=back):%Y-%m-%d}"
+            for prefix in (*(f"{prefix}{day}/" for prefix in _BY_DAY), event_day_key(day)):
+                yield from self._objects(self._lake.versions(prefix))
         yield from self._items()
 
     def mend(self, finding: Finding, *, quiet: bool) -> bool:
@@ -219,7 +224,7 @@ class Doctor:
             if damage.key.startswith(RAW_PREFIX):
                 self._lake.create(raw_key(raw_hour(damage.key), sha256(body).hexdigest()), body)
                 return True
-            if damage.key in self._decoders or damage.key.startswith(FEATURES_PREFIX):
+            if damage.key in self._decoders or damage.key.startswith((FEATURES_PREFIX, EVENT_DAYS_PREFIX)):
                 self._lake.replace(damage.key, body, seen=f'"{damage.version}"')
                 return True
         return False

@@ -15,6 +15,7 @@ from handlers.stores.versioned import Stored
 from mlops_core.errors import BundleError, FeatureMismatchError
 from mlops_core.lake import TRIALS_PREFIX
 from mlops_core.prognosis import Champion, ModelBundle
+from mlops_core.telemetry import RunningClass
 from ops.errors import OpsError
 from ops.stack import Stack
 
@@ -69,7 +70,15 @@ class ModelShelf:
         self._registry = ModelRegistry(stack.lake)
         lengths = [timedelta(hours=hours) for hours in stack.outputs.feature_lengths_hours]
         hop = timedelta(minutes=stack.outputs.feature_hop_minutes)
-        self._recipe = stack_recipe(stack.channels, lengths, hop)
+        outputs = stack.outputs
+        self._recipe = stack_recipe(
+            stack.channels,
+            lengths,
+            hop,
+            {name: RunningClass.model_validate(rule) for name, rule in (outputs.running_rules or {}).items()},
+            events=outputs.event_features or (),
+            attributes=outputs.attribute_features or (),
+        )
 
     def champion(self) -> Stored[Champion] | None:
         """What serves, and how it came to."""

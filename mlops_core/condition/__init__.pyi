@@ -24,6 +24,7 @@ from .level_shifts import (
     shift_columns as shift_columns,
 )
 from .machine_record import (
+    CATEGORIES as CATEGORIES,
     MachineRecord as MachineRecord,
     PlannedMaintenance as PlannedMaintenance,
 )

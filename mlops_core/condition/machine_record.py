@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from mlops_core.condition.severity import ZONE_BOUNDARIES
 from mlops_core.telemetry import MachineId
 
-__all__ = ["MachineRecord", "PlannedMaintenance"]
+__all__ = ["CATEGORIES", "MachineRecord", "PlannedMaintenance"]
+
+CATEGORIES: Final = ("machine_class", "iso_group", "site")
+"""The attributes of a machine that are text; every other is a rated value, a number."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 

@@ -33,6 +33,7 @@ from .event_features import (
     add_events as add_events,
     check_event_names as check_event_names,
     event_names as event_names,
+    last_events as last_events,
 )
 from .names import (
     AGE as AGE,

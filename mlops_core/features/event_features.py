@@ -10,7 +10,7 @@ A kind of events (`error`) has columns, and so has one code of it (`error/E1`). 
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError
@@ -21,7 +21,7 @@ from mlops_core.time import parse_duration
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["EVENT_LENGTHS", "add_events", "check_event_names", "event_names"]
+__all__ = ["EVENT_LENGTHS", "add_events", "check_event_names", "event_names", "last_events"]
 
 EVENT_LENGTHS: Final = ("24h", "168h")
 
@@ -56,6 +56,18 @@ def event_names(events: "pl.DataFrame", *, most_codes: int = _MOST_CODES) -> tup
         if 1 < len(codes) <= most_codes:
             found += [f"{kind}/{code}" for code in codes]
     return tuple(found)
+
+
+def last_events(events: "pl.DataFrame", before: datetime) -> "pl.DataFrame":
+    """Return of each machine, kind and code the last event before a moment.
+
+    Beside the events from then on they give the same features as all events, for windows that begin at `before` or
+    later: an older event counts in no such window, and is nobody's last.
+    """
+    import polars as pl
+
+    known = events.filter(pl.col("event_timestamp") < before)
+    return known.group_by("machine_id", "kind", "event_code").agg(pl.col("event_timestamp").max())
 
 
 def add_events(

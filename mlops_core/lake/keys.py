@@ -11,6 +11,8 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     quarantine/date=YYYY-MM-DD/<sha256>.json.gz                    one refused message, by the day it was received
     processed/buckets/date=YYYY-MM-DD/hour=HH/shard=NN.parquet     statistics, by the hour in which they begin
     processed/features/date=YYYY-MM-DD/hour=HH/shard=NN.parquet    feature rows, by the hour of their window end
+    processed/events/date=YYYY-MM-DD.parquet                   the events of a day, each with the object that brought it
+    processed/events/earlier.parquet                           the last event of each kind and code before some moment
     processed/checkpoint.json
     processed/newest.npz                                       the newest feature row of every machine
     processed/backfills/<job>/...                                  what a backfill has to do, and has done
@@ -45,7 +47,9 @@ __all__ = [
     "CHECKPOINT_KEY",
     "COMPACTED_PREFIX",
     "DAMAGED_PREFIX",
+    "EARLIER_EVENTS_KEY",
     "EVENTS_PREFIX",
+    "EVENT_DAYS_PREFIX",
     "FEATURES_PREFIX",
     "FLEET_PREFIX",
     "FRESHNESS_KEY",
@@ -71,6 +75,7 @@ __all__ = [
     "compacted_hour",
     "compacted_key",
     "day_paths",
+    "event_day_key",
     "events_key",
     "features_key",
     "features_prefix",
@@ -99,6 +104,9 @@ ACCEPTED_DAMAGE_PREFIX: Final = f"{DAMAGED_PREFIX}accepted/"
 BUCKETS_PREFIX: Final = "processed/buckets/"
 FEATURES_PREFIX: Final = "processed/features/"
 BACKFILLS_PREFIX: Final = "processed/backfills/"
+EVENT_DAYS_PREFIX: Final = "processed/events/"
+EARLIER_EVENTS_KEY: Final = f"{EVENT_DAYS_PREFIX}earlier.parquet"
+"""Of each machine, kind and code the last event before a moment, `until`, which the object names itself."""
 TRIALS_PREFIX: Final = "trials/"
 PREDICTIONS_PREFIX: Final = "predictions/"
 FLEET_PREFIX: Final = "fleet/"
@@ -206,6 +214,11 @@ def replaced_key(hour: datetime, content_sha256: str) -> str:
 def events_key(hour: datetime, content_sha256: str) -> str:
     """Return the key of an object with failure events of one hour."""
     return f"{EVENTS_PREFIX}{hour_path(hour)}/{content_sha256}.jsonl.gz"
+
+
+def event_day_key(day: str) -> str:
+    """Return the key of the events of a day, `date=YYYY-MM-DD`."""
+    return f"{EVENT_DAYS_PREFIX}{day}.parquet"
 
 
 def quarantine_key(day: date, content_sha256: str) -> str:

@@ -397,3 +397,18 @@ def test_the_largest_fleet_that_settings_accept_fits_an_inline_policy_and_an_env
     assert len(policy) <= 10_240
     simulator = evaluation.of("lambda/function:Function")["ingestion-simulator"]
     assert len(json.dumps(simulator.inputs["environment"]["variables"])) <= 4096
+
+
+def test_events_may_be_read_where_they_are_features_and_nowhere_else():
+    def reads(evaluation, role: str) -> set[str]:
+        statements = json.loads(evaluation.of("RolePolicy")[role].inputs["policy"])["Statement"]
+        resources = [each for one in statements if "s3:GetObject" in one["Action"] for each in one["Resource"]]
+        return {each.partition("/")[2] for each in resources if "/events/" in each}
+
+    roles = ("processing-features-policy", "training-set-policy")
+    counted = evaluate_stack(config={"eventFeatures": ["error"]})
+    assert {role: reads(counted, role) for role in roles} == {key: {"events/*", "processed/events/*"} for key in roles}
+    assert [reads(evaluate_stack(config={}), role) for role in roles] == [set(), set()]
+    environment = counted.of("lambda/function:Function")["processing-features"].inputs["environment"]["variables"]
+    assert environment["EVENT_FEATURES"] == '["error"]'
+    assert counted.outputs["event_features"] == ["error"]

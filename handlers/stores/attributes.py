@@ -1,0 +1,40 @@
+"""Attributes of machines that features are made of, from the records of machines and their configured classes."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+import polars as pl
+
+from mlops_core.condition import CATEGORIES, MachineRecord
+from mlops_core.condition.classes import MachineClasses, class_of
+from mlops_core.features import FeatureRecipe
+
+
+def machine_attributes(
+    machine_ids: Iterable[str], recipe: FeatureRecipe, records: Mapping[str, MachineRecord], classes: MachineClasses
+) -> pl.DataFrame | None:
+    """Return machine_id and the attributes that a recipe reads, as they are known now; None where it reads none.
+
+    A machine's class and ISO group are those whose limits hold for it; null where none is given. What else is no
+    category is a rated value.
+    """
+    wanted = dict.fromkeys(name.partition("=")[0] for name in recipe.attributes)
+    if not wanted:
+        return None
+    rows = [_row(machine_id, wanted, records.get(machine_id), classes) for machine_id in sorted(set(machine_ids))]
+    schema = {name: pl.String() if name in CATEGORIES else pl.Float64() for name in wanted}
+    return pl.DataFrame(rows, schema={"machine_id": pl.String(), **schema}, orient="row")
+
+
+def _row(
+    machine_id: str, wanted: Iterable[str], record: MachineRecord | None, classes: MachineClasses
+) -> list[str | float | None]:
+    assigned = None if record is None else record.machine_class
+    matching = (name for name, each in classes.items() if any(fnmatchcase(machine_id, like) for like in each.machines))
+    known: dict[str, str | float | None] = {
+        **({} if record is None else record.rated),
+        "machine_class": assigned if assigned in classes else next(matching, None),
+        "iso_group": class_of(machine_id, classes, record).iso_group,
+        "site": None if record is None else record.site,
+    }
+    return [machine_id, *(known.get(name) for name in wanted)]
