@@ -12,7 +12,7 @@ from handlers.stores.alarms import Alarms
 from handlers.stores.online_features import FeatureRow
 from mlops_core.alerting.anomaly_alarms import anomaly_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource
-from mlops_core.condition import Anomaly, BaselineBundle, anomaly_of
+from mlops_core.condition import Anomaly, BaselineBundle, anomalies_of
 
 
 class FleetAnomalies(NamedTuple):
@@ -36,9 +36,10 @@ class AnomalyWatch:
         stored = {alarm.machine_id: alarm for alarm in self._alarms.load_all(AlarmSource.ANOMALY)}
         unusual = announced = 0
         anomalies: dict[str, Anomaly] = {}
-        for row in rows:
+        judged = list(rows)
+        found = anomalies_of(self._bundle.baseline, ((row.machine_id, row.features) for row in judged))
+        for row, anomaly in zip(judged, found, strict=True):
             known = stored.get(row.machine_id) or Alarm(machine_id=row.machine_id, source=AlarmSource.ANOMALY)
-            anomaly = anomaly_of(self._bundle.baseline, row.machine_id, row.features)
             if anomaly is None:
                 continue
             anomalies[row.machine_id] = anomaly

@@ -6,7 +6,7 @@ planned maintenance are neither learned from nor judged by.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from handlers.stores.machines import Machines
 from handlers.stores.replacements import replaced_sensors
 from handlers.training_event import TrainingEvent
 from mlops_core.condition import MachineRecord, level_columns, train_baseline
+from mlops_core.condition.classes import class_name
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.prognosis import label_features, without_planned_maintenance
 from mlops_core.telemetry import FAILURES, MAINTENANCE
@@ -43,9 +44,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     request = TrainingEvent.model_validate(event)
     machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
     try:
+        running = _running(request, machines)
         bundle = train_baseline(
-            _running(request, machines),
+            running,
             failures=_failures(),
+            class_of=_classes(running["machine_id"].unique(), machines),
             replaced=replaced_sensors(machines),
             episodes_per_machine_month=_settings().anomaly_episodes_per_machine_month,
         )
@@ -79,6 +82,13 @@ def _running(request: TrainingEvent, machines: Mapping[str, MachineRecord]) -> p
             windows, _failures(), horizon="24h", maintenance=repairs, known_until=request.started_at
         )
     return without_planned_maintenance(running.select(windows.columns), machines.values())
+
+
+def _classes(machine_ids: Iterable[str], machines: Mapping[str, MachineRecord]) -> dict[str, str]:
+    """The class of each machine that has one, so that pumps are judged by what is normal for pumps."""
+    configured = _settings().machine_classes
+    named = ((machine_id, class_name(machine_id, configured, machines.get(machine_id))) for machine_id in machine_ids)
+    return {machine_id: name for machine_id, name in named if name is not None}
 
 
 def _failures() -> pl.DataFrame:

@@ -5,6 +5,7 @@ from .baseline import (
     Anomaly as Anomaly,
     Baseline as Baseline,
     ClassBaseline as ClassBaseline,
+    anomalies_of as anomalies_of,
     anomaly_of as anomaly_of,
 )
 from .baseline_bundle import (

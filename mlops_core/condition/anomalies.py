@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from mlops_core.condition.baseline import LEAST_MEASURED, Baseline, Matrix
-from mlops_core.condition.baseline_fit import class_names, deviations
+from mlops_core.condition.baseline import Baseline, Matrix
+from mlops_core.condition.baseline_fit import class_names, measured
 from mlops_core.condition.exceedance import episode_is_open
 
 __all__ = ["score_anomalies"]
@@ -35,15 +35,14 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
 
     """
     ordered = features.sort("machine_id", "window_end")
-    named = ordered.select("machine_id", "window_end").with_columns(class_names(baseline, ordered))
-    parts = [
-        _of_class(baseline, str(name), rows)
-        for (name,), rows in named.hstack(ordered.select(baseline.columns)).group_by(
-            "machine_class", maintain_order=True
-        )
-    ]
-    scored = pl.concat(parts) if parts else _of_class(baseline, "", named.hstack(ordered.select(baseline.columns)))
-    scored = scored.sort("machine_id", "window_end")
+    machine_ids = ordered["machine_id"].to_list()
+    squares = baseline.squares(machine_ids, baseline.deviations(machine_ids, measured(baseline, ordered)))
+    totals = squares.sum(axis=1)
+    scored = ordered.select("machine_id", "window_end").with_columns(
+        class_names(baseline, ordered),
+        pl.Series("distance", totals).fill_nan(None),
+        _contributions(baseline, squares, totals),
+    )
     above = (pl.col("distance") > 1).fill_null(value=False)
     others = pl.col("distance").count().over("machine_class", "window_end") - pl.col("distance").is_not_null()
     return scored.select(
@@ -58,38 +57,16 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _of_class(baseline: Baseline, name: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Distances (in units of the limit) and contributions of machines of one class."""
-    keys = rows.select("machine_id", "window_end", "machine_class")
-    pooled = baseline.classes.get(name)
-    own = deviations(baseline, rows)
-    known = np.isfinite(own).mean(axis=1) >= LEAST_MEASURED if len(own) else np.zeros(0, dtype=bool)
-    if pooled is None:
-        return keys.with_columns(distance=pl.lit(None, pl.Float64), contributions=pl.lit(None, _CONTRIBUTIONS))
-    squares = np.square(pooled.standardise(own) @ pooled.weights)
-    squares[~known] = np.nan
-    distance = pl.Series("distance", squares.sum(axis=1) / pooled.limit).fill_nan(None)
-    return keys.with_columns(distance, _contributions(baseline, squares))
-
-
-_CONTRIBUTIONS: Final = pl.List(pl.Struct({"channel": pl.String(), "share": pl.Float64()}))
-
-
-def _contributions(baseline: Baseline, squares: Matrix) -> pl.Series:
+def _contributions(baseline: Baseline, squares: Matrix, totals: Matrix) -> pl.Series:
     """Return each row's share of every channel, largest first; null where the row was not scored."""
-    names = baseline.channels
-    channels = sorted(set(names))
-    member = np.array([[name == channel for channel in channels] for name in names], dtype=float)
-    totals = squares.sum(axis=1, keepdims=True)
-    shares = np.divide(squares @ member, totals, out=np.zeros((len(squares), len(channels))), where=totals > 0)
+    channels, member = baseline.of_channel
+    shares = squares @ member / np.where(totals > 0, totals, 1.0)[:, None]
     order = np.argsort(-shares, axis=1, kind="stable")
     listed = pl.DataFrame(
         {
-            "row": np.repeat(np.arange(len(squares)), len(channels)),
-            "channel": np.array(channels)[order].ravel(),
+            "channel": pl.Series(channels).gather(order.ravel()),
             "share": np.take_along_axis(shares, order, axis=1).ravel(),
         }
-    )
-    grouped = listed.group_by("row", maintain_order=True).agg(pl.struct("channel", "share").alias("contributions"))
-    unknown = pl.Series(np.isnan(totals).ravel())
-    return grouped.select(pl.when(~unknown).then("contributions").alias("contributions"))["contributions"]
+    ).to_struct("contributions")
+    grouped = listed.reshape((len(squares), len(channels))).arr.to_list()
+    return pl.select(pl.when(~pl.lit(pl.Series(np.isnan(totals)))).then(pl.lit(grouped)))[:, 0].alias("contributions")

@@ -6,7 +6,7 @@ The squared distance of a feature row from normal combines Hotelling's T2 (unusu
 (outside of them), each in units of its own limit (Yue and Qin 2001, Ind. Eng. Chem. Res. 40, 4403).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -22,19 +22,18 @@ if TYPE_CHECKING:
 __all__ = [
     "CALM_DISTANCE",
     "CALM_ROWS",
-    "LEAST_MEASURED",
     "LIMIT_SCORE",
     "SMALLEST",
     "Anomaly",
     "Baseline",
     "ClassBaseline",
+    "anomalies_of",
     "anomaly_of",
 ]
 
 Matrix = NDArray[np.float64]
 
-LEAST_MEASURED: Final = 0.5
-"""Share of the features that must be measured for a row to be judged."""
+_LEAST_MEASURED: Final = 0.5  # share of the features, for a row to be judged
 LIMIT_SCORE: Final = 0.5
 """The score at the limit."""
 CALM_DISTANCE: Final = 0.8
@@ -65,13 +64,17 @@ class ClassBaseline:
     machine_months: float
 
     @cached_property
-    def weights(self) -> Matrix:
-        """`weight` as an array."""
-        return np.array(self.weight)
+    def _arrays(self) -> tuple[Matrix, Matrix, Matrix]:
+        return np.array(self.location), np.array(self.scale), np.array(self.weight)
 
     def standardise(self, deviations: Matrix) -> Matrix:
         """Return deviations (rows x features) in robust standard deviations; a missing one counts as none."""
-        return np.nan_to_num((deviations - np.array(self.location)) / np.array(self.scale))
+        location, scale, _ = self._arrays
+        return np.nan_to_num((deviations - location) / scale, copy=False)
+
+    def squares(self, deviations: Matrix) -> Matrix:
+        """Return what each feature adds to a row's distance, in units of the limit (rows x features)."""
+        return np.square(self.standardise(deviations) @ self._arrays[2]) / self.limit
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,44 @@ class Baseline:
         """The channel of each column."""
         return tuple(parsed.channel for column in self.columns if (parsed := parse_feature_name(column)))
 
+    @cached_property
+    def of_channel(self) -> tuple[list[str], Matrix]:
+        """The names of the channels, and which of them each column is of (columns x channels, 0 or 1)."""
+        names = sorted(set(self.channels))
+        return names, np.array([[name == channel for channel in names] for name in self.channels], dtype=np.float64)
+
     def level_of(self, machine_id: str) -> Matrix:
         """Return a machine's own level of each column; NaN where it is not known."""
         known = self.levels.get(machine_id)
         return np.full(len(self.columns), np.nan) if known is None else np.array(known, dtype=np.float64)
+
+    def transform(self, values: Matrix) -> Matrix:
+        """Return values (rows x columns) with the logarithm of those that are compared by it."""
+        logged = np.array(self.logged)
+        return np.log(np.maximum(values, SMALLEST, where=logged, out=values.copy()), where=logged, out=values.copy())
+
+    def deviations(self, machine_ids: Sequence[str], values: Matrix) -> Matrix:
+        """Return deviations from each machine's own level (rows x columns); NaN where value or level is not known."""
+        if not machine_ids:
+            return values
+        known = list(dict.fromkeys(machine_ids))
+        number = dict(zip(known, range(len(known)), strict=True))
+        own = np.stack([self.level_of(machine_id) for machine_id in known])
+        return self.transform(values) - own[[number[machine_id] for machine_id in machine_ids]]
+
+    def squares(self, machine_ids: Sequence[str], deviations: Matrix) -> Matrix:
+        """Return what each column adds to a row's distance, in units of the limit of the machine's class.
+
+        NaN in rows that are not judged: of a machine or class that is not known, or with fewer than half of the columns
+        measured.
+        """
+        found = np.full(deviations.shape, np.nan)
+        is_judged = np.isfinite(deviations).mean(axis=1) >= _LEAST_MEASURED
+        names = np.array([self.class_of.get(machine_id, "") for machine_id in machine_ids])
+        for name, pooled in self.classes.items():
+            rows = np.flatnonzero(is_judged & (names == name))
+            found[rows] = pooled.squares(deviations[rows])
+        return found
 
 
 @dataclass(frozen=True)
@@ -151,32 +188,42 @@ class Anomaly:
 
 
 def anomaly_of(baseline: Baseline, machine_id: str, features: Mapping[str, float | None]) -> Anomaly | None:
-    """Return how unusual one feature row is; needs numpy only.
+    """Return how unusual one feature row is, as `anomalies_of` does."""
+    return anomalies_of(baseline, [(machine_id, features)])[0]
+
+
+def anomalies_of(baseline: Baseline, rows: Iterable[tuple[str, Mapping[str, float | None]]]) -> list[Anomaly | None]:
+    """Return how unusual feature rows are, each given with its machine; needs numpy only.
 
     None where the baseline does not know the machine or its class, or fewer than half of the features were measured.
     """
-    pooled = baseline.classes.get(baseline.class_of.get(machine_id, ""))
-    own = baseline.level_of(machine_id)
-    given = [features.get(column) for column in baseline.columns]
-    values = np.array([np.nan if value is None else float(value) for value in given])
-    logged = np.array(baseline.logged)
-    transformed = np.where(logged, np.log(np.clip(values, SMALLEST, None)), values)
-    deviations = transformed - own
-    if pooled is None or np.isfinite(deviations).mean() < LEAST_MEASURED:
-        return None
-    squares = np.square(pooled.standardise(deviations[None, :]) @ pooled.weights)[0]
-    total = float(squares.sum())
-    distance = total / pooled.limit
-    names = baseline.channels
-    shares = {name: float(squares[[each == name for each in names]].sum()) / max(total, SMALLEST) for name in names}
-    column = int(np.where(np.isfinite(deviations), squares, -1.0).argmax())
-    usual = own[column] + pooled.location[column]
-    return Anomaly(
-        score=distance / (distance + 1.0),
-        shares=tuple(sorted(shares.items(), key=lambda share: (-share[1], share[0]))),
-        strongest=(
-            baseline.columns[column],
-            float(values[column]),
-            float(np.exp(usual) if baseline.logged[column] else usual),
-        ),
-    )
+    given = list(rows)
+    machine_ids = [machine_id for machine_id, _ in given]
+    values = np.array([[row.get(column) for column in baseline.columns] for _, row in given], dtype=np.float64)
+    values = values.reshape(len(given), len(baseline.columns))
+    deviations = baseline.deviations(machine_ids, values)
+    squares = baseline.squares(machine_ids, deviations)
+    totals = squares.sum(axis=1)
+    channels, member = baseline.of_channel
+    shares = squares @ member / np.maximum(totals, SMALLEST)[:, None]
+    largest: list[list[int]] = np.argsort(-shares, axis=1, kind="stable").tolist()
+    strongest: list[int] = np.where(np.isfinite(deviations), squares, -1.0).argmax(axis=1).tolist()
+    listed: list[list[float]] = shares.tolist()
+    distances: list[float] = totals.tolist()
+    return [
+        None
+        if np.isnan(distances[at])
+        else Anomaly(
+            score=distances[at] / (distances[at] + 1.0),
+            shares=tuple((channels[each], listed[at][each]) for each in largest[at]),
+            strongest=(baseline.columns[column], float(values[at, column]), _usual(baseline, machine_ids[at], column)),
+        )
+        for at, column in enumerate(strongest)
+    ]
+
+
+def _usual(baseline: Baseline, machine_id: str, column: int) -> float:
+    """What a machine's column usually is."""
+    level = baseline.levels[machine_id][column]
+    usual = (level or 0.0) + baseline.classes[baseline.class_of.get(machine_id, "")].location[column]
+    return float(np.exp(usual)) if baseline.logged[column] else usual

@@ -1,5 +1,6 @@
 """Learn what is normal from feature rows alone: own levels, pooled spread, a limit for a stated rate of episodes."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from mlops_core.condition.exceedance import calibrate_limit
 from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
 from mlops_core.features import RUNNING, only_new_sensors, parse_feature_name
 
-__all__ = ["class_names", "deviations", "fit_baseline", "healthy_rows", "level_columns", "own_levels"]
+__all__ = ["class_names", "fit_baseline", "healthy_rows", "level_columns", "measured", "own_levels"]
 
 _LEVEL_STATISTICS: Final = frozenset({"mean", "std", "min", "max", "rms", "peak_to_peak"})
 _EXPLAINED: Final = 0.8
@@ -41,7 +42,9 @@ def fit_baseline(
     Args:
         features: rows of `compute_features`, two weeks or more; other columns are ignored.
         failures: the failures that are known, if any (`FAILURES`): rows of the week before each are left out.
-        class_of: the class of each machine; machines of one class share their spread. None: one class.
+        class_of: the class of each machine that has one; machines of one class share their spread, those of none with
+            each other. A class with fewer rows than twice its columns, from which no spread can be told, counts as
+            none. Default: no classes.
         replaced: frame REPLACED: of a sensor that was replaced or moved only windows wholly after that count, and the
             machine's own level of its channel is that of the first days since.
         episodes_per_machine_month: for which rate of episodes the limit is chosen. On the given rows all episodes count
@@ -75,7 +78,7 @@ def fit_baseline(
         logged=tuple(value is not None and value > 0 for value in lowest),
         levels={},
         classes={},
-        class_of=dict(class_of or {}),
+        class_of=_known_by_themselves(class_of or {}, ordered, least=max(_FEWEST_ROWS, 2 * len(columns))),
         persistence=persistence,
         episodes_per_machine_month=episodes_per_machine_month,
     )
@@ -90,17 +93,24 @@ def fit_baseline(
     return replace(located, classes=classes)
 
 
+def _known_by_themselves(class_of: Mapping[str, str], rows: pl.DataFrame, *, least: int) -> dict[str, str]:
+    """The class of each machine whose class has so many rows or more."""
+    heights = rows.group_by("machine_id").len().iter_rows()
+    of_class = Counter[str]()
+    for machine_id, height in heights:
+        of_class[class_of.get(machine_id, "")] += height
+    return {machine_id: name for machine_id, name in class_of.items() if of_class[name] >= least}
+
+
 def class_names(baseline: Baseline, features: pl.DataFrame) -> pl.Series:
     """Return the class of each row's machine; "" where it has none."""
     machines = features["machine_id"]
     return machines.replace_strict(baseline.class_of, default="", return_dtype=pl.String()).alias("machine_class")
 
 
-def deviations(baseline: Baseline, features: pl.DataFrame) -> Matrix:
-    """Return each row's deviations from its machine's own level, rows x columns; NaN where nothing was measured."""
-    values = _transformed(baseline, features)
-    own = {machine: baseline.level_of(machine) for machine in features["machine_id"].unique()}
-    return values - np.array([own[machine] for machine in features["machine_id"]]).reshape(values.shape)
+def measured(baseline: Baseline, features: pl.DataFrame) -> Matrix:
+    """Return the values that the baseline compares, rows x columns; NaN where nothing was measured."""
+    return features.select(pl.col(baseline.columns).cast(pl.Float64).fill_null(np.nan)).to_numpy()
 
 
 def healthy_rows(features: pl.DataFrame, failures: pl.DataFrame | None) -> pl.DataFrame:
@@ -114,8 +124,8 @@ def healthy_rows(features: pl.DataFrame, failures: pl.DataFrame | None) -> pl.Da
     columns = level_columns(features.columns)
     seconds = [name.seconds for column in columns if (name := parse_feature_name(column))]
     shortest = [column for column, length in zip(columns, seconds, strict=True) if length == min(seconds)]
-    measured = features.filter(pl.any_horizontal(pl.col(shortest).is_not_null())).sort("machine_id", "window_end")
-    return _without_failing(_without_stops(measured, timedelta(seconds=max(seconds))), failures)
+    heard = features.filter(pl.any_horizontal(pl.col(shortest).is_not_null())).sort("machine_id", "window_end")
+    return _without_failing(_without_stops(heard, timedelta(seconds=max(seconds))), failures)
 
 
 def _without_stops(features: pl.DataFrame, longest: timedelta) -> pl.DataFrame:
@@ -155,14 +165,6 @@ def _is_level(column: str) -> bool:
     return name.statistic in _LEVEL_STATISTICS and not name.is_drift
 
 
-def _transformed(baseline: Baseline, features: pl.DataFrame) -> Matrix:
-    selected = features.select(
-        pl.col(column).cast(pl.Float64).clip(lower_bound=SMALLEST).log() if logged else pl.col(column).cast(pl.Float64)
-        for column, logged in zip(baseline.columns, baseline.logged, strict=True)
-    )
-    return selected.fill_null(np.nan).to_numpy()
-
-
 def own_levels(
     baseline: Baseline, features: pl.DataFrame, level_days: float, replaced: pl.DataFrame | None = None
 ) -> dict[str, tuple[float | None, ...]]:
@@ -178,8 +180,8 @@ def own_levels(
         own = [name == channel for name in baseline.channels]
         if machine_id in levels and any(own):
             later = since_new.filter(pl.col("machine_id") == machine_id, pl.col("window_end") > at)
-            measured = later.filter(pl.any_horizontal(pl.col(baseline.columns[own.index(True)]).is_not_null()))
-            new = _first_levels(baseline, measured, level_days).get(machine_id, (None,) * len(own))
+            later = later.filter(pl.any_horizontal(pl.col(baseline.columns[own.index(True)]).is_not_null()))
+            new = _first_levels(baseline, later, level_days).get(machine_id, (None,) * len(own))
             levels[machine_id] = tuple(
                 b if is_own else a for a, b, is_own in zip(levels[machine_id], new, own, strict=True)
             )
@@ -189,14 +191,16 @@ def own_levels(
 def _first_levels(baseline: Baseline, features: pl.DataFrame, level_days: float) -> dict[str, tuple[float | None, ...]]:
     since = pl.col("window_end") - pl.col("window_end").min().over("machine_id")
     first_days = features.filter(since < pl.duration(seconds=int(level_days * 86_400)))
-    values = pl.DataFrame(_transformed(baseline, first_days), schema=list(baseline.columns)).fill_nan(None)
+    values = pl.DataFrame(baseline.transform(measured(baseline, first_days)), schema=list(baseline.columns)).fill_nan(
+        None
+    )
     medians = values.with_columns(first_days["machine_id"]).group_by("machine_id").median()
     return {row[0]: tuple(row[1:]) for row in medians.sort("machine_id").iter_rows()}
 
 
 def _fit_class(baseline: Baseline, features: pl.DataFrame) -> ClassBaseline:
     """Fit one class: robust location and scale, then principal components of the rows nearest to normal."""
-    own = deviations(baseline, features)
+    own = baseline.deviations(features["machine_id"].to_list(), measured(baseline, features))
     location, scale = _robust_spread(own)
     model = ClassBaseline(tuple(location), tuple(scale), (), limit=np.inf, machine_months=0.0)
     standardised = np.clip(model.standardise(own), -_CLIPPED_AT, _CLIPPED_AT)
@@ -206,11 +210,9 @@ def _fit_class(baseline: Baseline, features: pl.DataFrame) -> ClassBaseline:
         weight = _distance_weight(standardised[kept])
         distance = np.square(standardised @ weight).sum(axis=1)
         kept = distance <= np.quantile(distance, 1 - _TRIMMED)
-    weighted = replace(model, weight=tuple(map(tuple, weight.tolist())))
+    weighted = replace(model, weight=tuple(map(tuple, weight.tolist())), limit=1.0)
     limit, machine_months = calibrate_limit(
-        features.select("machine_id", "window_end").with_columns(
-            distance=np.square(weighted.standardise(own) @ weight).sum(axis=1)
-        ),
+        features.select("machine_id", "window_end").with_columns(distance=weighted.squares(own).sum(axis=1)),
         persistence=baseline.persistence,
         episodes_per_machine_month=baseline.episodes_per_machine_month,
     )

@@ -1,5 +1,6 @@
 """A baseline that may serve: fitted on the earlier part of a history, judged on the healthy weeks after it."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import exp
 from typing import Final
@@ -29,6 +30,7 @@ def train_baseline(
     *,
     failures: pl.DataFrame,
     episodes_per_machine_month: float,
+    class_of: Mapping[str, str] | None = None,
     replaced: pl.DataFrame | None = None,
 ) -> BaselineBundle:
     """Return a baseline with its judgement; `manifest.refused` says why it may not serve.
@@ -37,6 +39,7 @@ def train_baseline(
         features: rows of machines that ran (`compute_features`), as long a history as there is.
         failures: those that are known (`FAILURES`), if any: the week before each is neither learned from nor judged by.
         episodes_per_machine_month: for which rate of false episodes the limits are chosen.
+        class_of: the class of each machine that has one; machines of one class share their spread.
         replaced: frame REPLACED, of sensors that were replaced or moved.
 
     Raises:
@@ -49,7 +52,11 @@ def train_baseline(
     at = last - min(_MOST_HELD_OUT, (last - first) * _HELD_OUT_SHARE)
     earlier = features.filter(pl.col("window_end") <= at)
     fitted = fit_baseline(
-        earlier, failures=failures, replaced=replaced, episodes_per_machine_month=episodes_per_machine_month
+        earlier,
+        failures=failures,
+        class_of=class_of,
+        replaced=replaced,
+        episodes_per_machine_month=episodes_per_machine_month,
     )
     newcomers = features.filter(~pl.col("machine_id").is_in(list(fitted.levels)))
     known = fitted.with_machines(newcomers) if newcomers.height else fitted

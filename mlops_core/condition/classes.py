@@ -19,7 +19,7 @@ from mlops_core.condition.machine_record import MachineRecord, known_group
 from mlops_core.condition.severity import ZONE_BOUNDARIES
 from mlops_core.telemetry import VELOCITY_RMS, Channel, RunningClass, RunningRule
 
-__all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "class_of", "limits_of", "running_classes"]
+__all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "class_name", "class_of", "limits_of", "running_classes"]
 
 
 class MachineClass(BaseModel):
@@ -55,15 +55,21 @@ DEFAULT_CLASS: Final = MachineClass()
 """The class of a machine that belongs to no other."""
 
 
-def class_of(machine_id: str, classes: MachineClasses, record: MachineRecord | None = None) -> MachineClass:
-    """Return the class of a machine: what its record says, else the first that matches its id.
+def class_name(machine_id: str, classes: MachineClasses, record: MachineRecord | None = None) -> str | None:
+    """Return the name of a machine's class: what its record says, else the first that matches its id; None: no class.
 
-    A class that the record names and the configuration lacks says nothing. The record's ISO group goes before that of
-    the class.
+    A class that the record names and the configuration lacks says nothing.
     """
-    named = None if record is None or record.machine_class is None else classes.get(record.machine_class)
-    matching = (each for each in classes.values() if any(fnmatchcase(machine_id, like) for like in each.machines))
-    found = named or next(matching, DEFAULT_CLASS)
+    if record is not None and record.machine_class in classes:
+        return record.machine_class
+    matching = (name for name, each in classes.items() if any(fnmatchcase(machine_id, like) for like in each.machines))
+    return next(matching, None)
+
+
+def class_of(machine_id: str, classes: MachineClasses, record: MachineRecord | None = None) -> MachineClass:
+    """Return the class of a machine; the record's ISO group goes before that of the class."""
+    name = class_name(machine_id, classes, record)
+    found = DEFAULT_CLASS if name is None else classes[name]
     if record is None or record.iso_group is None:
         return found
     return found.model_copy(update={"iso_group": record.iso_group})

@@ -21,7 +21,7 @@ from typing import Final
 import polars as pl
 
 from mlops_core.condition.baseline import Baseline
-from mlops_core.condition.baseline_fit import class_names, deviations
+from mlops_core.condition.baseline_fit import class_names, measured
 from mlops_core.features import parse_feature_name
 
 __all__ = ["LevelShift", "level_shifts", "shift_columns"]
@@ -122,7 +122,7 @@ def _side(deviation: float) -> int:
 def _standardised(baseline: Baseline, ordered: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
     """Return machine, time, the number of peers at that hour, and each channel's deviation beside that of the class."""
     lacking = [pl.lit(None, pl.Float64).alias(name) for name in baseline.columns if name not in ordered.columns]
-    own = deviations(baseline, ordered.with_columns(lacking))
+    own = baseline.deviations(ordered["machine_id"].to_list(), measured(baseline, ordered.with_columns(lacking)))
     named = ordered.select("machine_id", "window_end").with_columns(class_names(baseline, ordered))
     scales = {name: each.standardise for name, each in baseline.classes.items()}
     parts: list[pl.DataFrame] = []

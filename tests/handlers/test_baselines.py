@@ -1,5 +1,6 @@
 """A stack without one failure: its state machine learns what is normal, people are told of what is not."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -141,6 +142,16 @@ def test_a_baseline_at_hand_goes_on_while_s3_cannot_be_asked(registry, monkeypat
 
     monkeypatch.setattr(registry, "champion_seen", unreachable)
     assert serving.sound().version == bundle.version
+
+
+def test_machines_of_a_class_share_what_is_normal_and_a_record_goes_before_the_patterns(deploy, features, registry):
+    describe = Machines(clients.dynamodb(), "machines").change
+    describe("M5", lambda record: record.model_copy(update={"machine_class": "pumps"}))
+    describe("M4", lambda record: record.model_copy(update={"machine_class": "unheard of"}))
+    classes = {"pumps": {"machines": ["M[01]"]}, "fans": {"machines": ["M[2345]"]}}
+    baseline = registry.load(deploy("baseline", MACHINE_CLASSES=json.dumps(classes))(EXECUTION)["version"]).baseline
+    assert {name for name, of_class in baseline.class_of.items() if of_class == "pumps"} == {"M0", "M1", "M5"}
+    assert set(baseline.classes) == {"pumps", "fans"}
 
 
 def test_hours_of_planned_maintenance_are_not_learned(deploy, features, registry):

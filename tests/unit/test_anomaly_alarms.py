@@ -15,7 +15,15 @@ import pytest
 
 from mlops_core.alerting.anomaly_alarms import anomaly_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource
-from mlops_core.condition import Anomaly, anomaly_of, fit_baseline, load_baseline, score_anomalies, train_baseline
+from mlops_core.condition import (
+    Anomaly,
+    anomalies_of,
+    anomaly_of,
+    fit_baseline,
+    load_baseline,
+    score_anomalies,
+    train_baseline,
+)
 from mlops_core.errors import CorruptBundleError
 from mlops_core.telemetry import FAILURES
 from tests.unit.test_baseline import FORTNIGHT, START, fleet, with_vibration_from
@@ -81,6 +89,7 @@ def test_one_row_is_judged_as_the_frame_judges_it():
         assert dict(one.shares) == pytest.approx({part["channel"]: part["share"] for part in told["contributions"]})
     assert anomaly_of(baseline, "NEW-1", last.row(0, named=True)) is None
     assert anomaly_of(baseline, "M3", {"temperature_mean_1h": 40.0}) is None
+    assert anomalies_of(baseline, []) == []
 
 
 def test_a_baseline_is_stored_and_read_whole_and_refused_where_a_byte_differs():

@@ -115,6 +115,14 @@ def test_classes_have_a_spread_of_their_own_and_peers_are_counted_within_them() 
     assert dict(zip(last["machine_id"], last["peers_unusual"], strict=True))["M7"] == 0.0
 
 
+def test_a_class_of_too_few_rows_shares_the_spread_of_machines_without_a_class() -> None:
+    features = fleet(4, FORTNIGHT, seed=6)
+    young = features.filter((pl.col("machine_id") != "M3") | (pl.col("window_end") <= START + timedelta(hours=71)))
+    baseline = fit_baseline(young, class_of={"M2": "PUMP", "M3": "FAN"})
+    assert set(baseline.classes) == {"", "PUMP"}
+    assert score_anomalies(baseline, young)["anomaly_score"].null_count() == 0
+
+
 def test_what_cannot_be_learned_from_is_refused_in_words() -> None:
     features = fleet(2, FORTNIGHT, seed=7)
     with pytest.raises(UntrainableError, match="72 are needed"):
