@@ -8,6 +8,7 @@ import polars as pl
 from mlops_core.condition.baseline import Baseline, Matrix
 from mlops_core.condition.baseline_fit import class_names, measured
 from mlops_core.condition.exceedance import episode_is_open
+from mlops_core.errors import MissingColumnError
 
 __all__ = ["score_anomalies"]
 
@@ -15,18 +16,25 @@ _FEWEST_PEERS: Final = 3
 
 
 def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
-    """Return how unusual each row is, one row per row of `features`, in order of machine and time.
+    """Return how unusual each row is.
 
-    Columns:
-        machine_id, window_end: as given.
-        anomaly_score: in [0, 1): distance / (distance + limit), so 0.5 is at the limit. Null where the baseline does
-            not know the machine yet, or fewer than half of its features were measured.
-        is_unusual: an episode is open: from the `persistence`-th row in a row above the limit to the third in a row
-            at or below 0.8 of it.
-        contributions: list of {channel, share}, largest first; the shares of a row add up to 1 (complete
-            decomposition: Alcala and Qin 2009, Automatica 45, 1593).
-        peers_unusual: share of the other machines of the class that are above the limit at the same instant: where it
-            is high, look for a common cause. Null with fewer than three of them.
+    Args:
+        baseline: what `fit_baseline` learned.
+        features: rows of `compute_features`.
+
+    Returns:
+        One row per row of `features`, in order of machine and time: machine_id and window_end, and
+        `anomaly_score`, in [0, 1): distance / (distance + limit), so 0.5 is at the limit; null for a machine that is
+        not in the baseline, and where fewer than half of its features were measured;
+        `is_unusual`: an episode is open, from the `persistence`-th row in a row above the limit to the third in a row
+        at or below 0.8 of it;
+        `contributions`: list of {channel, share}, largest first; the shares of a row add up to 1 (complete
+        decomposition: Alcala and Qin 2009, Automatica 45, 1593);
+        `peers_unusual`: share of the other machines of the class that are above the limit at the same instant: where it
+        is high, look for a common cause. Null with fewer than three of them.
+
+    Raises:
+        MissingColumnError: a column that the baseline reads is absent.
 
     Example:
         >>> scores = mc.score_anomalies(baseline, features)
@@ -34,6 +42,9 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
         True
 
     """
+    for column in ("machine_id", "window_end", *baseline.columns):
+        if column not in features.columns:
+            raise MissingColumnError("features", column, features.columns)
     ordered = features.sort("machine_id", "window_end")
     machine_ids = ordered["machine_id"].to_list()
     squares = baseline.squares(machine_ids, baseline.deviations(machine_ids, measured(baseline, ordered)))

@@ -52,6 +52,9 @@ def fit_baseline(
         persistence: how many consecutive rows above the limit make an episode.
         level_days: of how many first days a machine's own level is the median.
 
+    Returns:
+        The baseline, for `score_anomalies`. It does not depend on the order of rows.
+
     Raises:
         UntrainableError: no feature of a level or spread, or fewer than 72 rows.
         InvalidArgumentError: a rate, persistence or number of days that is not positive.

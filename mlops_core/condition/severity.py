@@ -85,9 +85,22 @@ ZONE_BOUNDARIES: Final = MappingProxyType(
 
 
 def evaluation_zone(velocity_rms: float, boundaries: ZoneBoundaries = DEFAULT_BOUNDARIES) -> EvaluationZone:
-    """Return the zone of a broadband vibration velocity r.m.s. in mm/s.
+    """Return the ISO 20816 zone of a broadband vibration velocity.
 
-    Raises InvalidArgumentError where the velocity is negative or not finite, which no r.m.s. value is.
+    Args:
+        velocity_rms: r.m.s. in mm/s.
+        boundaries: where zones begin, in mm/s.
+
+    Returns:
+        The zone, A to D; a value at a boundary belongs to the worse zone.
+
+    Raises:
+        InvalidArgumentError: the velocity is negative or not finite, which no r.m.s. value is.
+
+    Example:
+        >>> str(mc.evaluation_zone(7.1))
+        'C'
+
     """
     if not isfinite(velocity_rms) or velocity_rms < 0:
         raise InvalidArgumentError("velocity_rms", velocity_rms, "is no r.m.s. value", "Give mm/s, from 0 on")
@@ -119,12 +132,22 @@ def evaluation_zone_expression(velocity_rms: str | pl.Expr, boundaries: ZoneBoun
 def add_evaluation_zones(
     features: pl.DataFrame, columns: Sequence[str], *, boundaries: ZoneBoundaries = DEFAULT_BOUNDARIES
 ) -> pl.DataFrame:
-    """Add `{column}_zone`: the ISO 20816 zone, A to D, of velocity r.m.s. columns in mm/s; null in an empty window.
+    """Add `{column}_zone`: the ISO 20816 zone, A to D.
 
-    columns: such as "vibration_rms_1h".
+    Args:
+        features: any frame with the columns.
+        columns: velocity r.m.s. in mm/s, such as "vibration_rms_1h".
+        boundaries: where zones begin, in mm/s; `ZONE_BOUNDARIES` has those of ISO 20816 by machine group.
+
+    Returns:
+        The rows in their order with the new columns; null in an empty window.
 
     Raises:
         MissingColumnError: a column that is absent.
+
+    Example:
+        >>> mc.add_evaluation_zones(features, ["vibration_rms_1h"]).columns[-1]
+        'vibration_rms_1h_zone'
 
     """
     for column in columns:

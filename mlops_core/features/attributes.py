@@ -22,6 +22,18 @@ def attribute_names(machines: "pl.DataFrame") -> tuple[str, ...]:
 
     Call it with the machines of the training data, and keep the names in the recipe: a value that comes later is none
     of them. `machine_id` is no attribute, and neither is a text of more than 20 values.
+
+    Args:
+        machines: machine_id and any attributes: numbers, and text or categories.
+
+    Returns:
+        The names in the order of the columns, for `add_attributes`.
+
+    Example:
+        >>> machines = pl.DataFrame({"machine_id": ["P-1", "P-2"], "site": ["North", "South"], "rated_rpm": [1480, 9]})
+        >>> mc.attribute_names(machines)
+        ('site=North', 'site=South', 'rated_rpm')
+
     """
     import polars as pl
 

@@ -29,24 +29,32 @@ def compute_features(
     statistics: Sequence[str] = STATISTICS,
     channels: Mapping[str, Channel] = CHANNELS,
 ) -> pl.DataFrame:
-    """Statistics of trailing windows, one row per machine and hop, known at `window_end`.
+    """Return statistics of trailing windows, one row per machine and hop, known at `window_end`.
 
     A window is half open, `[window_end - length, window_end)`, in UTC, and window ends lie on the grid of whole hops
     since the epoch. A machine has rows from the first window end after its first reading to the first one after its
     last reading, or up to `end` where given; gaps give rows with count 0 and nulls.
 
-    readings: schema READINGS, any channel names, any order, irregular or not. Of two values for one (machine_id,
-        channel, event_timestamp) the larger counts. A null value counts nowhere. A LazyFrame, such as a scan of
-        Parquet, is taken some machines at a time: memory holds a few million readings and the result.
-    lengths: window lengths, from one second on, whole seconds and whole multiples of `hop`.
-    start, end: aware times; rows have start < window_end <= end.
-    statistics: columns per channel and length, out of STATISTICS (the default) and EXTRA_STATISTICS; units are the
-        channel's, `slope` per hour, `hours_since_last` hours, `kurtosis` and `crest_factor` without unit. Where each
-        is null is defined in `mlops_core.features.statistics.REGISTRY`; none is ever NaN or infinite.
-    channels: plausible ranges; a value outside that of its channel counts as not measured, and a warning
-        (ImplausibleValuesWarning) says how many do. Channels that are not among them have no range.
-    Returns machine_id, window_end, then {channel}_{statistic}_{length}, ordered by machine and time. The same set of
-    readings gives the same bits, and a row at t depends on readings before t only.
+    Args:
+        readings: frame READINGS, any channel names, any order, irregular or not. Of two values for one (machine_id,
+            channel, event_timestamp) the larger counts. A null value counts nowhere. A LazyFrame, such as a scan of
+            Parquet, is taken some machines at a time: memory holds a few million readings and the result.
+        lengths: window lengths, from one second on, whole seconds and whole multiples of `hop`.
+        hop: between two window ends.
+        start: aware time; rows have `start < window_end`.
+        end: aware time; rows have `window_end <= end`.
+        statistics: columns per channel and length, out of STATISTICS (the default) and EXTRA_STATISTICS; units are the
+            channel's, `slope` per hour, `hours_since_last` hours, `kurtosis` and `crest_factor` without unit. Where
+            each is null is defined in `mlops_core.features.statistics.REGISTRY`; none is ever NaN or infinite.
+        channels: plausible ranges; a value outside that of its channel counts as not measured. Channels that are not
+            among them have no range.
+
+    Returns:
+        machine_id, window_end, then `{channel}_{statistic}_{length}`, ordered by machine and time. The same set of
+        readings gives the same bits, and a row at t depends on readings before t only.
+
+    Warns:
+        ImplausibleValuesWarning: values outside their channel's range, with their number.
 
     Raises:
         DurationError, WindowError, StatisticError, NaiveTimeError: an argument that cannot work.

@@ -60,10 +60,18 @@ def add_drift(
     The baseline is the mean of the machine's first `rows` values; until there are that many, of those so far. Drift at
     a row therefore depends on rows up to it only.
 
-    baselines: what `machine_baselines` gave, for machines whose beginning is not in `features`; others get theirs from
-        `features`.
-    replaced: frame REPLACED: where a sensor was replaced or moved, the baseline of its channel starts anew with the
-        first windows that lie wholly after; windows across have drift 0.
+    Args:
+        features: with `by` and window_end; other columns pass through.
+        columns: names of the columns.
+        rows: how many first values make the baseline.
+        by: what has a baseline of its own.
+        baselines: what `machine_baselines` gave, for machines whose beginning is not in `features`; others get theirs
+            from `features`.
+        replaced: frame REPLACED: where a sensor was replaced or moved, the baseline of its channel starts anew with the
+            first windows that lie wholly after; windows across have drift 0.
+
+    Returns:
+        The rows in their order with the new columns; null where the value is.
 
     Raises:
         MissingColumnError, InvalidArgumentError: a column that is absent; `rows` below 1.
@@ -114,6 +122,9 @@ def add_age(
         by: what has an age of its own.
         returns: frame RETURNS, from `returns_to_service`. Age counts from the latest at or before the row; before the
             first, and without any, from the first window end.
+
+    Returns:
+        The rows in their order with the new column, in hours.
 
     Raises:
         MissingColumnError: a column that is absent.

@@ -39,9 +39,24 @@ def check_event_names(names: Sequence[str]) -> None:
 
 
 def event_names(events: "pl.DataFrame", *, most_codes: int = _MOST_CODES) -> tuple[str, ...]:
-    """Return the kinds of a frame EVENTS, and `kind/code` for each code of a kind that has 2 to `most_codes` of them.
+    """Return the kinds of events, and `kind/code` for each code of a kind that has several and not too many.
 
     Call it with the events of the training data, and keep the names in the recipe: later codes are no new columns.
+
+    Args:
+        events: frame EVENTS, or FAILURES, whose kind is `failure`.
+        most_codes: a kind with 2 to so many codes has a name for each of them.
+
+    Returns:
+        The names in order, for `add_events`.
+
+    Raises:
+        MissingColumnError, ColumnTypeError, ColumnValueError: a frame that does not fit.
+
+    Example:
+        >>> mc.event_names(history.failures)[0]
+        'failure'
+
     """
     import polars as pl
 
@@ -96,7 +111,7 @@ def add_events(
     Example:
         >>> rows = mc.add_events(features, history.failures, lengths=["24h"])
         >>> rows.columns[-2:]
-        ['event/failure/VIBRATION_OVERLOAD_in_24h', 'event/failure/VIBRATION_OVERLOAD_hours_since']
+        ['event/failure/OVERHEATING_in_24h', 'event/failure/OVERHEATING_hours_since']
 
     """
     import polars as pl

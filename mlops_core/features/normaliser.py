@@ -26,17 +26,29 @@ def learn_normaliser(
     conditions: int | None = None,
     machine_ids: Sequence[str] | None = None,
 ) -> ConditionNormaliser:
-    """Learn what each channel is like under each operating condition.
+    """Learn level and spread of each channel under each operating condition.
 
-    readings: schema READINGS; channels in `settings` define the operating condition, all others are normalised.
-    settings: channel names; with none there is one condition, and normalising is against the fleet.
-    conditions: how many conditions to find by clustering the settings (k-means on settings divided by their standard
-        deviation, started at points far apart; no chance is involved). None: every distinct combination of setting
-        values is a condition of its own, as when a controller reports its mode.
-    machine_ids: the training machines; default all in `readings`.
+    Args:
+        readings: frame READINGS; channels in `settings` define the operating condition, all others are normalised.
+        settings: channel names; with none there is one condition, and normalising is against the fleet.
+        conditions: how many conditions to find by clustering the settings (k-means on settings divided by their
+            standard deviation, started at points far apart; no chance is involved). None: every distinct combination
+            of setting values is a condition of its own, as when a controller reports its mode.
+        machine_ids: the training machines; default all in `readings`.
 
-    Raises: InvalidArgumentError: settings that have no readings, more conditions asked for than there are distinct
-        settings, or clusters without settings. SchemaError: `readings` does not fit READINGS.
+    Returns:
+        The normaliser: `.apply(readings)` gives deviations from the mean, in standard deviations.
+
+    Raises:
+        InvalidArgumentError: settings that have no readings, more conditions asked for than there are distinct
+            settings, or clusters without settings.
+        SchemaError: `readings` does not fit READINGS.
+
+    Example:
+        >>> normaliser = mc.learn_normaliser(history.readings)
+        >>> abs(normaliser.apply(history.readings)["value"].mean()) < 1e-6
+        True
+
     """
     checked = normalise_readings(readings)
     if machine_ids is not None:

@@ -58,31 +58,40 @@ def waveform_features(
     envelope_band: Band = ENVELOPE_BAND,
     slip: float = 0.02,
 ) -> pl.DataFrame:
-    """One row of features for each burst.
-
-    bursts: machine_id, channel, event_timestamp, sampling_rate (Hz) and samples (a list of acceleration values), of any
-        lengths and rates.
-    unit: the samples' unit. rms, peak, peak_to_peak and band energies keep it.
-    velocity_band: Hz, for `velocity_rms`, in mm/s.
-    bands: Hz, half open; each gives `band_energy_{low}_{high}`, the mean square of the acceleration in the band. Bands
-        that share out 0 Hz to half the sampling rate add up to the variance.
-    bearing: with `shaft_frequency` (Hz, or the name of a column of `bursts` that holds it) gives `envelope_bpfo`,
-        `envelope_bpfi`, `envelope_bsf` and `envelope_ftf`: the amplitude, in the samples' unit, of the envelope of the
-        acceleration in `envelope_band` at each defect frequency, the largest within `slip` (a fraction) or one line.
-    Returns machine_id, channel, event_timestamp, then rms, peak (greatest absolute value), peak_to_peak, crest_factor
-    (peak / rms), kurtosis (Fisher's excess, biased), velocity_rms and what else was asked for, in the order of
-    `bursts`.
-
-    Null where not defined: everything for a burst without samples; crest_factor where rms is 0; kurtosis of a constant;
-    what needs frequencies that the burst does not show (at or above half its rate, or velocity below one period a
-    burst).
+    """Return one row of features for each burst.
 
     Source of the envelope: R. B. Randall, J. Antoni, Mechanical Systems and Signal Processing 25 (2011), section 4.
+
+    Args:
+        bursts: machine_id, channel, event_timestamp, sampling_rate (Hz) and samples (a list of acceleration values), of
+            any lengths and rates.
+        unit: the samples' unit. rms, peak, peak_to_peak and band energies keep it.
+        velocity_band: Hz, for `velocity_rms`, in mm/s.
+        bands: Hz, half open; each gives `band_energy_{low}_{high}`, the mean square of the acceleration in the band.
+            Bands that share out 0 Hz to half the sampling rate add up to the variance.
+        bearing: gives `envelope_bpfo`, `envelope_bpfi`, `envelope_bsf` and `envelope_ftf`: the amplitude, in the
+            samples' unit, of the envelope of the acceleration at each defect frequency.
+        shaft_frequency: Hz, or the name of a column of `bursts` that holds it; needed with `bearing`.
+        envelope_band: Hz, in which the envelope is taken.
+        slip: fraction of a defect frequency within which the largest amplitude counts, one line at least.
+
+    Returns:
+        machine_id, channel, event_timestamp, then rms, peak (greatest absolute value), peak_to_peak, crest_factor
+        (peak / rms), kurtosis (Fisher's excess, biased), velocity_rms and what else was asked for, in the order of
+        `bursts`. Null where not defined: everything for a burst without samples; crest_factor where rms is 0; kurtosis
+        of a constant; what needs frequencies that the burst does not show (at or above half its rate, or velocity below
+        one period a burst).
 
     Raises:
         SchemaError: a column is missing or has another type; samples that are null, not finite or beyond 1e70; a rate
             that is not positive.
         InvalidArgumentError: a band that is empty, or a bearing without a shaft frequency.
+
+    Example:
+        >>> burst = {"machine_id": "PUMP-1", "channel": "de", "event_timestamp": datetime(2026, 1, 1, tzinfo=UTC)}
+        >>> bursts = pl.DataFrame([{**burst, "sampling_rate": 1000.0, "samples": [1.0, -1.0, 1.0, -1.0]}])
+        >>> mc.waveform_features(bursts)["rms"].to_list()
+        [1.0]
 
     """
     checked = _checked(bursts)
@@ -108,11 +117,29 @@ def waveform_features(
 
 
 def readings_from_waveforms(features: pl.DataFrame, names: Sequence[str] = WAVEFORM_FEATURES) -> pl.DataFrame:
-    """Waveform features as readings, so that they get windows and a model like any other channel.
+    """Return waveform features as readings, so that they get windows and a model like any other channel.
 
-    Each feature of `names` becomes the channel `{channel}_{name}`; nulls are left out. Schema READINGS.
+    Args:
+        features: what `waveform_features` gave.
+        names: columns; each becomes the channel `{channel}_{name}`.
+
+    Returns:
+        Frame READINGS; nulls are left out.
+
+    Raises:
+        MissingColumnError: a column that is absent.
+
+    Example:
+        >>> burst = {"machine_id": "PUMP-1", "channel": "de", "event_timestamp": datetime(2026, 1, 1, tzinfo=UTC)}
+        >>> bursts = pl.DataFrame([{**burst, "sampling_rate": 1000.0, "samples": [1.0, -1.0, 1.0, -1.0]}])
+        >>> mc.readings_from_waveforms(mc.waveform_features(bursts), names=["rms"])["channel"].to_list()
+        ['de_rms']
+
     """
     identity = ["machine_id", "channel", "event_timestamp"]
+    for column in (*identity, *names):
+        if column not in features.columns:
+            raise MissingColumnError("features", column, features.columns)
     long = features.unpivot(list(names), index=identity, variable_name="name", value_name="value").drop_nulls("value")
     return long.select(
         "machine_id", pl.concat_str("channel", pl.lit("_"), "name").alias("channel"), "event_timestamp", "value"

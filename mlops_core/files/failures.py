@@ -50,6 +50,9 @@ def read_failures(
         latest: when the file is read; what lies five minutes behind it is FUTURE. None: no bound.
         layout: which column holds what, and how it is written: the arguments of `FileLayout`.
 
+    Returns:
+        `.failures` (frame FAILURES) and `.report`, as of `read_readings`.
+
     Raises:
         UnreadableFileError: it is no CSV or Parquet, or has no such columns; the message names those that it has.
         InvalidArgumentError: the layout contradicts itself, or does not say what is needed.

@@ -77,9 +77,20 @@ def read_lookout(
         earliest: of event times, as for `read_readings`.
         latest: when the files are read, as for `read_readings`.
 
+    Returns:
+        `.readings` (READINGS), `.labels` (FAILURES) and `.report` of all files together.
+
     Raises:
         UnreadableFileError: the folder holds no such files, or one cannot be read.
         InvalidArgumentError: an argument that cannot work.
+
+    Example:
+        >>> Path("dataset").mkdir()
+        >>> _ = Path("dataset/pump.csv").write_text("Timestamp,Temp\n2026-01-01T00:00:00Z,61.5\n")
+        >>> names = {"Temp": "temperature"}
+        >>> readings, labels, report = mc.read_lookout("dataset", machine="PUMP-1", channel_names=names)
+        >>> readings["value"].to_list()
+        [61.5]
 
     """
     root = Path(folder)

@@ -57,6 +57,9 @@ def read_readings(
         latest: when the file is read; what lies five minutes behind it is FUTURE. None: no bound.
         layout: which column holds what, and how it is written: the arguments of `FileLayout`.
 
+    Returns:
+        `.readings` (frame READINGS) and `.report`: what was refused and why, and how columns were understood.
+
     Raises:
         UnreadableFileError: it is no CSV or Parquet, or has no such columns; the message names those that it has.
         InvalidArgumentError: the layout contradicts itself, or does not say what is needed, such as the zone of times

@@ -21,9 +21,16 @@ def plot_evaluation(bundle: ModelBundle, labelled: pl.DataFrame) -> alt.HConcatC
         bundle: the model.
         labelled: rows of `label_features`; those without a known answer are left out.
 
+    Returns:
+        An altair chart.
+
     Raises:
         MissingColumnError: the frame is not labelled.
         FeatureMismatchError: columns that the model needs are absent.
+
+    Example:
+        >>> type(mc.plot_evaluation(model, labelled)).__name__
+        'HConcatChart'
 
     """
     require("labelled", labelled, "fails_within_horizon")

@@ -14,8 +14,15 @@ def plot_fleet(predictions: pl.DataFrame, *, most: int = 30) -> alt.HConcatChart
         predictions: what `predict` returned, of any number of rows for each machine.
         most: how many machines at most, from the most endangered one on.
 
+    Returns:
+        An altair chart.
+
     Raises:
         MissingColumnError: the frame is not one of predictions.
+
+    Example:
+        >>> type(mc.plot_fleet(mc.predict(model, features))).__name__
+        'HConcatChart'
 
     """
     require("predictions", predictions, "machine_id", "window_end", "failure_probability", "rul_hours_p50")

@@ -32,8 +32,15 @@ def plot_machine(
         predictions: what `predict` returned: adds the probability of failure, and the remaining life from P10 to P90.
         labelled: rows of `label_features`: the remaining life that came true, in black beside the predicted one.
 
+    Returns:
+        An altair chart.
+
     Raises:
         MissingColumnError: a column that is to be shown is absent.
+
+    Example:
+        >>> type(mc.plot_machine(features, "PUMP-1")).__name__
+        'VConcatChart'
 
     """
     require("features", features, "machine_id", "window_end", *(columns or ()))

@@ -33,6 +33,9 @@ def load(path: str | Path) -> ModelBundle:
     Args:
         path: the file, or the folder, such as a copy of `models/{version}/` of a stack's lake.
 
+    Returns:
+        The model, verified by the hash of each file.
+
     Raises:
         FileNotFoundError: there is neither.
         BundleError: what is there is no model, is damaged or incomplete, or has another layout.

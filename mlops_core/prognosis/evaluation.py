@@ -122,6 +122,10 @@ def evaluate(
         resamples: how many.
         allow_training_runs: judge even on runs that the model has learned from, to see how much it remembers.
 
+    Returns:
+        Ranking, calibration, alarms, lead times and remaining life, with 95 % intervals by resampling runs, beside what
+        simple rules reach on the same rows.
+
     Raises:
         HeldOutRunsError: the model has learned from some of these runs.
         UnjudgeableError: no row with a known answer, or none that fails.

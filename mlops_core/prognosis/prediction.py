@@ -111,10 +111,19 @@ def predict_one(
             normalised readings are computed from it; a column that is absent then is null, as long as those are there
             that are never null, which shows that the others were computed.
 
+    Returns:
+        What `predict` gives for one row, with its reasons.
+
     Raises:
         FeatureMismatchError: columns that the model needs are missing.
         EmptyFeaturesError: no window holds a reading.
         OutOfDomainError: the machine is unlike all that the model has learned from.
+
+    Example:
+        >>> row = features.filter(machine_id="PUMP-1").row(-1, named=True)
+        >>> prediction = mc.predict_one(model, "PUMP-1", row.pop("window_end"), row)
+        >>> 0 <= prediction.failure_probability <= 1
+        True
 
     """
     row = _row(bundle, machine_id, features, nulls_omitted=nulls_omitted)[None, :]

@@ -72,11 +72,26 @@ def compare_models(
 ) -> Verdict:
     """Judge both models on the same labelled rows, of runs that neither has learned from.
 
-    refused: why there is a champion that cannot be given here: it is no model that may serve.
+    Args:
+        challenger: the new model.
+        champion: the model that serves; None where there is none.
+        held_out: rows of `label_features`, with the models' horizon.
+        refused: why there is a champion that cannot be given here: it is no model that may serve.
+        seed: of the resampling of runs.
+        resamples: how many.
+
+    Returns:
+        Whether the challenger is to be promoted, the reason in words, and the figures of both.
 
     Raises:
         HeldOutRunsError: one of them has learned from some of these runs.
         UnjudgeableError, FeatureMismatchError, MissingColumnError, UntrainableError: as `evaluate`, of the challenger.
+
+    Example:
+        >>> split = mc.split_by_time(labelled, at=datetime(2026, 2, 5, tzinfo=UTC))
+        >>> verdict = mc.compare_models(mc.train(split.known, seed=7), None, split.later)  # few runs
+        >>> verdict.promote, verdict.champion
+        (False, None)
 
     """
     new = evaluate(challenger, held_out, seed=seed, resamples=resamples)

@@ -94,11 +94,26 @@ class TimeSplit:
 
 
 def split_by_time(labelled: pl.DataFrame, *, at: datetime, horizon: timedelta | str = "24h") -> TimeSplit:
-    """Part labelled rows as someone who trained at `at` would have seen them, and what came after.
+    """Split labelled rows into what was known at a moment and the runs that began after it.
 
     A run under way at `at` is censored in `known`, since its failure was yet to come, and absent from `later`.
 
-    Raises InvalidArgumentError where `at` has no time zone.
+    Args:
+        labelled: what `label_features` gives.
+        at: aware time of the split.
+        horizon: what the labels were made for.
+
+    Returns:
+        `.known` to learn from and `.later` to judge by; either may be empty.
+
+    Raises:
+        InvalidArgumentError: `at` has no time zone.
+
+    Example:
+        >>> split = mc.split_by_time(labelled, at=datetime(2026, 2, 5, tzinfo=UTC))
+        >>> split.known["window_end"].max() <= datetime(2026, 2, 5, tzinfo=UTC) < split.later["window_end"].min()
+        True
+
     """
     if at.tzinfo is None:
         raise InvalidArgumentError("at", at, "has no time zone", "Give an aware time in UTC")

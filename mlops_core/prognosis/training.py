@@ -101,6 +101,9 @@ def train(
         normaliser: without a recipe, JSON text to keep with the model, of what readings went through before features
             were computed by hand.
 
+    Returns:
+        The model, with its card and the figures of machines held out.
+
     Raises:
         UntrainableError: with the reason: no rows, no features, no failing rows, nothing but failing rows, too few
             failures of one machine only, labels made for another horizon, or a check in which permuted labels were

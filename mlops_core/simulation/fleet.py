@@ -86,9 +86,19 @@ def simulate_fleet(
 ) -> SimulatedHistory:
     """Return the history of a fleet in `[start, end)`.
 
-    Readings stand at the multiples of `interval` since the epoch. All machines are new at `commissioned_at` (default:
-    `start`); an earlier commissioning gives machines of mixed age at `start`. Without `sensor_faults` sensors are noisy
-    but sound.
+    Args:
+        machine_ids: legal machine ids, each once; what happens to a machine does not depend on the others.
+        start: aware time of the first reading.
+        end: aware time after the last one.
+        interval: between two readings of a channel; readings lie at the multiples of it since the epoch.
+        seed: of everything random; the same seed gives the same history on every machine.
+        law: constants of degradation (default: `DegradationLaw()`).
+        commissioned_at: when all machines are new (default: `start`); an earlier time gives machines of mixed age.
+        sensor_faults: rates of faults; without, sensors are noisy but sound.
+
+    Returns:
+        `.readings` (READINGS; degrees Celsius, mm/s r.m.s.), `.failures` (FAILURES), `.maintenance` (MAINTENANCE), and
+        what only a simulator has: `.truth`, `.runs`, `.sensor_faults` and `.states`.
 
     Raises:
         InvalidArgumentError: a duplicate or illegal machine id, an end before the start, a commissioning after the end

@@ -66,10 +66,26 @@ class FaultyReadings(NamedTuple):
 
 
 def inject_sensor_faults(readings: pl.DataFrame, faults: SensorFaults, *, seed: int) -> FaultyReadings:
-    """Return the readings as faulty sensors give them, in their order, and what is wrong with them.
+    """Return readings as faulty sensors give them, and what is wrong with them.
 
     A reading may suffer several faults: it drifts, then sticks, then spikes; a drop-out removes it. Values change by
-    factors, so channels need no scale of their own. Raises SchemaError where the readings do not fit READINGS.
+    factors, so channels need no scale of their own.
+
+    Args:
+        readings: frame READINGS, simulated or real.
+        faults: how often each fault occurs, how long it lasts, how strong it is.
+        seed: of every fault; a sensor's faults depend on no other sensor.
+
+    Returns:
+        `.readings` in their order, without those that dropped out, and `.faults` (frame SENSOR_FAULTS).
+
+    Raises:
+        SchemaError: the readings do not fit READINGS.
+
+    Example:
+        >>> mc.inject_sensor_faults(history.readings, mc.SensorFaults(), seed=7).readings.equals(history.readings)
+        True
+
     """
     if faults == SensorFaults():
         return FaultyReadings(normalise_readings(readings), pl.DataFrame(schema=SENSOR_FAULTS))

@@ -87,14 +87,24 @@ def normalise_readings(readings: pl.DataFrame) -> pl.DataFrame:
     """Return a user's readings with exactly the columns and types of `READINGS`.
 
     Lossless conversions are made (other time zones, time units, integer or decimal values, categorical ids); columns
-    beyond the schema are left out, and a frame that fits already is returned as it is. A null `value` marks a
-    measurement that was not made and is kept; NaN and infinity are refused. Rows keep their order; duplicates stay.
+    beyond the schema are left out, and a frame that fits already is returned as it is.
+
+    Args:
+        readings: machine_id, channel, event_timestamp, value. A null value marks a measurement that was not made.
+
+    Returns:
+        The rows in their order, duplicates included.
 
     Raises:
         FrameTypeError: not a polars DataFrame.
         MissingColumnError: a column is absent.
         ColumnTypeError: a type that could only be converted by guessing, such as a timestamp without time zone.
         ColumnValueError: null ids or timestamps, NaN or infinite values.
+
+    Example:
+        >>> row = {"machine_id": "P", "channel": "temperature", "event_timestamp": datetime(2026, 1, 1, tzinfo=UTC)}
+        >>> mc.normalise_readings(pl.DataFrame([{**row, "value": 61}]))["value"].to_list()
+        [61.0]
 
     """
     fitted = _fit(readings, READINGS, name="readings", optional=())
@@ -106,8 +116,20 @@ def normalise_readings(readings: pl.DataFrame) -> pl.DataFrame:
 def normalise_failures(failures: pl.DataFrame) -> pl.DataFrame:
     """Return a user's failure log with exactly the columns and types of `FAILURES`.
 
-    Only `machine_id` and `event_timestamp` are required; the other columns are null where absent. Conversions and
-    errors are those of `normalise_readings`; in addition a return to service before its failure is refused.
+    Args:
+        failures: machine_id and event_timestamp; the other columns are null where absent.
+
+    Returns:
+        The rows in their order.
+
+    Raises:
+        SchemaError: as `normalise_readings`, or a return to service that lies before its failure.
+
+    Example:
+        >>> log = pl.DataFrame({"machine_id": ["PUMP-1"], "event_timestamp": [datetime(2026, 1, 2, tzinfo=UTC)]})
+        >>> mc.normalise_failures(log)["event_code"].to_list()
+        [None]
+
     """
     fitted = _fit(failures, FAILURES, name="failures", optional=_OPTIONAL_FAILURE_COLUMNS)
     _refuse_nulls(fitted, ("machine_id", "event_timestamp"), name="failures")

@@ -111,17 +111,28 @@ def parse_message(
     future_tolerance: timedelta = FUTURE_TOLERANCE,
     historical_reach: timedelta | None = None,
 ) -> Reading | FailureEvent | Event:
-    """Return the one reading or event of a message, or raise `MessageRejectedError` with the first reason to refuse it.
+    """Return the one reading or event of a message, or raise the first reason to refuse it.
 
     Checked in this order: size, topic, encoding, JSON, machine id, fields and their types, values, time. A timestamp
     with another offset than UTC is converted; one without is refused, since guessing would shift readings by hours.
-    `received_at - allowed_lateness <= event_timestamp <= received_at + future_tolerance` must hold; for a payload with
-    `"historical": true` (`replayed` is an older name of it) `historical_reach` replaces `allowed_lateness` (None: any
-    age). A name that occurs twice in an object makes it ambiguous: BAD_JSON. What a message holds beside the reading of
-    its topic's channel, `parse_messages` gives; a batch is BAD_TOPIC here.
+    A name that occurs twice in an object makes it ambiguous: BAD_JSON. A batch is BAD_TOPIC here: see `parse_messages`.
+
+    Args:
+        topic: MQTT topic, `{topic_prefix}/{machine_id}/{channel}` or `.../event/{kind}`.
+        payload: the message as sent: JSON, 128 KiB at most.
+        received_at: aware time at which the broker received it.
+        topic_prefix: what topics begin with.
+        channels: known channels by name, with their plausible ranges.
+        allowed_lateness: `received_at - allowed_lateness <= event_timestamp` must hold.
+        future_tolerance: `event_timestamp <= received_at + future_tolerance` must hold.
+        historical_reach: replaces `allowed_lateness` for a payload with `"historical": true` (`replayed` is its older
+            name). None: any age.
+
+    Returns:
+        A `Reading`, a `FailureEvent`, or an `Event` of another kind; times in UTC.
 
     Raises:
-        MessageRejectedError: whatever `topic` and `payload` are, nothing else is raised because of them.
+        MessageRejectedError: with the reason; nothing else is raised because of `topic` and `payload`.
         InvalidArgumentError: `received_at` has no time zone.
 
     Example:
@@ -154,14 +165,33 @@ def parse_messages(
     future_tolerance: timedelta = FUTURE_TOLERANCE,
     historical_reach: timedelta | None = None,
 ) -> ParsedMessage:
-    """Return every reading or event of a message, and what was refused of it; see `parse_message` for the rules.
+    """Return every reading or event of a message, and what was refused of it; the rules are those of `parse_message`.
 
     A batch, on `{prefix}/{machine_id}/readings`, is an object or an array of objects `{"timestamp_utc" |
     "timestamp_ms", "values": {channel: number, ...}, "quality": ..., "historical": true}`. Each value is accepted or
     refused by itself; a refused object is reported once, with its own bytes and the first reason.
 
+    Args:
+        topic: MQTT topic of a batch, of one channel or of an event.
+        payload: the message as sent: JSON, 128 KiB at most.
+        received_at: aware time at which the broker received it.
+        topic_prefix: what topics begin with.
+        channels: known channels by name, with their plausible ranges.
+        allowed_lateness: how much older than `received_at` an element may be.
+        future_tolerance: how much later than `received_at` an element may be.
+        historical_reach: replaces `allowed_lateness` for historical elements. None: any age.
+
+    Returns:
+        `.accepted` (readings or events, each with its quality) and `.refused` (reason, detail and bytes of each).
+
     Raises:
         InvalidArgumentError: `received_at` has no time zone. Nothing is raised because of `topic` and `payload`.
+
+    Example:
+        >>> batch = b'[{"timestamp_ms": 1767225600000, "values": {"temperature": 61.5, "vibration": -1}}]'
+        >>> parsed = mc.parse_messages("industrial/machine/PUMP-A01/readings", batch, datetime(2026, 1, 1, tzinfo=UTC))
+        >>> len(parsed.accepted), [str(refusal.reason) for refusal in parsed.refused]
+        (1, ['OUT_OF_RANGE'])
 
     """
     received_at = in_utc("received_at", received_at)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from mlops_core.condition import Baseline, fit_baseline, score_anomalies
 from mlops_core.condition.baseline_fit import healthy_rows
 from mlops_core.condition.exceedance import episode_is_open
-from mlops_core.errors import InvalidArgumentError, UntrainableError
+from mlops_core.errors import InvalidArgumentError, MissingColumnError, UntrainableError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FORTNIGHT = 14 * 24
@@ -131,6 +131,13 @@ def test_what_cannot_be_learned_from_is_refused_in_words() -> None:
         fit_baseline(features.select("machine_id", "window_end", "temperature_count_1h"))
     with pytest.raises(InvalidArgumentError, match="must be positive"):
         fit_baseline(features, episodes_per_machine_month=0)
+
+
+def test_rows_that_lack_a_column_of_the_baseline_are_refused_by_its_name() -> None:
+    features = fleet(2, FORTNIGHT, seed=7)
+    baseline = fit_baseline(features)
+    with pytest.raises(MissingColumnError, match=baseline.columns[0]):
+        score_anomalies(baseline, features.drop(baseline.columns[0]))
 
 
 def test_a_baseline_is_the_same_from_its_json_and_from_rows_in_any_order() -> None:

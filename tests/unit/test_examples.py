@@ -1,17 +1,17 @@
 """The examples in the docstrings of the public functions, run in the order of a day's work."""
 
 import doctest
+import inspect
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import mlops_core as mc
 
-NAMES = (
-    "parse_message", "read_readings", "read_failures", "simulate_fleet", "grade_sensors", "compute_features",
-    "add_drift", "add_age", "label_features", "train", "predict", "evaluate", "load", "fit_baseline", "score_anomalies",
-)  # fmt: skip
+NAMES = [name for name in mc.__all__ if inspect.isfunction(getattr(mc, name))]
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,7 @@ def elsewhere():
     labelled = mc.label_features(features, history.failures)
     return {
         "mc": mc,
+        "pl": pl,
         "datetime": datetime,
         "UTC": UTC,
         "Path": Path,
@@ -37,6 +38,20 @@ def elsewhere():
         "model": mc.train(labelled, seed=7),
         "baseline": mc.fit_baseline(features),
     }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_function_documents_each_argument_and_its_result(name):
+    sections = dict(
+        re.findall(r"^(\w+):\n(.*?)(?=^\S|\Z)", inspect.getdoc(getattr(mc, name)), re.MULTILINE | re.DOTALL)
+    )
+    documented = {
+        each.lstrip("*")
+        for names in re.findall(r"^ {4}(\*{0,2}\w[\w*, ]*):", sections["Args"], re.MULTILINE)
+        for each in names.split(", ")
+    }
+    assert documented == set(inspect.signature(getattr(mc, name)).parameters)
+    assert sections["Returns"]
 
 
 @pytest.mark.parametrize("name", NAMES)

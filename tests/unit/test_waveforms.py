@@ -243,3 +243,9 @@ def test_features_of_bursts_become_readings_with_windows_of_their_own():
     windows = compute_features(readings, lengths=("1h",), statistics=("count", "mean"))
     assert windows["bearing_velocity_rms_count_1h"].to_list() == [6, 3]
     assert windows["bearing_kurtosis_mean_1h"][0] == pytest.approx(features["kurtosis"][:6].mean())
+
+
+def test_waveform_features_without_a_column_that_is_asked_for_are_refused_by_its_name():
+    features = waveform_features(bursts_of([1.0, -1.0]))
+    with pytest.raises(MissingColumnError, match="envelope_bpfo"):
+        readings_from_waveforms(features, names=("rms", "envelope_bpfo"))
