@@ -13,9 +13,11 @@ MOST_MEMORY_MB: Final = 10_240
 _CPU_MEMORY_MB: Final = 1769  # of Lambda: so much memory comes with one processor
 _CHANNELS_MEASURED: Final = 2
 _RUN_MB: Final = 190
-# Of a machine: its readings of an hour, which no shard divides, and an hour of buckets for the longest window.
+# Of a machine: its readings while an hour is compacted, which no shard divides; what of that stays in the process when
+# rows are computed, and an hour of buckets for the longest window beside it.
 _HOUR_OF_READINGS_KB: Final = 60.0
-_HOUR_OF_BUCKETS_KB: Final = 1.2
+_LEFT_OF_READINGS_KB: Final = 40.0
+_HOUR_OF_BUCKETS_KB: Final = 0.47
 _HOUR_CPU_MS: Final = 1.4  # of a machine: compaction, features, and its row in the online store
 _TRAINING_ROW_CPU_US: Final = 7.2
 _TRAINING_OBJECT_CPU_MS: Final = 1.2  # of a feature partition, which is read twice
@@ -60,7 +62,8 @@ def advice(settings: "StackSettings") -> list[str]:
 def memory_mb(settings: "StackSettings", *, shards: int) -> int:
     """Return the memory that one hour of the fleet takes in a run of processing."""
     share = len(settings.channels) / _CHANNELS_MEASURED
-    of_machine = _HOUR_OF_READINGS_KB + _HOUR_OF_BUCKETS_KB * max(settings.feature_lengths_hours) / shards
+    of_windows = _LEFT_OF_READINGS_KB + _HOUR_OF_BUCKETS_KB * max(settings.feature_lengths_hours) / shards
+    of_machine = max(_HOUR_OF_READINGS_KB, of_windows)
     return _RUN_MB + ceil(settings.fleet_size * of_machine * share / 1000)
 
 

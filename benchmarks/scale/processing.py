@@ -53,10 +53,10 @@ def raw_hour(
 class Stack:
     """A lake and tables, and the function over them."""
 
-    def __init__(self) -> None:
+    def __init__(self, bucket: Bucket | None = None) -> None:
         from handlers.stores import clients
 
-        self.bucket, self.tables = Bucket(), Tables()
+        self.bucket, self.tables = bucket or Bucket(), Tables()
         for name, store in {"s3": lambda: self.bucket, "dynamodb": lambda: self.tables}.items():
             setattr(clients, name, store)
 
@@ -126,15 +126,20 @@ def _peak() -> str:
     return f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
 
 
-def main(what: str, sizes: list[int]) -> None:
-    """Measure each size."""
+def set_environment(*, lengths: str = "[1,6,24]") -> None:
+    """Set the function's environment."""
     os.environ |= {
         "DATA_LAKE_BUCKET": "lake", "DYNAMODB_TABLE_NAME": "features", "LABEL_HISTORY_TABLE": "labels",
         "NOTICE_TOPIC_ARN": "arn", "MACHINES_TABLE": "machines", "TIME_WINDOW": "6",
-        "FEATURE_LENGTHS_HOURS": "[1,6,24]",
+        "FEATURE_LENGTHS_HOURS": lengths,
         "POWERTOOLS_SERVICE_NAME": "processing", "POWERTOOLS_METRICS_NAMESPACE": "x",
         "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }  # fmt: skip
+
+
+def main(what: str, sizes: list[int]) -> None:
+    """Measure each size."""
+    set_environment()
     for size in sizes:
         {"hour": hour, "late": late, "hop": hop}[what](size)
 

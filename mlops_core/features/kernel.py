@@ -8,9 +8,9 @@ central. Source: Pebay, Terriberry, Kolla, Bennett, "Numerically stable, scalabl
 computation of higher-order multivariate central moments", Computational Statistics 31 (2016), equations 2.1 and 3.1.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from math import isqrt
 from operator import itemgetter
 from typing import Any, Final
@@ -197,16 +197,27 @@ def trailing_windows(buckets: Moments, hops: tuple[int, ...], hop: int) -> Itera
     accumulates round-off, and results are bit-reproducible. The cost is logarithmic in the number of hops. Source of
     the chain: the factor method, Knuth, "The Art of Computer Programming" 2, 4.6.3.
     """
-
-    @cache
-    def window(rows: int) -> Moments:
-        """Row i: the union of rows i to i + `rows` - 1 of the buckets."""
-        if rows == 1:
-            return buckets
-        newest = rows // next((factor for factor in range(2, isqrt(rows) + 1) if rows % factor == 0), rows)
-        newer = window(newest).each(itemgetter(slice(rows - newest, None)))
-        older = window(rows - newest).each(itemgetter(slice(len(newer.count))))
-        return merge(older, newer, float(newest * hop))
-
+    windows = {1: buckets}
+    for rows in _chain(hops):
+        newest = _newest_part(rows)
+        newer = windows[newest].each(itemgetter(slice(rows - newest, None)))
+        older = windows[rows - newest].each(itemgetter(slice(len(newer.count))))
+        windows[rows] = merge(older, newer, float(newest * hop))
     for rows in hops:
-        yield window(rows).each(itemgetter(slice(max(hops) - rows, None)))
+        yield windows[rows].each(itemgetter(slice(max(hops) - rows, None)))
+
+
+def _chain(hops: Iterable[int]) -> list[int]:
+    """The numbers of hops above 1 of the windows that those of `hops` are merged from, and theirs, ascending."""
+    chain: set[int] = set()
+    longer = {rows for rows in hops if rows > 1}
+    while longer:
+        chain |= longer
+        parts = {part for rows in longer for part in (_newest_part(rows), rows - _newest_part(rows))}
+        longer = {part for part in parts - chain if part > 1}
+    return sorted(chain)
+
+
+def _newest_part(rows: int) -> int:
+    """The number of hops of the later of the two windows that one of `rows` is merged from."""
+    return rows // next((factor for factor in range(2, isqrt(rows) + 1) if rows % factor == 0), rows)

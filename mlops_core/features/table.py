@@ -21,7 +21,7 @@ from mlops_core.features.windows import Windows, hop_index
 from mlops_core.telemetry import TIMESTAMP
 from mlops_core.time import EPOCH, LONGEST_SILENCE, MICROSECOND
 
-ROWS_AT_A_TIME = 100_000  # of the grid: about 11 MB a window length, whatever the fleet
+ROWS_AT_A_TIME = 1 << 15  # of the grid: about 4 MB for each window of the addition chain, whatever the fleet
 ROWS_OF_A_MACHINE = 10_000_000  # 19 years of minutes: more is a clock that jumped
 
 

@@ -1,9 +1,12 @@
+import gc
+import weakref
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from mlops_core.errors import DurationError, NaiveTimeError, WindowError
 from mlops_core.features import Windows, first_window_end, length_name
+from mlops_core.features.kernel import empty_moments, trailing_windows
 from mlops_core.features.windows import bucket_start
 from mlops_core.time import parse_duration
 
@@ -104,3 +107,12 @@ def test_times_before_the_epoch_lie_on_the_same_grid():
 def test_a_naive_time_is_refused():
     with pytest.raises(NaiveTimeError, match="time zone"):
         bucket_start(datetime(2026, 1, 1), "1h")  # noqa: DTZ001
+
+
+def test_shorter_windows_are_freed_once_the_longer_are_made_without_a_garbage_collection():
+    gc.disable()
+    try:
+        made = [weakref.ref(window.mean_offset.base) for window in trailing_windows(empty_moments(500), (7, 168), 1)]
+        assert [ref() for ref in made] == [None, None]
+    finally:
+        gc.enable()
