@@ -10,10 +10,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from ops.ui.document import FleetPage
-from ops.ui.page import snapshot
+from handlers.stores.page_trends import rounded
+from mlops_core.page import FleetPage, snapshot
 from ops.ui.server import Recent
-from ops.ui.trends import rounded
 from tests.browser.conftest import BROWSERS, FLAGS, served
 
 PLANT = Path(__file__).parents[1] / "tests" / "browser" / "plant_north.json"

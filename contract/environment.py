@@ -316,6 +316,20 @@ class ScoringSettings(ServingSettings, AlarmSettings):
     escalate_after: Hours | None = Field(default=None, alias="ESCALATE_AFTER_HOURS")
 
 
+class SnapshotSettings(MeasuringSettings):
+    """Settings of the function that keeps the fleet's page. `stack_name`: what the page calls the stack."""
+
+    stack_name: Name
+    alarms_table: Name
+    dynamodb_table_name: Name
+    label_history_table: Name
+    machines_table: Name
+    machine_state_table: Name
+    predictions_table: Name
+    feature_lengths: Lengths
+    silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")
+
+
 class AlarmAnswerSettings(FunctionSettings):
     """Settings of the function that lists alarms and takes the answers to them."""
 

@@ -17,6 +17,7 @@ from contract.environment import (
     RegistrySettings,
     ScoringSettings,
     SimulatorSettings,
+    SnapshotSettings,
     TrainingSetSettings,
     TrainingSettings,
     TrialSettings,
@@ -69,6 +70,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         Function("inference", "api", InferenceSettings, ("base", "numpy", "model")),
         Function("maintenance", "api", MaintenanceSettings, ("base",)),
         Function("scoring", "fleet", ScoringSettings, ("base", "numpy", "model")),
+        Function("snapshot", "fleet", SnapshotSettings, ("base", "polars", "numpy", "model")),
         Function("alarm_answers", "api", AlarmAnswerSettings, ("base",)),
         Function("alarm_events", "publisher", AlarmEventSettings, ("base",)),
     )

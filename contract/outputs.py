@@ -59,6 +59,7 @@ class StackOutputs(Generic[Text]):
     inference_function_name: Text
     maintenance_function_name: Text
     scoring_function_name: Text
+    snapshot_function_name: Text
     alarm_answers_function_name: Text
     alarm_events_function_name: Text
 

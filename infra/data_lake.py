@@ -13,6 +13,7 @@ from mlops_core.lake import (
     BACKFILLS_PREFIX,
     COMPACTED_PREFIX,
     EVENTS_PREFIX,
+    PAGE_KEY,
     QUARANTINE_PREFIX,
     RAW_PREFIX,
     REPLACED_PREFIX,
@@ -30,6 +31,7 @@ _NONCURRENT_DAYS = 30
 _INFREQUENT_ACCESS_DAYS = 90
 _ACCESS_LOG_DAYS = 400
 _TRAINING_DAYS = 90  # as long as Step Functions keeps the execution that they belong to; what was decided is in models/
+_PAGE_DAYS = 7  # of a snapshot that none has replaced; one that was replaced outlives every link to it
 _BACKFILL_DAYS = 30  # within which one that failed can be begun again
 
 
@@ -143,6 +145,7 @@ def _lake_rules(args: DataLakeArgs) -> list[Rule]:
         *([_expiration(QUARANTINE_PREFIX, quarantine_days)] if quarantine_days else []),
         _expiration(TRAINING_PREFIX, _TRAINING_DAYS),
         _expiration(BACKFILLS_PREFIX, _BACKFILL_DAYS),
+        {**_expiration(PAGE_KEY, _PAGE_DAYS), "noncurrent_version_expiration": {"noncurrent_days": 2}},
     ]
     if raw_days == 0 or raw_days > _INFREQUENT_ACCESS_DAYS:
         rules.append(

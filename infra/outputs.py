@@ -47,6 +47,7 @@ def stack_outputs(
         "inference": made.inference.function,
         "maintenance": made.maintenance.function,
         "scoring": made.scoring.function,
+        "snapshot": made.snapshot.function,
         "alarm_answers": made.alarm_answers.function,
         "alarm_events": made.alarm_events.function,
     }
@@ -79,6 +80,7 @@ def stack_outputs(
         inference_function_name=made.inference.function.name,
         maintenance_function_name=made.maintenance.function.name,
         scoring_function_name=made.scoring.function.name,
+        snapshot_function_name=made.snapshot.function.name,
         alarm_answers_function_name=made.alarm_answers.function.name,
         alarm_events_function_name=made.alarm_events.function.name,
         backfill_state_machine_arn=processing.backfill.state_machine_arn,

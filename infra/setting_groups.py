@@ -139,6 +139,13 @@ class ServingSettings(WindowSettings):
     silent_after_hours: Annotated[int, Field(ge=1, lt=720)]  # then a machine is taken to have left
 
 
+class PageSettings(_Settings):
+    """The fleet's page, kept as a file."""
+
+    snapshot_enabled: bool
+    snapshot_schedule_expression: Schedule
+
+
 class FunctionSettings(_Settings):
     """What the functions have in common."""
 

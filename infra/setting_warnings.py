@@ -64,6 +64,7 @@ def _never_again(settings: "StackSettings") -> list[str]:
         "simulatorScheduleExpression": settings.simulator_schedule_expression,
         "processingScheduleExpression": settings.processing_schedule_expression,
         "trainingScheduleExpression": settings.training_schedule_expression,
+        "snapshotScheduleExpression": settings.snapshot_schedule_expression,
     }
     return [
         f"{key} {expression} runs once, and not at all where that moment is over; rate(...) and cron(...) come again"

@@ -1,7 +1,8 @@
 """The source files that a function's archive holds: the handler's module and what it imports of ours, nothing else.
 
 The list is read from the import statements, so it is the same for the same commit, and a file that no function imports
-changes no function. Third-party modules come from layers.
+changes no function. A package that is imported brings its folder `assets`, where it has one. Third-party modules come
+from layers.
 """
 
 import ast
@@ -49,6 +50,8 @@ def function_sources(module: str, root: Path = ROOT) -> tuple[str, ...]:
                 waiting += _imports(path, root)
                 if (stub := path.with_suffix(".pyi")).is_file():  # which a lazy door reads when it runs
                     found.add(stub)
+                if path.name == "__init__.py":
+                    found.update((path.parent / "assets").glob("*"))
     return tuple(sorted(path.relative_to(root).as_posix() for path in found))
 
 

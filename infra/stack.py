@@ -24,6 +24,7 @@ from infra.operation_alarms import OperationAlarms
 from infra.packaging import Layer, Target
 from infra.processing import Processing, ProcessingArgs
 from infra.scoring import Scoring, ScoringArgs
+from infra.snapshots import PageSnapshot, PageSnapshotArgs
 from infra.stack_settings import StackSettings
 from infra.training import Training, TrainingArgs
 from infra.trial import ChampionTrial, ChampionTrialArgs
@@ -165,11 +166,7 @@ def processing_args(
 
 
 def training_args(
-    settings: StackSettings,
-    lake: DataLake,
-    functions: FunctionDefaults,
-    ingestion: Ingestion,
-    fleet: Fleet,
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, ingestion: Ingestion, fleet: Fleet
 ) -> TrainingArgs:
     """Arguments of training."""
     return {
@@ -190,11 +187,7 @@ def training_args(
 
 
 def trial_args(
-    settings: StackSettings,
-    lake: DataLake,
-    functions: FunctionDefaults,
-    ingestion: Ingestion,
-    fleet: Fleet,
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, ingestion: Ingestion, fleet: Fleet
 ) -> ChampionTrialArgs:
     """Arguments of the trial of the champion."""
     return {
@@ -260,6 +253,40 @@ def serving_args(
     }
 
 
+def snapshot_args(
+    settings: StackSettings,
+    lake: DataLake,
+    functions: FunctionDefaults,
+    ingestion: Ingestion,
+    processing: Processing,
+    fleet: Fleet,
+    scoring: Scoring,
+) -> PageSnapshotArgs:
+    """Arguments of the fleet's page as a file, which reads what commands read."""
+    tables = {
+        "alarms_table": fleet.alerting.alarms,
+        "dynamodb_table_name": processing.realtime_features,
+        "label_history_table": ingestion.label_history,
+        "machines_table": fleet.machines.table,
+        "machine_state_table": ingestion.machine_state,
+        "predictions_table": scoring.predictions,
+    }
+    return {
+        "bucket_name": lake.bucket_name,
+        "bucket_arn": lake.bucket_arn,
+        "channels_key": lake.channels_key,
+        "table_names": {field: table.name for field, table in tables.items()},
+        "table_arns": [table.arn for table in tables.values()],
+        "feature_lengths_hours": settings.feature_lengths_hours,
+        "silent_after_hours": settings.silent_after_hours,
+        "schedule_expression": settings.snapshot_schedule_expression,
+        "enabled": settings.snapshot_enabled,
+        "timeout_seconds": settings.processing_timeout_seconds,
+        "memory_mb": settings.processing_memory_mb,
+        "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
+    }
+
+
 class Models(NamedTuple):
     """What makes models and what they are used by."""
 
@@ -268,6 +295,7 @@ class Models(NamedTuple):
     inference: Inference
     maintenance: Maintenance
     scoring: Scoring
+    snapshot: PageSnapshot
     alarm_answers: AlarmAnswers
     alarm_events: AlarmEvents
 
@@ -298,6 +326,7 @@ def models(
     """Register what makes models and what uses them."""
     serving = serving_args(settings, lake, ingestion, processing, fleet)
     inference = Inference("inference", {**serving, "functions": functions}, options)
+    scoring = Scoring("scoring", scoring_args(settings, functions, ingestion, serving), options)
     events = AlarmEvents("alarm-events", alarm_events_args(settings, functions, ingestion, fleet), options)
     if settings.work_order_targets:
         topic = functions.get("alarm_topic_arn")
@@ -308,7 +337,8 @@ def models(
         ChampionTrial("trial", trial_args(settings, lake, functions, ingestion, fleet), options),
         inference,
         Maintenance("maintenance", maintenance_args(settings, functions, ingestion, processing, inference), options),
-        Scoring("scoring", scoring_args(settings, functions, ingestion, serving), options),
+        scoring,
+        PageSnapshot("page", snapshot_args(settings, lake, functions, ingestion, processing, fleet, scoring), options),
         AlarmAnswers(
             "alarm-answers",
             {

@@ -12,6 +12,7 @@ from infra.setting_groups import (
     GeneralSettings,
     IngestionSettings,
     LakeSettings,
+    PageSettings,
     ProcessingSettings,
     ServingSettings,
     TrainingSettings,
@@ -42,6 +43,7 @@ class StackSettings(
     ProcessingSettings,
     TrainingSettings,
     ServingSettings,
+    PageSettings,
     FunctionSettings,
     GeneralSettings,
 ):

@@ -8,7 +8,7 @@ from ops.options import AsJson, By, OutputsFile, StackName
 
 if TYPE_CHECKING:
     from mlops_core.alerting.episodes import Alarm as StoredAlarm, Episode
-    from ops.ui.document import Alarm
+    from mlops_core.page import Alarm
 
 app = typer.Typer(invoke_without_command=True, help="Alarm episodes: list, acknowledge, begin the work, shelve, close.")
 
@@ -164,10 +164,13 @@ def _only_open(stored: "list[StoredAlarm]", machine_id: str) -> str:
 def _recent(stack: str, outputs: OutputsFile) -> "list[Alarm]":
     from datetime import UTC, datetime
 
+    from handlers.stores.alarms import Alarms
+    from handlers.stores.fleet_page import recent_episodes
+    from mlops_core.page import episode_alarm
     from ops.stack import load_stack
-    from ops.ui.episodes import episode_alarm
-    from ops.ui.gather import recent_episodes
 
-    episodes = [each for of in recent_episodes(load_stack(stack, outputs), datetime.now(UTC)).values() for each in of]
+    loaded = load_stack(stack, outputs)
+    alarms = Alarms(loaded.dynamodb, loaded.outputs.alarms_table_name)
+    episodes = [each for of in recent_episodes(alarms, datetime.now(UTC)).values() for each in of]
     documents = [episode_alarm(episode) for episode in episodes]
     return sorted(documents, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))

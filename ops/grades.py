@@ -25,9 +25,9 @@ def grades(
     """
     from datetime import UTC, datetime
 
+    from handlers.stores.quarantine import days_until
     from handlers.stores.readings import stored_readings
     from ops.console import print_json, print_line
-    from ops.quarantined import days_until
     from ops.stack import load_stack
 
     loaded = load_stack(stack, outputs)

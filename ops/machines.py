@@ -31,20 +31,20 @@ def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_js
     """List machines: state of a simulated one, certificate of a real one, vibration zone, and how fresh data are."""
     from datetime import UTC, datetime
 
-    from mlops_core.condition import OperatingState, StateSince
+    from handlers.stores.known_machines import read_fleet
+    from mlops_core.condition import KnownMachine, OperatingState, StateSince
     from ops.console import print_json, print_table
     from ops.device_access import fleet_access
-    from ops.fleet import Machine, read_fleet, silent_after
     from ops.stack import load_stack
 
     now, loaded = datetime.now(UTC), load_stack(stack, outputs)
-    heard = {machine.machine_id: machine for machine in read_fleet(loaded, now)}
+    heard = {machine.machine_id: machine for machine in read_fleet(loaded.sources, now)}
     added = fleet_access(loaded.device_registry) if loaded.knows_devices else {}
     never = StateSince(OperatingState.NEW)
-    machines = [heard.get(name, Machine(name, never, None, None, None, ())) for name in sorted({*heard, *added})]
+    machines = [heard.get(name, KnownMachine(name, never, None, None, None, ())) for name in sorted({*heard, *added})]
     if as_json:
         reports = [
-            machine.as_report(now, silent_after(loaded)) | {"certificate": added.get(machine.machine_id)}
+            machine.as_report(now, loaded.sources.silent_after) | {"certificate": added.get(machine.machine_id)}
             for machine in machines
         ]
         print_json({"stack": stack, "at": now, "machines": reports})

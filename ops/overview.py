@@ -7,7 +7,7 @@ import typer
 from ops.options import TABLES_AS_CSV, AsJson, OutputsFile, StackName
 
 if TYPE_CHECKING:
-    from ops.ui.document import FleetPage, Machine
+    from mlops_core.page import FleetPage, Machine
 
 
 def fleet(
@@ -123,7 +123,7 @@ def _ago(minutes: float) -> str:
 def _page(stack: str, outputs: OutputsFile) -> "FleetPage":
     from datetime import UTC, datetime
 
+    from handlers.stores.fleet_page import read_page
     from ops.stack import load_stack
-    from ops.ui.gather import read_page
 
-    return read_page(load_stack(stack, outputs), datetime.now(UTC))
+    return read_page(load_stack(stack, outputs).sources, datetime.now(UTC))

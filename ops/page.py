@@ -33,16 +33,16 @@ def ui(
 
     import uvicorn
 
+    from handlers.stores.fleet_page import read_page
     from ops.console import print_json, print_line
     from ops.stack import load_stack
-    from ops.ui.gather import read_page
     from ops.ui.server import Recent, application
 
     loaded = load_stack(stack, outputs)
     host, token = f"127.0.0.1:{port}", secrets.token_urlsafe(32)
     actions = _actions(loaded)
     recent = Recent(
-        lambda: read_page(loaded, datetime.now(UTC), actions=list(actions), principal=loaded.principal),
+        lambda: read_page(loaded.sources, datetime.now(UTC), actions=list(actions), principal=loaded.principal),
         lambda: datetime.now(UTC),
     )
     address = f"http://{host}/?token={token}"
@@ -58,8 +58,11 @@ def ui(
 
 def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("fleet.html"),
+    now: Annotated[
+        bool, typer.Option("--now", help="Read the stack anew, even where the last snapshot is not yet old.")
+    ] = False,
     link: Annotated[
-        bool, typer.Option("--link", help="Put it into the lake instead, and print a link for whoever is to see it.")
+        bool, typer.Option("--link", help="Keep it in the lake, and print a link for whoever is to see it.")
     ] = False,
     hours: Annotated[
         int, typer.Option("--hours", min=1, max=LONGEST_LINK_HOURS, help="How long the link holds, at most.")
@@ -68,44 +71,41 @@ def report(
     outputs: OutputsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the fleet's page as one file to keep, print or send: nothing can be done from it, nothing is loaded."""
-    from datetime import UTC, datetime
+    """Write the fleet's page as one file to keep, print or send: nothing can be done from it, nothing is loaded.
 
+    It is the newest snapshot that the stack keeps on a schedule; where that is older than the data of a page may be,
+    or there is none, the stack is read with your own credentials.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from handlers.stores.fleet_page import STALE_AFTER, read_page
+    from handlers.stores.page_snapshots import PageSnapshots
+    from mlops_core.page import snapshot
     from ops.console import print_json, print_line
     from ops.stack import load_stack
-    from ops.ui.gather import read_page
-    from ops.ui.page import snapshot
 
-    loaded = load_stack(stack, outputs)
-    page = snapshot(read_page(loaded, datetime.now(UTC))).encode()
+    loaded, at = load_stack(stack, outputs), datetime.now(UTC)
+    snapshots = PageSnapshots(loaded.link_signer, loaded.outputs.data_lake_bucket)
+    kept = None if now else snapshots.newest()
+    if kept is not None and at - kept.put_at > STALE_AFTER:
+        kept = None
+    page = snapshot(read_page(loaded.sources, at)).encode() if kept is None else snapshots.read(kept.version)
+    as_of = at if kept is None else kept.put_at
+    said = {"stack": stack, "as_of": as_of, "bytes": len(page)}
     if link:
-        address = _linked(loaded, page, hours)
+        version = snapshots.put(page) if kept is None else kept.version
+        address = snapshots.link(version, holds_for=timedelta(hours=hours))
         if as_json:
-            print_json({"stack": stack, "link": address, "hours": hours, "bytes": len(page)})
+            print_json({**said, "link": address, "hours": hours})
         else:
             print_line(address)
-            print_line(f"Whoever has this link sees the fleet of {stack} as it is now, for {hours} h at most.")
+            print_line(f"Whoever has this link sees {stack} as of {as_of:%Y-%m-%d %H:%M} UTC, for {hours} h at most.")
         return
     output.write_bytes(page)
     if as_json:
-        print_json({"stack": stack, "file": str(output), "bytes": len(page)})
+        print_json({**said, "file": str(output)})
     else:
-        print_line(f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as it is now.")
-
-
-def _linked(stack: "Stack", page: bytes, hours: int) -> str:
-    """Store a page in the lake, and return a link to this very version of it, signed as the caller.
-
-    The version that it replaces goes with the bucket's other old versions.
-    """
-    from mlops_core.lake import PAGE_KEY
-
-    bucket = stack.outputs.data_lake_bucket
-    stored = stack.s3.put_object(
-        Bucket=bucket, Key=PAGE_KEY, Body=page, ContentType="text/html; charset=utf-8", CacheControl="no-store"
-    )
-    wanted = {"Bucket": bucket, "Key": PAGE_KEY, "VersionId": stored.get("VersionId", "null")}
-    return stack.link_signer.generate_presigned_url("get_object", Params=wanted, ExpiresIn=hours * 3600)
+        print_line(f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as of {as_of:%Y-%m-%d %H:%M} UTC.")
 
 
 def _actions(stack: "Stack") -> "Mapping[str, Action]":

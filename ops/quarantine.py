@@ -29,8 +29,8 @@ def list_reasons(
     date: Date = None, days: Days = 7, stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False
 ) -> None:
     """Count what was refused, by day and reason, and the dead letters."""
+    from handlers.stores.quarantine import Quarantine
     from ops.console import print_json, print_line, print_table
-    from ops.quarantined import Quarantine
     from ops.stack import load_stack
 
     loaded = load_stack(stack, outputs)
@@ -61,8 +61,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the newest refused messages: why, when, topic and payload."""
+    from handlers.stores.quarantine import Quarantine
     from ops.console import print_json, print_line
-    from ops.quarantined import Quarantine, payload_text
+    from ops.quarantined import payload_text
     from ops.stack import load_stack
 
     loaded, wanted = load_stack(stack, outputs), _wanted(reason, machine)
@@ -114,8 +115,9 @@ def replay(
     """
     from datetime import UTC, datetime, timedelta
 
+    from handlers.stores.quarantine import Quarantine, Unreadable
     from ops.console import print_error, print_json, print_line
-    from ops.quarantined import Quarantine, Unreadable, release_of, retry, second_chance
+    from ops.quarantined import release_of, retry, second_chance
     from ops.ranges import reach
     from ops.stack import load_stack
 
@@ -184,8 +186,8 @@ def redrive(
 def _chosen(date: str | None, days: int) -> "list[date]":
     from datetime import UTC, datetime
 
+    from handlers.stores.quarantine import days_until
     from ops.errors import OptionError
-    from ops.quarantined import days_until
 
     if date is None:
         return days_until(datetime.now(UTC), days)

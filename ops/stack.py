@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +18,7 @@ from contract.outputs import StackOutputs
 from handlers.stores.channels import load_channels
 from handlers.stores.device_registry import DeviceRegistry
 from handlers.stores.fleet import FleetStore
+from handlers.stores.fleet_sources import FleetSources
 from handlers.stores.lake import DataLake
 from mlops_core.telemetry import Channels
 from ops.errors import (
@@ -77,6 +79,26 @@ class Stack:
     def channels(self) -> Channels:
         """What its machines measure; a stack deployed before channels were configured measures those out of the box."""
         return load_channels(self.lake, self.outputs.channels_key)
+
+    @cached_property
+    def sources(self) -> FleetSources:
+        """Where it keeps what is known of its machines."""
+        outputs = self.outputs
+        return FleetSources(
+            stack=self.name,
+            lake=self.lake,
+            dynamodb=self.dynamodb,
+            alarms=outputs.alarms_table_name,
+            features=outputs.realtime_features_table_name,
+            label_history=outputs.label_history_table_name,
+            machines=outputs.machines_table_name,
+            machine_states=outputs.machine_state_table_name,
+            predictions=outputs.predictions_table_name,
+            channels=self.channels,
+            feature_lengths=[timedelta(hours=hours) for hours in outputs.feature_lengths_hours],
+            silent_after=timedelta(hours=outputs.silent_after_hours),
+            time_zone=outputs.time_zone or "UTC",
+        )
 
     @cached_property
     def s3(self) -> "S3Client":

@@ -48,14 +48,14 @@ def status(
 
 
 def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[str, object]:
+    from handlers.stores.known_machines import read_fleet
+    from handlers.stores.quarantine import Quarantine, days_until
     from ops.damage import Doctor
-    from ops.fleet import read_fleet, silent_after
-    from ops.quarantined import Quarantine, days_until
 
-    quarantine, after = Quarantine(stack.lake), silent_after(stack) if after is None else after
+    quarantine, after = Quarantine(stack.lake), stack.sources.silent_after if after is None else after
     doctor = Doctor(stack, now)
     met: dict[str, str] = {}
-    machines = read_fleet(stack, now, after, on_damaged=met.setdefault)
+    machines = read_fleet(stack.sources, now, after, on_damaged=met.setdefault)
     damaged = {key: problem for key, problem in met.items() if not doctor.is_accepted(key)}
     damaged |= {each.damage.key: each.damage.problem for each in doctor.recorded()}
     queues = {

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from handlers.stores.lake import DataLake
+from handlers.stores.quarantine import Quarantine, Refused
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import QUARANTINE_PREFIX, RAW_PREFIX, QuarantineRecord, decode_readings, hour_path
 from mlops_core.telemetry import FAILURE_KIND, READINGS_LEVEL, Channel
 from mlops_core.time import utc_text
 from ops.connect_examples import sample_values
-from ops.quarantined import Quarantine, Refused
 
 HOUR = timedelta(hours=1)
 

@@ -19,6 +19,10 @@ from .baseline_fit import (
 from .baseline_training import (
     train_baseline as train_baseline,
 )
+from .known_machine import (
+    Freshness as Freshness,
+    KnownMachine as KnownMachine,
+)
 from .level_shifts import (
     LevelShift as LevelShift,
     level_shifts as level_shifts,

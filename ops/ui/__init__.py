@@ -1,1 +1,1 @@
-"""The fleet on a page: its document, the page, and the server that shows it on this computer alone."""
+"""The fleet's page as it lives: the server that shows it on this computer alone, and what may be done from it."""

@@ -21,9 +21,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from mlops_core.errors import MlopsError
+from mlops_core.page import FleetPage, content_security_policy, live_page
 from ops.errors import OpsError
-from ops.ui.document import FleetPage
-from ops.ui.page import content_security_policy, live_page
 
 __all__ = ["Action", "Recent", "application"]
 

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
-from ops.ui.document import FleetPage
+from mlops_core.page import FleetPage
 from ops.ui.server import Action, Recent, application
 from tests.ops.conftest import deployed as deployed
 

@@ -7,8 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from ops.ui.document import FleetPage
-from ops.ui.page import snapshot
+from mlops_core.page import FleetPage, snapshot
 from tests.browser.conftest import Plant
 
 pytestmark = pytest.mark.verify

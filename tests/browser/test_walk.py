@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from handlers.announcements import AlarmDesk
 from handlers.limits import LimitWatch
 from handlers.stores.alarms import Alarms
+from handlers.stores.fleet_page import read_page
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.machines import Machines
 from handlers.stores.model_registry import ModelRegistry
@@ -22,11 +23,10 @@ from handlers.stores.notices import Notifier
 from handlers.stores.partitions import encode_parquet
 from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.episodes import AlarmSource, Episode
+from mlops_core.page import FleetPage
 from mlops_core.prognosis import LABELS
 from mlops_core.telemetry import CHANNELS, FailureEvent, Reading
 from ops.ui.actions import alarm_actions, repair_action
-from ops.ui.document import FleetPage
-from ops.ui.gather import read_page
 from ops.ui.server import Recent
 from tests.browser.conftest import Plant, served
 from tests.handlers.conftest import COMMON, ENVIRONMENTS, context as context
@@ -59,7 +59,7 @@ def page_of_stack(deployed: Deployed) -> Iterator[Plant]:
     actions = {"repair": repair_action(stack, ANN), **alarm_actions(stack, ANN)}
 
     def read() -> FleetPage:
-        return read_page(stack, NOW, actions=list(actions), principal=ANN)
+        return read_page(stack.sources, NOW, actions=list(actions), principal=ANN)
 
     with served(Recent(read, lambda: NOW + timedelta(days=1)), actions) as plant:  # never kept: read at each request
         yield plant

@@ -44,7 +44,7 @@ from tests.unit.degrading_fleet import degrading_fleet
 EXECUTION = "policies"
 FUNCTIONS = (
     "baseline", "training_set", "training", "evaluation", "promotion", "trial", "inference", "maintenance", "scoring",
-    "alarm_answers", "alarm_events",
+    "snapshot", "alarm_answers", "alarm_events",
 )  # fmt: skip
 PROMISED = AlarmPlan(
     watch=0.5,
@@ -75,7 +75,7 @@ class Models:
                 # Where machines began is learned from the feature rows, and kept only where it is news.
                 self.stack.s3.delete_object(Bucket=self.stack.outputs.data_lake_bucket, Key=BEGINNINGS_KEY)
                 return [execution | {"started_at": datetime.now(UTC).isoformat()}]
-            case "training":
+            case "training" | "snapshot":
                 return [execution]
             case "evaluation":
                 return [execution | {"version": other}]

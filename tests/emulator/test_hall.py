@@ -8,9 +8,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from handlers.stores.fleet_page import read_page
 from ops.stack import Stack
 from ops.ui.actions import alarm_actions, plan_action, repair_action
-from ops.ui.gather import read_page
 from tests.emulator.conftest import Told
 from tests.emulator.test_alarm_events import alarm
 
@@ -37,7 +37,7 @@ def test_a_hall_sees_the_page_and_does_what_it_offers_as_itself(told: Told, hall
     now = datetime.now(UTC)
     machine_id = f"HALL-{now:%H%M%S%f}"
     episode = alarm(told, machine_id)
-    assert any(each.id == episode.id for each in read_page(hall, now).alarms)
+    assert any(each.id == episode.id for each in read_page(hall.sources, now).alarms)
     act = alarm_actions(hall, hall.principal)
     said = {"machine_id": machine_id, "note": "Grease", "stated_name": "Ann"}
     act["acknowledge"]({"alarm_id": episode.id, "stated_name": "Ann"})
@@ -46,7 +46,7 @@ def test_a_hall_sees_the_page_and_does_what_it_offers_as_itself(told: Told, hall
     begins, ends = (now + timedelta(days=30, hours=hours) for hours in (0, 2))
     planned = {"starts_at": begins.isoformat(), "ends_at": ends.isoformat()}
     assert "Planned" in plan_action(hall, hall.principal)(said | planned)
-    (answered,) = [each for each in read_page(told.stack, now).alarms if each.id == episode.id]
+    (answered,) = [each for each in read_page(told.stack.sources, now).alarms if each.id == episode.id]
     assert answered.state == "ACKNOWLEDGED"
     assert answered.steps[-1].by == "Ann (user/hall)"
 

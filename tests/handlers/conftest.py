@@ -88,6 +88,18 @@ ENVIRONMENTS = {
     "inference": SERVING | {"FEATURES_STALE_AFTER_HOURS": "12"},
     "maintenance": {"DYNAMODB_TABLE_NAME": "realtime-features", "LABEL_HISTORY_TABLE": "label-history"},
     "scoring": SERVING | ALARMS | {"PREDICTIONS_TABLE": "predictions"},
+    "snapshot": {
+        "STACK_NAME": "dev",
+        "DATA_LAKE_BUCKET": BUCKET,
+        "ALARMS_TABLE": "alarms",
+        "DYNAMODB_TABLE_NAME": "realtime-features",
+        "LABEL_HISTORY_TABLE": "label-history",
+        "MACHINES_TABLE": "machines",
+        "MACHINE_STATE_TABLE": "machine-state",
+        "PREDICTIONS_TABLE": "predictions",
+        "FEATURE_LENGTHS_HOURS": "[1, 6]",
+        "SILENT_AFTER_HOURS": "1",
+    },
     "alarm_answers": {"ALARMS_TABLE": "alarms"},
     "alarm_events": {"EVENT_BUS_NAME": "alarms", "LABEL_HISTORY_TABLE": "label-history"},
 }

@@ -36,7 +36,9 @@ LIGHTGBM = SCIPY | {"lightgbm", "numpy", "narwhals"}
 FUNCTIONS = {
     **dict.fromkeys(("ingestion", "labels", "maintenance", "alarm_answers", "alarm_events"), ALWAYS),
     "simulator": ALWAYS | {"numpy"},
-    **dict.fromkeys(("processing", "baseline", "training_set", "evaluation", "trial"), ALWAYS | POLARS | {"numpy"}),
+    **dict.fromkeys(
+        ("processing", "baseline", "training_set", "evaluation", "trial", "snapshot"), ALWAYS | POLARS | {"numpy"}
+    ),
     "training": ALWAYS | POLARS | LIGHTGBM,
     # These load LightGBM with the model that they read, and do without polars.
     **dict.fromkeys(("promotion", "inference", "scoring"), ALWAYS | {"numpy"}),

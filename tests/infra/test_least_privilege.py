@@ -83,6 +83,28 @@ ASYNCHRONOUS = {
         "KeepTrials": ({"s3:PutObject"}, {f"{LAKE}/trials/*"}),
         "TellPeople": TELL_PEOPLE,
     },
+    "page-fleet-policy": {
+        "WriteOwnLog": own_log("page-fleet"),
+        "KeepFailedEvents": DEAD_LETTERS,
+        "ListStored": ({"s3:ListBucket"}, {LAKE}),
+        "ReadStored": (
+            {"s3:GetObject"},
+            {f"{LAKE}/processed/{kept}" for kept in ("checkpoint.json", "newest.npz", "features/*")}
+            | {f"{LAKE}/{kept}/*" for kept in ("raw", "compacted", "fleet", "models", "quarantine", "channels")},
+        ),
+        "ReadTables": (
+            {"dynamodb:Scan"},
+            {
+                ALARMS_TABLE,
+                FEATURES_TABLE,
+                LABELS_TABLE,
+                f"{TABLES}/machines-0a1b2c",
+                f"{TABLES}/ingestion-machine-state-0a1b2c",
+                f"{TABLES}/scoring-predictions-0a1b2c",
+            },
+        ),
+        "KeepPage": ({"s3:PutObject"}, {f"{LAKE}/pages/fleet.html"}),
+    },
     "training-judge-policy": {
         "WriteOwnLog": own_log("training-judge"),
         **READ_ROWS,
@@ -240,6 +262,10 @@ DEV = {
         "StartExecution": ({"states:StartExecution"}, {STATE_MACHINE}),
         "KeepRefusedInvocations": DEAD_LETTERS,
     },
+    "page-schedule-policy": {
+        "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:page-fleet-0a1b2c"}),
+        "KeepRefusedInvocations": DEAD_LETTERS,
+    },
     "trial-schedule-policy": {
         "InvokeFunction": ({"lambda:InvokeFunction"}, {f"{FUNCTIONS}:trial-weekly-0a1b2c"}),
         "KeepRefusedInvocations": DEAD_LETTERS,
@@ -261,6 +287,7 @@ TRUST = {
     "ingestion-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "processing-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "training-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
+    "page-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "trial-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
     "training-role": ("states", {STATE_MACHINE}),
     "processing-backfill-role": ("states", {BACKFILL}),

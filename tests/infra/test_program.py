@@ -38,7 +38,7 @@ OUTPUTS = {
 def test_schedules_and_functions_know_the_time_zone_of_the_plant():
     evaluation = evaluate_stack(config={"timeZone": "Europe/Berlin"})
     schedules = evaluation.of("scheduler/schedule:Schedule").values()
-    assert len(schedules) == 4
+    assert len(schedules) == 5
     assert {each.inputs["scheduleExpressionTimezone"] for each in schedules} == {"Europe/Berlin"}
     functions = evaluation.of("lambda/function:Function").values()
     assert {each.inputs["environment"]["variables"]["TIME_ZONE"] for each in functions} == {"Europe/Berlin"}

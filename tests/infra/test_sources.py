@@ -130,6 +130,13 @@ def test_a_name_behind_a_lazy_door_brings_its_module_and_the_door_s_stub(tree):
     )  # fmt: skip
 
 
+def test_a_package_that_is_imported_brings_its_assets(tree):
+    files = ("handlers/__init__.py", "handlers/a.py", "mlops_core/__init__.py", "mlops_core/page/__init__.py",
+             "mlops_core/page/assets/page.css")  # fmt: skip
+    root = tree(dict.fromkeys(files, "") | {"handlers/a.py": "import mlops_core.page", "mlops_core/b/assets/x": ""})
+    assert function_sources("handlers.a", root) == files
+
+
 def test_what_only_a_type_checker_imports_is_left_out(tree):
     root = tree(
         {

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from handlers.stores.alarms import Alarms
+from handlers.stores.fleet_page import read_page
 from mlops_core.alerting.episodes import AlarmSource, Episode, EpisodeLife, Stage, StepKind, Verdict
 from ops.errors import OptionError
 from ops.ui.actions import alarm_actions
-from ops.ui.gather import read_page
 from tests.ops.conftest import Deployed
 from tests.ops.test_ui_gather import NOW, raise_alarm
 
@@ -80,12 +80,12 @@ def test_the_page_answers_an_alarm_and_shows_its_life(loud: Deployed) -> None:
     act["acknowledge"](fields | {"note": ""})
     until = (datetime.now(UTC) + timedelta(hours=8)).isoformat()
     act["shelve"](fields | {"note": "spare part", "until": until})
-    (alarm,) = read_page(loud.stack, NOW).alarms
+    (alarm,) = read_page(loud.stack.sources, NOW).alarms
     assert (alarm.state, alarm.shelved_why) == ("SHELVED", "spare part")
     assert [step.what for step in alarm.steps] == ["Raised by limit", "Acknowledged", "Shelved: spare part"]
     assert [step.by for step in alarm.steps] == [None, "Ann (user/ann)", "Ann (user/ann)"]
     act["verdict"](fields | {"verdict": "NO_FAULT", "note": "a truck passed"})
-    (alarm,) = read_page(loud.stack, NOW).alarms
+    (alarm,) = read_page(loud.stack.sources, NOW).alarms
     assert (alarm.state, alarm.verdict, alarm.verdict_text) == ("CLOSED", "NO FAULT", "a truck passed")
     assert kept(loud).verdict is Verdict.NO_FAULT
 

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings, strategies as st
 
+from handlers.stores.quarantine import AT_ONCE, Quarantine, Refused, Unreadable
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import (
     EVENTS_PREFIX,
@@ -23,14 +24,10 @@ from mlops_core.telemetry import Reading, failure_message, reading_message
 from mlops_core.time import utc_text
 from ops.dead_letters import envelope_of
 from ops.quarantined import (
-    AT_ONCE,
     Failed,
-    Quarantine,
-    Refused,
     Release,
     Retried,
     SecondChance,
-    Unreadable,
     release_of,
     retry,
 )

@@ -7,14 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from handlers.stores.checkpoint import checkpoint_object
+from handlers.stores.known_machines import freshness
 from handlers.stores.machine_state import MachineStates
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from mlops_core.condition import Freshness
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key
 from mlops_core.simulation import new_machine
 from mlops_core.telemetry import CHANNELS, Reading
 from ops.cli import app
-from ops.fleet import Freshness, freshness
 from tests.ops.conftest import Deployed, envelope
 
 HOUR = timedelta(hours=1)

@@ -7,17 +7,18 @@ import polars as pl
 import pytest
 
 from handlers.stores.alarms import Alarms
+from handlers.stores.fleet_page import read_page
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores.page_snapshots import PageSnapshots
+from handlers.stores.page_trends import rounded
 from handlers.stores.partitions import encode_parquet
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.lake import PAGE_KEY, encode_readings, features_key
+from mlops_core.page import FleetPage
 from mlops_core.telemetry import FailureEvent, Reading
 from ops.errors import OptionError
 from ops.ui.actions import plan_action
-from ops.ui.document import FleetPage
-from ops.ui.gather import read_page
-from ops.ui.trends import rounded
 from tests.ops.conftest import Deployed
 from tests.page_file import document_of
 
@@ -48,7 +49,7 @@ def raise_alarm(deployed: Deployed, machine_id: str, source: AlarmSource, stage:
 
 
 def test_a_stack_without_machines_is_a_page_that_says_what_is_missing(deployed: Deployed) -> None:
-    page = read_page(deployed.stack, NOW)
+    page = read_page(deployed.stack.sources, NOW)
     assert (page.machines, page.alarms, page.models.champion) == ((), (), None)
     assert not page.model.ready
     assert "recorded failures" in page.model.text
@@ -61,7 +62,7 @@ def test_machines_stand_in_order_of_what_is_to_be_done(deployed: Deployed) -> No
     raise_alarm(deployed, "LOUD", AlarmSource.LIMIT, Stage.ACT, "vibration")
     raise_alarm(deployed, "WARM", AlarmSource.FAILURE_MODEL, Stage.WATCH)
     raise_alarm(deployed, "FAILED", AlarmSource.FAILURE, Stage.ACT)
-    page = read_page(deployed.stack, NOW, actions=["repair"], principal="arn:aws:iam::1:user/ann")
+    page = read_page(deployed.stack.sources, NOW, actions=["repair"], principal="arn:aws:iam::1:user/ann")
     assert [(machine.id, machine.state, machine.stage) for machine in page.machines] == [
         ("LOUD", "RUNNING", "ACT"),
         ("FAILED", "FAILED", None),
@@ -77,7 +78,7 @@ def test_machines_stand_in_order_of_what_is_to_be_done(deployed: Deployed) -> No
 
 def test_a_fortnight_of_each_channel_comes_from_the_offline_store(deployed: Deployed) -> None:
     report(deployed, "A", NOW - timedelta(minutes=1), vibration=1.0)
-    axis = read_page(deployed.stack, NOW).trend
+    axis = read_page(deployed.stack.sources, NOW).trend
     for step in (0, 1, 83):
         end = axis.start + step * 4 * HOUR
         columns = {
@@ -88,7 +89,7 @@ def test_a_fortnight_of_each_channel_comes_from_the_offline_store(deployed: Depl
         }
         frame = pl.DataFrame(columns, schema_overrides={"window_end": pl.Datetime("us", "UTC")})
         deployed.stack.lake.create(features_key(end, 0), encode_parquet(frame))
-    temperature, vibration = read_page(deployed.stack, NOW).machines[0].channels
+    temperature, vibration = read_page(deployed.stack.sources, NOW).machines[0].channels
     assert (temperature.key, temperature.unit, vibration.unit) == ("temperature", "°C", "mm/s")
     assert len(vibration.values) == 84
     drawn = {step: value for step, value in enumerate(vibration.values) if value is not None}
@@ -101,7 +102,7 @@ def test_failures_and_repairs_are_a_machines_history(deployed: Deployed) -> None
         machine_id="A", event_timestamp=NOW - HOUR, received_at=NOW, event_code="WEAR", measured_value=12, threshold=11
     )
     LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name).record(event)
-    (happened,) = read_page(deployed.stack, NOW).machines[0].events
+    (happened,) = read_page(deployed.stack.sources, NOW).machines[0].events
     assert (happened.kind, happened.text) == ("failure", "WEAR")
 
 
@@ -136,9 +137,28 @@ def test_maintenance_that_is_planned_from_the_page_is_a_state_of_the_machine_whi
     asked = {"machine_id": "A", "note": "new bearing", "stated_name": "Ann"}
     said = plan({**asked, "starts_at": (NOW - HOUR).isoformat(), "ends_at": (NOW + HOUR).isoformat()})
     assert said.startswith("Planned: A")
-    assert read_page(deployed.stack, NOW).machines[0].state == "IN MAINTENANCE"
+    assert read_page(deployed.stack.sources, NOW).machines[0].state == "IN MAINTENANCE"
     with pytest.raises(OptionError, match="must end after it begins"):
         plan({**asked, "starts_at": NOW.isoformat(), "ends_at": NOW.isoformat()})
+
+
+def test_a_report_is_the_snapshot_that_is_kept_until_it_is_old_or_the_stack_is_to_be_read_now(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report(deployed, "A", NOW - timedelta(minutes=1), vibration=1.0)
+    output = deployed.outputs_file.parent / "fleet.html"
+    kept = PageSnapshots(deployed.stack.s3, deployed.stack.outputs.data_lake_bucket)
+    kept.put(b"as it was")
+
+    def reported(*options: str) -> bool:
+        deployed.json("report", "--output", str(output), *options)
+        return output.read_bytes() == b"as it was"
+
+    assert reported()
+    assert not reported("--now")
+    assert deployed.json("report", "--link")["bytes"] == len(b"as it was")
+    monkeypatch.setattr("handlers.stores.fleet_page.STALE_AFTER", timedelta(0))
+    assert not reported()
 
 
 def test_a_link_shows_the_page_as_it_was_to_whoever_has_it_and_ends_within_a_day(deployed: Deployed) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from mlops_core.page import FleetPage, content_security_policy, live_page, snapshot
 from ops.errors import OptionError
-from ops.ui.document import FleetPage
-from ops.ui.page import content_security_policy, live_page, snapshot
 from ops.ui.server import Recent, application
 
 HOST = "127.0.0.1:8400"

@@ -27,7 +27,7 @@ ENGINE = {"infra.local.engine"}
 # which grades vibration in its zones.
 CORE = (
     "version", "errors", "text", "time", "records", "sealed", "telemetry", "files", "lake", "features", "simulation",
-    "condition", "prognosis", "alerting", "processing", "adapters", "plots",
+    "condition", "prognosis", "alerting", "page", "processing", "adapters", "plots",
 )  # fmt: skip
 
 

@@ -16,11 +16,11 @@ from infra.local.run.seeding import HistoryPlan
 from infra.local.run.stages import LaptopRun
 from infra.local.run.summary import Summary
 from mlops_core.errors import MlopsError
+from mlops_core.page import FleetPage
 from mlops_core.text import printable
 from ops.console import table_of
 from ops.errors import OpsError
 from ops.overview import UNBROKEN, as_usual, columns, exceptions, reasons, row
-from ops.ui.document import FleetPage
 
 # Errors of the user's environment, each with a message that says so; anything else is a fault of ours.
 EXPECTED = (RuntimeError, TimeoutError, OpsError, MlopsError, RunError, BotoCoreError, ClientError, CalledProcessError)

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape as escaped
 
 from infra.local.run.summary import Summary
+from mlops_core.page import FleetPage, snapshot
 from mlops_core.text import printable
-from ops.ui.document import FleetPage
-from ops.ui.page import snapshot
 
 
 def report(page: FleetPage, summary: Summary) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from handlers.stores.fleet_page import read_page
+from handlers.stores.known_machines import read_fleet
 from handlers.stores.model_registry import ModelRegistry
 from infra.local.engine.deploy import Deployment, deploy
 from infra.local.engine.emulator import STACK_FILE, Emulator
@@ -27,12 +29,10 @@ from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan, SeededHistory, seed
 from infra.local.run.summary import MachineLine, Summary
 from infra.packaging import LAYERS, Layer, Target, build
-from ops.fleet import read_fleet
+from mlops_core.page import FleetPage
 from ops.ranges import HOUR, RangeProcessor, chunks, hour_of
 from ops.stack import Stack, load_stack
 from ops.training import Training, finished_training, start_training
-from ops.ui.document import FleetPage
-from ops.ui.gather import read_page
 
 STACK = "local"
 BACKFILL_CHUNK = timedelta(days=1)
@@ -214,7 +214,7 @@ class LaptopRun:
         """Write the summary, and the fleet's page as the report."""
         with self.screen.stage("Report") as stage:
             finished_at = datetime.now(UTC)
-            self.page = read_page(stack, finished_at)
+            self.page = read_page(stack.sources, finished_at)
             summary = Summary(
                 resources=deployment.resources,
                 deploy_seconds=self.screen.seconds["Deploy"],
@@ -253,5 +253,5 @@ def _unseen(items: int) -> None:
 
 def _machine_lines(stack: Stack, machine_ids: list[str], now: datetime) -> list[MachineLine]:
     rows = {row.machine_id: row for row in stack.fleet.load_fleet()}
-    fleet = {machine.machine_id: machine for machine in read_fleet(stack, now)}
+    fleet = {machine.machine_id: machine for machine in read_fleet(stack.sources, now)}
     return [MachineLine.of(fleet[name], rows[name].features if name in rows else {}) for name in sorted(machine_ids)]

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ops.fleet import Machine
-from ops.ui.document import Alarm
+from mlops_core.condition import KnownMachine
+from mlops_core.page import Alarm
 
 
 class MachineLine(BaseModel):
@@ -25,7 +25,7 @@ class MachineLine(BaseModel):
     last_reading: datetime | None
 
     @classmethod
-    def of(cls, machine: Machine, features: Mapping[str, float | None]) -> "MachineLine":
+    def of(cls, machine: KnownMachine, features: Mapping[str, float | None]) -> "MachineLine":
         """Return the line of a machine with its newest features."""
         return cls(
             machine_id=machine.machine_id,

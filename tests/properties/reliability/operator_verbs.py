@@ -15,12 +15,13 @@ from contract.environment import HISTORICAL_REACH
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.quarantine import Quarantine, days_until
 from mlops_core.errors import NothingToRollBackError
 from mlops_core.prognosis import ModelBundle, TrainingSettings, TreeSettings, train
 from mlops_core.telemetry import READINGS, MaintenanceKind, MaintenanceRecord
 from ops.damage import Doctor, Finding
 from ops.delivery import BulkWriting, deliver
-from ops.quarantined import Quarantine, Release, Retried, SecondChance, days_until, retry
+from ops.quarantined import Release, Retried, SecondChance, retry
 from tests.properties.reliability.messages import ALLOWED_LATENESS, PREFIX
 from tests.properties.reliability.pipeline import Pipeline, context
 from tests.unit.degrading_fleet import degrading_fleet

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from ops.ui.document import FleetPage
+from mlops_core.page.document import FleetPage
 
 __all__ = ["content_security_policy", "live_page", "packed", "snapshot"]
 
@@ -86,4 +86,4 @@ def _joined(names: tuple[str, ...]) -> str:
 
 
 def _read(name: str) -> str:
-    return (files("ops.ui") / "assets" / name).read_text(encoding="utf-8")
+    return (files("mlops_core.page") / "assets" / name).read_text(encoding="utf-8")

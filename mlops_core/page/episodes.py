@@ -1,10 +1,13 @@
 """What the page says of alarm episodes: what each waits for, and its whole life with who did what."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
 from mlops_core.alerting.episodes import Episode, EpisodeLife, Step, StepKind
-from ops.ui.document import Alarm, AlarmStep
+from mlops_core.page.document import Alarm, AlarmStep, Event
+
+__all__ = ["ANSWER_WITHIN", "episode_alarm", "episode_events"]
 
 ANSWER_WITHIN: Final = {"ACT": timedelta(minutes=30), "WATCH": timedelta(hours=24)}
 """How soon the page expects an answer, by stage."""
@@ -40,6 +43,14 @@ def episode_alarm(episode: Episode) -> Alarm:
         verdict=None if episode.verdict is None else episode.verdict.replace("_", " "),
         verdict_text=": ".join(text for text in (episode.failure_mode, verdict and verdict.note) if text),
     )
+
+
+def episode_events(episodes: Iterable[Episode]) -> list[Event]:
+    """Return what happened to a machine by its alarms."""
+    return [
+        Event(at=e.opened, kind="alarm", text=f"{e.stage} by {e.source.replace('_', ' ')}", stage=e.stage.value)
+        for e in episodes
+    ]
 
 
 def _steps(episode: Episode) -> tuple[AlarmStep, ...]:

@@ -12,8 +12,8 @@ from handlers.stores.lake import DataLake
 from mlops_core.condition import DEFAULT_BOUNDARIES
 from mlops_core.features import parse_feature_name
 from mlops_core.lake import features_prefix
+from mlops_core.page import Channel, Limit, Trend
 from mlops_core.telemetry import Channel as ChannelFacts
-from ops.ui.document import Channel, Limit, Trend
 
 STEP: Final = timedelta(hours=4)
 SPAN: Final = timedelta(days=14)

@@ -4,8 +4,8 @@ from typing import Final
 
 from handlers.stores.model_registry import ModelRegistry
 from mlops_core.errors import BundleError
+from mlops_core.page import Champion, Models, ModelState, Promise, Version
 from mlops_core.prognosis import ModelBundle
-from ops.ui.document import Champion, Models, ModelState, Promise, Version
 
 _NO_MODEL: Final = (
     "There is no model yet, so no hours left and no alarms by prediction. It needs recorded failures of at least two"

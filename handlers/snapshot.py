@@ -1,0 +1,50 @@
+"""Snapshot: the fleet's page as one file, kept in the lake on a schedule: for `mlops report`, and for links to it.
+
+A run that ends anywhere leaves the snapshot before; the next one takes its place.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from contract.environment import SnapshotSettings
+from handlers import runtime
+from handlers.logs import ascii_logger
+from handlers.stores import clients
+from handlers.stores.fleet_page import read_page
+from handlers.stores.fleet_sources import FleetSources
+from handlers.stores.page_snapshots import PageSnapshots
+from mlops_core.page import snapshot
+
+logger = ascii_logger()
+_settings = runtime.settings(SnapshotSettings)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes them
+    """Keep the page as it is now; returns its size in bytes and how many machines it shows."""
+    document = read_page(_sources(_settings()), datetime.now(UTC))
+    page = snapshot(document).encode()
+    PageSnapshots(clients.s3(), _settings().data_lake_bucket).put(page)
+    outcome = {"bytes": len(page), "machines": len(document.machines)}
+    logger.info("Page kept", extra=outcome)
+    return outcome
+
+
+def _sources(chosen: SnapshotSettings) -> FleetSources:
+    return FleetSources(
+        stack=chosen.stack_name,
+        lake=runtime.lake(chosen),
+        dynamodb=clients.dynamodb(),
+        alarms=chosen.alarms_table,
+        features=chosen.dynamodb_table_name,
+        label_history=chosen.label_history_table,
+        machines=chosen.machines_table,
+        machine_states=chosen.machine_state_table,
+        predictions=chosen.predictions_table,
+        channels=runtime.channels(chosen),
+        feature_lengths=chosen.feature_lengths,
+        silent_after=chosen.silent_after,
+        time_zone=chosen.time_zone,
+    )

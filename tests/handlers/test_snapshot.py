@@ -1,0 +1,44 @@
+"""The page as a file: what the stack's tables and lake say, kept under one key whatever was there before."""
+
+from datetime import UTC, datetime, timedelta
+
+from handlers.stores import clients
+from handlers.stores.lake import DataLake
+from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from mlops_core.lake import encode_readings
+from mlops_core.telemetry import Reading
+from tests.handlers.aws_in_process import BUCKET
+from tests.handlers.model_bundles import small_bundle
+from tests.page_file import document_of
+
+NOW = datetime.now(UTC)
+
+
+def shown(aws):
+    [(key, page)] = aws.objects("pages/").items()
+    assert key == "pages/fleet.html"
+    return document_of(page.decode())
+
+
+def test_a_run_keeps_the_page_of_the_stack_in_the_place_of_the_one_before(deploy, aws):
+    invoke = deploy("snapshot", TIME_ZONE="Europe/Berlin")
+    assert invoke({})["machines"] == 0
+    reading = Reading(machine_id="A", channel="vibration", event_timestamp=NOW, value=1.0, received_at=NOW)
+    for raw in encode_readings([reading]):
+        DataLake(clients.s3(), BUCKET).create(*raw)
+    row = FeatureRow("B", NOW - timedelta(hours=1), 1, {"vibration_count_1h": 60.0, "vibration_rms_1h": 12.0})
+    OnlineFeatures(clients.dynamodb(), "realtime-features").offer(row, updated_at=NOW)
+    assert invoke({})["machines"] == 2
+    page = shown(aws)
+    assert {machine["id"]: machine.get("zone") for machine in page["machines"]} == {"A": None, "B": "D"}
+    assert (page["site"], page["actions"]) == ("Stack dev", [])
+    assert page["time_zone"] in {"CET", "CEST"}
+
+
+def test_the_page_names_the_model_that_serves(deploy, aws):
+    registry, bundle = ModelRegistry(DataLake(clients.s3(), BUCKET)), small_bundle()
+    registry.store(bundle)
+    registry.promote(bundle.version, after=None, at=NOW, reason="a test")
+    deploy("snapshot")({})
+    assert shown(aws)["models"]["champion"]["version"] == bundle.version
