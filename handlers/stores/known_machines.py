@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from pydantic import BaseModel
 
 from handlers.stores.fleet_sources import FleetSources
 from handlers.stores.items import DamagedItem, OnDamaged, readable, refuse_damaged, scanned
@@ -15,8 +16,7 @@ from handlers.stores.readings import OnDamagedObject, stored_readings
 from mlops_core.alerting import NewestWindows, latest_possible
 from mlops_core.condition import Freshness, KnownMachine, operating_state
 from mlops_core.lake import hour_path
-from mlops_core.simulation import MachineState
-from mlops_core.telemetry import VELOCITY_RMS
+from mlops_core.telemetry import VELOCITY_RMS, MachineId
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -43,7 +43,7 @@ def read_fleet(
         on_damaged(f"{item.table}/{'/'.join(item.keys)}", item.problem)
 
     after = sources.silent_after if after is None else after
-    states = machine_states(sources.dynamodb, sources.machine_states, on_damaged=passed_over)
+    statuses = simulated_statuses(sources.dynamodb, sources.machine_states, on_damaged=passed_over)
     rows = {row.machine_id: row for row in sources.fleet.load_fleet(on_damaged=passed_over)}
     known = sources.knowledge.of_fleet()
     recorded = [name for name, each in known.items() if each.record is not None]
@@ -64,14 +64,14 @@ def read_fleet(
         return KnownMachine(
             machine_id,
             operating_state(facts, at=now),
-            str(states[machine_id].status) if machine_id in states else None,
+            statuses.get(machine_id),
             None if row is None else row.window_end,
             None if row is None else newest_velocity(row, lengths, velocities),
             fresh,
             each.record,
         )
 
-    return [read(name) for name in sorted({*states, *rows, *recorded, *(name for name, _ in seen)})]
+    return [read(name) for name in sorted({*statuses, *rows, *recorded, *(name for name, _ in seen)})]
 
 
 def newest_velocity(row: FeatureRow, lengths: Sequence[timedelta], channels: Sequence[str]) -> float | None:
@@ -83,16 +83,23 @@ def newest_velocity(row: FeatureRow, lengths: Sequence[timedelta], channels: Seq
     return None
 
 
-def machine_states(
-    client: "DynamoDBClient", table: str, *, on_damaged: OnDamaged = refuse_damaged
-) -> dict[str, MachineState]:
-    """The states of the simulated machines, by machine."""
+class _Simulated(BaseModel):
+    """Of the state of a simulated machine what is shown: the simulator alone reads the rest, which is its physics."""
 
-    def decode(item: dict[str, Any]) -> MachineState:
-        return MachineState.model_validate_json(item["state"]["S"])
+    machine_id: MachineId
+    status: str
+
+
+def simulated_statuses(
+    client: "DynamoDBClient", table: str, *, on_damaged: OnDamaged = refuse_damaged
+) -> dict[str, str]:
+    """The status of each simulated machine."""
+
+    def decode(item: dict[str, Any]) -> _Simulated:
+        return _Simulated.model_validate_json(item["state"]["S"])
 
     states = readable(scanned(client, table), decode, table=table, keys=("machine_id",), on_damaged=on_damaged)
-    return {state.machine_id: state for state in states}
+    return {state.machine_id: state.status for state in states}
 
 
 def newest_readings(
