@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from aws_lambda_powertools import Logger, single_metric
@@ -80,8 +81,8 @@ class DurableBatch(BatchProcessor, Generic[Message]):
     def open(self, record: SQSRecord) -> None:
         """Sort the elements of one record's message: what `parse` (topic, payload, received_at) accepts and refuses."""
         accepted, refused = open_record(record, self._parse)
-        self.accepted += [Delivered(record, element) for element in accepted]
-        self.refused += [Delivered(record, element) for element in refused]
+        self.accepted += map(Delivered, repeat(record), accepted)
+        self.refused += map(Delivered, repeat(record), refused)
 
     def quarantine(self) -> None:
         """Put what was refused into quarantine, one object an element, and count it by reason."""

@@ -5,9 +5,9 @@ any, have been announced. Objects are named by their content, so a batch that is
 anywhere, changes nothing.
 """
 
-from collections import Counter
 from datetime import datetime, timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from aws_lambda_powertools import Metrics
@@ -34,6 +34,8 @@ metrics = Metrics()
 _settings = runtime.settings(IngestionSettings)
 
 HOUR = timedelta(hours=1)
+
+_IDENTITY_AND_VALUE = itemgetter(slice(4))
 
 
 @metrics.log_metrics
@@ -84,13 +86,17 @@ def _hour(reading: Reading) -> tuple[int, int]:
 
 
 def _count(kept: Done[Reading], *, refused: int) -> None:
-    readings = [reading for group, _ in kept for _, reading in group]
-    new = {reading[:4] for group, is_new in kept if is_new for _, reading in group}  # identity and value
-    metrics.add_metric("ReadingsAccepted", MetricUnit.Count, len(readings))
+    accepted = new = late = bad = 0
+    for group, is_new in kept:  # of one hour, which every group ends with
+        readings = [reading for _, reading in group]
+        window_end = first_window_end(readings[0].event_timestamp, HOUR)
+        accepted += len(readings)
+        new += len(set(map(_IDENTITY_AND_VALUE, readings))) if is_new else 0
+        late += [window_end <= reading.received_at for reading in readings].count(True)
+        bad += [reading.value for reading in readings].count(None)
+    metrics.add_metric("ReadingsAccepted", MetricUnit.Count, accepted)
     metrics.add_metric("ReadingsRefused", MetricUnit.Count, refused)
-    metrics.add_metric("ReadingsDuplicate", MetricUnit.Count, len(readings) - len(new))
-    moments = Counter((reading.event_timestamp, reading.received_at) for reading in readings)
-    late = sum(count for (at, received_at), count in moments.items() if first_window_end(at, HOUR) <= received_at)
+    metrics.add_metric("ReadingsDuplicate", MetricUnit.Count, accepted - new)
     metrics.add_metric("ReadingsLate", MetricUnit.Count, late)
-    if bad := [reading.value for reading in readings].count(None):
+    if bad:
         metrics.add_metric("ReadingsBad", MetricUnit.Count, bad)

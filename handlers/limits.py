@@ -67,8 +67,8 @@ class LimitWatch:
         """Return the readings that may change an alarm, by machine and channel; nearly always none."""
         self._look_up_machines()
         delivered = list(delivered)
-        self._note_states([each.message for each in delivered])
-        limited = [each for each in delivered if self._is_judged(each.message)]
+        self._note_states(each.message for each in delivered)
+        limited = [each for each in delivered if self._limit(each.message) and self._is_judged(each.message)]
         self._track.forget()
         if limited:
             self._look_up()
@@ -92,19 +92,19 @@ class LimitWatch:
         return after.sequence != known.sequence
 
     def _is_judged(self, reading: Reading) -> bool:
-        """Whether a reading has a limit and arrived in time, and its machine is neither worked on nor retired."""
-        if reading.value is None or self._limit(reading) is None:
+        """Whether a reading was measured and arrived in time, and its machine runs, neither worked on nor retired."""
+        if reading.value is None or reading.received_at - reading.event_timestamp > OLDEST:
             return False
         record = self._records.get(reading.machine_id)
         if record is not None and (
             record.is_retired(reading.event_timestamp) or record.maintenance_at(reading.event_timestamp) is not None
         ):
             return False
-        if self._track.is_off(reading.machine_id, reading.event_timestamp):
-            return False
-        return reading.received_at - reading.event_timestamp <= OLDEST
+        return not self._track.is_off(reading.machine_id, reading.event_timestamp)
 
     def _note_states(self, readings: Iterable[Reading]) -> None:
+        if all(each.running is None for each in self._classes.values()):
+            return
         for reading in readings:
             rule = self._rule(reading.machine_id)
             if rule is not None and reading.value is not None and reading.channel == rule.channel:

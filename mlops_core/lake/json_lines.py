@@ -73,15 +73,20 @@ def encode_readings(readings: Iterable[Reading]) -> list[RawObject]:
     """
     lines: defaultdict[datetime, set[str]] = defaultdict(set)
     moments: dict[datetime, tuple[str, datetime]] = {}  # readings of one batch share theirs
+    last_at = last_received_at = None
+    at_text = received_text = ""
+    held: set[str] = set()
     for reading in readings:
-        at, received_at = reading.event_timestamp, reading.received_at
-        at_text, hour = moments.get(at) or moments.setdefault(at, (utc_text(at), _hour_of(at)))
-        received_text, _ = moments.get(received_at) or moments.setdefault(
-            received_at, (utc_text(received_at), _hour_of(received_at))
-        )
-        lines[hour].add(
-            f'{_series(reading.machine_id, reading.channel)},"event_timestamp":"{at_text}","value":{_value(reading)}'
-            f',"received_at":"{received_text}"{_rest(reading)}}}\n'
+        machine_id, channel, at, value, received_at, replayed, quality, extras = reading
+        if at is not last_at:
+            at_text, hour = moments.get(at) or moments.setdefault(at, (utc_text(at), _hour_of(at)))
+            last_at, held = at, lines[hour]
+        if received_at is not last_received_at:
+            received_text, last_received_at = utc_text(received_at), received_at
+        rest = _rest(reading) if replayed or extras or quality is not Quality.GOOD else ""
+        held.add(
+            f'{_series(machine_id, channel)},"event_timestamp":"{at_text}","value":{_value(value)}'
+            f',"received_at":"{received_text}"{rest}}}\n'
         )
     objects: list[RawObject] = []
     for hour, held in lines.items():
@@ -282,12 +287,12 @@ def _series(machine_id: str, channel: str) -> str:
     return _json({"machine_id": machine_id, "channel": channel})[:-1]
 
 
-def _value(reading: Reading) -> str:
-    if reading.value is None:
+def _value(value: float | None) -> str:
+    if value is None:
         return "null"
-    if not isfinite(reading.value):
-        raise InvalidArgumentError("value", reading.value, "is not finite")
-    return float.__repr__(float(reading.value))
+    if not isfinite(value):
+        raise InvalidArgumentError("value", value, "is not finite")
+    return float.__repr__(float(value))
 
 
 def _rest(kept: Reading | FailureEvent | Event) -> str:
