@@ -1,17 +1,18 @@
-"""One scheduled hour whose windows reach over a week: the real handler over a lake that holds nine days of hours.
+"""Scheduled hours whose windows reach over a week: the real handler over a lake that holds nine days of hours.
 
-python -m benchmarks.scale.long_windows 10000 8        machines, shards; lengths 1, 6, 24 and 168 h
-python -m benchmarks.scale.long_windows 10000 1 24     the longest length, h
+python -m benchmarks.scale.long_windows hour 10000 2         machines, shards; lengths 1, 6, 24 and 168 h
+python -m benchmarks.scale.long_windows hour 10000 1 24      the longest length, h
+python -m benchmarks.scale.long_windows outage 10000 2       eight hours at once, as after an outage, and what 24 take
 """
 
 import os
-import pickle
 import resource
 import sys
 import tempfile
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -32,65 +33,77 @@ from mlops_core.lake import (
 )
 
 HOUR = timedelta(hours=1)
-_HOURS = 217  # a week of windows, and the two days that late data may take
-_NEW = "raw.pickle"
+_HOURS: Final = 217  # a week of windows, and the two days that late data may take
+_NEW_HOURS: Final = {"hour": 1, "outage": 8}
+_PROCESSORS: Final = 0.58  # of a function with 1,024 MB
+_GET: Final = 0.58e-3  # seconds of botocore for a request
+_PUT_ITEM: Final = 0.87e-3
 
 
-def prepare(folder: Path, machines: int, shards: int) -> None:
-    """Write the raw objects of the newest hour, and the buckets of the hours before it."""
-    raw = raw_hour(END - HOUR, machines)
-    (folder / _NEW).write_bytes(pickle.dumps(raw))
-    buckets = bucket_readings(decode_readings(list(raw.values())), hop="1h")
+def prepare(folder: Path, machines: int, shards: int, new: int) -> None:
+    """Write the raw objects of the newest hours, and the buckets of the hours before them."""
+    for back in range(1, new + 1):
+        raw = raw_hour(END - back * HOUR, machines)
+        for key, body in raw.items():
+            _write(folder / key, body)
+        if back == new:
+            buckets = bucket_readings(decode_readings(list(raw.values())), hop="1h")
+            _write_buckets(folder, buckets, shards, new)
+
+
+def _write_buckets(folder: Path, buckets: pl.DataFrame, shards: int, new: int) -> None:
+    """Write the buckets of an hour as those of the hours before the newest."""
     shard = {name: shard_of(name, shards) for name in buckets["machine_id"].unique()}
     for number in range(shards):
         own = buckets.filter(pl.col("machine_id").replace_strict(shard, return_dtype=pl.Int64) == number)
         for back in range(1, _HOURS + 1):
             times = pl.col("bucket_start", "bucket_end", "last_timestamp") - pl.duration(hours=back)
-            path = folder / buckets_key(END - HOUR - back * HOUR, number)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode_parquet(own.with_columns(times)))
+            _write(folder / buckets_key(END - (new + back) * HOUR, number), encode_parquet(own.with_columns(times)))
     for back in range(1, _HOURS + 1):
-        path = folder / compacted_key(END - HOUR - back * HOUR)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        _write(folder / compacted_key(END - (new + back) * HOUR), b"")
 
 
-def measure(folder: Path, machines: int, shards: int, longest: int) -> None:
-    """Run the hour and print what it took."""
-    lengths = sorted({1, 6, 24, longest})
-    set_environment(lengths=f"{lengths}")
+def _write(path: Path, body: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+
+
+def measure(folder: Path, machines: int, shards: int, longest: int, new: int) -> None:
+    """Run the function once and print what it took."""
+    set_environment(lengths=f"{sorted({1, 6, 24, longest})}")
     os.environ["LAKE_SHARDS"] = str(shards)
     stack = Stack(Bucket(folder))
-    hours = {hour_text(END - HOUR - back * HOUR): 0 for back in range(_HOURS, 0, -1)}
+    hours = {hour_text(END - (new + back) * HOUR): 0 for back in range(_HOURS, 0, -1)}
     for path in folder.glob(f"{BUCKETS_PREFIX}*/*/*.parquet"):
         day, hour, name = path.parts[-3:]
         hours[f"{day[5:]}T{hour[5:]}"] |= 1 << int(name[6:8])
     checkpoint = Checkpoint(
         version=1,
-        processed_from=END - 50 * HOUR,
-        processed_until=END - HOUR,
+        processed_from=END - (new + 50) * HOUR,
+        processed_until=END - new * HOUR,
         hours={text: Built("stored", "", bits).text for text, bits in hours.items()},
     )
     stack.bucket.objects[CHECKPOINT_KEY] = (checkpoint.encode(), '"1"')
-    new: dict[str, bytes] = pickle.loads((folder / _NEW).read_bytes())  # noqa: S301 - written above
-    stack.bucket.objects |= {key: (body, '"raw"') for key, body in new.items()}
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     done = stack.run(END + timedelta(minutes=5))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{machines} machines, {shards} shards, windows to {longest} h: {done['cpu']:.2f} CPU-s, {done['rows']} rows,"
-        f" {done['requests']}, peak {peak:.0f} MB (before {before:.0f})"
+        f"{machines} machines, {shards} shards, windows to {longest} h, {new} hours: {done['cpu']:.2f} CPU-s,"
+        f" {done['rows']} rows, {done['requests']}, peak {peak:.0f} MB"
     )
+    if new > 1:
+        requests = done["requests"]["GET"] * _GET + done["requests"]["PutItem"] * _PUT_ITEM
+        print(f"24 hours: {(done['cpu'] + requests) * 24 / new / _PROCESSORS / 60:.0f} min of 1,024 MB")
 
 
-def main(machines: int, shards: int, longest: int = 168) -> None:
-    """Prepare in a process of its own, so that its memory does not count; then run the hour here."""
+def main(what: str, machines: int, shards: int, longest: int = 168) -> None:
+    """Prepare in a process of its own, so that its memory does not count; then run the function here."""
+    new = _NEW_HOURS[what]
     with tempfile.TemporaryDirectory() as name:
-        child = get_context("spawn").Process(target=prepare, args=(Path(name), machines, shards))
+        child = get_context("spawn").Process(target=prepare, args=(Path(name), machines, shards, new))
         child.start()
         child.join()
-        measure(Path(name), machines, shards, longest)
+        measure(Path(name), machines, shards, longest, new)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(sys.argv[1], *map(int, sys.argv[2:]))

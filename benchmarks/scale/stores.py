@@ -26,7 +26,7 @@ class Bucket:
         self.calls: Counter[str] = Counter()
         self._stored: dict[str, Path] = {}
         if folder is not None:
-            self._stored = {str(file.relative_to(folder)): file for file in folder.rglob("*.parquet")}
+            self._stored = {str(file.relative_to(folder)): file for file in folder.rglob("*.*")}
         self._lock = threading.Lock()
 
     def put_object(self, **call: Any) -> dict[str, str]:  # noqa: ANN401 - as the SDK is called
@@ -52,11 +52,12 @@ class Bucket:
         return {"Body": BytesIO(self._stored[call["Key"]].read_bytes()), "ETag": '"stored"'}
 
     def delete_objects(self, **call: Any) -> dict[str, Any]:  # noqa: ANN401 - as the SDK is called
-        """Remove objects of the memory."""
+        """Remove objects; the files of a folder stay."""
         with self._lock:
             self.calls["DELETE"] += 1
             for entry in call["Delete"]["Objects"]:
                 self.objects.pop(entry["Key"], None)
+                self._stored.pop(entry["Key"], None)
         return {}
 
     def get_paginator(self, _operation: str) -> "Bucket":

@@ -37,6 +37,8 @@ _ELEMENT: Final = 47
 """An element of a batch without its values: brackets, names and the timestamp."""
 _VALUE: Final = 20
 
+_ONE_OBJECT: Final = 110
+"""A reading as JSON in an object of its own, with its machine's name."""
 _RAW_BYTES: Final = 19
 """A reading in compressed JSON lines, as it is kept after compaction."""
 _COMPACTED_BYTES: Final = 14
@@ -109,17 +111,25 @@ def monthly_bill(work: Workload, prices: Prices) -> Bill:
 
 
 def one_function_bill(work: Workload, prices: Prices) -> Bill:
-    """Return what the design without a buffer costs: a function run and an object a message, each object read once."""
-    messages = work.readings
+    """Return what the original's design costs: a function run and an object a message, each object read once.
+
+    Its processing runs every six hours, and is charged the CPU of its requests alone.
+    """
+    messages, runs = work.readings, DAYS * 4
+    reading = messages * _GET * _VCPU_MB / 1024
     rows: list[_Quantity] = [
         ("IoT Core", "connections", "iot_connection_minute", work.machines * MINUTES, "machines x minutes"),
         ("IoT Core", "messages", "iot_message", messages, "a reading each"),
         ("IoT Core", "rules triggered", "iot_rule", messages, "one a message"),
         ("IoT Core", "actions", "iot_action", messages, "one a message"),
         ("Lambda", "ingestion, runs", "lambda_request", messages, "one a message"),
-        ("Lambda", "ingestion, GB-seconds", "lambda_gb_second", messages * 0.25 * 0.05, "256 MB for 50 ms"),
+        ("Lambda", "ingestion, GB-seconds", "lambda_gb_second_x86", messages * 0.25 * 0.05, "256 MB for 50 ms"),
+        ("Lambda", "processing, GB-seconds", "lambda_gb_second_x86", reading, "1,024 MB, .58 ms of CPU an object"),
         ("S3", "objects written", "s3_put", messages, "one a message"),
         ("S3", "objects read", "s3_get", messages, "each once"),
+        ("S3", "objects listed", "s3_put", messages / 1000, "each once, a thousand at once"),
+        ("S3", "stored, GB", "s3_gb_month", messages * _ONE_OBJECT * _STORED_MONTHS / 1e9, "a year of JSON"),
+        ("DynamoDB", "newest features", "dynamodb_write", work.machines * runs, "a machine and run, 1 KB"),
         ("CloudWatch", "logs, GB", "cloudwatch_log_gb", messages * 450 / 1e9, "450 B a run"),
     ]
     return _priced(work, prices, rows)

@@ -79,6 +79,12 @@ def test_an_object_a_reading_costs_seven_times_as_much_as_single_readings_that_a
     assert one_function_bill(single, load_prices("us-east-1")).usd > 7 * of(single).usd
 
 
+def test_an_object_a_reading_costs_more_than_nine_times_as_much_as_batches_of_ten() -> None:
+    ten = replace(FLEET, batch=10)
+    assert one_function_bill(ten, load_prices("us-east-1")).usd > 9 * of(ten).usd
+    assert of(ten).usd_a_machine <= 0.02
+
+
 def test_what_is_fixed_does_not_grow_with_the_fleet() -> None:
     assert of(FLEET).fixed_usd == of(replace(FLEET, machines=100_000)).fixed_usd > 0
 
