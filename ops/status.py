@@ -69,6 +69,7 @@ def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[
         "queues": {name: _depth(stack, url) for name, url in queues.items()},
         "processing": _processing(stack, now, damaged),
         "damaged": damaged,
+        "arrived": _arrived(stack, now),
         "quarantined_today": quarantine.reasons(days_until(now, 1)),
         "machines": [machine.as_report(now, after) for machine in machines],
     }
@@ -108,6 +109,19 @@ def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dic
     }
 
 
+def _arrived(stack: "Stack", now: "datetime") -> dict[str, object] | None:
+    """What the newest windows count against what an estimate assumes; None where they hold nothing."""
+    from dataclasses import asdict
+    from datetime import timedelta
+
+    from ops.arrivals import arrivals
+
+    lengths = [timedelta(hours=hours) for hours in stack.outputs.feature_lengths_hours]
+    rows = stack.fleet.load_fleet(on_damaged=lambda _: None)  # the fleet's table names what is damaged
+    arrived = arrivals(rows, list(stack.channels), lengths=lengths, now=now, fleet_size=stack.outputs.fleet_size)
+    return None if arrived is None else asdict(arrived)
+
+
 def _print(report: "Mapping[str, Any]", *, show_all: bool) -> None:
     from mlops_core.lake import CHECKPOINT_KEY
     from ops.console import print_line
@@ -128,6 +142,12 @@ def _print(report: "Mapping[str, Any]", *, show_all: bool) -> None:
             f"Processing: until {processing['processed_until']:%Y-%m-%d %H:%M} UTC,"
             f" {processing['lag_hours']:,.1f} h ago;"
             f" {processing['partitions_due']:,} partitions due again because of late data."
+        )
+    if arrived := report["arrived"]:
+        fleet = f" of {arrived['assumed_machines']:,}" if arrived["assumed_machines"] else ""
+        print_line(
+            f"Readings a machine and day: {arrived['readings_a_machine_day']:,.0f} of {arrived['machines']:,};"
+            f" estimated {arrived['assumed_readings_a_machine_day']:,.0f}{fleet}."
         )
     refused = report["quarantined_today"]
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in refused.items())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.cost.workload import READINGS_PER_MINUTE
 from ops.options import AsJson
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ def cost(
     machines: Annotated[int, typer.Option("--machines", min=1, help="Size of the fleet.")] = 1000,
     readings_per_minute: Annotated[
         float, typer.Option("--readings-per-minute", min=0.0, help="Of one machine, all channels together.")
-    ] = 2.0,
+    ] = READINGS_PER_MINUTE,
     batch: Annotated[
         int, typer.Option("--batch", min=1, help="Readings a message; 20 are ten minutes of two channels.")
     ] = 1,

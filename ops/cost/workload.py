@@ -13,6 +13,9 @@ DAYS: Final = 30
 MINUTES: Final = DAYS * 24 * 60
 """Minutes of the month that is priced."""
 
+READINGS_PER_MINUTE: Final = 2.0
+"""Of one machine, all channels together, where nothing else is given."""
+
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _CRON = re.compile(r"cron\((\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\)")
 _UNIT_MINUTES = {"minute": 1, "hour": 60, "day": 1440}

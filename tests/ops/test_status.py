@@ -15,6 +15,7 @@ from mlops_core.errors import QuarantineReason
 from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key
 from mlops_core.simulation import new_machine
 from mlops_core.telemetry import CHANNELS, Reading
+from ops.arrivals import arrivals
 from ops.cli import app
 from tests.ops.conftest import Deployed, envelope
 
@@ -182,3 +183,25 @@ def test_the_report_of_a_large_fleet_fits_one_screen_worst_first_and_breaks_no_n
     assert "SILENT-PUMP-1" in deployed.run("status").stdout
     as_csv = CliRunner().invoke(app, ["--csv", "status", "--stack", "dev", "--outputs", str(deployed.outputs_file)])
     assert as_csv.stdout.splitlines()[0] == "machine,state,zone,silent channels,last heard (UTC)"
+
+
+def test_what_arrived_is_shown_beside_what_an_estimate_assumes(deployed: Deployed) -> None:
+    now = datetime.now(UTC)
+    assert deployed.json("status")["arrived"] is None
+    for machine_id, count, at in [("A", 1440, now), ("B", 720, now), ("OLD", 9, now - 25 * HOUR), ("MUTE", 0, now)]:
+        offer(deployed, machine_id, at, {"temperature_count_24h": count, "vibration_count_24h": count})
+    assert deployed.json("status")["arrived"] == {
+        "machines": 2,
+        "readings_a_machine_day": 2160.0,
+        "assumed_machines": None,
+        "assumed_readings_a_machine_day": 2880.0,
+    }
+    assert "Readings a machine and day: 2,160 of 2; estimated 2,880." in deployed.run("status").stdout
+
+
+def test_counts_of_other_lengths_than_a_day_are_scaled_to_one() -> None:
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    row = FeatureRow("A", now, 1, {"temperature_count_6h": 360, "temperature_count_1h": 7})
+    arrived = arrivals([row], ["temperature"], lengths=LENGTHS[:2], now=now, fleet_size=1000)
+    assert arrived is not None
+    assert (arrived.readings_a_machine_day, arrived.assumed_machines) == (1440.0, 1000)
