@@ -57,7 +57,7 @@ def test_every_alarm_tells_the_topic_and_names_its_page(prod):
 
 STEPS = ("training-baseline", "training-set", "training-fit", "training-judge", "training-promote")
 # The state machine starts a step again; Lambda the trial for hours, whose event is a dead letter after that.
-STARTED_AGAIN = {*STEPS, "trial-weekly"}
+STARTED_AGAIN = {*STEPS, "trial-weekly", "page-fleet"}
 
 
 def test_every_page_of_an_alarm_belongs_to_one_and_says_when_it_ends_and_what_to_do(prod):

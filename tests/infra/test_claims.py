@@ -116,9 +116,14 @@ def test_the_lake_keeps_objects_for_as_long_as_the_documents_say():
             "quarantine/": keys[QUARANTINE],
             "training/": 90,
             "processed/backfills/": 30,
+            "pages/fleet.html": 7,
         }
-        [versions] = [rule["noncurrentVersionExpiration"] for rule in lake if "noncurrentVersionExpiration" in rule]
-        assert versions == {"noncurrentDays": 30}
+        versions = {
+            rule["filter"]["prefix"]: rule["noncurrentVersionExpiration"]
+            for rule in lake
+            if "noncurrentVersionExpiration" in rule
+        }
+        assert versions == {"": {"noncurrentDays": 30}, "pages/fleet.html": {"noncurrentDays": 2}}
 
 
 RAW, QUARANTINE = "rawRetentionDays", "quarantineRetentionDays"
