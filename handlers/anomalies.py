@@ -4,8 +4,9 @@ Where a model of failures has opened an episode already, an anomaly adds none: o
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from handlers.announcements import AlarmDesk
 from handlers.stores.alarms import Alarms
@@ -13,6 +14,9 @@ from handlers.stores.online_features import FeatureRow
 from mlops_core.alerting.anomaly_alarms import anomaly_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.condition import Anomaly, BaselineBundle, anomalies_of
+
+UNJUDGED: Final = Anomaly(score=0.0, shares=(), strongest=("", 0.0, 0.0))
+"""Ends the episode of a machine whose sensors are all new."""
 
 
 class FleetAnomalies(NamedTuple):
@@ -24,10 +28,13 @@ class FleetAnomalies(NamedTuple):
 
 
 class AnomalyWatch:
-    """Judges newest feature rows by a baseline."""
+    """Judges newest feature rows by a baseline. `replaced`: by machine and channel, since when its sensor is there."""
 
-    def __init__(self, bundle: BaselineBundle, alarms: Alarms, desk: AlarmDesk) -> None:
-        self._bundle = bundle
+    def __init__(
+        self, bundle: BaselineBundle, alarms: Alarms, desk: AlarmDesk, replaced: Mapping[str, Mapping[str, datetime]]
+    ) -> None:
+        self._bundle = bundle.for_sensors(replaced)
+        self._replaced = replaced
         self._alarms = alarms
         self._desk = desk
 
@@ -40,9 +47,12 @@ class AnomalyWatch:
         found = anomalies_of(self._bundle.baseline, ((row.machine_id, row.features) for row in judged))
         for row, anomaly in zip(judged, found, strict=True):
             known = stored.get(row.machine_id) or Alarm(machine_id=row.machine_id, source=AlarmSource.ANOMALY)
-            if anomaly is None:
+            if anomaly is not None:
+                anomalies[row.machine_id] = anomaly
+            elif known.is_open and row.machine_id in self._replaced:
+                anomaly = UNJUDGED  # the sensor is gone that was unlike itself
+            else:
                 continue
-            anomalies[row.machine_id] = anomaly
             if row.machine_id in covered and not known.is_open:
                 continue
             step = partial(

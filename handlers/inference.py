@@ -19,6 +19,7 @@ from handlers.machine_reports import FleetReport, Judges, MachineReport, fleet_r
 from handlers.machine_states import machine_knowledge, state_of, states_of
 from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
 from handlers.stores.channels_heard import channels_heard
+from handlers.stores.machine_facts import replaced_of
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.ranking import ranking_object
 from handlers.stores.recipes import recipe_of
@@ -78,6 +79,7 @@ def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines 
         rows = runtime.online_features(_settings()).load_all()
         known, heard = machine_knowledge(_settings()).of_fleet(), _heard()
         states = states_of(rows, known, heard, at=now, silent_after=_settings().silent_after)
+        judges = judges.for_sensors(replaced_of(known))
         ranking = ranked(judges, rows, states)
     return fleet_report(judges, ranking, rows, now=now, limit=limit)
 
@@ -100,7 +102,7 @@ def machine(machine_id: http.MachineIdInPath) -> MachineReport:
     judges, now = _judges(), datetime.now(UTC)
     known, heard = machine_knowledge(_settings()).of_machine(machine_id), _heard().get(machine_id)
     state = state_of(row, known, heard, at=now, silent_after=_settings().silent_after)
-    return machine_report(judges, row, state=state, now=now)
+    return machine_report(judges.for_sensors(replaced_of({machine_id: known})), row, state=state, now=now)
 
 
 def _heard() -> Mapping[str, HeardOfMachine]:

@@ -4,7 +4,7 @@ docs/openapi.json is made from these models: a field is defined here, once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -131,6 +131,10 @@ class Judges:
     model: ModelBundle | None
     baseline: BaselineBundle | None
     stale_after: timedelta
+
+    def for_sensors(self, replaced: Mapping[str, Mapping[str, datetime]]) -> "Judges":
+        """Return judges that say nothing of sensors that are newer than the baseline; see `Baseline.for_sensors`."""
+        return self if self.baseline is None else replace(self, baseline=self.baseline.for_sensors(replaced))
 
 
 def machine_report(judges: Judges, row: FeatureRow, *, state: StateSince, now: datetime) -> MachineReport:

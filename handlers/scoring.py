@@ -29,7 +29,7 @@ from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
 from handlers.stores.fleet import FleetStore
 from handlers.stores.items import DamagedItem, log_damaged
 from handlers.stores.lake import ObjectMovedError
-from handlers.stores.machine_facts import Known
+from handlers.stores.machine_facts import Known, replaced_of
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import Notifier
 from handlers.stores.online_features import FeatureRow
@@ -77,7 +77,7 @@ def _score_fleet() -> dict[str, Any]:
     alarms = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
     covered = {machine_id for machine_id, alarm in alarms.items() if alarm.is_open}
     watched = [row for row, state in zip(rows, judged, strict=True) if state.may_alarm]
-    anomalies = _watch_anomalies(watched, covered)
+    anomalies = _watch_anomalies(watched, covered, facts)
     try:
         bundle = _model().current()
     except NoModelError as error:
@@ -163,12 +163,14 @@ def _baseline() -> ServingBaseline:
     return ServingBaseline(BaselineRegistry(runtime.lake(_settings())), recheck_seconds=0)
 
 
-def _watch_anomalies(rows: list[FeatureRow], covered: set[str]) -> tuple[Mapping[str, Anomaly], str | None]:
+def _watch_anomalies(
+    rows: list[FeatureRow], covered: set[str], facts: Mapping[str, Known]
+) -> tuple[Mapping[str, Anomaly], str | None]:
     """Judge the machines by their own normal, with a model of failures or without; returns how far each is from it."""
     bundle = _baseline().sound()
     if bundle is None:
         return {}, None
-    found = AnomalyWatch(bundle, _alarms(), _desk()).apply(rows, covered=covered)
+    found = AnomalyWatch(bundle, _alarms(), _desk(), replaced_of(facts)).apply(rows, covered=covered)
     metrics.add_metric("MachinesUnusual", MetricUnit.Count, found.unusual)
     metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.announced)
     return found.anomalies, bundle.version

@@ -99,6 +99,11 @@ class MachineKnowledge:
         }
 
 
+def replaced_of(known: Mapping[str, Known]) -> dict[str, Mapping[str, datetime]]:
+    """Return by machine and channel since when its sensor is there, where it was replaced or moved."""
+    return {name: each.record.replaced for name, each in known.items() if each.record and each.record.replaced}
+
+
 def _known(record: MachineRecord | None, alarm: Alarm | None, entries: Sequence[LabelEntry]) -> Known:
     returned, episode = last_return(entries), None if alarm is None else alarm.episode
     recorded = [

@@ -7,7 +7,8 @@ The squared distance of a feature row from normal combines Hotelling's T2 (unusu
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.features import parse_feature_name
+from mlops_core.time import utc_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -89,6 +91,7 @@ class Baseline:
         class_of: the class of each machine that has one; the others belong to the class "".
         persistence: how many consecutive rows above the limit make a machine unusual.
         episodes_per_machine_month: the rate of false episodes that the limits were chosen for.
+        new_sensors: by machine and channel, since when the sensor is there whose level it is (ISO 8601, in UTC).
 
     """
 
@@ -99,6 +102,7 @@ class Baseline:
     class_of: Mapping[str, str]
     persistence: int
     episodes_per_machine_month: float
+    new_sensors: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
 
     def __repr__(self) -> str:
         classes = ", ".join(repr(name) for name in sorted(self.classes))
@@ -115,6 +119,37 @@ class Baseline:
         from mlops_core.condition.baseline_fit import own_levels
 
         return replace(self, levels={**self.levels, **own_levels(self, features, level_days, replaced)})
+
+    def with_sensors(
+        self, features: "pl.DataFrame", replaced: "pl.DataFrame", *, level_days: float = 7.0
+    ) -> "Baseline":
+        """Return a baseline whose levels are those of the sensors that are there now.
+
+        Of a channel whose sensor was replaced or moved (`replaced`: frame REPLACED) the level is that of the first days
+        since, and unknown before a day of them: it then says nothing of its channel.
+        """
+        from mlops_core.condition.baseline_fit import levels_of_new_sensors
+
+        known = {
+            machine_id: {**self.new_sensors.get(machine_id, {}), channel: utc_text(at)}
+            for machine_id, channel, at in replaced.select("machine_id", "channel", "replaced_at").iter_rows()
+        }
+        levels = levels_of_new_sensors(self, self.levels, features, level_days, replaced)
+        return replace(self, levels=levels, new_sensors={**self.new_sensors, **known})
+
+    def for_sensors(self, replaced: Mapping[str, Mapping[str, datetime]]) -> "Baseline":
+        """Return a baseline that says nothing of channels whose sensor was replaced or moved since it was learned.
+
+        replaced: by machine and channel, when that was last. Needs numpy only.
+        """
+        levels = dict(self.levels)
+        for machine_id, channels in replaced.items():
+            learned = self.new_sensors.get(machine_id, {})
+            new = {channel for channel, at in channels.items() if learned.get(channel) != utc_text(at)}
+            if new and machine_id in levels:
+                of_column = zip(self.channels, levels[machine_id], strict=True)
+                levels[machine_id] = tuple(None if channel in new else level for channel, level in of_column)
+        return replace(self, levels=levels)
 
     @cached_property
     def channels(self) -> tuple[str, ...]:

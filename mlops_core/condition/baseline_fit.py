@@ -14,7 +14,15 @@ from mlops_core.condition.exceedance import calibrate_limit
 from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
 from mlops_core.features import RUNNING, only_new_sensors, parse_feature_name
 
-__all__ = ["class_names", "fit_baseline", "healthy_rows", "level_columns", "measured", "own_levels"]
+__all__ = [
+    "class_names",
+    "fit_baseline",
+    "healthy_rows",
+    "level_columns",
+    "levels_of_new_sensors",
+    "measured",
+    "own_levels",
+]
 
 _LEVEL_STATISTICS: Final = frozenset({"mean", "std", "min", "max", "rms", "peak_to_peak"})
 _EXPLAINED: Final = 0.8
@@ -25,6 +33,8 @@ _CONTROL_QUANTILE: Final = 0.97
 _FEWEST_ROWS: Final = 72
 _FAILING: Final = timedelta(days=7)
 _STOP_HOPS: Final = 3
+_ENOUGH: Final = timedelta(hours=23)
+"""From the first to the last row of a day of hourly rows."""
 
 
 def fit_baseline(
@@ -176,15 +186,31 @@ def own_levels(
     Of a sensor that was replaced (frame REPLACED), the median of the first days since.
     """
     levels = _first_levels(baseline, features, level_days)
-    if replaced is None:
-        return levels
+    return levels if replaced is None else levels_of_new_sensors(baseline, levels, features, level_days, replaced)
+
+
+def levels_of_new_sensors(
+    baseline: Baseline,
+    known: Mapping[str, tuple[float | None, ...]],
+    features: pl.DataFrame,
+    level_days: float,
+    replaced: pl.DataFrame,
+) -> dict[str, tuple[float | None, ...]]:
+    """Return the known levels with those of new sensors (frame REPLACED): the median of the first days since.
+
+    None where less than a day of windows lies wholly after the replacement.
+    """
+    levels = dict(known)
     since_new = only_new_sensors(features, baseline.columns, replaced)
     for machine_id, channel, at in replaced.select("machine_id", "channel", "replaced_at").iter_rows():
         own = [name == channel for name in baseline.channels]
         if machine_id in levels and any(own):
             later = since_new.filter(pl.col("machine_id") == machine_id, pl.col("window_end") > at)
             later = later.filter(pl.any_horizontal(pl.col(baseline.columns[own.index(True)]).is_not_null()))
-            new = _first_levels(baseline, later, level_days).get(machine_id, (None,) * len(own))
+            first, last = later.select(pl.col("window_end").min(), last=pl.col("window_end").max()).row(0)
+            is_enough = first is not None and last - first >= _ENOUGH
+            found = _first_levels(baseline, later, level_days) if is_enough else {}
+            new = found.get(machine_id, (None,) * len(own))
             levels[machine_id] = tuple(
                 b if is_own else a for a, b, is_own in zip(levels[machine_id], new, own, strict=True)
             )

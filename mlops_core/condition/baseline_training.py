@@ -60,6 +60,8 @@ def train_baseline(
     )
     newcomers = features.filter(~pl.col("machine_id").is_in(list(fitted.levels)))
     known = fitted.with_machines(newcomers) if newcomers.height else fitted
+    if replaced is not None and replaced.height:
+        known = known.with_sensors(features, replaced.filter(pl.col("replaced_at") <= last))
     sound = only_new_sensors(features, fitted.columns, replaced)
     months, episodes = _judged(fitted, healthy_rows(sound, failures), at)
     tolerated = _TOLERATED * episodes_per_machine_month * months

@@ -84,6 +84,32 @@ def test_people_are_told_once_of_a_machine_that_is_unlike_itself_and_once_that_i
     assert sum("M3 is back to normal" in text for text in aws.notices()) == 1
 
 
+def test_a_new_sensor_is_judged_by_no_level_of_the_old_one_and_ends_its_anomaly(deploy, features, aws):
+    deploy("baseline")(EXECUTION)
+    for hour in range(8):
+        offer("M3", hour, 4.0)
+        offer("M1", hour, 1.0)
+        deploy("scoring")({})
+    assert any(text.startswith("WATCH: M3 behaves unusually") for text in aws.notices())
+    moved = {"vibration": START + timedelta(hours=HOURS + 7)}
+    Machines(clients.dynamodb(), "machines").change("M3", lambda record: record.model_copy(update={"replaced": moved}))
+    for hour in range(8, 16):
+        offer("M3", hour, 4.0)
+        deploy("scoring")({})
+    assert sum("M3 is back to normal" in text for text in aws.notices()) == 1
+
+
+def test_the_endpoint_says_nothing_of_a_sensor_that_is_newer_than_the_baseline(deploy, features, aws):
+    deploy("baseline")(EXECUTION)
+    offer("M3", 0, 4.0)
+    moved = {"vibration": START + timedelta(hours=HOURS)}
+    Machines(clients.dynamodb(), "machines").change("M3", lambda record: record.model_copy(update={"replaced": moved}))
+    invoke = deploy("inference")
+    told = [MachineReport.model_validate(get(invoke, "GET /machines/{machine_id}", machine_id="M3")[1])]
+    told += FleetReport.model_validate(get(invoke, "GET /machines")[1]).machines
+    assert [machine.anomaly for machine in told] == [None, None]  # fewer than half of what it compares is measured
+
+
 def test_the_endpoint_answers_with_anomalies_where_there_is_no_model_and_names_who_spoke(deploy, features, aws):
     deploy("baseline")(EXECUTION)
     offer("M3", 0, 4.0)

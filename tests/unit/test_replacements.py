@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_core.condition import fit_baseline
+from mlops_core.condition import fit_baseline, train_baseline
 from mlops_core.errors import MissingColumnError
 from mlops_core.features import REPLACED, FeatureRecipe, add_drift
-from mlops_core.telemetry import TIMESTAMP
+from mlops_core.telemetry import FAILURES, TIMESTAMP
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 COLUMN = "vibration_mean_2h"
@@ -75,6 +75,31 @@ def test_a_baseline_takes_the_level_of_the_days_since():
     assert other == pytest.approx(5, abs=0.1)
     unknown = fit_baseline(features, replaced=replaced(24 * 30))
     assert np.isnan(unknown.level_of("A")).all()
+
+
+def test_the_baseline_that_serves_says_nothing_of_a_sensor_until_it_has_learned_a_day_of_it():
+    random = np.random.default_rng(4)
+    series = {name: 5 + random.normal(0, 0.1, 24 * 60) for name in ("A", "B", "C")}
+    series["A"][24 * 50 :] += 7
+    features, moved = table(**series), replaced(24 * 50)
+    at = moved["replaced_at"][0]
+
+    def trained(until_hour, sensors):
+        known = features.filter(pl.col("window_end") <= START + timedelta(hours=until_hour))
+        none = pl.DataFrame(schema=FAILURES)
+        return train_baseline(known, failures=none, episodes_per_machine_month=1, replaced=sensors).baseline
+
+    old = trained(24 * 49, None)
+    assert np.exp(old.level_of("A")) == pytest.approx(5, abs=0.2)
+    assert np.isnan(old.for_sensors({"A": {"vibration": at}}).level_of("A")).all()
+    assert np.isfinite(old.for_sensors({"A": {"temperature": at}, "D": {"vibration": at}}).level_of("A")).all()
+    for hours, is_known in ((10, False), (48, True)):  # how much of it the training saw
+        new = trained(24 * 50 + hours, moved).for_sensors({"A": {"vibration": at}})
+        assert np.isfinite(new.level_of("A")).all() == is_known
+        assert np.exp(new.level_of("B")) == pytest.approx(5, abs=0.2)
+    assert np.exp(new.level_of("A")) == pytest.approx(12, abs=0.2)
+    again = at + timedelta(hours=1)
+    assert np.isnan(new.for_sensors({"A": {"vibration": again}}).level_of("A")).all()
 
 
 def test_a_frame_that_is_none_is_refused():
