@@ -96,7 +96,11 @@ def answered_alarm(alarm: Alarm, *, episode_id: str, answer: Answer, principal: 
 def tended_alarm(alarm: Alarm, *, remind_after: timedelta | None, now: datetime) -> Alarm:
     """Return the alarm after time went by: unshelved, or announced again because it is unacknowledged.
 
-    remind_after: time without acknowledgement after which a reminder is due; None: never.
+    Args:
+        alarm: as stored.
+        remind_after: time without acknowledgement after which a reminder is due; None: never.
+        now: the present, aware.
+
     """
     episode = alarm.episode
     if episode is None or not episode.is_open:

@@ -70,8 +70,13 @@ def next_score(
 ) -> Score | None:
     """Return the score that follows `previous`; None where the prediction is not newer, or no other than that one.
 
-    plan: of the model; without thresholds nothing is raised. open_alarm: the state of the machine's open episode,
-    which goes on where the score before was lost.
+    Args:
+        previous: the machine's last score; None: it has none.
+        prediction: the new one.
+        revision: of the feature row that it was made from.
+        plan: of the model; without thresholds nothing is raised.
+        open_alarm: the state of the machine's open episode, which goes on where the score before was lost.
+
     """
     if previous is None:
         first = open_alarm or MachineAlarm(AlarmState.NORMAL, prediction.window_end)

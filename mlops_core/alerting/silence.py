@@ -66,7 +66,11 @@ class Heard:
 def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime:
     """Return an upper bound of the time of a channel's last reading, at the resolution of its windows.
 
-    lengths: of the feature windows, shortest first.
+    Args:
+        windows: a machine's newest feature row.
+        channel: its name.
+        lengths: of the feature windows, shortest first.
+
     """
     silent = timedelta()
     for length in lengths:
@@ -89,11 +93,17 @@ def listen(
 ) -> dict[ChannelOfMachine, Heard]:
     """Return what is known of every watched channel now, from what was known before; those forgotten are gone.
 
-    at: up to when readings have been processed; lengths: of the feature windows, shortest first. The windows say which
-    of their lengths are empty and no more, so silence is detected at window resolution, and a value between two
-    lengths is rounded up.
-    muted: machines whose channels neither fall silent nor are heard again now: they have failed or are worked on.
-    retired: machines that are watched no more.
+    Args:
+        known: what was known of each channel before.
+        fleet: the newest feature row of each machine.
+        at: up to when readings have been processed.
+        silent_after: how long a channel may send nothing.
+        lengths: of the feature windows, shortest first. The windows say which of their lengths are empty and no more,
+            so silence is detected at window resolution, and a value between two lengths is rounded up.
+        channels: names of those that are watched.
+        muted: machines whose channels neither fall silent nor are heard again now: they have failed or are worked on.
+        retired: machines that are watched no more.
+
     """
     bounds = {name: (heard.not_after, heard.until) for name, heard in known.items()}
     for windows in fleet:

@@ -109,7 +109,13 @@ class BaselineBundle:
 def load_baseline(files: Mapping[str, bytes], *, version: str | None = None) -> BaselineBundle:
     """Return the baseline of these files after verifying layout and hashes.
 
-    version: the version that was asked for; None accepts any. Raises BundleError.
+    Args:
+        files: content by name.
+        version: the version that was asked for; None accepts any.
+
+    Raises:
+        BundleError: a file is absent, damaged, of another layout or of another version than asked for.
+
     """
     root = root_of(_Root, files, layout=_LAYOUT)
     check_files(files, root, required=_REQUIRED)

@@ -29,16 +29,20 @@ def bucket_readings(
 ) -> pl.DataFrame:
     """Reduce readings to buckets one hop wide.
 
-    readings: schema READINGS, in any order (one pass where each series is contiguous and in time order, an
-        ordering first where not). Of two values for one identity the larger counts, unless one is a correction (a
-        column `corrected_at` that is not null): then the latest of these. A null value is a measurement that was not
-        made and counts nowhere; as the latest correction it withdraws the others.
-    hop: width of a bucket, on the grid of whole hops since the epoch; a reading on an edge belongs to the later one.
-    running: by machine, when it runs. Readings while it is off are left out, and whether it ran is the channel
-        `running`. The revision of that channel's bucket counts what was left out too, so that the sum over the channels
-        of a machine grows with each reading that arrives late, whatever it says.
-    Returns one row per machine, channel and hop with readings, ordered by these, schema BUCKETS. The rows are a
-    function of the set of readings, bit for bit: order, duplicates and slicing do not matter.
+    Args:
+        readings: schema READINGS, in any order (one pass where each series is contiguous and in time order, an ordering
+            first where not). Of two values for one identity the larger counts, unless one is a correction (a column
+            `corrected_at` that is not null): then the latest of these. A null value is a measurement that was not made
+            and counts nowhere; as the latest correction it withdraws the others.
+        hop: width of a bucket, on the grid of whole hops since the epoch; a reading on an edge belongs to the later
+            one.
+        running: by machine, when it runs. Readings while it is off are left out, and whether it ran is the channel
+            `running`. The revision of that channel's bucket counts what was left out too, so that the sum over the
+            channels of a machine grows with each reading that arrives late, whatever it says.
+
+    Returns:
+        One row per machine, channel and hop with readings, ordered by these, schema BUCKETS. The rows are a function of
+        the set of readings, bit for bit: order, duplicates and slicing do not matter.
 
     Raises:
         DurationError: the hop cannot be read or is not positive.
@@ -97,8 +101,9 @@ def _without_nulls(readings: pl.DataFrame) -> pl.DataFrame:
 def merge_buckets(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """One frame of buckets from several, in any order; parts of one bucket become the bucket of their union.
 
-    frames: schema BUCKETS. Parts of one bucket must come from disjoint readings; the same part twice counts once.
-    A bucket rebuilt from all its readings replaces the old one instead: keep only the rebuilt.
+    Args:
+        frames: schema BUCKETS. Parts of one bucket must come from disjoint readings; the same part twice counts once. A
+            bucket rebuilt from all its readings replaces the old one instead: keep only the rebuilt.
 
     Raises:
         SchemaError: a column is missing or has another type.
@@ -138,11 +143,20 @@ def features_from_buckets(
 ) -> pl.DataFrame:
     """Window features from buckets, as `compute_features` gives them, and their `revision`.
 
-    buckets: schema BUCKETS, each bucket once, of the same hop. For rows after `start`, the buckets of the longest
-        length before it are enough.
-    channels: the channels that have columns, in this order, whether they have data or not; default: those in `buckets`.
-    Returns machine_id, window_end, revision, then {channel}_{statistic}_{length}. `revision` is the number of distinct
-    raw readings in the longest window, over the channels shown: it grows with late data and not with duplicates.
+    Args:
+        buckets: schema BUCKETS, each bucket once, of the same hop. For rows after `start`, the buckets of the longest
+            length before it are enough.
+        lengths: as of `compute_features`.
+        hop: width of the buckets.
+        start: as of `compute_features`.
+        end: as of `compute_features`.
+        statistics: as of `compute_features`.
+        channels: the channels that have columns, in this order, whether they have data or not; default: those in
+            `buckets`.
+
+    Returns:
+        machine_id, window_end, revision, then {channel}_{statistic}_{length}. `revision` is the number of distinct raw
+        readings in the longest window, over the channels shown: it grows with late data and not with duplicates.
 
     Raises:
         DurationError, WindowError, StatisticError: an argument that cannot work.

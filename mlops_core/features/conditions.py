@@ -43,9 +43,13 @@ class ConditionNormaliser(BaseModel):
     def conditions(self, readings: "pl.DataFrame") -> "pl.DataFrame":
         """The operating condition at each moment that has a full set of settings.
 
-        readings: schema READINGS, the setting channels among them.
-        Returns machine_id, event_timestamp, condition (Int32; null where settings equal none of the conditions),
-        ordered by both. A condition holds until the next row of its machine.
+        Args:
+            readings: schema READINGS, the setting channels among them.
+
+        Returns:
+            machine_id, event_timestamp, condition (Int32; null where settings equal none of the conditions), ordered by
+            both. A condition holds until the next row of its machine.
+
         """
         from mlops_core.features.normaliser import conditions_of
 

@@ -29,10 +29,14 @@ def machine_baselines(
 ) -> pl.DataFrame:
     """Each machine's baseline: the mean of its first `rows` values of each column; nulls do not count.
 
-    features: with `by`, window_end and `columns`, from each machine's beginning.
-    by: what has a baseline of its own; with ("machine_id", "run_id") a machine gets a new one after each repair.
-    Returns `by` and `columns`; null where a machine has no value yet. Keep it to serve a machine whose beginning is
-    past.
+    Args:
+        features: with `by`, window_end and `columns`, from each machine's beginning.
+        columns: names of the columns.
+        rows: how many first values make the baseline.
+        by: what has a baseline of its own; with ("machine_id", "run_id") a machine gets a new one after each repair.
+
+    Returns:
+        `by` and `columns`; null where a machine has no value yet. Keep it to serve a machine whose beginning is past.
 
     Raises:
         MissingColumnError, InvalidArgumentError: a column that is absent; `rows` below 1.

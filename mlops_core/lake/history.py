@@ -30,11 +30,13 @@ def encode_history(
 ) -> list[RawObject]:
     """Return the objects that hold a history: byte for byte those of `encode_readings`, about six times faster.
 
-    readings: schema READINGS, in any order; rows with a null value were not measured.
-    received_at: when the history is taken to have arrived; with `replayed` no rule of lateness applies to it.
-    corrected_at: where these readings correct others of the same identities: when the correction was made.
-    keep_not_measured: whether what was not measured is stored with quality BAD, as of a message that says so; as a
-        correction it withdraws every value of its identity. Left out otherwise.
+    Args:
+        readings: schema READINGS, in any order; rows with a null value were not measured.
+        received_at: when the history is taken to have arrived; with `replayed` no rule of lateness applies to it.
+        replayed: whether the readings are marked as sent after the fact.
+        corrected_at: where these readings correct others of the same identities: when the correction was made.
+        keep_not_measured: whether what was not measured is stored with quality BAD, as of a message that says so; as a
+            correction it withdraws every value of its identity. Left out otherwise.
 
     Raises:
         SchemaError: as `normalise_readings`.

@@ -173,7 +173,9 @@ def decode_failures(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None
 def decode_events(bodies: Sequence[bytes], *, on_malformed: OnMalformed | None = None) -> pl.DataFrame:
     """Return every event of the objects, failures among them; otherwise as `decode_failures`.
 
-    Columns: `machine_id, event_timestamp, kind, event_code, measured_value, threshold`; numbers null where not given.
+    Returns:
+        `machine_id, event_timestamp, kind, event_code, measured_value, threshold`; numbers null where not given.
+
     """
     import polars as pl
 

@@ -177,7 +177,12 @@ def hour_text(hour: datetime) -> str:
 
 
 def hour_of_text(text: str) -> datetime:
-    """Return the hour that `text` names. Raises MalformedObjectError where it names none."""
+    """Return the hour that `text` names.
+
+    Raises:
+        MalformedObjectError: the text names no hour.
+
+    """
     try:
         if _HOUR_TEXT.fullmatch(text):
             return datetime.fromisoformat(f"{text}:00:00+00:00")
@@ -192,7 +197,12 @@ def raw_key(hour: datetime, content_sha256: str) -> str:
 
 
 def raw_hour(key: str) -> datetime:
-    """Return the hour of a raw object's key. Raises MalformedObjectError for any other key."""
+    """Return the hour of a raw object's key.
+
+    Raises:
+        MalformedObjectError: the key is of another kind.
+
+    """
     return _hour_of_key(key, _RAW_KEY, "a raw object", "Move it out of raw/")
 
 
@@ -202,7 +212,12 @@ def compacted_key(hour: datetime) -> str:
 
 
 def compacted_hour(key: str) -> datetime:
-    """Return the hour of a compacted object's key. Raises MalformedObjectError for any other key."""
+    """Return the hour of a compacted object's key.
+
+    Raises:
+        MalformedObjectError: the key is of another kind.
+
+    """
     return _hour_of_key(key, _COMPACTED_KEY, "a compacted hour", "Move it out of compacted/")
 
 
@@ -247,7 +262,12 @@ def buckets_key(hour: datetime, shard: int) -> str:
 
 
 def buckets_hour(key: str) -> datetime:
-    """Return the hour of a bucket partition's key. Raises MalformedObjectError for any other key."""
+    """Return the hour of a bucket partition's key.
+
+    Raises:
+        MalformedObjectError: the key is of another kind.
+
+    """
     return _hour_of_key(key, _BUCKETS_KEY, "a partition of buckets", f"Move it out of {BUCKETS_PREFIX}")
 
 

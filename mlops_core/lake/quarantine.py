@@ -51,7 +51,12 @@ def encode_quarantine(record: QuarantineRecord) -> RawObject:
 
 
 def decode_quarantine(body: bytes) -> QuarantineRecord:
-    """Return the record that `encode_quarantine` wrote. Raises MalformedObjectError for anything else."""
+    """Return the record that `encode_quarantine` wrote.
+
+    Raises:
+        MalformedObjectError: the body is no such record.
+
+    """
     try:
         content = gzip.decompress(body)
     except (OSError, EOFError) as error:

@@ -35,7 +35,10 @@ def live_page() -> str:
 def snapshot(document: FleetPage, *, appendix: str = "") -> str:
     """Return the page with its document in it: a file to keep, print or send, from which nothing can be done.
 
-    appendix: HTML that follows the views.
+    Args:
+        document: the page's data.
+        appendix: HTML that follows the views.
+
     """
     data = packed(document.model_copy(update={"actions": ()}))  # base64: no text from outside can end the element
     return _page().replace(_APPENDIX, appendix).replace("/*DOCUMENT*/", data)

@@ -49,7 +49,13 @@ def unbuilt_hours(
 ) -> list[datetime]:
     """Return the hours that rows of (start, end] follow from and that hold other readings than was built, in order.
 
-    built: what the hours were built from, by `hour_text`.
+    Args:
+        listing: what the lake holds.
+        built: what the hours were built from, by `hour_text`.
+        rules: hop, lengths and lateness.
+        start: aware time; rows have `start < window_end`.
+        end: aware time; rows have `window_end <= end`.
+
     """
     return [
         hour

@@ -151,7 +151,10 @@ def closed_hour(moment: datetime) -> datetime:
 def listed_sources(raw: Iterable[str], compacted: Mapping[str, str]) -> tuple[dict[datetime, Sources], list[str]]:
     """Return what each hour's readings are stored in, and apart from it the keys that are none of ours.
 
-    raw: the keys under raw/; compacted: the versions (ETags) under compacted/ by key, listed before.
+    Args:
+        raw: the keys under raw/.
+        compacted: the versions (ETags) under compacted/ by key, listed before.
+
     """
     foreign: list[str] = []
     versions: dict[datetime, str] = {}

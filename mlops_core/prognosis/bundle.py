@@ -203,7 +203,9 @@ class ModelBundle:
 def load_bundle(files: Mapping[str, bytes], *, version: str | None = None) -> ModelBundle:
     """Return the model of these files after verifying every hash, the layout and the feature schema.
 
-    version: the version that was asked for; None accepts any.
+    Args:
+        files: content by name.
+        version: the version that was asked for; None accepts any.
 
     Raises:
         IncompleteBundleError: a file is absent.

@@ -68,7 +68,12 @@ def sample_failures(
 
     Hourly rows of a healthy machine repeat each other: beyond a few per failing row they add time and no knowledge.
 
-    negatives: how many rows without failure to keep at least and at most; at least as many as fail, in any case.
+    Args:
+        table: the rows to choose from.
+        negatives_per_positive: how many rows without failure to keep for each that fails.
+        negatives: how many rows without failure to keep at least and at most; at least as many as fail, in any case.
+        seed: of the choice.
+
     """
     least, most = negatives
     positives, others = np.flatnonzero(table.fails == 1), np.flatnonzero(table.fails == 0)

@@ -46,9 +46,11 @@ class TrainingSet:
 def split_training_set(
     labelled: pl.DataFrame, *, horizon: timedelta | str, held_out_share: float = 0.25
 ) -> TrainingSet:
-    """Part labelled rows; about `held_out_share` of the failures are held out.
+    """Split labelled rows; about `held_out_share` of the failures are held out.
 
-    Raises UntrainableError where nothing has failed, or fewer than three machines have, too few times.
+    Raises:
+        UntrainableError: nothing has failed, or fewer than three machines have, too few times.
+
     """
     if labelled.is_empty():
         raise UntrainableError(UntrainableReason.NO_ROWS, "there are no labelled rows", "Is there any history yet?")
@@ -73,9 +75,15 @@ def judge_challenger(
 ) -> Verdict:
     """Compare two models on those held-out runs that neither has learned from.
 
-    refused: why the champion cannot be given: one that cannot be verified counts as none.
+    Args:
+        challenger: the new model.
+        champion: the model that serves; None: there is none.
+        held_out: labelled rows.
+        refused: why the champion cannot be given: one that cannot be verified counts as none.
 
-    Raises HeldOutRunsError where the challenger has learned from some, and whatever `compare_models` raises.
+    Raises:
+        HeldOutRunsError: the challenger has learned from some of them; otherwise as `compare_models`.
+
     """
     if champion is not None:
         held_out = _unlearned(champion, held_out)

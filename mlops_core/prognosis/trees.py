@@ -56,8 +56,15 @@ def fit_trees(
 ) -> str:
     """Grow trees and return them as LightGBM's text.
 
-    matrix: n x features; target: n (0 or 1 for `binary`); weight: n, positive, default 1. Features are distinguished by
-    position: LightGBM forbids some characters in their names.
+    Args:
+        matrix: n x features.
+        target: n (0 or 1 for `binary`).
+        objective: LightGBM's name of it.
+        settings: number, size and rate of the trees.
+        seed: of sampling rows and columns.
+        weight: n, positive, default 1. Features are distinguished by position: LightGBM forbids some characters in
+            their names.
+
     """
     parameters: dict[str, Any] = {
         "objective": objective,

@@ -141,7 +141,9 @@ class Channels(Mapping[str, Channel]):
 def channel_registry(*channels: Channel) -> Channels:
     """Return the channels by name, read only.
 
-    Raises InvalidArgumentError where two share a name, or one has a name that topics reserve (`event`, `readings`).
+    Raises:
+        InvalidArgumentError: two share a name, or one has a name that topics reserve (`event`, `readings`).
+
     """
     return Channels(*channels)
 

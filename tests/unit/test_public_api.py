@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,20 @@ def test_every_name_of_a_package_s_door_loads(package: str) -> None:
     assert door.__all__ == sorted(door.__all__)
     for name in door.__all__:
         getattr(door, name)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_arguments_and_errors_stand_in_sections_of_their_own(package: str) -> None:
+    door = importlib.import_module(package)
+    wrong = [
+        name
+        for name, value in ((name, getattr(door, name)) for name in door.__all__)
+        if inspect.isfunction(value)
+        for text in [inspect.getdoc(value) or ""]
+        if re.search(r"(?<!:\n)Raises:? [A-Z]", text)
+        or any(re.search(rf"^{parameter}: ", text, re.MULTILINE) for parameter in inspect.signature(value).parameters)
+    ]
+    assert wrong == []
 
 
 FUNCTIONS = [name for name in mlops_core.__all__ if inspect.isfunction(getattr(mlops_core, name))]
