@@ -41,11 +41,14 @@ def function_sources(module: str, root: Path = ROOT) -> tuple[str, ...]:
     if _source(module, root) is None:
         raise UnknownModuleError(module, root)
     found: set[Path] = set()
+    seen: set[str] = set()
     waiting = [module]
     while waiting:
         for name in _with_parents(waiting.pop()):
-            path = _source(name, root)
-            if path is not None and path not in found:
+            if name in seen:
+                continue
+            seen.add(name)
+            if (path := _source(name, root)) is not None:
                 found.add(path)
                 waiting += _imports(path, root)
                 if (stub := path.with_suffix(".pyi")).is_file():  # which a lazy door reads when it runs
