@@ -38,7 +38,6 @@ class AlarmAnswers(pulumi.ComponentResource):
 
     """
 
-    function: PythonFunction
     invoke_arn: pulumi.Output[str]
     """What a caller's policy must allow `execute-api:Invoke` on; with GET in place of its `*`, only to look."""
 

@@ -9,7 +9,6 @@ import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
-from infra.alerting import Alerting
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import allow
 
@@ -19,7 +18,9 @@ _DAY = 24 * 60 * 60  # for as long as the stream keeps a change
 class AlarmEventsArgs(TypedDict):
     """What alarm events are made of."""
 
-    alerting: Alerting
+    alarms_arn: pulumi.Input[str]
+    alarms_stream_arn: pulumi.Input[str]
+    """The table of alarms, and the stream of its changes."""
     label_history_table: pulumi.Input[str]
     label_history_arn: pulumi.Input[str]
     """Keeps verdicts, which training reads."""
@@ -35,7 +36,7 @@ class AlarmEvents(pulumi.ComponentResource):
 
     Example:
         >>> events = AlarmEvents("alarm-events", {
-        ...     "alerting": alerting,
+        ...     "alarms_arn": alerting.alarms.arn, "alarms_stream_arn": alerting.alarms.stream_arn,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
         ...     "dead_letter_queue_arn": dead_letters.arn, "timeout_seconds": 30, "memory_mb": 256,
         ... })
@@ -44,13 +45,11 @@ class AlarmEvents(pulumi.ComponentResource):
     """
 
     bus: aws.cloudwatch.EventBus
-    function: PythonFunction
 
     def __init__(self, name: str, args: AlarmEventsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:alerting:AlarmEvents", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.bus = aws.cloudwatch.EventBus(f"{name}-bus", description="Changes of alarm episodes", opts=child)
-        table = args["alerting"].alarms
         self.function = PythonFunction(
             f"{name}-{FUNCTIONS['alarm_events'].resource}",
             {
@@ -65,9 +64,11 @@ class AlarmEvents(pulumi.ComponentResource):
                     allow(
                         "ReadChanges",
                         ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
-                        [table.stream_arn],
+                        [args["alarms_stream_arn"]],
                     ),
-                    allow("ListChanges", ["dynamodb:ListStreams"], [pulumi.Output.concat(table.arn, "/stream/*")]),
+                    allow(
+                        "ListChanges", ["dynamodb:ListStreams"], [pulumi.Output.concat(args["alarms_arn"], "/stream/*")]
+                    ),
                     allow("PublishChanges", ["events:PutEvents"], [self.bus.arn]),
                     allow("KeepVerdicts", ["dynamodb:PutItem"], [args["label_history_arn"]]),
                 ],
@@ -78,7 +79,7 @@ class AlarmEvents(pulumi.ComponentResource):
         )
         aws.lambda_.EventSourceMapping(
             f"{name}-source",
-            event_source_arn=table.stream_arn,
+            event_source_arn=args["alarms_stream_arn"],
             function_name=self.function.arn,
             starting_position="TRIM_HORIZON",
             batch_size=10,

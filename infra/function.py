@@ -1,7 +1,7 @@
 """A Lambda function in Python with all that is its own: code, role, log group and alarm."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -10,7 +10,6 @@ from contract.functions import FUNCTIONS, Function
 from infra.naming import log_group_name, namespace
 from infra.packaging import Target
 from infra.policies import Statement, allow, document, trust, use_key
-from infra.setting_types import LogLevel
 from infra.sources import function_archive
 from mlops_core.alerting import FUNCTION_FAILED, with_runbook
 
@@ -24,7 +23,7 @@ class FunctionDefaults(TypedDict, total=False):
     """ARNs of layers by name, of which each function takes those of its row in contract.functions (default: none)."""
     log_retention_days: int
     """How long its log group keeps what it logs (default: 30)."""
-    log_level: LogLevel
+    log_level: str
     """Least severe level that is logged (default: INFO)."""
     tracing: bool
     """Trace every run with X-Ray (default: pass a caller's trace through)."""
@@ -45,7 +44,7 @@ class PythonFunctionArgs(FunctionDefaults):
 
     function: str
     """Which one: a name of contract.functions."""
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     """Fields of its settings model, beside those of its logs and metrics; plain values are checked by the model."""
     statements: Sequence[Statement]
     """What it may do beside writing its own log."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Final, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -48,8 +48,9 @@ class ServingArgs(TypedDict):
     label_history_arn: pulumi.Input[str]
     machines: MachinesAccess
     """With alarms and label history, these say in what state a machine is."""
-    settings: ServingSettings
-    """Its windows are what the stack computes: a model that needs anything else is refused."""
+    settings: Any
+    """ServingSettings, or a mapping of its keys; its windows are what the stack computes: a model that needs
+    anything else is refused."""
     functions: NotRequired[FunctionDefaults]
 
 
@@ -67,7 +68,6 @@ class Inference(pulumi.ComponentResource):
 
     """
 
-    function: PythonFunction
     api: aws.apigatewayv2.Api
     endpoint: pulumi.Output[str]
     invoke_arn: pulumi.Output[str]
@@ -83,7 +83,7 @@ class Inference(pulumi.ComponentResource):
                 "function": "inference",
                 "settings": {
                     **serving_settings(args),
-                    "features_stale_after": timedelta(hours=args["settings"].features_stale_after_hours),
+                    "features_stale_after": timedelta(hours=serving_of(args).features_stale_after_hours),
                 },
                 "statements": [
                     *serving_statements(args, listed=[FRESHNESS_KEY, RANKING_KEY]),
@@ -100,8 +100,8 @@ class Inference(pulumi.ComponentResource):
                         "ReadRanking", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], f"/{RANKING_KEY}")]
                     ),
                 ],
-                "timeout_seconds": args["settings"].inference_timeout_seconds,
-                "memory_mb": args["settings"].inference_memory_mb,
+                "timeout_seconds": serving_of(args).inference_timeout_seconds,
+                "memory_mb": serving_of(args).inference_memory_mb,
             },
             self._child,
         )
@@ -134,8 +134,8 @@ class Inference(pulumi.ComponentResource):
                 "format": json.dumps(_ACCESS_LOG, sort_keys=True, separators=(",", ":")),
             },
             default_route_settings={
-                "throttling_rate_limit": args["settings"].inference_requests_per_second,
-                "throttling_burst_limit": 2 * args["settings"].inference_requests_per_second,
+                "throttling_rate_limit": serving_of(args).inference_requests_per_second,
+                "throttling_burst_limit": 2 * serving_of(args).inference_requests_per_second,
             },
             opts=self._child,
         )
@@ -187,6 +187,11 @@ def answer_routes(
     return invoke_arn
 
 
+def serving_of(args: ServingArgs) -> ServingSettings:
+    """Return the settings among the arguments, checked."""
+    return ServingSettings.model_validate(args["settings"])
+
+
 def serving_settings(args: ServingArgs) -> dict[str, object]:
     """The settings of every function that predicts."""
     return {
@@ -196,8 +201,8 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
         "alarms_table": args["alarms"]["alarms_table"],
         "label_history_table": args["label_history_table"],
         **machine_settings(args["machines"]),
-        "silent_after": timedelta(hours=args["settings"].silent_after_hours),
-        **args["settings"].recipe,
+        "silent_after": timedelta(hours=serving_of(args).silent_after_hours),
+        **serving_of(args).recipe,
     }
 
 

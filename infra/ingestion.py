@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -33,7 +33,8 @@ class IngestionArgs(TypedDict):
     """The records of machines."""
     channels_key: NotRequired[pulumi.Input[str]]
     """The document of channels in the lake (default: those out of the box)."""
-    settings: IngestionSettings
+    settings: Any
+    """IngestionSettings, or a mapping of its keys."""
     functions: NotRequired[FunctionDefaults]
     """What the functions share; its key encrypts the queues and tables too."""
     protect: NotRequired[bool]
@@ -60,11 +61,6 @@ class Ingestion(pulumi.ComponentResource):
 
     """
 
-    simulator: PythonFunction
-    readings: PythonFunction
-    labels: PythonFunction
-    rules: TopicRules
-    schedule: FunctionSchedule
     machine_state: aws.dynamodb.Table
     label_history: aws.dynamodb.Table
     readings_queue: Queue
@@ -73,7 +69,7 @@ class Ingestion(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:ingestion:Ingestion", name, None, opts)
-        self._args, self._settings = args, args["settings"]
+        self._args, self._settings = args, IngestionSettings.model_validate(args["settings"])
         self._functions: FunctionDefaults = {**args.get("functions", {})}
         account = current_account(self)
         self._make_queues(name, account)

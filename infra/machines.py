@@ -1,14 +1,13 @@
 """The records of machines: the table of their classes, attributes, planned maintenance and retirement."""
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.policies import Statement, allow
 from infra.table import string_keyed_table
-from mlops_core.condition.classes import MachineClass
 
 
 class MachinesAccess(TypedDict):
@@ -16,8 +15,9 @@ class MachinesAccess(TypedDict):
 
     machines_table: pulumi.Input[str]
     machines_arn: pulumi.Input[str]
-    machine_classes: NotRequired[Mapping[str, MachineClass]]
-    """The configured classes: limits, and when a machine runs (default: ISO 20816's zones for velocities)."""
+    machine_classes: NotRequired[Mapping[str, Any]]
+    """The configured classes, as `machineClasses` has them: limits, and when a machine runs (default: ISO 20816's zones
+    for velocities)."""
 
 
 class MachinesArgs(TypedDict):
@@ -27,7 +27,7 @@ class MachinesArgs(TypedDict):
     """Key that encrypts the table (default: DynamoDB's own)."""
     protect: NotRequired[bool]
     """Refuse to delete the table (default: no)."""
-    machine_classes: NotRequired[Mapping[str, MachineClass]]
+    machine_classes: NotRequired[Mapping[str, Any]]
     """The configured classes, for the functions that read the table (default: none)."""
 
 

@@ -44,7 +44,6 @@ class Maintenance(pulumi.ComponentResource):
 
     """
 
-    function: PythonFunction
     invoke_arn: pulumi.Output[str]
     """What a caller's policy must allow `execute-api:Invoke` on."""
 

@@ -1,21 +1,23 @@
 """IAM policy documents: one statement for each purpose, with its exact actions and resources."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
-Condition = Mapping[str, Mapping[str, "pulumi.Input[str] | Sequence[pulumi.Input[str]]"]]
+Condition = Mapping[str, Mapping[str, Any]]
+"""By operator and key one text, or several."""
 
 
 class Statement(TypedDict):
     """One statement of a policy document, in IAM's own spelling."""
 
     Sid: str
-    Effect: Literal["Allow", "Deny"]
+    Effect: str
     Action: Sequence[str]
     Resource: NotRequired[Sequence[pulumi.Input[str]]]
-    Principal: NotRequired[Mapping[str, pulumi.Input[str]] | Literal["*"]]
+    Principal: NotRequired[Any]
+    """Services, or `*`."""
     Condition: NotRequired[Condition]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -61,7 +61,8 @@ class ProcessingArgs(TypedDict):
     """Channels that have columns in the catalogue's feature table."""
     channels_key: NotRequired[pulumi.Input[str]]
     """The document of channels in the lake (default: those out of the box)."""
-    settings: ProcessingSettings
+    settings: Any
+    """ProcessingSettings, or a mapping of its keys."""
     closing_grace_seconds: int
     """How long after its end an hour is closed for scheduled runs: as long as messages may wait to be ingested."""
     lake_shards: int
@@ -97,16 +98,13 @@ class Processing(pulumi.ComponentResource):
 
     """
 
-    function: PythonFunction
-    schedule: FunctionSchedule
     realtime_features: aws.dynamodb.Table
-    catalogue: LakeCatalogue
-    backfill: Backfill
 
     def __init__(self, name: str, args: ProcessingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:processing:Processing", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         functions: FunctionDefaults = {**args.get("functions", {})}
+        settings = ProcessingSettings.model_validate(args["settings"])
         key = functions.get("kms_key_arn")
         self.realtime_features = string_keyed_table(
             f"{name}-realtime-features",
@@ -119,9 +117,9 @@ class Processing(pulumi.ComponentResource):
             {
                 **functions,
                 "function": "processing",
-                "settings": self._settings(args),
+                "settings": self._variables(args, settings),
                 "statements": [
-                    *_lake_statements(args["bucket_arn"], counts_events=bool(args["settings"].event_features)),
+                    *_lake_statements(args["bucket_arn"], counts_events=bool(settings.event_features)),
                     read_channels(args["bucket_arn"]),
                     # The scan: where the lake has no object of the newest rows yet, or a damaged one.
                     allow("ServeFeatures", ["dynamodb:PutItem", "dynamodb:Scan"], [self.realtime_features.arn]),
@@ -129,8 +127,8 @@ class Processing(pulumi.ComponentResource):
                     read_machines(args["machines"]),
                     allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
                 ],
-                "timeout_seconds": args["settings"].processing_timeout_seconds,
-                "memory_mb": args["settings"].processing_memory_mb,
+                "timeout_seconds": settings.processing_timeout_seconds,
+                "memory_mb": settings.processing_memory_mb,
                 "invokes_itself": True,
             },
             child,
@@ -141,7 +139,7 @@ class Processing(pulumi.ComponentResource):
             f"{name}-schedule",
             {
                 "function_arn": self.function.arn,
-                "expression": args["settings"].processing_schedule_expression,
+                "expression": settings.processing_schedule_expression,
                 "time_zone": functions.get("time_zone", "UTC"),
                 "maximum_event_age_seconds": 3600,
                 "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
@@ -155,7 +153,7 @@ class Processing(pulumi.ComponentResource):
                 "bucket_name": args["bucket_name"],
                 "bucket_arn": args["bucket_arn"],
                 "function_arn": self.function.arn,
-                "maximum_concurrency": _side_by_side(args["settings"], functions),
+                "maximum_concurrency": _side_by_side(settings, functions),
                 "functions": functions,
             },
             child,
@@ -165,8 +163,8 @@ class Processing(pulumi.ComponentResource):
             {
                 "bucket_name": args["bucket_name"],
                 "channels": args["channels"],
-                "feature_lengths_hours": args["settings"].feature_lengths_hours,
-                "feature_hop_minutes": args["settings"].feature_hop_minutes,
+                "feature_lengths_hours": settings.feature_lengths_hours,
+                "feature_hop_minutes": settings.feature_hop_minutes,
             },
             child,
         )
@@ -179,7 +177,7 @@ class Processing(pulumi.ComponentResource):
             }
         )
 
-    def _settings(self, args: ProcessingArgs) -> Mapping[str, object]:
+    def _variables(self, args: ProcessingArgs, settings: ProcessingSettings) -> Mapping[str, object]:
         return {
             "data_lake_bucket": args["bucket_name"],
             "channels_key": args.get("channels_key"),
@@ -187,8 +185,8 @@ class Processing(pulumi.ComponentResource):
             "label_history_table": args["label_history_table"],
             **machine_settings(args["machines"]),
             "notice_topic_arn": args["notice_topic_arn"],
-            "time_window": timedelta(hours=args["settings"].time_window_hours),
-            **args["settings"].recipe,
+            "time_window": timedelta(hours=settings.time_window_hours),
+            **settings.recipe,
             "closing_grace_seconds": args["closing_grace_seconds"],
             "lake_shards": args["lake_shards"],
             "allowed_lateness": timedelta(hours=args["allowed_lateness_hours"]),

@@ -1,6 +1,6 @@
 """A function, or a state machine, that EventBridge Scheduler starts, with the role by which it does."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -16,8 +16,8 @@ class FunctionScheduleArgs(TypedDict):
 
     function_arn: pulumi.Input[str]
     """What is started."""
-    action: NotRequired[Literal["lambda:InvokeFunction", "states:StartExecution"]]
-    """How it is started (default: as a function)."""
+    action: NotRequired[str]
+    """How it is started: `states:StartExecution`, or `lambda:InvokeFunction` (default)."""
     expression: str
     """rate(...), cron(...) or at(...)."""
     time_zone: NotRequired[str]

@@ -10,7 +10,7 @@ from contract.functions import FUNCTIONS
 from infra.account import current_account
 from infra.alerting import alarm_settings, alarm_statements
 from infra.function import FunctionDefaults, PythonFunction
-from infra.inference import ServingArgs, serving_settings, serving_statements
+from infra.inference import ServingArgs, serving_of, serving_settings, serving_statements
 from infra.machines import read_machines
 from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, compact_json
@@ -52,7 +52,6 @@ class Scoring(pulumi.ComponentResource):
 
     """
 
-    function: PythonFunction
     predictions: aws.dynamodb.Table
     rule_name: pulumi.Output[str]
 
@@ -99,7 +98,7 @@ class Scoring(pulumi.ComponentResource):
                     *_listening_statements(args["bucket_arn"]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
-                "memory_mb": args["settings"].inference_memory_mb,
+                "memory_mb": serving_of(args).inference_memory_mb,
             },
             child,
         )

@@ -78,9 +78,6 @@ class PageSnapshot(pulumi.ComponentResource):
 
     """
 
-    function: PythonFunction
-    schedule: FunctionSchedule
-
     def __init__(self, name: str, args: PageSnapshotArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:page:PageSnapshot", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)

@@ -195,7 +195,9 @@ def trial_args(
         "bucket_arn": lake.bucket_arn,
         **_label_history(ingestion),
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
-        "settings": settings,
+        "enabled": settings.training_enabled,
+        "timeout_seconds": settings.training_timeout_seconds,
+        "memory_mb": settings.training_memory_mb,
         "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
     }
 
@@ -305,7 +307,8 @@ def alarm_events_args(
 ) -> AlarmEventsArgs:
     """Arguments of alarm events."""
     return {
-        "alerting": fleet.alerting,
+        "alarms_arn": fleet.alerting.alarms.arn,
+        "alarms_stream_arn": fleet.alerting.alarms.stream_arn,
         **_label_history(ingestion),
         "dead_letter_queue_arn": ingestion.dead_letter_queue.arn,
         "timeout_seconds": settings.lambda_timeout_seconds,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
@@ -44,7 +44,8 @@ class TrainingArgs(TypedDict):
     """The records of machines: planned maintenance is not learned from, new sensors begin anew."""
     notice_topic_arn: pulumi.Input[str]
     """Topic that is notified when no model could be made."""
-    settings: TrainingSettings
+    settings: Any
+    """TrainingSettings, or a mapping of its keys."""
     functions: NotRequired[FunctionDefaults]
 
 
@@ -65,15 +66,14 @@ class Training(pulumi.ComponentResource):
 
     """
 
-    steps: Mapping[str, PythonFunction]
     state_machine_arn: pulumi.Output[str]
     log_group_name: pulumi.Output[str]
     """The log of executions: every state with what went in and came out."""
-    schedule: FunctionSchedule
 
     def __init__(self, name: str, args: TrainingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:training:Training", name, None, opts)
         self._name, self._args = name, args
+        self._settings = TrainingSettings.model_validate(args["settings"])
         self._functions: FunctionDefaults = {**args.get("functions", {})}
         self.steps = self._make_steps()
         self.state_machine_arn = self._make_state_machine().arn
@@ -82,10 +82,10 @@ class Training(pulumi.ComponentResource):
             {
                 "function_arn": self.state_machine_arn,
                 "action": "states:StartExecution",
-                "expression": args["settings"].training_schedule_expression,
+                "expression": self._settings.training_schedule_expression,
                 "time_zone": self._functions.get("time_zone", "UTC"),
                 "maximum_event_age_seconds": 3600,
-                "enabled": args["settings"].training_enabled,
+                "enabled": self._settings.training_enabled,
                 "dead_letter_queue_arn": self._functions.get("dead_letter_queue_arn"),
                 "kms_key_arn": self._functions.get("kms_key_arn"),
             },
@@ -94,7 +94,7 @@ class Training(pulumi.ComponentResource):
         self.register_outputs({"state_machine_arn": self.state_machine_arn, "schedule_name": self.schedule.name})
 
     def _make_steps(self) -> dict[str, PythonFunction]:
-        args, settings, lake = self._args, self._args["settings"], {"data_lake_bucket": self._args["bucket_name"]}
+        args, settings, lake = self._args, self._settings, {"data_lake_bucket": self._args["bucket_name"]}
         horizon = {"prediction_horizon": timedelta(hours=settings.prediction_horizon_hours)}
         read_rows = allow("ReadTrainingSet", ["s3:GetObject"], self._objects(f"{TRAINING_PREFIX}*"))
         read_models = [
@@ -182,8 +182,8 @@ class Training(pulumi.ComponentResource):
                 "function": step,
                 "settings": settings,
                 "statements": statements,
-                "timeout_seconds": self._args["settings"].training_timeout_seconds,
-                "memory_mb": self._args["settings"].training_memory_mb,
+                "timeout_seconds": self._settings.training_timeout_seconds,
+                "memory_mb": self._settings.training_memory_mb,
             },
             pulumi.ResourceOptions(parent=self),
         )

@@ -8,7 +8,6 @@ from contract.functions import FUNCTIONS
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import allow
 from infra.schedule import FunctionSchedule
-from infra.setting_groups import TrainingSettings
 from mlops_core.lake import BASELINES_PREFIX, FEATURES_PREFIX, MODELS_PREFIX, PREDICTIONS_PREFIX, TRIALS_PREFIX
 
 _WEEKLY = "cron(30 5 ? * MON *)"
@@ -24,7 +23,10 @@ class ChampionTrialArgs(TypedDict):
     label_history_arn: pulumi.Input[str]
     notice_topic_arn: pulumi.Input[str]
     """Topic that is notified of promises that are surely not kept, and of levels that have shifted."""
-    settings: TrainingSettings
+    enabled: NotRequired[bool]
+    """Whether the schedule runs (default: yes)."""
+    timeout_seconds: int
+    memory_mb: int
     functions: NotRequired[FunctionDefaults]
 
 
@@ -35,14 +37,11 @@ class ChampionTrial(pulumi.ComponentResource):
         >>> trial = ChampionTrial("trial", {
         ...     "bucket_name": lake.bucket_name, "bucket_arn": lake.bucket_arn,
         ...     "label_history_table": labels.name, "label_history_arn": labels.arn,
-        ...     "notice_topic_arn": topic.arn, "settings": settings, "functions": {"layers": layers},
+        ...     "notice_topic_arn": topic.arn, "timeout_seconds": 900, "memory_mb": 3008,
         ... })
         >>> pulumi.export("trial_function_name", trial.function.name)
 
     """
-
-    function: PythonFunction
-    schedule: FunctionSchedule
 
     def __init__(self, name: str, args: ChampionTrialArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:trial:ChampionTrial", name, None, opts)
@@ -71,8 +70,8 @@ class ChampionTrial(pulumi.ComponentResource):
                     allow("KeepTrials", ["s3:PutObject"], objects([TRIALS_PREFIX])),
                     allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
                 ],
-                "timeout_seconds": args["settings"].training_timeout_seconds,
-                "memory_mb": args["settings"].training_memory_mb,
+                "timeout_seconds": args["timeout_seconds"],
+                "memory_mb": args["memory_mb"],
             },
             child,
         )
@@ -83,7 +82,7 @@ class ChampionTrial(pulumi.ComponentResource):
                 "expression": _WEEKLY,
                 "maximum_event_age_seconds": 3600,
                 "time_zone": functions.get("time_zone", "UTC"),
-                "enabled": args["settings"].training_enabled,
+                "enabled": args.get("enabled", True),
                 "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
                 "kms_key_arn": functions.get("kms_key_arn"),
             },

@@ -28,8 +28,8 @@ class WorkOrdersArgs(TypedDict):
 
     bus: aws.cloudwatch.EventBus
     """The bus that carries changes of alarms."""
-    targets: Sequence[WorkOrderTarget]
-    """The recipients; at least one."""
+    targets: Sequence[Any]
+    """The recipients, each a WorkOrderTarget or a mapping of its keys; at least one."""
     alarm_topic_arn: NotRequired[pulumi.Input[str] | None]
     """Topic of the alarms on failed deliveries."""
 
@@ -47,8 +47,9 @@ class WorkOrders(pulumi.ComponentResource):
     def __init__(self, name: str, args: WorkOrdersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:alerting:WorkOrders", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
+        targets = [WorkOrderTarget.model_validate(target) for target in args["targets"]]
         queue = undelivered_queue(f"{name}-undelivered", self)
-        rules = {target.name: self._rule(f"{name}-{target.name}", args["bus"], target) for target in args["targets"]}
+        rules = {target.name: self._rule(f"{name}-{target.name}", args["bus"], target) for target in targets}
         keep = Statement(
             Sid="RulesKeepWhatTheyCouldNotDeliver",
             Effect="Allow",
@@ -60,7 +61,7 @@ class WorkOrders(pulumi.ComponentResource):
         policy = aws.sqs.QueuePolicy(
             f"{name}-undelivered-policy", queue_url=queue.url, policy=document([keep]), opts=self._child
         )
-        for target in args["targets"]:
+        for target in targets:
             self._deliver(f"{name}-{target.name}", target, rules[target.name], queue.arn, policy)
         if (topic := args.get("alarm_topic_arn")) is not None:
             QueueAlarms(f"{name}-alarms", {"topic_arn": topic, "buffers": {}, "dead_letter_queue": queue}, self._child)

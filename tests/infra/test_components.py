@@ -1,40 +1,41 @@
 """Each component builds alone, in a program that is not ours: the example of its docstring is run as it stands."""
 
 import doctest
+import importlib
 import inspect
+import pkgutil
+from functools import cache
 from types import SimpleNamespace
 
 import pulumi
 import pytest
+from pulumi.provider.experimental.analyzer import Analyzer
 
-from infra.alerting import Alerting, NoticeTopic
-from infra.backfill import Backfill
-from infra.bucket import PrivateBucket
+import infra
 from infra.catalogue import LakeCatalogue
-from infra.channels import ChannelDocument
 from infra.data_lake import DataLake
-from infra.devices import Devices
-from infra.encryption import EncryptionKey
-from infra.function import PythonFunction
 from infra.ingestion import Ingestion
-from infra.layer import PythonLayer
-from infra.machines import Machines
-from infra.monitoring import AlarmTopic, QueueAlarms
 from infra.packaging import Layer, Target
 from infra.policies import allow
 from infra.processing import Processing
 from infra.queues import Queue
-from infra.schedule import FunctionSchedule
 from infra.setting_groups import IngestionSettings, ProcessingSettings
-from infra.topic_rules import TopicRules
+from infra.settings import key_schemas
+from infra.stack_settings import StackSettings
+from infra.work_order_targets import WorkOrderTarget
 from mlops_core.telemetry import CHANNELS, Channel, Channels
 from tests.infra.evaluation import evaluate
 
-COMPONENTS = (
-    PrivateBucket, DataLake, EncryptionKey, PythonLayer, PythonFunction, FunctionSchedule, TopicRules, Ingestion,
-    LakeCatalogue, ChannelDocument, Backfill, Processing, AlarmTopic, NoticeTopic, Alerting, Machines, QueueAlarms,
-    Devices,
-)  # fmt: skip
+
+def components():
+    """Every component of `infra`, by the modules that define them."""
+    modules = [importlib.import_module(f"infra.{each.name}") for each in pkgutil.iter_modules(infra.__path__)]
+    found = {each for module in modules for each in vars(module).values() if inspect.isclass(each)}
+    ours = [each for each in found if each.__module__.startswith("infra.")]
+    return sorted((e for e in ours if issubclass(e, pulumi.ComponentResource)), key=lambda each: each.__name__)
+
+
+COMPONENTS = components()
 
 
 MACHINES = {"machines_table": "machines", "machines_arn": "arn:aws:dynamodb:::table/machines"}
@@ -57,6 +58,17 @@ def a_queue(name):
     )
 
 
+@cache
+def defaults():
+    return {key: schema["default"] for key, schema in key_schemas().items()} | {"mqttTopicPrefix": "acme/machine"}
+
+
+def elsewhere_made(name):
+    return SimpleNamespace(
+        name=name, arn=f"arn:aws:some:eu-west-1:123456789012:{name}", id=name, execution_arn=f"arn:aws:some:::{name}"
+    )
+
+
 def run_example(component):
     """Execute the docstring's example where names that it takes for granted stand for resources made elsewhere."""
     elsewhere = {
@@ -65,6 +77,11 @@ def run_example(component):
         "Layer": Layer,
         "Target": Target,
         "CHANNELS": CHANNELS,
+        "WorkOrderTarget": WorkOrderTarget,
+        "settings": StackSettings.model_validate(defaults()),
+        **{name: elsewhere_made(name) for name in ("queue", "processing", "ingestion", "training", "api", "features")},
+        "inference": SimpleNamespace(api=elsewhere_made("api")),
+        "events": SimpleNamespace(bus=elsewhere_made("bus")),
         "IngestionSettings": IngestionSettings,
         "ProcessingSettings": ProcessingSettings,
         **{each.__name__: each for each in COMPONENTS},
@@ -72,7 +89,10 @@ def run_example(component):
         "layers": {"base": "arn:aws:lambda:eu-west-1:123456789012:layer:acme:1"},
         "labels": SimpleNamespace(name="labels", arn="arn:aws:dynamodb:eu-west-1:123456789012:table/labels"),
         "report": SimpleNamespace(arn="arn:aws:lambda:eu-west-1:123456789012:function:report"),
-        "alerting": SimpleNamespace(access=ALARMS),
+        "alerting": SimpleNamespace(
+            access=ALARMS,
+            alarms=SimpleNamespace(arn=ALARMS["alarms_arn"], stream_arn=f"{ALARMS['alarms_arn']}/stream/2030"),
+        ),
         "machines": SimpleNamespace(access=MACHINES),
         "topic": SimpleNamespace(arn="arn:aws:sns:eu-west-1:123456789012:alarms"),
         **{name: a_queue(name) for name in ("readings", "failures", "dead_letters")},
@@ -95,6 +115,30 @@ def test_a_component_builds_alone_as_its_docstring_says(component, preview):
         assert any(each.name.startswith(top.name) for top in tops), f"{each.name} is not named after its component"
     if not preview:
         assert all(value is not None for value in evaluation.outputs.values())
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the analyzer leaves the file of a dependency's version open
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.__name__)
+def test_pulumi_s_analyzer_makes_a_schema_of_a_component(component):
+    schema = Analyzer("mlops").analyze([component])["component_definitions"][component.__name__]
+    assert schema.inputs
+    assert len(schema.outputs) == len([name for name in inspect.get_annotations(component) if name[0] != "_"])
+
+
+def test_a_component_takes_its_settings_as_the_plain_document_that_another_language_has():
+    document = {name: given for name, given in defaults().items() if name in keys(IngestionSettings)}
+    arguments = {
+        "bucket_name": "acme-lake", "bucket_arn": "arn:aws:s3:::acme-lake", "alarms": ALARMS, "settings": document,
+        "machines": MACHINES | {"machine_classes": {"pumps": {"machines": ["PUMP-*"]}}},
+    }  # fmt: skip
+    evaluation = evaluate(lambda: Ingestion("acme", arguments), project="acme", stack="plant-7")
+    variables = evaluation.of("lambda/function:Function")["acme-readings"].inputs["environment"]["variables"]
+    assert variables["MQTT_TOPIC_PREFIX"] == "acme/machine"
+    assert "PUMP-*" in variables["MACHINE_CLASSES"]
+
+
+def keys(model):
+    return {field.alias for field in model.model_fields.values()}
 
 
 @pytest.mark.parametrize("component", [DataLake, Ingestion, Processing], ids=lambda component: component.__name__)
