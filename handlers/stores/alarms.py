@@ -138,14 +138,21 @@ class Alarms:
         )
 
     def note_announced(self, alarm: Alarm) -> None:
-        """Note what was announced. Where the episode has changed meanwhile, its next announcement stays due."""
+        """Note what was announced. Where the episode has changed meanwhile, its next announcement stays due.
+
+        Nothing is noted over the announcement of a later change, which another process may have made before this note.
+        """
         if alarm.episode is not None:
             self._update(
                 alarm,
-                "SET #announced = :announced",
-                "attribute_exists(machine_id)",
-                names=["announced"],
-                values={":announced": {"S": alarm.episode.announcement}},
+                "SET #announced = :announced, #announced_sequence = :sequence",
+                "attribute_exists(machine_id)"
+                " AND (attribute_not_exists(#announced_sequence) OR #announced_sequence < :sequence)",
+                names=["announced", "announced_sequence"],
+                values={
+                    ":announced": {"S": alarm.episode.announcement},
+                    ":sequence": {"N": str(alarm.sequence)},
+                },
             )
 
     def _update(

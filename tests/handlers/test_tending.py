@@ -18,14 +18,15 @@ def score(aws, deploy):
     return deploy("scoring", ESCALATE_AFTER_HOURS="4")
 
 
-def store(hours_ago: float, *, stage: Stage = Stage.WATCH) -> Episode:
+def store(hours_ago: float, *, stage: Stage = Stage.WATCH, is_announced: bool = True) -> Episode:
     since = NOW - hours_ago * HOUR
     empty = Alarm(machine_id="PUMP-1", source=AlarmSource.LIMIT, subject="vibration")
     episode = Episode(machine_id="PUMP-1", source=AlarmSource.LIMIT, subject="vibration", stage=stage, opened=since)
     alarm = empty.following(episode=episode, evidence="{}", now=since)
     alarms = Alarms(clients.dynamodb(), "alarms")
     assert alarms.save(alarm, now=since)
-    alarms.note_announced(alarm)
+    if is_announced:
+        alarms.note_announced(alarm)
     return episode
 
 
@@ -64,4 +65,25 @@ def test_what_was_shelved_comes_back_and_people_hear_of_it(score, aws):
 def test_a_stack_that_escalates_nothing_still_takes_alarms_off_the_shelf(deploy, aws):
     store(hours_ago=99)
     deploy("scoring")({})
+    assert aws.notices() == []
+
+
+def test_what_its_writer_did_not_live_to_announce_is_announced_once_its_minute_is_over(score, aws):
+    store(hours_ago=1, is_announced=False)
+    score({})
+    score({})
+    (notice,) = aws.notices()
+    assert notice.startswith("WATCH: PUMP-1 vibration is beyond its limit.")
+
+
+def test_a_note_that_comes_late_takes_nothing_back_that_was_announced_since(score, aws):
+    store(hours_ago=1)
+    alarms = Alarms(clients.dynamodb(), "alarms")
+    opened = alarms.load("PUMP-1", AlarmSource.LIMIT, "vibration")
+    assert opened.episode is not None
+    ended = opened.following(episode=opened.episode.ended(NOW), evidence="{}", now=NOW - HOUR)
+    assert alarms.save(ended, now=NOW)
+    alarms.note_announced(ended)
+    alarms.note_announced(opened)
+    score({})
     assert aws.notices() == []

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from tests.properties.reliability import generator
+from tests.properties.reliability import episode_lives, generator
 from tests.properties.reliability.history import History, Operation
 from tests.properties.reliability.living import Happening, LivingHistory
 from tests.properties.reliability.machine_lives import Lives, lives
@@ -38,6 +38,14 @@ def living_stack(wiring: Wiring, variant: Variant, happening: Sequence[Happening
     history.settle()
 
 
+def alarms(wiring: Wiring, happening: Sequence[episode_lives.Happening]) -> None:
+    """Play one history of alarms to its end."""
+    history = episode_lives.EpisodeHistory(wiring)
+    for operation in happening:
+        history.happen(operation)
+    history.settle()
+
+
 def explore(
     wiring: Wiring,
     first: int,
@@ -45,6 +53,7 @@ def explore(
     *,
     of_simulator: bool = False,
     of_living: bool = False,
+    of_alarms: bool = False,
     shrink: bool = True,
 ) -> None:
     """Let histories happen, one for each seed from the first on; raises what the first bad one violates."""
@@ -53,6 +62,9 @@ def explore(
         if of_simulator:
             happening: list[Any] = lives(drawn)
             run: Callable[[list[Any]], None] = partial(simulator, wiring)
+        elif of_alarms:
+            happening = episode_lives.episodes(drawn)
+            run = partial(alarms, wiring)
         elif of_living:
             variant = generator.living_variant(drawn)
             happening = generator.living(drawn)

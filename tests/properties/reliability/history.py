@@ -118,6 +118,7 @@ class History:
         self.is_online_hurt = False
         self.patience = timedelta(0)  # between deliveries that drain a queue
         self.imported: set[ReadingFact] = set()
+        self.invocations: list[Invocation] = []
         self._in_flight: set[str] = set()
 
     @property
@@ -180,8 +181,13 @@ class History:
         self.publications.append(publication)
         self.pipeline.publish(publication, rule_fails=getattr(operation, "rule_fails", False))
 
+    def invocation(self, faults: Faults, order: int) -> Invocation:
+        """A process of this history."""
+        self.invocations.append(Invocation(dict(faults), random.Random(order)))  # noqa: S311
+        return self.invocations[-1]
+
     def _work(self, work: Work, *, alone: bool) -> tuple[Invocation, Callable[[], None]]:
-        invocation = Invocation(dict(work.faults), random.Random(work.order))  # noqa: S311
+        invocation = self.invocation(work.faults, work.order)
         match work:
             case Deliver():
                 batch = self._received(work)
@@ -221,6 +227,7 @@ class History:
                 self.pipeline.queues[work.queue].acknowledge(message)
                 publication = self.publication_of(message)
                 demand(self.seen.is_durable(publication), "I5 acknowledged is durable", str(publication))
+                demand(self.seen.is_judged(publication), "I5 acknowledged is judged", str(publication))
 
     def publication_of(self, message: QueuedMessage) -> Publication:
         """What a queued message was when it was published."""

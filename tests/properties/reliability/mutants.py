@@ -4,7 +4,7 @@ What is removed is behaviour at a port: what the handlers ask of S3, DynamoDB, S
 core, and what they get. How the code in between is written makes no difference.
 """
 
-from handlers import feature_run, hour_buckets
+from handlers import anomalies, feature_run, hour_buckets
 from handlers.stores import partitions
 from mlops_core.lake import CHAMPION_KEY
 from tests.properties.reliability import misbehaviour, operator_verbs
@@ -40,6 +40,7 @@ from tests.properties.reliability.ports import (
     GET,
     GET_ITEM,
     LIST,
+    NOTIFY,
     PUBLISH,
     PUT,
     PUT_ITEM,
@@ -235,6 +236,53 @@ MUTANTS = {
     ),
     "replaces-scores-unseen": Mutant(
         "I10: scores are replaced as they were seen", around(PUT, without("If"), of=at_key("fleet/")), of_living=True
+    ),
+    # Alarms are raised, answered and announced.
+    "changes-episodes-unseen": Mutant(
+        "I1: an episode is replaced as it was seen",
+        around(UPDATE_ITEM, without("Condition"), of=misbehaviour.is_change_of_episode),
+        of_alarms=True,
+    ),
+    "swallows-a-failed-alarm": Mutant(
+        "I5: a reading is acknowledged when its alarm is stored",
+        around(UPDATE_ITEM, unheard, of=misbehaviour.is_change_of_episode),
+        of_alarms=True,
+    ),
+    "announces-before-it-stores": Mutant(
+        "I2: who stores a change announces it",
+        postponed({UPDATE_ITEM: misbehaviour.is_change_of_episode}, until={NOTIFY: any_call}),
+        of_alarms=True,
+    ),
+    "notes-before-it-announces": Mutant(
+        "I5: what is noted as announced was sent",
+        postponed({NOTIFY: any_call}, until={UPDATE_ITEM: misbehaviour.is_note_of_announcement}),
+        of_alarms=True,
+    ),
+    "notes-over-a-later-note": Mutant(
+        "I10: what was announced last stays noted",
+        around(UPDATE_ITEM, without("Condition"), of=misbehaviour.is_note_of_announcement),
+        of_alarms=True,
+    ),
+    "claims-unseen": Mutant(
+        "I2: of two processes one announces",
+        around(UPDATE_ITEM, without("Condition"), of=misbehaviour.is_claim),
+        of_alarms=True,
+    ),
+    "swallows-a-failed-message": Mutant(
+        "I1: a change that could not be announced stays due", around(NOTIFY, unheard), of_alarms=True
+    ),
+    "judges-runs-not-rows": Mutant(
+        "I2: a feature row is evidence once",
+        injected(anomalies, "anomaly_alarm", misbehaviour.judged_at_each_run),
+        of_alarms=True,
+    ),
+    "keeps-a-trial-before-it-tells": Mutant(
+        "I1: a trial is told of before it is kept",
+        postponed({NOTIFY: any_call}, until={PUT: at_key("trials/")}),
+        of_alarms=True,
+    ),
+    "tries-again-what-is-kept": Mutant(
+        "I2: a trial is told of once", around(LIST, misbehaviour.list_no_trials), of_alarms=True
     ),
     # Machines are simulated.
     "saves-before-it-speaks": Mutant(

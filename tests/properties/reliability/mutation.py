@@ -31,13 +31,15 @@ Of: TypeAlias = Callable[[Arguments], bool]
 class Mutant(NamedTuple):
     """A safeguard, and how it is removed.
 
-    `of_simulator`, `of_living`: only histories of the simulator, or of a stack that lives, can tell.
+    `of_simulator`, `of_living`, `of_alarms`: only histories of the simulator, of a stack that lives, or of alarms can
+    tell.
     """
 
     safeguard: str
     remove: Remove
     of_simulator: bool = False
     of_living: bool = False
+    of_alarms: bool = False
 
 
 def at_key(prefix: str) -> Of:

@@ -16,6 +16,7 @@ from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import BEGINNINGS_KEY, NEWEST_KEY
 from mlops_core.time import utc_text
 from tests.properties.reliability import calls
+from tests.properties.reliability.episode_rules import EpisodeRules, is_judged
 from tests.properties.reliability.messages import ALLOWED_LATENESS, FailureFact, Publication, ReadingFact, Refusal
 from tests.properties.reliability.object_store import Put
 from tests.properties.reliability.pipeline import Pipeline
@@ -63,6 +64,8 @@ class Observations:
         self._kept: set[bytes] = set()
         self._offline: dict[tuple[str, Any], int] = {}
         self._made_with: dict[str, str] | None = None
+        self.episodes = EpisodeRules()
+        self._trials = 0
         self._violation: InvariantViolatedError | None = None
         pipeline.s3.watchers.append(partial(self._watch, self._put))
         pipeline.s3.removal_watchers.append(self._watch_removal)
@@ -93,20 +96,21 @@ class Observations:
             case Refusal(reason):
                 return (*publication.identity, reason) in self.refused
 
+    def is_judged(self, publication: Publication) -> bool:
+        """Whether a reading that is acknowledged has been compared with the limit of its channel, if it has one."""
+        limits = self._pipeline.limits(*publication.fate[:2]) if isinstance(publication.fate, ReadingFact) else None
+        return is_judged(publication, self._pipeline.dynamodb.items["alarms"], limits)
+
     def _put(self, put: Put) -> None:
         kind = put.key.split("/")[0]
         is_over_damage = put.old in self._pipeline.s3.damaged
         put = put._replace(old=None if is_over_damage else put.old)
         if kind == "models" and is_over_damage:  # what the earlier version held is taken back
             return
-        if kind in {"models", "fleet", "freshness"}:
-            self._document(put)
-            return
-        if kind == "processed":
-            self._processed(put)
-            return
-        if kind == "compacted":
-            self._compacted(put)
+        looks = {"processed": self._processed, "compacted": self._compacted, "trials": self._tried}
+        looks |= dict.fromkeys(("models", "baselines", "fleet", "freshness"), self._document)
+        if kind in looks:
+            looks[kind](put)
             return
         demand(put.condition == "new", "I6 raw objects are created, never replaced", put.key)
         if kind in {"damaged", "predictions"}:
@@ -186,10 +190,16 @@ class Observations:
             kept = (about[0], utc_text(_moment(about[1]))) in held
             demand(kept, "I1 what leaves quarantine is in the lake", str(about))
 
+    def _tried(self, put: Put) -> None:
+        self._trials += 1
+        told = [about for about, _ in self._pipeline.topic.sent].count("trial")
+        demand(told >= self._trials, "I1 a trial is told of before it is kept", f"{told} of {self._trials}")
+        demand(put.condition == "new", "I6 a trial is kept once", put.key)
+
     @staticmethod
     def _document(put: Put) -> None:
         if not put.key.endswith("champion.json"):
-            models = put.key.startswith("models/")
+            models = put.key.startswith(("models/", "baselines/"))
             demand(models or put.condition, "I10 documents of the fleet are replaced as they were seen", put.key)
             return
         demand(put.condition, "I15 the champion moves by compare and swap", put.key)
@@ -272,6 +282,9 @@ class Observations:
                 demand((key[1], revision) > before, "I9 the online store never goes back", f"{before} to {key}")
             offline = self._offline.get((key[0], _moment(key[1])), 0)
             demand(offline >= revision, "I12 online follows offline", f"{key} at {revision}, offline {offline}")
+        if written.table == "alarms":
+            for found in self.episodes.of_write(written, self._pipeline.topic.sent):
+                demand(*found)
         if written.table == "alarms" and "sequence" in written.assigned:
             before, after = (int(item["sequence"]["N"]) for item in (written.old or _NEVER, written.item))
             demand(after == before + 1, "I10 an alarm moves by compare and set", f"{before} to {after}")

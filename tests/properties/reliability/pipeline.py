@@ -29,6 +29,7 @@ import handlers.processing
 import handlers.scoring
 import handlers.simulator
 import handlers.tending
+import handlers.trial
 import mlops_core.features.buckets
 import ops.dead_letters
 from contract import environment
@@ -39,6 +40,8 @@ from handlers.stores import clients, lake, online_features, partitions
 from handlers.stores.alarms import Alarms
 from handlers.stores.machines import Machines
 from handlers.stores.notices import Notifier
+from mlops_core.condition.classes import MachineClass, limits_of
+from mlops_core.condition.limits import ChannelLimits
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import channels_key, compaction
 from mlops_core.telemetry import CHANNELS, Channel, Channels
@@ -54,6 +57,7 @@ from tests.properties.reliability.tables import Tables
 
 START = datetime(2026, 11, 21, 21, 40, tzinfo=UTC)  # so that histories cross midnight
 FLOW = Channel(name="flow", payload_field="flow", unit="m3/h", minimum=0, maximum=9)
+CLASSES = {"ovens": MachineClass(machines=("B",), limits={"temperature": ChannelLimits(watch=60.0, act=80.0)})}
 CHUNK = timedelta(hours=2)
 READINGS, LABELS, DEAD_LETTERS = "ingestion-readings", "ingestion-labels", "ingestion-dead-letters"
 _FUNCTIONS = {READINGS: handlers.ingestion, LABELS: handlers.labels}
@@ -111,6 +115,7 @@ class Variant(NamedTuple):
             "MAX_CATCH_UP_MINUTES": str(self.catch_up_minutes),
             "PREDICTIONS_TABLE": "predictions",
             "SILENT_AFTER_HOURS": "1",
+            "ESCALATE_AFTER_HOURS": "4",
         }
 
 
@@ -152,6 +157,7 @@ class Pipeline:
         self.broker = Broker(_rules(), self.queues)
         self.functions = Functions()
         self.topic = Topic()
+        self.limits: Callable[[str, str], ChannelLimits | None] = lambda _machine_id, _channel: None
 
     @property
     def now_ms(self) -> int:
@@ -200,6 +206,10 @@ class Pipeline:
         for kept in _KEPT_BY_SCORING:
             kept.cache_clear()
         return self._invoke(invocation, lambda: handlers.scoring.handler({}, context()))
+
+    def try_champion(self, invocation: Invocation) -> Any:
+        """Try the champion."""
+        return self._invoke(invocation, lambda: handlers.trial.handler({}, context()))
 
     def simulate(self, invocation: Invocation, *, behind: timedelta, slowness_ms: int) -> Any:
         """Run the simulator, by a clock that is behind, each look at the time left `slowness_ms` after the last."""
@@ -261,7 +271,7 @@ class Wiring:
         set_(clients, "functions", lambda: self.ports.client("lambda", self._pipeline.functions))
         set_(handlers.processing, "_clock", lambda: self._pipeline.now)
         set_(clients, "iot_data", lambda _endpoint=None: self.ports.client("iot_data", self._pipeline.broker))
-        for module in _SETTINGS:
+        for module in _SETTINGS.keys() - {handlers.trial}:
             set_(
                 module.metrics.provider, "namespace", "tests"
             )  # whoever imported the handlers, in whatever environment
@@ -269,7 +279,7 @@ class Wiring:
             monkeypatch.setattr(module, "print", lambda *_, **__: None, raising=False)
         set_(clients, "sns", lambda: self.ports.client("sns", self._pipeline.topic))
         clock = SimpleNamespace(now=lambda _zone: self._pipeline.now)
-        for module in (handlers.scoring, handlers.announcements, handlers.tending):
+        for module in (handlers.scoring, handlers.announcements, handlers.tending, handlers.trial):
             set_(module, "datetime", clock)
         for module in (deliveries, lake, online_features, partitions, handlers.simulator, ops.dead_letters):
             set_(module, "ThreadPoolExecutor", Pool)
@@ -298,7 +308,7 @@ class Wiring:
             self.monkeypatch.setattr(module, "_settings", lambda chosen=chosen: chosen)
 
     def watch_limits(self) -> None:
-        """Let ingestion judge readings by the limits out of the box, each invocation in a process of its own."""
+        """Let ingestion judge readings by limits, each invocation in a process of its own."""
 
         def clock() -> datetime:
             return self._pipeline.now
@@ -306,8 +316,10 @@ class Wiring:
         def made() -> LimitWatch:
             alarms = Alarms(clients.dynamodb(), "alarms")
             desk = AlarmDesk(alarms, Notifier(clients.sns(), "arn:aws:sns:::notices"), clock=clock)
-            return LimitWatch(alarms, desk, {}, CHANNELS, Machines(clients.dynamodb(), "machines"), clock=clock)
+            machines = Machines(clients.dynamodb(), "machines")
+            return LimitWatch(alarms, desk, CLASSES, CHANNELS, machines, clock=clock)
 
+        self._pipeline.limits = lambda machine_id, channel: limits_of(machine_id, CLASSES, CHANNELS).get(channel)
         self.monkeypatch.setattr(handlers.ingestion, "_watch", lambda: scratch("limits", made))
 
     def _remember_pure_functions(self) -> None:
@@ -332,6 +344,7 @@ _SETTINGS = {
     handlers.processing: environment.ProcessingSettings,
     handlers.simulator: environment.SimulatorSettings,
     handlers.scoring: environment.ScoringSettings,
+    handlers.trial: environment.TrialSettings,
 }
 _KEPT_BY_SCORING = [kept for kept in vars(handlers.scoring).values() if hasattr(kept, "cache_clear")]
 

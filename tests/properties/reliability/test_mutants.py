@@ -21,5 +21,6 @@ def test_without_a_safeguard_some_history_breaks_an_invariant(wiring, name):
             HISTORIES,
             of_simulator=mutant.of_simulator,
             of_living=mutant.of_living,
+            of_alarms=mutant.of_alarms,
             shrink=False,
         )

@@ -1,0 +1,79 @@
+"""What must hold of alarm episodes at every write: none is lost, none is doubled, and what is noted was announced."""
+
+import json
+from typing import Any
+
+from handlers.stores.alarms import _alarm
+from mlops_core.alerting.episode_notices import episode_notice
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, StepKind
+from mlops_core.alerting.limit_alarms import limit_state
+from mlops_core.condition.limits import ChannelLimits, judge
+from tests.properties.reliability.messages import Publication, ReadingFact
+from tests.properties.reliability.reference import moment
+from tests.properties.reliability.tables import Written
+
+Found = tuple[bool, str, str]
+"""Whether something holds, the invariant, and what was found."""
+
+
+class EpisodeRules:
+    """Follows the alarms of one stack from write to write."""
+
+    def __init__(self) -> None:
+        self._opened: set[str] = set()
+        self.texts: dict[str, set[str]] = {}
+
+    def of_write(self, written: Written, sent: list[tuple[str, str]]) -> list[Found]:
+        """What one write of the table of alarms has to hold to; `sent`: the messages to people so far."""
+        after = _alarm(written.item)
+        before = None if written.old is None else _alarm(written.old)
+        found: list[Found] = []
+        if after.episode is not None:
+            found = self._of_episode(before.episode if before else None, after.episode)
+            texts = self.texts.setdefault(after.episode.announcement, set())
+            texts.add(episode_notice(after.episode).text)
+        if before is not None and after.source is AlarmSource.ANOMALY and before.evidence != after.evidence:
+            older, newer = (moment(json.loads(alarm.evidence)["until"]) for alarm in (before, after))
+            found.append((older < newer, "I2 a feature row is judged once", f"{before.evidence} to {after.evidence}"))
+        if "announced" in written.assigned:
+            told = self.texts.get(after.announced, set())
+            is_told = any(text in told for _, text in sent)
+            found.append((is_told, "I5 what is noted as announced was sent", f"{after.announced}"))
+        return found
+
+    def _of_episode(self, before: Episode | None, after: Episode) -> list[Found]:
+        what = f"{before} to {after}"
+        if before is None or before.id != after.id:
+            is_new = after.id not in self._opened
+            self._opened.add(after.id)
+            opened = [step.kind for step in after.steps].count(StepKind.OPENED)
+            return [
+                (before is None or not before.is_open, "I1 an open episode is not lost", what),
+                (is_new and opened == 1, "I2 an episode is opened once", what),
+            ]
+        return [
+            (after.stage.urgency >= before.stage.urgency, "I10 the stage of an episode never falls", what),
+            (after.steps[: len(before.steps)] == before.steps, "I10 the life of an episode is only added to", what),
+            (before.verdict in {None, after.verdict}, "I10 a verdict stays", what),
+            (before.is_open or not after.is_open, "I10 an episode that has ended stays so", what),
+        ]
+
+
+def is_judged(publication: Publication, alarms: dict[Any, Any], limits: ChannelLimits | None) -> bool:
+    """Whether a reading beyond a limit, acknowledged, has left what it says in the alarm of its channel."""
+    fact = publication.fate
+    if limits is None or not isinstance(fact, ReadingFact) or not limits.is_beyond(fact.value, limits.first):
+        return True
+    at = moment(fact.event_timestamp)
+    if publication.received_ms - at.timestamp() * 1000 > 3_600_000:
+        return True  # late data
+    item = alarms.get((fact.machine_id, f"{AlarmSource.LIMIT}#{fact.channel}"))
+    if item is None:
+        return False
+    state = limit_state(_alarm(item))
+    return judge(state, [(at, fact.value)], limits) == state
+
+
+def stored_alarms(alarms: dict[Any, Any]) -> list[Alarm]:
+    """Every alarm of the table, in order of its keys."""
+    return [_alarm(alarms[key]) for key in sorted(alarms)]
