@@ -1,6 +1,6 @@
 """`python -m benchmarks.alarms`: alarms of simulated fleets, episode by episode, to build/alarms.json.
 
-A model of one fleet (60 machines x 120 days) with the default budget is judged on fleets of other seeds at the
+A model of one fleet (60 machines x 120 days) with the stack's budget is judged on fleets of other seeds at the
 deployed interval, one prediction an hour: failures announced within 72 h before them, false episodes a machine-month
 (one that stays open is false again each 72 h), and the first announcement's lead; intervals are the middle 80 % of
 resamples of the runs. Beside it stand simple rules, each with the threshold that keeps within the same budget on the
@@ -20,10 +20,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.prognosis import STACKS, fleet, windows_of
+from benchmarks.prognosis import STACKS, fleet, setting_of, windows_of
 from mlops_core.errors import UntrainableError
-from mlops_core.prognosis import LABELS, ModelBundle, TrainingTable, evaluate, train, training_table
-from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint, judge_plan, plan_alarms
+from mlops_core.prognosis import LABELS, ModelBundle, TrainingSettings, TrainingTable, evaluate, train, training_table
+from mlops_core.prognosis.alarm_budget import AlarmBudget, AlarmPlan, BudgetPoint, judge_plan, plan_alarms
 from mlops_core.prognosis.alarm_replay import held_out_runs
 from mlops_core.prognosis.prediction import estimate
 from mlops_core.prognosis.simple_rules import AGE_ALONE, OWN_RMS, rule_scores
@@ -32,7 +32,7 @@ from mlops_core.time import parse_duration
 SEED_LEARNED, MACHINES_LEARNED = 7, 60
 SEEDS, MACHINES = (101, 202), 50
 NOISE_SEEDS, NOISE_MACHINES = 20, 12
-BUDGET, ACTIONABLE_HOURS = 0.3, 72.0
+ACTIONABLE_HOURS = 72.0
 Score = Callable[[TrainingTable], NDArray[np.float64]]
 
 
@@ -61,24 +61,26 @@ def main() -> None:
 
 def _of_stack(stack: str) -> dict[str, Any]:
     """Figures of the model and of each rule on each fleet, printed as rows of a table."""
-    lengths = windows_of(stack)
+    lengths, budget = windows_of(stack), float(setting_of(stack, "falseEpisodesPerMachineMonth"))
     learned = fleet(MACHINES_LEARNED, SEED_LEARNED, lengths).labelled
-    bundle = train(learned, seed=1)
+    bundle = train(learned, seed=1, settings=TrainingSettings(alarms=AlarmBudget(budget)))
     print(f"\n{stack}: windows {', '.join(lengths)}, {bundle.manifest.failures} failures learned from", flush=True)
-    plans = {name: _rule_plan(_table(learned, bundle), score) for name, score in RULES.items()}
+    plans = {name: _rule_plan(_table(learned, bundle), score, budget) for name, score in RULES.items()}
     found: dict[str, Any] = {}
     for seed in SEEDS:
         labelled = fleet(MACHINES, seed, lengths).labelled
         table = _table(labelled, bundle)
         probability = estimate(bundle, table.matrix).failure_probability
         points = {
-            "model": judge_plan(held_out_runs(table, probability), bundle.alarm_plan, seed=1),
+            f"model, budget {budget:g}, the stack's": judge_plan(
+                held_out_runs(table, probability), bundle.alarm_plan, seed=1
+            ),
             **{
                 f"model, budget {point.budget:g}": judge_plan(
                     held_out_runs(table, probability), _plan(point.threshold), seed=1
                 )
                 for point in bundle.alarm_plan.curve
-                if point.budget != BUDGET
+                if point.budget != budget
             },
             **{
                 name: judge_plan(held_out_runs(table, _squashed(RULES[name](table))), plan, seed=1)
@@ -131,21 +133,21 @@ def _squashed(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return score / (100.0 + score)
 
 
-def _rule_plan(table: TrainingTable, score: Score) -> AlarmPlan:
+def _rule_plan(table: TrainingTable, score: Score, budget: float) -> AlarmPlan:
     """The rule's threshold within the budget on the learned fleet, whether or not it says more than chance."""
     plan = plan_alarms(
         held_out_runs(table, _squashed(score(table))),
-        budget=BUDGET,
+        budget=budget,
         actionable_hours=ACTIONABLE_HOURS,
         scored_every_hours=1.0,
         seed=1,
         unforeseeable="a rule is no model",
     )
-    return _plan(next(point.threshold for point in plan.curve if point.budget == BUDGET))
+    return _plan(next(point.threshold for point in plan.curve if point.budget == budget))
 
 
 def _plan(threshold: float | None) -> AlarmPlan:
-    return AlarmPlan(watch=threshold, act=threshold, actionable_hours=ACTIONABLE_HOURS, budget=BUDGET)
+    return AlarmPlan(watch=threshold, act=threshold, actionable_hours=ACTIONABLE_HOURS)
 
 
 def _row(name: str, point: BudgetPoint) -> str:

@@ -35,6 +35,8 @@ _FAILING: Final = timedelta(days=7)
 _STOP_HOPS: Final = 3
 _ENOUGH: Final = timedelta(hours=23)
 """From the first to the last row of a day of hourly rows."""
+_LEAST_PERSISTENCE: Final = 3
+"""As many rows as predictions that open an episode of a model: on simulated fleets six are no better."""
 
 
 def fit_baseline(
@@ -44,7 +46,7 @@ def fit_baseline(
     class_of: Mapping[str, str] | None = None,
     replaced: pl.DataFrame | None = None,
     episodes_per_machine_month: float = 0.6,
-    persistence: int = 6,
+    persistence: int | None = None,
     level_days: float = 7.0,
 ) -> Baseline:
     """Learn what is normal from feature rows alone, some of which may be anything but normal.
@@ -59,7 +61,8 @@ def fit_baseline(
             machine's own level of its channel is that of the first days since.
         episodes_per_machine_month: for which rate of episodes the limit is chosen. On the given rows all episodes count
             as false ones, so a start that already holds failures gives a cautious limit, never an eager one.
-        persistence: how many consecutive rows above the limit make an episode.
+        persistence: how many consecutive rows above the limit make an episode. None: three, or as many as share
+            readings with each other in their shortest windows (six, of an hour every ten minutes).
         level_days: of how many first days a machine's own level is the median.
 
     Returns:
@@ -76,7 +79,7 @@ def fit_baseline(
 
     """
     for name, value in (("episodes_per_machine_month", episodes_per_machine_month), ("persistence", persistence)):
-        if value <= 0:
+        if value is not None and value <= 0:
             raise InvalidArgumentError(name, value, "must be positive")
     columns = tuple(column for column in level_columns(features.columns) if features[column].drop_nulls().len())
     if not columns:
@@ -92,7 +95,7 @@ def fit_baseline(
         levels={},
         classes={},
         class_of=_known_by_themselves(class_of or {}, ordered, least=max(_FEWEST_ROWS, 2 * len(columns))),
-        persistence=persistence,
+        persistence=persistence or _rows_of_an_episode(ordered, columns),
         episodes_per_machine_month=episodes_per_machine_month,
     )
     others = features.join(
@@ -104,6 +107,13 @@ def fit_baseline(
         for (name,), rows in ordered.group_by(class_names(located, ordered), maintain_order=True)
     }
     return replace(located, classes=classes)
+
+
+def _rows_of_an_episode(rows: pl.DataFrame, columns: Iterable[str]) -> int:
+    """Three, or the hops of a shortest window: rows that share readings are above a limit together."""
+    shortest = min(name.seconds for column in columns if (name := parse_feature_name(column)))
+    hop = rows.select(pl.col("window_end").diff().over("machine_id").dt.total_seconds().median()).item()
+    return max(_LEAST_PERSISTENCE, round(shortest / hop)) if hop else _LEAST_PERSISTENCE
 
 
 def _known_by_themselves(class_of: Mapping[str, str], rows: pl.DataFrame, *, least: int) -> dict[str, str]:

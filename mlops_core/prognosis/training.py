@@ -55,7 +55,8 @@ class TrainingSettings:
     """How to train.
 
     Attributes:
-        trees: how trees are grown.
+        trees: how the trees of the failure probability are grown.
+        life_trees: how those of the remaining life are grown; None: as `trees.larger()`.
         folds: groups of machines (of runs, where only one machine failed), each held out once; two are enough from
             `plenty_rows` rows to learn from on.
         negatives_per_positive: rows that do not fail, per row that does, within `negatives` (at least, at most).
@@ -66,6 +67,7 @@ class TrainingSettings:
     """
 
     trees: TreeSettings = field(default_factory=TreeSettings)
+    life_trees: TreeSettings | None = None
     folds: int = 4
     negatives_per_positive: float = 5.0
     negatives: tuple[int, int] = (20_000, 60_000)
@@ -73,6 +75,11 @@ class TrainingSettings:
     plenty_rows: int = 50_000
     rul_ceiling_hours: float | None = None
     alarms: AlarmBudget = field(default_factory=AlarmBudget)
+
+    @property
+    def life_trees_grown(self) -> TreeSettings:
+        """How the trees of the remaining life are grown."""
+        return self.life_trees or self.trees.larger()
 
 
 def train(
@@ -131,7 +138,7 @@ def train(
     life = fit_life_model(
         table,
         folds,
-        trees=settings.trees,
+        trees=settings.life_trees_grown,
         most_rows=settings.most_life_rows,
         ceiling_hours=settings.rul_ceiling_hours,
         seed=seed,
@@ -211,6 +218,8 @@ def _shortest(value: np.float32) -> float | None:
 def _manifest(table: TrainingTable, seed: int, horizon: timedelta, settings: TrainingSettings) -> TrainingManifest:
     flat = asdict(settings)
     flat |= {f"trees_{name}": value for name, value in flat.pop("trees").items()}
+    flat.pop("life_trees")
+    flat |= {f"life_trees_{name}": value for name, value in asdict(settings.life_trees_grown).items()}
     flat |= flat.pop("alarms")
     flat["least_negatives"], flat["most_negatives"] = flat.pop("negatives")
     flat.pop("rul_ceiling_hours")

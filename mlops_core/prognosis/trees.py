@@ -4,7 +4,7 @@ The same rows in the same order, seed and settings give the same model text, byt
 `deterministic`, row-wise histograms and a fixed number of threads.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +43,21 @@ class TreeSettings:
     l2: float = 5.0
     bins: int = 63
     threads: int = 1
+
+    def larger(self) -> "TreeSettings":
+        """Return settings for twice as many trees of twice as many leaves, grown more slowly, on half of the rows each.
+
+        A remaining life has more to tell apart than a probability. Factors chosen by cross-validation over the engines
+        of the turbofan training sets; on simulated fleets they make no difference.
+        """
+        return replace(
+            self,
+            rounds=2 * self.rounds,
+            learning_rate=0.6 * self.learning_rate,
+            leaves=2 * self.leaves + 1,
+            row_share=min(0.5, self.row_share),
+            l2=2.0 * self.l2,
+        )
 
 
 def fit_trees(

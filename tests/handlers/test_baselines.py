@@ -68,7 +68,7 @@ def test_people_are_told_once_of_a_machine_that_is_unlike_itself_and_once_that_i
 ):
     deploy("baseline")(EXECUTION)
     score = deploy("scoring")
-    persistence = 6
+    persistence = 3
     for hour in range(persistence + 2):
         offer("M3", hour, 4.0)
         offer("M1", hour, 1.0)

@@ -105,7 +105,7 @@ def test_a_baseline_is_stored_and_read_whole_and_refused_where_a_byte_differs():
 def test_one_that_raises_surely_more_than_twice_what_it_promised_may_not_serve():
     steady = fleet(8, FORTNIGHT, seed=1)
     hour = (pl.col("window_end") - START).dt.total_hours()
-    is_burst = (hour > FORTNIGHT * 0.76) & (hour % 16 < 8)  # six rows make an episode
+    is_burst = (hour > FORTNIGHT * 0.76) & (hour % 16 < 8)  # three rows make an episode
     unsteady = steady.with_columns(
         pl.when(is_burst).then(pl.col(name) * 5).otherwise(pl.col(name)).alias(name)
         for name in ("vibration_rms_1h", "vibration_rms_24h")

@@ -123,6 +123,13 @@ def test_a_class_of_too_few_rows_shares_the_spread_of_machines_without_a_class()
     assert score_anomalies(baseline, young)["anomaly_score"].null_count() == 0
 
 
+@pytest.mark.parametrize(("hop", "rows"), [(timedelta(hours=1), 3), (timedelta(minutes=10), 6)])
+def test_an_episode_takes_three_rows_or_as_many_as_share_readings(hop: timedelta, rows: int) -> None:
+    hourly = fleet(2, FORTNIGHT, seed=7)
+    since = pl.col("window_end") - START
+    assert fit_baseline(hourly.with_columns(window_end=START + since * (hop / timedelta(hours=1)))).persistence == rows
+
+
 def test_what_cannot_be_learned_from_is_refused_in_words() -> None:
     features = fleet(2, FORTNIGHT, seed=7)
     with pytest.raises(UntrainableError, match="72 are needed"):

@@ -60,6 +60,13 @@ def test_it_foretells_machines_that_it_has_not_seen(bundle):
     assert known.filter(~pl.col("fails_within_horizon"))["probability"].mean() < 0.1
 
 
+def test_trees_of_the_remaining_life_are_larger_and_grown_more_slowly(bundle) -> None:
+    settings = bundle.manifest.settings
+    assert settings["life_trees_rounds"] == 2 * settings["trees_rounds"] == 2 * QUICK.trees.rounds
+    assert settings["life_trees_learning_rate"] < settings["trees_learning_rate"]
+    assert bundle.life_trees.count("Tree=") == settings["life_trees_rounds"]
+
+
 def test_the_interval_of_the_remaining_life_covers_about_four_in_five_unseen_rows(bundle):
     unseen = degrading_fleet(machines=30, seed=98)
     told = predict(bundle, unseen, reasons=0).with_columns(unseen["rul_hours"]).drop_nulls("rul_hours")
