@@ -39,9 +39,9 @@ class TopicRulesArgs(TypedDict):
     channels: Sequence[str]
     """Names of the channels that are known: outputs name topic and rule of each."""
     readings_queue: Queue
-    """Takes every message under the prefix that is no failure event: readings of any channel, and what is neither."""
+    """Takes every message under the prefix that is no event: readings of any channel, and what is neither."""
     failures_queue: Queue
-    """Takes failure events, {prefix}/+/event/failure."""
+    """Takes events of any kind, {prefix}/+/event/+; the name is that of the first kind there was."""
     dead_letter_queue: Queue
     """Takes what could not be put into its queue."""
     kms_key_arn: NotRequired[pulumi.Input[str] | None]
@@ -49,7 +49,7 @@ class TopicRulesArgs(TypedDict):
 
 
 class TopicRules(pulumi.ComponentResource):
-    """One rule for failures and one for all else under the prefix: readings of any channel, and no message is lost.
+    """One rule for events and one for all else under the prefix: readings of any channel, and no message is lost.
 
     A channel that is added needs no rule. Each queue has a role of its own, which may send to that queue alone, and on
     behalf of these rules alone.
@@ -83,10 +83,10 @@ class TopicRules(pulumi.ComponentResource):
         readings = self._sender(f"{name}-readings", args["readings_queue"], account, [readings_rule], key)
         failures = self._sender(f"{name}-failures", args["failures_queue"], account, [failure_rule], key)
         errors = self._sender(f"{name}-errors", args["dead_letter_queue"], account, [failure_rule, readings_rule], key)
-        failure = f"{_SELECT} FROM '{self.topics['failure']}'"
-        self._rule(f"{name}-failure", failure_rule, failure, failures, errors)
+        events = f"{_SELECT} FROM '{prefix}/+/event/+'"
+        self._rule(f"{name}-failure", failure_rule, events, failures, errors)
         # A + of MQTT matches an empty level too, hence *: what the rule above takes, this one leaves.
-        others = f"NOT regexp_matches(topic(), '^{prefix}/[^/]*/{FAILURE_TOPIC}$')"
+        others = f"NOT regexp_matches(topic(), '^{prefix}/[^/]*/event/[^/]*$')"
         self._rule(f"{name}-readings", readings_rule, f"{_SELECT} FROM '{prefix}/#' WHERE {others}", readings, errors)
         self.register_outputs({"topics": self.topics, "rule_names": self.rule_names})
 

@@ -69,6 +69,13 @@ def test_every_message_below_the_prefix_is_taken_by_exactly_one_rule(evaluated, 
     assert len(takers) == 1, (topic, takers)
 
 
+@pytest.mark.parametrize("kind", ["failure", "error", "operator", "replaced"])
+def test_events_of_any_kind_go_to_the_function_of_events(evaluated, kind):
+    topic = f"industrial/dev/machine/PUMP-A01/event/{kind}"
+    [taker] = [name for name, rule in evaluated("dev").of("TopicRule").items() if takes(rule.inputs["sql"], topic)]
+    assert taker.endswith("-failure")
+
+
 def test_messages_outside_of_the_prefix_are_nobodys_business(evaluated):
     for topic in (
         "industrial/dev/machinery/M1/temperature",

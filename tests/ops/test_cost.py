@@ -72,6 +72,9 @@ def test_a_machine_with_batches_costs_at_most_two_cents_and_one_with_single_read
     assert of(FLEET).usd_a_machine <= 0.02
     assert of(FLEET).usd / FLEET.machines <= 0.02
     assert of(replace(FLEET, batch=1)).usd_a_machine <= 0.08
+    quarter = of(replace(FLEET, batch=30, basic_ingest=False))  # of an hour, of two channels
+    assert quarter.usd_a_machine == pytest.approx(0.0151, abs=5e-5)
+    assert quarter.usd / FLEET.machines <= 0.02  # with what is fixed
 
 
 def test_an_object_a_reading_costs_seven_times_as_much_as_single_readings_that_are_buffered() -> None:
