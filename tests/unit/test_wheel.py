@@ -48,6 +48,7 @@ def test_the_wheel_holds_the_library_and_no_command(wheel):
     assert {name.split("/")[0] for name in names} == {"mlops_core", f"{wheel.stem.split('-py')[0]}.dist-info"}
     assert not [name for name in names if name.endswith("entry_points.txt")]
     assert "mlops_core/__init__.pyi" in names
+    assert not [name for name in names if name.startswith("mlops_core/page/")], "the page of a stack"
     assert wheel.stat().st_size < MOST_BYTES
 
 
