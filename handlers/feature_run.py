@@ -237,10 +237,10 @@ class Run:
         listing: Listing,
         checkpoint: Checkpoint,
     ) -> Checkpoint:
-        """Have the hour of a bucket partition built again that is damaged, or of another hop; returns the checkpoint.
+        """Have the hour of a bucket partition built again that is damaged, gone or of another hop.
 
-        By it a watched hour is not built, and what follows from it is due. An hour that is no longer watched is built
-        at once: its rows stay. One whose readings are gone is built from none.
+        By the checkpoint that is returned a watched hour is not built, and what follows from it is due. An hour that is
+        no longer watched is built at once: its rows stay. One whose readings are gone is built from none.
 
         Raises the error where it was built already.
         """
@@ -252,7 +252,6 @@ class Run:
             self.note_damaged(error, is_mended=hour in listing)
         if hour not in listing or hour < first_listed_hour(checkpoint, self._rules):
             builder.build({hour: False})
-            return checkpoint
         hours = {text: built for text, built in checkpoint.hours.items() if text != hour_text(hour)}
         return checkpoint.model_copy(update={"hours": hours})
 

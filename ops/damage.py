@@ -206,8 +206,10 @@ class Doctor:
             self._lake.remove([record.key])
 
     def _is_settled(self, damage: Damage) -> bool:
-        """Whether the object is another than the damaged one by now."""
+        """Whether the object is another than the damaged one by now, or is there again where it was gone."""
         version = self._lake.versions(damage.key).get(damage.key)
+        if not damage.version:
+            return version is not None
         return version is None or version.strip('"') != damage.version
 
     def _restored(self, damage: Damage) -> bool:

@@ -52,18 +52,8 @@ _READ_AT_ONCE = 24
 """Partitions whose bytes are held beside their frames: a week of hours is not held twice."""
 
 
-class PartitionLostError(MlopsError):
-    """A partition that was committed is not there."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(
-            f"{key} was written and is gone: its readings would count as absent",
-            "Restore its previous version, or invoke processing for that hour: {'start': ..., 'end': ...}",
-        )
-
-
 class DamagedPartitionError(MlopsError):
-    """A partition that cannot be read."""
+    """A partition that cannot be read, or that was committed and is gone (`version` is "" then)."""
 
     def __init__(self, key: str, version: str, problem: str) -> None:
         super().__init__(f"{key} cannot be read: {problem}", "See what can be done: mlops doctor")
@@ -101,15 +91,14 @@ class Partitions:
     ) -> list[pl.DataFrame]:
         """Return the frames of those partitions of `keys` that exist; the `committed` ones of them must.
 
-        schema: the columns that each must have. Raises PartitionLostError, and DamagedPartitionError where one cannot
-        be read.
+        schema: the columns that each must have. Raises DamagedPartitionError where one cannot be read, or is gone.
         """
         existing: list[str] = []
         for key in keys:
             if self._version(key) is not None:
                 existing.append(key)
             elif key in committed:
-                raise PartitionLostError(key)
+                raise DamagedPartitionError(key, "", "it was written and is gone")
         frames = [self._decoded(key, body) for key, body in self._bodies(existing)]
         for key, frame in zip(existing, frames, strict=True):
             if schema is not None and frame.schema != schema:

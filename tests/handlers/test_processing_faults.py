@@ -2,16 +2,17 @@
 
 import json
 
+import polars as pl
 import pytest
 from botocore.exceptions import ClientError
 
 from handlers.stores import clients
 from handlers.stores.lake import ObjectMovedError
-from handlers.stores.partitions import PartitionLostError
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.processed_lake import (
     CHECKPOINT,
     MACHINES,
+    NOON,
     at,
     checkpoint,
     computed,
@@ -19,7 +20,6 @@ from tests.handlers.processed_lake import (
     online,
     put,
     readings,
-    span,
     stored,
 )
 
@@ -61,17 +61,41 @@ def test_a_missing_permission_to_read_the_checkpoint_is_not_a_first_run(aws, dep
     assert end_state(aws) == before
 
 
-def test_a_committed_partition_that_was_lost_is_an_error_and_a_range_makes_it_again(aws, deploy):
+LOST = "processed/buckets/date=2026-11-21/hour=09/shard=00.parquet"
+
+
+def named(aws):
+    return [json.loads(body) for key, body in aws.objects("damaged/").items() if json.loads(body)["key"] == LOST]
+
+
+def test_a_committed_partition_that_was_lost_is_named_and_made_again_from_its_readings(aws, deploy):
     some = readings(-12, 6)
     put(aws, some)
     invoke = deploy("processing")
     invoke(at())
-    aws.s3.delete_object(Bucket=BUCKET, Key="processed/buckets/date=2026-11-21/hour=09/shard=00.parquet")
-    with pytest.raises(PartitionLostError, match=r"hour=09/shard=00.parquet was written and is gone"):
-        invoke(at(1))
-    invoke(span(-3, -2))
-    invoke(at(6))
+    aws.s3.delete_object(Bucket=BUCKET, Key=LOST)
+    assert invoke(at(6))["is_complete"]
     assert stored(aws).equals(computed(some, -6, 6))
+    (record,) = named(aws)
+    assert record["is_mended"]
+    assert any(LOST in text for text in aws.notices())
+
+
+def test_a_committed_partition_whose_readings_are_lost_too_is_named_and_stops_nothing(aws, deploy):
+    some = readings(-12, 6)
+    put(aws, some)
+    invoke = deploy("processing")
+    invoke(at())
+    hour = "date=2026-11-21/hour=09/"
+    for key in [LOST, *aws.objects(f"raw/{hour}"), *aws.objects(f"compacted/{hour}")]:
+        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    assert invoke(at(6))["is_complete"]
+    assert invoke(at(6))["is_complete"]
+    (record,) = named(aws)
+    assert not record["is_mended"]
+    left = [each for each in some if each.event_timestamp.hour != 9]
+    is_later = pl.col("window_end") > NOON
+    assert stored(aws).filter(is_later).equals(computed(left, -6, 6).filter(is_later))
 
 
 @pytest.mark.verify

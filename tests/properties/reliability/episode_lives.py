@@ -75,6 +75,14 @@ class Orphan(NamedTuple):
     schedule: tuple[tuple[int, int], ...]
 
 
+class Brief(NamedTuple):
+    """A limit is crossed and left again before anybody looks, and two processes judge all of it at once."""
+
+    said: Series
+    quiet: float
+    schedule: tuple[tuple[int, int], ...]
+
+
 class JudgeTogether(NamedTuple):
     """Runs of scoring overlap."""
 
@@ -96,7 +104,7 @@ class Try(NamedTuple):
     faults: Faults = ()
 
 
-Happening: TypeAlias = Operation | Series | Orphan | Compute | Judge | JudgeTogether | Reply | Try
+Happening: TypeAlias = Operation | Series | Orphan | Brief | Compute | Judge | JudgeTogether | Reply | Try
 
 
 class EpisodeHistory(History):
@@ -151,6 +159,11 @@ class EpisodeHistory(History):
                 self.happen(said)
                 self.happen(Deliver(READINGS, _ALL, ((("Notify", 0), Fault.KILLED_BEFORE),)))
                 self.pipeline.now += timedelta(minutes=2)
+                self.happen(_rivals(turns))
+            case Brief(said, quiet, turns):
+                self.happen(said)
+                self.pipeline.now += timedelta(minutes=3)
+                self.happen(said._replace(value=quiet, readings=2))
                 self.happen(_rivals(turns))
             case JudgeTogether(runs, schedule):
                 interleave([self._judge(each) for each in runs], schedule)
@@ -334,6 +347,11 @@ def _orphan(random: Random) -> Orphan:
     return Orphan(_series(random), tuple((random.randrange(2), random.choice((1, 2, 3))) for _ in range(6)))
 
 
+def _brief(random: Random) -> Brief:
+    said = Series(*random.choice((("A", "vibration", 21.0), ("B", "temperature", 90.0))), 2)
+    return Brief(said, 3.0 if said.machine_id == "A" else 30.0, schedule(random))
+
+
 def _deliver_again(random: Random) -> DeliverAgain:
     return DeliverAgain(READINGS, random.randrange(6))
 
@@ -369,6 +387,7 @@ _OFTEN: tuple[Callable[[Random], Happening], ...] = (
     *(_deliver,) * 6,
     *(_deliver_together,) * 3,
     *(_orphan,) * 2,
+    *(_brief,) * 2,
     _deliver_again,
     *(_wait,) * 3,
     *(_compute,) * 6,

@@ -21,6 +21,7 @@ from tests.properties.reliability.history import (
     Work,
 )
 from tests.properties.reliability.living import (
+    GONE,
     PLACES,
     WAYS,
     Damage,
@@ -215,7 +216,7 @@ def _redeploy(random: Random) -> Redeploy:
 
 def _damage(random: Random) -> Damage:
     kind = random.choice((*PLACES, "raw", "buckets", "compacted", "features", "online"))
-    return Damage(kind, random.randrange(6), random.choice((*WAYS, "a row less")))
+    return Damage(kind, random.randrange(6), random.choice((*WAYS, "a row less", GONE)))
 
 
 def _long_wait(random: Random) -> Wait:

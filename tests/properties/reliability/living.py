@@ -119,6 +119,10 @@ WAYS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+GONE = "gone"
+"""How only buckets are damaged: they are made again from their readings."""
+
+
 class LivingHistory(History):
     """A stack to which all of this happens."""
 
@@ -226,8 +230,11 @@ class LivingHistory(History):
             )
         elif wanted.kind == "champion":
             self._damaged[key] = frozenset()
+        elif wanted.kind == "buckets" and wanted.how == GONE:
+            store.lose(key)
+            return
         self.is_online_hurt |= wanted.kind == "features"  # which row is the newest, nobody can tell
-        store.damage(key, WAYS[wanted.how](body))
+        store.damage(key, WAYS.get(wanted.how, WAYS["empty"])(body))
 
     def settle(self) -> None:
         """Bring the stack to rest, mend it, and balance its books."""

@@ -48,6 +48,10 @@ class ObjectStore:
         self.damaged.add(body)
         self.hold(key, body)
 
+    def lose(self, key: str) -> None:
+        """Let an object be gone, whoever removed it; nobody is told."""
+        del self.objects[key], self._etags[key]
+
     def hold(self, key: str, body: bytes) -> None:
         """Let an object hold something, as a new version of it; nobody is told."""
         self._history.setdefault(key, []).append(body)
