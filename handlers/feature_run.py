@@ -80,6 +80,7 @@ class Run:
             chunk=chosen.time_window,
             allowed_lateness=chosen.allowed_lateness,
             features=self._recipe.columns_id,
+            running=self._recipe.running_id,
         )
         self._lake = runtime.lake(chosen)
         self._newest = NewestFeatures(self._lake, runtime.online_features(chosen))

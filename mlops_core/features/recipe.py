@@ -26,6 +26,7 @@ from mlops_core.features.running import RUNNING, RUNNING_STATISTICS
 from mlops_core.features.scaling import NORMALISED, normalised_row
 from mlops_core.features.statistics import REGISTRY, STATISTICS, check_statistics
 from mlops_core.features.windows import Windows, length_name
+from mlops_core.records import canonical_json
 from mlops_core.telemetry import RunningClass, RunningRule, rules_of
 
 if TYPE_CHECKING:
@@ -216,6 +217,12 @@ class FeatureRecipe(BaseModel):
 
         names = self.windows(pl.DataFrame(schema=BUCKETS)).columns
         return f"{','.join(self.lengths)}:{sha256(' '.join(sorted(names)).encode()).hexdigest()[:16]}"
+
+    @property
+    def running_id(self) -> str:
+        """When machines run, as the hash of the classes' rules; empty without any."""
+        rules = canonical_json({name: each.model_dump(mode="json") for name, each in self.running.items()})
+        return sha256(rules).hexdigest()[:16] if self.running else ""
 
     def with_drift_of_means(self) -> "FeatureRecipe":
         """Return the recipe with the drift of those channels only that have the statistic which drifts."""

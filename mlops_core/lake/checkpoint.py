@@ -72,7 +72,7 @@ class Checkpoint(BaseModel):
     partitions of the hours in `due` are to be computed again, for the machines named or for all (None), since readings
     arrived late. `hours` gives for each hour (`2026-11-21T10`) what its buckets were built from. The online store has
     been offered all rows but those in feature partitions from the hour `unoffered_from` on. `made_with` says with what
-    hop and features all this was computed; None in a checkpoint of the first release.
+    hop, features and rules of running all this was computed; None in a checkpoint of the first release.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -67,6 +67,7 @@ class ProcessingRules:
     by hours. `chunk` is the most event time that one step takes, in whole hours. Changes are noticed in hours up to
     `allowed_lateness + longest_length` before the watermark: the second term covers what waited in a queue. `features`
     names what is computed beside the hop, in any notation: where it changes, the watched hours are computed again.
+    `running` names the rules by which machines run, which readings in buckets are of; empty without any.
     """
 
     hop: timedelta
@@ -74,6 +75,7 @@ class ProcessingRules:
     chunk: timedelta
     allowed_lateness: timedelta
     features: str = ""
+    running: str = ""
 
     def __post_init__(self) -> None:
         if self.hop <= timedelta(0) or HOUR % self.hop:
@@ -103,7 +105,8 @@ class ProcessingRules:
     @property
     def made_with(self) -> dict[str, str]:
         """What gives stored buckets and features their meaning."""
-        return {"hop": f"{self.hop // timedelta(minutes=1)}m", "features": self.features}
+        running = {"running": self.running} if self.running else {}
+        return {"hop": f"{self.hop // timedelta(minutes=1)}m", "features": self.features} | running
 
 
 class Rebuilt(NamedTuple):
@@ -208,8 +211,8 @@ def refuse_the_future(checkpoint: Checkpoint, now: datetime) -> None:
 def adapted(checkpoint: Checkpoint, rules: ProcessingRules) -> Checkpoint:
     """Return the checkpoint by the rules of today: where the hop or the features changed, watched hours are due anew.
 
-    Buckets of another hop do not merge with those of this one, so all watched ones are built again; rows of hours that
-    are no longer watched stay as they were computed.
+    Buckets of another hop do not merge with those of this one, and those by other rules of running leave out other
+    readings, so all watched ones are built again; rows of hours that are no longer watched stay as they were computed.
     """
     if checkpoint.made_with == rules.made_with:
         return checkpoint
@@ -221,7 +224,8 @@ def adapted(checkpoint: Checkpoint, rules: ProcessingRules) -> Checkpoint:
         first = checkpoint.processed_from + (timedelta(0) if is_other_hop else rules.hop)
         first = max(first, checkpoint.processed_until - rules.memory)
         due |= {hour_text(hour): None for hour in _hours(closed_hour(first), checkpoint.processed_until)}
-        hours = {} if is_other_hop else hours
+        is_other_rule = checkpoint.made_with.get("running", "") != rules.running
+        hours = {} if is_other_hop or is_other_rule else hours
     update = {"version": checkpoint.version + 1, "made_with": rules.made_with, "due": _sorted(due), "hours": hours}
     return checkpoint.model_copy(update=update)
 

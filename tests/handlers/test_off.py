@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
+
 from handlers.stores import clients
 from handlers.stores.online_features import OnlineFeatures
 from mlops_core.features import is_off
@@ -51,6 +53,19 @@ def test_a_state_that_arrives_late_moves_readings_out_of_the_windows(aws, deploy
     put(aws, ("vibration", NOON + HOUR, 0.0))
     row = newest(deploy, until=2)
     assert (row.features.get("temperature_count_1h"), row.features["running_last_1h"]) == (0, 0)
+
+
+def test_another_rule_builds_the_watched_hours_again(aws, deploy):
+    put(aws, *hours(0, 2, 5.0))
+    at = {"at": (NOON + 2 * HOUR).isoformat()}
+    found = []
+    for above in (0.5, 6.0, 6.0):
+        classes = {"pumps": {"machines": ["PUMP-*"], "running": {"channel": "vibration", "above": above}}}
+        answer = deploy("processing", MACHINE_CLASSES=json.dumps(classes))(at)
+        frames = [pl.read_parquet(body) for body in aws.objects("processed/features/").values()]
+        rows = pl.concat(frames).sort("window_end")
+        found.append((rows["vibration_count_6h"].max(), rows["running_last_1h"][-1], answer["hours_changed"] > 0))
+    assert found == [(8, 1, True), (0, 0, True), (0, 0, False)]
 
 
 def test_no_limit_alarms_while_a_machine_is_off(aws, deploy, deliver):

@@ -255,12 +255,14 @@ def test_the_checkpoint_stays_small_however_long_the_platform_runs():
         assert len(checkpoint.due) == 0
 
 
-def test_another_hop_builds_the_watched_hours_anew_and_other_features_compute_them_anew():
+def test_another_hop_or_rule_of_running_builds_the_watched_hours_anew_and_other_features_compute_them_anew():
     _, checkpoint = after_a_run(1, *of_one_machine(-200, 1))
     assert adapted(checkpoint, RULES) is checkpoint
     hop = adapted(checkpoint, ProcessingRules(HOUR / 2, 24 * HOUR, 6 * HOUR, 48 * HOUR))
     features = adapted(checkpoint, ProcessingRules(HOUR, 24 * HOUR, 6 * HOUR, 48 * HOUR, features="1h,24h"))
-    assert (hop.hours, features.hours) == ({}, checkpoint.hours)
+    rule = adapted(checkpoint, ProcessingRules(HOUR, 24 * HOUR, 6 * HOUR, 48 * HOUR, running="another"))
+    assert (hop.hours, features.hours, rule.hours) == ({}, checkpoint.hours, {})
+    assert rule.due == features.due
     computed = {"2026-11-20T20", "2026-11-20T21", "2026-11-20T22", "2026-11-20T23", "2026-11-21T00", "2026-11-21T01"}
     assert features.due == dict.fromkeys(sorted(computed))
     assert hop.due == dict.fromkeys(sorted({"2026-11-20T19"} | computed))
