@@ -177,12 +177,7 @@ def training_args(
         "machines": fleet.machines.access,
         "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
         "settings": settings,
-        # A step that fails is retried, and covered by the alarm on executions: it has none of its own.
-        "functions": {
-            **functions,
-            "alarm_topic_arn": None,
-            "dead_letter_queue_arn": ingestion.dead_letter_queue.arn,
-        },
+        "functions": {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn},
     }
 
 

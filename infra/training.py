@@ -175,10 +175,13 @@ class Training(pulumi.ComponentResource):
         }
 
     def _step(self, step: str, settings: Mapping[str, object], statements: Sequence[Statement]) -> PythonFunction:
+        # The alarm on executions covers a step that fails for good; the baseline's failure alone ends none.
+        alarm_topic = self._functions.get("alarm_topic_arn") if step == "baseline" else None
         return PythonFunction(
             f"{self._name}-{FUNCTIONS[step].resource}",
             {
                 **self._functions,
+                "alarm_topic_arn": alarm_topic,
                 "function": step,
                 "settings": settings,
                 "statements": statements,

@@ -43,7 +43,7 @@ def training_definition(
         "against.$": "$.evaluation.outcome.against",
     }
     started = {**execution, "started_at.$": "$$.Execution.StartTime"}
-    # A baseline that could not be made keeps no model from being made: its error is in the log of the execution.
+    # A baseline that could not be made keeps no model from being made: its function's own alarm reports it.
     baseline = task("baseline", started, "BuildTrainingSet")
     regardless = {"ErrorEquals": ["States.ALL"], "Next": "BuildTrainingSet", "ResultPath": "$.baseline_failure"}
     states: dict[str, Any] = {
