@@ -48,7 +48,7 @@ def ingestion(invocations: int) -> None:
     stages["envelopes, grouping, limits, counts"] = whole - sum(stages.values())
     shares = ", ".join(f"{name} {seconds / whole:.0%}" for name, seconds in stages.items())
     print(f"{count} readings, 30 a message, {_MESSAGES} messages an invocation: {count / whole:,.0f} readings a CPU-s")
-    print(f"of {whole:.2f} CPU-s: {shares}")
+    print(f"of {whole:.2f} CPU-s: {shares}; peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 def _batch(number: int, received: datetime) -> list[tuple[str, bytes]]:

@@ -86,9 +86,10 @@ def measure(folder: Path, machines: int, shards: int, longest: int, new: int) ->
     stack.bucket.objects[CHECKPOINT_KEY] = (checkpoint.encode(), '"1"')
     done = stack.run(END + timedelta(minutes=5))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    written = sum(len(body) for body, _ in stack.bucket.objects.values()) / 2**20
     print(
         f"{machines} machines, {shards} shards, windows to {longest} h, {new} hours: {done['cpu']:.2f} CPU-s,"
-        f" {done['rows']} rows, {done['requests']}, peak {peak:.0f} MB"
+        f" {done['rows']} rows, {done['requests']}, peak {peak:.0f} MB, of which written objects {written:.0f}"
     )
     if new > 1:
         requests = done["requests"]["GET"] * _GET + done["requests"]["PutItem"] * _PUT_ITEM

@@ -65,15 +65,16 @@ class Stack:
         for key, body in raw_hour(hour, machines, minutes=minutes, second=second).items():
             self.bucket.objects[key] = (body, '"raw"')
 
-    def run(self, at: datetime) -> dict[str, Any]:
-        """Run the function at a moment; returns CPU seconds, requests and what it did."""
+    def run(self, at: datetime, **span: datetime) -> dict[str, Any]:
+        """Run the function at a moment, or for a `start` and `end`; returns CPU seconds, requests and what it did."""
         from handlers import processing
 
+        event = {name: moment.isoformat() for name, moment in {"at": at, **span}.items()}
         self.bucket.calls.clear()
         self.tables.calls.clear()
         begins = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):
-            done = processing.handler({"at": at.isoformat()}, invocation(10_240, 900))
+            done = processing.handler(event, invocation(10_240, 900))
         requests = dict(self.bucket.calls) | dict(self.tables.calls)
         return {"cpu": time.process_time() - begins, "requests": requests, "rows": done["feature_rows"]}
 

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -81,13 +82,18 @@ def main(sizes: list[int]) -> None:
         _offer(tables, bucket, rows, size, now - timedelta(hours=1))
         _measured(lambda: scoring.handler({}, invocation(1024, 300)))
         _offer(tables, bucket, rows, size, now)
+        base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         tables.calls.clear()
         bucket.calls.clear()
         took, _ = _measured(lambda: scoring.handler({}, invocation(1024, 300)))
         requests = dict(tables.calls) | dict(bucket.calls)
         listed, answer = _measured(lambda: inference.handler(_LIST, invocation(1024, 15)))
         body = json.loads(answer["body"])
-        print(f"{size}: scoring {took:.2f} CPU-s {requests}; GET /machines {listed:.3f} CPU-s of {body['total']}")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{size}: scoring {took:.2f} CPU-s {requests}; GET /machines {listed:.3f} CPU-s of {body['total']};"
+            f" peak {peak:.0f} MB, before scoring {base:.0f}"
+        )
 
 
 _LIST: Any = {
