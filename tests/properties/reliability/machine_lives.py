@@ -79,7 +79,7 @@ class Lives:
 
     def __init__(self, wiring: Wiring) -> None:
         self.pipeline = wiring.start(Variant())
-        self.seen = Observations(self.pipeline, lambda _machine_id, _window_end: False)
+        self.seen = Observations(self.pipeline)
         self._states = MachineStates(self.pipeline.dynamodb, "machine-state")
         self._first: dict[str, MachineState] = {}
         self.pipeline.dynamodb.watchers.append(self._first_state)

@@ -50,7 +50,9 @@ class Observations:
     `is_affected`: whether a machine's row of a window end depends on readings that are damaged.
     """
 
-    def __init__(self, pipeline: Pipeline, is_affected: Callable[[str, datetime], bool]) -> None:
+    def __init__(
+        self, pipeline: Pipeline, is_affected: Callable[[str, datetime], bool] = lambda _machine_id, _window_end: False
+    ) -> None:
         self._pipeline = pipeline
         self._is_affected = is_affected
         self.readings: set[ReadingFact] = set()
