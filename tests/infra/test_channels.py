@@ -63,6 +63,7 @@ def test_every_function_that_knows_what_is_measured_is_given_the_document(evalua
         "training-fit",
         "inference-api",
         "scoring-fleet",
+        "page-fleet",
     }
 
 
