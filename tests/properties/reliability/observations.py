@@ -61,7 +61,7 @@ class Observations:
         self.unwatched = False
         self.told: set[tuple[ReadingFact, bool, str | None]] = set()
         self.features_from: Any = None  # before it, rows are of earlier settings
-        self._shapes: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, tuple[int, ...]]] = {}
         self._sound_hours: dict[str, frozenset[ReadingFact]] = {}
         self._kept: set[bytes] = set()
         self._offline: dict[tuple[str, Any], int] = {}
@@ -241,15 +241,15 @@ class Observations:
     def _grows(self, put: Put, identity: tuple[str, ...]) -> None:
         variant = self._pipeline.variant
         shape = variant.hop_minutes, variant.lengths_hours
-        if self._shapes.setdefault(put.key, shape) != shape:  # rows of other windows do not compare
-            self._shapes[put.key] = shape
-            return
-        new = _revisions(put.body, identity)
-        for key, revision in _revisions(put.old, identity).items():
+        old, new = _revisions(put.old, identity), _revisions(put.body, identity)
+        for key, revision in old.items():
+            if self._shapes.get((put.key, key), shape) != shape:
+                continue  # rows of other windows do not compare
             if put.key.startswith(_FEATURES) and self._is_affected(*key):
                 continue  # its buckets are damaged, too, or it would stay
             grown = new.get(key, 0) >= revision
             demand(grown, "I10 an older result never replaces a newer one", f"{key} went back in {put.key}")
+        self._shapes |= {(put.key, key): shape for key, revision in new.items() if old.get(key) != revision}
 
     def _checkpoint(self, put: Put) -> None:
         invocation = calls.current()
