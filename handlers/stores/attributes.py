@@ -1,12 +1,11 @@
 """Attributes of machines that features are made of, from the records of machines and their configured classes."""
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 
 import polars as pl
 
 from mlops_core.condition import CATEGORIES, MachineRecord
-from mlops_core.condition.classes import MachineClasses, class_of
+from mlops_core.condition.classes import MachineClasses, class_name, class_of
 from mlops_core.features import FeatureRecipe
 
 
@@ -29,11 +28,9 @@ def machine_attributes(
 def _row(
     machine_id: str, wanted: Iterable[str], record: MachineRecord | None, classes: MachineClasses
 ) -> list[str | float | None]:
-    assigned = None if record is None else record.machine_class
-    matching = (name for name, each in classes.items() if any(fnmatchcase(machine_id, like) for like in each.machines))
     known: dict[str, str | float | None] = {
         **({} if record is None else record.rated),
-        "machine_class": assigned if assigned in classes else next(matching, None),
+        "machine_class": class_name(machine_id, classes, record),
         "iso_group": class_of(machine_id, classes, record).iso_group,
         "site": None if record is None else record.site,
     }
