@@ -33,7 +33,7 @@ class AnomalyWatch:
     def __init__(
         self, bundle: BaselineBundle, alarms: Alarms, desk: AlarmDesk, replaced: Mapping[str, Mapping[str, datetime]]
     ) -> None:
-        self._bundle = bundle.for_sensors(replaced)
+        self._baseline, self._version = bundle.baseline.for_sensors(replaced), bundle.version
         self._replaced = replaced
         self._alarms = alarms
         self._desk = desk
@@ -44,7 +44,7 @@ class AnomalyWatch:
         unusual = announced = 0
         anomalies: dict[str, Anomaly] = {}
         judged = list(rows)
-        found = anomalies_of(self._bundle.baseline, ((row.machine_id, row.features) for row in judged))
+        found = anomalies_of(self._baseline, ((row.machine_id, row.features) for row in judged))
         for row, anomaly in zip(judged, found, strict=True):
             known = stored.get(row.machine_id) or Alarm(machine_id=row.machine_id, source=AlarmSource.ANOMALY)
             if anomaly is not None:
@@ -59,8 +59,8 @@ class AnomalyWatch:
                 anomaly_alarm,
                 anomaly=anomaly,
                 window_end=row.window_end,
-                persistence=self._bundle.baseline.persistence,
-                version=self._bundle.version,
+                persistence=self._baseline.persistence,
+                version=self._version,
             )
             after = self._desk.change(row.machine_id, AlarmSource.ANOMALY, step, known=known)
             announced += after.announced != known.announced

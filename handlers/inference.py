@@ -120,13 +120,15 @@ def no_model(error: NoModelError) -> Response[str]:
 
 def _judges() -> Judges:
     """What machines are judged by now. Raises NoModelError where there is neither a model nor a baseline."""
-    baseline, stale_after = _baseline().sound(), _settings().features_stale_after
+    bundle = _baseline().sound()
     try:
-        return Judges(_model().current(), baseline, stale_after)
+        model = _model().current()
     except NoModelError:
-        if baseline is None:
+        if bundle is None:
             raise
-        return Judges(None, baseline, stale_after)
+        model = None
+    baseline, version = (None, None) if bundle is None else (bundle.baseline, bundle.version)
+    return Judges(model, baseline, version, _settings().features_stale_after)
 
 
 @cache

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from handlers.http import Document
 from handlers.stores.online_features import FeatureRow
-from mlops_core.condition import Anomaly, BaselineBundle, OperatingState, StateSince, anomaly_of
+from mlops_core.condition import Anomaly, Baseline, OperatingState, StateSince, anomaly_of
 from mlops_core.prognosis import FleetRanking, ModelBundle, RankedMachine, rank_fleet, risk_of, statements
 
 
@@ -129,7 +129,8 @@ class Judges:
     """What machines are judged by: a model of failures, their own normal, or both; and how old features may be."""
 
     model: ModelBundle | None
-    baseline: BaselineBundle | None
+    baseline: Baseline | None
+    baseline_version: str | None
     stale_after: timedelta
 
     def for_sensors(self, replaced: Mapping[str, Mapping[str, datetime]]) -> "Judges":
@@ -174,9 +175,10 @@ def ranked(judges: Judges, rows: Sequence[FeatureRow], states: Mapping[str, Stat
 
 
 def _anomaly(judges: Judges, row: FeatureRow) -> AnomalyReport | None:
-    bundle = judges.baseline
-    anomaly = None if bundle is None else anomaly_of(bundle.baseline, row.machine_id, row.features)
-    return None if bundle is None or anomaly is None else _anomaly_report(anomaly, bundle.version)
+    if judges.baseline is None or judges.baseline_version is None:
+        return None
+    anomaly = anomaly_of(judges.baseline, row.machine_id, row.features)
+    return None if anomaly is None else _anomaly_report(anomaly, judges.baseline_version)
 
 
 def _stored(ranking: FleetRanking, machine: RankedMachine) -> AnomalyReport | None:

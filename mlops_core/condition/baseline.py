@@ -149,7 +149,7 @@ class Baseline:
             if new and machine_id in levels:
                 of_column = zip(self.channels, levels[machine_id], strict=True)
                 levels[machine_id] = tuple(None if channel in new else level for channel, level in of_column)
-        return replace(self, levels=levels)
+        return self if levels == self.levels else replace(self, levels=levels)
 
     @cached_property
     def channels(self) -> tuple[str, ...]:

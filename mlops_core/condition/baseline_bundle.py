@@ -10,7 +10,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Final
 
@@ -94,12 +93,6 @@ class BaselineBundle:
         """Return every file by name; storing all of them stores the baseline."""
         files = {**self._content, _CARD: self.card.encode()}
         return {**files, ROOT: canonical_json(_Root(_LAYOUT, self.version, hashes_of(files)))}
-
-    def for_sensors(self, replaced: Mapping[str, Mapping[str, datetime]]) -> "BaselineBundle":
-        """Return it, of the same version, as one that says nothing of sensors that are newer than it is."""
-        bundle = BaselineBundle(self.baseline.for_sensors(replaced), self.manifest)
-        vars(bundle)["_content"] = self._content
-        return bundle
 
     @cached_property
     def _content(self) -> dict[str, bytes]:
