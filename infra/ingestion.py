@@ -15,7 +15,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow
 from infra.queues import Queue, buffer_queue, dead_letter_queue
-from infra.schedule import FunctionSchedule
+from infra.schedule import FunctionSchedule, schedule_defaults
 from infra.setting_groups import IngestionSettings
 from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
@@ -157,13 +157,12 @@ class Ingestion(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
+                **schedule_defaults(self._functions),
                 "function_arn": self.simulator.arn,
                 "expression": settings.simulator_schedule_expression,
-                "time_zone": self._functions.get("time_zone", "UTC"),
                 "enabled": settings.simulator_enabled,
                 "maximum_event_age_seconds": 300,  # the next run makes up for a lost one
                 "dead_letter_queue_arn": self.dead_letter_queue.arn,
-                "kms_key_arn": self._functions.get("kms_key_arn"),
             },
             pulumi.ResourceOptions(parent=self),
         )

@@ -15,7 +15,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow
-from infra.schedule import FunctionSchedule
+from infra.schedule import FunctionSchedule, schedule_defaults
 from infra.setting_groups import ProcessingSettings
 from infra.table import string_keyed_table
 from mlops_core.alerting import DAMAGED_DATA
@@ -138,12 +138,10 @@ class Processing(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
+                **schedule_defaults(functions),
                 "function_arn": self.function.arn,
                 "expression": settings.processing_schedule_expression,
-                "time_zone": functions.get("time_zone", "UTC"),
                 "maximum_event_age_seconds": 3600,
-                "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
-                "kms_key_arn": key,
             },
             child,
         )

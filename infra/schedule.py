@@ -6,12 +6,24 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import current_account
+from infra.function import FunctionDefaults
 from infra.policies import allow, document, trust, use_key
 
 _GROUP = "default"
 
 
-class FunctionScheduleArgs(TypedDict):
+class ScheduleDefaults(TypedDict):
+    """What the schedules of a stack have in common."""
+
+    time_zone: NotRequired[str]
+    """IANA time zone in which cron(...) and at(...) are meant (default: UTC)."""
+    dead_letter_queue_arn: NotRequired[pulumi.Input[str] | None]
+    """Queue that takes an invocation that Lambda did not accept in time."""
+    kms_key_arn: NotRequired[pulumi.Input[str] | None]
+    """Key that encrypts the schedule and the queue."""
+
+
+class FunctionScheduleArgs(ScheduleDefaults):
     """What a schedule is made of."""
 
     function_arn: pulumi.Input[str]
@@ -20,16 +32,19 @@ class FunctionScheduleArgs(TypedDict):
     """How it is started: `states:StartExecution`, or `lambda:InvokeFunction` (default)."""
     expression: str
     """rate(...), cron(...) or at(...)."""
-    time_zone: NotRequired[str]
-    """IANA time zone in which cron(...) and at(...) are meant (default: UTC)."""
     maximum_event_age_seconds: int
     """How long an invocation that Lambda does not accept is tried again (60 to 86400)."""
     enabled: NotRequired[bool]
     """Whether it runs (default: yes)."""
-    dead_letter_queue_arn: NotRequired[pulumi.Input[str] | None]
-    """Queue that takes an invocation that Lambda did not accept in time."""
-    kms_key_arn: NotRequired[pulumi.Input[str] | None]
-    """Key that encrypts the schedule and the queue."""
+
+
+def schedule_defaults(functions: FunctionDefaults) -> ScheduleDefaults:
+    """Return what a schedule takes over from the functions of its stack."""
+    return {
+        "time_zone": functions.get("time_zone", "UTC"),
+        "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
+        "kms_key_arn": functions.get("kms_key_arn"),
+    }
 
 
 class FunctionSchedule(pulumi.ComponentResource):

@@ -9,7 +9,7 @@ import pulumi
 from contract.functions import FUNCTIONS
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import allow
-from infra.schedule import FunctionSchedule
+from infra.schedule import FunctionSchedule, schedule_defaults
 from mlops_core.lake import (
     CHANNELS_PREFIX,
     CHECKPOINT_KEY,
@@ -115,13 +115,11 @@ class PageSnapshot(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
+                **schedule_defaults(functions),
                 "function_arn": self.function.arn,
                 "expression": args["schedule_expression"],
                 "maximum_event_age_seconds": 3600,
-                "time_zone": functions.get("time_zone", "UTC"),
                 "enabled": args.get("enabled", True),
-                "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
-                "kms_key_arn": functions.get("kms_key_arn"),
             },
             child,
         )

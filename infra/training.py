@@ -14,7 +14,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.naming import execution_log_group_name, namespace
 from infra.policies import Statement, allow, compact_json, document, trust, use_key
-from infra.schedule import FunctionSchedule
+from infra.schedule import FunctionSchedule, schedule_defaults
 from infra.setting_groups import TrainingSettings
 from infra.state_machine_policies import deliver_log, send_traces
 from infra.training_steps import training_definition
@@ -80,14 +80,12 @@ class Training(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
+                **schedule_defaults(self._functions),
                 "function_arn": self.state_machine_arn,
                 "action": "states:StartExecution",
                 "expression": self._settings.training_schedule_expression,
-                "time_zone": self._functions.get("time_zone", "UTC"),
                 "maximum_event_age_seconds": 3600,
                 "enabled": self._settings.training_enabled,
-                "dead_letter_queue_arn": self._functions.get("dead_letter_queue_arn"),
-                "kms_key_arn": self._functions.get("kms_key_arn"),
             },
             pulumi.ResourceOptions(parent=self),
         )

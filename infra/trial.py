@@ -7,7 +7,7 @@ import pulumi
 from contract.functions import FUNCTIONS
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import allow
-from infra.schedule import FunctionSchedule
+from infra.schedule import FunctionSchedule, schedule_defaults
 from mlops_core.lake import BASELINES_PREFIX, FEATURES_PREFIX, MODELS_PREFIX, PREDICTIONS_PREFIX, TRIALS_PREFIX
 
 _WEEKLY = "cron(30 5 ? * MON *)"
@@ -78,13 +78,11 @@ class ChampionTrial(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
+                **schedule_defaults(functions),
                 "function_arn": self.function.arn,
                 "expression": _WEEKLY,
                 "maximum_event_age_seconds": 3600,
-                "time_zone": functions.get("time_zone", "UTC"),
                 "enabled": args.get("enabled", True),
-                "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
-                "kms_key_arn": functions.get("kms_key_arn"),
             },
             child,
         )
