@@ -3,6 +3,7 @@
 import pulumi
 
 from infra.account import tagging_provider
+from infra.arguments import data_lake_args, devices_args, function_defaults, ingestion_args, processing_args
 from infra.budget import Budget
 from infra.data_lake import DataLake
 from infra.devices import Devices
@@ -12,18 +13,7 @@ from infra.monitoring import AlarmTopic
 from infra.outputs import export, stack_outputs
 from infra.processing import Processing
 from infra.settings import read_provider_settings, read_settings
-from infra.stack import (
-    data_lake_args,
-    devices_args,
-    function_defaults,
-    ingestion_args,
-    made_fleet,
-    models,
-    processing_args,
-    python_layers,
-    watch_operation,
-    watch_queues,
-)
+from infra.stack import made_fleet, models, python_layers, watch_operation, watch_queues
 from infra.tags import default_tags
 
 settings = read_settings()

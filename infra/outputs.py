@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import pulumi
 
 from contract.outputs import StackOutputs
+from infra.arguments import Fleet
 from infra.dashboard import Dashboard
 from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
 from infra.processing import Processing
-from infra.stack import Fleet, Models
+from infra.stack import Models
 from infra.stack_settings import StackSettings
 from mlops_core.condition.classes import running_classes
 from mlops_core.lake import MODELS_PREFIX
