@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from contract.environment import ProcessingSettings
-from handlers.hour_buckets import Work, is_of_hop
+from handlers.bucket_partitions import is_of_hop
+from handlers.hour_buckets import Work
 from handlers.stores.attributes import machine_attributes
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.damage import DamageRecords
@@ -87,7 +88,7 @@ class FeatureWriter:
         """Take into account the rows of an hour that other invocations wrote; returns how many there are."""
         count = 0
         is_of_hour = pl.col("window_end").dt.truncate("1h") == hour
-        for features in self._standing(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
+        for features in self._stored(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
             own = is_of_hour & pl.col("machine_id").is_in(features["machine_id"].unique().implode())
             self._take_into_account(features, replaced=own)
             count += features.height
@@ -101,7 +102,7 @@ class FeatureWriter:
         """Take note of the stored rows of some hours, which an earlier run ended without offering."""
         hour = first
         while hour <= last:
-            for features in self._standing(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
+            for features in self._stored(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
                 self._note_newest(features)
             hour += HOUR
 
@@ -143,15 +144,15 @@ class FeatureWriter:
     def _write(self, window_range: WindowRange, shard: int, count: int, checkpoint: Checkpoint) -> pl.DataFrame | None:
         """Write the rows of one shard, which are returned; None where neither readings nor rows lie there."""
         buckets = self._buckets(window_range, shard, count, checkpoint)
-        standing = self._partitions.under_any([features_key(hour, shard) for hour in window_range.hours])
-        if buckets.is_empty() and not standing:
+        stored = self._partitions.under_any([features_key(hour, shard) for hour in window_range.hours])
+        if buckets.is_empty() and not stored:
             return None
         windows = self._recipe.windows(buckets, start=window_range.start, end=window_range.end)
         features = windows.filter(pl.col("revision") > 0)
         if window_range.machines is None:
             frames = self._whole(features, window_range, shard)
         else:
-            others, is_whole = self._standing(standing, is_replaced=True)
+            others, is_whole = self._stored(stored, is_replaced=True)
             if not is_whole:  # rows of other machines are lost with a damaged partition: all are computed
                 return self._write(replace(window_range, machines=None), shard, count, checkpoint)
             frames = self._beside_others(features, others, window_range, shard)
@@ -201,16 +202,16 @@ class FeatureWriter:
         last = features_key(window_range.hours[-1], shard)
         if window_range.end + self._settings.feature_hop < window_range.hours[-1] + HOUR:
             after = pl.col("window_end") > window_range.end
-            standing = [frame.filter(after) for frame in self._standing([last], is_replaced=False)[0]]
-            features = pl.concat([features, *standing], how="diagonal").sort("machine_id", "window_end")
+            stored = [frame.filter(after) for frame in self._stored([last], is_replaced=False)[0]]
+            features = pl.concat([features, *stored], how="diagonal").sort("machine_id", "window_end")
         frames = _by_hour(features, window_range.hours, shard, columns)
         return {key: frame for key, frame in frames.items() if frame.height or self._partitions.under_any([key])}
 
     def _beside_others(
-        self, features: pl.DataFrame, standing: Sequence[pl.DataFrame], window_range: WindowRange, shard: int
+        self, features: pl.DataFrame, stored: Sequence[pl.DataFrame], window_range: WindowRange, shard: int
     ) -> dict[str, pl.DataFrame]:
         """Return the partitions with the rows of some machines anew and those of others as they stand."""
-        old = pl.concat([features.clear(), *standing], how="diagonal_relaxed")
+        old = pl.concat([features.clear(), *stored], how="diagonal_relaxed")
         is_new = pl.col("machine_id").is_in(sorted(window_range.machines or ())) & (
             pl.col("window_end") <= window_range.end
         )
@@ -219,7 +220,7 @@ class FeatureWriter:
         before, after = (_by_hour(frame, hours, shard, features.columns) for frame in (old, together))
         return {key: frame for key, frame in after.items() if not frame.equals(before[key])}
 
-    def _standing(self, keys: Sequence[str], *, is_replaced: bool) -> tuple[list[pl.DataFrame], bool]:
+    def _stored(self, keys: Sequence[str], *, is_replaced: bool) -> tuple[list[pl.DataFrame], bool]:
         """Return the frames of partitions that can be read, and whether all can; replaced: they are written anew."""
         frames, damaged = self._partitions.read_undamaged(keys)
         for error in damaged:

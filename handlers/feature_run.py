@@ -125,7 +125,7 @@ class Run:
     @property
     def damaged(self) -> int:
         """How many objects are damaged and wait for somebody."""
-        return self._records.standing
+        return self._records.waiting
 
     def note_damaged(self, error: DamagedPartitionError, *, is_mended: bool) -> None:
         """Take note of a damaged partition; mended: it is made again."""

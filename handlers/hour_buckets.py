@@ -1,4 +1,4 @@
-"""One hour of readings: its raw objects taken into the compacted one, its buckets built and written.
+"""One hour of readings: its raw objects taken into the compacted one, its buckets built.
 
 Compaction is safe to stop anywhere and to do twice or at once. The bytes of the raw objects are kept first; the hour's
 compacted object is replaced only as it was seen, by a superset; it is read back, and only where it holds every reading
@@ -7,17 +7,18 @@ of the raw objects are they removed. A run that finds them again takes them in a
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 from aws_lambda_powertools import Logger
 
 from contract.environment import ProcessingSettings
+from handlers.bucket_partitions import BucketPartitions
 from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
 from handlers.stores.partitions import DamagedPartitionError, Partitions, decode_parquet, encode_parquet
 from mlops_core.errors import MalformedObjectError, MlopsError
-from mlops_core.features import BUCKETS, RUNNING, bucket_readings
+from mlops_core.features import bucket_readings
 from mlops_core.lake import (
     OBJECTS_AT_ONCE,
     REPLACED_PREFIX,
@@ -25,22 +26,18 @@ from mlops_core.lake import (
     Layout,
     MalformedLine,
     Sources,
-    buckets_key,
-    buckets_prefix,
     compacted_key,
     decode_readings,
     distinct_readings,
     hour_path,
     is_to_be_compacted,
     replaced_object,
-    shard_of,
 )
 from mlops_core.processing import Rebuilt
 from mlops_core.telemetry import READINGS, RunningRule, union_readings
 
 logger = Logger(child=True)
 
-_BUCKET = ["machine_id", "channel", "bucket_start"]
 _HOURS_AT_ONCE = 6
 
 RunningRules = Callable[[Iterable[str]], Mapping[str, RunningRule]]
@@ -89,8 +86,7 @@ class HourBuilder:
         self._rules = rules
         self._hop = settings.feature_hop
         self._lake = lake
-        self._partitions = partitions
-        self._layout = layout
+        self._buckets = BucketPartitions(partitions, layout, records, self._hop)
         self._listing = listing
         self._work = work
         self._versions = versions
@@ -115,7 +111,7 @@ class HourBuilder:
                 _, late_readings = self._decoded(sources.raw)
                 readings = late_readings if base is None else union_readings([base, late_readings])
                 sources = self._undamaged(hour)
-            shards = self._write([hour], self._bucketed(readings), replaced=None)[hour]
+            shards = self._buckets.write([hour], self._bucketed(readings), replaced=None)[hour]
             results[hour] = Rebuilt(Built.of(sources, shards), changed)
         try:
             results |= self._late(late)
@@ -136,7 +132,7 @@ class HourBuilder:
         names = list(hours)
         for first in range(0, len(names), _HOURS_AT_ONCE):  # few whole hours in memory at once
             readings += self._bases_of(names[first : first + _HOURS_AT_ONCE], machines)
-        shards = self._write(names, self._bucketed(union_readings(readings)), replaced=machines)
+        shards = self._buckets.write(names, self._bucketed(union_readings(readings)), replaced=machines)
         named = late.group_by(pl.col("event_timestamp").dt.truncate("1h")).agg(pl.col("machine_id").unique())
         changed = {hour: frozenset(names) for hour, names in named.iter_rows()}
         return {
@@ -243,94 +239,3 @@ class HourBuilder:
             logger.warning("A line of a raw object is no reading", extra=where)
 
         return decode_readings(list(bodies.values()), on_malformed=left_out) if keys else pl.DataFrame(schema=READINGS)
-
-    def _write(
-        self, hours: Sequence[datetime], new: pl.DataFrame, *, replaced: pl.Series | None
-    ) -> dict[datetime, int]:
-        """Write the buckets of hours: of all machines, or in the place of those of the machines `replaced`.
-
-        Buckets that were built from more stay: what an hour is built from only grows, unless readings expired or were
-        lost. Returns the shards that each hour's buckets lie in, as bits.
-        """
-        standing, damaged = self._standing(hours)
-        if damaged and replaced is not None:
-            raise damaged[0]
-        for error in damaged:
-            self._records.note(error.key, error.version, error.problem, is_mended=True)
-        if standing:
-            old = pl.concat(standing.values())
-            others = old.clear()
-            if replaced is not None:
-                is_replaced = pl.col("machine_id").is_in(replaced.implode())
-                others, old = old.filter(~is_replaced), old.filter(is_replaced)
-            fuller = _fuller(old, new)
-            if fuller.height:
-                logger.warning("Readings are gone that buckets were built from", extra={"buckets": fuller.height})
-                new = new.join(fuller.select(_BUCKET), on=_BUCKET, how="anti")
-            new = pl.concat([new, others, fuller]).sort(_BUCKET)
-        # In the place of one that is damaged or outdated stands another, empty where nothing is left to lie in it.
-        keys = (key for hour in hours for key in self._partitions.under(buckets_prefix(hour)))
-        placed = {key: pl.DataFrame(schema=BUCKETS) for key in keys if key not in standing} | self._placed(hours, new)
-        self._partitions.write(
-            {key: frame for key, frame in placed.items() if key not in standing or not frame.equals(standing[key])}
-        )
-        shards = dict.fromkeys(hours, 0)
-        for hour in hours:
-            prefix = buckets_prefix(hour)
-            for key in self._partitions.under(prefix):
-                shards[hour] |= 1 << int(key.removeprefix(f"{prefix}shard=").partition(".")[0])
-        return shards
-
-    def _standing(self, hours: Iterable[datetime]) -> tuple[dict[str, pl.DataFrame], list[DamagedPartitionError]]:
-        """Return the buckets that stand, of this hop and of today's columns, and the damaged partitions.
-
-        All others are replaced whole.
-        """
-        keys = [key for hour in hours for key in self._partitions.under(buckets_prefix(hour))]
-        frames, damaged = self._partitions.read_undamaged(keys)
-        return {
-            key: frame for key, frame in frames.items() if frame.schema == BUCKETS and is_of_hop(frame, self._hop)
-        }, damaged
-
-    def _placed(self, hours: Sequence[datetime], buckets: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """Return buckets by the partition that they lie in; an hour that has none has an empty first one."""
-        counts = {self._layout.shards_of(hour) for hour in hours}
-        placed: dict[str, pl.DataFrame] = {}
-        if len(hours) == 1 and counts == {1}:
-            return {buckets_key(hours[0], 0): buckets}
-        tagged = buckets.with_columns(hour=pl.col("bucket_start").dt.truncate("1h"))
-        names = buckets["machine_id"].unique().to_list()
-        for count in counts:
-            alike = [hour for hour in hours if self._layout.shards_of(hour) == count]
-            shard = {name: shard_of(name, count) for name in names}
-            part = tagged.filter(pl.col("hour").is_in(alike)).with_columns(
-                shard=pl.col("machine_id").replace_strict(shard, return_dtype=pl.Int64, default=0)
-            )
-            by_key = part.partition_by(["hour", "shard"], as_dict=True, maintain_order=True, include_key=False)
-            placed |= {buckets_key(hour, number): frame for (hour, number), frame in by_key.items()}
-        return placed
-
-
-def is_of_hop(buckets: pl.DataFrame, hop: timedelta) -> bool:
-    """Whether buckets have the width of a hop; those of one partition were built at once."""
-    return buckets.is_empty() or buckets["bucket_end"][0] - buckets["bucket_start"][0] == hop
-
-
-def _fuller(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """Return the old buckets that were built from more readings than the new ones.
-
-    Of a machine with a rule for running a reading may move between kept and left out as others arrive: there the sum
-    over its channels shows. A rule that was added or removed replaces what is stored.
-    """
-    hop_of_machine = ["machine_id", "bucket_start"]
-
-    def sums(buckets: pl.DataFrame, name: str) -> pl.DataFrame:
-        ruled = (pl.col("channel") == RUNNING).any().alias(f"{name}_ruled")
-        return buckets.group_by(hop_of_machine).agg(pl.col("revision").sum().alias(name), ruled)
-
-    compared = old.join(new.select(*_BUCKET, now="revision"), on=_BUCKET, how="left")
-    compared = compared.join(sums(old, "old"), on=hop_of_machine).join(sums(new, "new"), on=hop_of_machine, how="left")
-    is_gone, is_alike = pl.col("new").is_null(), pl.col("old_ruled") == pl.col("new_ruled")
-    channel_tells = ~pl.col("old_ruled") & (pl.col("revision") > pl.col("now").fill_null(0))
-    sum_tells = pl.col("old_ruled") & (pl.col("old") > pl.col("new"))
-    return compared.filter(is_gone | (is_alike & (channel_tells | sum_tells))).select(old.columns)

@@ -112,13 +112,12 @@ def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dic
 def _arrived(stack: "Stack", now: "datetime") -> dict[str, object] | None:
     """What the newest windows count against what an estimate assumes; None where they hold nothing."""
     from dataclasses import asdict
-    from datetime import timedelta
 
     from ops.arrivals import arrivals
 
-    lengths = [timedelta(hours=hours) for hours in stack.outputs.feature_lengths_hours]
+    lengths, fleet_size = stack.sources.feature_lengths, stack.outputs.fleet_size
     rows = stack.fleet.load_fleet(on_damaged=lambda _: None)  # the fleet's table names what is damaged
-    arrived = arrivals(rows, list(stack.channels), lengths=lengths, now=now, fleet_size=stack.outputs.fleet_size)
+    arrived = arrivals(rows, list(stack.channels), lengths=lengths, now=now, fleet_size=fleet_size)
     return None if arrived is None else asdict(arrived)
 
 

@@ -31,10 +31,10 @@ class DamageRecords:
         self._accepted = {_id(name) for name in names if name.startswith(ACCEPTED_DAMAGE_PREFIX)}
 
     @property
-    def standing(self) -> int:
+    def waiting(self) -> int:
         """How many damaged objects wait for somebody: those that no function could make again."""
-        waiting = {id_ for id_, found in self._found.items() if not found.is_mended}
-        return len((self._open | waiting) - self._accepted)
+        unmended = {id_ for id_, found in self._found.items() if not found.is_mended}
+        return len((self._open | unmended) - self._accepted)
 
     def is_set_aside(self, key: str, version: str) -> bool:
         """Whether a version of an object is known to be damaged."""

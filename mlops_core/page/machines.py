@@ -16,7 +16,7 @@ _RISING: Final = 1.0  # a reason whose factor on the odds of failure is above th
 
 
 def urgency(machine: Machine) -> tuple[int, int, float, str]:
-    """Sort key, worst first: what needs hands, what needs a plan, what nobody watches, what stands, what runs."""
+    """Sort key, worst first: to be stopped or repaired, to be planned, silent, off or new, running."""
     if machine.stage == "ACT" or machine.state == "FAILED":
         group = 0
     elif machine.stage == "WATCH":
