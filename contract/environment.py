@@ -1,119 +1,28 @@
 """The environment of each function, typed: one frozen model a function, which the program fills and the handler reads.
 
-A field's name in capitals is its variable, unless its alias says another; what has a unit is a duration here and a
-whole number there. The program makes an instance and deploys its `variables`; the handler reads them back (`read`).
+How values are written into variables is in `contract.variables`.
 """
 
-import json
-from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    StringConstraints,
-    ValidationError,
-    model_validator,
+from pydantic import Field, model_validator
+
+from contract.variables import (
+    Days,
+    FunctionSettings,
+    Hop,
+    Hours,
+    Json,
+    Lengths,
+    Minutes,
+    Name,
+    Seconds,
+    Shards,
+    TopicPrefix,
 )
-
 from mlops_core.condition.classes import MachineClass
-from mlops_core.errors import MlopsError
-from mlops_core.lake import MAXIMUM_SHARDS
 from mlops_core.telemetry import MachineId
-
-
-class InvalidEnvironmentError(MlopsError):
-    """The function's environment variables do not form valid settings; the message names each variable at fault."""
-
-    def __init__(self, function: str, error: ValidationError) -> None:
-        faults = "; ".join(f"{_variable(fault['loc'])}{fault['msg']}" for fault in error.errors(include_input=False))
-        super().__init__(f"{function} cannot be read from the environment: {faults}", "Set them on the function")
-
-
-def _variable(location: tuple[int | str, ...]) -> str:
-    """Name the variable of a pydantic error location; empty for a rule over several of them."""
-    name = "".join(f"[{part}]" if isinstance(part, int) else part for part in location)
-    return f"{name}: " if name else ""
-
-
-def _whole(unit: str) -> Callable[[object], timedelta]:
-    def parse(raw: object) -> timedelta:
-        if isinstance(raw, timedelta):
-            span = raw
-        else:
-            try:
-                span = timedelta(**{unit: int(str(raw))})
-            except (ValueError, OverflowError):
-                span = timedelta(0)
-        if span <= timedelta(0) or span % timedelta(**{unit: 1}):
-            message = f"must be a whole number of {unit}, 1 or more, and fewer than a billion days"
-            raise ValueError(message)
-        return span
-
-    return parse
-
-
-def _count(unit: str) -> PlainSerializer:
-    return PlainSerializer(lambda span: span // timedelta(**{unit: 1}), return_type=int)
-
-
-def _from_json(raw: object) -> object:
-    if not isinstance(raw, str):
-        return raw
-    try:
-        return json.loads(raw)
-    except ValueError:
-        message = "must be JSON"
-        raise ValueError(message) from None
-
-
-Days = Annotated[timedelta, BeforeValidator(_whole("days")), _count("days")]
-Hours = Annotated[timedelta, BeforeValidator(_whole("hours")), _count("hours")]
-Minutes = Annotated[timedelta, BeforeValidator(_whole("minutes")), _count("minutes")]
-Seconds = Annotated[timedelta, BeforeValidator(_whole("seconds")), _count("seconds")]
-Name = Annotated[str, StringConstraints(min_length=1)]
-TopicPrefix = Annotated[str, StringConstraints(pattern=r"\A[^+#/\s]+(/[^+#/\s]+)*\z")]
-Shards = Annotated[int, Field(ge=1, le=MAXIMUM_SHARDS)]
-_JSON = BeforeValidator(_from_json)
-Lengths = Annotated[tuple[Hours, ...], _JSON, Field(alias="FEATURE_LENGTHS_HOURS")]
-Hop = Annotated[Minutes, Field(alias="FEATURE_HOP_MINUTES")]
-
-
-class FunctionSettings(BaseModel):
-    """What every function needs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=str.upper, validate_by_name=True)
-
-    powertools_service_name: Name
-    powertools_metrics_namespace: Name
-    powertools_log_level: Name = "INFO"
-    time_zone: Name = "UTC"
-
-    @classmethod
-    def variable(cls, field: str) -> str:
-        """The environment variable of a field."""
-        return cls.model_fields[field].alias or field.upper()
-
-    @classmethod
-    def read(cls, environ: Mapping[str, str]) -> Self:
-        """Fill the model from `environ`. Raises InvalidEnvironmentError, which names each variable at fault."""
-        own = (cls.variable(field) for field in cls.model_fields)
-        try:
-            return cls.model_validate({name: environ[name] for name in own if name in environ})
-        except ValidationError as error:
-            raise InvalidEnvironmentError(cls.__name__, error) from error
-
-    def variables(self) -> dict[str, str]:
-        """The environment variables from which `read` makes an equal instance."""
-        dumped: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-        return {
-            name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-            for name, value in dumped.items()
-        }
 
 
 class SimulatorSettings(FunctionSettings):
@@ -122,7 +31,7 @@ class SimulatorSettings(FunctionSettings):
     machine_state_table: Name
     label_history_table: Name
     mqtt_topic_prefix: TopicPrefix
-    machine_ids: Annotated[tuple[MachineId, ...], _JSON]
+    machine_ids: Annotated[tuple[MachineId, ...], Json]
     simulator_seed: int
     sampling_interval: Seconds = Field(timedelta(seconds=60), alias="SAMPLING_INTERVAL_SECONDS")
     max_catch_up: Minutes = Field(timedelta(minutes=120), alias="MAX_CATCH_UP_MINUTES")
@@ -168,7 +77,7 @@ class FleetSettings(FunctionSettings):
     """Settings of every function that knows machines: their records, and the configured classes."""
 
     machines_table: Name
-    machine_classes: Annotated[dict[str, MachineClass], _JSON] = Field(default_factory=dict)
+    machine_classes: Annotated[dict[str, MachineClass], Json] = Field(default_factory=dict)
 
 
 class ComputingSettings(MeasuringSettings, FleetSettings):
@@ -180,8 +89,8 @@ class ComputingSettings(MeasuringSettings, FleetSettings):
 
     feature_lengths: Lengths
     feature_hop: Hop = timedelta(minutes=60)
-    event_features: Annotated[tuple[Name, ...], _JSON] = ()
-    attribute_features: Annotated[tuple[Name, ...], _JSON] = ()
+    event_features: Annotated[tuple[Name, ...], Json] = ()
+    attribute_features: Annotated[tuple[Name, ...], Json] = ()
 
 
 class IngestionSettings(MeasuringSettings, AlarmSettings, FleetSettings):

@@ -8,7 +8,6 @@ from contract.environment import (
     AlarmAnswerSettings,
     AlarmEventSettings,
     BaselineSettings,
-    FunctionSettings,
     InferenceSettings,
     IngestionSettings,
     LabelSettings,
@@ -22,6 +21,7 @@ from contract.environment import (
     TrainingSettings,
     TrialSettings,
 )
+from contract.variables import FunctionSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Protocol, TypeVar
 
-from contract.environment import FunctionSettings
+from contract.variables import FunctionSettings
 from handlers.stores import clients
 from handlers.stores.channels import load_channels
 from handlers.stores.label_history import LabelHistory

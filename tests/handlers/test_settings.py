@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from contract.environment import IngestionSettings, InvalidEnvironmentError, ProcessingSettings, SimulatorSettings
+from contract.environment import IngestionSettings, ProcessingSettings, SimulatorSettings
 from contract.functions import FUNCTIONS
+from contract.variables import InvalidEnvironmentError
 from handlers import runtime
 
 MODELS = {name: row.settings for name, row in FUNCTIONS.items()}
