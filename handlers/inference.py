@@ -18,13 +18,13 @@ from handlers.logs import ascii_logger
 from handlers.machine_reports import FleetReport, Judges, MachineReport, fleet_report, machine_report, ranked
 from handlers.machine_states import machine_knowledge, state_of, states_of
 from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
-from handlers.stores.channels_heard import channels_heard
+from handlers.stores.last_seen import last_seen_object
 from handlers.stores.machine_facts import replaced_of
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.ranking import ranking_object
 from handlers.stores.recipes import recipe_of
 from handlers.stores.serving_model import NoModelError, ServingModel
-from mlops_core.alerting import HeardOfMachine, heard_by_machine
+from mlops_core.alerting import MachineLastSeen, last_seen_by_machine
 
 logger = ascii_logger()
 metrics = Metrics()
@@ -77,8 +77,8 @@ def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines 
     is_of_model = ranking is not None and judges.model is not None and ranking.model_version == judges.model.version
     if ranking is None or ranking.total <= LIVE_FLEET or not is_of_model:
         rows = runtime.online_features(_settings()).load_all()
-        known, heard = machine_knowledge(_settings()).of_fleet(), _heard()
-        states = states_of(rows, known, heard, at=now, silent_after=_settings().silent_after)
+        known, seen = machine_knowledge(_settings()).of_fleet(), _last_seen()
+        states = states_of(rows, known, seen, at=now, silent_after=_settings().silent_after)
         judges = judges.for_sensors(replaced_of(known))
         ranking = ranked(judges, rows, states)
     return fleet_report(judges, ranking, rows, now=now, limit=limit)
@@ -100,15 +100,15 @@ def machine(machine_id: http.MachineIdInPath) -> MachineReport:
     if row is None:
         raise http.UnknownMachineError
     judges, now = _judges(), datetime.now(UTC)
-    known, heard = machine_knowledge(_settings()).of_machine(machine_id), _heard().get(machine_id)
-    state = state_of(row, known, heard, at=now, silent_after=_settings().silent_after)
+    known, seen = machine_knowledge(_settings()).of_machine(machine_id), _last_seen().get(machine_id)
+    state = state_of(row, known, seen, at=now, silent_after=_settings().silent_after)
     return machine_report(judges.for_sensors(replaced_of({machine_id: known})), row, state=state, now=now)
 
 
-def _heard() -> Mapping[str, HeardOfMachine]:
-    """Return what was heard of each machine when scoring looked last."""
-    stored = channels_heard(runtime.lake(_settings())).readable()
-    return heard_by_machine((stored and stored.value) or {})
+def _last_seen() -> Mapping[str, MachineLastSeen]:
+    """Return when each machine was last seen, as of the last scoring run."""
+    stored = last_seen_object(runtime.lake(_settings())).readable()
+    return last_seen_by_machine((stored and stored.value) or {})
 
 
 @app.exception_handler(NoModelError)

@@ -1,4 +1,4 @@
-"""The states of machines as functions see them: by their newest features, the tables, and what was heard of them."""
+"""The states of machines as functions see them: by their newest features, the tables, and when they were last seen."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from handlers.stores.alarms import Alarms
 from handlers.stores.machine_facts import UNKNOWN, Known, MachineKnowledge
 from handlers.stores.machines import Machines
 from handlers.stores.online_features import FeatureRow
-from mlops_core.alerting import HeardOfMachine
+from mlops_core.alerting import MachineLastSeen
 from mlops_core.condition import StateSince, is_silent, operating_state
 
 
@@ -25,23 +25,23 @@ def machine_knowledge(chosen: ServingSettings) -> MachineKnowledge:
 
 
 def state_of(
-    row: FeatureRow, known: Known, heard: HeardOfMachine | None, *, at: datetime, silent_after: timedelta
+    row: FeatureRow, known: Known, seen: MachineLastSeen | None, *, at: datetime, silent_after: timedelta
 ) -> StateSince:
     """Return the state of a machine at `at`.
 
-    heard: by the last check of silence; None before the first, and of a machine that was silent for so long that it is
+    seen: by the last check of silence; None before the first, and of a machine that was silent for so long that it is
         listened to no more: then its newest features tell.
     """
-    if heard is None:
-        heard = HeardOfMachine(row.window_end, is_silent(row.window_end, until=at, after=silent_after))
-    facts = known.facts(row.machine_id, row, last_heard=heard.last, is_silent=heard.is_silent)
+    if seen is None:
+        seen = MachineLastSeen(row.window_end, is_silent(row.window_end, until=at, after=silent_after))
+    facts = known.facts(row.machine_id, row, last_seen_by=seen.last, is_silent=seen.is_silent)
     return operating_state(facts, at=at)
 
 
 def states_of(
     rows: Iterable[FeatureRow],
     known: Mapping[str, Known],
-    heard: Mapping[str, HeardOfMachine],
+    seen: Mapping[str, MachineLastSeen],
     *,
     at: datetime,
     silent_after: timedelta,
@@ -51,7 +51,7 @@ def states_of(
         row.machine_id: state_of(
             row,
             known.get(row.machine_id, UNKNOWN),
-            heard.get(row.machine_id),
+            seen.get(row.machine_id),
             at=at,
             silent_after=silent_after,
         )

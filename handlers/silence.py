@@ -8,12 +8,19 @@ from datetime import timedelta
 
 from aws_lambda_powertools import Logger
 
-from handlers.stores.channels_heard import Channels, channels_heard
 from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.lake import DataLake, ObjectMovedError
+from handlers.stores.last_seen import Channels, last_seen_object
 from handlers.stores.notices import Notifier
 from handlers.stores.online_features import FeatureRow
-from mlops_core.alerting import HeardOfMachine, NewestWindows, heard_by_machine, listen, silence_notice, transitions
+from mlops_core.alerting import (
+    MachineLastSeen,
+    NewestWindows,
+    last_seen_by_machine,
+    silence_notice,
+    transitions,
+    update_last_seen,
+)
 
 logger = Logger(child=True)
 
@@ -35,13 +42,13 @@ class SilenceWatch:
         muted: Collection[str] = (),
         retired: Collection[str] = (),
     ) -> None:
-        self._object = channels_heard(lake)
+        self._object = last_seen_object(lake)
         self._stored = self._object.readable()
         self._before: Channels = (self._stored and self._stored.value) or {}
         checkpoint = checkpoint_object(lake).readable()
         self._now = self._before
         if checkpoint is not None and checkpoint.value is not None:
-            self._now = listen(
+            self._now = update_last_seen(
                 self._before,
                 (NewestWindows(row.machine_id, row.window_end, row.features) for row in rows),
                 at=checkpoint.value.processed_until,
@@ -53,14 +60,14 @@ class SilenceWatch:
             )
 
     @property
-    def machines(self) -> Mapping[str, HeardOfMachine]:
-        """What was heard of each machine."""
-        return heard_by_machine(self._now)
+    def machines(self) -> Mapping[str, MachineLastSeen]:
+        """When each machine was last seen."""
+        return last_seen_by_machine(self._now)
 
     @property
     def silent(self) -> int:
         """How many channels of the fleet are silent."""
-        return sum(heard.is_silent for heard in self._now.values())
+        return sum(seen.is_silent for seen in self._now.values())
 
     def announce(self, notifier: Notifier) -> None:
         """Announce channels that have fallen silent or are heard again since the last run; keep the new state."""

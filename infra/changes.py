@@ -1,4 +1,4 @@
-"""What a new configuration does to the stack that runs: refused where data would be lost or machines not heard.
+"""What a new configuration does to the stack that runs: refused where data would be lost or machines cut off.
 
 `python -m infra.changes STACK` runs before `pulumi up`: it reads the stack's outputs and its configuration through the
 Pulumi CLI, and asks AWS how the data lake is encrypted and what concurrency the account has to give. Wrong values are

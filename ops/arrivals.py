@@ -14,7 +14,7 @@ DAY: Final = 24 * HOUR
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Readings of the machines that were heard of in the newest windows."""
+    """Readings of the machines that sent within the newest windows."""
 
     machines: int
     readings_a_machine_day: float
@@ -40,10 +40,10 @@ def arrivals(
     """
     length = min(lengths, key=lambda each: abs(each - DAY))
     counts = [_count(row, channels, length) for row in rows if now - row.window_end <= DAY]
-    heard = [count for count in counts if count]
-    if not heard:
+    sending = [count for count in counts if count]
+    if not sending:
         return None
-    return Arrivals(len(heard), sum(heard) / len(heard) * (DAY / length), fleet_size or None)
+    return Arrivals(len(sending), sum(sending) / len(sending) * (DAY / length), fleet_size or None)
 
 
 def _count(row: FeatureRow, channels: Sequence[str], length: timedelta) -> float:

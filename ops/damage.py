@@ -7,9 +7,9 @@ from hashlib import sha256
 from typing import Final
 
 from handlers.stores.alarms import Alarms
-from handlers.stores.channels_heard import channels_heard
 from handlers.stores.items import DamagedItem
 from handlers.stores.label_history import LabelHistory
+from handlers.stores.last_seen import last_seen_object
 from handlers.stores.machines import Machines
 from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.partitions import decode_parquet
@@ -146,7 +146,7 @@ class Doctor:
         self._stack = stack
         self._lake = stack.lake
         self._now = now
-        documents = (channels_heard(stack.lake), scores_object(stack.lake), ranking_object(stack.lake))
+        documents = (last_seen_object(stack.lake), scores_object(stack.lake), ranking_object(stack.lake))
         self._decoders = _DECODERS | {document.key: document.decode for document in documents}
 
     def recorded(self) -> list[Finding]:

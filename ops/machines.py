@@ -38,10 +38,10 @@ def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_js
     from ops.stack import load_stack
 
     now, loaded = datetime.now(UTC), load_stack(stack, outputs)
-    heard = {machine.machine_id: machine for machine in read_fleet(loaded.sources, now)}
+    known = {machine.machine_id: machine for machine in read_fleet(loaded.sources, now)}
     added = fleet_access(loaded.device_registry) if loaded.knows_devices else {}
     never = StateSince(OperatingState.NEW)
-    machines = [heard.get(name, KnownMachine(name, never, None, None, None, ())) for name in sorted({*heard, *added})]
+    machines = [known.get(name, KnownMachine(name, never, None, None, None, ())) for name in sorted({*known, *added})]
     if as_json:
         reports = [
             machine.as_report(now, loaded.sources.silent_after) | {"certificate": added.get(machine.machine_id)}
@@ -219,7 +219,7 @@ def _access(stack: "Stack", keys: Path) -> "DeviceAccess":
 
 
 def _note_added(stack: "Stack", machine_id: str) -> None:
-    """Note since when a machine is known: it is new, and not silent, until it should have been heard."""
+    """Note since when a machine is known: it is new, and not silent, until something should have arrived."""
     from datetime import UTC, datetime
 
     from ops.machine_records import machines_of

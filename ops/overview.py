@@ -101,8 +101,8 @@ def row(machine: "Machine", page: "FleetPage") -> list[object]:
         else f"{machine.life.p50:,.0f} ({machine.life.p10:,.0f} to {machine.life.p90:,.0f})"
     )
     probability = None if machine.failure_probability is None else f"{machine.failure_probability:.1%}"
-    heard = None if machine.last is None else _ago((page.made_at - machine.last).total_seconds() / 60)
-    return [machine.id, machine.stage or machine.state, hours, probability, machine.zone, heard]
+    seen = None if machine.last is None else _ago((page.made_at - machine.last).total_seconds() / 60)
+    return [machine.id, machine.stage or machine.state, hours, probability, machine.zone, seen]
 
 
 def reasons(page: "FleetPage") -> list[str]:

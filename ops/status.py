@@ -201,8 +201,8 @@ def _row(machine: "Mapping[str, Any]") -> list[object]:
     bounds = [each["not_after"] for each in channels if each["not_after"]]
     named = "all" if silent and len(silent) == len(channels) else ", ".join(silent[:3]) or None
     more = f" +{len(silent) - 3}" if named != "all" and len(silent) > 3 else ""
-    heard = f"{last:%Y-%m-%d %H:%M}" if last else f"before {max(bounds):%Y-%m-%d %H:%M}" if bounds else None
-    return [machine["machine_id"], machine["state"], machine["zone"], named and f"{named}{more}", heard]
+    seen = f"{last:%Y-%m-%d %H:%M}" if last else f"before {max(bounds):%Y-%m-%d %H:%M}" if bounds else None
+    return [machine["machine_id"], machine["state"], machine["zone"], named and f"{named}{more}", seen]
 
 
 def _channel_rows(machines: "Sequence[Mapping[str, Any]]") -> list[list[object]]:

@@ -31,7 +31,7 @@ from mlops_core.page import (
 from mlops_core.telemetry import Channels, MaintenanceKind
 
 STALE_AFTER: Final = timedelta(hours=3)
-_HEARD_OF: Final = {OperatingState.RUNNING, OperatingState.NEW, OperatingState.SILENT}
+_EXPECTED_TO_SEND: Final = {OperatingState.RUNNING, OperatingState.NEW, OperatingState.SILENT}
 """Of machines in these states a sensor that says nothing is a fault."""
 
 
@@ -130,7 +130,7 @@ def _quality(sources: FleetSources, fleet: Sequence[KnownMachine], now: datetime
         )
         for machine in fleet
         for channel in machine.channels
-        if channel.is_silent(now, sources.silent_after) and machine.state.state in _HEARD_OF
+        if channel.is_silent(now, sources.silent_after) and machine.state.state in _EXPECTED_TO_SEND
     ]
     refused = Quarantine(sources.lake).reasons(days_until(now.astimezone(UTC), 1))
     return Quality(

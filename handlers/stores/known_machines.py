@@ -58,7 +58,7 @@ def read_fleet(
         facts = each.facts(
             machine_id,
             row,
-            last_heard=max((one.bound for one in fresh if one.bound is not None), default=None),
+            last_seen_by=max((one.bound for one in fresh if one.bound is not None), default=None),
             is_silent=all(one.is_silent(now, after) for one in fresh),
         )
         return KnownMachine(

@@ -42,12 +42,12 @@ class Known:
     returned_at: datetime | None = None
 
     def facts(
-        self, machine_id: str, row: FeatureRow | None, *, last_heard: datetime | None, is_silent: bool
+        self, machine_id: str, row: FeatureRow | None, *, last_seen_by: datetime | None, is_silent: bool
     ) -> MachineFacts:
-        """Return the facts of the machine with its newest features, and what was heard of it."""
+        """Return the facts of the machine with its newest features, and when it was last seen."""
         return MachineFacts(
             machine_id=machine_id,
-            last_heard=last_heard,
+            last_seen_by=last_seen_by,
             is_silent=is_silent,
             history=None if row is None else self._history(row),
             is_off=row is not None and is_off(row.features),

@@ -44,11 +44,11 @@ from .platform_notices import (
 )
 from .silence import (
     ChannelOfMachine as ChannelOfMachine,
-    Heard as Heard,
-    HeardOfMachine as HeardOfMachine,
+    LastSeen as LastSeen,
+    MachineLastSeen as MachineLastSeen,
     NewestWindows as NewestWindows,
-    heard_by_machine as heard_by_machine,
+    last_seen_by_machine as last_seen_by_machine,
     latest_possible as latest_possible,
-    listen as listen,
     transitions as transitions,
+    update_last_seen as update_last_seen,
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mlops_core.alerting.episode_notices import Notice
-from mlops_core.alerting.silence import ChannelOfMachine, Heard
+from mlops_core.alerting.silence import ChannelOfMachine, LastSeen
 from mlops_core.lake import Damage
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _NAMED_AT_MOST: Final = 50
 
 
 def silence_notice(
-    fallen: Sequence[ChannelOfMachine], again: Sequence[ChannelOfMachine], now: Mapping[ChannelOfMachine, Heard]
+    fallen: Sequence[ChannelOfMachine], again: Sequence[ChannelOfMachine], now: Mapping[ChannelOfMachine, LastSeen]
 ) -> Notice:
     """Return one notification of all channels that have fallen silent or are heard again."""
     counts = [
@@ -31,7 +31,7 @@ def silence_notice(
         *(f"{name.machine_id} {name.channel}: heard again" for name in again),
     ]
     more = len(lines) - _NAMED_AT_MOST
-    total = sum(heard.is_silent for heard in now.values())
+    total = sum(seen.is_silent for seen in now.values())
     text = [*lines[:_NAMED_AT_MOST], *([f"and {more} more"] if more > 0 else []), f"Silent in all: {total}."]
     return Notice(f"Sensors: {', '.join(counts)}", "\n".join(text))
 

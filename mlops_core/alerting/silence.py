@@ -1,8 +1,8 @@
 """Which channels of which machines have fallen silent, by the windows of their newest features.
 
 Silence is detected from what was not received: a window that holds nothing says that the last reading came before it
-began. A channel that was heard once is watched until it has been silent for `FORGOTTEN_AFTER`: then its machine has
-left the fleet. One that was never heard is not missed.
+began. A channel that was seen once is watched until it has been silent for `FORGOTTEN_AFTER`: then its machine has
+left the fleet. One that was never seen is not missed.
 
 ```
 24h [.................................................)
@@ -24,13 +24,13 @@ from mlops_core.records import UtcInstant
 __all__ = [
     "FORGOTTEN_AFTER",
     "ChannelOfMachine",
-    "Heard",
-    "HeardOfMachine",
+    "LastSeen",
+    "MachineLastSeen",
     "NewestWindows",
-    "heard_by_machine",
+    "last_seen_by_machine",
     "latest_possible",
-    "listen",
     "transitions",
+    "update_last_seen",
 ]
 
 FORGOTTEN_AFTER: Final = timedelta(days=30)
@@ -55,7 +55,7 @@ class NewestWindows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Heard:
+class LastSeen:
     """A channel's last reading came before `not_after`, according to windows up to `until`."""
 
     not_after: UtcInstant
@@ -80,8 +80,8 @@ def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> 
     return windows.window_end - silent
 
 
-def listen(
-    known: Mapping[ChannelOfMachine, Heard],
+def update_last_seen(
+    known: Mapping[ChannelOfMachine, LastSeen],
     fleet: Iterable[NewestWindows],
     *,
     at: datetime,
@@ -90,7 +90,7 @@ def listen(
     channels: Sequence[str],
     muted: Collection[str] = (),
     retired: Collection[str] = (),
-) -> dict[ChannelOfMachine, Heard]:
+) -> dict[ChannelOfMachine, LastSeen]:
     """Return what is known of every watched channel now, from what was known before; those forgotten are gone.
 
     Args:
@@ -105,7 +105,7 @@ def listen(
         retired: machines that are watched no more.
 
     """
-    bounds = {name: (heard.not_after, heard.until) for name, heard in known.items()}
+    bounds = {name: (seen.not_after, seen.until) for name, seen in known.items()}
     for windows in fleet:
         for channel in channels:
             name = ChannelOfMachine(windows.machine_id, channel)
@@ -113,7 +113,7 @@ def listen(
             if bound is not None:
                 bounds[name] = bound, windows.window_end
     return {
-        name: Heard(
+        name: LastSeen(
             bound,
             until,
             is_silent=name in known and known[name].is_silent
@@ -125,37 +125,37 @@ def listen(
     }
 
 
-class HeardOfMachine(NamedTuple):
+class MachineLastSeen(NamedTuple):
     """A machine's last reading came before `last`; it is silent where all of its channels are."""
 
     last: datetime
     is_silent: bool
 
 
-def heard_by_machine(channels: Mapping[ChannelOfMachine, Heard]) -> dict[str, HeardOfMachine]:
-    """Return what was heard of each machine, from what was heard of its channels."""
-    machines: dict[str, HeardOfMachine] = {}
-    for name, heard in channels.items():
+def last_seen_by_machine(channels: Mapping[ChannelOfMachine, LastSeen]) -> dict[str, MachineLastSeen]:
+    """Return when each machine was last seen, from its channels."""
+    machines: dict[str, MachineLastSeen] = {}
+    for name, seen in channels.items():
         others = machines.get(name.machine_id)
-        machines[name.machine_id] = HeardOfMachine(
-            heard.not_after if others is None else max(heard.not_after, others.last),
-            heard.is_silent and (others is None or others.is_silent),
+        machines[name.machine_id] = MachineLastSeen(
+            seen.not_after if others is None else max(seen.not_after, others.last),
+            seen.is_silent and (others is None or others.is_silent),
         )
     return machines
 
 
 def transitions(
-    before: Mapping[ChannelOfMachine, Heard], now: Mapping[ChannelOfMachine, Heard]
+    before: Mapping[ChannelOfMachine, LastSeen], now: Mapping[ChannelOfMachine, LastSeen]
 ) -> tuple[list[ChannelOfMachine], list[ChannelOfMachine]]:
     """Return the channels that have fallen silent and those that are heard again."""
-    was_silent = {name for name, heard in before.items() if heard.is_silent}
-    fallen = [name for name, heard in now.items() if heard.is_silent and name not in was_silent]
-    again = [name for name, heard in now.items() if not heard.is_silent and name in was_silent]
+    was_silent = {name for name, seen in before.items() if seen.is_silent}
+    fallen = [name for name, seen in now.items() if seen.is_silent and name not in was_silent]
+    again = [name for name, seen in now.items() if not seen.is_silent and name in was_silent]
     return fallen, again
 
 
-def _bound(known: Heard | None, windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime | None:
-    """The moment before which the last reading came; None where the channel was never heard."""
+def _bound(known: LastSeen | None, windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime | None:
+    """The moment before which the last reading came; None where the channel was never seen."""
     possible = latest_possible(windows, channel, lengths)
     if any(_count(windows, channel, length) > 0 for length in lengths):
         return possible

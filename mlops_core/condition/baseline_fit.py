@@ -147,8 +147,8 @@ def healthy_rows(features: pl.DataFrame, failures: pl.DataFrame | None) -> pl.Da
     columns = level_columns(features.columns)
     seconds = [name.seconds for column in columns if (name := parse_feature_name(column))]
     shortest = [column for column, length in zip(columns, seconds, strict=True) if length == min(seconds)]
-    heard = features.filter(pl.any_horizontal(pl.col(shortest).is_not_null())).sort("machine_id", "window_end")
-    return _without_failing(_without_stops(heard, timedelta(seconds=max(seconds))), failures)
+    measured = features.filter(pl.any_horizontal(pl.col(shortest).is_not_null())).sort("machine_id", "window_end")
+    return _without_failing(_without_stops(measured, timedelta(seconds=max(seconds))), failures)
 
 
 def _without_stops(features: pl.DataFrame, longest: timedelta) -> pl.DataFrame:

@@ -29,7 +29,7 @@ class MachineClass(BaseModel):
         machines: patterns of machine ids, as a shell's: `PUMP-*`.
         iso_group: whose zone boundaries hold, a key of `ZONE_BOUNDARIES`.
         limits: by channel; takes the place of the zones where the channel is a velocity.
-        running: when a machine runs; None: whenever it is heard.
+        running: when a machine runs; None: whenever it sends.
 
     """
 

@@ -12,10 +12,10 @@ __all__ = ["Freshness", "KnownMachine"]
 
 @dataclass(frozen=True)
 class Freshness:
-    """When a machine's channel was last heard of.
+    """When a machine's channel was last seen.
 
     ``last_seen`` is the event time of its newest reading, None where no reading of the last hours shows it; then the
-    features bound it: it was ``not_after`` that moment. Both are None for a channel that was never heard of.
+    features bound it: it was ``not_after`` that moment. Both are None for a channel that was never seen.
     """
 
     channel: str
@@ -23,7 +23,7 @@ class Freshness:
     not_after: datetime | None
 
     def is_silent(self, now: datetime, after: timedelta) -> bool:
-        """Whether nothing has been heard for longer than ``after``."""
+        """Whether nothing has arrived for longer than ``after``."""
         return is_silent(self.bound, until=now, after=after)
 
     @property
@@ -51,12 +51,12 @@ class KnownMachine:
 
     @property
     def last_seen(self) -> datetime | None:
-        """When any of its channels was last heard of, among the newest readings."""
+        """When any of its channels was last seen, among the newest readings."""
         return max((channel.last_seen for channel in self.channels if channel.last_seen is not None), default=None)
 
     @property
-    def last_heard(self) -> datetime | None:
-        """When it was last heard of: by its newest readings, or by the features that bound it."""
+    def last_seen_by(self) -> datetime | None:
+        """When it was last seen at the latest: by its newest readings, or by the features that bound it."""
         return max((channel.bound for channel in self.channels if channel.bound is not None), default=None)
 
     def as_report(self, now: datetime, silent_after: timedelta) -> dict[str, object]:

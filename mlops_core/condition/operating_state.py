@@ -23,8 +23,8 @@ ENOUGH_HISTORY: Final = timedelta(hours=24)
 class OperatingState(StrEnum):
     """What a machine does.
 
-    NEW: no features, or less than `ENOUGH_HISTORY` of them. RUNNING. OFF: it is heard and does not run, by the rule of
-    its class. SILENT: no channel of it is heard. IN_MAINTENANCE: within planned maintenance. FAILED: from a functional
+    NEW: no features, or less than `ENOUGH_HISTORY` of them. RUNNING. OFF: it sends and does not run, by the rule of
+    its class. SILENT: no channel of it sends. IN_MAINTENANCE: within planned maintenance. FAILED: from a functional
     failure until the return to service. RETIRED: it has left the fleet.
     """
 
@@ -38,7 +38,7 @@ class OperatingState(StrEnum):
 
     @property
     def is_predicted(self) -> bool:
-        """Whether a model says anything of such a machine; of one that is silent, from what was heard last."""
+        """Whether a model says anything of such a machine; of one that is silent, from its last readings."""
         return self in {OperatingState.NEW, OperatingState.RUNNING, OperatingState.SILENT}
 
     @property
@@ -48,10 +48,10 @@ class OperatingState(StrEnum):
 
 
 def is_silent(last: datetime | None, *, until: datetime, after: timedelta) -> bool:
-    """Return whether nothing was heard for `after` or longer; what was never heard is silent.
+    """Return whether nothing arrived for `after` or longer; what was never seen is silent.
 
     Args:
-        last: event time of the newest reading, or the latest time that it may have; None: nothing was ever heard.
+        last: event time of the newest reading, or the latest time that it may have; None: nothing ever arrived.
         until: up to when readings are known.
         after: how long it may say nothing.
 
@@ -65,17 +65,17 @@ class MachineFacts:
 
     Attributes:
         machine_id: which.
-        last_heard: event time of its newest reading on any channel, or the latest time that it may have.
+        last_seen_by: event time of its newest reading on any channel, or the latest time that it may have.
         is_silent: whether every channel of it is silent, by `is_silent`.
         history: time covered by its features; None: it has no features.
-        is_off: whether it does not run although it is heard, by the rule of its class.
+        is_off: whether it does not run although it sends, by the rule of its class.
         failed_at: its functional failure that no return to service has followed.
         record: its record as kept by operators.
 
     """
 
     machine_id: str
-    last_heard: datetime | None
+    last_seen_by: datetime | None
     is_silent: bool
     history: timedelta | None = None
     is_off: bool = False
@@ -105,7 +105,7 @@ def _states(facts: MachineFacts, at: datetime) -> Iterator[StateSince]:
     if record is not None and (planned := record.maintenance_at(at)) is not None:
         yield StateSince(OperatingState.IN_MAINTENANCE, planned.begins)
     if facts.is_silent and not _is_awaited(facts, at):
-        yield StateSince(OperatingState.SILENT, facts.last_heard)
+        yield StateSince(OperatingState.SILENT, facts.last_seen_by)
     if facts.is_off:
         yield StateSince(OperatingState.OFF)
     if facts.history is None or facts.history < ENOUGH_HISTORY:
@@ -114,6 +114,6 @@ def _states(facts: MachineFacts, at: datetime) -> Iterator[StateSince]:
 
 
 def _is_awaited(facts: MachineFacts, at: datetime) -> bool:
-    """Whether nothing was heard yet of a machine that was added a short while ago."""
+    """Whether nothing has arrived yet of a machine that was added a short while ago."""
     known_since = None if facts.record is None else facts.record.since
-    return facts.last_heard is None and known_since is not None and at - known_since < ENOUGH_HISTORY
+    return facts.last_seen_by is None and known_since is not None and at - known_since < ENOUGH_HISTORY

@@ -17,7 +17,7 @@ again in any order, has the same key, and a put with `If-None-Match: *` makes it
     processed/newest.npz                                       the newest feature row of every machine
     processed/backfills/<job>/...                                  what a backfill has to do, and has done
     processed/layout.json                                          from which hour on there are how many shards
-    freshness/channels.json                                        when each channel was last heard, and who is silent
+    freshness/channels.json                                        when each channel was last seen, and who is silent
     channels/<sha256>.json                                         what is measured: a stack's channels, at some time
     training/<execution>/...                                       what one training learned from and how it was judged
     pages/fleet.html                                               the fleet's page as a file, for a link to it

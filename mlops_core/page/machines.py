@@ -57,7 +57,7 @@ def machine_entry(
             "failure_probability": prediction.failure_probability if speaks and prediction else None,
             "zone": known.zone,
             "trust": "unlike all it has learned" if speaks and prediction and prediction.unusual_features else None,
-            "last": known.last_heard,
+            "last": known.last_seen_by,
             "reasons": _reasons(open_episodes, score if speaks else None, now) or _silence(known, state),
             "events": [*episode_events(episodes), *history],
         }
@@ -67,9 +67,9 @@ def machine_entry(
 def _silence(known: KnownMachine, state: OperatingState) -> list[Reason]:
     if state is not OperatingState.SILENT:
         return []
-    heard = known.last_heard
-    text = "Nothing was ever heard of it" if heard is None else "No sensor of it is heard any more"
-    return [Reason(text=text, since=heard)]
+    seen = known.last_seen_by
+    text = "Nothing was ever heard of it" if seen is None else "No sensor of it is heard any more"
+    return [Reason(text=text, since=seen)]
 
 
 def _life(score: Score) -> Life:

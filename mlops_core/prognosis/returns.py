@@ -80,9 +80,11 @@ def _after_gaps(stops: Mapping[str, Sequence[datetime]], rows: pl.DataFrame) -> 
     shorter than that window cannot be seen.
     """
     hop = _hop(rows)
-    heard = rows.filter(_has_readings(rows)).filter(pl.col("machine_id").is_in(list(stops)))
+    measured = rows.filter(_has_readings(rows)).filter(pl.col("machine_id").is_in(list(stops)))
     found: dict[tuple[str, datetime], datetime] = {}
-    for (machine_id,), own in heard.select("machine_id", "window_end").partition_by("machine_id", as_dict=True).items():
+    for (machine_id,), own in (
+        measured.select("machine_id", "window_end").partition_by("machine_id", as_dict=True).items()
+    ):
         ends: list[datetime] = own["window_end"].to_list()
         resumed = [
             end for before, end in zip([None, *ends], ends, strict=False) if before is None or end - before > hop

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from handlers.stores import clients
-from handlers.stores.channels_heard import channels_heard
 from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
+from handlers.stores.last_seen import last_seen_object
 from handlers.stores.machine_state import MachineStates
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import OnlineFeatures
@@ -81,8 +81,8 @@ def test_the_checkpoint_is_where_it_was(lake):
 
 
 def test_what_is_silent_stays_silent(lake):
-    channels = channels_heard(lake).load().value
-    assert {name.machine_id for name, heard in channels.items() if heard.is_silent} == {"FAN-B01"}
+    channels = last_seen_object(lake).load().value
+    assert {name.machine_id for name, seen in channels.items() if seen.is_silent} == {"FAN-B01"}
     assert len(channels) == 6
 
 

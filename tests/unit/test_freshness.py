@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from mlops_core.alerting import ChannelOfMachine, Heard, NewestWindows, listen, silence_notice, transitions
+from mlops_core.alerting import ChannelOfMachine, LastSeen, NewestWindows, silence_notice, transitions, update_last_seen
 
 HOUR = timedelta(hours=1)
 LENGTHS = [HOUR, 6 * HOUR, 24 * HOUR]
@@ -24,46 +24,46 @@ def windows(last_reading: datetime | None, end: datetime = END, machine_id: str 
     return NewestWindows(machine_id, end, counts)
 
 
-def heard(known, *fleet, at=END, after=HOUR):
-    return listen(known, fleet, at=at, silent_after=after, lengths=LENGTHS, channels=["vibration"])
+def seen(known, *fleet, at=END, after=HOUR):
+    return update_last_seen(known, fleet, at=at, silent_after=after, lengths=LENGTHS, channels=["vibration"])
 
 
 @pytest.mark.parametrize(
     ("hours_ago", "not_after", "is_silent"), [(0.0, 0, False), (0.5, 0, False), (1.0, 1, True), (7.0, 6, True)]
 )
 def test_a_channel_is_silent_as_long_as_its_windows_are_empty(hours_ago, not_after, is_silent):
-    now = heard({}, windows(END - hours_ago * HOUR))
-    assert now == {PUMP: Heard(END - not_after * HOUR, END, is_silent)}
+    now = seen({}, windows(END - hours_ago * HOUR))
+    assert now == {PUMP: LastSeen(END - not_after * HOUR, END, is_silent)}
 
 
 def test_silence_grows_while_the_machine_speaks_through_its_other_channel():
-    known = heard({}, windows(END))
+    known = seen({}, windows(END))
     for hours in range(1, 72):
         end = END + hours * HOUR
-        known = heard(known, windows(END, end), at=end)
+        known = seen(known, windows(END, end), at=end)
         assert known[PUMP].is_silent
         assert hours < 24 or known[PUMP].not_after == END, "and not since the longest window began"
 
 
 def test_a_machine_that_has_left_keeps_its_newest_row_and_falls_silent_by_the_checkpoint():
-    known = heard({}, windows(END))
-    assert heard(known, windows(END), at=END + 2 * HOUR, after=3 * HOUR)[PUMP].is_silent is False
-    assert heard(known, windows(END), at=END + 3 * HOUR, after=3 * HOUR)[PUMP].is_silent is True
-    assert heard(known, at=END + 3 * HOUR, after=3 * HOUR)[PUMP].is_silent is True, "even where its row is gone"
+    known = seen({}, windows(END))
+    assert seen(known, windows(END), at=END + 2 * HOUR, after=3 * HOUR)[PUMP].is_silent is False
+    assert seen(known, windows(END), at=END + 3 * HOUR, after=3 * HOUR)[PUMP].is_silent is True
+    assert seen(known, at=END + 3 * HOUR, after=3 * HOUR)[PUMP].is_silent is True, "even where its row is gone"
 
 
 def test_a_machine_that_has_left_for_a_month_is_forgotten_and_not_found_again_by_its_old_row():
-    known = heard({}, windows(END))
-    assert heard(known, windows(END), at=END + timedelta(days=30)) == {}
-    assert heard({}, windows(END), at=END + timedelta(days=30)) == {}, "as is a history that was replayed"
+    known = seen({}, windows(END))
+    assert seen(known, windows(END), at=END + timedelta(days=30)) == {}
+    assert seen({}, windows(END), at=END + timedelta(days=30)) == {}, "as is a history that was replayed"
 
 
 def test_a_channel_that_was_never_heard_is_not_missed():
-    assert heard({}, windows(None)) == {}
+    assert seen({}, windows(None)) == {}
 
 
 def test_each_channel_turns_once_each_way():
-    silent, speaking = {PUMP: Heard(END, END, is_silent=True)}, {PUMP: Heard(END, END, is_silent=False)}
+    silent, speaking = {PUMP: LastSeen(END, END, is_silent=True)}, {PUMP: LastSeen(END, END, is_silent=False)}
     assert transitions(speaking, silent) == ([PUMP], [])
     assert transitions(silent, silent) == ([], [])
     assert transitions(silent, speaking) == ([], [PUMP])
@@ -85,7 +85,7 @@ def test_no_reading_ever_comes_after_the_moment_that_is_said_to_bound_it(spoken,
             f"vibration_count_{length // HOUR}h": float(sum(end - length <= at < end for at in readings))
             for length in LENGTHS
         }
-        known = heard(known, NewestWindows("PUMP-1", end, counts), at=end)
+        known = seen(known, NewestWindows("PUMP-1", end, counts), at=end)
         last = max((at for at in readings if at < end), default=None)
         if PUMP in known:
             assert last is not None
@@ -96,7 +96,7 @@ def test_no_reading_ever_comes_after_the_moment_that_is_said_to_bound_it(spoken,
 
 def test_people_get_one_message_that_names_at_most_fifty():
     names = [ChannelOfMachine(f"M-{number:03}", "vibration") for number in range(60)]
-    now = dict.fromkeys(names, Heard(END, END, is_silent=True)) | {PUMP: Heard(END, END, is_silent=False)}
+    now = dict.fromkeys(names, LastSeen(END, END, is_silent=True)) | {PUMP: LastSeen(END, END, is_silent=False)}
     told = silence_notice(names, [PUMP], now)
     assert told.subject == "Sensors: 60 silent, 1 heard again"
     lines = told.text.splitlines()

@@ -21,9 +21,9 @@ from mlops_core.telemetry import TIMESTAMP
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 PLAN = PlannedMaintenance(begins=NOW - HOUR, ends=NOW + HOUR)
-RUNNING = MachineFacts("PUMP-1", last_heard=NOW, is_silent=False, history=ENOUGH_HISTORY)
+RUNNING = MachineFacts("PUMP-1", last_seen_by=NOW, is_silent=False, history=ENOUGH_HISTORY)
 OFF = replace(RUNNING, is_off=True)
-SILENT = replace(OFF, is_silent=True, last_heard=NOW - 3 * HOUR)
+SILENT = replace(OFF, is_silent=True, last_seen_by=NOW - 3 * HOUR)
 WORKED_ON = replace(SILENT, record=MachineRecord(machine_id="PUMP-1", plans=(PLAN,)))
 FAILED = replace(WORKED_ON, failed_at=NOW - 2 * HOUR)
 RETIRED = replace(FAILED, record=MachineRecord(machine_id="PUMP-1", plans=(PLAN,), retired_at=NOW))
@@ -57,7 +57,7 @@ def test_planned_maintenance_holds_from_its_beginning_up_to_its_end(hours: int, 
 
 
 def test_what_was_never_heard_is_silent_and_a_machine_that_was_just_added_is_new() -> None:
-    never = MachineFacts("PUMP-1", last_heard=None, is_silent=is_silent(None, until=NOW, after=timedelta(days=365)))
+    never = MachineFacts("PUMP-1", last_seen_by=None, is_silent=is_silent(None, until=NOW, after=timedelta(days=365)))
     assert operating_state(never, at=NOW).state is OperatingState.SILENT
     added = replace(never, record=MachineRecord(machine_id="PUMP-1", since=NOW - HOUR))
     assert operating_state(added, at=NOW).state is OperatingState.NEW

@@ -277,12 +277,12 @@ class LivingHistory(History):
 
     def _people_know(self) -> None:
         """I18: what is silent was told; an announcement that is due is made."""
-        from handlers.stores.channels_heard import channels_heard
         from handlers.stores.lake import DataLake
+        from handlers.stores.last_seen import last_seen_object
 
         s3: Any = self.pipeline.s3
-        stored = channels_heard(DataLake(s3, "lake")).load()
-        silent = [] if stored is None else [name for name, heard in stored.value.items() if heard.is_silent]
+        stored = last_seen_object(DataLake(s3, "lake")).load()
+        silent = [] if stored is None else [name for name, seen in stored.value.items() if seen.is_silent]
         told = [text for about, text in self.pipeline.topic.sent if about == "silence"]
         unheard = [name for name in silent if not any(name.machine_id in text for text in told)]
         demand(not unheard, "I18 silence is told", f"{unheard} of {told}")
