@@ -3,7 +3,7 @@
 A model of one fleet (60 machines x 120 days) with the stack's budget is judged on fleets of other seeds at the
 deployed interval, one prediction an hour: failures announced within 72 h before them, false episodes a machine-month
 (one that stays open is false again each 72 h), and the first announcement's lead; intervals are the middle 80 % of
-resamples of the runs. Beside it stand simple rules, each with the threshold that keeps within the same budget on the
+resamples of the runs. Compared with simple rules, each with the threshold that keeps within the same budget on the
 learned fleet, an alarm that is always on, and none. `--noise` gives fleets whose features are another machine's: how
 often a threshold is found where nothing can be foreseen.
 """

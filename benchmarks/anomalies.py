@@ -2,7 +2,7 @@
 
 Fifty simulated machines a fleet, a reading each ten minutes, scored hourly from day 15 to day 120. A failure is
 announced if the machine was unusual at some hour of the last 72 h before it; an episode is false if no failure follows
-within 72 h. Beside it stand single rules, each with the threshold that, in hindsight, raises no more false episodes
+within 72 h. It is compared with single rules, each with the threshold that, in hindsight, raises no more false episodes
 than the baseline did, and the baseline of permuted features. With `--real-data FOLDER`, of real machines instead: the
 IMS bearings and NAB's machine temperature. With `--cost`, statements of the method, and seconds of one core.
 """

@@ -24,7 +24,7 @@ class Link(NamedTuple):
 
 
 def relative_links(markdown: str) -> list[Link]:
-    """Links and pictures of a document in its order, without those to other sites and what stands in code."""
+    """Links and pictures of a document in its order, without those to other sites and what is in code."""
     prose = _CODE.sub("``", _FENCE.sub("", markdown))
     targets = (target for target in _LINK.findall(prose) if not re.match(r"[a-z]+:", target))
     return [Link(path, anchor) for path, _, anchor in (target.partition("#") for target in targets)]

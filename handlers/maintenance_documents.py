@@ -13,7 +13,7 @@ class MaintenanceRequest(MaintenanceReport):
     """What happened to the machine of the path, and when."""
 
     is_correction: bool = Field(
-        default=False, description="Whether to replace the return to service and note that stand there already"
+        default=False, description="Whether to replace the return to service and note that are stored already"
     )
 
     def of(self, machine_id: str) -> MaintenanceRecord:

@@ -139,7 +139,7 @@ class Fleet:
             self._history.record_maintenance(repair, recorded_at=now)
         except MaintenanceConflictError as conflict:
             # What a person recorded of that moment, or corrected before a run was tried again, stays: it says as well
-            # that the machine was repaired, and the machine must not stand still until somebody withdraws it.
+            # that the machine was repaired, and the machine must not stay off until somebody withdraws it.
             logger.warning("Repair not recorded", extra={"machine_id": machine_id, "reason": conflict.message})
 
     def _state(self, machine_id: str, now: datetime) -> SavedState:

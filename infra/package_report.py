@@ -101,7 +101,7 @@ def _unzipped_bytes(archive: Path) -> int:
 
 
 def _unpacked(layer: str, folder: Path) -> Path:
-    """Where the packages of the host's build of `layer` stand, unpacked once."""
+    """Where the packages of the host's build of `layer` are, unpacked once."""
     destination = folder / layer
     if not destination.exists():
         with zipfile.ZipFile(build(Layer.of(layer, Target.of("host", "host")))) as packed:

@@ -95,8 +95,8 @@ _EARLIER: Final = "--mend takes its latest earlier version that can be read"
 _REMEDIES: Final = {
     RAW_PREFIX: "--mend stores an earlier version, where there is one, beside it; else its readings are lost: --accept",
     QUARANTINE_PREFIX: "its message cannot be judged again: --accept",
-    REPLACED_PREFIX: "its readings stand in the compacted hour: --accept",
-    EVENTS_PREFIX: "the failures stand in the label history; events of other kinds are lost: --accept",
+    REPLACED_PREFIX: "its readings are in the compacted hour: --accept",
+    EVENTS_PREFIX: "the failures are in the label history; events of other kinds are lost: --accept",
     BUCKETS_PREFIX: "--mend computes its hour again",
     FEATURES_PREFIX: "--mend computes its hour again",
     COMPACTED_PREFIX: "--mend makes it again of the bytes under replaced/",

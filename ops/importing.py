@@ -91,7 +91,7 @@ def import_history(
         bool, typer.Option("--dry-run", help="Read and check the file, say what would be sent, send nothing.")
     ] = False,
     correct: Annotated[
-        bool, typer.Option("--correct", help="Replace the values, or the records, that stand there; the latest counts.")
+        bool, typer.Option("--correct", help="Replace the values, or the records, that are stored; the latest counts.")
     ] = False,
     stack: StackName = "local",
     outputs: OutputsFile = None,

@@ -25,7 +25,7 @@ class JournalUnreadableError(OpsError):
 
 
 class Entry(BaseModel):
-    """What stands in the file.
+    """What the file holds.
 
     ``acknowledged`` counts readings from the first in their fixed order. ``received_at`` is the time at which the
     replay first began: readings written to the lake carry it, so that a batch written twice is the same object twice.

@@ -42,7 +42,7 @@ def record(
     note: Annotated[str | None, typer.Option("--note", help="What was found or done.")] = None,
     by: By = None,
     correct: Annotated[
-        bool, typer.Option("--correct", help="Replace the return to service and the note that stand there already.")
+        bool, typer.Option("--correct", help="Replace the return to service and the note that are stored already.")
     ] = False,
     stack: StackName = "local",
     outputs: OutputsFile = None,

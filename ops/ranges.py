@@ -126,7 +126,7 @@ class RangeProcessor:
 
     A function that is busy (a scheduled run holds its concurrency) is asked again for ``patience_seconds``. A chunk
     that takes it longer than its timeout is divided. Any other failure is raised as FunctionFailedError; the chunks
-    before it stand.
+    before it stay.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Vibration severity: evaluation zones A to D of ISO 20816, from velocity r.m.s. in mm/s.
 
-Zone boundaries depend on a machine's size and on how it stands, so they are data. A velocity on a boundary belongs to
+Zone boundaries depend on a machine's size and mounting, so they are data. A velocity on a boundary belongs to
 the worse zone.
 """
 

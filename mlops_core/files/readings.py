@@ -126,7 +126,7 @@ def _refuse_unknown(columns: Mapping[str, str], known: Collection[str]) -> None:
 
 
 def _check(layout: FileLayout, table: Table) -> None:
-    """Refuse a file of which it is not known where times, machines or values stand."""
+    """Refuse a file whose columns of times, machines or values are unknown."""
     has = f"It has: {', '.join(table.names)}"
     if layout.time_column is None:
         raise UnreadableFileError(

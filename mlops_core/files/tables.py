@@ -134,7 +134,7 @@ def _opened(path: Path) -> BufferedIOBase:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines as CSV has them: other characters that Unicode breaks lines at may stand in a cell."""
+    """Lines as CSV has them: a cell may hold other characters at which Unicode breaks lines."""
     return text.replace("\r\n", "\n").split("\n")
 
 

@@ -1,4 +1,4 @@
-"""What numbers that stand for times count, and from when on."""
+"""Units and epochs of times that are given as numbers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,6 @@
 """Readings and failure events as objects of the lake: their bytes, written and read.
 
-Objects are gzip-compressed JSON lines. The lake is at-least-once: the same reading may stand in several objects, and
+Objects are gzip-compressed JSON lines. The lake is at-least-once: several objects may hold the same reading, and
 every reader removes duplicates by the identity (machine_id, channel, event_timestamp).
 
 A line of readings: `machine_id, channel, event_timestamp, value, received_at`, and where they apply `quality`

@@ -156,7 +156,7 @@ def _permuted_roc_auc(
 ) -> float:
     """Learn labels dealt out at random, and return how well they are foretold on held-out machines: about 0.5.
 
-    More than chance explains would mean that rows stand on both sides of the split.
+    More than chance explains would mean that rows are on both sides of the split.
     """
     permuted = np.random.Generator(np.random.PCG64(seed)).permutation(fails)
     learned, held_out = (rows[:: 1 + len(rows) // _NOISE_ROWS] for rows in next(out_of_fold(folds)))
@@ -171,6 +171,6 @@ def _permuted_roc_auc(
         raise UntrainableError(
             UntrainableReason.LEARNS_NOISE,
             f"permuted labels were foretold on held-out machines (ROC AUC {reached:.3f})",
-            "Rows stand on both sides of a split: look for machines or runs that share them",
+            "Rows are on both sides of a split: look for machines or runs that share them",
         )
     return reached

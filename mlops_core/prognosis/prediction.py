@@ -78,7 +78,7 @@ class Prediction:
 
 
 def estimate(bundle: ModelBundle, matrix: NDArray[np.float32]) -> Estimates:
-    """Return probability, remaining life and health of rows whose columns stand in the order of the schema."""
+    """Return probability, remaining life and health of rows whose columns are in the order of the schema."""
     calibration = bundle.calibration
     raw_life = bundle.life.raw(matrix)
     hours = calibration.rul.hours(raw_life)

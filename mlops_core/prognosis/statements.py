@@ -33,7 +33,7 @@ def risk_of(bundle: ModelBundle) -> float:
 def statements(prediction: Prediction, *, risk: float) -> tuple[str, ...]:
     """Return what speaks for a failure, the strongest first, or that nothing is unusual where the risk is lower.
 
-    What speaks against a failure is no statement, and neither is a factor on the odds: both stand in `reasons`.
+    What speaks against a failure is no statement, and neither is a factor on the odds: both are in `reasons`.
     """
     if prediction.failure_probability < risk:
         return (NOTHING_UNUSUAL,)

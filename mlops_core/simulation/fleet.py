@@ -41,7 +41,7 @@ class SimulatedHistory:
     Attributes:
         readings: READINGS, sorted by machine (in the order given), channel and time.
         failures: FAILURES, sorted by machine and time; the return to service is null where it lies beyond the end.
-        maintenance: MAINTENANCE, the planned services (repairs stand in `failures`); it renews machines.
+        maintenance: MAINTENANCE, the planned services (repairs are in `failures`); it renews machines.
         truth: one row per machine and full hour; see `TRUTH`. For judging models, never for training them.
         runs: one row per run; see `RUNS`.
         sensor_faults: what was wrong with the sensors; see `SENSOR_FAULTS`.

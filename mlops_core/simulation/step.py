@@ -80,7 +80,7 @@ def new_machine(machine_id: str, *, seed: int, at: datetime, law: DegradationLaw
 def advance(state: MachineState, until: datetime, *, interval: timedelta | str) -> Advance:
     """Live from `state.event_timestamp` (inclusive) to `until` (exclusive).
 
-    Readings stand at the multiples of `interval` since the epoch, in order of time, temperature before vibration; a
+    Readings are at the multiples of `interval` since the epoch, in order of time, temperature before vibration; a
     machine that is being repaired gives none. A failure or a return to service belongs to the step that contains
     its moment.
 

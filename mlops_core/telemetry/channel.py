@@ -26,7 +26,7 @@ MAXIMUM_CHANNELS: Final = 300
 VELOCITY_RMS: Final = "velocity_rms"
 """The quantity of a channel that measures velocity r.m.s. of a housing: ISO 20816 has zones for it, in mm/s."""
 
-# Fields that every payload has; a channel's value cannot stand under one of them.
+# Fields that every payload has; a channel's value cannot have one of these names.
 _PAYLOAD_FIELDS: Final = frozenset(
     {"machine_id", "timestamp_utc", "timestamp_ms", "replayed", "historical", "quality", "values"}
 )

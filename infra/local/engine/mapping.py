@@ -52,7 +52,7 @@ class _Mapper:
 
     def value(self, shape: Shape, value: Any, path: str) -> Any:  # noqa: ANN401 - whatever the API takes
         if isinstance(shape, StructureShape):
-            # The provider writes a block that may stand once as an object or as a list of one.
+            # The provider writes a block that may occur once as an object or as a list of one.
             block = cast("Mapping[str, Any]", value[0] if isinstance(value, list) else value)
             return self.structure(shape, block, path)
         if isinstance(shape, ListShape):

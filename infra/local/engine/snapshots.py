@@ -6,8 +6,8 @@ Loaded by the launcher into the emulator's process, so it imports the standard l
 - Everything else is written once, service by service, in an ordered stop (``STATE_DIR``); a kill loses all of it.
 
 What is added: every ``SECONDS`` the state of the services that change, in one file that is replaced at once, so that a
-table never says more than the queues of the same file; and the records of streams, which the emulator forgets. What
-this file holds stands before what an ordered stop wrote. Code of functions, logs and metrics are in the latter alone.
+table never says more than the queues of the same file; and the records of streams, which the emulator forgets. This
+file takes precedence over what an ordered stop wrote. Code of functions, logs and metrics are in the latter alone.
 """
 
 import asyncio

@@ -70,14 +70,14 @@ def scenario(machine_ids: Sequence[str], end: datetime, seed: int) -> tuple[Caus
         seed: of the simulation.
 
     """
-    runs, watch, act, fails, stands = (*sorted(machine_ids), *[""] * 5)[:5]
+    runs, watch, act, fails, stopped = (*sorted(machine_ids), *[""] * 5)[:5]
     off = DegradationLaw(conditions=OperatingConditions(switched_off_at=end - OFF_FOR))
     causes = [
         Cause(runs, "RUNNING", DegradationLaw(), end - YOUNG),
         Cause(watch, "WATCH", SHAKEN, _commissioned_to_vibrate(watch or "M", WATCH_LEVEL, end, seed)),
         Cause(act, "ACT", SHAKEN, _commissioned_to_vibrate(act or "M", ACT_LEVEL, end, seed)),
         Cause(fails, "FAILED", DegradationLaw(), _commissioned_to_fail(fails or "M", end + HOUR / 2, seed)),
-        Cause(stands, "OFF", off, end - YOUNG),
+        Cause(stopped, "OFF", off, end - YOUNG),
         Cause("FAN-B03", "SILENT", DegradationLaw(), end - YOUNG, lost_at=end - LOST_FOR),
     ]
     return tuple(cause for cause in causes if cause.machine_id)
