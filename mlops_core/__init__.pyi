@@ -44,6 +44,9 @@ from .features.waveforms import (
     readings_from_waveforms as readings_from_waveforms,
     waveform_features as waveform_features,
 )
+from .files.events import (
+    read_events as read_events,
+)
 from .files.failures import (
     read_failures as read_failures,
 )

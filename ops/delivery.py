@@ -10,8 +10,8 @@ import polars as pl
 
 from handlers.stores.lake import DataLake
 from handlers.stores.publisher import Publisher
-from mlops_core.lake import encode_history
-from mlops_core.telemetry import CHANNELS, Channel, reading_message
+from mlops_core.lake import encode_events, encode_history
+from mlops_core.telemetry import CHANNELS, Channel, Event, reading_message
 from ops.concurrency import in_parallel
 from ops.console import Advance
 from ops.journal import Journal
@@ -23,28 +23,28 @@ BULK_BATCH = 100_000
 class Way(Protocol):
     """A way into the lake."""
 
-    def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
-        """Ranges [start, stop) of rows, in order and without gaps; the same readings give the same ranges."""
+    def batches(self, rows: pl.DataFrame, /) -> Iterator[tuple[int, int]]:
+        """Ranges [start, stop) of rows, in order and without gaps; the same rows give the same ranges."""
         ...
 
-    def send(self, readings: pl.DataFrame, advance: Advance) -> None:
+    def send(self, rows: pl.DataFrame, advance: Advance, /) -> None:
         """Send every row; return only when all are acknowledged, raise where one is not."""
         ...
 
 
-def deliver(readings: pl.DataFrame, journal: Journal, way: Way, advance: Advance) -> int:
-    """Send what the journal does not yet hold as acknowledged; returns how many readings were sent.
+def deliver(rows: pl.DataFrame, journal: Journal, way: Way, advance: Advance) -> int:
+    """Send what the journal does not yet hold as acknowledged; returns how many rows were sent.
 
     Whatever stops it, a second call goes on behind the last batch that the journal holds. Only a batch that was
     under way is sent again: in bulk as the very same objects, live as messages whose readings are in the lake once
     for every reader.
     """
     sent = 0
-    for start, stop in way.batches(readings):
+    for start, stop in way.batches(rows):
         first = max(start, journal.acknowledged)  # an earlier run may have had batches of another size
         if first >= stop:
             continue
-        way.send(readings[first:stop], advance)
+        way.send(rows[first:stop], advance)
         journal.acknowledge(stop)
         sent += stop - first
     return sent
@@ -110,19 +110,8 @@ class BulkWriting:
         self._corrected_at = received_at if is_correction else None
 
     def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
-        """Ranges of whole hours of up to BULK_BATCH rows; an hour that holds more is divided at fixed places."""
-        hours = readings.select(pl.col("event_timestamp").dt.truncate("1h").rle().struct.field("len")).to_series()
-        start = stop = 0
-        for rows in hours:
-            if stop > start and stop + rows - start > BULK_BATCH:
-                yield start, stop
-                start = stop
-            stop += rows
-            while stop - start > BULK_BATCH:
-                yield start, start + BULK_BATCH
-                start += BULK_BATCH
-        if stop > start:
-            yield start, stop
+        """Ranges of whole hours."""
+        return _whole_hours(readings)
 
     def send(self, readings: pl.DataFrame, advance: Advance) -> None:
         """Write the objects of these readings; one that is there already is durable, and so acknowledged."""
@@ -131,6 +120,40 @@ class BulkWriting:
         )
         in_parallel(lambda raw: self._lake.create(*raw), objects, lambda _: None)
         advance(readings.height)
+
+
+class EventWriting:
+    """Straight into the lake, by the writer that the label function uses: one object an hour, created once."""
+
+    def __init__(self, lake: DataLake, *, received_at: datetime) -> None:
+        self._lake = lake
+        self._received_at = received_at
+
+    def batches(self, events: pl.DataFrame) -> Iterator[tuple[int, int]]:
+        """Ranges of whole hours."""
+        return _whole_hours(events)
+
+    def send(self, events: pl.DataFrame, advance: Advance) -> None:
+        """Write the objects of these events; one that is there already is durable, and so acknowledged."""
+        made = (Event(**row, received_at=self._received_at, replayed=True) for row in events.to_dicts())
+        in_parallel(lambda raw: self._lake.create(*raw), encode_events(made), lambda _: None)
+        advance(events.height)
+
+
+def _whole_hours(rows: pl.DataFrame) -> Iterator[tuple[int, int]]:
+    """Ranges of whole hours of up to BULK_BATCH rows; an hour that holds more is divided at fixed places."""
+    hours = rows.select(pl.col("event_timestamp").dt.truncate("1h").rle().struct.field("len")).to_series()
+    start = stop = 0
+    for count in hours:
+        if stop > start and stop + count - start > BULK_BATCH:
+            yield start, stop
+            start = stop
+        stop += count
+        while stop - start > BULK_BATCH:
+            yield start, start + BULK_BATCH
+            start += BULK_BATCH
+    if stop > start:
+        yield start, stop
 
 
 class Pace:

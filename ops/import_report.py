@@ -79,14 +79,7 @@ def print_report(report: Mapping[str, Any]) -> None:
             f" {report['stack']}."
         )
         return
-    if report["acknowledged_before"]:
-        print_line(
-            f"{report['acknowledged_before']:,} readings were acknowledged in an earlier run ({report['journal']})."
-        )
-    print_line(
-        f"{report['sent']:,} readings sent {report['via']} in {report['send_seconds']:,.1f}"
-        f" s{_rate(report['sent'], report['send_seconds'])}."
-    )
+    print_sent(report, f"readings sent {report['via']}")
     if "recorded" in report:
         print_recorded(report)
     if "in_lake" in report:
@@ -115,6 +108,17 @@ def _print_left_out(report: Mapping[str, Any]) -> None:
 
 def _rate(items: int, seconds: float) -> str:
     return f" ({items / seconds:,.0f} a second)" if items and seconds else ""
+
+
+def print_sent(report: Mapping[str, Any], what: str) -> None:
+    """Print how many rows were sent now, and in earlier runs; `what` was done with them."""
+    if report["acknowledged_before"]:
+        print_line(
+            f"{report['acknowledged_before']:,} {what.split()[0]} were acknowledged in an earlier run"
+            f" ({report['journal']})."
+        )
+    seconds = report["send_seconds"]
+    print_line(f"{report['sent']:,} {what} in {seconds:,.1f} s{_rate(report['sent'], seconds)}.")
 
 
 def print_recorded(report: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""``mlops import``: someone's own history through the platform: readings, or failures and maintenance in bulk."""
+"""``mlops import``: someone's own history through the platform: readings, failures, maintenance or events."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -30,6 +30,12 @@ def import_history(
         Path | None,
         typer.Option("--maintenance", help="Repairs in bulk: machine, time, return; each renews.", dir_okay=False),
     ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            "--events", help="Events in bulk (errors, operators ...): machine, time, kind, code.", dir_okay=False
+        ),
+    ] = None,
     time_column: Annotated[
         str | None, typer.Option("--time-column", help="Column of times; found where it is called timestamp, time ...")
     ] = None,
@@ -52,7 +58,13 @@ def import_history(
     return_column: Annotated[
         str | None, typer.Option("--return-column", help="When the machine ran again (failures, maintenance).")
     ] = None,
-    code_column: Annotated[str | None, typer.Option("--code-column", help="What failed (failures).")] = None,
+    code_column: Annotated[
+        str | None, typer.Option("--code-column", help="What failed (failures), or the code (events).")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="The one kind of all events of the file: error, operator ...")
+    ] = None,
+    kind_column: Annotated[str | None, typer.Option("--kind-column", help="Column of kinds (events).")] = None,
     time_format: Annotated[
         str | None, typer.Option("--time-format", help="strptime format of the times; ISO 8601 without it.")
     ] = None,
@@ -101,9 +113,10 @@ def import_history(
 
     Rows that are no valid readings are counted by reason and written beside the journal (build/replay); the rest is
     sent, marked as replayed, so that no rule about lateness applies. A second run goes on where the first stopped,
-    and sends nothing twice once it is acknowledged. Failures and maintenance are recorded: the same again changes
-    nothing.
+    and sends nothing twice once it is acknowledged. Events are written into the lake; failures and maintenance are
+    recorded: the same again changes nothing.
     """
+    from ops.event_import import import_events
     from ops.file_options import options_of, parse_pairs
     from ops.label_import import import_labels
     from ops.options import parse_moment
@@ -115,7 +128,8 @@ def import_history(
         "machine_names": parse_pairs(machine_name or (), "--machine-name", "NAME=ID"),
         "channel_names": parse_pairs(channel or (), "--channel", "COLUMN=CHANNEL"),
         "channel_column": channel_column, "value_column": value_column, "quality_column": quality_column,
-        "return_column": return_column, "code_column": code_column, "time_format": time_format, "time_zone": time_zone,
+        "return_column": return_column, "code_column": code_column, "kind": kind, "kind_column": kind_column,
+        "time_format": time_format, "time_zone": time_zone,
         "time_origin": None if time_origin is None else parse_moment(time_origin, "--time-origin"),
         "time_unit": time_unit, "separator": separator, "decimal_comma": decimal_comma, "encoding": encoding,
         "skip_lines": skip_lines,
@@ -131,9 +145,13 @@ def import_history(
         patience=patience,
         chunk=parse_chunk(chunk),
     )
-    given = [each for each in (file, failures, maintenance) if each is not None]
+    given = [each for each in (file, failures, maintenance, events) if each is not None]
     if len(given) != 1:
-        raise OptionError("One file is imported at a time.", "Give a FILE of readings, --failures or --maintenance.")
+        raise OptionError(
+            "One file is imported at a time.", "Give a FILE of readings, --failures, --maintenance or --events."
+        )
+    if events is not None and (correct or via == "live"):
+        raise OptionError("Events are written into the lake, and not corrected.", "Leave out --via live and --correct.")
     with options_of(layout):
         if file is not None:
             import_readings(
@@ -146,6 +164,9 @@ def import_history(
                 outputs=outputs,
                 as_json=as_json,
             )
+            return
+        if events is not None:
+            import_events(events, layout, dry_run=dry_run, stack=stack, outputs=outputs, as_json=as_json)
             return
         import_labels(
             given[0],

@@ -70,7 +70,7 @@ def import_readings(
         raise NoReadingsError(file, found.report.refused)
     if loaded is not None and sending.via == "live" and not dry_run:
         _refuse_what_ingestion_would(readings, loaded.outputs.historical_reach_days, now)
-    source = source_digest(file, layout, channels, is_correction=sending.correct)
+    source = source_digest(file, layout, channels, *(["correction"] if sending.correct else []))
     report = {
         "file": str(file),
         "stack": stack,
@@ -82,8 +82,9 @@ def import_readings(
         "rejects_file": write_rejects(found.report, journals.FOLDER / f"{source[:24]}.rejects.csv"),
     }
     if loaded is not None and not dry_run:
-        journal = open_journal(journals.FOLDER, source=source, lake=_lake_identity(loaded), via=sending.via, now=now)
-        report |= _send(readings, loaded, journal, sending, quiet=as_json)
+        journal = open_journal(journals.FOLDER, source=source, lake=lake_identity(loaded), via=sending.via, now=now)
+        way = _way(loaded, journal, sending.rate, is_correction=sending.correct)
+        report |= send(readings, journal, way, unit="readings", quiet=as_json)
         if not found.labels.is_empty():
             report |= record_labels(loaded, found.labels, is_failure=True, correct=False, now=now, quiet=as_json)
         if sending.wait:
@@ -112,19 +113,19 @@ def _refuse_what_ingestion_would(readings: pl.DataFrame, reach: int | None, now:
         )
 
 
-def source_digest(file: Path, layout: LayoutOptions, channels: Channels, *, is_correction: bool = False) -> str:
-    """Hash of all that determines a file's readings: content, options of the import, channels of the stack."""
+def source_digest(file: Path, layout: LayoutOptions, channels: Channels, *marks: str) -> str:
+    """Hash of all that determines a file's rows: content, options, channels of the stack, and what it is read as."""
     content: list[str] = []
     for each in sorted(file.rglob("*")) if file.is_dir() else [file]:
         if each.is_file():
             with each.open("rb") as stream:
                 content.append(hashlib.file_digest(stream, "sha256").hexdigest())
     said = sorted(((name, value) for name, value in layout.items() if value), key=itemgetter(0))
-    decisive = (content, said, channels.hash, *(["correction"] if is_correction else []))
+    decisive = (content, said, channels.hash, *marks)
     return hashlib.sha256(repr(decisive).encode()).hexdigest()
 
 
-def _lake_identity(stack: Stack) -> str:
+def lake_identity(stack: Stack) -> str:
     """The lake and when it was made: a journal is of no use for another that later has the same name."""
     bucket = stack.outputs.data_lake_bucket
     for page in stack.s3.get_paginator("list_buckets").paginate(Prefix=bucket):
@@ -142,13 +143,12 @@ def _way(stack: Stack, journal: Journal, rate: float | None, *, is_correction: b
     return BulkWriting(stack.lake, received_at=journal.entry.received_at, is_correction=is_correction)
 
 
-def _send(
-    readings: pl.DataFrame, stack: Stack, journal: Journal, sending: Sending, *, quiet: bool
-) -> dict[str, object]:
-    acknowledged = min(journal.acknowledged, readings.height)
+def send(rows: pl.DataFrame, journal: Journal, way: Way, *, unit: str, quiet: bool) -> dict[str, object]:
+    """Send the rows that are not acknowledged yet; returns what an import reports of it."""
+    acknowledged = min(journal.acknowledged, rows.height)
     began = time.monotonic()
-    with progress_bar("Sending", readings.height - acknowledged, unit="readings", quiet=quiet) as advance:
-        sent = deliver(readings, journal, _way(stack, journal, sending.rate, is_correction=sending.correct), advance)
+    with progress_bar("Sending", rows.height - acknowledged, unit=unit, quiet=quiet) as advance:
+        sent = deliver(rows, journal, way, advance)
     seconds = time.monotonic() - began
     return {
         "journal": str(journal.file),

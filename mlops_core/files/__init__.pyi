@@ -1,3 +1,7 @@
+from .events import (
+    EventsFile as EventsFile,
+    read_events as read_events,
+)
 from .failures import (
     FailuresFile as FailuresFile,
     read_failures as read_failures,

@@ -7,10 +7,10 @@ from typing import NamedTuple, Unpack
 
 import polars as pl
 
-from mlops_core.errors import QuarantineReason, UnreadableFileError
+from mlops_core.errors import QuarantineReason
 from mlops_core.files.instants import read_instants
 from mlops_core.files.judge import bad_machine, first_broken, time_rules, trimmed
-from mlops_core.files.layout import FileLayout
+from mlops_core.files.layout import FileLayout, check_log
 from mlops_core.files.options import LayoutOptions
 from mlops_core.files.report import FileReport, in_schema, rejects_of
 from mlops_core.files.tables import open_table
@@ -66,12 +66,7 @@ def read_failures(
     """
     table = open_table(Path(path), chosen := FileLayout(**layout))
     said = chosen.found_in(str(path), table.names, roles=_ROLES)
-    if said.time_column is None or (said.machine is None and said.machine_column is None):
-        missing = "times" if said.time_column is None else "machines"
-        raise UnreadableFileError(
-            str(path), f"has no column that is known to hold {missing}",
-            f"It has: {', '.join(table.names)}. Name it: {'time' if missing == 'times' else 'machine'}_column=",
-        )  # fmt: skip
+    check_log(str(path), said, table.names)
     judged = _judged(table.read([*said.columns().values()]), said, earliest, latest)
     accepted = judged.filter(pl.col("reason").is_null())
     failures = accepted.sort(

@@ -1,5 +1,6 @@
 """What the columns of a file hold: said by its owner, and where they are called as usual, found by their names."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -7,10 +8,10 @@ from typing import Final
 
 from mlops_core.errors import DurationError, InvalidArgumentError, UnreadableFileError
 from mlops_core.files.units import DEFAULT_ORIGINS, PER_MICROSECOND, STEPS
-from mlops_core.telemetry import MACHINE_ID_PATTERN, is_machine_id
+from mlops_core.telemetry import EVENT_KIND_PATTERN, MACHINE_ID_PATTERN, is_machine_id
 from mlops_core.time import parse_duration
 
-__all__ = ["FileLayout", "channel_columns"]
+__all__ = ["FileLayout", "channel_columns", "check_log"]
 
 # What columns are usually called, in lower case with `_` between words; the first that a file has is taken.
 _USUAL_NAMES: Final[Mapping[str, Sequence[str]]] = {
@@ -26,6 +27,7 @@ _USUAL_NAMES: Final[Mapping[str, Sequence[str]]] = {
     "quality_column": ("quality",),
     "return_column": ("returned_to_service_at", "back_in_service", "repaired_at", "returned"),
     "code_column": ("event_code", "failure", "failure_mode", "fault_code", "code"),
+    "kind_column": ("kind", "event_kind", "event_type"),
 }  # fmt: skip
 
 
@@ -43,7 +45,8 @@ class FileLayout:
         time_zone: an IANA name or an offset (`+02:00`), of times that say no offset from UTC.
         time_unit, time_origin: of times that are numbers: what they count (`s`, `ms`, `us`, `ns`, `filetime`, `excel`,
             or a step such as `10m`), and from which instant (by default that of the unit).
-        return_column, code_column: of failures: when the machine ran again, and what failed.
+        return_column, code_column: of failures: when the machine ran again, and what failed; of events: their codes.
+        kind, kind_column: of events: the one kind of the whole file, or the column of kinds.
         separator, decimal_comma, encoding, skip_lines: of CSV; separator and encoding are found where not given.
 
     """
@@ -62,6 +65,8 @@ class FileLayout:
     time_origin: datetime | None = None
     return_column: str | None = None
     code_column: str | None = None
+    kind: str | None = None
+    kind_column: str | None = None
     separator: str | None = None
     decimal_comma: bool = False
     encoding: str | None = None
@@ -69,13 +74,7 @@ class FileLayout:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work with InvalidArgumentError."""
-        if self.machine is not None and self.machine_column is not None:
-            raise InvalidArgumentError("machine", self.machine, "is given beside machine_column", "Give one of them")
-        for id_ in (*([self.machine] if self.machine is not None else []), *self.machine_names.values()):
-            if not is_machine_id(id_):
-                raise InvalidArgumentError(
-                    "machine", id_, "cannot name a machine", f"A machine's id matches {MACHINE_ID_PATTERN}"
-                )
+        self._check_machines_and_kinds()
         if self.value_column is not None and self.channel_column is None:
             raise InvalidArgumentError(
                 "value_column", self.value_column, "is of long data, and channel_column is not given", "Give both"
@@ -93,6 +92,19 @@ class FileLayout:
             _ = self.step, self.origin
         if self.separator is not None and len(self.separator) != 1:
             raise InvalidArgumentError("separator", self.separator, "is not one character", 'Give separator=";"')
+
+    def _check_machines_and_kinds(self) -> None:
+        for role in ("machine", "kind"):
+            one, column = getattr(self, role), getattr(self, f"{role}_column")
+            if one is not None and column is not None:
+                raise InvalidArgumentError(role, one, f"is given beside {role}_column", "Give one of them")
+        for id_ in (*([self.machine] if self.machine is not None else []), *self.machine_names.values()):
+            if not is_machine_id(id_):
+                raise InvalidArgumentError(
+                    "machine", id_, "cannot name a machine", f"A machine's id matches {MACHINE_ID_PATTERN}"
+                )
+        if self.kind is not None and re.fullmatch(EVENT_KIND_PATTERN, self.kind) is None:
+            raise InvalidArgumentError("kind", self.kind, "names no kind of events", f"It matches {EVENT_KIND_PATTERN}")
 
     @property
     def step(self) -> timedelta | None:
@@ -138,6 +150,8 @@ class FileLayout:
                 found[role] = usual
         if self.machine is not None:
             found["machine_column"] = None
+        if self.kind is not None:
+            found["kind_column"] = None
         if found.get("channel_column") is None:  # a column of values alone is that of a channel
             found["value_column"] = None
         if found.get("time_column") == "timestamp_ms" and self.time_unit is None:
@@ -165,6 +179,16 @@ def _column(path: str, wanted: str, names: Sequence[str], role: str) -> str:
             path, f"lacks the {role.removesuffix('_column')} column {wanted!r}", f"It has: {', '.join(names)}"
         )
     return matching[0]
+
+
+def check_log(path: str, layout: FileLayout, names: Sequence[str]) -> None:
+    """Refuse a log of which it is not known where times or machines stand."""
+    if layout.time_column is None or (layout.machine is None and layout.machine_column is None):
+        missing = "times" if layout.time_column is None else "machines"
+        raise UnreadableFileError(
+            path, f"has no column that is known to hold {missing}",
+            f"It has: {', '.join(names)}. Name it: {'time' if missing == 'times' else 'machine'}_column=",
+        )  # fmt: skip
 
 
 def channel_columns(

@@ -24,6 +24,8 @@ class LayoutOptions(TypedDict, total=False):
     time_origin: datetime | None
     return_column: str | None
     code_column: str | None
+    kind: str | None
+    kind_column: str | None
     separator: str | None
     decimal_comma: bool
     encoding: str | None

@@ -45,13 +45,16 @@ from .maintenance_report import (
     Note as Note,
 )
 from .message import (
+    EVENT_KIND_PATTERN as EVENT_KIND_PATTERN,
     FAILURE_KIND as FAILURE_KIND,
+    LARGEST_EVENT_VALUE as LARGEST_EVENT_VALUE,
     MAXIMUM_PAYLOAD_BYTES as MAXIMUM_PAYLOAD_BYTES,
     Event as Event,
     FailureEvent as FailureEvent,
     Message as Message,
     Reading as Reading,
     failure_message as failure_message,
+    is_event_code as is_event_code,
     reading_message as reading_message,
 )
 from .parsing import (

@@ -22,6 +22,7 @@ from mlops_core.time import utc_text
 
 __all__ = [
     "EVENT_CODE_RULE",
+    "EVENT_KIND_PATTERN",
     "FAILURE_KIND",
     "LARGEST_EVENT_VALUE",
     "MAXIMUM_PAYLOAD_BYTES",
@@ -45,6 +46,8 @@ LARGEST_EVENT_VALUE: Final = 9.9e125
 
 FAILURE_KIND: Final = "failure"
 """The kind of event that ends a machine's run; a `FailureEvent` has its own numbers."""
+
+EVENT_KIND_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 
 _LONGEST_EVENT_CODE: Final = 100
 EVENT_CODE_RULE: Final = f"is not 1 to {_LONGEST_EVENT_CODE} printable characters on one line"

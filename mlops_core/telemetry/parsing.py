@@ -27,6 +27,7 @@ from mlops_core.telemetry.fields import (
 )
 from mlops_core.telemetry.machine import is_machine_id
 from mlops_core.telemetry.message import (
+    EVENT_KIND_PATTERN,
     FAILURE_KIND,
     MAXIMUM_PAYLOAD_BYTES,
     TOPIC_PREFIX,
@@ -55,7 +56,7 @@ __all__ = ["READINGS_LEVEL", "ParsedMessage", "RefusedElement", "parse_message",
 READINGS_LEVEL: Final = "readings"
 """The last level of a topic that takes batches: `{prefix}/{machine_id}/readings`."""
 
-_EVENT_TOPIC: Final = re.compile(r"(.*)/event/([A-Za-z0-9][A-Za-z0-9_-]{0,63})", re.DOTALL)
+_EVENT_TOPIC: Final = re.compile(rf"(.*)/event/({EVENT_KIND_PATTERN})", re.DOTALL)
 _COMMON_FIELDS: Final = frozenset({"machine_id", "timestamp_utc", "timestamp_ms", "historical", "replayed"})
 _EVENT_FIELDS: Final = _COMMON_FIELDS | {"event_code", "measured_value", "threshold"}
 _ONE_CHANNEL_FIELDS: Final = _COMMON_FIELDS | {"quality"}
