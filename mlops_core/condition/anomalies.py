@@ -2,10 +2,9 @@
 
 from typing import Final
 
-import numpy as np
 import polars as pl
 
-from mlops_core.condition.baseline import Baseline, Matrix
+from mlops_core.condition.baseline import Baseline
 from mlops_core.condition.baseline_fit import class_names, measured
 from mlops_core.condition.exceedance import episode_is_open
 from mlops_core.errors import MissingColumnError
@@ -13,6 +12,7 @@ from mlops_core.errors import MissingColumnError
 __all__ = ["score_anomalies"]
 
 _FEWEST_PEERS: Final = 3
+_CONTRIBUTION: Final = {"channel": pl.String, "share": pl.Float64}
 
 
 def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
@@ -28,8 +28,7 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
         not in the baseline, and where fewer than half of its features were measured;
         `is_unusual`: an episode is open, from the `persistence`-th row in a row above the limit to the third in a row
         at or below 0.8 of it;
-        `contributions`: list of {channel, share}, largest first; the shares of a row add up to 1 (complete
-        decomposition: Alcala and Qin 2009, Automatica 45, 1593);
+        `contributions`: list of {channel, share}, largest first; the shares of a row add up to 1;
         `peers_unusual`: share of the other machines of the class that are above the limit at the same instant: where it
         is high, look for a common cause. Null with fewer than three of them.
 
@@ -48,11 +47,12 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
     ordered = features.sort("machine_id", "window_end")
     machine_ids = ordered["machine_id"].to_list()
     squares = baseline.squares(machine_ids, baseline.deviations(machine_ids, measured(baseline, ordered)))
-    totals = squares.sum(axis=1)
+    totals, channels, shares = baseline.shares(squares)
+    listed = pl.DataFrame({"channel": channels.ravel(), "share": shares.ravel()}, schema=_CONTRIBUTION)
     scored = ordered.select("machine_id", "window_end").with_columns(
         class_names(baseline, ordered),
-        pl.Series("distance", totals).fill_nan(None),
-        _contributions(baseline, squares, totals),
+        distance=pl.Series(totals).fill_nan(None),
+        contributions=listed.to_struct().reshape(shares.shape).arr.to_list(),
     )
     above = (pl.col("distance") > 1).fill_null(value=False)
     others = pl.col("distance").count().over("machine_class", "window_end") - pl.col("distance").is_not_null()
@@ -61,23 +61,8 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
         "window_end",
         anomaly_score=pl.col("distance") / (pl.col("distance") + 1),
         is_unusual=episode_is_open(baseline.persistence),
-        contributions="contributions",
+        contributions=pl.when(pl.col("distance").is_not_null()).then("contributions"),
         peers_unusual=pl.when(others >= _FEWEST_PEERS).then(
             (above.sum().over("machine_class", "window_end") - above) / others
         ),
     )
-
-
-def _contributions(baseline: Baseline, squares: Matrix, totals: Matrix) -> pl.Series:
-    """Return each row's share of every channel, largest first; null where the row was not scored."""
-    channels, member = baseline.of_channel
-    shares = squares @ member / np.where(totals > 0, totals, 1.0)[:, None]
-    order = np.argsort(-shares, axis=1, kind="stable")
-    listed = pl.DataFrame(
-        {
-            "channel": pl.Series(channels).gather(order.ravel()),
-            "share": np.take_along_axis(shares, order, axis=1).ravel(),
-        }
-    ).to_struct("contributions")
-    grouped = listed.reshape((len(squares), len(channels))).arr.to_list()
-    return pl.select(pl.when(~pl.lit(pl.Series(np.isnan(totals)))).then(pl.lit(grouped)))[:, 0].alias("contributions")

@@ -108,17 +108,14 @@ class Baseline:
         classes = ", ".join(repr(name) for name in sorted(self.classes))
         return f"Baseline({len(self.levels)} machines, {len(self.columns)} features, classes {classes})"
 
-    def with_machines(
-        self, features: "pl.DataFrame", *, level_days: float = 7.0, replaced: "pl.DataFrame | None" = None
-    ) -> "Baseline":
-        """Return a baseline that also knows the machines of `features`, each by its first days there.
+    def with_machines(self, features: "pl.DataFrame", *, level_days: float = 7.0) -> "Baseline":
+        """Return a baseline that also knows the machines of `features`, such as those that came later.
 
-        For machines that came later, and for those whose sensor was replaced or moved (`replaced`: frame REPLACED): the
-        level of that channel is that of the first days since.
+        Each machine's level is the median of its first `level_days` there, by column; None where nothing was measured.
         """
-        from mlops_core.condition.baseline_fit import own_levels
+        from mlops_core.condition.baseline_fit import first_levels
 
-        return replace(self, levels={**self.levels, **own_levels(self, features, level_days, replaced)})
+        return replace(self, levels={**self.levels, **first_levels(self, features, level_days)})
 
     def with_sensors(
         self, features: "pl.DataFrame", replaced: "pl.DataFrame", *, level_days: float = 7.0
@@ -134,7 +131,7 @@ class Baseline:
             machine_id: {**self.new_sensors.get(machine_id, {}), channel: utc_text(at)}
             for machine_id, channel, at in replaced.select("machine_id", "channel", "replaced_at").iter_rows()
         }
-        levels = levels_of_new_sensors(self, self.levels, features, level_days, replaced)
+        levels = levels_of_new_sensors(self, features, level_days, replaced)
         return replace(self, levels=levels, new_sensors={**self.new_sensors, **known})
 
     def for_sensors(self, replaced: Mapping[str, Mapping[str, datetime]]) -> "Baseline":
@@ -157,10 +154,10 @@ class Baseline:
         return tuple(parsed.channel for column in self.columns if (parsed := parse_feature_name(column)))
 
     @cached_property
-    def of_channel(self) -> tuple[list[str], Matrix]:
+    def of_channel(self) -> tuple[NDArray[np.object_], Matrix]:
         """The names of the channels, and which of them each column is of (columns x channels, 0 or 1)."""
-        names = sorted(set(self.channels))
-        return names, np.array([[name == channel for channel in names] for name in self.channels], dtype=np.float64)
+        names = np.array(sorted(set(self.channels)), dtype=object)
+        return names, np.equal.outer(np.array(self.channels, dtype=object), names).astype(np.float64)
 
     def level_of(self, machine_id: str) -> Matrix:
         """Return a machine's own level of each column; NaN where it is not known."""
@@ -174,11 +171,8 @@ class Baseline:
 
     def deviations(self, machine_ids: Sequence[str], values: Matrix) -> Matrix:
         """Return deviations from each machine's own level (rows x columns); NaN where value or level is not known."""
-        if not machine_ids:
-            return values
-        known = list(dict.fromkeys(machine_ids))
-        number = dict(zip(known, range(len(known)), strict=True))
-        own = np.stack([self.level_of(machine_id) for machine_id in known])
+        number = {machine_id: row for row, machine_id in enumerate(dict.fromkeys(machine_ids))}
+        own = np.array([self.level_of(machine_id) for machine_id in number]).reshape(-1, len(self.columns))
         return self.transform(values) - own[[number[machine_id] for machine_id in machine_ids]]
 
     def squares(self, machine_ids: Sequence[str], deviations: Matrix) -> Matrix:
@@ -194,6 +188,17 @@ class Baseline:
             rows = np.flatnonzero(is_judged & (names == name))
             found[rows] = pooled.squares(deviations[rows])
         return found
+
+    def shares(self, squares: Matrix) -> tuple[Matrix, NDArray[np.object_], Matrix]:
+        """Return the distance of each row from normal, its channels by what they contribute, and their shares of it.
+
+        The largest first; they add up to 1 (complete decomposition: Alcala and Qin 2009, Automatica 45, 1593).
+        """
+        channels, member = self.of_channel
+        totals = squares.sum(axis=1)
+        shares = squares @ member / np.maximum(totals, SMALLEST)[:, None]
+        order = np.argsort(-shares, axis=1, kind="stable")
+        return totals, channels[order], np.take_along_axis(shares, order, axis=1)
 
 
 @dataclass(frozen=True)
@@ -234,26 +239,22 @@ def anomalies_of(baseline: Baseline, rows: Iterable[tuple[str, Mapping[str, floa
     """
     given = list(rows)
     machine_ids = [machine_id for machine_id, _ in given]
-    values = np.array([[row.get(column) for column in baseline.columns] for _, row in given], dtype=np.float64)
+    values = np.array([[*map(row.get, baseline.columns)] for _, row in given], dtype=np.float64)
     values = values.reshape(len(given), len(baseline.columns))
     deviations = baseline.deviations(machine_ids, values)
     squares = baseline.squares(machine_ids, deviations)
-    totals = squares.sum(axis=1)
-    channels, member = baseline.of_channel
-    shares = squares @ member / np.maximum(totals, SMALLEST)[:, None]
-    largest: list[list[int]] = np.argsort(-shares, axis=1, kind="stable").tolist()
+    totals, channels, shares = baseline.shares(squares)
     strongest: list[int] = np.where(np.isfinite(deviations), squares, -1.0).argmax(axis=1).tolist()
-    listed: list[list[float]] = shares.tolist()
-    distances: list[float] = totals.tolist()
+    found = zip(machine_ids, totals.tolist(), channels.tolist(), shares.tolist(), strongest, strict=True)
     return [
         None
-        if np.isnan(distances[at])
+        if np.isnan(total)
         else Anomaly(
-            score=distances[at] / (distances[at] + 1.0),
-            shares=tuple((channels[each], listed[at][each]) for each in largest[at]),
-            strongest=(baseline.columns[column], float(values[at, column]), _usual(baseline, machine_ids[at], column)),
+            score=total / (total + 1.0),
+            shares=tuple(zip(names, parts, strict=True)),
+            strongest=(baseline.columns[column], float(values[at, column]), _usual(baseline, machine_id, column)),
         )
-        for at, column in enumerate(strongest)
+        for at, (machine_id, total, names, parts, column) in enumerate(found)
     ]
 
 

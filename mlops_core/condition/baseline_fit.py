@@ -16,12 +16,12 @@ from mlops_core.features import RUNNING, only_new_sensors, parse_feature_name
 
 __all__ = [
     "class_names",
+    "first_levels",
     "fit_baseline",
     "healthy_rows",
     "level_columns",
     "levels_of_new_sensors",
     "measured",
-    "own_levels",
 ]
 
 _LEVEL_STATISTICS: Final = frozenset({"mean", "std", "min", "max", "rms", "peak_to_peak"})
@@ -98,10 +98,11 @@ def fit_baseline(
         persistence=persistence or _rows_of_an_episode(ordered, columns),
         episodes_per_machine_month=episodes_per_machine_month,
     )
-    others = features.join(
-        ordered, on="machine_id", how="anti"
-    )  # nothing healthy is known of them: better than nothing
-    located = unfitted.with_machines(pl.concat([ordered, others]), level_days=level_days, replaced=replaced)
+    # Of the others nothing healthy is known: better than nothing.
+    everyone = pl.concat([ordered, features.join(ordered, on="machine_id", how="anti")])
+    located = unfitted.with_machines(everyone, level_days=level_days)
+    if replaced is not None:
+        located = located.with_sensors(everyone, replaced, level_days=level_days)
     classes = {
         str(name): _fit_class(located, rows)
         for (name,), rows in ordered.group_by(class_names(located, ordered), maintain_order=True)
@@ -118,11 +119,8 @@ def _rows_of_an_episode(rows: pl.DataFrame, columns: Iterable[str]) -> int:
 
 def _known_by_themselves(class_of: Mapping[str, str], rows: pl.DataFrame, *, least: int) -> dict[str, str]:
     """The class of each machine whose class has so many rows or more."""
-    heights = rows.group_by("machine_id").len().iter_rows()
-    of_class = Counter[str]()
-    for machine_id, height in heights:
-        of_class[class_of.get(machine_id, "")] += height
-    return {machine_id: name for machine_id, name in class_of.items() if of_class[name] >= least}
+    heights = Counter(rows["machine_id"].replace_strict(class_of, default="", return_dtype=pl.String()))
+    return {machine_id: name for machine_id, name in class_of.items() if heights[name] >= least}
 
 
 def class_names(baseline: Baseline, features: pl.DataFrame) -> pl.Series:
@@ -173,68 +171,52 @@ def _without_failing(features: pl.DataFrame, failures: pl.DataFrame | None) -> p
 
 
 def level_columns(columns: Iterable[str]) -> list[str]:
-    """Return those of the columns that a baseline compares, in their order."""
-    return [column for column in columns if _is_level(column)]
+    """Return those of the columns that a baseline compares, in their order.
 
-
-def _is_level(column: str) -> bool:
-    """Whether a column says how high or how scattered values are; counts and shapes say little and stray much.
-
-    For how long a machine ran is what it was asked to do, and no sign of its condition.
+    They say how high or how scattered values are; counts and shapes say little and stray much. For how long a machine
+    ran is what it was asked to do, and no sign of its condition.
     """
-    name = parse_feature_name(column)
-    if name is None or name.channel == RUNNING:
-        return False
-    return name.statistic in _LEVEL_STATISTICS and not name.is_drift
+    return [
+        column
+        for column in columns
+        if (name := parse_feature_name(column))
+        and name.channel != RUNNING
+        and name.statistic in _LEVEL_STATISTICS
+        and not name.is_drift
+    ]
 
 
-def own_levels(
-    baseline: Baseline, features: pl.DataFrame, level_days: float, replaced: pl.DataFrame | None = None
-) -> dict[str, tuple[float | None, ...]]:
-    """Return each machine's level: the median of its first days, by column; None where nothing was measured.
-
-    Of a sensor that was replaced (frame REPLACED), the median of the first days since.
-    """
-    levels = _first_levels(baseline, features, level_days)
-    return levels if replaced is None else levels_of_new_sensors(baseline, levels, features, level_days, replaced)
+def first_levels(baseline: Baseline, features: pl.DataFrame, level_days: float) -> dict[str, tuple[float | None, ...]]:
+    """Return each machine's level: the median of its first days, by column; None where nothing was measured."""
+    since = pl.col("window_end") - pl.col("window_end").min().over("machine_id")
+    first_days = features.filter(since < pl.duration(seconds=int(level_days * 86_400)))
+    values = pl.DataFrame(baseline.transform(measured(baseline, first_days)), schema=list(baseline.columns))
+    medians = values.fill_nan(None).with_columns(first_days["machine_id"]).group_by("machine_id").median()
+    return {row[0]: row[1:] for row in medians.sort("machine_id").iter_rows()}
 
 
 def levels_of_new_sensors(
-    baseline: Baseline,
-    known: Mapping[str, tuple[float | None, ...]],
-    features: pl.DataFrame,
-    level_days: float,
-    replaced: pl.DataFrame,
+    baseline: Baseline, features: pl.DataFrame, level_days: float, replaced: pl.DataFrame
 ) -> dict[str, tuple[float | None, ...]]:
-    """Return the known levels with those of new sensors (frame REPLACED): the median of the first days since.
+    """Return the baseline's levels with those of new sensors (frame REPLACED): the median of the first days since.
 
     None where less than a day of windows lies wholly after the replacement.
     """
-    levels = dict(known)
+    levels = dict(baseline.levels)
     since_new = only_new_sensors(features, baseline.columns, replaced)
     for machine_id, channel, at in replaced.select("machine_id", "channel", "replaced_at").iter_rows():
-        own = [name == channel for name in baseline.channels]
-        if machine_id in levels and any(own):
-            later = since_new.filter(pl.col("machine_id") == machine_id, pl.col("window_end") > at)
-            later = later.filter(pl.any_horizontal(pl.col(baseline.columns[own.index(True)]).is_not_null()))
-            first, last = later.select(pl.col("window_end").min(), last=pl.col("window_end").max()).row(0)
-            is_enough = first is not None and last - first >= _ENOUGH
-            found = _first_levels(baseline, later, level_days) if is_enough else {}
-            new = found.get(machine_id, (None,) * len(own))
+        own = [column for column, name in zip(baseline.columns, baseline.channels, strict=True) if name == channel]
+        if machine_id in levels and own:
+            later = since_new.filter(
+                pl.col("machine_id") == machine_id, pl.col("window_end") > at, pl.col(own[0]).is_not_null()
+            )
+            is_enough = later.select(pl.col("window_end").max() - pl.col("window_end").min() >= _ENOUGH).item()
+            new = first_levels(baseline, later, level_days)[machine_id] if is_enough else [None] * len(baseline.columns)
             levels[machine_id] = tuple(
-                b if is_own else a for a, b, is_own in zip(levels[machine_id], new, own, strict=True)
+                b if name == channel else a
+                for a, b, name in zip(levels[machine_id], new, baseline.channels, strict=True)
             )
     return levels
-
-
-def _first_levels(baseline: Baseline, features: pl.DataFrame, level_days: float) -> dict[str, tuple[float | None, ...]]:
-    since = pl.col("window_end") - pl.col("window_end").min().over("machine_id")
-    first_days = features.filter(since < pl.duration(seconds=int(level_days * 86_400)))
-    values = pl.DataFrame(baseline.transform(measured(baseline, first_days)), schema=list(baseline.columns)).fill_nan(
-        None
-    )
-    medians = values.with_columns(first_days["machine_id"]).group_by("machine_id").median()
-    return {row[0]: tuple(row[1:]) for row in medians.sort("machine_id").iter_rows()}
 
 
 def _fit_class(baseline: Baseline, features: pl.DataFrame) -> ClassBaseline:
