@@ -6,6 +6,8 @@ STACK ?= dev
 READY := $(VENV)/.ready
 # Says what is missing before anything is built; a stack of that name is made where there is none, but never in CI.
 PULUMI = @command -v pulumi >/dev/null || { echo "The Pulumi CLI is needed: https://www.pulumi.com/docs/install/ (make local works without it)"; exit 1; }; pulumi stack select $(if $(CI),,--create) $(STACK)
+# Whatever the caller's environment says, Python keeps what it compiles: the processes that tests start import much.
+export PYTHONDONTWRITEBYTECODE :=
 PARALLEL := --numprocesses logical --dist loadgroup --no-loadscope-reorder
 # mlops_core and its modules, as Python names them.
 MODULES = $(subst /,.,$(patsubst %/__init__,%,$(basename $(shell find mlops_core -name '*.py' | sort))))

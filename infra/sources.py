@@ -31,10 +31,12 @@ def function_archive(handler: str, root: Path = ROOT) -> pulumi.AssetArchive:
     return pulumi.AssetArchive({file: pulumi.FileAsset(os.path.relpath(root / file)) for file in files})
 
 
+@cache
 def function_sources(module: str, root: Path = ROOT) -> tuple[str, ...]:
     """Sorted paths, relative to `root`, of `module` and of every module of ours that it imports, however indirectly.
 
-    A name that is imported from a package with a lazy door brings the module that the door's stub takes it from.
+    A name that is imported from a package with a lazy door brings the module that the door's stub takes it from. Looked
+    up once a process, which deploys one state of the sources.
 
     Raises UnknownModuleError.
     """
