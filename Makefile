@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 PULUMI = @command -v pulumi >/dev/null || { echo "The Pulumi CLI is needed: https://www.pulumi.com/docs/install/ (make local works without it)"; exit 1; }; pulumi stack select $(if $(CI),,--create) $(STACK)
 # Whatever the caller's environment says, Python keeps what it compiles: the processes that tests start import much.
 export PYTHONDONTWRITEBYTECODE :=
-PARALLEL := --numprocesses logical --dist loadgroup --no-loadscope-reorder
+PARALLEL := --numprocesses logical --dist loadfile --no-loadscope-reorder
 # mlops_core and its modules, as Python names them.
 MODULES = $(subst /,.,$(patsubst %/__init__,%,$(basename $(shell find mlops_core -name '*.py' | sort))))
 BENCH := build/envs/bench

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import MessageTypeDef
 
 THREADS = 10  # as many messages as one receive gives
+WAIT_SECONDS = 2  # long polling asks every server of the queue: an empty answer means an empty queue
 HIDDEN_SECONDS = 120  # how long a received message stays out of sight of another reader
 _EVENT_TOPIC = re.compile(r"/event/[^/]+\Z")
 ENVELOPE = frozenset({"payload_base64", "topic", "received_at_ms"})
@@ -94,7 +95,7 @@ class DeadLetters:
             MaxNumberOfMessages=most,
             VisibilityTimeout=HIDDEN_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp"],
-            WaitTimeSeconds=2,  # long polling asks every server of the queue: an empty answer means an empty queue
+            WaitTimeSeconds=WAIT_SECONDS,
         ).get("Messages", [])
 
     def _send_back(self, letter: "MessageTypeDef") -> str | None:

@@ -4,6 +4,8 @@ import gc
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # A machine that is busy draws examples slowly, which says nothing of the code.
 settings.register_profile(
@@ -15,19 +17,24 @@ settings.load_profile("untimed")
 # made again and again. That is frozen, and a collection comes every 100,000 objects instead of every 700.
 gc.disable()
 
-TOGETHER = "infra"
-"""The folder whose tests share evaluations of the program, which one process makes once."""
-
-APART = "reliability"
+APART = "/reliability/"
 """The folder whose tests share nothing and take long."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, where fixtures of the module are made once; or of a whole folder."""
-    for item in items:
-        folder = item.path.parent.name
-        if folder != APART:
-            item.add_marker(pytest.mark.xdist_group(folder if folder == TOGETHER else str(item.path)))
+class ByFile(LoadFileScheduling):
+    """The tests of a file run in one process, where fixtures of the module are made once; those of APART anywhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if APART in nodeid else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Distribute the tests of parallel runs by file.
+
+    Marks of groups would say the same, but xdist 3.8 writes them into an attribute that pytest 9.2 does not read, so
+    that each test was a group of its own and every process made every fixture.
+    """
+    return ByFile(config, log)
 
 
 def pytest_collection_finish() -> None:

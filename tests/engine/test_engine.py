@@ -11,7 +11,7 @@ from contract.functions import FUNCTIONS
 from tests.engine.conftest import Project
 from tests.infra.evaluation import evaluate_stack
 
-pytestmark = [pytest.mark.verify, pytest.mark.xdist_group("engine")]
+pytestmark = pytest.mark.verify
 
 
 def test_a_preview_of_an_empty_stack_would_create_what_the_program_registers(project: Project):

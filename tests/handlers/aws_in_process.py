@@ -107,19 +107,6 @@ class Faults:
             hook(client, "before-call", self._before)
             hook(client, "after-call", self._after)
 
-    def snapshot(self) -> tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]:
-        """Return all that is stored."""
-        return self.objects(), {table: self.items(table) for table in TABLES}
-
-    def restore(self, snapshot: tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]) -> None:
-        """Store what was stored then, and nothing else."""
-        self.clear()
-        for key, body in snapshot[0].items():
-            self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-        for table, items in snapshot[1].items():
-            for item in items:
-                self.dynamodb.put_item(TableName=table, Item=item)
-
     def clear(self) -> None:
         """Forget calls and faults."""
         self.calls, self._fails = [], lambda *_: False

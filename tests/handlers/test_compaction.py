@@ -178,8 +178,9 @@ def test_what_was_replaced_can_be_put_back_and_changes_nothing(aws, deploy):
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("each", [4, pytest.param(1, marks=pytest.mark.verify)])
 def test_whichever_write_of_a_compaction_fails_nothing_is_lost_and_the_next_run_ends_alike(
-    aws, deploy, faults, monkeypatch, phase
+    aws, deploy, faults, monkeypatch, phase, each
 ):
     monkeypatch.setattr(hour_buckets, "OBJECTS_AT_ONCE", 5)
     some = readings(-3, 0, machines=["PUMP-A01"], minutes=30)
@@ -191,7 +192,7 @@ def test_whichever_write_of_a_compaction_fails_nothing_is_lost_and_the_next_run_
     undisturbed, writes = end_state(aws)[1], faults.writes
     features = stored(aws)
     received = lines(beginning[0].values())
-    for number in range(1, writes + 1):
+    for number in range(1, writes + 1, each):
         aws.restore(beginning)
         faults.fail_write(number, phase)
         with pytest.raises(InjectedError):

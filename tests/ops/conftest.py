@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from mlops_core.lake import QuarantineRecord, encode_quarantine, encode_readings
 from mlops_core.telemetry import Message, Reading, parse_message
-from ops import journal
+from ops import dead_letters, journal
 from ops.cli import app
 from ops.stack import Stack, load_stack
 
@@ -115,6 +115,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deploy
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "MLOPS_STACK"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(journal, "FOLDER", tmp_path / "replay")
+    monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)  # moto waits as long as a queue is empty
     with mock_aws():
         outputs = make_resources() | {
             "processing_function_name": "processing",
