@@ -14,6 +14,7 @@ from infra.local.engine.environments import BUILD
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--batch", type=int, default=1, help="readings a message")
     parser.add_argument("--rate", type=float, default=1000, help="messages a second, at most")
     parser.add_argument("--faults", type=float, default=0.02, help="part of the functions' calls to AWS that fail")
     parser.add_argument("--seed", type=int, default=1, help="draws the messages")
@@ -26,6 +27,7 @@ def main() -> None:
         books = soak(
             emulator,
             messages=arguments.messages,
+            batch=arguments.batch,
             rate=arguments.rate,
             faults=arguments.faults,
             seed=arguments.seed,

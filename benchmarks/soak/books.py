@@ -19,8 +19,9 @@ FEATURES_PREFIX = "processed/features/"
 
 @dataclass(frozen=True)
 class Books:
-    """The table of a soak. `lost` and `doubled` count messages and feature rows, and should be 0."""
+    """The table of a soak. `lost` and `doubled` count elements of messages and feature rows, and should be 0."""
 
+    messages: int
     published: int
     distinct: int
     quarantined: dict[str, int]
@@ -40,14 +41,15 @@ class Books:
     def table(self) -> str:
         """The table as Markdown."""
         rows: list[tuple[str, int]] = [
-            ("published", self.published),
+            ("messages", self.messages),
+            ("readings, failures and bad elements in them", self.published),
             ("distinct readings and failure events in the lake", self.distinct),
             ("quarantined", sum(self.quarantined.values())),
             *((f"- {reason}", number) for reason, number in sorted(self.quarantined.items())),
             ("dead letters, all put back", self.dead_letters),
             ("dead letters in the end", self.dead_letters_left),
             ("published twice", self.published_twice),
-            ("delivered again by the queues", self.delivered_again),
+            ("messages delivered again by the queues", self.delivered_again),
             ("stored again in another object of the lake", self.stored_again),
             ("faults injected", sum(self.faults.values())),
             *((f"- {kind}", number) for kind, number in sorted(self.faults.items())),

@@ -29,6 +29,7 @@ def soak(
     emulator: Emulator,
     *,
     messages: int,
+    batch: int = 1,
     rate: float,
     faults: float,
     seed: int,
@@ -37,7 +38,8 @@ def soak(
 ) -> Books:
     """Run one. Raises ReconciliationError, NotDrainedError, or what a stage raises.
 
-    messages: how many are published, at most `rate` a second. faults: the part of the calls to AWS that fail.
+    messages: how many are published, at most `rate` a second; batch: readings a message. faults: the part of the calls
+    to AWS that fail.
     """
     began = time.monotonic()
     seconds: dict[str, float] = {}
@@ -53,7 +55,7 @@ def soak(
         with disturbance, _runs(schedules, stack, disturbance, seed) as runs:
             published = publish(
                 Publisher(stack.iot_data),
-                traffic.messages(messages),
+                traffic.messages(messages) if batch == 1 else traffic.batches(messages, batch),
                 rate=rate,
                 tell=lambda number: tell(f"{number:,} published, {disturbance.seen().total():,} faults"),
             )
@@ -75,7 +77,8 @@ def soak(
     stored = stored_readings(stack, MACHINES)
     rows, stale, unasked = feature_differences(stack, stored.unique(), start, end, MACHINES)
     return Books(
-        published=published,
+        messages=published,
+        published=traffic.elements,
         distinct=ledger.lake_distinct,
         quarantined=dict(ledger.quarantined_by_reason),
         dead_letters=dead_letters,
@@ -87,7 +90,7 @@ def soak(
         runs=runs.done,
         runs_failed=runs.failed,
         feature_rows=rows,
-        lost=published
+        lost=traffic.elements
         - traffic.repeated
         - ledger.lake_distinct
         - ledger.quarantined

@@ -7,13 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import NamedTuple
 
 import polars as pl
 
 from handlers.stores.publisher import Publisher
 from infra.local.run.bad_messages import BadMessage, bad_messages
 from infra.local.run.reconciliation import FAILURE, READING, Lived
+from mlops_core.errors import QuarantineReason
 from mlops_core.telemetry import FAILURES, READINGS, Message, failure_message, reading_message
+from mlops_core.time import utc_text
 
 MACHINES = tuple(f"SOAK-{number:02}" for number in range(20))
 OLDEST = timedelta(hours=46)  # within the allowed lateness, waiting in queues included
@@ -24,9 +27,17 @@ _OVERSIZE = 64 * 1024
 Row = tuple[str, str, datetime, float]
 
 
+class _Batch(NamedTuple):
+    """A message of many elements, how many of them are readings, and those that must be refused."""
+
+    message: Message
+    readings: int
+    refused: list[BadMessage]
+
+
 @dataclass
 class Traffic:
-    """Messages drawn from a seed, and the account of them."""
+    """Messages drawn from a seed, and the account of their elements: readings, failures and what is refused."""
 
     seed: int
     prefix: str
@@ -34,8 +45,10 @@ class Traffic:
     readings: list[Row] = field(default_factory=list[Row])
     failures: list[tuple[str, datetime, str]] = field(default_factory=list[tuple[str, datetime, str]])
     refused: list[BadMessage] = field(default_factory=list[BadMessage])
+    elements: int = 0
     repeated: int = 0
     changed: int = 0
+    _of_machine: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
 
     def messages(self, number: int) -> Iterator[Message]:
         """Draw so many messages: of a hundred, 2 are bad, 2 said before, 1 changed, 1 a failure, a fifth late."""
@@ -43,6 +56,7 @@ class Traffic:
         said: list[Message] = []
         for index in range(number):
             kind = drawn.random()
+            self.elements += 1
             if kind < 0.02:
                 yield self._bad(drawn, index)
             elif kind < 0.04 and said:
@@ -55,11 +69,67 @@ class Traffic:
             elif kind < 0.06:
                 yield self._failure(drawn)
             else:
-                machine_id, channel = drawn.choice(MACHINES), drawn.choice(("temperature", "vibration"))
-                age = drawn.random() * (OLDEST if drawn.random() < 0.2 else RECENT)
-                message = self._reading((machine_id, channel, self.now - age, round(5 + 60 * drawn.random(), 6)))
+                message = self._reading(self._row(drawn, drawn.choice(MACHINES)))
                 said.append(message)
                 yield message
+
+    def batches(self, number: int, size: int) -> Iterator[Message]:
+        """Draw so many messages, most of them of `size` elements: of a hundred, 2 are bad, 2 said before, 1 a failure.
+
+        Of a hundred elements 2 are refused, 2 are said before and 1 has another value.
+        """
+        drawn = random.Random(self.seed)  # noqa: S311 - not for secrets
+        said: list[_Batch] = []
+        for index in range(number):
+            kind = drawn.random()
+            if kind < 0.02:
+                self.elements += 1
+                yield self._bad(drawn, index)
+            elif kind < 0.04 and said:
+                batch = drawn.choice(said)
+                self.elements += batch.readings + len(batch.refused)
+                self.repeated += batch.readings
+                self.refused += batch.refused
+                yield batch.message
+            elif kind < 0.05:
+                self.elements += 1
+                yield self._failure(drawn)
+            else:
+                said.append(self._batch(drawn, size))
+                yield said[-1].message
+
+    def _batch(self, drawn: random.Random, size: int) -> _Batch:
+        machine_id = drawn.choice(MACHINES)
+        topic, own = f"{self.prefix}/{machine_id}/readings", self._of_machine.setdefault(machine_id, [])
+        elements: list[str] = []
+        refused: list[BadMessage] = []
+        for _ in range(size):
+            kind = drawn.random()
+            row = self._row(drawn, machine_id)
+            if kind < 0.02:
+                element, reason = _refused_element(drawn, row, self.now)
+                refused.append(BadMessage(topic, element.encode(), reason))
+                elements.append(element)
+                continue
+            if kind < 0.04 and own:
+                self.repeated += 1
+                row = drawn.choice(own)
+            elif kind < 0.05 and own:
+                self.changed += 1
+                _, channel, at, value = drawn.choice(own)
+                row = (machine_id, channel, at, round(value + drawn.random(), 6))
+            elements.append(_element(row[1], row[2], repr(row[3])))
+            self.readings.append(row)
+            own.append(row)
+        drawn.shuffle(elements)
+        self.elements += size
+        self.refused += refused
+        return _Batch(Message(topic, f"[{','.join(elements)}]".encode()), size - len(refused), refused)
+
+    def _row(self, drawn: random.Random, machine_id: str) -> Row:
+        channel = drawn.choice(("temperature", "vibration"))
+        age = drawn.random() * (OLDEST if drawn.random() < 0.2 else RECENT)
+        return machine_id, channel, self.now - age, round(5 + 60 * drawn.random(), 6)
 
     def _reading(self, row: Row) -> Message:
         self.readings.append(row)
@@ -84,6 +154,25 @@ class Traffic:
         readings = pl.DataFrame(self.readings, schema=READINGS, orient="row").select(READING).unique()
         schema = {name: FAILURES[name] for name in FAILURE}
         return Lived(readings, pl.DataFrame(self.failures, schema=schema, orient="row").unique())
+
+
+def _element(channel: str, at: datetime, value: str) -> str:
+    return f'{{"timestamp_utc":"{utc_text(at)}","values":{{"{channel}":{value}}}}}'
+
+
+def _refused_element(drawn: random.Random, row: Row, now: datetime) -> tuple[str, QuarantineReason]:
+    """Return an element that nothing but itself is refused with, and the reason."""
+    _, channel, at, value = row
+    return drawn.choice(
+        [
+            (_element(channel, at, "NaN"), QuarantineReason.NOT_FINITE),
+            (_element(channel, at, '"20.5"'), QuarantineReason.BAD_TYPE),
+            (_element(channel, at, "1254.005"), QuarantineReason.OUT_OF_RANGE),
+            (_element("pressure", at, "20.5"), QuarantineReason.UNKNOWN_SENSOR),
+            (_element(channel, now + timedelta(days=1) + (now - at), repr(value)), QuarantineReason.FUTURE),
+            (_element(channel, at - timedelta(days=30), repr(value)), QuarantineReason.TOO_LATE),
+        ]
+    )
 
 
 def publish(
