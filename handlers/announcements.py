@@ -1,7 +1,9 @@
 """Alarms from their stored state to a message: stored first, then sent, then noted, so that each is sent at least once.
 
-Who stores a change announces it. Where that process dies in between, the next one that meets the alarm
-after its claim has expired claims it anew, by one conditional write, and announces it.
+Who stores a change that is news (an episode opened, rose, ended, or is due again) claims its announcement with that
+write, and makes it; other changes leave the claim alone. Where that process dies in between, the next one that meets
+the alarm after the claim has expired claims it anew, by one conditional write: it has the same message again, the next
+reading of the channel, or is a scoring run. Until then the announcement is left to the process that has claimed it.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -18,7 +20,6 @@ from mlops_core.alerting import episodes
 from mlops_core.alerting.digest import MOST_NOTICES, digest_notice
 from mlops_core.alerting.episode_notices import Notice, episode_notice, is_reminder
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
-from mlops_core.errors import MlopsError
 
 logger = Logger(child=True)
 metrics = Metrics()
@@ -30,13 +31,6 @@ class Step(Protocol):
     def __call__(self, alarm: Alarm, /, *, now: datetime) -> Alarm:
         """Return the alarm that follows."""
         ...
-
-
-class AnnouncementPendingError(MlopsError):
-    """Another process has claimed an announcement and not noted it yet: whether it gets that far is open."""
-
-    def __init__(self, alarm: Alarm) -> None:
-        super().__init__(f"{alarm.machine_id} {alarm.key} is being announced by another process", "Try again later")
 
 
 class AlarmDesk:
@@ -62,8 +56,7 @@ class AlarmDesk:
     ) -> Alarm:
         """Apply `step` until it returns what it was given; returns the alarm as it is stored then.
 
-        known: the alarm as this process has it in memory, which saves reading it. Every change of the episode is
-        announced. Raises AlarmContendedError.
+        known: the alarm as this process has it in memory, which saves reading it. Raises AlarmContendedError.
         """
         alarm = known or self._alarms.load(machine_id, source, subject)
         attempts = 0
@@ -73,33 +66,34 @@ class AlarmDesk:
             if after == alarm:
                 return self.announce(alarm)
             if self._alarms.save(after, now=now):
-                alarm = self.announce(after, is_writer=True)
+                alarm = self.announce(after, has_claimed=after.claimed_until is not None)
                 continue
             attempts += 1
             if attempts == MOST_ATTEMPTS:
                 raise AlarmContendedError(alarm)
             alarm = self._alarms.load(machine_id, source, subject)
 
-    def announce(self, alarm: Alarm, *, is_writer: bool = False) -> Alarm:
-        """Send what is due of an alarm; returns it as it is known now.
-
-        Raises AnnouncementPendingError, so that the caller keeps its message until the announcement is certain.
-        """
-        if alarm.episode is None or not alarm.is_due():
+    def announce(self, alarm: Alarm, *, has_claimed: bool = False) -> Alarm:
+        """Send what is due of an alarm, unless another process has claimed it; returns it as it is known now."""
+        episode = alarm.episode
+        if episode is None or not alarm.is_due():
             return alarm
         now = self._clock()
         waiting = (self._gathered or {}).get((alarm.machine_id, alarm.key))
-        if waiting and waiting.episode and waiting.episode.announcement == alarm.episode.announcement:
+        if waiting and waiting.episode and waiting.episode.announcement == episode.announcement:
             return _announced(alarm)
-        if not is_writer:
+        if not has_claimed:
             alarm = self._alarms.load(alarm.machine_id, alarm.source, alarm.subject)
-            if alarm.episode is None or not alarm.is_due():
+            episode = alarm.episode
+            if episode is None or not alarm.is_due() or alarm.is_claimed(now):
                 return alarm
-            if alarm.is_claimed(now) or not self._alarms.claim(alarm, until=now + episodes.ANNOUNCING):
-                raise AnnouncementPendingError(alarm)
+            until = now + episodes.ANNOUNCING
+            if not self._alarms.claim(alarm, until=until):
+                return alarm
+            alarm = alarm.model_copy(update={"claimed_until": until})
         if self._gathered is not None:
             return self._gather(self._gathered, alarm, now)
-        self._send(episode_notice(alarm.episode), [alarm], about=_about(alarm.episode), now=now)
+        self._send(episode_notice(episode), [alarm], about=_about(episode), now=now)
         return _announced(alarm)
 
     @contextmanager

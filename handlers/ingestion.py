@@ -1,7 +1,8 @@
 """Ingestion: readings from the queue become objects of the lake; what is refused goes to quarantine, each by itself.
 
 A record is acknowledged when the objects that hold its elements are durable and the alarms that its readings raise, if
-any, have been announced. Objects are named by their content, so a batch that is delivered again, after a crash
+any, have been stored and announced. What another process has claimed to announce is left to it, and to the next reading
+of the channel where it dies. Objects are named by their content, so a batch that is delivered again, after a crash
 anywhere, changes nothing.
 """
 

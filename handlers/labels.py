@@ -22,14 +22,25 @@ from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import last_return
 from handlers.stores.notices import Notifier
-from mlops_core.alerting.episodes import AlarmSource
+from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import failure_alarm
+from mlops_core.errors import MlopsError
 from mlops_core.lake import encode_events, hour_path
 from mlops_core.telemetry import Event, FailureEvent, parse_messages
 
 logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(LabelSettings)
+
+
+class AnnouncementPendingError(MlopsError):
+    """Another process has claimed an announcement and not noted it yet: whether it gets that far is open.
+
+    Nothing may follow a failure for a long time, so its message is kept until the announcement is certain.
+    """
+
+    def __init__(self, alarm: Alarm) -> None:
+        super().__init__(f"{alarm.machine_id} {alarm.key} is being announced by another process", "Try again later")
 
 
 @metrics.log_metrics
@@ -65,11 +76,10 @@ def _announce(failures: list[FailureEvent]) -> bool:
     for failure in failures:
         if not failure.replayed:
             returned_at = last_return(runtime.label_history(_settings()).of_machine(failure.machine_id))
-            _desk().change(
-                failure.machine_id,
-                AlarmSource.FAILURE,
-                partial(failure_alarm, event=failure, returned_at=returned_at),
-            )
+            step = partial(failure_alarm, event=failure, returned_at=returned_at)
+            alarm = _desk().change(failure.machine_id, AlarmSource.FAILURE, step)
+            if alarm.is_due():
+                raise AnnouncementPendingError(alarm)
     return True
 
 

@@ -3,11 +3,10 @@
 So is what a process stored and did not live to announce, once its minute is over: nothing else may ever look at it.
 """
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from handlers.announcements import AlarmDesk, AnnouncementPendingError
+from handlers.announcements import AlarmDesk
 from handlers.stores.alarms import Alarms
 from mlops_core.alerting import tended_alarm
 from mlops_core.alerting.episodes import Alarm
@@ -21,8 +20,7 @@ def tend(alarms: Alarms, desk: AlarmDesk, *, remind_after: timedelta | None) -> 
     step, now = partial(tended_alarm, remind_after=remind_after), datetime.now(UTC)
     stored = alarms.load_all()
     for alarm in filter(partial(_is_left, now=now), stored):
-        with suppress(AnnouncementPendingError):  # another process has just claimed it
-            desk.announce(alarm)
+        desk.announce(alarm)
     due = [alarm for alarm in stored if step(alarm, now=now) != alarm]
     for alarm in due:
         desk.change(alarm.machine_id, alarm.source, step, subject=alarm.subject, known=alarm)

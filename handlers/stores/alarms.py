@@ -88,15 +88,17 @@ class Alarms:
     def save(self, alarm: Alarm, *, now: datetime) -> bool:
         """Store an alarm in the place of the one it follows; False where another process has stored one there since.
 
-        What was announced is not written: a message that was sent meanwhile stays noted.
+        What was announced is not written: a message that was sent meanwhile stays noted. Nor is a claim of another
+        process, where this one has made none.
         """
         kept: dict[str, dict[str, str] | None] = {
             "episode": {"S": alarm.episode.model_dump_json()} if alarm.episode else None,
-            "claimed_until": {"S": utc_text(alarm.claimed_until)} if alarm.claimed_until else None,
             "expires": None if alarm.is_open else {"N": str(int((now + KEPT_AFTER_CLOSING).timestamp()))},
             "evidence": {"S": alarm.evidence},
             "sequence": {"N": str(alarm.sequence)},
         }
+        if alarm.claimed_until is not None:
+            kept["claimed_until"] = {"S": utc_text(alarm.claimed_until)}
         assigned = {name: value for name, value in kept.items() if value is not None}
         removed = [f"#{name}" for name in kept if name not in assigned]
         update = f"SET {', '.join(f'#{name} = :{name}' for name in assigned)}"
@@ -128,14 +130,15 @@ class Alarms:
         )
 
     def release(self, alarm: Alarm, *, at: datetime) -> None:
-        """Let anybody announce from `at` on what this process could not."""
-        self._update(
-            alarm,
-            "SET #claimed_until = :until",
-            "attribute_exists(machine_id)",
-            names=["claimed_until"],
-            values={":until": {"S": utc_text(at)}},
-        )
+        """Let anybody announce from `at` on what this process claimed and could not."""
+        if alarm.claimed_until is not None:
+            self._update(
+                alarm,
+                "SET #claimed_until = :until",
+                "#claimed_until = :mine",
+                names=["claimed_until"],
+                values={":until": {"S": utc_text(at)}, ":mine": {"S": utc_text(alarm.claimed_until)}},
+            )
 
     def note_announced(self, alarm: Alarm) -> None:
         """Note what was announced. Where the episode has changed meanwhile, its next announcement stays due.

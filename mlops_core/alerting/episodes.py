@@ -201,7 +201,7 @@ class Alarm(BaseModel):
         episode: the newest one; None before the first.
         evidence: JSON of what the source judges by (since when a limit is exceeded, say).
         announced: the `announcement` that was last sent.
-        claimed_until: until when the process that made the last change may announce it alone.
+        claimed_until: until when the process that has claimed the announcement may make it alone.
         sequence: how often it was written; 0 for one that is not stored.
 
     """
@@ -236,17 +236,24 @@ class Alarm(BaseModel):
         return self.claimed_until is not None and now < self.claimed_until
 
     def following(self, *, episode: Episode | None, evidence: str, now: datetime) -> Self:
-        """Return the alarm that replaces this one; where that is to be announced, its writer has a minute for it.
+        """Return the alarm that replaces this one; where that is news, its writer has a minute to announce it.
 
+        Where it is none, nothing is claimed: another process may have claimed what is still to be announced.
         What its evidence changed in the episode becomes a step of its life, at `now`.
         """
         kind = None if episode is None else _changed_by_evidence(self.episode, episode)
         if episode is not None and kind is not None:
             episode = episode.with_step(Step(at=now, kind=kind))
-        after = self.model_copy(
-            update={"episode": episode, "evidence": evidence, "claimed_until": None, "sequence": self.sequence + 1}
+        known = self.episode.announcement if self.episode else None
+        is_news = episode is not None and episode.announcement != known
+        return self.model_copy(
+            update={
+                "episode": episode,
+                "evidence": evidence,
+                "claimed_until": now + ANNOUNCING if is_news else None,
+                "sequence": self.sequence + 1,
+            }
         )
-        return after.model_copy(update={"claimed_until": now + ANNOUNCING}) if after.is_due() else after
 
 
 def _changed_by_evidence(before: Episode | None, after: Episode) -> StepKind | None:

@@ -26,7 +26,7 @@ from tests.emulator.waiting import eventually, invoke
 
 HOUR = timedelta(hours=1)
 READINGS_PUBLISHED = 40
-# A function that died while it announced an alarm keeps others from it for a minute, and its message waits with it.
+# Time for a queue to drain after faults: redeliveries, and functions that were throttled meanwhile.
 PATIENCE = 240
 
 

@@ -148,3 +148,17 @@ def test_functions_that_overlap_out_of_order_and_twice_open_one_episode(aws, see
     (alarm,) = alarms()
     assert (alarm.source, alarm.episode.stage, alarm.episode.is_open) == (AlarmSource.LIMIT, "ACT", True)
     assert len(aws.notices()) == 1
+
+
+def test_a_reading_that_changes_no_stage_waits_for_no_announcement_of_another_and_makes_none(aws, ingest, hook):
+    answers = []
+
+    def the_next_reading_comes(**_: object) -> None:
+        if not answers:
+            answers.append(())  # what is published in between is not disturbed again
+            answers.append(ingest(3.0, start=AT + timedelta(minutes=3)))
+
+    hook(clients.sns(), "before-call.sns.Publish", the_next_reading_comes)
+    ingest(*SEVERE)
+    assert answers[1:] == [{"batchItemFailures": []}]
+    assert len(aws.notices()) == 1

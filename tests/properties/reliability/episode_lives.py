@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
-from random import Random
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import polars as pl
 
+from handlers.stores import predictions
 from handlers.stores.alarms import Alarms
 from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.label_history import LabelHistory
@@ -22,15 +22,34 @@ from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from mlops_core.alerting import Answer, AnswerRefusedError, NoSuchEpisodeError
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.condition import BaselineBundle, train_baseline
-from mlops_core.lake import hour_path
-from mlops_core.prognosis import ModelBundle
+from mlops_core.lake import RANKING_KEY, SCORES_KEY, hour_path
+from mlops_core.prognosis import FleetRanking, ModelBundle
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
 from mlops_core.telemetry import FAILURES, FailureEvent
 from tests.properties.reliability import messages
 from tests.properties.reliability.calls import Fault, Invocation, interleave
-from tests.properties.reliability.episode_rules import stored_alarms
-from tests.properties.reliability.generator import faults, rarely, schedule
-from tests.properties.reliability.history import Deliver, DeliverAgain, Faults, History, Operation, Say, Together, Wait
+from tests.properties.reliability.episode_generator import (
+    ACT,
+    ALL,
+    CALM,
+    WATCH,
+    Brief,
+    Compute,
+    Correct,
+    Happening,
+    Judge,
+    JudgeTogether,
+    Orphan,
+    Overlap,
+    Overtaken,
+    Reply,
+    Scored,
+    Series,
+    Try,
+    rivals,
+)
+from tests.properties.reliability.episode_rules import follows, stored_alarms
+from tests.properties.reliability.history import Deliver, Faults, History, Together
 from tests.properties.reliability.messages import text_of
 from tests.properties.reliability.observations import demand
 from tests.properties.reliability.operator_verbs import bundle
@@ -39,72 +58,13 @@ from tests.properties.reliability.reference import moment
 from tests.unit.test_baseline import FORTNIGHT, fleet
 
 HOUR = timedelta(hours=1)
-_ALL = tuple(range(6))
 _COLUMNS = ("vibration_rms_1h", "vibration_rms_24h", "temperature_mean_1h", "temperature_count_1h")
+_OF_THE_MODEL = ("vibration_count_1h", "vibration_max_1h", "vibration_last_2h", "temperature_max_2h")
+# The model of these histories sees a probability of .002, of .53 and of .96 in them.
+_AT_RISK = {CALM: (60.0, 2.0, -0.1, 48.0), WATCH: (60.0, 6.44, 0.0, 46.8), ACT: (60.0, 8.39, 0.32, 47.0)}
+_MODEL = AlarmSource.FAILURE_MODEL
+_TO_ITS_END = 1000
 _PROMISED = BudgetPoint(0.3, 0.5, 0.2, 0.95, 0.9, 1.0, 30.0, 10.0, false_low=0.1, false_high=0.3, announced=19)
-
-
-class Series(NamedTuple):
-    """A machine publishes a reading a minute, the last one now."""
-
-    machine_id: str
-    channel: str
-    value: float
-    readings: int
-
-
-class Judge(NamedTuple):
-    """The fleet is scored: anomalies are judged, and alarms whose time has come."""
-
-    faults: Faults = ()
-    order: int = 0
-
-
-class Compute(NamedTuple):
-    """Hours pass, of each of which features are computed and judged; those of some machines are unlike them."""
-
-    hours: int
-    unusual: tuple[str, ...] = ()
-    judged: Judge = Judge()
-
-
-class Orphan(NamedTuple):
-    """A process dies before it announces what it stored; two others find that once its minute is over."""
-
-    said: Series
-    schedule: tuple[tuple[int, int], ...]
-
-
-class Brief(NamedTuple):
-    """A limit is crossed and left again before anybody looks, and two processes judge all of it at once."""
-
-    said: Series
-    quiet: float
-    schedule: tuple[tuple[int, int], ...]
-
-
-class JudgeTogether(NamedTuple):
-    """Runs of scoring overlap."""
-
-    runs: tuple[Judge, ...]
-    schedule: tuple[tuple[int, int], ...]
-
-
-class Reply(NamedTuple):
-    """A person answers one of the episodes that there are."""
-
-    pick: int
-    action: str
-    faults: Faults = ()
-
-
-class Try(NamedTuple):
-    """The champion is tried, as once a week."""
-
-    faults: Faults = ()
-
-
-Happening: TypeAlias = Operation | Series | Orphan | Brief | Compute | Judge | JudgeTogether | Reply | Try
 
 
 class EpisodeHistory(History):
@@ -115,6 +75,7 @@ class EpisodeHistory(History):
         wiring.watch_limits()
         self.patience = timedelta(minutes=1)
         self._window_ends = {self.pipeline.now}
+        self._revision, self._unusual = 0, ()
         s3: Any = self.pipeline.s3
         self._lake, self._dynamodb = DataLake(s3, "lake"), self.pipeline.dynamodb
         self._serve()
@@ -148,25 +109,10 @@ class EpisodeHistory(History):
         match operation:
             case Series():
                 self._publish_series(operation)
-            case Compute(hours, unusual, judged):
-                for _ in range(hours):
-                    self._compute(unusual)
-                    self.happen(judged)
-            case Judge():
-                _, act = self._judge(operation)
-                act()
-            case Orphan(said, turns):
-                self.happen(said)
-                self.happen(Deliver(READINGS, _ALL, ((("Notify", 0), Fault.KILLED_BEFORE),)))
-                self.pipeline.now += timedelta(minutes=2)
-                self.happen(_rivals(turns))
-            case Brief(said, quiet, turns):
-                self.happen(said)
-                self.pipeline.now += timedelta(minutes=3)
-                self.happen(said._replace(value=quiet, readings=2))
-                self.happen(_rivals(turns))
-            case JudgeTogether(runs, schedule):
-                interleave([self._judge(each) for each in runs], schedule)
+            case Compute() | Correct() | Overtaken() | Judge() | JudgeTogether():
+                self._score(operation)
+            case Orphan() | Brief() | Overlap():
+                self._cross_a_limit(operation)
             case Reply():
                 self._reply(operation)
             case Try(faults):
@@ -174,6 +120,46 @@ class EpisodeHistory(History):
             case _:
                 self.apply(operation)
         self.seen.report()
+
+    def _score(self, operation: Scored) -> None:
+        match operation:
+            case Compute(hours, unusual, judged, risks):
+                for _ in range(hours):
+                    self.pipeline.now += HOUR
+                    self._compute(unusual, risks)
+                    self.happen(judged)
+            case Correct(risks, judged):
+                self._revise(risks)
+                self.happen(judged)
+            case Overtaken(calls, risks):
+                self._overtake(calls, risks)
+            case Judge():
+                invocation, act = self._judge(operation)
+                act()
+                if not invocation.failed:
+                    self._alarms_follow_from_scores()
+            case JudgeTogether(runs, schedule):
+                interleave([self._judge(each) for each in runs], schedule)
+
+    def _cross_a_limit(self, operation: Orphan | Brief | Overlap) -> None:
+        match operation:
+            case Orphan(said, turns):
+                self.happen(said)
+                self.happen(Deliver(READINGS, ALL, ((("Notify", 0), Fault.KILLED_BEFORE),)))
+                self.pipeline.now += timedelta(minutes=2)
+                self.happen(rivals(turns))
+            case Brief(said, quiet, turns):
+                self.happen(said)
+                self.pipeline.now += timedelta(minutes=3)
+                self.happen(said._replace(value=quiet, readings=2))
+                self.happen(rivals(turns))
+            case Overlap(said, quiet, turns):
+                self._deliver_all()
+                self.happen(said)
+                crossing = tuple(range(said.readings))
+                self.pipeline.now += timedelta(minutes=1)
+                self.happen(said._replace(value=quiet, readings=1))
+                self.happen(Together((Deliver(READINGS, crossing), Deliver(READINGS, (-1,), order=1)), turns))
 
     def _publish_series(self, said: Series) -> None:
         now = self.pipeline.now
@@ -183,13 +169,45 @@ class EpisodeHistory(History):
             self.publications.append(publication)
             self.pipeline.publish(publication)
 
-    def _compute(self, unusual: Sequence[str]) -> None:
-        self.pipeline.now += HOUR
-        window_end = self.pipeline.now.replace(minute=0)
-        self._window_ends.add(window_end)
-        rows = [FeatureRow(name, window_end, 0, features_of(name, name in unusual)) for name in "AB"]
+    def _compute(self, unusual: Sequence[str], risks: Sequence[str]) -> None:
+        self._revision, self._unusual = 0, unusual
+        self._window_ends.add(self.pipeline.now.replace(minute=0))
+        self._offer(risks)
+
+    def _revise(self, risks: Sequence[str]) -> None:
+        self._revision += 1
+        self._offer(risks)
+
+    def _offer(self, risks: Sequence[str]) -> None:
+        window_end = max(self._window_ends).replace(minute=0)
+        rows = [
+            FeatureRow(name, window_end, self._revision, features_of(name, risk, name in self._unusual))
+            for name, risk in zip("AB", risks, strict=True)
+        ]
+        for row in rows:
+            self.seen.computed(row.machine_id, row.window_end, row.revision)
         online = OnlineFeatures(self._client("dynamodb"), "realtime-features")
         NewestFeatures(self._lake, online).offer_all(rows, updated_at=self.pipeline.now)
+
+    def _overtake(self, calls: int, risks: Sequence[str]) -> None:
+        self.pipeline.now += HOUR
+        behind, (invocation, score) = self._judge(Judge()), self._judge(Judge(order=1))
+
+        def compute_and_score() -> None:
+            self._compute((), risks)
+            score()
+
+        interleave([behind, (invocation, compute_and_score)], ((0, calls), (1, _TO_ITS_END), (0, _TO_ITS_END)))
+
+    def _alarms_follow_from_scores(self) -> None:
+        objects, alarms = self.pipeline.s3.objects, {alarm.machine_id: alarm for alarm in self._alarms(_MODEL)}
+        if RANKING_KEY not in objects or SCORES_KEY not in objects:
+            return
+        scores = predictions._decode(objects[SCORES_KEY])
+        for machine in FleetRanking.decode(objects[RANKING_KEY]).machines:
+            if machine.state.may_alarm and (score := scores.get(machine.machine_id)):
+                alarm = alarms.get(machine.machine_id)
+                demand(follows(alarm, score.alarm), "I1 an alarm follows from the stored score", f"{alarm} of {score}")
 
     def _disturbed_by(self, call: Callable[[Invocation], Any], faults: Faults, order: int = 0) -> Any:
         invocation = self.invocation(faults, order)
@@ -220,8 +238,9 @@ class EpisodeHistory(History):
         )
         self._disturbed_by(lambda invocation: self.pipeline.operate(invocation, lambda: answer()), reply.faults)
 
-    def _alarms(self) -> list[Alarm]:
-        return stored_alarms(self.pipeline.dynamodb.items["alarms"])
+    def _alarms(self, *sources: AlarmSource) -> list[Alarm]:
+        stored = stored_alarms(self.pipeline.dynamodb.items["alarms"])
+        return [alarm for alarm in stored if alarm.source in (sources or AlarmSource)]
 
     def settle(self) -> None:
         """Let everything be delivered, judged and tried undisturbed; then people know what is stored, and once."""
@@ -286,113 +305,14 @@ def champion() -> ModelBundle:
 
 
 @cache
-def features_of(machine_id: str, is_unusual: bool) -> dict[str, float]:
-    """A machine's features in an hour like any other, or of four times the vibration."""
+def features_of(machine_id: str, risk: str, is_unusual: bool) -> dict[str, float]:
+    """A machine's features in an hour like any other, or of four times the vibration; and those of a risk."""
     row = _normal().filter(machine_id=machine_id).row(0, named=True)
-    return {name: row[name] * (4.0 if is_unusual and name.startswith("vibration") else 1.0) for name in _COLUMNS}
+    own = {name: row[name] * (4.0 if is_unusual and name.startswith("vibration") else 1.0) for name in _COLUMNS}
+    return own | dict(zip(_OF_THE_MODEL, _AT_RISK[risk], strict=True))
 
 
 @cache
 def _normal() -> pl.DataFrame:
     names = {"M0": "A", "M1": "B", "M2": "C"}
     return fleet(3, FORTNIGHT, seed=1).with_columns(pl.col("machine_id").replace_strict(names))
-
-
-def episodes(random: Random) -> list[Happening]:
-    """What happens to alarms."""
-    return [random.choice(_OFTEN)(random) for _ in range(random.randrange(8, 35))]
-
-
-_LIMITED = (("A", "vibration", (21.0, 8.0, 3.0, 3.0)), ("B", "temperature", (90.0, 70.0, 30.0, 30.0)))
-
-
-def _faults_of_alarms(random: Random, calls: int) -> Faults:
-    """Faults at any calls, or at one of those by which an alarm is stored and announced."""
-    if random.randrange(3):
-        return faults(random, calls, "PutObject", "UpdateItem", "Notify")
-    place = random.choice(("Notify", "UpdateItem alarms"))
-    return (((place, random.randrange(3)), random.choice(tuple(Fault))),)
-
-
-def _say(random: Random) -> Say:
-    machine_id, channel, values = random.choice(_LIMITED)
-    return Say(machine_id, channel, random.randrange(2), random.choice(values))
-
-
-def _series(random: Random) -> Series:
-    machine_id, channel, values = random.choice(_LIMITED)
-    return Series(machine_id, channel, random.choice(values), random.randrange(2, 4))
-
-
-def _deliver(random: Random) -> Deliver:
-    return Deliver(
-        READINGS,
-        tuple(random.randrange(6) for _ in range(random.randrange(1, 5))),
-        _faults_of_alarms(random, 9),
-        random.randrange(6),
-        answer_is_lost=rarely(random),
-        while_in_flight=bool(random.randrange(2)),
-    )
-
-
-def _rivals(turns: tuple[tuple[int, int], ...]) -> Together:
-    return Together(tuple(Deliver(READINGS, _ALL, order=n, while_in_flight=True) for n in range(2)), turns)
-
-
-def _deliver_together(random: Random) -> Together:
-    return _rivals(schedule(random))
-
-
-def _orphan(random: Random) -> Orphan:
-    return Orphan(_series(random), tuple((random.randrange(2), random.choice((1, 2, 3))) for _ in range(6)))
-
-
-def _brief(random: Random) -> Brief:
-    said = Series(*random.choice((("A", "vibration", 21.0), ("B", "temperature", 90.0))), 2)
-    return Brief(said, 3.0 if said.machine_id == "A" else 30.0, schedule(random))
-
-
-def _deliver_again(random: Random) -> DeliverAgain:
-    return DeliverAgain(READINGS, random.randrange(6))
-
-
-def _wait(random: Random) -> Wait:
-    return Wait(random.choice((1, 2, 30, 60, 240)))
-
-
-def _compute(random: Random) -> Compute:
-    return Compute(random.randrange(1, 6), random.choice(((), ("A",), ("A", "B"))), _judge(random))
-
-
-def _judge(random: Random) -> Judge:
-    return Judge(_faults_of_alarms(random, 20), random.randrange(6))
-
-
-def _judge_together(random: Random) -> JudgeTogether:
-    return JudgeTogether((Judge(order=0), Judge(order=1)), schedule(random))
-
-
-def _reply(random: Random) -> Reply:
-    action = random.choice(("acknowledge", "begin_work", "shelve", "shelve", "close"))
-    return Reply(random.randrange(4), action, faults(random, 4, "UpdateItem"))
-
-
-def _try(random: Random) -> Try:
-    return Try(faults(random, 14, "PutObject", "Notify"))
-
-
-_OFTEN: tuple[Callable[[Random], Happening], ...] = (
-    *(_say,) * 3,
-    *(_series,) * 6,
-    *(_deliver,) * 6,
-    *(_deliver_together,) * 3,
-    *(_orphan,) * 2,
-    *(_brief,) * 2,
-    _deliver_again,
-    *(_wait,) * 3,
-    *(_compute,) * 6,
-    *(_judge,) * 6,
-    *(_judge_together,) * 2,
-    *(_reply,) * 6,
-    *(_try,) * 2,
-)

@@ -1,11 +1,14 @@
 """What must hold of alarm episodes at every write: none is lost, none is doubled, and what is noted was announced."""
 
 import json
+from datetime import datetime
 from typing import Any
 
+from handlers.stores import predictions
 from handlers.stores.alarms import _alarm
+from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episode_notices import episode_notice
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, StepKind
+from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, StepKind
 from mlops_core.alerting.limit_alarms import limit_state
 from mlops_core.condition.limits import ChannelLimits, judge
 from tests.properties.reliability.messages import Publication, ReadingFact
@@ -21,7 +24,26 @@ class EpisodeRules:
 
     def __init__(self) -> None:
         self._opened: set[str] = set()
+        self._alarming: set[tuple[str, datetime]] = set()
         self.texts: dict[str, set[str]] = {}
+
+    def of_scores(self, old: bytes | None, new: bytes) -> list[Found]:
+        """What one write of the fleet's scores has to hold to."""
+        before, after = {} if old is None else predictions._decode(old), predictions._decode(new)
+        found: list[Found] = []
+        for machine_id, score in after.items():
+            if score.alarm.state is not AlarmState.NORMAL:
+                self._alarming.add((machine_id, score.alarm.since))
+            known = before.get(machine_id)
+            if known is None or known == score:
+                continue
+            what, is_later = f"{known} to {score}", score.prediction.window_end > known.prediction.window_end
+            is_evidence = score.alarm.hot > max(known.alarm.hot, 1) or score.alarm.calm > known.alarm.calm
+            found += [
+                (_row(known) <= _row(score), "I9 the scores of a machine never go back", what),
+                (is_later or not is_evidence, "I2 an hour is evidence once", what),
+            ]
+        return found
 
     def of_write(self, written: Written, sent: list[tuple[str, str]]) -> list[Found]:
         """What one write of the table of alarms has to hold to; `sent`: the messages to people so far."""
@@ -47,7 +69,10 @@ class EpisodeRules:
             is_new = after.id not in self._opened
             self._opened.add(after.id)
             opened = [step.kind for step in after.steps].count(StepKind.OPENED)
+            is_kept = (after.machine_id, after.opened) in self._alarming
+            of_model = after.source is AlarmSource.FAILURE_MODEL
             return [
+                (is_kept or not of_model, "I12 an episode follows the score that is stored", what),
                 (before is None or not before.is_open, "I1 an open episode is not lost", what),
                 (is_new and opened == 1, "I2 an episode is opened once", what),
             ]
@@ -57,6 +82,22 @@ class EpisodeRules:
             (before.verdict in {None, after.verdict}, "I10 a verdict stays", what),
             (before.is_open or not after.is_open, "I10 an episode that has ended stays so", what),
         ]
+
+
+def follows(alarm: Alarm | None, state: MachineAlarm) -> bool:
+    """Whether a machine's stored alarm is what its stored score makes of it, once a run has judged it."""
+    episode = alarm.episode if alarm else None
+    if state.state is AlarmState.NORMAL:
+        return episode is None or not episode.is_open
+    if episode is None:
+        return False
+    if episode.is_open:
+        return episode.stage.urgency >= Stage(state.state).urgency
+    return episode.was_closed_by_person and episode.opened >= state.since
+
+
+def _row(score: Score) -> tuple[datetime, int]:
+    return score.prediction.window_end, score.revision
 
 
 def is_judged(publication: Publication, alarms: dict[Any, Any], limits: ChannelLimits | None) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from tests.properties.reliability import episode_lives, generator
+from tests.properties.reliability import episode_generator, episode_lives, generator
 from tests.properties.reliability.history import History, Operation
 from tests.properties.reliability.living import Happening, LivingHistory
 from tests.properties.reliability.machine_lives import Lives, lives
@@ -38,7 +38,7 @@ def living_stack(wiring: Wiring, variant: Variant, happening: Sequence[Happening
     history.settle()
 
 
-def alarms(wiring: Wiring, happening: Sequence[episode_lives.Happening]) -> None:
+def alarms(wiring: Wiring, happening: Sequence[episode_generator.Happening]) -> None:
     """Play one history of alarms to its end."""
     history = episode_lives.EpisodeHistory(wiring)
     for operation in happening:
@@ -63,7 +63,7 @@ def explore(
             happening: list[Any] = lives(drawn)
             run: Callable[[list[Any]], None] = partial(simulator, wiring)
         elif of_alarms:
-            happening = episode_lives.episodes(drawn)
+            happening = episode_generator.episodes(drawn)
             run = partial(alarms, wiring)
         elif of_living:
             variant = generator.living_variant(drawn)

@@ -121,11 +121,6 @@ class History:
         self.invocations: list[Invocation] = []
         self._in_flight: set[str] = set()
 
-    @property
-    def is_announcing(self) -> bool:
-        """Whether a process has claimed an announcement: until it is made, messages that ask for it wait."""
-        return any("claimed_until" in item for item in self.pipeline.dynamodb.items["alarms"].values())
-
     def as_of_today(self, row: dict[str, Any]) -> dict[str, Any]:
         """A stored row without the columns that are no longer computed, which a row of other machines may have."""
         if not self.is_reshaped:
@@ -218,7 +213,7 @@ class History:
         answer = self.pipeline.handle(work.queue, batch, invocation)
         self._in_flight -= {message.message_id for message in batch}
         failed = self.pipeline.failed_of(work.queue, batch, answer, invocation)
-        if alone and not invocation.failed and not self.is_announcing:
+        if alone and not invocation.failed:
             demand(not failed, "I4 a message is kept at once, whatever came with it", f"{answer!r} for {batch}")
         if work.answer_is_lost:
             return

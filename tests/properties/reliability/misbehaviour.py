@@ -63,21 +63,6 @@ def is_later_save(arguments: Arguments) -> bool:
     return arguments["TableName"] == "machine-state" and "ExpressionAttributeValues" in arguments
 
 
-def is_change_of_episode(arguments: Arguments) -> bool:
-    """Whether an alarm is replaced by the one that follows it."""
-    return arguments["TableName"] == "alarms" and ":evidence" in arguments["ExpressionAttributeValues"]
-
-
-def is_note_of_announcement(arguments: Arguments) -> bool:
-    """Whether it is noted of an alarm that it was announced."""
-    return arguments["TableName"] == "alarms" and ":announced" in arguments["ExpressionAttributeValues"]
-
-
-def is_claim(arguments: Arguments) -> bool:
-    """Whether an announcement is claimed that its writer has not made."""
-    return arguments["TableName"] == "alarms" and ":announcement" in arguments["ExpressionAttributeValues"]
-
-
 # --- Messages come in -----------------------------------------------------------------------------------------------
 
 
@@ -317,28 +302,6 @@ def made_with_anything(_adapted: Callable[..., Any]) -> Callable[..., Any]:
 def without_reach(chance: Callable[..., Any]) -> Callable[..., Any]:
     """Let in whatever age a message has."""
     return lambda *rules, **options: chance(*rules, **{**options, "historical_reach": timedelta(days=10_000)})
-
-
-# --- Alarms are raised, answered and announced ------------------------------------------------------------------------
-
-
-def judged_at_each_run(anomaly_alarm: Callable[..., Any]) -> Callable[..., Any]:
-    """Take the moment of a run for that of the features that it judges."""
-
-    def judged(alarm: Any, anomaly: Any, *, now: datetime, **of: Any) -> Any:
-        return anomaly_alarm(alarm, anomaly, now=now, **(of | {"window_end": now}))
-
-    return judged
-
-
-def list_no_trials(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
-    """List no trial that is kept."""
-
-    def paginate(**asked: Any) -> Iterator[Any]:
-        if not asked["Prefix"].startswith("trials/"):
-            yield from proceed(**arguments).paginate(**asked)
-
-    return SimpleNamespace(paginate=paginate)
 
 
 # --- Machines are simulated -----------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ What is removed is behaviour at a port: what the handlers ask of S3, DynamoDB, S
 core, and what they get. How the code in between is written makes no difference.
 """
 
-from handlers import anomalies, feature_run, hour_buckets
+from handlers import anomalies, feature_run, hour_buckets, scoring
 from handlers.stores import partitions
-from mlops_core.lake import CHAMPION_KEY
-from tests.properties.reliability import misbehaviour, operator_verbs
+from mlops_core.alerting.episodes import Alarm
+from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
+from tests.properties.reliability import alarm_misbehaviour, misbehaviour, operator_verbs
 from tests.properties.reliability.misbehaviour import (
     CHECKPOINT,
     FEATURES,
@@ -240,32 +241,37 @@ MUTANTS = {
     # Alarms are raised, answered and announced.
     "changes-episodes-unseen": Mutant(
         "I1: an episode is replaced as it was seen",
-        around(UPDATE_ITEM, without("Condition"), of=misbehaviour.is_change_of_episode),
+        around(UPDATE_ITEM, without("Condition"), of=alarm_misbehaviour.is_change_of_episode),
         of_alarms=True,
     ),
     "swallows-a-failed-alarm": Mutant(
         "I5: a reading is acknowledged when its alarm is stored",
-        around(UPDATE_ITEM, unheard, of=misbehaviour.is_change_of_episode),
+        around(UPDATE_ITEM, unheard, of=alarm_misbehaviour.is_change_of_episode),
         of_alarms=True,
     ),
     "announces-before-it-stores": Mutant(
         "I2: who stores a change announces it",
-        postponed({UPDATE_ITEM: misbehaviour.is_change_of_episode}, until={NOTIFY: any_call}),
+        postponed({UPDATE_ITEM: alarm_misbehaviour.is_change_of_episode}, until={NOTIFY: any_call}),
         of_alarms=True,
     ),
     "notes-before-it-announces": Mutant(
         "I5: what is noted as announced was sent",
-        postponed({NOTIFY: any_call}, until={UPDATE_ITEM: misbehaviour.is_note_of_announcement}),
+        postponed({NOTIFY: any_call}, until={UPDATE_ITEM: alarm_misbehaviour.is_note_of_announcement}),
         of_alarms=True,
     ),
     "notes-over-a-later-note": Mutant(
         "I10: what was announced last stays noted",
-        around(UPDATE_ITEM, without("Condition"), of=misbehaviour.is_note_of_announcement),
+        around(UPDATE_ITEM, without("Condition"), of=alarm_misbehaviour.is_note_of_announcement),
         of_alarms=True,
     ),
     "claims-unseen": Mutant(
         "I2: of two processes one announces",
-        around(UPDATE_ITEM, without("Condition"), of=misbehaviour.is_claim),
+        around(UPDATE_ITEM, without("Condition"), of=alarm_misbehaviour.is_claim),
+        of_alarms=True,
+    ),
+    "claims-with-every-change": Mutant(
+        "I2: a change that is no news leaves the claim of another process alone",
+        injected(Alarm, "following", alarm_misbehaviour.claiming_what_is_due),
         of_alarms=True,
     ),
     "swallows-a-failed-message": Mutant(
@@ -273,7 +279,30 @@ MUTANTS = {
     ),
     "judges-runs-not-rows": Mutant(
         "I2: a feature row is evidence once",
-        injected(anomalies, "anomaly_alarm", misbehaviour.judged_at_each_run),
+        injected(anomalies, "anomaly_alarm", alarm_misbehaviour.judged_at_each_run),
+        of_alarms=True,
+    ),
+    "raises-only-what-it-scored": Mutant(
+        "I1: an alarm follows from a stored score, whoever stored it",
+        all_of(
+            around(PUT, alarm_misbehaviour.note_scored, of=at_key(SCORES_KEY)),
+            injected(scoring, "model_alarm", alarm_misbehaviour.of_own_scores),
+        ),
+        of_alarms=True,
+    ),
+    "raises-before-it-keeps-scores": Mutant(
+        "I12: an episode follows the score that is stored",
+        postponed({PUT: at_key(SCORES_KEY)}, until={UPDATE_ITEM: alarm_misbehaviour.is_change_of_episode}),
+        of_alarms=True,
+    ),
+    "counts-runs-as-hours": Mutant(
+        "I2: an hour is evidence of a failure once",
+        injected(scoring, "next_score", alarm_misbehaviour.counting_runs),
+        of_alarms=True,
+    ),
+    "scores-older-rows": Mutant(
+        "I9: a machine's scores never go back",
+        injected(scoring, "next_score", alarm_misbehaviour.taking_older_rows),
         of_alarms=True,
     ),
     "keeps-a-trial-before-it-tells": Mutant(
@@ -282,7 +311,7 @@ MUTANTS = {
         of_alarms=True,
     ),
     "tries-again-what-is-kept": Mutant(
-        "I2: a trial is told of once", around(LIST, misbehaviour.list_no_trials), of_alarms=True
+        "I2: a trial is told of once", around(LIST, alarm_misbehaviour.list_no_trials), of_alarms=True
     ),
     # Machines are simulated.
     "saves-before-it-speaks": Mutant(

@@ -174,11 +174,13 @@ def make_waiting_calls() -> None:
             proceed(**arguments)
 
 
-def injected(module: ModuleType, function: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Remove:
-    """Let a module call something else in the place of a function of the core."""
+def injected(
+    owner: ModuleType | type, function: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Remove:
+    """Let a module, or objects of a class, call something else in the place of a function of the core."""
 
     def remove(wiring: Wiring) -> None:
-        wiring.monkeypatch.setattr(module, function, change(getattr(module, function)))
+        wiring.monkeypatch.setattr(owner, function, change(getattr(owner, function)))
 
     return remove
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from handlers.stores import newest_features
 from mlops_core.errors import MalformedObjectError
-from mlops_core.lake import BEGINNINGS_KEY, NEWEST_KEY
+from mlops_core.lake import BEGINNINGS_KEY, NEWEST_KEY, SCORES_KEY
 from mlops_core.time import utc_text
 from tests.properties.reliability import calls
 from tests.properties.reliability.episode_rules import EpisodeRules, is_judged
@@ -113,6 +113,9 @@ class Observations:
         looks |= dict.fromkeys(("models", "baselines", "fleet", "freshness"), self._document)
         if kind in looks:
             looks[kind](put)
+            if put.key == SCORES_KEY:
+                for found in self.episodes.of_scores(put.old, put.body):
+                    demand(*found)
             return
         demand(put.condition == "new", "I6 raw objects are created, never replaced", put.key)
         if kind in {"damaged", "predictions"}:
@@ -171,6 +174,10 @@ class Observations:
             self.readings.add(fact)
             self.told.add((fact, line.get("replayed", False), line.get("extras")))
             self.unwatched |= self._pipeline.is_out_of_sight(at)
+
+    def computed(self, machine_id: str, window_end: datetime, revision: int) -> None:
+        """Note a row of which a history tells that the offline store has it."""
+        self._offline[machine_id, window_end] = revision
 
     def _quarantined(self, key: str, line: dict[str, Any]) -> None:
         demand(

@@ -203,8 +203,6 @@ class Pipeline:
 
     def score(self, invocation: Invocation) -> Any:
         """Run scoring, in a process that has just been started."""
-        for kept in _KEPT_BY_SCORING:
-            kept.cache_clear()
         return self._invoke(invocation, lambda: handlers.scoring.handler({}, context()))
 
     def try_champion(self, invocation: Invocation) -> Any:
@@ -283,6 +281,8 @@ class Wiring:
             set_(module, "datetime", clock)
         for module in (deliveries, lake, online_features, partitions, handlers.simulator, ops.dead_letters):
             set_(module, "ThreadPoolExecutor", Pool)
+        for name, kept in _KEPT_BY_SCORING.items():  # for as long as a process lives, of which several overlap
+            set_(handlers.scoring, name, lambda name=name, made=kept.__wrapped__: scratch(f"scoring {name}", made))
         # Histories follow the data, not the alarms.
         set_(handlers.labels, "_announce", lambda _failures: True)
         set_(handlers.ingestion, "_watch", lambda: SimpleNamespace(to_judge=lambda _: (), judge=bool))
@@ -346,7 +346,7 @@ _SETTINGS = {
     handlers.scoring: environment.ScoringSettings,
     handlers.trial: environment.TrialSettings,
 }
-_KEPT_BY_SCORING = [kept for kept in vars(handlers.scoring).values() if hasattr(kept, "cache_clear")]
+_KEPT_BY_SCORING = {name: kept for name, kept in vars(handlers.scoring).items() if hasattr(kept, "cache_clear")}
 
 
 @cache
