@@ -85,6 +85,14 @@ def taking_older_rows(next_score: Callable[..., Any]) -> Callable[..., Any]:
     return scored
 
 
+def labelled_at_each_delivery(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+    """Keep a verdict under a key of its own each time that its change is delivered."""
+    ports.stack["labels"] = number = ports.stack.get("labels", 0) + 1
+    item = arguments["Item"]
+    key = {"S": f"{item['event_timestamp']['S']}~{number}"}
+    return proceed(**{**arguments, "Item": {**item, "event_timestamp": key}})
+
+
 def list_no_trials(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
     """List no trial that is kept."""
 

@@ -91,6 +91,15 @@ class Reply(NamedTuple):
     pick: int
     action: str
     faults: Faults = ()
+    verdict: str = "NO_FAULT"
+
+
+class Publish(NamedTuple):
+    """The stream of alarms hands so many changes to their function, and some that it has taken again."""
+
+    most: int
+    again: int = 0
+    faults: Faults = ()
 
 
 class Try(NamedTuple):
@@ -100,7 +109,7 @@ class Try(NamedTuple):
 
 
 Scored: TypeAlias = Compute | Correct | Overtaken | Judge | JudgeTogether
-Happening: TypeAlias = Operation | Series | Orphan | Brief | Overlap | Scored | Reply | Try
+Happening: TypeAlias = Operation | Series | Orphan | Brief | Overlap | Scored | Reply | Publish | Try
 
 
 def episodes(random: Random) -> list[Happening]:
@@ -196,8 +205,15 @@ def _judge_together(random: Random) -> JudgeTogether:
 
 
 def _reply(random: Random) -> Reply:
-    action = random.choice(("acknowledge", "begin_work", "shelve", "shelve", "close"))
-    return Reply(random.randrange(4), action, faults(random, 4, "UpdateItem"))
+    action = random.choice(("acknowledge", "begin_work", "shelve", "shelve", "close", "close"))
+    verdict = random.choice(("NO_FAULT", "FAULT_FOUND", "SENSOR_FAULT"))
+    return Reply(random.randrange(4), action, faults(random, 4, "UpdateItem"), verdict)
+
+
+def _publish(random: Random) -> Publish:
+    place = random.choice(("PutItem label-history", "PutItem label-history", "PutEvents"))
+    found = (((place, 0), random.choice((Fault.REFUSED, *Fault))),) if random.randrange(2) else ()
+    return Publish(random.choice((1, 5, 50)), random.choice((0, 0, 1, 5)), found)
 
 
 def _try(random: Random) -> Try:
@@ -220,5 +236,6 @@ _OFTEN: tuple[Callable[[Random], Happening], ...] = (
     *(_judge,) * 6,
     *(_judge_together,) * 2,
     *(_reply,) * 6,
+    *(_publish,) * 4,
     *(_try,) * 2,
 )

@@ -27,6 +27,7 @@ from mlops_core.prognosis import FleetRanking, ModelBundle
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
 from mlops_core.telemetry import FAILURES, FailureEvent
 from tests.properties.reliability import messages
+from tests.properties.reliability.alarm_stream import AlarmStream
 from tests.properties.reliability.calls import Fault, Invocation, interleave
 from tests.properties.reliability.episode_generator import (
     ACT,
@@ -42,13 +43,14 @@ from tests.properties.reliability.episode_generator import (
     Orphan,
     Overlap,
     Overtaken,
+    Publish,
     Reply,
     Scored,
     Series,
     Try,
     rivals,
 )
-from tests.properties.reliability.episode_rules import follows, stored_alarms
+from tests.properties.reliability.episode_rules import follows, label_of, stored_alarms
 from tests.properties.reliability.history import Deliver, Faults, History, Together
 from tests.properties.reliability.messages import text_of
 from tests.properties.reliability.observations import demand
@@ -76,6 +78,7 @@ class EpisodeHistory(History):
         self.patience = timedelta(minutes=1)
         self._window_ends = {self.pipeline.now}
         self._revision, self._unusual = 0, ()
+        self.stream = AlarmStream(self.pipeline)
         s3: Any = self.pipeline.s3
         self._lake, self._dynamodb = DataLake(s3, "lake"), self.pipeline.dynamodb
         self._serve()
@@ -115,6 +118,8 @@ class EpisodeHistory(History):
                 self._cross_a_limit(operation)
             case Reply():
                 self._reply(operation)
+            case Publish(most, again, faults):
+                self._disturbed_by(partial(self.stream.deliver, most=most, again=again), faults)
             case Try(faults):
                 self._disturbed_by(self.pipeline.try_champion, faults)
             case _:
@@ -228,7 +233,7 @@ class EpisodeHistory(History):
             return
         episode_id = episodes[reply.pick % len(episodes)].id
         until = self.pipeline.now + HOUR if reply.action == "shelve" else None
-        given = Answer(action=reply.action, until=until, verdict="NO_FAULT" if reply.action == "close" else None)
+        given = Answer(action=reply.action, until=until, verdict=reply.verdict if reply.action == "close" else None)
         answer = partial(
             Alarms(self._client("dynamodb"), "alarms").answer,
             episode_id,
@@ -253,7 +258,10 @@ class EpisodeHistory(History):
         for _ in range(2):
             self.happen(Judge())
         self.happen(Try())
+        while not self.stream.is_taken:
+            self.happen(Publish(10))
         self._people_know()
+        self._others_know()
         self._no_trial_is_lost()
 
     def _deliver_all(self) -> None:
@@ -275,6 +283,13 @@ class EpisodeHistory(History):
         due = Counter(text for texts in rules.texts.values() for text in texts)
         for text, times in due.items():
             demand(sent[text] <= times + doubled, "I2 what is undisturbed is announced once", text)
+
+    def _others_know(self) -> None:
+        lost = self.seen.episodes.changes - set(self.pipeline.bus.taken)
+        demand(not lost, "I1 each change of an episode is on the bus", f"{lost}")
+        kept = Counter(map(label_of, LabelHistory(self._client("dynamodb"), "label-history").load_verdicts()))
+        given = Counter(self.seen.episodes.verdicts.values())
+        demand(kept == given, "I1 each verdict is a label, once", f"{kept - given} too many, {given - kept} missing")
 
     def _no_trial_is_lost(self) -> None:
         kept = len(self.pipeline.s3.under("trials/"))

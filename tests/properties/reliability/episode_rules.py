@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from handlers.stores import predictions
 from handlers.stores.alarms import _alarm
@@ -19,12 +19,24 @@ Found = tuple[bool, str, str]
 """Whether something holds, the invariant, and what was found."""
 
 
+class Label(NamedTuple):
+    """What a person found of an episode, as training reads it."""
+
+    machine_id: str
+    opened: datetime
+    source: str
+    verdict: str
+    failure_mode: str | None
+
+
 class EpisodeRules:
     """Follows the alarms of one stack from write to write."""
 
     def __init__(self) -> None:
         self._opened: set[str] = set()
         self._alarming: set[tuple[str, datetime]] = set()
+        self.changes: set[str] = set()
+        self.verdicts: dict[str, Label] = {}
         self.texts: dict[str, set[str]] = {}
 
     def of_scores(self, old: bytes | None, new: bytes) -> list[Found]:
@@ -52,6 +64,7 @@ class EpisodeRules:
         found: list[Found] = []
         if after.episode is not None:
             found = self._of_episode(before.episode if before else None, after.episode)
+            self._of_change(before.episode if before else None, after.episode, after.sequence)
             texts = self.texts.setdefault(after.episode.announcement, set())
             texts.add(episode_notice(after.episode).text)
         if before is not None and after.source is AlarmSource.ANOMALY and before.evidence != after.evidence:
@@ -62,6 +75,13 @@ class EpisodeRules:
             is_told = any(text in told for _, text in sent)
             found.append((is_told, "I5 what is noted as announced was sent", f"{after.announced}"))
         return found
+
+    def _of_change(self, before: Episode | None, after: Episode, sequence: int) -> None:
+        if before is None or before.steps != after.steps:
+            self.changes.add(f"{after.id}#{sequence}")
+        if after.verdict is not None:
+            label = Label(after.machine_id, after.opened, after.source, after.verdict, after.failure_mode)
+            self.verdicts[after.id] = label
 
     def _of_episode(self, before: Episode | None, after: Episode) -> list[Found]:
         what = f"{before} to {after}"
@@ -82,6 +102,11 @@ class EpisodeRules:
             (before.verdict in {None, after.verdict}, "I10 a verdict stays", what),
             (before.is_open or not after.is_open, "I10 an episode that has ended stays so", what),
         ]
+
+
+def label_of(row: dict[str, Any]) -> Label:
+    """What training reads of a verdict, but for the moment at which it was given."""
+    return Label(**{name: row[name] for name in Label._fields})
 
 
 def follows(alarm: Alarm | None, state: MachineAlarm) -> bool:

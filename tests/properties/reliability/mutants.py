@@ -305,6 +305,16 @@ MUTANTS = {
         injected(scoring, "next_score", alarm_misbehaviour.taking_older_rows),
         of_alarms=True,
     ),
+    "forgets-a-label-it-could-not-keep": Mutant(
+        "I1: the change that holds a verdict is taken when its label is kept",
+        around(PUT_ITEM, unheard, of=in_table("label-history")),
+        of_alarms=True,
+    ),
+    "labels-each-delivery": Mutant(
+        "I2: a verdict is one label, however often its change is delivered",
+        around(PUT_ITEM, alarm_misbehaviour.labelled_at_each_delivery, of=in_table("label-history")),
+        of_alarms=True,
+    ),
     "keeps-a-trial-before-it-tells": Mutant(
         "I1: a trial is told of before it is kept",
         postponed({NOTIFY: any_call}, until={PUT: at_key("trials/")}),

@@ -20,6 +20,7 @@ os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE
 import aws_lambda_powertools.metrics.base as single_metrics
 import aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch as emf
 
+import handlers.alarm_events
 import handlers.announcements
 import handlers.feature_run
 import handlers.hour_buckets
@@ -38,6 +39,7 @@ from handlers.announcements import AlarmDesk
 from handlers.limits import LimitWatch
 from handlers.stores import clients, lake, online_features, partitions
 from handlers.stores.alarms import Alarms
+from handlers.stores.event_bus import EventBus
 from handlers.stores.machines import Machines
 from handlers.stores.notices import Notifier
 from mlops_core.condition.classes import MachineClass, limits_of
@@ -46,12 +48,13 @@ from mlops_core.features import FeatureRecipe
 from mlops_core.lake import channels_key, compaction
 from mlops_core.telemetry import CHANNELS, Channel, Channels
 from tests.properties.reliability.broker import Broker, Rule, read_rule
-from tests.properties.reliability.calls import Invocation, Pool, invoke, perform
+from tests.properties.reliability.calls import Invocation, Pool, invoke
 from tests.properties.reliability.deployed import deployed
 from tests.properties.reliability.messages import ALLOWED_LATENESS, FIELDS, PREFIX, Publication
 from tests.properties.reliability.object_store import ObjectStore
 from tests.properties.reliability.ports import DELIVER, Ports, scratch
 from tests.properties.reliability.queues import Queue, QueuedMessage, SqsClient
+from tests.properties.reliability.receivers import Bus, Functions, Topic
 from tests.properties.reliability.reference import STATISTICS
 from tests.properties.reliability.tables import Tables
 
@@ -103,6 +106,7 @@ class Variant(NamedTuple):
             "LABEL_HISTORY_TABLE": "label-history",
             "ALARMS_TABLE": "alarms",
             "MACHINES_TABLE": "machines",
+            "EVENT_BUS_NAME": "alarms",
             "NOTICE_TOPIC_ARN": "arn:aws:sns:::notices",
             "DYNAMODB_TABLE_NAME": "realtime-features",
             "TIME_WINDOW": str(CHUNK // timedelta(hours=1)),
@@ -117,27 +121,6 @@ class Variant(NamedTuple):
             "SILENT_AFTER_HOURS": "1",
             "ESCALATE_AFTER_HOURS": "4",
         }
-
-
-class Functions:
-    """Takes asynchronous invocations: those that a run has made of itself to be continued."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-
-    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803  boto3's
-        assert (FunctionName, InvocationType) == ("function", "Event")
-        perform("Invoke", lambda: self.asked.append(json.loads(Payload)))
-
-
-class Topic:
-    """Takes messages to people: what each is about, and its text."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str]] = []
-
-    def publish(self, *, TopicArn: str, Subject: str, Message: str, MessageAttributes: dict[str, Any]) -> None:  # noqa: ARG002, N803  boto3's
-        perform("Notify", lambda: self.sent.append((MessageAttributes["about"]["StringValue"], Message)))
 
 
 class Pipeline:
@@ -157,6 +140,7 @@ class Pipeline:
         self.broker = Broker(_rules(), self.queues)
         self.functions = Functions()
         self.topic = Topic()
+        self.bus = Bus()
         self.limits: Callable[[str, str], ChannelLimits | None] = lambda _machine_id, _channel: None
 
     @property
@@ -276,6 +260,7 @@ class Wiring:
         for module in (emf, single_metrics):  # no metric is printed
             monkeypatch.setattr(module, "print", lambda *_, **__: None, raising=False)
         set_(clients, "sns", lambda: self.ports.client("sns", self._pipeline.topic))
+        set_(handlers.alarm_events, "_bus", lambda: EventBus(self.ports.client("events", self._pipeline.bus), "alarms"))
         clock = SimpleNamespace(now=lambda _zone: self._pipeline.now)
         for module in (handlers.scoring, handlers.announcements, handlers.tending, handlers.trial):
             set_(module, "datetime", clock)
@@ -345,6 +330,7 @@ _SETTINGS = {
     handlers.simulator: environment.SimulatorSettings,
     handlers.scoring: environment.ScoringSettings,
     handlers.trial: environment.TrialSettings,
+    handlers.alarm_events: environment.AlarmEventSettings,
 }
 _KEPT_BY_SCORING = {name: kept for name, kept in vars(handlers.scoring).items() if hasattr(kept, "cache_clear")}
 
