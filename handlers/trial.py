@@ -1,8 +1,8 @@
 """Trial: once a week, what the champion predicted against what then happened, and whose levels have shifted for good.
 
 The report is kept in the lake, one a day. A notice names only promises that are surely not kept, and levels that
-shifted since the week before; a week without either says nothing. The message is sent before the report is kept, so a
-run that ends between the two sends it again.
+shifted since the week before, of machines or of whole classes; a week without any says nothing. The message is sent
+before the report is kept, so a run that ends between the two sends it again.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.notices import Notifier
 from mlops_core.alerting import trial_notice
-from mlops_core.condition import LevelShift, level_shifts, shift_columns
+from mlops_core.condition import ClassStep, LevelShift, class_steps, level_shifts, shift_columns
 from mlops_core.features import returns_to_service
 from mlops_core.lake import trial_key
 from mlops_core.prognosis import Trial
@@ -46,6 +46,7 @@ class TrialReport:
     trial: Trial | None
     baseline_version: str | None
     shifts: tuple[LevelShift, ...]
+    class_steps: tuple[ClassStep, ...]
 
 
 @logger.inject_lambda_context
@@ -57,13 +58,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         return {"key": key, "broken": [], "shifts": 0}
     history = runtime.label_history(_settings())
     version, trial = _trial(history, now)
-    baseline_version, shifts = _shifts(history, now)
+    baseline_version, shifts, steps = _shifts(history, now)
     broken = trial.broken if trial else ()
-    if broken or shifts:
-        notice = trial_notice(version, broken, shifts)
+    if broken or shifts or steps:
+        notice = trial_notice(version, broken, shifts, steps)
         Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone).publish(notice, about="trial")
-    lake.create(key, canonical_json(TrialReport(now, version, trial, baseline_version, shifts)))
-    outcome = {"key": key, "broken": list(broken), "shifts": len(shifts)}
+    lake.create(key, canonical_json(TrialReport(now, version, trial, baseline_version, shifts, steps)))
+    outcome = {"key": key, "broken": list(broken), "shifts": len(shifts) + len(steps)}
     logger.info("Champion tried", extra=outcome)
     return outcome
 
@@ -77,17 +78,19 @@ def _trial(history: LabelHistory, now: datetime) -> tuple[str | None, Trial | No
     return bundle.version, try_stored(bundle, runtime.lake(_settings()), history, since=now - _LOOKED_AT, now=now)
 
 
-def _shifts(history: LabelHistory, now: datetime) -> tuple[str | None, tuple[LevelShift, ...]]:
+def _shifts(history: LabelHistory, now: datetime) -> tuple[str | None, tuple[LevelShift, ...], tuple[ClassStep, ...]]:
+    """The version of the baseline, and what shifted since the week before: levels of machines, and of whole classes."""
     registry = BaselineRegistry(runtime.lake(_settings()))
     champion = registry.champion()
     if champion is None:
-        return None, ()
+        return None, (), ()
     bundle = registry.load(champion.value.version)
     stored = FeatureHistory(runtime.lake(_settings()), since=now - _LOOKED_AT, until=now)
     columns = [name for name in shift_columns(bundle.baseline).values() if name in stored.columns]
     if stored.is_empty or not columns:
-        return bundle.version, ()
+        return bundle.version, (), ()
     features = pl.concat(stored.batches(["machine_id", "window_end", *columns]))
     failures = pl.DataFrame(history.load_all(), schema=FAILURES)
     returns = returns_to_service(failures, pl.DataFrame(history.load_repairs(), schema=MAINTENANCE))
-    return bundle.version, level_shifts(bundle.baseline, features, returns, since=now - _WEEK)
+    shifts = level_shifts(bundle.baseline, features, returns, since=now - _WEEK)
+    return bundle.version, shifts, class_steps(bundle.baseline, features, since=now - _WEEK)

@@ -8,7 +8,7 @@ from mlops_core.alerting.silence import ChannelOfMachine, LastSeen
 from mlops_core.lake import Damage
 
 if TYPE_CHECKING:
-    from mlops_core.condition import LevelShift  # which loads polars
+    from mlops_core.condition import ClassStep, LevelShift  # which loads polars
 
 __all__ = ["Notice", "damage_notice", "silence_notice", "trial_notice"]
 
@@ -51,11 +51,14 @@ def damage_notice(found: Sequence[Damage]) -> Notice:
     return Notice(f"{count} damaged", "\n".join(text))
 
 
-def trial_notice(version: str | None, broken: Sequence[str], shifts: "Sequence[LevelShift]") -> Notice:
-    """Return the notice of a trial: promises surely not kept, and levels that have shifted for good."""
+def trial_notice(
+    version: str | None, broken: Sequence[str], shifts: "Sequence[LevelShift]", steps: "Sequence[ClassStep]" = ()
+) -> Notice:
+    """Return the notice of a trial: promises surely not kept, and levels of machines and classes that have shifted."""
     counts = [
         *([f"{len(broken)} promises surely not kept"] if broken else []),
         *([f"{len(shifts)} levels shifted"] if shifts else []),
+        *([f"{len(steps)} levels of a whole class shifted"] if steps else []),
     ]
     lines = [
         *(f"Model {version}: {promise}" for promise in broken),
@@ -64,6 +67,12 @@ def trial_notice(version: str | None, broken: Sequence[str], shifts: "Sequence[L
             f" {shift.since:%Y-%m-%d}, over two returns to service: was the sensor recalibrated or moved?"
             for shift in shifts
         ),
+    ]
+    lines += [
+        f"{step.machines} machines of {step.machine_class or 'no class'}, {step.channel}: most jumped by"
+        f" {step.jump:+.1f} spreads of their class or more about {step.at:%Y-%m-%d}, and stayed: were their sensors"
+        " recalibrated together, or did the load change?"
+        for step in steps
     ]
     more = len(lines) - _NAMED_AT_MOST
     text = [

@@ -19,6 +19,10 @@ from .baseline_fit import (
 from .baseline_training import (
     train_baseline as train_baseline,
 )
+from .class_steps import (
+    ClassStep as ClassStep,
+    class_steps as class_steps,
+)
 from .known_machine import (
     Freshness as Freshness,
     KnownMachine as KnownMachine,

@@ -15,6 +15,7 @@ from mlops_core.errors import InvalidArgumentError, UntrainableError, Untrainabl
 from mlops_core.features import RUNNING, only_new_sensors, parse_feature_name
 
 __all__ = [
+    "MAD_TO_SIGMA",
     "class_names",
     "first_levels",
     "fit_baseline",
@@ -28,7 +29,7 @@ _LEVEL_STATISTICS: Final = frozenset({"mean", "std", "min", "max", "rms", "peak_
 _EXPLAINED: Final = 0.8
 _TRIMMED: Final = 0.3
 _CLIPPED_AT: Final = 6.0
-_MAD_TO_SIGMA: Final = 1.4826
+MAD_TO_SIGMA: Final = 1.4826
 _CONTROL_QUANTILE: Final = 0.97
 _FEWEST_ROWS: Final = 72
 _FAILING: Final = timedelta(days=7)
@@ -243,7 +244,7 @@ def _fit_class(baseline: Baseline, features: pl.DataFrame) -> ClassBaseline:
 def _robust_spread(values: Matrix) -> tuple[Matrix, Matrix]:
     """Return median and robust standard deviation of each column; a constant column is measured in its own unit."""
     location = np.nanmedian(values, axis=0)
-    scale = _MAD_TO_SIGMA * np.nanmedian(np.abs(values - location), axis=0)
+    scale = MAD_TO_SIGMA * np.nanmedian(np.abs(values - location), axis=0)
     scale = np.where(scale > 0, scale, np.nanstd(values, axis=0))
     return location, np.where(scale > 0, scale, 1.0)
 
