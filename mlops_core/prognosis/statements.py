@@ -22,6 +22,16 @@ _FIRST_LOOK: Final = {
     "oil": "the lubricant and its filter",
 }
 """What to look at first, by a word in the name of the channel that speaks loudest for a failure."""
+_FIRST_LOOK_OF_MODE: Final = {
+    "bearing": "bearings and their lubrication",
+    "balance": "balance: deposits, lost weights and loose mountings",
+    "align": "the coupling and the alignment",
+    "heat": "cooling, lubrication and load",
+    "lubri": "the lubricant and its filter",
+    "leak": "seals and joints",
+    "winding": "the winding and the supply",
+}
+"""What to look at first, by a word in the event code of the failures that a machine is most like."""
 
 
 def risk_of(bundle: ModelBundle) -> float:
@@ -40,13 +50,21 @@ def statements(prediction: Prediction, *, risk: float) -> tuple[str, ...]:
     rising = [reason for reason in prediction.reasons if reason.odds_factor > 1.0][:_MOST]
     if not rising:
         return ("its readings taken together, none of them by itself",)
-    look, mode = first_look(rising[0].feature), prediction.failure_mode
+    mode = prediction.failure_mode
+    look = first_look(rising[0].feature, mode)
     likely = [f"most like the failures of {mode}"] if mode else []
     return (*(reason.text for reason in rising), *likely, *([f"look first at {look}"] if look else []))
 
 
-def first_look(feature: str) -> str:
-    """Return what to look at first where this feature speaks loudest; empty where nothing is known of its channel."""
+def first_look(feature: str, mode: str | None = None) -> str:
+    """Return what to look at first; empty where nothing is known.
+
+    feature: what speaks loudest for a failure. mode: the event code of the failures that it is most like, which goes
+    before the feature's channel.
+    """
+    of_mode = next((look for word, look in _FIRST_LOOK_OF_MODE.items() if mode and word in mode.lower()), "")
+    if of_mode:
+        return of_mode
     parts = parse_feature_name(feature)
     channel = "" if parts is None else parts.channel.lower()
     return next((look for word, look in _FIRST_LOOK.items() if word in channel), "")

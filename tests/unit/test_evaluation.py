@@ -13,7 +13,16 @@ from mlops_core.errors import (
     UnjudgeableError,
     UntrainableError,
 )
-from mlops_core.prognosis import TrainingSettings, TreeSettings, compare_models, evaluate, split_by_time, train
+from mlops_core.prognosis import (
+    TrainingSettings,
+    TreeSettings,
+    compare_models,
+    evaluate,
+    predict,
+    split_by_time,
+    train,
+)
+from mlops_core.prognosis.metrics import nasa_score
 from mlops_core.prognosis.splits import split_time
 from tests.unit.degrading_fleet import START, degrading_fleet
 
@@ -103,6 +112,17 @@ def test_figures_of_unseen_machines_are_far_better_than_a_guess(bundle, unseen):
     assert figures.oracle_pr_auc is None
 
 
+def test_figures_of_the_remaining_life_are_those_of_what_predict_gives(bundle, unseen):
+    whole = unseen.filter(pl.col("rul_hours").is_not_null().all().over("run_id"))  # so that every run weighs the same
+    figures, predicted = evaluate(bundle, whole), predict(bundle, whole, reasons=0)
+    error = predicted["rul_hours_mean"] - whole["rul_hours"]
+    inside = whole["rul_hours"].is_between(predicted["rul_hours_p10"], predicted["rul_hours_p90"])
+    assert figures.rul_coverage == pytest.approx(inside.mean())
+    assert figures.rul_root_mean_square_error_hours == pytest.approx((error**2).mean() ** 0.5)
+    assert figures.rul_constant_error_hours == pytest.approx(whole["rul_hours"].std(ddof=0))
+    assert figures.rul_nasa_score == pytest.approx(nasa_score(error.to_numpy()).mean())
+
+
 def test_the_same_seed_gives_the_same_figures(bundle, unseen):
     assert evaluate(bundle, unseen, seed=3) == evaluate(bundle, unseen.sample(fraction=1.0, shuffle=True), seed=3)
 
@@ -110,8 +130,6 @@ def test_the_same_seed_gives_the_same_figures(bundle, unseen):
 def test_the_alarms_that_count_reach_the_precision(bundle, unseen):
     figures = evaluate(bundle, unseen)
     assert figures.alarm_precision == 0.9
-    from mlops_core.prognosis import predict
-
     told = unseen.with_columns(probability=predict(bundle, unseen, reasons=0)["failure_probability"])
     alarms = told.drop_nulls("fails_within_horizon").filter(pl.col("probability") >= figures.alarm_threshold)
     assert alarms["fails_within_horizon"].mean() >= 0.9

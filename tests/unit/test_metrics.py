@@ -11,6 +11,7 @@ from mlops_core.prognosis.metrics import (
     average_precision,
     brier_score,
     expected_calibration_error,
+    nasa_score,
 )
 
 FAILS = np.array([0.0, 0.0, 1.0, 1.0])
@@ -73,6 +74,12 @@ def test_brier_score_and_calibration_error_by_hand():
     assert brier_score(fails, probability) == pytest.approx((0.0025 + 0.9025) / 2)
     assert expected_calibration_error(fails, probability) == pytest.approx(0.45)
     assert expected_calibration_error(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0.0
+
+
+def test_the_nasa_score_punishes_a_life_that_is_promised_too_long_more_than_one_too_short():
+    score = nasa_score(np.array([-13.0, 0.0, 10.0, 1e6]))
+    assert score[:3] == pytest.approx([np.e - 1, 0.0, np.e - 1])
+    assert np.isfinite(score).all()
 
 
 def test_a_probability_that_is_a_frequency_has_no_calibration_error():

@@ -231,6 +231,19 @@ def test_below_a_risk_nothing_is_unusual_and_above_it_only_what_speaks_for_a_fai
 
 
 @pytest.mark.parametrize(
+    ("mode", "look"),
+    [
+        ("IMBALANCE", "look first at balance: deposits, lost weights and loose mountings"),
+        ("E17", "look first at bearings, balance, alignment and loose mountings"),
+    ],
+)
+def test_what_to_look_at_first_follows_the_way_of_failing_where_its_code_says_something(mode, look):
+    rising = Reason("vibration_rms_1h", 9.0, 3.0, 4.0, "vibration r.m.s. over 1 h is 9 mm/s")
+    told = Prediction("PUMP-1", NOON, 0.4, 5.0, 20.0, 40.0, 0.2, "C", (rising,), (), "model-1", failure_mode=mode)
+    assert statements(told, risk=0.3) == (rising.text, f"most like the failures of {mode}", look)
+
+
+@pytest.mark.parametrize(
     ("name", "parts"),
     [
         ("vibration_mean_6h", FeatureName("vibration", "mean", 21600, is_drift=False)),
