@@ -30,11 +30,14 @@ from tests.properties.reliability.living import (
     Promote,
     RecordRepair,
     Redeploy,
+    Release,
     ReplayQuarantine,
     Score,
+    Train,
 )
 from tests.properties.reliability.messages import BAD, BAD_FAILURES
 from tests.properties.reliability.pipeline import LABELS, READINGS, Variant
+from tests.properties.reliability.releases import AGES
 
 _FAULTS = tuple(Fault)
 _BURSTS = (1, 2, 3, 5, 8, 13, 50)
@@ -214,6 +217,14 @@ def _redeploy(random: Random) -> Redeploy:
     return Redeploy(chosen.shards, chosen.hop_minutes, chosen.lengths_hours, chosen.channels)
 
 
+def _release(random: Random) -> Release:
+    return Release(random.choice(AGES), _faults_of_run(random))
+
+
+def _train(random: Random) -> Train:
+    return Train(random.choice((1, 2)), random.choice((None, None, 1, 2)), _faults_of_verb(random))
+
+
 def _damage(random: Random) -> Damage:
     kind = random.choice((*PLACES, "raw", "buckets", "compacted", "features", "online"))
     return Damage(kind, random.randrange(6), random.choice((*WAYS, "a row less", GONE)))
@@ -262,11 +273,13 @@ _LIVING_OFTEN: tuple[tuple[Callable[[Random], Happening], int], ...] = (
     (_say_loud, 3),
     (_rival_deliveries, 2),
     (_redeploy, 3),
+    (_release, 2),
     (_damage, 5),
     (_score, 3),
     (_replay_quarantine, 2),
     (_record_repair, 1),
     (_promote, 2),
+    (_train, 2),
     (_import, 1),
 )
 _LIVING = tuple(draw for draw, times in _LIVING_OFTEN for _ in range(times))

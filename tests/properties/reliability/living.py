@@ -5,10 +5,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
 from typing import Any, NamedTuple, TypeAlias
+from warnings import catch_warnings, simplefilter
 
 import polars as pl
 
+import handlers.promotion
+import handlers.training_set
 from contract.environment import HISTORICAL_REACH
+from handlers.stores.model_registry import ChampionMovedError
+from mlops_core.errors import UntrainableError
 from mlops_core.lake import (
     BEGINNINGS_KEY,
     CHAMPION_KEY,
@@ -27,8 +32,9 @@ from tests.properties.reliability.history import HALF_HOUR, Faults, History, Ope
 from tests.properties.reliability.messages import ReadingFact, Refusal, text_of
 from tests.properties.reliability.observations import demand, lines_of
 from tests.properties.reliability.operator_verbs import Operator, imported_rows
-from tests.properties.reliability.pipeline import DEAD_LETTERS, Variant, Wiring
+from tests.properties.reliability.pipeline import DEAD_LETTERS, Variant, Wiring, context
 from tests.properties.reliability.reference import moment
+from tests.properties.reliability.releases import OLDER, deploy
 
 
 class Redeploy(NamedTuple):
@@ -77,6 +83,24 @@ class Promote(NamedTuple):
     faults: Faults = ()
 
 
+class Release(NamedTuple):
+    """Processing runs once as a release of this age, of AGES, would store what it computes."""
+
+    age: str
+    faults: Faults = ()
+
+
+class Train(NamedTuple):
+    """An execution of training: a set is written, a model of this seed stored, judged against who serves, and promoted.
+
+    `rival`: the seed of a model that an operator promotes after the judgement.
+    """
+
+    seed: int
+    rival: int | None = None
+    faults: Faults = ()
+
+
 class Import(NamedTuple):
     """An operator imports readings of a machine, from so many half hours ago on; stopped, again until it is done."""
 
@@ -86,7 +110,8 @@ class Import(NamedTuple):
     faults: Faults = ()
 
 
-Happening: TypeAlias = Operation | Redeploy | Damage | Score | ReplayQuarantine | RecordRepair | Promote | Import
+Verb: TypeAlias = ReplayQuarantine | RecordRepair | Promote | Import
+Happening: TypeAlias = Operation | Redeploy | Release | Damage | Score | Train | Verb
 
 PLACES = {
     "raw": "raw/",
@@ -134,6 +159,7 @@ class LivingHistory(History):
         self.operator = Operator(self.pipeline)
         self._damaged: dict[str, frozenset[ReadingFact]] = {}
         self._lets_late_in = False
+        self._executions = 0
         self._repairs: set[tuple[str, str]] = set()
         self.is_online_hurt = False
 
@@ -157,6 +183,18 @@ class LivingHistory(History):
                 self._damage(operation)
             case Score(faults, order):
                 self._must_end_well(self.pipeline.score, faults, order)
+            case Release(age, faults):
+                self._run_release(age, faults)
+            case Train():
+                self._train(operation)
+            case ReplayQuarantine() | RecordRepair() | Promote() | Import():
+                self._let_operator(operation)
+            case _:
+                self.apply(operation)
+        self.seen.report()
+
+    def _let_operator(self, verb: Verb) -> None:
+        match verb:
             case ReplayQuarantine(faults, order):
                 self._lets_late_in = True
                 self._operate(self.operator.replay_quarantine, faults, order)
@@ -165,14 +203,49 @@ class LivingHistory(History):
                 if self._operate(partial(self.operator.record_repair, machine_id, at), faults) is not None:
                     self._repairs.add((machine_id, at.isoformat()))
             case Promote(seed, faults):
-                verb = self.operator.roll_back if seed is None else partial(self.operator.promote, seed)
+                chosen = self.operator.roll_back if seed is None else partial(self.operator.promote, seed)
                 if CHAMPION_KEY not in self._damaged:
-                    self._operate(verb, faults)
+                    self._operate(chosen, faults)
             case Import():
-                self._import(operation)
-            case _:
-                self.apply(operation)
-        self.seen.report()
+                self._import(verb)
+
+    def _run_release(self, age: str, faults: Faults) -> None:
+        """An older release does not store with which settings it computed: those of the runs before and after it."""
+        if age == OLDER:
+            self.apply(Run())
+        deploy(self.pipeline.ports, age)
+        self.apply(Run(faults))
+        deploy(self.pipeline.ports, None)
+        if age == OLDER:
+            self.apply(Run())
+
+    def _train(self, wanted: Train) -> None:
+        event = {"execution": f"execution-{self._executions}", "started_at": self.pipeline.now.isoformat()}
+        self._executions += 1
+        with catch_warnings():
+            simplefilter("default")  # what it assumes it logs
+            for faults in (wanted.faults, ()):  # the state machine tries a step again
+                self._step(lambda: handlers.training_set.handler(event, context()), UntrainableError, faults)
+        if CHAMPION_KEY in self._damaged:
+            return
+        against, version = self.operator.serving, self.operator.keep_trained(wanted.seed)
+        if wanted.rival is not None:
+            self._operate(partial(self.operator.promote, wanted.rival))
+        judged = {"version": version, "reason": "better", "against": against}
+        for faults in (wanted.faults, ()):
+            before = self.operator.serving
+            answer = self._step(lambda: handlers.promotion.handler(judged, context()), ChampionMovedError, faults)
+            moved = before not in {against, version}
+            demand(not moved or self.operator.serving == before, "I15 a champion of later is not replaced", f"{answer}")
+        demand(moved or self.operator.serving == version, "I15 what is judged better serves", f"{answer}")
+
+    def _step(self, step: Callable[[], Any], refusal: type[Exception], faults: Faults) -> Any:
+        invocation = Invocation(dict(faults))
+        answer = self.pipeline.operate(invocation, step)
+        if not invocation.failed:
+            ends_well = isinstance(answer, dict | refusal)
+            demand(ends_well, "I4 what is undisturbed ends well", repr(answer))
+        return answer
 
     def _ago(self, age: int) -> datetime:
         now = self.pipeline.now
@@ -268,6 +341,8 @@ class LivingHistory(History):
         named = {finding.damage.key for finding in self._operate(self.operator.examine)}
         damaged = {key for key, body in store.objects.items() if body in store.damaged}
         demand(damaged <= named, "what is damaged has a name", f"{damaged - named}")
+        whole = {key for key in named if key.startswith("processed/")} - store.ever_damaged
+        demand(not whole, "what is whole is not called damaged", f"{whole}")
 
     def _mend(self) -> None:
         left = self._operate(self.operator.mend)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 
 import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +20,7 @@ from tests.properties.reliability.calls import AwsError
 from tests.properties.reliability.mutation import Of, answer_to
 from tests.properties.reliability.observations import lines_of
 from tests.properties.reliability.ports import Arguments, Ports, Proceed, scratch
+from tests.properties.reliability.releases import NEW_FIELD
 
 CHECKPOINT = "processed/checkpoint.json"
 FEATURES = "processed/features/"
@@ -292,6 +294,29 @@ def fatal_where_damaged(proceed: Proceed, arguments: Arguments, ports: Ports) ->
     if body in ports.pipeline.s3.damaged:
         raise MalformedObjectError(arguments["Key"], "is damaged")
     return {**answer, "Body": BytesIO(body)}
+
+
+def fatal_where_newer(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
+    """End whoever reads a document with a field that today's release does not know."""
+    answer = proceed(**arguments)
+    body = answer["Body"].read()
+    if NEW_FIELD.encode() in body:
+        raise MalformedObjectError(arguments["Key"], "has an unknown field")
+    return {**answer, "Body": BytesIO(body)}
+
+
+def only_sealed(_problem: Callable[..., Any]) -> Callable[..., Any]:
+    """Take a table without a seal for damaged."""
+    return lambda _frame, metadata: None if "content_sha256" in metadata else "has no seal"
+
+
+def judged_against_anyone(event: Any) -> Any:
+    """Promote whoever serves meanwhile."""
+
+    def read(given: dict[str, Any]) -> Any:
+        return event.model_validate(given).model_copy(update={"against": ANY})
+
+    return SimpleNamespace(model_validate=read)
 
 
 def made_with_anything(_adapted: Callable[..., Any]) -> Callable[..., Any]:

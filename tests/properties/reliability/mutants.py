@@ -4,7 +4,7 @@ What is removed is behaviour at a port: what the handlers ask of S3, DynamoDB, S
 core, and what they get. How the code in between is written makes no difference.
 """
 
-from handlers import anomalies, feature_run, hour_buckets, scoring
+from handlers import anomalies, feature_run, hour_buckets, promotion, scoring
 from handlers.stores import partitions
 from mlops_core.alerting.episodes import Alarm
 from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
@@ -237,6 +237,21 @@ MUTANTS = {
     ),
     "replaces-scores-unseen": Mutant(
         "I10: scores are replaced as they were seen", around(PUT, without("If"), of=at_key("fleet/")), of_living=True
+    ),
+    "ends-where-a-release-was-newer": Mutant(
+        "what a newer release stored is read by an older one",
+        around(GET, misbehaviour.fatal_where_newer),
+        of_living=True,
+    ),
+    "believes-only-sealed-tables": Mutant(
+        "what an older release stored is read by a newer one",
+        injected(partitions, "seal_problem", misbehaviour.only_sealed),
+        of_living=True,
+    ),
+    "promotes-over-a-later-champion": Mutant(
+        "I15: a model is promoted over the one that it was judged against",
+        injected(promotion, "PromotionEvent", misbehaviour.judged_against_anyone),
+        of_living=True,
     ),
     # Alarms are raised, answered and announced.
     "changes-episodes-unseen": Mutant(

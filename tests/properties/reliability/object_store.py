@@ -42,14 +42,17 @@ class ObjectStore:
         self._etags: dict[str, str] = {}
         self._history: dict[str, list[bytes]] = {}
         self.damaged: set[bytes] = set()
+        self.ever_damaged: set[str] = set()
 
     def damage(self, key: str, body: bytes) -> None:
         """Let an object hold something else, whoever did that; nobody is told, and what it held stays a version."""
         self.damaged.add(body)
+        self.ever_damaged.add(key)
         self.hold(key, body)
 
     def lose(self, key: str) -> None:
         """Let an object be gone, whoever removed it; nobody is told."""
+        self.ever_damaged.add(key)
         del self.objects[key], self._etags[key]
 
     def hold(self, key: str, body: bytes) -> None:

@@ -118,7 +118,7 @@ class Observations:
                     demand(*found)
             return
         demand(put.condition == "new", "I6 raw objects are created, never replaced", put.key)
-        if kind in {"damaged", "predictions"}:
+        if kind in {"damaged", "predictions", "training"}:
             return
         if kind == "replaced":
             self._kept |= {*_lines(put.body)}
@@ -277,10 +277,11 @@ class Observations:
     def _note_shape(self, old: bytes | None, new: dict[str, Any]) -> None:
         """Note from when on rows are of the settings of today: those within reach of late data were due anew."""
         before = json.loads(old) if old else {"made_with": self._made_with, "processed_until": new["processed_until"]}
-        if before["made_with"] not in (None, new["made_with"]):
+        made_with = new.get("made_with")  # which an older release does not store
+        if made_with is not None and before.get("made_with") not in (None, made_with):
             reach = _moment(before["processed_until"]) - ALLOWED_LATENESS - max(self._pipeline.variant.lengths)
             self.features_from = max(_moment(new["processed_from"]), reach, self.features_from or reach)
-        self._made_with = new["made_with"]
+        self._made_with = made_with
 
     def _written(self, written: Written) -> None:
         if written.table == "realtime-features":

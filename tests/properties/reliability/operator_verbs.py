@@ -81,6 +81,17 @@ class Operator:
         stored = self._models.champion()
         self._models.promote(chosen.version, after=stored, at=self._pipeline.now, reason="by hand")
 
+    @property
+    def serving(self) -> str | None:
+        """The version that serves."""
+        stored = self._models.champion()
+        return stored.value.version if stored else None
+
+    def keep_trained(self, seed: int) -> str:
+        """Store what training of this seed gives; returns its version."""
+        self._models.store(bundle(seed))
+        return bundle(seed).version
+
     def roll_back(self) -> None:
         """`mlops models rollback`."""
         stored = self._models.champion()

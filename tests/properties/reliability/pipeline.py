@@ -27,9 +27,11 @@ import handlers.hour_buckets
 import handlers.ingestion
 import handlers.labels
 import handlers.processing
+import handlers.promotion
 import handlers.scoring
 import handlers.simulator
 import handlers.tending
+import handlers.training_set
 import handlers.trial
 import mlops_core.features.buckets
 import ops.dead_letters
@@ -56,6 +58,7 @@ from tests.properties.reliability.ports import DELIVER, Ports, scratch
 from tests.properties.reliability.queues import Queue, QueuedMessage, SqsClient
 from tests.properties.reliability.receivers import Bus, Functions, Topic
 from tests.properties.reliability.reference import STATISTICS
+from tests.properties.reliability.releases import let_releases_store
 from tests.properties.reliability.tables import Tables
 
 START = datetime(2026, 11, 21, 21, 40, tzinfo=UTC)  # so that histories cross midnight
@@ -107,6 +110,8 @@ class Variant(NamedTuple):
             "ALARMS_TABLE": "alarms",
             "MACHINES_TABLE": "machines",
             "EVENT_BUS_NAME": "alarms",
+            "PREDICTION_HORIZON_HOURS": "12",
+            "TRAINING_HISTORY_DAYS": "60",
             "NOTICE_TOPIC_ARN": "arn:aws:sns:::notices",
             "DYNAMODB_TABLE_NAME": "realtime-features",
             "TIME_WINDOW": str(CHUNK // timedelta(hours=1)),
@@ -244,6 +249,7 @@ class Wiring:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
         self.ports = Ports()
+        let_releases_store(self.ports)
         self._pipeline = Pipeline(Variant(), self.ports)
         set_ = monkeypatch.setattr
         monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "tests")
@@ -253,7 +259,7 @@ class Wiring:
         set_(clients, "functions", lambda: self.ports.client("lambda", self._pipeline.functions))
         set_(handlers.processing, "_clock", lambda: self._pipeline.now)
         set_(clients, "iot_data", lambda _endpoint=None: self.ports.client("iot_data", self._pipeline.broker))
-        for module in _SETTINGS.keys() - {handlers.trial}:
+        for module in (module for module in _SETTINGS if hasattr(module, "metrics")):
             set_(
                 module.metrics.provider, "namespace", "tests"
             )  # whoever imported the handlers, in whatever environment
@@ -262,7 +268,7 @@ class Wiring:
         set_(clients, "sns", lambda: self.ports.client("sns", self._pipeline.topic))
         set_(handlers.alarm_events, "_bus", lambda: EventBus(self.ports.client("events", self._pipeline.bus), "alarms"))
         clock = SimpleNamespace(now=lambda _zone: self._pipeline.now)
-        for module in (handlers.scoring, handlers.announcements, handlers.tending, handlers.trial):
+        for module in (handlers.scoring, handlers.announcements, handlers.tending, handlers.trial, handlers.promotion):
             set_(module, "datetime", clock)
         for module in (deliveries, lake, online_features, partitions, handlers.simulator, ops.dead_letters):
             set_(module, "ThreadPoolExecutor", Pool)
@@ -316,7 +322,7 @@ class Wiring:
         set_(handlers.hour_buckets, "encode_parquet", encode)
         windows = mlops_core.features.buckets
         set_(windows, "features_from_buckets", remembered(windows.features_from_buckets, rows_of))
-        for module in (handlers.feature_run, handlers.scoring):
+        for module in (handlers.feature_run, handlers.scoring, handlers.training_set):
             set_(module, "recipe_of", lambda chosen, of: few_features(chosen.feature_lengths, chosen.feature_hop, of))
         set_(partitions, "encode_parquet", encode)
         set_(partitions, "decode_parquet", decode := remembered(partitions.decode_parquet, lambda body: body))
@@ -331,6 +337,8 @@ _SETTINGS = {
     handlers.scoring: environment.ScoringSettings,
     handlers.trial: environment.TrialSettings,
     handlers.alarm_events: environment.AlarmEventSettings,
+    handlers.training_set: environment.TrainingSetSettings,
+    handlers.promotion: environment.RegistrySettings,
 }
 _KEPT_BY_SCORING = {name: kept for name, kept in vars(handlers.scoring).items() if hasattr(kept, "cache_clear")}
 
