@@ -23,7 +23,7 @@ from ops.stack import Stack, load_stack
 HERE = Path(__file__).parent
 
 
-class Told(NamedTuple):
+class Laptop(NamedTuple):
     """The local stack after a laptop run; its simulator's schedule is paused."""
 
     endpoint: Endpoint
@@ -58,19 +58,19 @@ def sample(endpoint: Endpoint) -> Deployment:
 
 
 @pytest.fixture(scope="session")
-def told(emulator: Emulator) -> Told:
+def laptop(emulator: Emulator) -> Laptop:
     """The real program, deployed once, with a short history and live telemetry."""
     shown = io.StringIO()
     run = LaptopRun(Screen(Console(file=shown, width=120)), emulator, HistoryPlan(companions=2, days=2))
     summary = run.run(time.monotonic())
     assert run.deployment is not None
     stack = load_stack("local", local_file=emulator.folder / STACK_FILE)
-    return Told(emulator.endpoint, stack, run.deployment, summary, emulator.folder, shown.getvalue())
+    return Laptop(emulator.endpoint, stack, run.deployment, summary, emulator.folder, shown.getvalue())
 
 
-def under_repair(told: Told, machine_id: str, *, until: datetime) -> None:
+def under_repair(laptop: Laptop, machine_id: str, *, until: datetime) -> None:
     """Let a configured machine have failed, and return to service at `until`."""
-    states = MachineStates(told.stack.dynamodb, told.stack.outputs.machine_state_table_name)
+    states = MachineStates(laptop.stack.dynamodb, laptop.stack.outputs.machine_state_table_name)
     saved = states.load(machine_id)
     assert saved is not None
     failed = {"status": MachineStatus.FAILED, "health_index": 0.0, "damage_at_hour": 1.0}
@@ -79,11 +79,11 @@ def under_repair(told: Told, machine_id: str, *, until: datetime) -> None:
 
 
 @pytest.fixture
-def rested(told: Told) -> Told:
+def rested(laptop: Laptop) -> Laptop:
     """The stack with its configured machines ten minutes behind: a test can move them on without meeting the future."""
-    table = told.stack.outputs.machine_state_table_name
+    table = laptop.stack.outputs.machine_state_table_name
     since = datetime.now(UTC) - timedelta(minutes=10)
-    for machine_id in told.stack.outputs.machine_ids:
-        told.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
-        MachineStates(told.stack.dynamodb, table).create(new_machine(machine_id, seed=since.microsecond, at=since))
-    return told
+    for machine_id in laptop.stack.outputs.machine_ids:
+        laptop.stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": machine_id}})
+        MachineStates(laptop.stack.dynamodb, table).create(new_machine(machine_id, seed=since.microsecond, at=since))
+    return laptop

@@ -174,19 +174,23 @@ def models_in(stack: Stack) -> Iterator[Models]:
         predict_nothing(stack, bundle.version, stack.outputs.machine_ids[:3], until=now)
     registry.promote(bundles[0].version, after=registry.champion(), at=now, reason="a test")
     row = fleet.row(-1, named=True)
-    told = predict_one(bundles[0], "POLICY-1", now, {name: value for name, value in row.items() if is_feature(name)})
+    prediction = predict_one(
+        bundles[0], "POLICY-1", now, {name: value for name, value in row.items() if is_feature(name)}
+    )
     alarm = MachineAlarm(AlarmState.ACT, now)
     versions = (bundles[0].version, bundles[1].version)
     with failures_of(stack, stack.outputs.machine_ids[:3], at=now - timedelta(hours=2)):
-        yield Models(stack, versions, Score(told, 1, alarm, 1))
+        yield Models(stack, versions, Score(prediction, 1, alarm, 1))
 
 
 def predict_nothing(stack: Stack, version: str, machine_ids: Sequence[str], *, until: datetime) -> None:
     """Keep predictions of a model that foretell nothing."""
     for hour in range(1, 30):
         at = until - timedelta(hours=hour)
-        told = {"window_end": utc_text(at), "failure_probability": 0.01, "model_version": version}
-        body = gzip.compress(b"\n".join(json.dumps({"machine_id": name, **told}).encode() for name in machine_ids))
+        prediction = {"window_end": utc_text(at), "failure_probability": 0.01, "model_version": version}
+        body = gzip.compress(
+            b"\n".join(json.dumps({"machine_id": name, **prediction}).encode() for name in machine_ids)
+        )
         stack.lake.create(f"{PREDICTIONS_PREFIX}{hour_path(at)}/{version}.jsonl.gz", body)
 
 

@@ -11,7 +11,7 @@ from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
 from infra.local.run.signed_http import request
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 from tests.emulator.roles import policy, role_of
 from tests.emulator.waiting import eventually
 
@@ -19,35 +19,35 @@ SOURCE = "mlops.alarms"
 
 
 @pytest.fixture(scope="module")
-def heard(told: Told) -> Iterator["Heard"]:
+def heard(laptop: Laptop) -> Iterator["Heard"]:
     """Takes what a queue behind the bus receives, for as long as the tests run."""
-    events, sqs, bus = told.endpoint.client("events"), told.stack.sqs, told.stack.outputs.event_bus_name
+    events, sqs, bus = laptop.endpoint.client("events"), laptop.stack.sqs, laptop.stack.outputs.event_bus_name
     url = sqs.create_queue(QueueName="work-orders")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     rule = {"Name": "work-orders", "EventBusName": bus}
     events.put_rule(**rule, EventPattern=json.dumps({"source": [SOURCE]}))
     events.put_targets(Rule="work-orders", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
-    yield Heard(told, url)
+    yield Heard(laptop, url)
     sqs.delete_queue(QueueUrl=url)
 
 
 class Heard(list[dict[str, Any]]):
     """The events that a queue has received."""
 
-    def __init__(self, told: Told, url: str) -> None:
+    def __init__(self, laptop: Laptop, url: str) -> None:
         super().__init__()
-        self._told, self._url = told, url
+        self._laptop, self._url = laptop, url
 
     def of(self, machine_id: str) -> list[dict[str, Any]]:
         """Return those of a machine, in order of arrival."""
-        answer = self._told.stack.sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
+        answer = self._laptop.stack.sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
         for message in answer.get("Messages", []):
             self.append(json.loads(message["Body"])["detail"])
-            self._told.stack.sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+            self._laptop.stack.sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return [each for each in self if each["episode"]["machine_id"] == machine_id]
 
 
-def alarm(told: Told, machine_id: str) -> Episode:
+def alarm(laptop: Laptop, machine_id: str) -> Episode:
     now = datetime.now(UTC)
     empty = Alarm(machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration")
     episode = Episode(
@@ -55,52 +55,52 @@ def alarm(told: Told, machine_id: str) -> Episode:
         opened=now - timedelta(minutes=5), reasons=("vibration is 8 mm/s",),
     )  # fmt: skip
     opened = empty.following(episode=episode, evidence="{}", now=now)
-    assert Alarms(told.stack.dynamodb, told.stack.outputs.alarms_table_name).save(opened, now=now)
+    assert Alarms(laptop.stack.dynamodb, laptop.stack.outputs.alarms_table_name).save(opened, now=now)
     return episode
 
 
-def answered(told: Told, episode: Episode, **said: str) -> dict[str, Any]:
-    answer = request(told.stack, f"/alarms/{episode.id}", method="POST", body=json.dumps(said).encode())
+def answered(laptop: Laptop, episode: Episode, **said: str) -> dict[str, Any]:
+    answer = request(laptop.stack, f"/alarms/{episode.id}", method="POST", body=json.dumps(said).encode())
     assert answer.status == 200, answer
     return dict(answer.document)
 
 
-def test_an_answer_over_http_reaches_the_queue_and_a_verdict_the_labels(told: Told, heard: Heard):
+def test_an_answer_over_http_reaches_the_queue_and_a_verdict_the_labels(laptop: Laptop, heard: Heard):
     machine_id = f"EVENTS-{datetime.now(UTC):%H%M%S%f}"
-    episode = alarm(told, machine_id)
-    assert answered(told, episode, action="acknowledge", stated_name="Ann")["life"] == "ACKNOWLEDGED"
-    answered(told, episode, action="close", verdict="NO_FAULT")
+    episode = alarm(laptop, machine_id)
+    assert answered(laptop, episode, action="acknowledge", stated_name="Ann")["life"] == "ACKNOWLEDGED"
+    answered(laptop, episode, action="close", verdict="NO_FAULT")
     eventually(lambda: len(heard.of(machine_id)) == 3, within=60, what="each change is heard of")
     events = heard.of(machine_id)
     assert [each["change"] for each in events] == ["OPENED", "ACKNOWLEDGED", "VERDICT"]
     assert {each["episode"]["id"] for each in events} == {episode.id}
     assert len({each["event_id"] for each in events}) == 3
     assert events[1]["by"].startswith("arn:aws:iam::000000000000:")
-    history = LabelHistory(told.stack.dynamodb, told.stack.outputs.label_history_table_name)
+    history = LabelHistory(laptop.stack.dynamodb, laptop.stack.outputs.label_history_table_name)
     (verdict,) = [each for each in history.load_verdicts() if each["machine_id"] == machine_id]
     assert (verdict["verdict"], verdict["opened"]) == ("NO_FAULT", episode.opened)
 
 
-def test_a_publisher_that_crashes_delivers_the_change_later_with_the_same_id(told: Told, heard: Heard):
+def test_a_publisher_that_crashes_delivers_the_change_later_with_the_same_id(laptop: Laptop, heard: Heard):
     """Its run stores the label and dies before it publishes, again and again, until it may."""
     machine_id = f"EVENTS-{datetime.now(UTC):%H%M%S%f}"
-    history = LabelHistory(told.stack.dynamodb, told.stack.outputs.label_history_table_name)
-    role = role_of(told, "alarm_events")
-    name = told.endpoint.client("iam").list_role_policies(RoleName=role)["PolicyNames"][0]
-    document = told.endpoint.client("iam").get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    history = LabelHistory(laptop.stack.dynamodb, laptop.stack.outputs.label_history_table_name)
+    role = role_of(laptop, "alarm_events")
+    name = laptop.endpoint.client("iam").list_role_policies(RoleName=role)["PolicyNames"][0]
+    document = laptop.endpoint.client("iam").get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     silent = [each for each in document["Statement"] if each["Sid"] != "PublishChanges"]
-    with policy(told, role, silent):
-        episode = alarm(told, machine_id)
-        answered(told, episode, action="close", verdict="SENSOR_FAULT")
-        eventually(lambda: failures(told) > 0, within=60, what="a run that dies")
+    with policy(laptop, role, silent):
+        episode = alarm(laptop, machine_id)
+        answered(laptop, episode, action="close", verdict="SENSOR_FAULT")
+        eventually(lambda: failures(laptop) > 0, within=60, what="a run that dies")
         assert heard.of(machine_id) == []
     eventually(lambda: len({e["event_id"] for e in heard.of(machine_id)}) == 2, within=90, what="both changes")
     assert {each["change"] for each in heard.of(machine_id)} == {"OPENED", "VERDICT"}
     assert [each["verdict"] for each in history.load_verdicts() if each["machine_id"] == machine_id] == ["SENSOR_FAULT"]
 
 
-def failures(told: Told) -> int:
+def failures(laptop: Laptop) -> int:
     """How often the publisher has failed, by its event source's account."""
-    name = told.stack.outputs.alarm_events_function_name
-    mappings = told.endpoint.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    name = laptop.stack.outputs.alarm_events_function_name
+    mappings = laptop.endpoint.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     return sum("FAILED" in each["LastProcessingResult"] for each in mappings)

@@ -53,15 +53,15 @@ def test_an_alarm_reaches_a_queue_with_what_to_do(endpoint: Endpoint, tmp_path: 
     # A composite alarm follows its parts.
     for name in (alarm["AlarmName"] for alarm in found["MetricAlarms"]):
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="tried")
-    told = {}
+    described = {}
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
         for message in messages:
             said = json.loads(json.loads(message["Body"])["Message"])
-            told[said["AlarmName"]] = said
+            described[said["AlarmName"]] = said
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     expected = {name for name in alarms if not any(part in name for part in PARTS)}
-    assert set(told) == expected
+    assert set(described) == expected
     assert len(expected) == 8
-    for name, said in told.items():
+    for name, said in described.items():
         assert said["NewStateValue"] == "ALARM", name
         assert "What to do: docs/alarms/" in said["AlarmDescription"], name

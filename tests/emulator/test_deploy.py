@@ -11,7 +11,7 @@ from infra.local.engine.emulator import Endpoint
 from infra.local.engine.mapping import UnmappedInputError, to_parameters
 from infra.local.engine.program import StackConfigError, stack_config
 from infra.local.engine.resources import KINDS
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 from tests.emulator.waiting import invoke
 
 
@@ -22,9 +22,9 @@ def program(folder: Path, body: str) -> Path:
 
 
 def test_every_type_that_is_known_here_was_deployed_by_the_sample_or_by_the_real_program(
-    sample: Deployment, told: Told
+    sample: Deployment, laptop: Laptop
 ):
-    deployed = {each.type for each in (*sample.registrations, *told.deployment.registrations)}
+    deployed = {each.type for each in (*sample.registrations, *laptop.deployment.registrations)}
     assert set(KINDS) <= deployed
 
 

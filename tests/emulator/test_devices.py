@@ -23,7 +23,7 @@ from mlops_core.telemetry import Message, failure_message, reading_message
 from ops.cli import app
 from ops.device_access import DeviceAccess
 from ops.device_connection import Connection, connection
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 from tests.emulator.mqtt_device import CLOSED, GRANTED, REFUSED, answer, folder_of, opened
 
 MACHINE, NEIGHBOUR = "PRESS-D01", "PRESS-D02"
@@ -32,18 +32,18 @@ PREFIX = "industrial/local/machine"
 
 
 @pytest.fixture
-def access(told: Told, tmp_path: Path) -> DeviceAccess:
-    return DeviceAccess(told.stack.device_registry, tmp_path)
+def access(laptop: Laptop, tmp_path: Path) -> DeviceAccess:
+    return DeviceAccess(laptop.stack.device_registry, tmp_path)
 
 
 @pytest.fixture
-def added(told: Told, access: DeviceAccess) -> Iterator[Added]:
+def added(laptop: Laptop, access: DeviceAccess) -> Iterator[Added]:
     """Add machines; they are revoked afterwards."""
     machine_ids: list[str] = []
 
     def add(machine_id: str) -> Connection:
         machine_ids.append(machine_id)
-        return connection(told.stack, machine_id, access.add(machine_id))
+        return connection(laptop.stack, machine_id, access.add(machine_id))
 
     yield add
     for machine_id in machine_ids:
@@ -55,8 +55,8 @@ def machine(added: Added) -> Connection:
     return added(MACHINE)
 
 
-def certificate_of(told: Told, of: Connection) -> Certificate:
-    found = told.stack.device_registry.find((folder_of(of) / "certificate.arn").read_text())
+def certificate_of(laptop: Laptop, of: Connection) -> Certificate:
+    found = laptop.stack.device_registry.find((folder_of(of) / "certificate.arn").read_text())
     assert found is not None
     return found
 
@@ -65,18 +65,18 @@ def reading(machine_id: str, value: float, channel: str = "temperature") -> Mess
     return reading_message(machine_id, channel, datetime.now(UTC), value, topic_prefix=PREFIX)
 
 
-def objects(told: Told) -> frozenset[str]:
+def objects(laptop: Laptop) -> frozenset[str]:
     prefixes = (RAW_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX)
-    return frozenset(key for prefix in prefixes for key in told.stack.lake.versions(prefix))
+    return frozenset(key for prefix in prefixes for key in laptop.stack.lake.versions(prefix))
 
 
-def stored_since(told: Told, before: frozenset[str], prefix: str) -> list[bytes]:
-    wait_until_drained(told.stack, timeout=60)
-    return told.stack.lake.read_all(sorted(told.stack.lake.versions(prefix).keys() - before))
+def stored_since(laptop: Laptop, before: frozenset[str], prefix: str) -> list[bytes]:
+    wait_until_drained(laptop.stack, timeout=60)
+    return laptop.stack.lake.read_all(sorted(laptop.stack.lake.versions(prefix).keys() - before))
 
 
-def test_what_a_machine_sends_on_its_own_topics_ends_in_the_lake(told: Told, machine: Connection):
-    before, now = objects(told), datetime.now(UTC)
+def test_what_a_machine_sends_on_its_own_topics_ends_in_the_lake(laptop: Laptop, machine: Connection):
+    before, now = objects(laptop), datetime.now(UTC)
     sent = [
         reading(MACHINE, 41.5),
         reading(MACHINE, 3.25, "vibration"),
@@ -86,25 +86,25 @@ def test_what_a_machine_sends_on_its_own_topics_ends_in_the_lake(told: Told, mac
     with opened(machine) as (wire, said):
         assert said == GRANTED
         assert [wire.publish(message) for message in sent] == [GRANTED] * 3
-    readings = decode_readings(stored_since(told, before, RAW_PREFIX)).sort("channel")
+    readings = decode_readings(stored_since(laptop, before, RAW_PREFIX)).sort("channel")
     assert readings.select("machine_id", "channel", "value").rows() == [
         (MACHINE, "temperature", 41.5),
         (MACHINE, "vibration", 3.25),
     ]
-    failures = decode_failures(stored_since(told, before, EVENTS_PREFIX))
+    failures = decode_failures(stored_since(laptop, before, EVENTS_PREFIX))
     assert failures.select("machine_id", "event_code").rows() == [(MACHINE, "WEAR")]
 
 
-def test_a_machine_cannot_publish_to_another_machines_topic(told: Told, machine: Connection, added: Added):
+def test_a_machine_cannot_publish_to_another_machines_topic(laptop: Laptop, machine: Connection, added: Added):
     added(NEIGHBOUR)
-    before = objects(told)
+    before = objects(laptop)
     with opened(machine) as (wire, said):
         assert said == GRANTED
         assert wire.publish(reading(NEIGHBOUR, 99.0)) == REFUSED
         assert wire.publish(reading("PUMP-A01", 99.0)) == REFUSED
         assert wire.publish(reading(MACHINE, 20.0)) == GRANTED, "the connection goes on"
-    assert decode_readings(stored_since(told, before, RAW_PREFIX))["machine_id"].to_list() == [MACHINE]
-    assert objects(told).isdisjoint(key for key in objects(told) - before if key.startswith(QUARANTINE_PREFIX))
+    assert decode_readings(stored_since(laptop, before, RAW_PREFIX))["machine_id"].to_list() == [MACHINE]
+    assert objects(laptop).isdisjoint(key for key in objects(laptop) - before if key.startswith(QUARANTINE_PREFIX))
 
 
 @pytest.mark.parametrize(
@@ -140,53 +140,53 @@ def test_a_machine_connects_under_its_own_name_alone(machine: Connection, added:
 
 
 def test_an_inactive_certificate_is_refused_and_the_same_one_serves_when_it_is_active_again(
-    told: Told, machine: Connection
+    laptop: Laptop, machine: Connection
 ):
-    held = certificate_of(told, machine)
+    held = certificate_of(laptop, machine)
     assert answer(machine) == GRANTED
-    told.stack.iot.update_certificate(certificateId=held.certificate_id, newStatus="INACTIVE")
+    laptop.stack.iot.update_certificate(certificateId=held.certificate_id, newStatus="INACTIVE")
     assert answer(machine) == CLOSED
-    told.stack.iot.update_certificate(certificateId=held.certificate_id, newStatus="ACTIVE")
+    laptop.stack.iot.update_certificate(certificateId=held.certificate_id, newStatus="ACTIVE")
     assert answer(machine) == GRANTED
 
 
-def test_a_certificate_that_is_attached_to_no_machine_is_refused(told: Told, machine: Connection):
-    held = certificate_of(told, machine)
-    told.stack.iot.detach_thing_principal(thingName=MACHINE, principal=held.arn)
+def test_a_certificate_that_is_attached_to_no_machine_is_refused(laptop: Laptop, machine: Connection):
+    held = certificate_of(laptop, machine)
+    laptop.stack.iot.detach_thing_principal(thingName=MACHINE, principal=held.arn)
     assert answer(machine) == REFUSED
-    told.stack.iot.attach_thing_principal(thingName=MACHINE, principal=held.arn)
+    laptop.stack.iot.attach_thing_principal(thingName=MACHINE, principal=held.arn)
     assert answer(machine) == GRANTED
 
 
-def test_a_certificate_without_the_policy_is_refused_and_so_is_none(told: Told, machine: Connection):
-    held, policy = certificate_of(told, machine), told.stack.outputs.device_policy_name
+def test_a_certificate_without_the_policy_is_refused_and_so_is_none(laptop: Laptop, machine: Connection):
+    held, policy = certificate_of(laptop, machine), laptop.stack.outputs.device_policy_name
     assert answer(machine, has_certificate=False) == CLOSED
-    told.stack.iot.detach_policy(policyName=policy, target=held.arn)
+    laptop.stack.iot.detach_policy(policyName=policy, target=held.arn)
     assert answer(machine) == REFUSED
 
 
 def test_both_certificates_serve_during_a_rotation_and_the_new_one_after_it(
-    told: Told, machine: Connection, access: DeviceAccess
+    laptop: Laptop, machine: Connection, access: DeviceAccess
 ):
-    rotated = connection(told.stack, MACHINE, access.rotate(MACHINE))
+    rotated = connection(laptop.stack, MACHINE, access.rotate(MACHINE))
     assert [answer(machine), answer(rotated)] == [GRANTED, GRANTED]
     access.finish(MACHINE)
     assert [answer(machine), answer(rotated)] == [CLOSED, GRANTED]
 
 
 def test_a_revoked_machine_is_refused_and_the_broker_keeps_nothing_of_it(
-    told: Told, machine: Connection, access: DeviceAccess
+    laptop: Laptop, machine: Connection, access: DeviceAccess
 ):
-    held = certificate_of(told, machine)
+    held = certificate_of(laptop, machine)
     access.revoke(MACHINE)
     assert answer(machine) == CLOSED
-    assert told.stack.device_registry.find(held.arn) is None
-    assert MACHINE not in told.stack.device_registry.machines()
+    assert laptop.stack.device_registry.find(held.arn) is None
+    assert MACHINE not in laptop.stack.device_registry.machines()
 
 
-def test_the_command_lets_a_machine_in_shows_it_and_takes_its_access_away(told: Told, tmp_path: Path):
+def test_the_command_lets_a_machine_in_shows_it_and_takes_its_access_away(laptop: Laptop, tmp_path: Path):
     def mlops(*arguments: str) -> dict[str, Any]:
-        stack = ["--stack", "local", "--outputs", str(told.folder / STACK_FILE), "--json"]
+        stack = ["--stack", "local", "--outputs", str(laptop.folder / STACK_FILE), "--json"]
         ran = CliRunner().invoke(app, ["machines", *arguments, *stack])
         assert ran.exit_code == 0, ran.output
         return json.loads(ran.stdout)
@@ -206,14 +206,14 @@ def test_the_command_lets_a_machine_in_shows_it_and_takes_its_access_away(told: 
     assert shown() is None
 
 
-def deployed_policy(told: Told) -> dict[str, Any]:
-    policy = told.stack.iot.get_policy(policyName=told.stack.outputs.device_policy_name)
+def deployed_policy(laptop: Laptop) -> dict[str, Any]:
+    policy = laptop.stack.iot.get_policy(policyName=laptop.stack.outputs.device_policy_name)
     return json.loads(policy["policyDocument"])
 
 
 @pytest.mark.parametrize("action", ["iot:Connect", "iot:Publish"])
-def test_a_machine_needs_both_things_that_the_policy_grants(told: Told, machine: Connection, action: str):
-    iot, name, document = told.stack.iot, told.stack.outputs.device_policy_name, deployed_policy(told)
+def test_a_machine_needs_both_things_that_the_policy_grants(laptop: Laptop, machine: Connection, action: str):
+    iot, name, document = laptop.stack.iot, laptop.stack.outputs.device_policy_name, deployed_policy(laptop)
     rest = [each for each in document["Statement"] if each["Action"] != [action]]
     shorter = json.dumps({**document, "Statement": rest})
     version = iot.create_policy_version(policyName=name, policyDocument=shorter, setAsDefault=True)["policyVersionId"]

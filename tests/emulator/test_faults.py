@@ -21,7 +21,7 @@ from infra.local.run.reconciliation import FAILURE, READING, Lived, Stored, reco
 from mlops_core.lake import CHECKPOINT_KEY
 from mlops_core.telemetry import FAILURES, READINGS, Message, failure_message, reading_message
 from ops.dead_letters import DeadLetters
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 from tests.emulator.waiting import eventually, invoke
 
 HOUR = timedelta(hours=1)
@@ -35,22 +35,22 @@ def this_hour() -> datetime:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick_redelivery(told: Told) -> Iterator[None]:
+def quick_redelivery(laptop: Laptop) -> Iterator[None]:
     """Queues that deliver again soon, so that no message of one test is still in flight in the next."""
-    wait_until_drained(told.stack, timeout=PATIENCE)
-    with impatient(told.stack, 10):
+    wait_until_drained(laptop.stack, timeout=PATIENCE)
+    with impatient(laptop.stack, 10):
         yield
-        wait_until_drained(told.stack, timeout=PATIENCE)
+        wait_until_drained(laptop.stack, timeout=PATIENCE)
 
 
 @contextmanager
-def disturbed(told: Told, rates: dict[str, float], kinds: dict[str, int]) -> Iterator[Disturbance]:
-    log = told.folder / "faults.log"
-    with Disturbance(told.endpoint, told.stack, log, rates=rates, kinds=kinds) as disturbance:
+def disturbed(laptop: Laptop, rates: dict[str, float], kinds: dict[str, int]) -> Iterator[Disturbance]:
+    log = laptop.folder / "faults.log"
+    with Disturbance(laptop.endpoint, laptop.stack, log, rates=rates, kinds=kinds) as disturbance:
         yield disturbance
 
 
-def say(told: Told, machine_id: str) -> tuple[Lived, list[BadMessage]]:
+def say(laptop: Laptop, machine_id: str) -> tuple[Lived, list[BadMessage]]:
     """Publish readings of four hours, two failures and a few messages to be refused."""
     start = this_hour() - 4 * HOUR
     readings = [
@@ -59,9 +59,9 @@ def say(told: Told, machine_id: str) -> tuple[Lived, list[BadMessage]]:
         for channel in ("temperature", "vibration")
     ]
     failures = [(machine_id, start + number * HOUR, "BEARING_WEAR") for number in (1, 2)]
-    prefix = told.stack.topic_prefix
+    prefix = laptop.stack.topic_prefix
     refused = bad_messages(prefix, machine_id, datetime.now(UTC))[4:9]
-    publisher = Publisher(told.stack.iot_data)
+    publisher = Publisher(laptop.stack.iot_data)
     for message in (
         *(reading_message(*reading, topic_prefix=prefix) for reading in readings),
         *(failure_message(*failure, 12.0, 11.2, topic_prefix=prefix) for failure in failures),
@@ -74,23 +74,23 @@ def say(told: Told, machine_id: str) -> tuple[Lived, list[BadMessage]]:
     ), refused
 
 
-def revive(told: Told) -> int:
+def revive(laptop: Laptop) -> int:
     """Put dead letters back, until there are none; returns how many."""
     letters = DeadLetters(
-        told.stack.sqs,
-        told.stack.outputs.dead_letter_queue_url,
-        readings=told.stack.outputs.ingestion_queue_url,
-        failures=told.stack.outputs.label_queue_url,
+        laptop.stack.sqs,
+        laptop.stack.outputs.dead_letter_queue_url,
+        readings=laptop.stack.outputs.ingestion_queue_url,
+        failures=laptop.stack.outputs.label_queue_url,
     )
     revived = 0
     while sent := letters.redrive(1000).sent.total():
         revived += sent
-        wait_until_drained(told.stack, timeout=PATIENCE)
+        wait_until_drained(laptop.stack, timeout=PATIENCE)
     return revived
 
 
-def checkpoint(told: Told) -> dict[str, object]:
-    return json.loads(told.stack.lake.read(CHECKPOINT_KEY))
+def checkpoint(laptop: Laptop) -> dict[str, object]:
+    return json.loads(laptop.stack.lake.read(CHECKPOINT_KEY))
 
 
 @pytest.mark.parametrize(
@@ -101,78 +101,78 @@ def checkpoint(told: Told) -> dict[str, object]:
         pytest.param("FAULT-1C", {KILLED_BEFORE: 1, KILLED_AFTER: 1}, id="killed"),
     ],
 )
-def test_what_is_published_while_functions_fail_is_kept_once(told: Told, machine_id: str, kinds: dict[str, int]):
-    before = Stored.of(told.stack.lake)
-    with disturbed(told, {"ingestion": 0.5, "label": 0.5}, kinds) as disturbance:
-        said, refused = say(told, machine_id)
+def test_what_is_published_while_functions_fail_is_kept_once(laptop: Laptop, machine_id: str, kinds: dict[str, int]):
+    before = Stored.of(laptop.stack.lake)
+    with disturbed(laptop, {"ingestion": 0.5, "label": 0.5}, kinds) as disturbance:
+        said, refused = say(laptop, machine_id)
         eventually(lambda: disturbance.seen().total() > 3, within=120, what="4 faults")
-    wait_until_drained(told.stack, timeout=PATIENCE)
-    revive(told)
-    ledger = reconcile(told.stack, said, refused, before=before)
+    wait_until_drained(laptop.stack, timeout=PATIENCE)
+    revive(laptop)
+    ledger = reconcile(laptop.stack, said, refused, before=before)
     assert (ledger.lake_distinct, ledger.quarantined) == (READINGS_PUBLISHED + 2, len(refused))
 
 
-def test_processing_killed_again_and_again_ends_with_the_features_of_all_readings(told: Told):
-    said, _ = say(told, "FAULT-2")
-    wait_until_drained(told.stack, timeout=PATIENCE)
-    name, start, end = told.stack.outputs.processing_function_name, this_hour() - 4 * HOUR, this_hour()
+def test_processing_killed_again_and_again_ends_with_the_features_of_all_readings(laptop: Laptop):
+    said, _ = say(laptop, "FAULT-2")
+    wait_until_drained(laptop.stack, timeout=PATIENCE)
+    name, start, end = laptop.stack.outputs.processing_function_name, this_hour() - 4 * HOUR, this_hour()
     event = {"start": start.isoformat(), "end": end.isoformat()}
     kinds = {KILLED_BEFORE: 1, KILLED_AFTER: 1, LOST: 1}
-    with disturbed(told, {"processing": 0.02}, kinds) as disturbance:
+    with disturbed(laptop, {"processing": 0.02}, kinds) as disturbance:
         eventually(
-            lambda: invoke(told.endpoint, name, event) and disturbance.seen().total() > 2, within=120, what="3 faults"
+            lambda: invoke(laptop.endpoint, name, event) and disturbance.seen().total() > 2, within=120, what="3 faults"
         )
-    assert invoke(told.endpoint, name, event)["is_complete"]
+    assert invoke(laptop.endpoint, name, event)["is_complete"]
     machines = ["FAULT-2"]
-    stored = stored_readings(told.stack, machines).unique()
+    stored = stored_readings(laptop.stack, machines).unique()
     assert stored.sort(pl.all()).equals(said.readings.sort(pl.all()))
-    assert feature_differences(told.stack, stored, start, end, machines) == (4, 0, 0)
-    assert stale_online(told.stack, machines) == []
+    assert feature_differences(laptop.stack, stored, start, end, machines) == (4, 0, 0)
+    assert stale_online(laptop.stack, machines) == []
 
 
-def test_five_scheduled_runs_at_once_leave_one_result(told: Told):
-    said, _ = say(told, "FAULT-3")
-    wait_until_drained(told.stack, timeout=PATIENCE)
-    before, name = checkpoint(told), told.stack.outputs.processing_function_name
+def test_five_scheduled_runs_at_once_leave_one_result(laptop: Laptop):
+    said, _ = say(laptop, "FAULT-3")
+    wait_until_drained(laptop.stack, timeout=PATIENCE)
+    before, name = checkpoint(laptop), laptop.stack.outputs.processing_function_name
     with ThreadPoolExecutor(5) as pool:
-        answers = list(pool.map(lambda _: invoke(told.endpoint, name, {}), range(5)))
+        answers = list(pool.map(lambda _: invoke(laptop.endpoint, name, {}), range(5)))
     assert any(answer.get("is_complete") for answer in answers), answers
-    assert invoke(told.endpoint, name, {})["is_complete"]
-    after = checkpoint(told)
+    assert invoke(laptop.endpoint, name, {})["is_complete"]
+    after = checkpoint(laptop)
     assert after["version"] > before["version"]
     assert after["processed_from"] == before["processed_from"]
     assert (after["processed_until"], after["due"]) == (f"{this_hour():%Y-%m-%dT%H:%M:%S}.000000Z", {})
     machines = ["FAULT-3"]
-    differences = feature_differences(told.stack, said.readings, this_hour() - 4 * HOUR, this_hour(), machines)
+    differences = feature_differences(laptop.stack, said.readings, this_hour() - 4 * HOUR, this_hour(), machines)
     assert differences == (4, 0, 0)
-    assert stale_online(told.stack, machines) == []
+    assert stale_online(laptop.stack, machines) == []
 
 
-def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_may(told: Told):
-    before = Stored.of(told.stack.lake)
-    disturbance = Disturbance(told.endpoint, told.stack, told.folder / "faults.log", rates={})
+def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_may(laptop: Laptop):
+    before = Stored.of(laptop.stack.lake)
+    disturbance = Disturbance(laptop.endpoint, laptop.stack, laptop.folder / "faults.log", rates={})
     with disturbance.denied("ingestion", "s3:PutObject"), disturbance.denied("label", "s3:PutObject"):
-        said, refused = say(told, "FAULT-4")
-        url = told.stack.outputs.ingestion_queue_url
+        said, refused = say(laptop, "FAULT-4")
+        url = laptop.stack.outputs.ingestion_queue_url
         names = ["ApproximateNumberOfMessagesNotVisible"]
 
         def tried() -> bool:
-            found = told.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            found = laptop.stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
             return int(found[names[0]]) > 0
 
         eventually(tried, within=30, what="a delivery")
-        assert frozenset(told.stack.lake.versions("")) == before.keys
-    wait_until_drained(told.stack, timeout=PATIENCE)
-    revive(told)
-    assert reconcile(told.stack, said, refused, before=before).dead_lettered == 0
+        assert frozenset(laptop.stack.lake.versions("")) == before.keys
+    wait_until_drained(laptop.stack, timeout=PATIENCE)
+    revive(laptop)
+    assert reconcile(laptop.stack, said, refused, before=before).dead_lettered == 0
 
 
-def test_processing_that_may_not_read_leaves_the_checkpoint_where_it_is(told: Told):
-    before, name = checkpoint(told), told.stack.outputs.processing_function_name
-    disturbance = Disturbance(told.endpoint, told.stack, told.folder / "faults.log", rates={})
-    say(told, "FAULT-5")
-    wait_until_drained(told.stack, timeout=PATIENCE)
+def test_processing_that_may_not_read_leaves_the_checkpoint_where_it_is(laptop: Laptop):
+    before, name = checkpoint(laptop), laptop.stack.outputs.processing_function_name
+    disturbance = Disturbance(laptop.endpoint, laptop.stack, laptop.folder / "faults.log", rates={})
+    say(laptop, "FAULT-5")
+    wait_until_drained(laptop.stack, timeout=PATIENCE)
     with disturbance.denied("processing", "s3:GetObject"):
-        assert "errorType" in invoke(told.endpoint, name, {})
-    assert checkpoint(told) == before
-    assert invoke(told.endpoint, name, {})["is_complete"]
+        assert "errorType" in invoke(laptop.endpoint, name, {})
+    assert checkpoint(laptop) == before
+    assert invoke(laptop.endpoint, name, {})["is_complete"]

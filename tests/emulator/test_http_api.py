@@ -18,7 +18,7 @@ from infra.local.run.signed_http import request
 from ops.cli import app
 from ops.stack import Stack
 from tests import http_contract
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 from tests.emulator.waiting import eventually
 from tests.handlers.model_bundles import small_bundle
 from tests.http_requests import Request, arbitrary
@@ -30,11 +30,11 @@ Ask = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
-def ask(told: Told) -> Ask:
+def ask(laptop: Laptop) -> Ask:
     """Send a signed request; what comes back must be as documented."""
 
     def send(route: str, path: str, **options: Any) -> tuple[int, Any]:
-        answer = request(told.stack, path, method=route.split(" ")[0], **options)
+        answer = request(laptop.stack, path, method=route.split(" ")[0], **options)
         http_contract.check(route, *answer)
         return answer.status, answer.document
 
@@ -42,9 +42,9 @@ def ask(told: Told) -> Ask:
 
 
 @pytest.fixture
-def served(told: Told, ask: Ask) -> Iterator[str]:
+def served(laptop: Laptop, ask: Ask) -> Iterator[str]:
     """The version of a model that serves, whether or not this laptop run came to have one."""
-    registry, bundle = ModelRegistry(told.stack.lake), small_bundle()
+    registry, bundle = ModelRegistry(laptop.stack.lake), small_bundle()
     registry.store(bundle)
     before = registry.champion()
     registry.promote(bundle.version, after=before, at=datetime.now(UTC), reason="a test")
@@ -58,8 +58,8 @@ def served(told: Told, ask: Ask) -> Iterator[str]:
         registry.promote(before.value.version, after=registry.champion(), at=datetime.now(UTC), reason="a test")
 
 
-def test_each_documented_path_answers_as_documented(told: Told, ask: Ask, served: str):
-    machine_ids = told.stack.outputs.machine_ids
+def test_each_documented_path_answers_as_documented(laptop: Laptop, ask: Ask, served: str):
+    machine_ids = laptop.stack.outputs.machine_ids
     status, fleet = ask(LIST, "/machines?limit=1000")
     assert status == 200
     assert {machine["machine_id"] for machine in fleet["machines"]} >= set(machine_ids)
@@ -97,17 +97,17 @@ def test_whatever_is_asked_is_answered_as_documented(history: LabelHistory, ask:
 
 
 @pytest.fixture
-def history(told: Told) -> Iterator[LabelHistory]:
+def history(laptop: Laptop) -> Iterator[LabelHistory]:
     """The label history, which forgets in the end what was recorded of the time before 2021."""
-    table = told.stack.outputs.label_history_table_name
-    yield LabelHistory(told.stack.dynamodb, table)
-    for item in told.stack.dynamodb.scan(TableName=table)["Items"]:
+    table = laptop.stack.outputs.label_history_table_name
+    yield LabelHistory(laptop.stack.dynamodb, table)
+    for item in laptop.stack.dynamodb.scan(TableName=table)["Items"]:
         if item["event_timestamp"]["S"] < "2021":
             key = {name: item[name] for name in ("machine_id", "event_timestamp")}
-            told.stack.dynamodb.delete_item(TableName=table, Key=key)
+            laptop.stack.dynamodb.delete_item(TableName=table, Key=key)
 
 
-def test_a_technicians_record_is_kept_once_whichever_way_it_comes(told: Told, ask: Ask, history: LabelHistory):
+def test_a_technicians_record_is_kept_once_whichever_way_it_comes(laptop: Laptop, ask: Ask, history: LabelHistory):
     body = {"kind": "repair", "at": "2020-01-01T06:00:00Z", "note": "new bearing"}
 
     def post(machine_id: str, **changes: Any) -> tuple[int, Any]:
@@ -116,7 +116,7 @@ def test_a_technicians_record_is_kept_once_whichever_way_it_comes(told: Told, as
     assert post("PUMP-A01")[0] == 201
     assert post("PUMP-A01")[0] == 200
     command = ["maintenance", "record", "PUMP-A01", "--kind", "repair", "--at", "2020-01-01T07:00:00+01:00", "--json"]
-    stack = ["--outputs", str(told.folder / STACK_FILE)]
+    stack = ["--outputs", str(laptop.folder / STACK_FILE)]
     recorded = CliRunner().invoke(app, [*command, *stack])
     assert json.loads(recorded.stdout)["is_new"] is False
     assert post("PUMP-A01", note="greased")[1]["error"] == "CONTRADICTION"
@@ -130,24 +130,24 @@ def test_a_technicians_record_is_kept_once_whichever_way_it_comes(told: Told, as
     ("output", "may_ask", "may_record"), [("inference_invoke_arn", 200, 403), ("maintenance_invoke_arn", 403, 201)]
 )
 def test_iam_lets_each_in_by_the_paths_of_their_policy_alone(
-    told: Told, history: LabelHistory, served: str, output: str, may_ask: int, may_record: int
+    laptop: Laptop, history: LabelHistory, served: str, output: str, may_ask: int, may_record: int
 ):
-    caller = with_policy(told, output)
+    caller = with_policy(laptop, output)
     body = json.dumps({"kind": "repair", "at": "2020-02-02T02:00:00Z"}).encode()
     assert request(caller, "/machines").status == may_ask
     assert request(caller, "/machines/PUMP-A01/maintenance", method="POST", body=body).status == may_record
 
 
-def with_policy(told: Told, output: str) -> Stack:
+def with_policy(laptop: Laptop, output: str) -> Stack:
     """The stack as somebody sees it who may invoke what an output names, and nothing else."""
-    iam, name = told.endpoint.client("iam"), f"only-{output}"
-    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": getattr(told.stack.outputs, output)}
+    iam, name = laptop.endpoint.client("iam"), f"only-{output}"
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": getattr(laptop.stack.outputs, output)}
     iam.create_user(UserName=name)
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=document)
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=told.stack.session.region_name)
-    return replace(told.stack, session=session)
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=laptop.stack.session.region_name)
+    return replace(laptop.stack, session=session)
 
 
 @pytest.mark.parametrize("route", http_contract.ROUTES)

@@ -74,8 +74,8 @@ def test_an_exception_keeps_its_class_where_step_functions_looks(endpoint: Endpo
     execution = machines.start_execution(stateMachineArn=arn)["executionArn"]
 
     def ended() -> dict[str, str] | None:
-        told = machines.describe_execution(executionArn=execution)
-        return None if told["status"] == "RUNNING" else told
+        execution_state = machines.describe_execution(executionArn=execution)
+        return None if execution_state["status"] == "RUNNING" else execution_state
 
     assert eventually(ended, within=20, what="the state machine's end")["output"] == '"cooled"'
 

@@ -17,7 +17,7 @@ from infra.local.run.signed_http import request
 from mlops_core.prognosis import ModelBundle
 from ops.cli import app
 from ops.training import Training, finished_training, start_training
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 from tests.emulator.failing_fleet import failing_fleet, nothing_recorded
 from tests.emulator.waiting import eventually, invoke
 from tests.handlers.model_bundles import small_bundle
@@ -33,64 +33,64 @@ LONGER = replace(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _no_failures_of_other_tests(told: Told) -> Iterator[None]:
-    with nothing_recorded(told.stack):
+def _no_failures_of_other_tests(laptop: Laptop) -> Iterator[None]:
+    with nothing_recorded(laptop.stack):
         yield
 
 
 @pytest.fixture(scope="module")
-def registry(told: Told) -> ModelRegistry:
-    return ModelRegistry(told.stack.lake)
+def registry(laptop: Laptop) -> ModelRegistry:
+    return ModelRegistry(laptop.stack.lake)
 
 
 @pytest.fixture(scope="module")
-def messages(told: Told) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def messages(laptop: Laptop) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """What people who subscribe to the topic are told, by way of a queue."""
-    queue = told.stack.sqs.create_queue(QueueName="people")["QueueUrl"]
-    arn = told.stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    queue = laptop.stack.sqs.create_queue(QueueName="people")["QueueUrl"]
+    arn = laptop.stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     deliver = {
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": told.stack.outputs.notice_topic_arn}},
+        "Condition": {"ArnEquals": {"aws:SourceArn": laptop.stack.outputs.notice_topic_arn}},
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [deliver]})
-    told.stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    topic = told.endpoint.client("sns")
+    laptop.stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    topic = laptop.endpoint.client("sns")
     subscription = topic.subscribe(
-        TopicArn=told.stack.outputs.notice_topic_arn, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
+        TopicArn=laptop.stack.outputs.notice_topic_arn, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
     )["SubscriptionArn"]
 
     def received() -> list[dict[str, Any]]:
-        answer = told.stack.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        answer = laptop.stack.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     yield received
     topic.unsubscribe(SubscriptionArn=subscription)
-    told.stack.sqs.delete_queue(QueueUrl=queue)
+    laptop.stack.sqs.delete_queue(QueueUrl=queue)
 
 
-def train(told: Told) -> Training:
-    return finished_training(told.stack, start_training(told.stack), patience_seconds=300, look_each=0.3)
+def train(laptop: Laptop) -> Training:
+    return finished_training(laptop.stack, start_training(laptop.stack), patience_seconds=300, look_each=0.3)
 
 
 @pytest.fixture(scope="module")
-def trained(told: Told, registry: ModelRegistry) -> Training:
+def trained(laptop: Laptop, registry: ModelRegistry) -> Training:
     """A model made by the state machine from a fleet that fails, after a champion that was damaged since."""
     registry.store(DAMAGED)
     registry.promote(DAMAGED.version, after=registry.champion(), at=datetime.now(UTC), reason="to be damaged")
-    overwrite(told, DAMAGED, "life.txt", b"tree")
-    with failing_fleet(told.stack):
-        ended = train(told)
+    overwrite(laptop, DAMAGED, "life.txt", b"tree")
+    with failing_fleet(laptop.stack):
+        ended = train(laptop)
     assert ended.version is not None, ended.reason
     registry.store(GOOD)
     return ended
 
 
-def overwrite(told: Told, bundle: ModelBundle, name: str, body: bytes) -> None:
-    told.stack.s3.put_object(
-        Bucket=told.stack.outputs.data_lake_bucket, Key=f"models/{bundle.version}/{name}", Body=body
+def overwrite(laptop: Laptop, bundle: ModelBundle, name: str, body: bytes) -> None:
+    laptop.stack.s3.put_object(
+        Bucket=laptop.stack.outputs.data_lake_bucket, Key=f"models/{bundle.version}/{name}", Body=body
     )
 
 
@@ -105,42 +105,42 @@ def serve(registry: ModelRegistry, version: str) -> None:
         registry.promote(version, after=registry.champion(), at=datetime.now(UTC), reason="a test")
 
 
-def mlops(told: Told, *words: str) -> tuple[int, str]:
+def mlops(laptop: Laptop, *words: str) -> tuple[int, str]:
     """The exit status of `mlops models ...`, and its output or error."""
-    ran = CliRunner().invoke(app, ["models", *words, "--stack", "local", "--outputs", str(told.folder / STACK_FILE)])
+    ran = CliRunner().invoke(app, ["models", *words, "--stack", "local", "--outputs", str(laptop.folder / STACK_FILE)])
     return ran.exit_code, ran.stdout if ran.exit_code == 0 else ran.stderr
 
 
-def scored_by(told: Told) -> str:
+def scored_by(laptop: Laptop) -> str:
     """The model that scoring uses now: it looks at the champion in every run."""
-    answer = invoke(told.endpoint, told.stack.outputs.scoring_function_name, {})
+    answer = invoke(laptop.endpoint, laptop.stack.outputs.scoring_function_name, {})
     assert "errorMessage" not in answer, answer
     return answer["model_version"]
 
 
 def test_the_state_machine_makes_a_model_and_promotes_it_although_the_champion_is_damaged(
-    told: Told, registry: ModelRegistry, trained: Training
+    laptop: Laptop, registry: ModelRegistry, trained: Training
 ):
     assert trained.is_promoted
     assert "the champion is refused (life.txt" in trained.reason
     assert champion(registry) == trained.version
     assert trained.outcome["evaluation"]["against"] == DAMAGED.version
     assert trained.outcome["training_set"]["failures"] == 10
-    assert scored_by(told) == trained.version
+    assert scored_by(laptop) == trained.version
 
 
-def test_people_list_show_promote_and_roll_back_models(told: Told, registry: ModelRegistry, trained: Training):
+def test_people_list_show_promote_and_roll_back_models(laptop: Laptop, registry: ModelRegistry, trained: Training):
     serve(registry, str(trained.version))
-    status, listed = mlops(told, "list", "--json")
+    status, listed = mlops(laptop, "list", "--json")
     versions = {one["version"]: one for one in json.loads(listed)["versions"]}
     assert (status, versions[trained.version]["is_champion"]) == (0, True)
     assert "life.txt" in versions[DAMAGED.version]["problem"]
-    assert "When not to trust it" in mlops(told, "show")[1]
-    assert mlops(told, "promote", GOOD.version, "--reason", "to see what it does")[0] == 0
-    assert scored_by(told) == GOOD.version
-    status, rolled = mlops(told, "rollback", "--json")
+    assert "When not to trust it" in mlops(laptop, "show")[1]
+    assert mlops(laptop, "promote", GOOD.version, "--reason", "to see what it does")[0] == 0
+    assert scored_by(laptop) == GOOD.version
+    status, rolled = mlops(laptop, "rollback", "--json")
     assert (status, json.loads(rolled)["champion"]) == (0, trained.version)
-    assert scored_by(told) == trained.version
+    assert scored_by(laptop) == trained.version
     stored = registry.champion()
     assert stored is not None
     assert [move.reason for move in stored.value.promotions[-2:]] == [
@@ -159,39 +159,39 @@ HARM = {
 
 @pytest.mark.parametrize("harm", HARM)
 def test_an_artefact_that_is_not_what_was_stored_is_refused_and_the_last_good_model_serves(
-    told: Told, registry: ModelRegistry, trained: Training, harm: str
+    laptop: Laptop, registry: ModelRegistry, trained: Training, harm: str
 ):
     serve(registry, str(trained.version))
     for name, body in DAMAGED.files().items():
-        overwrite(told, DAMAGED, name, body)
+        overwrite(laptop, DAMAGED, name, body)
     registry.promote(DAMAGED.version, after=registry.champion(), at=datetime.now(UTC), reason="to be damaged")
     for name, body in HARM[harm].items():
-        overwrite(told, DAMAGED, name, body)
-    assert scored_by(told) == trained.version
-    answer = request(told.stack, "/machines")
+        overwrite(laptop, DAMAGED, name, body)
+    assert scored_by(laptop) == trained.version
+    answer = request(laptop.stack, "/machines")
     assert answer.status == 200
     fleet = answer.document
     assert {fleet["model_version"]} == {machine["model_version"] for machine in fleet["machines"]}
     assert fleet["model_version"] != DAMAGED.version
     serve(registry, str(trained.version))
-    status, said = mlops(told, "promote", DAMAGED.version)
+    status, said = mlops(laptop, "promote", DAMAGED.version)
     assert (status, champion(registry)) == (1, trained.version)
     assert f"{DAMAGED.version} is refused" in said
 
 
 def test_a_model_of_features_that_are_no_longer_computed_is_refused_and_the_last_good_one_serves(
-    told: Told, registry: ModelRegistry, trained: Training
+    laptop: Laptop, registry: ModelRegistry, trained: Training
 ):
     serve(registry, str(trained.version))
     registry.store(LONGER)
-    status, said = mlops(told, "promote", LONGER.version)
+    status, said = mlops(laptop, "promote", LONGER.version)
     assert status == 1
     assert "not computed here" in said
     registry.promote(LONGER.version, after=registry.champion(), at=datetime.now(UTC), reason="past the command")
-    assert scored_by(told) == trained.version
+    assert scored_by(laptop) == trained.version
 
 
-def test_of_twenty_promotions_at_once_exactly_one_wins(told: Told, registry: ModelRegistry, trained: Training):
+def test_of_twenty_promotions_at_once_exactly_one_wins(laptop: Laptop, registry: ModelRegistry, trained: Training):
     serve(registry, str(trained.version))
     seen, start = registry.champion(), Barrier(20)
 
@@ -214,20 +214,20 @@ def test_of_twenty_promotions_at_once_exactly_one_wins(told: Told, registry: Mod
 
 
 def test_a_promotion_judged_against_a_champion_that_has_moved_is_refused_by_the_function(
-    told: Told, registry: ModelRegistry, trained: Training
+    laptop: Laptop, registry: ModelRegistry, trained: Training
 ):
     serve(registry, GOOD.version)
     event = {"version": trained.version, "reason": "late", "against": DAMAGED.version}
-    answer = invoke(told.endpoint, told.stack.outputs.promotion_function_name, event)
+    answer = invoke(laptop.endpoint, laptop.stack.outputs.promotion_function_name, event)
     assert answer["errorType"] == "ChampionMovedError"
     assert champion(registry) == GOOD.version
 
 
 def test_without_failures_no_model_is_made_people_are_told_why_and_the_champion_stays(
-    told: Told, registry: ModelRegistry, trained: Training, messages
+    laptop: Laptop, registry: ModelRegistry, trained: Training, messages
 ):
     before = registry.champion()
-    ended = train(told)
+    ended = train(laptop)
     assert ended.version is None
     assert ended.reason.startswith("NO_POSITIVES")
     assert registry.champion() == before
@@ -238,12 +238,12 @@ def test_without_failures_no_model_is_made_people_are_told_why_and_the_champion_
 
 
 def test_one_machine_that_failed_and_no_rows_are_refused_with_the_reason(
-    told: Told, registry: ModelRegistry, trained: Training
+    laptop: Laptop, registry: ModelRegistry, trained: Training
 ):
-    before, function = registry.champion(), told.stack.outputs.training_set_function_name
-    with failing_fleet(told.stack, machines=1):
-        answer = invoke(told.endpoint, function, {"execution": "one", "started_at": datetime.now(UTC).isoformat()})
+    before, function = registry.champion(), laptop.stack.outputs.training_set_function_name
+    with failing_fleet(laptop.stack, machines=1):
+        answer = invoke(laptop.endpoint, function, {"execution": "one", "started_at": datetime.now(UTC).isoformat()})
     assert answer["errorMessage"].startswith("ONE_MACHINE")
-    answer = invoke(told.endpoint, function, {"execution": "none", "started_at": "2020-01-01T00:00:00Z"})
+    answer = invoke(laptop.endpoint, function, {"execution": "none", "started_at": "2020-01-01T00:00:00Z"})
     assert answer["errorMessage"].startswith("NO_ROWS")
     assert registry.champion() == before

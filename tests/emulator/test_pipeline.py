@@ -31,7 +31,7 @@ from mlops_core.lake import (
 )
 from mlops_core.telemetry import READINGS, MaintenanceKind, Message, failure_message, reading_message
 from ops.dead_letters import DeadLetters
-from tests.emulator.conftest import Told, under_repair
+from tests.emulator.conftest import Laptop, under_repair
 from tests.emulator.waiting import eventually, invoke
 from tests.independent_features import assert_equal_features, independent_features
 
@@ -43,25 +43,25 @@ def this_hour() -> datetime:
     return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def publish(told: Told, messages: list[Message]) -> None:
-    publisher = Publisher(told.stack.iot_data)
+def publish(laptop: Laptop, messages: list[Message]) -> None:
+    publisher = Publisher(laptop.stack.iot_data)
     for message in messages:
         publisher.publish(message)
-    wait_until_drained(told.stack, timeout=60)
+    wait_until_drained(laptop.stack, timeout=60)
 
 
-def said(told: Told, machine_id: str, channel: str, at: datetime, value: float) -> Message:
-    return reading_message(machine_id, channel, at, value, topic_prefix=told.stack.topic_prefix)
+def said(laptop: Laptop, machine_id: str, channel: str, at: datetime, value: float) -> Message:
+    return reading_message(machine_id, channel, at, value, topic_prefix=laptop.stack.topic_prefix)
 
 
-def objects(told: Told) -> frozenset[str]:
-    lake = told.stack.lake
+def objects(laptop: Laptop) -> frozenset[str]:
+    lake = laptop.stack.lake
     prefixes = (RAW_PREFIX, COMPACTED_PREFIX, EVENTS_PREFIX, QUARANTINE_PREFIX)
     return frozenset(key for prefix in prefixes for key in lake.versions(prefix))
 
 
-def readings_since(told: Told, before: frozenset[str]) -> pl.DataFrame:
-    lake = told.stack.lake
+def readings_since(laptop: Laptop, before: frozenset[str]) -> pl.DataFrame:
+    lake = laptop.stack.lake
     return decode_readings(lake.read_all(sorted(lake.versions(RAW_PREFIX).keys() - before))).sort(pl.all())
 
 
@@ -78,27 +78,27 @@ def waves(machine_ids: list[str], start: datetime, hours: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=READINGS, orient="row")
 
 
-def test_features_of_what_was_published_equal_an_independent_computation_in_both_stores(told: Told):
+def test_features_of_what_was_published_equal_an_independent_computation_in_both_stores(laptop: Laptop):
     machine_ids, hours = ["E2E-A", "E2E-B"], 30
     start = this_hour() - (hours + 2) * HOUR
     published = waves(machine_ids, start, hours)
-    publish(told, [said(told, *row) for row in published.iter_rows()])
+    publish(laptop, [said(laptop, *row) for row in published.iter_rows()])
     end = start + hours * HOUR
     answer = invoke(
-        told.endpoint,
-        told.stack.outputs.processing_function_name,
+        laptop.endpoint,
+        laptop.stack.outputs.processing_function_name,
         {"start": start.isoformat(), "end": end.isoformat()},
     )
     assert answer["is_complete"]
     expected = independent_features(published, lengths=LENGTHS, hop=HOUR, start=start, end=end)
     ends = [start + hour * HOUR for hour in range(1, hours + 1)]
-    bodies = told.stack.lake.read_all(features_key(window_end, 0) for window_end in ends)
+    bodies = laptop.stack.lake.read_all(features_key(window_end, 0) for window_end in ends)
     rows = pl.concat([pl.read_parquet(BytesIO(body)) for body in bodies])
     rows = rows.filter(pl.col("machine_id").is_in(machine_ids)).sort("machine_id", "window_end")
     of_rules = [name for name in rows.columns if name.startswith("running_")]
     assert not any(value for row in rows.select(of_rules).rows() for value in row), "no rule is theirs"
     assert_equal_features(rows.drop(of_rules), expected)
-    online = {row.machine_id: row for row in told.stack.fleet.load_fleet()}
+    online = {row.machine_id: row for row in laptop.stack.fleet.load_fleet()}
     for machine_id in machine_ids:
         newest = {name: value for name, value in expected[machine_id, end].items() if value is not None}
         assert online[machine_id].window_end == end
@@ -106,11 +106,11 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
         assert windows == pytest.approx(newest, rel=1e-9, abs=1e-9)
 
 
-def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(told: Told):
-    lake = told.stack.lake
+def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(laptop: Laptop):
+    lake = laptop.stack.lake
     hours = [this_hour() - back * HOUR for back in (3, 12, 20)]  # more than a chunk apart
-    publish(told, [said(told, "GOES-ON", "temperature", hour, 50.0) for hour in hours])
-    answer = invoke(told.endpoint, told.stack.outputs.processing_function_name, {"chunks": 2})
+    publish(laptop, [said(laptop, "GOES-ON", "temperature", hour, 50.0) for hour in hours])
+    answer = invoke(laptop.endpoint, laptop.stack.outputs.processing_function_name, {"chunks": 2})
     assert not answer["is_complete"]
     eventually(
         lambda: all(
@@ -121,34 +121,34 @@ def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(told: Told):
     )
 
 
-def test_each_kind_of_bad_input_is_in_quarantine_with_its_bytes_and_its_reason_and_nothing_else_is(told: Told):
-    before = objects(told)
-    sent = bad_messages(told.stack.topic_prefix, "PUMP-A02", datetime.now(UTC))
-    good = said(told, "PUMP-A02", "temperature", datetime.now(UTC), 40.0)
-    publish(told, [*(Message(bad.topic, bad.payload) for bad in sent[:9]), good])
-    publish(told, [Message(bad.topic, bad.payload) for bad in sent[9:]])
-    found = quarantined_messages(told.stack, besides=before)
+def test_each_kind_of_bad_input_is_in_quarantine_with_its_bytes_and_its_reason_and_nothing_else_is(laptop: Laptop):
+    before = objects(laptop)
+    sent = bad_messages(laptop.stack.topic_prefix, "PUMP-A02", datetime.now(UTC))
+    good = said(laptop, "PUMP-A02", "temperature", datetime.now(UTC), 40.0)
+    publish(laptop, [*(Message(bad.topic, bad.payload) for bad in sent[:9]), good])
+    publish(laptop, [Message(bad.topic, bad.payload) for bad in sent[9:]])
+    found = quarantined_messages(laptop.stack, besides=before)
     assert found.total() == len(sent)
     assert set(found) == {(bad.topic, bad.payload, bad.reason) for bad in sent}
-    assert readings_since(told, before).height == 1
+    assert readings_since(laptop, before).height == 1
 
 
-def test_odd_but_valid_messages_are_accepted_in_utc_with_what_they_add(told: Told):
-    before = objects(told)
+def test_odd_but_valid_messages_are_accepted_in_utc_with_what_they_add(laptop: Laptop):
+    before = objects(laptop)
     at = datetime.now(UTC).replace(microsecond=0)
     local = at.astimezone(timezone(timedelta(hours=-3)))
     body = {"machine_id": "ODD-1", "timestamp_utc": local.isoformat(), "vibration_rms": 2.5, "firmware": "2.0"}
-    yesterday = said(told, "ODD-1", "vibration", at - timedelta(days=1), 3.5)
-    publish(told, [Message(f"{told.stack.topic_prefix}/ODD-1/vibration", json.dumps(body).encode()), yesterday])
-    rows = readings_since(told, before).rows()
+    yesterday = said(laptop, "ODD-1", "vibration", at - timedelta(days=1), 3.5)
+    publish(laptop, [Message(f"{laptop.stack.topic_prefix}/ODD-1/vibration", json.dumps(body).encode()), yesterday])
+    rows = readings_since(laptop, before).rows()
     assert rows == [("ODD-1", "vibration", at - timedelta(days=1), 3.5), ("ODD-1", "vibration", at, 2.5)]
 
 
-def test_a_message_sent_twice_and_a_batch_delivered_twice_count_once(told: Told):
-    before = objects(told)
+def test_a_message_sent_twice_and_a_batch_delivered_twice_count_once(laptop: Laptop):
+    before = objects(laptop)
     at = this_hour()
-    message = said(told, "TWICE-1", "temperature", at, 30.0)
-    publish(told, [message, message])
+    message = said(laptop, "TWICE-1", "temperature", at, 30.0)
+    publish(laptop, [message, message])
     record = {
         "messageId": "again",
         "body": json.dumps(
@@ -160,59 +160,61 @@ def test_a_message_sent_twice_and_a_batch_delivered_twice_count_once(told: Told)
         ),
         "attributes": {"SentTimestamp": str(int(at.timestamp() * 1000))},
     }
-    name = told.stack.outputs.ingestion_function_name
+    name = laptop.stack.outputs.ingestion_function_name
     for _ in range(2):
-        assert invoke(told.endpoint, name, {"Records": [record]}) == {"batchItemFailures": []}
-    assert readings_since(told, before).unique().rows() == [("TWICE-1", "temperature", at, 30.0)]
+        assert invoke(laptop.endpoint, name, {"Records": [record]}) == {"batchItemFailures": []}
+    assert readings_since(laptop, before).unique().rows() == [("TWICE-1", "temperature", at, 30.0)]
 
 
-def test_a_late_reading_makes_a_higher_revision_of_its_windows(told: Told):
+def test_a_late_reading_makes_a_higher_revision_of_its_windows(laptop: Laptop):
     end = this_hour() - 3 * HOUR
     event = {"start": (end - HOUR).isoformat(), "end": end.isoformat()}
     revisions = []
     for minute in (10, 40):
-        publish(told, [said(told, "LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
-        invoke(told.endpoint, told.stack.outputs.processing_function_name, event)
-        online = {row.machine_id: row for row in told.stack.fleet.load_fleet()}
+        publish(laptop, [said(laptop, "LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
+        invoke(laptop.endpoint, laptop.stack.outputs.processing_function_name, event)
+        online = {row.machine_id: row for row in laptop.stack.fleet.load_fleet()}
         revisions.append(online["LATE-1"].revision)
     assert revisions == [1, 2]
 
 
-def test_a_failure_event_reaches_the_lake_and_the_label_history(told: Told):
-    before = objects(told)
+def test_a_failure_event_reaches_the_lake_and_the_label_history(laptop: Laptop):
+    before = objects(laptop)
     at = this_hour()
-    publish(told, [failure_message("FAILED-1", at, "BEARING_WEAR", 12.5, 11.2, topic_prefix=told.stack.topic_prefix)])
-    lake = told.stack.lake
+    publish(
+        laptop, [failure_message("FAILED-1", at, "BEARING_WEAR", 12.5, 11.2, topic_prefix=laptop.stack.topic_prefix)]
+    )
+    lake = laptop.stack.lake
     failures = decode_failures(lake.read_all(sorted(lake.versions(EVENTS_PREFIX).keys() - before)))
     assert failures.select("machine_id", "event_timestamp", "event_code", "measured_value").rows() == [
         ("FAILED-1", at, "BEARING_WEAR", 12.5)
     ]
-    table = told.stack.outputs.label_history_table_name
+    table = laptop.stack.outputs.label_history_table_name
     key = {"machine_id": {"S": "FAILED-1"}, "event_timestamp": {"S": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"}}
-    assert told.stack.dynamodb.get_item(TableName=table, Key=key)["Item"]["event_code"] == {"S": "BEARING_WEAR"}
+    assert laptop.stack.dynamodb.get_item(TableName=table, Key=key)["Item"]["event_code"] == {"S": "BEARING_WEAR"}
 
 
-def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(told: Told):
-    iot, name = told.endpoint.client("iot"), told.stack.outputs.topic_rule_names["temperature"]
+def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(laptop: Laptop):
+    iot, name = laptop.endpoint.client("iot"), laptop.stack.outputs.topic_rule_names["temperature"]
     rule = iot.get_topic_rule(ruleName=name)["rule"]
     payload = {key: rule[key] for key in ("sql", "awsIotSqlVersion", "errorAction")}
-    broken = {**rule["actions"][0]["sqs"], "queueUrl": told.stack.outputs.ingestion_queue_url + "-absent"}
-    before, message = objects(told), said(told, "DEAD-1", "temperature", this_hour(), 33.0)
+    broken = {**rule["actions"][0]["sqs"], "queueUrl": laptop.stack.outputs.ingestion_queue_url + "-absent"}
+    before, message = objects(laptop), said(laptop, "DEAD-1", "temperature", this_hour(), 33.0)
     iot.replace_topic_rule(ruleName=name, topicRulePayload={**payload, "actions": [{"sqs": broken}]})
     try:
-        publish(told, [message])
+        publish(laptop, [message])
     finally:
         iot.replace_topic_rule(ruleName=name, topicRulePayload={**payload, "actions": rule["actions"]})
-    queues = {"readings": told.stack.outputs.ingestion_queue_url, "failures": told.stack.outputs.label_queue_url}
-    dead = told.stack.outputs.dead_letter_queue_url
-    letter = told.stack.sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0)["Messages"][0]
+    queues = {"readings": laptop.stack.outputs.ingestion_queue_url, "failures": laptop.stack.outputs.label_queue_url}
+    dead = laptop.stack.outputs.dead_letter_queue_url
+    letter = laptop.stack.sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0)["Messages"][0]
     assert b64decode(json.loads(letter["Body"])["base64OriginalPayload"]) == message.payload
-    assert DeadLetters(told.stack.sqs, dead, **queues).redrive(10).sent == {"readings": 1}
-    wait_until_drained(told.stack, timeout=60)
-    assert readings_since(told, before).rows() == [("DEAD-1", "temperature", this_hour(), 33.0)]
+    assert DeadLetters(laptop.stack.sqs, dead, **queues).redrive(10).sent == {"readings": 1}
+    wait_until_drained(laptop.stack, timeout=60)
+    assert readings_since(laptop, before).rows() == [("DEAD-1", "temperature", this_hour(), 33.0)]
 
 
-def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested: Told):
+def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested: Laptop):
     machine_ids = rested.stack.outputs.machine_ids
     before, states = Stored.of(rested.stack.lake), saved_states(rested.stack, machine_ids)
     simulator = rested.stack.outputs.simulator_function_name
@@ -231,7 +233,7 @@ def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested:
     assert ledger.published == ledger.lake_distinct > 0
 
 
-def test_a_simulated_machine_that_returns_to_service_is_recorded_as_repaired(rested: Told):
+def test_a_simulated_machine_that_returns_to_service_is_recorded_as_repaired(rested: Laptop):
     machine_ids, simulator = rested.stack.outputs.machine_ids, rested.stack.outputs.simulator_function_name
     machine_id = machine_ids[0]
     latest = max(state.event_timestamp for state in saved_states(rested.stack, machine_ids).values())

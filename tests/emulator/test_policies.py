@@ -21,7 +21,7 @@ from mlops_core.condition.limits import LimitState
 from mlops_core.lake import LAYOUT_KEY, NEWEST_KEY, compacted_key, encode_readings, replaced_object
 from mlops_core.telemetry import Message, Reading, failure_message, reading_message
 from tests.emulator import model_events
-from tests.emulator.conftest import Told, under_repair
+from tests.emulator.conftest import Laptop, under_repair
 from tests.emulator.model_events import Models
 from tests.emulator.roles import ON_BEHALF, PIPELINE, inline_policy, may, policy, role_of
 from tests.emulator.waiting import eventually, invoke
@@ -46,32 +46,32 @@ def record(message: Message, number: int) -> dict[str, Any]:
     return {"messageId": str(number), "body": json.dumps(body), "attributes": {"SentTimestamp": str(now_ms)}}
 
 
-def event_for(told: Told, function: str) -> dict[str, Any]:
+def event_for(laptop: Laptop, function: str) -> dict[str, Any]:
     """An event in which a function of the pipeline does all that it can do."""
     now = datetime.now(UTC)
     hour = now.replace(minute=0, second=0, microsecond=0)
-    bad = Message(f"{told.stack.topic_prefix}/POLICY-1/temperature", b"{")
+    bad = Message(f"{laptop.stack.topic_prefix}/POLICY-1/temperature", b"{")
     match function:
         case "simulator":
-            states = saved_states(told.stack, told.stack.outputs.machine_ids)
+            states = saved_states(laptop.stack, laptop.stack.outputs.machine_ids)
             latest = max(state.event_timestamp for state in states.values())
-            under_repair(told, min(states), until=latest + timedelta(minutes=1))
+            under_repair(laptop, min(states), until=latest + timedelta(minutes=1))
             return {"at": (latest + timedelta(minutes=2)).isoformat()}
         case "ingestion":
             severe = reading_message(
-                unannounced_alarm(told, now), "vibration", now, 16.7, topic_prefix=told.stack.topic_prefix
+                unannounced_alarm(laptop, now), "vibration", now, 16.7, topic_prefix=laptop.stack.topic_prefix
             )
             return {"Records": [record(severe, 1), record(bad, 2)]}
         case "label":
             failure = failure_message(
-                fresh_machine(now), now, "BEARING_WEAR", 12.0, 11.2, topic_prefix=told.stack.topic_prefix
+                fresh_machine(now), now, "BEARING_WEAR", 12.0, 11.2, topic_prefix=laptop.stack.topic_prefix
             )
             return {"Records": [record(failure, 1), record(bad, 2)]}
         case _:
-            to_be_compacted(told, hour - timedelta(hours=1), now)
-            damage(told, LAYOUT_KEY)
-            damage(told, compacted_key(hour - timedelta(hours=1)))
-            told.stack.s3.delete_object(Bucket=told.stack.outputs.data_lake_bucket, Key=NEWEST_KEY)
+            to_be_compacted(laptop, hour - timedelta(hours=1), now)
+            damage(laptop, LAYOUT_KEY)
+            damage(laptop, compacted_key(hour - timedelta(hours=1)))
+            laptop.stack.s3.delete_object(Bucket=laptop.stack.outputs.data_lake_bucket, Key=NEWEST_KEY)
             return {"start": (hour - timedelta(hours=1)).isoformat(), "end": hour.isoformat()}
 
 
@@ -80,7 +80,7 @@ def fresh_machine(now: datetime) -> str:
     return f"POLICY-{now:%H%M%S%f}"
 
 
-def unannounced_alarm(told: Told, now: datetime) -> str:
+def unannounced_alarm(laptop: Laptop, now: datetime) -> str:
     """A machine with an alarm whose writer died before it announced it, so that another process has to."""
     machine_id, since = fresh_machine(now), now - timedelta(minutes=5)
     empty = Alarm(machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration")
@@ -89,11 +89,11 @@ def unannounced_alarm(told: Told, now: datetime) -> str:
     )
     state = LimitState(stage="ACT", opened=since, changed=since, value=16.7)
     alarm = empty.following(episode=episode, evidence=state.model_dump_json(), now=since)
-    assert Alarms(told.endpoint.client("dynamodb"), told.stack.outputs.alarms_table_name).save(alarm, now=now)
+    assert Alarms(laptop.endpoint.client("dynamodb"), laptop.stack.outputs.alarms_table_name).save(alarm, now=now)
     return machine_id
 
 
-def to_be_compacted(told: Told, hour: datetime, now: datetime) -> None:
+def to_be_compacted(laptop: Laptop, hour: datetime, now: datetime) -> None:
     """Put as many new raw objects into an hour as are taken in, whether it is compacted or not."""
     for number in range(8):
         reading = Reading(
@@ -104,28 +104,28 @@ def to_be_compacted(told: Told, hour: datetime, now: datetime) -> None:
             received_at=now,
         )
         for raw in encode_readings([reading]):
-            told.stack.lake.create(*raw)
-            told.stack.lake.create(*replaced_object(hour, [raw.body]))  # what a damaged hour is made again of
+            laptop.stack.lake.create(*raw)
+            laptop.stack.lake.create(*replaced_object(hour, [raw.body]))  # what a damaged hour is made again of
 
 
-def damage(told: Told, key: str) -> None:
+def damage(laptop: Laptop, key: str) -> None:
     """Overwrite an object, by hand as it were, with bytes that nobody was told of."""
     body = f"damaged {datetime.now(UTC)}".encode()
-    told.stack.s3.put_object(Bucket=told.stack.outputs.data_lake_bucket, Key=key, Body=body)
+    laptop.stack.s3.put_object(Bucket=laptop.stack.outputs.data_lake_bucket, Key=key, Body=body)
 
 
 Try = Callable[[str], str]
 """Has a function do all that it can; returns how it failed, or nothing where it did not."""
 
 
-def failed(told: Told, function: str, event: dict[str, Any]) -> str:
-    answer = invoke(told.endpoint, told.stack.outputs.function_name(function), event)
+def failed(laptop: Laptop, function: str, event: dict[str, Any]) -> str:
+    answer = invoke(laptop.endpoint, laptop.stack.outputs.function_name(function), event)
     is_refused = answer.get("statusCode", HTTPStatus.OK) not in {HTTPStatus.OK, HTTPStatus.CREATED}
     return str(answer.get("errorMessage") or answer.get("batchItemFailures") or (answer if is_refused else ""))
 
 
 @pytest.fixture
-def attempt(rested: Told) -> Iterator[Try]:
+def attempt(rested: Laptop) -> Iterator[Try]:
     """Try a function of the pipeline."""
 
     def attempt(function: str) -> str:
@@ -138,30 +138,30 @@ def attempt(rested: Told) -> Iterator[Try]:
 
 
 @pytest.fixture(scope="module")
-def models(told: Told) -> Iterator[Models]:
-    with model_events.models_in(told.stack) as standing:
+def models(laptop: Laptop) -> Iterator[Models]:
+    with model_events.models_in(laptop.stack) as standing:
         yield standing
 
 
 @pytest.fixture
-def attempt_with_models(told: Told, models: Models) -> Try:
+def attempt_with_models(laptop: Laptop, models: Models) -> Try:
     """Try a function of the models in a new process: one that holds a model goes on where it may no longer read it."""
     is_new = False
 
     def attempt(function: str) -> str:
         nonlocal is_new
         if not is_new:
-            restart(told, function)
-        said = [failed(told, function, event) for event in models.events(function)]
+            restart(laptop, function)
+        said = [failed(laptop, function, event) for event in models.events(function)]
         is_new = said[-1] != ""  # the emulator ends the process of a run that failed
         return "; ".join(each for each in said if each)
 
     return attempt
 
 
-def restart(told: Told, function: str) -> None:
+def restart(laptop: Laptop, function: str) -> None:
     """End the function's process, as any change of its configuration does."""
-    client, name = told.endpoint.client("lambda"), told.stack.outputs.function_name(function)
+    client, name = laptop.endpoint.client("lambda"), laptop.stack.outputs.function_name(function)
     timeout = client.get_function_configuration(FunctionName=name)["Timeout"]
     client.update_function_configuration(FunctionName=name, Timeout=timeout)
     eventually(
@@ -171,14 +171,14 @@ def restart(told: Told, function: str) -> None:
     )
 
 
-def works_without(told: Told, function: str, attempt: Try) -> list[str]:
+def works_without(laptop: Laptop, function: str, attempt: Try) -> list[str]:
     """The actions that the function's role grants and that the function does as well without."""
-    role = role_of(told, function)
-    own = [each for each in inline_policy(told, role)[1]["Statement"] if each["Sid"] not in ON_BEHALF]
+    role = role_of(laptop, function)
+    own = [each for each in inline_policy(laptop, role)[1]["Statement"] if each["Sid"] not in ON_BEHALF]
     assert own
     unneeded: list[str] = []
     for taken, rest in lacking_one_action(own):
-        with policy(told, role, rest):
+        with policy(laptop, role, rest):
             if not attempt(function):
                 unneeded.append(taken)
     assert attempt(function) == "", "with all of them it works: what failed before, failed for want of one"
@@ -186,20 +186,20 @@ def works_without(told: Told, function: str, attempt: Try) -> list[str]:
 
 
 @pytest.mark.parametrize("function", PIPELINE)
-def test_a_function_fails_without_any_one_action_that_its_role_grants(rested: Told, function: str, attempt: Try):
+def test_a_function_fails_without_any_one_action_that_its_role_grants(rested: Laptop, function: str, attempt: Try):
     assert works_without(rested, function, attempt) == []
 
 
 @pytest.mark.parametrize("function", model_events.FUNCTIONS)
-def test_a_function_of_the_models_fails_without_any_one_action(told: Told, function: str, attempt_with_models: Try):
-    assert works_without(told, function, attempt_with_models) == []
+def test_a_function_of_the_models_fails_without_any_one_action(laptop: Laptop, function: str, attempt_with_models: Try):
+    assert works_without(laptop, function, attempt_with_models) == []
 
 
-def test_processing_cannot_write_raw_data_and_deletes_no_version_of_anything(told: Told):
-    role, bucket = told.stack.outputs.processing_role_arn, told.stack.outputs.data_lake_bucket_arn
-    assert may(told, role, "s3:GetObject", f"{bucket}/raw/x")
-    assert may(told, role, "s3:PutObject", f"{bucket}/processed/features/x")
-    assert may(told, role, "s3:DeleteObject", f"{bucket}/raw/x")  # a delete marker, once it is compacted
+def test_processing_cannot_write_raw_data_and_deletes_no_version_of_anything(laptop: Laptop):
+    role, bucket = laptop.stack.outputs.processing_role_arn, laptop.stack.outputs.data_lake_bucket_arn
+    assert may(laptop, role, "s3:GetObject", f"{bucket}/raw/x")
+    assert may(laptop, role, "s3:PutObject", f"{bucket}/processed/features/x")
+    assert may(laptop, role, "s3:DeleteObject", f"{bucket}/raw/x")  # a delete marker, once it is compacted
     refused = [
         ("s3:PutObject", "raw/x"),
         ("s3:DeleteObjectVersion", "raw/x"),
@@ -207,35 +207,35 @@ def test_processing_cannot_write_raw_data_and_deletes_no_version_of_anything(tol
         ("s3:DeleteObject", "compacted/x"),
         ("s3:GetObject", "quarantine/x"),
     ]
-    assert [each for each in refused if may(told, role, each[0], f"{bucket}/{each[1]}")] == []
+    assert [each for each in refused if may(laptop, role, each[0], f"{bucket}/{each[1]}")] == []
 
 
-def test_processing_may_invoke_itself_and_no_other_function(told: Told):
-    client, role = told.endpoint.client("lambda"), told.stack.outputs.processing_role_arn
+def test_processing_may_invoke_itself_and_no_other_function(laptop: Laptop):
+    client, role = laptop.endpoint.client("lambda"), laptop.stack.outputs.processing_role_arn
     arns = {
-        function: client.get_function_configuration(FunctionName=told.stack.outputs.function_name(function))[
+        function: client.get_function_configuration(FunctionName=laptop.stack.outputs.function_name(function))[
             "FunctionArn"
         ]
         for function in PIPELINE
     }
-    assert {name for name, arn in arns.items() if may(told, role, "lambda:InvokeFunction", arn)} == {"processing"}
+    assert {name for name, arn in arns.items() if may(laptop, role, "lambda:InvokeFunction", arn)} == {"processing"}
 
 
-def test_the_simulator_cannot_publish_for_a_machine_that_is_not_its_own(told: Told):
-    role = f"arn:aws:iam::000000000000:role/{role_of(told, 'simulator')}"
-    topic = f"arn:aws:iot:us-east-1:000000000000:topic/{told.stack.topic_prefix}"
-    own = told.stack.outputs.machine_ids[0]
-    assert may(told, role, "iot:Publish", f"{topic}/{own}/temperature")
-    assert not may(told, role, "iot:Publish", f"{topic}/{own}/pressure")
-    assert not may(told, role, "iot:Publish", f"{topic}/SOMEBODY-ELSE/temperature")
+def test_the_simulator_cannot_publish_for_a_machine_that_is_not_its_own(laptop: Laptop):
+    role = f"arn:aws:iam::000000000000:role/{role_of(laptop, 'simulator')}"
+    topic = f"arn:aws:iot:us-east-1:000000000000:topic/{laptop.stack.topic_prefix}"
+    own = laptop.stack.outputs.machine_ids[0]
+    assert may(laptop, role, "iot:Publish", f"{topic}/{own}/temperature")
+    assert not may(laptop, role, "iot:Publish", f"{topic}/{own}/pressure")
+    assert not may(laptop, role, "iot:Publish", f"{topic}/SOMEBODY-ELSE/temperature")
 
 
-def test_who_trains_cannot_promote_and_who_serves_cannot_write_models(told: Told):
-    bucket = told.stack.outputs.data_lake_bucket_arn
+def test_who_trains_cannot_promote_and_who_serves_cannot_write_models(laptop: Laptop):
+    bucket = laptop.stack.outputs.data_lake_bucket_arn
     writes = {"training": f"{bucket}/models/v1/bundle.json", "promotion": f"{bucket}/models/champion.json"}
     for function in model_events.FUNCTIONS:
-        role = f"arn:aws:iam::000000000000:role/{role_of(told, function)}"
-        allowed = {key for key in writes.values() if may(told, role, "s3:PutObject", key)}
+        role = f"arn:aws:iam::000000000000:role/{role_of(laptop, function)}"
+        allowed = {key for key in writes.values() if may(laptop, role, "s3:PutObject", key)}
         assert allowed == {writes[function]} if function in writes else not allowed
-        assert not may(told, role, "s3:DeleteObject", writes["training"])
-        assert not may(told, role, "s3:PutObject", f"{bucket}/raw/x")
+        assert not may(laptop, role, "s3:DeleteObject", writes["training"])
+        assert not may(laptop, role, "s3:PutObject", f"{bucket}/raw/x")

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from infra.local.engine.emulator import STACK_FILE
 from ops.cli import app
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 
 TUTORIAL = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
 WITHOUT_ACCOUNT = TUTORIAL.split("## 5. Deploy to AWS")[0]
@@ -19,7 +19,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", WITHOUT_ACCOUNT, re.DOTALL | re.MULTILINE)
 
 
-def test_each_command_does_what_the_tutorial_says(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_each_command_does_what_the_tutorial_says(laptop: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     [readings] = blocks("csv")
     Path("press.csv").write_text(readings)
@@ -27,7 +27,7 @@ def test_each_command_does_what_the_tutorial_says(told: Told, tmp_path: Path, mo
     shown: dict[str, str] = {}
     for line in [line for line in lines if line.startswith(".venv/bin/mlops")]:
         words = shlex.split(line)[1:]
-        outputs = [] if "--dry-run" in words else ["--outputs", str(told.folder / STACK_FILE)]
+        outputs = [] if "--dry-run" in words else ["--outputs", str(laptop.folder / STACK_FILE)]
         ran = CliRunner().invoke(app, [*words, *outputs])
         assert ran.exit_code == 0, f"{line}\n{ran.output}"
         shown[line] = ran.output

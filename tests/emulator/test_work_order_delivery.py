@@ -20,7 +20,7 @@ from infra.local.engine.monitor import RecordingMonitor
 from infra.local.engine.program import autoname, run_program
 from infra.work_order_targets import WorkOrderTarget
 from infra.work_orders import WorkOrders
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 from tests.emulator.test_alarm_events import alarm, answered
 from tests.emulator.waiting import eventually, invoke
 
@@ -66,9 +66,9 @@ class Desk(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def cmms(told: Told) -> Iterator[Cmms]:
+def cmms(laptop: Laptop) -> Iterator[Cmms]:
     """A system that the program's component tells of every change."""
-    told.endpoint.client("secretsmanager").create_secret(Name="cmms-token", SecretString=SECRET)
+    laptop.endpoint.client("secretsmanager").create_secret(Name="cmms-token", SecretString=SECRET)
     with Cmms() as system:
         thread = threading.Thread(target=system.serve_forever)
         thread.start()
@@ -78,20 +78,22 @@ def cmms(told: Told) -> Iterator[Cmms]:
         )  # HTTPS alone is taken
 
         def program() -> None:
-            bus: Any = SimpleNamespace(name=pulumi.Output.from_input(told.stack.outputs.event_bus_name))
+            bus: Any = SimpleNamespace(name=pulumi.Output.from_input(laptop.stack.outputs.event_bus_name))
             WorkOrders("work-orders", {"bus": bus, "targets": [target]})
 
-        monitor = RecordingMonitor(Deployer(told.endpoint, autoname("work-orders", "test", {})))
+        monitor = RecordingMonitor(Deployer(laptop.endpoint, autoname("work-orders", "test", {})))
         run_program(monitor, program, project="work-orders", stack="test", config={}, timeout=60)
         yield system
         system.shutdown()
         thread.join()
 
 
-def test_a_maintenance_system_has_one_work_order_of_each_change_however_often_it_hears_of_it(told: Told, cmms: Cmms):
+def test_a_maintenance_system_has_one_work_order_of_each_change_however_often_it_hears_of_it(
+    laptop: Laptop, cmms: Cmms
+):
     machine_id = f"CMMS-{datetime.now(UTC):%H%M%S%f}"
-    episode = alarm(told, machine_id)
-    table, client = told.stack.outputs.alarms_table_name, told.stack.dynamodb
+    episode = alarm(laptop, machine_id)
+    table, client = laptop.stack.outputs.alarms_table_name, laptop.stack.dynamodb
     (stored,) = client.query(
         TableName=table,
         KeyConditionExpression="machine_id = :machine",
@@ -99,10 +101,10 @@ def test_a_maintenance_system_has_one_work_order_of_each_change_however_often_it
     )["Items"]
     eventually(lambda: cmms.of(machine_id) == ["OPENED"], within=60, what="the alarm at the maintenance system")
     again = {"eventID": "1", "eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": {"NewImage": stored}}
-    assert invoke(told.endpoint, told.stack.outputs.alarm_events_function_name, {"Records": [again]}) == {
+    assert invoke(laptop.endpoint, laptop.stack.outputs.alarm_events_function_name, {"Records": [again]}) == {
         "published": 1
     }
-    answered(told, episode, action="close", verdict="NO_FAULT")
+    answered(laptop, episode, action="close", verdict="NO_FAULT")
     eventually(lambda: len(cmms.of(machine_id)) == 2, within=60, what="its verdict there")
     opened, verdict = cmms.ids_of(machine_id)
     eventually(lambda: cmms.calls.count(opened) == 2, within=60, what="the second delivery of the first change")
