@@ -9,10 +9,7 @@ from infra.packaging import Layer, Target
 pytestmark = pytest.mark.verify
 
 HOST = Target.of("host", "host")
-# Libraries for x86_64 hold code for several generations of processors.
-MOST_BYTES, MOST_SERVING_BYTES = (
-    (235_000_000, 85_000_000) if HOST.architecture == "x86_64" else (215_000_000, 75_000_000)
-)
+MOST_BYTES, MOST_SERVING_BYTES = 215_000_000, 75_000_000
 
 
 @pytest.fixture(scope="module")
