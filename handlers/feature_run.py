@@ -65,8 +65,11 @@ _MOST_HOURS = 48
 class Run:
     """One invocation: what it works on, what it has done, and how far it got."""
 
-    def __init__(self, chosen: ProcessingSettings, pace: Pace, now: datetime, *, chunks: int | None = None) -> None:
+    def __init__(
+        self, chosen: ProcessingSettings, pace: Pace, now: datetime, *, most_readings: int, chunks: int | None = None
+    ) -> None:
         self._settings = chosen
+        self._most_readings = most_readings
         self._pace = pace
         self._most_chunks = chunks
         self._is_complete = False
@@ -289,6 +292,7 @@ class Run:
             versions=raw,
             records=records,
             rules=partial(self._recipe.running_rules, assigned=self._assigned),
+            most_readings=self._most_readings,
         )
         writer = FeatureWriter(
             self._settings,

@@ -26,7 +26,7 @@ from handlers.stores.notices import Notifier
 from mlops_core.alerting import damage_notice
 from mlops_core.errors import MlopsError
 from mlops_core.lake import Damage
-from mlops_core.processing import FutureMomentError
+from mlops_core.processing import FutureMomentError, readings_that_fit
 from mlops_core.time import utc_text
 
 logger = ascii_logger()
@@ -80,7 +80,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = _clock()
     if request.at and request.at > now:
         raise FutureMomentError("at", request.at, now)
-    run = Run(_settings(), Pace(context), request.at or now, chunks=request.chunks)
+    run = Run(
+        _settings(), Pace(context), request.at or now, most_readings=_most_readings(context), chunks=request.chunks
+    )
     try:
         is_complete = run.until_not_overtaken(request.start, request.end)
     finally:
@@ -102,13 +104,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _backfill(step: BackfillStep, context: LambdaContext) -> dict[str, Any]:
-    run = Run(_settings(), Pace(context), _clock())
+    run = Run(_settings(), Pace(context), _clock(), most_readings=_most_readings(context))
     notes = BackfillNotes(runtime.lake(_settings()), step.job)
     try:
         return Backfill(run, notes, time_left=context.get_remaining_time_in_millis).do(step)
     finally:
         _count(run)
         run.keep_damage(_tell)
+
+
+def _most_readings(context: LambdaContext) -> int:
+    return readings_that_fit(int(context.memory_limit_in_mb))
 
 
 def _clock() -> datetime:

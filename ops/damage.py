@@ -31,6 +31,7 @@ from mlops_core.lake import (
     FEATURES_PREFIX,
     FRESHNESS_KEY,
     LAYOUT_KEY,
+    OVERSIZE_PREFIX,
     QUARANTINE_PREFIX,
     RANKING_KEY,
     RAW_PREFIX,
@@ -100,6 +101,7 @@ _REMEDIES: Final = {
     BUCKETS_PREFIX: "--mend computes its hour again",
     FEATURES_PREFIX: "--mend computes its hour again",
     COMPACTED_PREFIX: "--mend makes it again of the bytes under replaced/",
+    OVERSIZE_PREFIX: "raise processingMemoryMb, compute the hour with mlops backfill, then --accept",
 }
 _ITEM_REMEDY: Final = "--mend keeps what it holds in the record and removes it; it is then made anew"
 _SAID_REMEDY: Final = (
@@ -183,6 +185,8 @@ class Doctor:
             self._lake.create(*damage.model_copy(update={"is_mended": True}).encode(is_accepted=True))
             self._make_item_again(finding.item)
             return True
+        if key.startswith(OVERSIZE_PREFIX):
+            return False
         if not finding.is_settled:
             if key.startswith((BUCKETS_PREFIX, COMPACTED_PREFIX, FEATURES_PREFIX)):
                 hour = hour_of_text(f"{key.partition('date=')[2][:10]}T{key.partition('hour=')[2][:2]}")

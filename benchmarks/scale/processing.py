@@ -65,7 +65,7 @@ class Stack:
         for key, body in raw_hour(hour, machines, minutes=minutes, second=second).items():
             self.bucket.objects[key] = (body, '"raw"')
 
-    def run(self, at: datetime, **span: datetime) -> dict[str, Any]:
+    def run(self, at: datetime, *, memory_mb: int = 10_240, **span: datetime) -> dict[str, Any]:
         """Run the function at a moment, or for a `start` and `end`; returns CPU seconds, requests and what it did."""
         from handlers import processing
 
@@ -74,7 +74,7 @@ class Stack:
         self.tables.calls.clear()
         begins = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):
-            done = processing.handler(event, invocation(10_240, 900))
+            done = processing.handler(event, invocation(memory_mb, 900))
         requests = dict(self.bucket.calls) | dict(self.tables.calls)
         return {"cpu": time.process_time() - begins, "requests": requests, "rows": done["feature_rows"]}
 

@@ -48,6 +48,28 @@ def decode_parquet(body: bytes) -> pl.DataFrame:
     return frame
 
 
+def rows_of(body: bytes) -> int:
+    """Return how many rows an object says it holds, without reading them. Raises MalformedObjectError."""
+    try:
+        return pl.scan_parquet(BytesIO(body)).select(pl.len()).collect().item()
+    except UNREADABLE as error:
+        raise MalformedObjectError("object", str(error)) from error
+
+
+def slices_of(body: bytes, rows: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows of an object in order, so many at a time; of their seal only the number of rows is compared.
+
+    Raises MalformedObjectError.
+    """
+    try:
+        if (sealed := pl.read_parquet_metadata(BytesIO(body)).get("rows")) not in {None, str(rows_of(body))}:
+            raise MalformedObjectError("object", f"holds {rows_of(body)} rows and was written with {sealed}")
+        for first in range(0, rows_of(body), rows):
+            yield pl.scan_parquet(BytesIO(body)).slice(first, rows).collect()
+    except UNREADABLE as error:
+        raise MalformedObjectError("object", str(error)) from error
+
+
 _READ_AT_ONCE = 24
 """Partitions whose bytes are held beside their frames: a week of hours is not held twice."""
 

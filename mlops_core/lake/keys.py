@@ -57,6 +57,7 @@ __all__ = [
     "MAXIMUM_SHARDS",
     "MODELS_PREFIX",
     "NEWEST_KEY",
+    "OVERSIZE_PREFIX",
     "PAGE_KEY",
     "PREDICTIONS_PREFIX",
     "QUARANTINE_PREFIX",
@@ -101,6 +102,8 @@ QUARANTINE_PREFIX: Final = "quarantine/"
 TRAINING_PREFIX: Final = "training/"
 DAMAGED_PREFIX: Final = "damaged/"
 ACCEPTED_DAMAGE_PREFIX: Final = f"{DAMAGED_PREFIX}accepted/"
+OVERSIZE_PREFIX: Final = "oversize/"
+"""Of records of damage alone: what a machine sent in an hour (`oversize/date=/hour=/machine`) and no memory holds."""
 BUCKETS_PREFIX: Final = "processed/buckets/"
 FEATURES_PREFIX: Final = "processed/features/"
 BACKFILLS_PREFIX: Final = "processed/backfills/"

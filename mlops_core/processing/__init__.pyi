@@ -4,6 +4,11 @@ from .backfill import (
     backfill_pieces as backfill_pieces,
     unbuilt_hours as unbuilt_hours,
 )
+from .memory import (
+    machines_together as machines_together,
+    readings_in_object as readings_in_object,
+    readings_that_fit as readings_that_fit,
+)
 from .plan import (
     Computation as Computation,
     FutureMomentError as FutureMomentError,

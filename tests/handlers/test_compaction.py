@@ -7,7 +7,7 @@ from io import BytesIO
 import polars as pl
 import pytest
 
-from handlers import hour_buckets
+from handlers import crowded_hours, hour_buckets
 from handlers.hour_buckets import ReadingsLostError
 from handlers.stores import clients
 from handlers.stores.lake import DataLake, ObjectMovedError
@@ -182,7 +182,7 @@ def test_what_was_replaced_can_be_put_back_and_changes_nothing(aws, deploy):
 def test_whichever_write_of_a_compaction_fails_nothing_is_lost_and_the_next_run_ends_alike(
     aws, deploy, faults, monkeypatch, phase, each
 ):
-    monkeypatch.setattr(hour_buckets, "OBJECTS_AT_ONCE", 5)
+    monkeypatch.setattr(crowded_hours, "OBJECTS_AT_ONCE", 5)
     some = readings(-3, 0, machines=["PUMP-A01"], minutes=30)
     invoke = deploy("processing", TIME_WINDOW="1", FEATURE_LENGTHS_HOURS="[1, 2]")
     put_apart(aws, some)

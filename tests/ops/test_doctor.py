@@ -134,3 +134,11 @@ def test_a_damaged_item_hides_no_other_machine_and_is_kept_before_it_is_removed(
     [name] = deployed.stack.lake.versions("damaged/accepted/")
     assert json.loads(Damage.decode(deployed.stack.lake.read(name)).content or "") == item
     assert len(deployed.functions.events) == 1  # its newest features are offered again
+
+
+def test_what_one_machine_sent_beyond_memory_is_named_with_the_setting_until_it_is_accepted(deployed: Deployed) -> None:
+    key = "oversize/date=2026-11-21/hour=11/PUMP-1"
+    deployed.stack.lake.create(*Damage.of(key, "", "too many", at=datetime.now(UTC), by="processing").encode())
+    assert "processingMemoryMb" in deployed.run("doctor").stdout
+    assert left(deployed, "--mend") == [key]
+    assert left(deployed, "--accept", key) == []
