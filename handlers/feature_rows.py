@@ -88,7 +88,7 @@ class FeatureWriter:
         """Take into account the rows of an hour that other invocations wrote; returns how many there are."""
         count = 0
         is_of_hour = pl.col("window_end").dt.truncate("1h") == hour
-        for features in self._stored(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
+        for features in self._stored(self._partitions.under(features_prefix(hour)), is_replaced=False)[0].values():
             own = is_of_hour & pl.col("machine_id").is_in(features["machine_id"].unique().implode())
             self._take_into_account(features, replaced=own)
             count += features.height
@@ -102,7 +102,7 @@ class FeatureWriter:
         """Take note of the stored rows of some hours, which an earlier run ended without offering."""
         hour = first
         while hour <= last:
-            for features in self._stored(self._partitions.under(features_prefix(hour)), is_replaced=False)[0]:
+            for features in self._stored(self._partitions.under(features_prefix(hour)), is_replaced=False)[0].values():
                 self._note_newest(features)
             hour += HOUR
 
@@ -202,30 +202,33 @@ class FeatureWriter:
         last = features_key(window_range.hours[-1], shard)
         if window_range.end + self._settings.feature_hop < window_range.hours[-1] + HOUR:
             after = pl.col("window_end") > window_range.end
-            stored = [frame.filter(after) for frame in self._stored([last], is_replaced=False)[0]]
+            stored = [frame.filter(after) for frame in self._stored([last], is_replaced=False)[0].values()]
             features = pl.concat([features, *stored], how="diagonal").sort("machine_id", "window_end")
         frames = _by_hour(features, window_range.hours, shard, columns)
         return {key: frame for key, frame in frames.items() if frame.height or self._partitions.under_any([key])}
 
     def _beside_others(
-        self, features: pl.DataFrame, stored: Sequence[pl.DataFrame], window_range: WindowRange, shard: int
+        self, features: pl.DataFrame, stored: Mapping[str, pl.DataFrame], window_range: WindowRange, shard: int
     ) -> dict[str, pl.DataFrame]:
         """Return the partitions with the rows of some machines anew and those of others as they stand."""
-        old = pl.concat([features.clear(), *stored], how="diagonal_relaxed")
-        is_new = pl.col("machine_id").is_in(sorted(window_range.machines or ())) & (
+        is_replaced = pl.col("machine_id").is_in(sorted(window_range.machines or ())) & (
             pl.col("window_end") <= window_range.end
         )
-        together = pl.concat([old.filter(~is_new), features], how="diagonal_relaxed").sort("machine_id", "window_end")
-        hours = window_range.hours
-        before, after = (_by_hour(frame, hours, shard, features.columns) for frame in (old, together))
-        return {key: frame for key, frame in after.items() if not frame.equals(before[key])}
+        frames: dict[str, pl.DataFrame] = {}
+        for key, new in _by_hour(features, window_range.hours, shard, features.columns).items():
+            old = pl.concat([new.clear(), stored.get(key, new.clear())], how="diagonal_relaxed")
+            kept = old.filter(~is_replaced)
+            together = pl.concat([kept, new], how="diagonal_relaxed").sort("machine_id", "window_end")
+            if not together.equals(old):
+                frames[key] = together.drop(_unused(together, features.columns))
+        return frames
 
-    def _stored(self, keys: Sequence[str], *, is_replaced: bool) -> tuple[list[pl.DataFrame], bool]:
-        """Return the frames of partitions that can be read, and whether all can; replaced: they are written anew."""
+    def _stored(self, keys: Sequence[str], *, is_replaced: bool) -> tuple[dict[str, pl.DataFrame], bool]:
+        """Return the partitions that can be read, by key, and whether all can; replaced: they are written anew."""
         frames, damaged = self._partitions.read_undamaged(keys)
         for error in damaged:
             self._records.note(error.key, error.version, error.problem, is_mended=is_replaced)
-        return list(frames.values()), not damaged
+        return frames, not damaged
 
     def _note_newest(self, features: pl.DataFrame) -> None:
         both = features if self._newest is None else pl.concat([self._newest, features], how="diagonal_relaxed")

@@ -274,7 +274,7 @@ class Run:
         shards = self._settings.lake_shards
         layout = current_layout(self._lake, shards, closed_until=self._closed_until, records=self._records)
         outputs = [BEGINNINGS_KEY, *(f"{prefix}{path}/" for prefix in _OUTPUT_PREFIXES for path in paths)]
-        partitions = Partitions(self._lake, outputs)
+        partitions = Partitions(self._lake, outputs, held=BUCKETS_PREFIX)
         compacted = self._lake.versions_under(f"{COMPACTED_PREFIX}{path}/" for path in paths)
         raw = self._lake.versions_under(f"{RAW_PREFIX}{path}/" for path in paths)
         sound = [key for key, version in raw.items() if not self._records.is_set_aside(key, version)]

@@ -56,7 +56,7 @@ class EventHistory:
         self._records = records
         self._kinds = {name.partition("/")[0] for name in recipe.events}
         self._longest = max(map(parse_duration, recipe.event_lengths))
-        self._partitions = Partitions(lake, [EVENT_DAYS_PREFIX])
+        self._partitions = Partitions(lake, [EVENT_DAYS_PREFIX], held=EVENT_DAYS_PREFIX)
 
     def take_in_new(self, now: datetime) -> None:
         """Take in the new events of the days that are looked at, and let days that no window reaches pass out of them.

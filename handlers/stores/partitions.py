@@ -12,6 +12,7 @@ from io import BytesIO
 import polars as pl
 
 from handlers.stores.clients import THREADS
+from handlers.stores.held_frames import HeldFrames
 from handlers.stores.lake import DataLake
 from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.lake import seal_of, seal_problem
@@ -19,8 +20,8 @@ from mlops_core.lake import seal_of, seal_problem
 
 def encode_parquet(frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> bytes:
     """Return a frame as sealed Parquet; equal frames give equal bytes, since every option is fixed."""
-    sink = BytesIO()
-    frame.rechunk().write_parquet(
+    sink, frame = BytesIO(), frame.rechunk()
+    frame.write_parquet(
         sink,
         compression="zstd",
         compression_level=3,
@@ -93,10 +94,14 @@ class OutdatedPartitionError(MlopsError):
 
 
 class Partitions:
-    """The partitions under some prefixes, as they were when this run looked and as it has left them since."""
+    """The partitions under some prefixes, as they were when this run looked and as it has left them since.
 
-    def __init__(self, lake: DataLake, prefixes: Iterable[str]) -> None:
+    held: the prefix of those whose frames are held, once read or written, where they are small.
+    """
+
+    def __init__(self, lake: DataLake, prefixes: Iterable[str], *, held: str | None = None) -> None:
         self._lake = lake
+        self._held = HeldFrames(held)
         self._prefixes = tuple(prefixes)
         self._seen = lake.versions_under(self._prefixes)
 
@@ -121,7 +126,7 @@ class Partitions:
                 existing.append(key)
             elif key in committed:
                 raise DamagedPartitionError(key, "", "it was written and is gone")
-        frames = [self._decoded(key, body) for key, body in self._bodies(existing)]
+        frames = [self._decoded(key, found) for key, found in self._found(existing)]
         for key, frame in zip(existing, frames, strict=True):
             if schema is not None and frame.schema != schema:
                 raise DamagedPartitionError(key, self._version(key) or "", "its columns are others")
@@ -140,30 +145,38 @@ class Partitions:
         """Return the frames of those partitions of `keys` that exist, by key, and apart from them the damaged ones."""
         frames: dict[str, pl.DataFrame] = {}
         damaged: list[DamagedPartitionError] = []
-        for key, body in self._bodies(self.under_any(keys)):
+        for key, found in self._found(self.under_any(keys)):
             try:
-                frames[key] = self._decoded(key, body)
+                frames[key] = self._decoded(key, found)
             except DamagedPartitionError as error:
                 damaged.append(error)
         return frames, damaged
 
-    def _bodies(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def _found(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes | pl.DataFrame]]:
         for first in range(0, len(keys), _READ_AT_ONCE):
             portion = keys[first : first + _READ_AT_ONCE]
-            yield from zip(portion, self._lake.read_all(portion), strict=True)
+            held = {key: frame for key in portion if (frame := self._held.get(key)) is not None}
+            read = [key for key in portion if key not in held]
+            found = held | dict(zip(read, self._lake.read_all(read), strict=True))
+            yield from ((key, found[key]) for key in portion)
 
-    def _decoded(self, key: str, body: bytes) -> pl.DataFrame:
+    def _decoded(self, key: str, found: bytes | pl.DataFrame) -> pl.DataFrame:
+        if isinstance(found, pl.DataFrame):
+            return found
         try:
-            return decode_parquet(body)
+            frame = decode_parquet(found)
         except MalformedObjectError as error:
             problem = error.message.partition(": ")[2]
             raise DamagedPartitionError(key, self._version(key) or "", problem) from None
+        self._held.put(key, frame)
+        return frame
 
     def write(self, frames: Mapping[str, pl.DataFrame]) -> None:
         """Replace partitions, in parallel. Raises ObjectMovedError where another run has written one since."""
         with ThreadPoolExecutor(THREADS) as pool:
             for key, seen in zip(frames, pool.map(self._replace, frames, frames.values()), strict=True):
                 self._seen[key] = seen
+                self._held.put(key, frames[key])
 
     def _replace(self, key: str, frame: pl.DataFrame) -> str:
         return self._lake.replace(key, encode_parquet(frame), seen=self._version(key))

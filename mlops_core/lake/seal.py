@@ -5,11 +5,10 @@ values and not of bytes: another release of polars, or another compression, give
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import polars as pl
-from polars import selectors
 
 __all__ = ["seal_of", "seal_problem"]
 
@@ -37,26 +36,32 @@ def seal_problem(frame: pl.DataFrame, metadata: Mapping[str, str]) -> str | None
 
 
 def _content_hash(frame: pl.DataFrame) -> str:
-    # Few expressions over all columns: one a column costs several times as much in a partition of few thousand rows.
-    texts = frame.select_seq(selectors.string().fill_null(""))
-    joined = texts.select_seq(pl.all().str.join(""))
-    lengths = texts.select_seq(pl.all().str.len_bytes().cast(pl.UInt32))
-    fixed = frame.select_seq(
-        selectors.numeric().fill_null(0),
-        selectors.temporal().to_physical().fill_null(0),
-        selectors.boolean().cast(pl.UInt8).fill_null(0),
-    )
-    values = {column.name: column for column in (*lengths.iter_columns(), *fixed.iter_columns())}
+    # A partition has many columns and few rows: an expression costs more than what it computes, so numbers and moments
+    # without nulls are taken as they lie in memory, and all is hashed at once.
+    parts: list[bytes | memoryview] = []
     without_nulls = bytes(frame.height)
-    digest = hashlib.sha256()
     for column in frame.iter_columns():
-        name = column.name
-        digest.update(f"{name}:{column.dtype}\n".encode())
-        digest.update(column.is_null().cast(pl.UInt8).to_numpy().tobytes() if column.null_count() else without_nulls)
-        if name in values:
-            digest.update(values[name].to_numpy().tobytes())
-        else:
-            digest.update(repr(column.to_list()).encode())
-        if name in joined:
-            digest.update(joined[name][0].encode())
-    return digest.hexdigest()
+        parts.append(f"{column.name}:{column.dtype}\n".encode())
+        has_nulls = column.null_count() > 0
+        parts.append(column.is_null().cast(pl.UInt8).to_numpy().data if has_nulls else without_nulls)
+        parts += _values(column, has_nulls=has_nulls)
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _values(column: pl.Series, *, has_nulls: bool) -> Iterator[bytes | memoryview]:
+    """Yield the bytes of a column's values, nulls as nothing or zero."""
+    kind = column.dtype
+    if kind == pl.String:
+        texts = column.fill_null("") if has_nulls else column
+        yield texts.str.len_bytes().cast(pl.UInt32).to_numpy().data
+        yield texts.str.join("")[0].encode()
+    elif kind.is_numeric():
+        yield (column.fill_null(0) if has_nulls else column).to_numpy().data
+    elif kind == pl.Boolean:
+        yield column.cast(pl.UInt8).fill_null(0).to_numpy().data
+    elif kind == pl.Datetime and not has_nulls:
+        yield column.to_numpy().view("i8").data
+    elif kind.is_temporal():
+        yield column.to_physical().fill_null(0).to_numpy().data
+    else:
+        yield repr(column.to_list()).encode()

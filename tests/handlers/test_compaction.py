@@ -12,7 +12,7 @@ from handlers.hour_buckets import ReadingsLostError
 from handlers.stores import clients
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.readings import stored_readings
-from mlops_core.lake import encode_history, encode_readings
+from mlops_core.lake import BUCKETS_PREFIX, encode_history, encode_readings
 from mlops_core.telemetry import READINGS, Reading
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.processed_lake import (
@@ -301,6 +301,22 @@ def test_one_late_reading_in_each_of_many_hours_is_one_row_a_window_and_one_onli
     assert (outcome["hours_changed"], outcome["machines"], outcome["feature_rows"]) == (30, 1, 24)
     assert faults.calls.count("PutItem") == 1
     assert checkpoint(aws)["due"] == {}
+
+
+def test_a_run_with_late_readings_reads_each_partition_of_buckets_once(aws, deploy, hook):
+    put(aws, readings(-36, 0))
+    invoke = deploy("processing", TIME_WINDOW="24")
+    invoke(at(-6))
+    for hours in range(-30, -6):
+        put(
+            aws,
+            [reading._replace(event_timestamp=NOON + (hours + 0.3) * HOUR) for reading in readings(hours, hours + 0.1)],
+        )
+    read: list[str] = []
+    hook(clients.s3(), "provide-client-params.s3.GetObject", lambda params, **_: read.append(params["Key"]))
+    assert invoke(at())["hours_changed"] == 30
+    of_buckets = [key for key in read if key.startswith(BUCKETS_PREFIX)]
+    assert len(of_buckets) == len(set(of_buckets)) > 24
 
 
 def test_encoded_readings_lie_by_hour():

@@ -188,6 +188,18 @@ def test_an_event_of_a_day_that_is_no_longer_looked_at_is_taken_in_by_training(a
     assert rows_of(history(), 0).filter(last)["event_timestamp"].to_list() == [NOON - 11.75 * DAY]
 
 
+def test_a_run_reads_the_events_of_each_day_once(aws, history, hook):
+    receive(aws, *HISTORY)
+    history().take_in_new(NOON)
+    read: list[str] = []
+    hook(clients.s3(), "provide-client-params.s3.GetObject", lambda params, **_: read.append(params["Key"]))
+    looked = history()
+    looked.take_in_new(NOON)
+    looked.for_windows(NOON)
+    assert read
+    assert len(read) == len(set(read))
+
+
 def test_a_damaged_day_is_made_again_of_what_was_received(aws, history):
     receive(aws, *HISTORY)
     history().take_in_new(NOON)
