@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.stores.online_features import FeatureRow
 from ops.cost.workload import READINGS_PER_MINUTE
@@ -44,6 +46,22 @@ def arrivals(
     if not sending:
         return None
     return Arrivals(len(sending), sum(sending) / len(sending) * (DAY / length), fleet_size or None)
+
+
+def messages(metrics: Any, queue_url: str, now: datetime) -> int | None:  # noqa: ANN401 - a client without stubs
+    """Return how many messages a queue was sent in the last day, by the count that SQS keeps itself.
+
+    None where nobody counts (the local stack), nothing was sent, or the count may not be read.
+    """
+    queue = [{"Name": "QueueName", "Value": queue_url.rpartition("/")[2]}]
+    try:
+        answer = metrics.get_metric_statistics(
+            Namespace="AWS/SQS", MetricName="NumberOfMessagesSent", Dimensions=queue, Statistics=["Sum"],
+            StartTime=now - DAY, EndTime=now, Period=DAY // timedelta(seconds=1),
+        )  # fmt: skip
+    except (ClientError, BotoCoreError):
+        return None
+    return round(sum(point["Sum"] for point in answer["Datapoints"])) or None
 
 
 def _count(row: FeatureRow, channels: Sequence[str], length: timedelta) -> float:

@@ -121,6 +121,11 @@ class Stack:
         return self._client("sqs")
 
     @cached_property
+    def metrics(self) -> Any:  # noqa: ANN401 - the stubs of this client are not among the dependencies
+        """The client of the metrics."""
+        return self._client("cloudwatch")
+
+    @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """The tables' client."""
         return self._client("dynamodb")

@@ -50,6 +50,7 @@ def status(
 def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[str, object]:
     from handlers.stores.known_machines import read_fleet
     from handlers.stores.quarantine import Quarantine, days_until
+    from ops.arrivals import messages
     from ops.damage import Doctor
 
     quarantine, after = Quarantine(stack.lake), stack.sources.silent_after if after is None else after
@@ -70,6 +71,7 @@ def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[
         "processing": _processing(stack, now, damaged),
         "damaged": damaged,
         "arrived": _arrived(stack, now),
+        "messages_in_a_day": messages(stack.metrics, stack.outputs.ingestion_queue_url, now),
         "quarantined_today": quarantine.reasons(days_until(now, 1)),
         "machines": [machine.as_report(now, after) for machine in machines],
     }
@@ -148,6 +150,10 @@ def _print(report: "Mapping[str, Any]", *, show_all: bool) -> None:
             f"Readings a machine and day: {arrived['readings_a_machine_day']:,.0f} of {arrived['machines']:,};"
             f" estimated {arrived['assumed_readings_a_machine_day']:,.0f}{fleet}."
         )
+    if arrived and (sent := report["messages_in_a_day"]):
+        machines, readings = arrived["machines"], arrived["readings_a_machine_day"]
+        each = machines * readings / sent
+        print_line(f"Messages a machine and day: {sent / machines:,.0f}; {each:,.1f} readings each (--batch of cost).")
     refused = report["quarantined_today"]
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in refused.items())
     print_line(f"Quarantined today: {sum(refused.values()):,}{f' ({reasons})' if reasons else ''}.")

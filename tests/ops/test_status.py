@@ -4,6 +4,7 @@ import gzip
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from handlers.stores.checkpoint import checkpoint_object
@@ -15,7 +16,7 @@ from mlops_core.errors import QuarantineReason
 from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key
 from mlops_core.simulation import new_machine
 from mlops_core.telemetry import CHANNELS, Reading
-from ops.arrivals import arrivals
+from ops.arrivals import arrivals, messages
 from ops.cli import app
 from tests.ops.conftest import Deployed, envelope
 
@@ -197,6 +198,38 @@ def test_what_arrived_is_shown_beside_what_an_estimate_assumes(deployed: Deploye
         "assumed_readings_a_machine_day": 2880.0,
     }
     assert "Readings a machine and day: 2,160 of 2; estimated 2,880." in deployed.run("status").stdout
+
+
+def test_messages_of_a_day_are_shown_as_the_queue_counts_them(deployed: Deployed) -> None:
+    now = datetime.now(UTC)
+    for machine_id in ("A", "B"):
+        offer(deployed, machine_id, now, {"temperature_count_24h": 1440, "vibration_count_24h": 1440})
+    assert deployed.json("status")["messages_in_a_day"] is None
+    assert "Messages" not in deployed.run("status").stdout
+    queue = deployed.stack.outputs.ingestion_queue_url.rpartition("/")[2]
+    counted = [(queue, 400.0, now - HOUR), (queue, 176.0, now - 2 * HOUR), (queue, 9.0, now - 30 * HOUR)]
+    for name, count, at in [*counted, ("another", 5.0, now - HOUR)]:
+        deployed.stack.metrics.put_metric_data(
+            Namespace="AWS/SQS",
+            MetricData=[
+                {
+                    "MetricName": "NumberOfMessagesSent",
+                    "Dimensions": [{"Name": "QueueName", "Value": name}],
+                    "Timestamp": at,
+                    "Value": count,
+                }
+            ],
+        )
+    assert deployed.json("status")["messages_in_a_day"] == 576
+    assert "Messages a machine and day: 288; 10.0 readings each" in deployed.run("status").stdout
+
+
+def test_a_count_that_may_not_be_read_is_none() -> None:
+    class Denied:
+        def get_metric_statistics(self, **_: object) -> None:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "GetMetricStatistics")
+
+    assert messages(Denied(), "https://sqs/1/queue", datetime(2026, 11, 21, tzinfo=UTC)) is None
 
 
 def test_counts_of_other_lengths_than_a_day_are_scaled_to_one() -> None:
