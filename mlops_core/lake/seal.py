@@ -37,15 +37,16 @@ def seal_problem(frame: pl.DataFrame, metadata: Mapping[str, str]) -> str | None
 
 def _content_hash(frame: pl.DataFrame) -> str:
     # A partition has many columns and few rows: an expression costs more than what it computes, so numbers and moments
-    # without nulls are taken as they lie in memory, and all is hashed at once.
-    parts: list[bytes | memoryview] = []
+    # without nulls are taken as they lie in memory.
+    digest = hashlib.sha256()
     without_nulls = bytes(frame.height)
     for column in frame.iter_columns():
-        parts.append(f"{column.name}:{column.dtype}\n".encode())
+        digest.update(f"{column.name}:{column.dtype}\n".encode())
         has_nulls = column.null_count() > 0
-        parts.append(column.is_null().cast(pl.UInt8).to_numpy().data if has_nulls else without_nulls)
-        parts += _values(column, has_nulls=has_nulls)
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+        digest.update(column.is_null().cast(pl.UInt8).to_numpy().data if has_nulls else without_nulls)
+        for part in _values(column, has_nulls=has_nulls):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _values(column: pl.Series, *, has_nulls: bool) -> Iterator[bytes | memoryview]:
