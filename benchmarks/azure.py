@@ -66,10 +66,10 @@ def judge(azure: AzurePdmSet, features: pl.DataFrame, share: int) -> tuple[Evalu
     is_held_out = pl.col("machine_id").is_in(held_out)
     known, later = labelled.filter(~is_held_out), labelled.filter(is_held_out)
     bundle = train(known, horizon=HORIZON, seed=SEED, channels={})
-    return evaluate(bundle, later), _modes(bundle, known, later)
+    return evaluate(bundle, later), modes(bundle, known, later)
 
 
-def _modes(bundle: ModelBundle, known: pl.DataFrame, later: pl.DataFrame) -> dict[str, float | None]:
+def modes(bundle: ModelBundle, known: pl.DataFrame, later: pl.DataFrame) -> dict[str, float | None]:
     """Share of held-out failures whose component is named six hours before, and that of the most frequent one."""
     failing = later.filter(pl.col("rul_hours").is_between(4.5, 7.5)).unique("run_id", maintain_order=True)
     usual = known.filter("fails_within_horizon").unique("run_id")["failure_mode"].mode().sort()[0]

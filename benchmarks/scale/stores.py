@@ -65,8 +65,17 @@ class Bucket:
         return self
 
     def paginate(self, **call: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as the SDK is called
-        """Yield the keys under a prefix, a thousand at once."""
+        """Yield the keys under a prefix, a thousand at once; with a delimiter the folders under it."""
         own = {key: version for key, (_, version) in list(self.objects.items()) if key.startswith(call["Prefix"])}
+        if "Delimiter" in call:
+            rest = (key.removeprefix(call["Prefix"]).partition(call["Delimiter"]) for key in own)
+            self.calls["LIST"] += 1
+            yield {
+                "CommonPrefixes": [
+                    {"Prefix": f"{call['Prefix']}{name}/"} for name in sorted({f for f, d, _ in rest if d})
+                ]
+            }
+            return
         stored = dict.fromkeys((key for key in self._stored if key.startswith(call["Prefix"])), '"stored"')
         entries = [{"Key": key, "ETag": version} for key, version in sorted((stored | own).items())]
         for first in range(0, max(1, len(entries)), 1000):
