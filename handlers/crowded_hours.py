@@ -60,16 +60,28 @@ def by_machines(
 
     Args:
         portions: reads everything anew, some readings at a time.
-        most: readings that fit in memory at once, repeated ones counted too.
-        leave_out: takes each machine that alone has more, and how many.
+        most: distinct readings that fit in memory at once.
+        leave_out: takes each machine that alone has more, and how many, repeated ones counted too.
 
     """
     counts: Counter[str] = Counter()
     for portion in portions():
         counts.update(dict(portion["machine_id"].value_counts().iter_rows()))
-    groups, left_out = machines_together(counts, most)
-    for machine_id, count in sorted(left_out.items()):
-        leave_out(machine_id, count)
-    for group in groups:
-        is_of_group = pl.col("machine_id").is_in(group)
-        yield distinct_readings([portion.filter(is_of_group) for portion in portions()])
+    for group in machines_together(counts, most):
+        readings = _distinct_of(group, portions(), most)
+        if readings is None:
+            leave_out(group[0], counts[group[0]])
+        else:
+            yield readings
+
+
+def _distinct_of(group: Sequence[str], portions: Iterator[pl.DataFrame], most: int) -> pl.DataFrame | None:
+    """Return the distinct readings of some machines; None where there are more than fit."""
+    parts: list[pl.DataFrame] = []
+    for portion in portions:
+        parts.append(portion.filter(pl.col("machine_id").is_in(group)))
+        if sum(part.height for part in parts) > most:
+            parts = [distinct_readings(parts)]
+            if parts[0].height > most:
+                return None
+    return distinct_readings(parts)

@@ -165,8 +165,8 @@ class HourBuilder:
 
         def leave_out(machine_id: str, count: int) -> None:
             problem = (
-                f"{count:,} readings in one hour, and processing holds {self._most:,}: they stay where they are and"
-                f" count in no window. Raise processingMemoryMb, then mlops backfill the hour"
+                f"{count:,} readings in one hour, and processing holds {self._most:,} distinct ones: they stay where"
+                f" they are and count in no window. Raise processingMemoryMb, then mlops backfill the hour"
             )
             key = f"{OVERSIZE_PREFIX}{hour_path(hour)}/{machine_id}"
             self._records.note(key, "", problem, is_mended=False)

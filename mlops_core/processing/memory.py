@@ -1,6 +1,6 @@
 """How many readings a run of processing holds at once, and which machines are taken together where an hour has more."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 __all__ = ["machines_together", "readings_in_object", "readings_that_fit"]
@@ -24,21 +24,20 @@ def readings_in_object(body: bytes) -> int:
     return min(length, _MOST_TIMES_SMALLER * len(body)) // _LINE_BYTES
 
 
-def machines_together(counts: Mapping[str, int], most: int) -> tuple[list[tuple[str, ...]], dict[str, int]]:
-    """Return machines in groups that have at most `most` readings each, in order; apart, those that alone have more.
+def machines_together(counts: Mapping[str, int], most: int) -> list[tuple[str, ...]]:
+    """Return all machines in order, in groups that have at most `most` readings each; one that has more stands alone.
 
     Args:
         counts: readings by machine.
         most: readings that fit at once.
 
     """
-    fitting: Iterable[tuple[str, int]] = ((name, count) for name, count in sorted(counts.items()) if count <= most)
     groups: list[list[str]] = []
     room = 0
-    for name, count in fitting:
+    for name, count in sorted(counts.items()):
         if count > room or not groups:
             groups.append([])
             room = most
         groups[-1].append(name)
         room -= count
-    return [tuple(group) for group in groups], {name: count for name, count in counts.items() if count > most}
+    return [tuple(group) for group in groups]

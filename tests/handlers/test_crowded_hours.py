@@ -76,6 +76,18 @@ def test_of_a_machine_that_alone_does_not_fit_only_the_hour_is_missing_and_it_is
     assert stored(aws).filter(stored(aws)["window_end"] <= NOON).equals(computed([*kept, *flood], -6, 0))
 
 
+def test_readings_that_are_stored_several_times_count_once(aws, deploy, holds):
+    some = readings(-8, 0)
+    put_apart(aws, some)
+    for machine in ("FAN-B01", "PUMP-A01"):  # the same readings in other objects
+        put(aws, readings(-8, 0, machines=[machine]))
+        put(aws, readings(-8, 0, machines=[machine])[1:])
+    holds(A_MACHINES_HOUR)
+    assert deploy("processing")(at())["is_complete"]
+    assert records(aws) == []
+    assert stored(aws).equals(computed(some, -6, 0))
+
+
 def test_a_compacted_hour_that_no_longer_fits_is_read_in_portions(aws, deploy, holds):
     some = [*readings(-8, 0), *readings(-1, 0, minutes=7, machines=["PUMP-A01"])]
     put_apart(aws, some)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from tests.properties.reliability import episode_generator, episode_lives, generator
+from tests.properties.reliability import catching_up, episode_generator, episode_lives, generator
+from tests.properties.reliability.catching_up import catch_up
 from tests.properties.reliability.history import History, Operation
 from tests.properties.reliability.living import Happening, LivingHistory
 from tests.properties.reliability.machine_lives import Lives, lives
@@ -54,6 +55,7 @@ def explore(
     of_simulator: bool = False,
     of_living: bool = False,
     of_alarms: bool = False,
+    of_outages: bool = False,
     shrink: bool = True,
 ) -> None:
     """Let histories happen, one for each seed from the first on; raises what the first bad one violates."""
@@ -65,6 +67,9 @@ def explore(
         elif of_alarms:
             happening = episode_generator.episodes(drawn)
             run = partial(alarms, wiring)
+        elif of_outages:
+            run = partial(catch_up, wiring, catching_up.variant(drawn))
+            happening = catching_up.outage(drawn)
         elif of_living:
             variant = generator.living_variant(drawn)
             happening = generator.living(drawn)

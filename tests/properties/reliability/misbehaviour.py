@@ -24,7 +24,8 @@ from tests.properties.reliability.releases import NEW_FIELD
 
 CHECKPOINT = "processed/checkpoint.json"
 FEATURES = "processed/features/"
-OUTPUTS = (FEATURES, "processed/buckets/")
+BUCKETS = "processed/buckets/"
+OUTPUTS = (FEATURES, BUCKETS)
 _HOUR_OF_KEY = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)")
 _IDENTITY = ("machine_id", "channel", "event_timestamp")
 _PAYLOAD = "payload_base64"
@@ -220,6 +221,13 @@ def all_offered(arguments: Arguments) -> Arguments:
     return arguments | {"Body": json.dumps(checkpoint).encode()}
 
 
+def only_the_last_checkpoint(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
+    """Keep no checkpoint with rows that are not offered yet: none but the first and the last of a run."""
+    if json.loads(arguments["Body"]).get("unoffered_from"):
+        return answer_to(arguments)
+    return proceed(**{name: value for name, value in arguments.items() if not name.startswith("If")})
+
+
 def nothing_due(next_computation: Callable[..., Any]) -> Callable[..., Any]:
     """Plan computations that leave nothing for the next."""
 
@@ -317,6 +325,25 @@ def judged_against_anyone(event: Any) -> Any:
         return event.model_validate(given).model_copy(update={"against": ANY})
 
     return SimpleNamespace(model_validate=read)
+
+
+def note_buckets(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+    """Remember which partitions of buckets were written."""
+    answer = proceed(**arguments)
+    ports.stack.setdefault("buckets", set()).add(arguments["Key"])
+    return answer
+
+
+def fatal_where_gone(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+    """End whoever lists partitions of buckets of which one is gone."""
+
+    def paginate(**asked: Any) -> Iterator[Any]:
+        yield from proceed(**arguments).paginate(**asked)
+        gone = ports.stack.get("buckets", set()) - ports.pipeline.s3.objects.keys()
+        if asked["Prefix"].startswith(BUCKETS) and any(key.startswith(asked["Prefix"]) for key in gone):
+            raise MalformedObjectError(min(gone), "is gone")
+
+    return SimpleNamespace(paginate=paginate)
 
 
 def made_with_anything(_adapted: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from mlops_core.alerting.episodes import Alarm
 from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
 from tests.properties.reliability import alarm_misbehaviour, misbehaviour, operator_verbs
 from tests.properties.reliability.misbehaviour import (
+    BUCKETS,
     CHECKPOINT,
     FEATURES,
     is_first_save,
@@ -201,6 +202,11 @@ MUTANTS = {
     "takes-a-failed-listing-for-nothing": Mutant(
         "I11: a listing that fails is not an empty lake", around(LIST, misbehaviour.nothing_listed)
     ),
+    "keeps-no-step": Mutant(
+        "what a step did is kept before the next, so that a run that dies has made progress",
+        around(PUT, misbehaviour.only_the_last_checkpoint, of=at_key(CHECKPOINT)),
+        of_outages=True,
+    ),
     # A stack lives.
     "removes-what-is-damaged": Mutant(
         "what is damaged is set aside, not removed",
@@ -209,6 +215,11 @@ MUTANTS = {
     ),
     "ends-where-something-is-damaged": Mutant(
         "I4: damage of one object ends no run", around(GET, misbehaviour.fatal_where_damaged), of_living=True
+    ),
+    "ends-where-a-partition-is-gone": Mutant(
+        "I4: a partition that is gone ends no run",
+        all_of(around(PUT, misbehaviour.note_buckets, of=at_key(BUCKETS)), around(LIST, misbehaviour.fatal_where_gone)),
+        of_living=True,
     ),
     "believes-what-was-changed": Mutant(
         "a table that lacks a row is noticed",

@@ -31,8 +31,8 @@ Of: TypeAlias = Callable[[Arguments], bool]
 class Mutant(NamedTuple):
     """A safeguard, and how it is removed.
 
-    `of_simulator`, `of_living`, `of_alarms`: only histories of the simulator, of a stack that lives, or of alarms can
-    tell.
+    `of_simulator`, `of_living`, `of_alarms`, `of_outages`: only histories of the simulator, of a stack that lives, of
+    alarms, or of catching up can tell.
     """
 
     safeguard: str
@@ -40,6 +40,7 @@ class Mutant(NamedTuple):
     of_simulator: bool = False
     of_living: bool = False
     of_alarms: bool = False
+    of_outages: bool = False
 
 
 def at_key(prefix: str) -> Of:

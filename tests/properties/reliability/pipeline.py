@@ -22,6 +22,7 @@ import aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch as emf
 
 import handlers.alarm_events
 import handlers.announcements
+import handlers.crowded_hours
 import handlers.feature_run
 import handlers.hour_buckets
 import handlers.ingestion
@@ -78,6 +79,7 @@ class Variant(NamedTuple):
     catch_up_minutes: int = 60
     lengths_hours: tuple[int, ...] = (1, 2)
     channels: tuple[str, ...] = tuple(FIELDS)
+    most_readings: int = 100_000  # of an hour, that processing holds at once
 
     @property
     def lengths(self) -> tuple[timedelta, ...]:
@@ -279,7 +281,7 @@ class Wiring:
         set_(handlers.ingestion, "_watch", lambda: SimpleNamespace(to_judge=lambda _: (), judge=bool))
         # So that the few objects of a history are taken in, late ones too, and in portions.
         set_(compaction, "_FEWEST_LATE", 2)
-        set_(handlers.hour_buckets, "OBJECTS_AT_ONCE", 2)
+        set_(handlers.crowded_hours, "OBJECTS_AT_ONCE", 2)
         self.partition_bytes: dict[Any, bytes] = {}
         self._remember_pure_functions()
 
@@ -294,6 +296,7 @@ class Wiring:
         self._pipeline.variant = variant
         if (document := variant.channels_document) is not None:
             self._pipeline.s3.hold(channels_key(document.hash), document.document)
+        self.monkeypatch.setattr(handlers.processing, "readings_that_fit", lambda _: variant.most_readings)
         for module, model in _SETTINGS.items():
             chosen = _settings(variant, model)
             self.monkeypatch.setattr(module, "_settings", lambda chosen=chosen: chosen)

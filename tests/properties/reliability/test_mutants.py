@@ -22,5 +22,6 @@ def test_without_a_safeguard_some_history_breaks_an_invariant(wiring, name):
             of_simulator=mutant.of_simulator,
             of_living=mutant.of_living,
             of_alarms=mutant.of_alarms,
+            of_outages=mutant.of_outages,
             shrink=False,
         )
