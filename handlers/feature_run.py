@@ -77,24 +77,24 @@ class Run:
         self._closed_until = closed_hour(now.astimezone(UTC))
         self._grace = timedelta(seconds=chosen.closing_grace_seconds)
         self._recipe = recipe_of(chosen, runtime.channels(chosen))
+        self._machines = Machines(clients.dynamodb(), chosen.machines_table).load_all()
+        self._new_sensors = replaced_sensors(self._machines)
+        self._assigned = {
+            name: record.machine_class for name, record in self._machines.items() if record.machine_class is not None
+        }
         self._rules = ProcessingRules(
             hop=chosen.feature_hop,
             longest_length=max(chosen.feature_lengths),
             chunk=chosen.time_window,
             allowed_lateness=chosen.allowed_lateness,
             features=self._recipe.columns_id,
-            running=self._recipe.running_id,
+            running=self._recipe.running_id(self._assigned),
         )
         self._lake = runtime.lake(chosen)
         self._newest = NewestFeatures(self._lake, runtime.online_features(chosen))
         self._history = runtime.label_history(chosen)
         self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
         self._made_again: set[str] = set()
-        self._machines = Machines(clients.dynamodb(), chosen.machines_table).load_all()
-        self._new_sensors = replaced_sensors(self._machines)
-        self._assigned = {
-            name: record.machine_class for name, record in self._machines.items() if record.machine_class is not None
-        }
         self._watermark: datetime | None = None
         self.work = Work()
         self.reached: datetime | None = None

@@ -218,11 +218,18 @@ class FeatureRecipe(BaseModel):
         names = self.windows(pl.DataFrame(schema=BUCKETS)).columns
         return f"{','.join(self.lengths)}:{sha256(' '.join(sorted(names)).encode()).hexdigest()[:16]}"
 
-    @property
-    def running_id(self) -> str:
-        """When machines run, as the hash of the classes' rules; empty without any."""
-        rules = canonical_json({name: each.model_dump(mode="json") for name, each in self.running.items()})
-        return sha256(rules).hexdigest()[:16] if self.running else ""
+    def running_id(self, assigned: Mapping[str, str]) -> str:
+        """When machines run, as a hash; empty without any rule.
+
+        It is of the classes' rules, and of the machines for which their `assigned` class makes a difference.
+        """
+        if not self.running:
+            return ""
+        rules: dict[str, object] = {name: each.model_dump(mode="json") for name, each in self.running.items()}
+        own, by_pattern = (self.running_rules(assigned, given) for given in (assigned, {}))
+        if other := {name: assigned[name] for name in sorted(assigned) if own.get(name) != by_pattern.get(name)}:
+            rules = {"rules": rules, "assigned": other}
+        return sha256(canonical_json(rules)).hexdigest()[:16]
 
     def with_drift_of_means(self) -> "FeatureRecipe":
         """Return the recipe with the drift of those channels only that have the statistic which drifts."""

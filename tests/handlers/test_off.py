@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from handlers.stores import clients
+from handlers.stores.machines import Machines
 from handlers.stores.online_features import OnlineFeatures
 from mlops_core.features import is_off
 from mlops_core.lake import encode_readings
@@ -66,6 +67,21 @@ def test_another_rule_builds_the_watched_hours_again(aws, deploy):
         rows = pl.concat(frames).sort("window_end")
         found.append((rows["vibration_count_6h"].max(), rows["running_last_1h"][-1], answer["hours_changed"] > 0))
     assert found == [(8, 1, True), (0, 0, True), (0, 0, False)]
+
+
+def test_a_machine_that_is_given_a_class_of_another_rule_has_its_watched_hours_built_again(aws, deploy):
+    running = {"channel": "vibration", "above": 6.0}
+    classes = {"pumps": {"machines": ["PUMP-*"]}, "presses": {"machines": [], "running": running}}
+    put(aws, *hours(0, 2, 5.0))
+    at = {"at": (NOON + 2 * HOUR).isoformat()}
+    table, found = Machines(clients.dynamodb(), "machines"), []
+    for given in (None, "presses", "presses", "pumps"):
+        if given:
+            table.change("PUMP-1", lambda record, given=given: record.model_copy(update={"machine_class": given}))
+        answer = deploy("processing", MACHINE_CLASSES=json.dumps(classes))(at)
+        frames = [pl.read_parquet(body) for body in aws.objects("processed/features/").values()]
+        found.append((pl.concat(frames)["vibration_count_6h"].max(), answer["hours_changed"] > 0))
+    assert found == [(8, True), (0, True), (0, False), (8, True)]
 
 
 def test_no_limit_alarms_while_a_machine_is_off(aws, deploy, deliver):

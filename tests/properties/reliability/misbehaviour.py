@@ -346,6 +346,13 @@ def fatal_where_gone(proceed: Proceed, arguments: Arguments, ports: Ports) -> An
     return SimpleNamespace(paginate=paginate)
 
 
+def no_partitions_noted(arguments: Arguments) -> Arguments:
+    """Leave out of a checkpoint which partitions the hours were written to."""
+    checkpoint = json.loads(arguments["Body"])
+    checkpoint["hours"] = {hour: f"{built.rpartition('/')[0]}/0" for hour, built in checkpoint["hours"].items()}
+    return arguments | {"Body": json.dumps(checkpoint).encode()}
+
+
 def made_with_anything(_adapted: Callable[..., Any]) -> Callable[..., Any]:
     """Take what is stored for made with the settings of today."""
     return lambda checkpoint, _rules: checkpoint

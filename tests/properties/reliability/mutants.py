@@ -221,6 +221,11 @@ MUTANTS = {
         all_of(around(PUT, misbehaviour.note_buckets, of=at_key(BUCKETS)), around(LIST, misbehaviour.fatal_where_gone)),
         of_living=True,
     ),
+    "takes-a-lost-partition-for-nothing": Mutant(
+        "I11: a partition that was written and is gone is not an hour without readings",
+        around(PUT, changing(misbehaviour.no_partitions_noted), of=at_key(CHECKPOINT)),
+        of_living=True,
+    ),
     "believes-what-was-changed": Mutant(
         "a table that lacks a row is noticed",
         injected(partitions, "seal_problem", lambda _: lambda *_: None),
