@@ -195,13 +195,19 @@ class HourBuilder:
         if not hours:
             return {}
         bodies = RawBodies(self._lake, [key for sources in hours.values() for key in sources.raw])
-        _, late = self._decoded(bodies.take(self._most))
+        room, parts = self._most, list[pl.DataFrame]()
+        while bodies.left:
+            if not (taken := bodies.take(room)):
+                raise CrowdedHourError(self._most)
+            parts.append(self._decoded(taken)[1])
+            room -= parts[-1].height
+        late = union_readings(parts)
         machines = late["machine_id"].unique()
         readings = [late]
         names = list(hours)
         for first in range(0, len(names), _HOURS_AT_ONCE):  # few whole hours in memory at once
             readings += self._bases_of(names[first : first + _HOURS_AT_ONCE], machines)
-            if bodies.left or sum(frame.height for frame in readings) > self._most:
+            if sum(frame.height for frame in readings) > self._most:
                 raise CrowdedHourError(self._most)
         shards = self._buckets.write(names, self._bucketed(union_readings(readings)), replaced=machines)
         named = late.group_by(pl.col("event_timestamp").dt.truncate("1h")).agg(pl.col("machine_id").unique())
