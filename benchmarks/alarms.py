@@ -25,7 +25,7 @@ from mlops_core.errors import UntrainableError
 from mlops_core.prognosis import LABELS, ModelBundle, TrainingSettings, TrainingTable, evaluate, train, training_table
 from mlops_core.prognosis.alarm_budget import AlarmBudget, AlarmPlan, BudgetPoint, judge_plan, plan_alarms
 from mlops_core.prognosis.alarm_replay import held_out_runs
-from mlops_core.prognosis.prediction import estimate
+from mlops_core.prognosis.estimates import estimate
 from mlops_core.prognosis.simple_rules import AGE_ALONE, OWN_RMS, rule_scores
 from mlops_core.time import parse_duration
 

@@ -78,6 +78,9 @@ from .prognosis.evaluation import (
     Evaluation as Evaluation,
     evaluate as evaluate,
 )
+from .prognosis.frame_prediction import (
+    predict as predict,
+)
 from .prognosis.labels import (
     LABELS as LABELS,
     label_features as label_features,
@@ -87,7 +90,6 @@ from .prognosis.mode_labels import (
 )
 from .prognosis.prediction import (
     Prediction as Prediction,
-    predict as predict,
     predict_one as predict_one,
 )
 from .prognosis.promotion import (
@@ -138,8 +140,10 @@ from .telemetry.message import (
     FailureEvent as FailureEvent,
     Reading as Reading,
 )
-from .telemetry.parsing import (
+from .telemetry.message_rules import (
     ParsedMessage as ParsedMessage,
+)
+from .telemetry.parsing import (
     parse_message as parse_message,
     parse_messages as parse_messages,
 )

@@ -16,6 +16,9 @@ from .evaluation import (
 from .failure import (
     sample_failures as sample_failures,
 )
+from .frame_prediction import (
+    predict as predict,
+)
 from .labels import (
     LABELS as LABELS,
     label_features as label_features,
@@ -36,7 +39,6 @@ from .planned import (
 from .prediction import (
     Prediction as Prediction,
     Refusal as Refusal,
-    predict as predict,
     predict_many as predict_many,
     predict_one as predict_one,
 )

@@ -57,10 +57,12 @@ from .message import (
     is_event_code as is_event_code,
     reading_message as reading_message,
 )
-from .parsing import (
+from .message_rules import (
     READINGS_LEVEL as READINGS_LEVEL,
     ParsedMessage as ParsedMessage,
     RefusedElement as RefusedElement,
+)
+from .parsing import (
     parse_message as parse_message,
     parse_messages as parse_messages,
 )
