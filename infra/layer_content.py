@@ -12,8 +12,8 @@ from typing import Final
 
 LIBRARY_FOLDER: Final = "lib"  # Lambda puts /opt/lib on the loader's path
 _OPENMP: Final = "libgomp.so.1"
-# By layer, as patterns: of Powertools the page that shows an API in a browser, of numpy what compiles against it and what
-# its tests load, of narwhals the frames that are not given to LightGBM here.
+# By layer, as patterns: of Powertools the page that shows an API in a browser, of numpy what compiles against it and
+# what its tests load, of narwhals the frames that are not given to LightGBM here.
 _NOT_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "base": ("aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",),
     "numpy": (

@@ -226,7 +226,7 @@ class FeatureRecipe(BaseModel):
         if not self.running:
             return ""
         rules: dict[str, object] = {name: each.model_dump(mode="json") for name, each in self.running.items()}
-        own, by_pattern = (self.running_rules(assigned, given) for given in (assigned, {}))
+        own, by_pattern = self.running_rules(assigned, assigned), self.running_rules(assigned, {})
         if other := {name: assigned[name] for name in sorted(assigned) if own.get(name) != by_pattern.get(name)}:
             rules = {"rules": rules, "assigned": other}
         return sha256(canonical_json(rules)).hexdigest()[:16]
