@@ -8,9 +8,7 @@ import sys
 from typing import Final
 
 PARTS: Final = (
-    ("benchmarks.scale.processing", "hour", "5"),
-    ("benchmarks.scale.processing", "hour", "1000"),
-    ("benchmarks.scale.processing", "hour", "10000"),
+    ("benchmarks.scale.fleet", "5", "1000", "10000"),
     ("benchmarks.scale.processing", "late", "200"),
     ("benchmarks.scale.processing", "late", "1000"),
     ("benchmarks.scale.processing", "hop", "500"),
@@ -21,9 +19,6 @@ PARTS: Final = (
     ("benchmarks.scale.larger_than_memory", "20"),
     ("benchmarks.scale.channels", "ingestion", "20"),
     ("benchmarks.scale.channels", "hour", "100"),
-    ("benchmarks.scale.scoring", "5"),
-    ("benchmarks.scale.scoring", "1000"),
-    ("benchmarks.scale.scoring", "10000"),
     ("benchmarks.scale.training_set", "200", "180"),
     ("benchmarks.scale.reconnect",),
 )

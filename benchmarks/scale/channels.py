@@ -20,7 +20,7 @@ from benchmarks.scale.stores import invocation
 from mlops_core.lake import channels_key, encode_readings
 from mlops_core.telemetry import MAXIMUM_CHANNELS, Channel, Channels, Reading, parse_messages
 
-_MESSAGES: Final = 500
+MESSAGES: Final = 500
 """Of one invocation, as a queue's batch holds."""
 _PREFIX: Final = "industrial/machine"
 
@@ -31,9 +31,9 @@ def ingestion(invocations: int) -> None:
     from handlers import ingestion as function
 
     received = datetime.now(UTC).replace(microsecond=0)
-    batches = [_batch(number, received) for number in range(invocations + 1)]
-    events = [_event(batch, received) for batch in batches]
-    count = invocations * _MESSAGES * 30
+    batches = [batch(number, received) for number in range(invocations + 1)]
+    events = [event(batch, received) for batch in batches]
+    count = invocations * MESSAGES * 30
     _quietly(lambda: function.handler(events[0], invocation(256, 30)))
     whole = _cpu(lambda: [function.handler(event, invocation(256, 30)) for event in events[1:]])
     parsed: list[list[Reading]] = []
@@ -47,14 +47,14 @@ def ingestion(invocations: int) -> None:
     assert sum(map(len, parsed)) == count
     stages["envelopes, grouping, limits, counts"] = whole - sum(stages.values())
     shares = ", ".join(f"{name} {seconds / whole:.0%}" for name, seconds in stages.items())
-    print(f"{count} readings, 30 a message, {_MESSAGES} messages an invocation: {count / whole:,.0f} readings a CPU-s")
+    print(f"{count} readings, 30 a message, {MESSAGES} messages an invocation: {count / whole:,.0f} readings a CPU-s")
     print(f"of {whole:.2f} CPU-s: {shares}; peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
-def _batch(number: int, received: datetime) -> list[tuple[str, bytes]]:
+def batch(number: int, received: datetime) -> list[tuple[str, bytes]]:
     """Messages of 15 minutes of two channels, each machine's own."""
     messages: list[tuple[str, bytes]] = []
-    for machine in range(_MESSAGES):
+    for machine in range(MESSAGES):
         elements = [
             {
                 "timestamp_utc": f"{received - timedelta(seconds=60 * minute + number):%Y-%m-%dT%H:%M:%S.%f}Z",
@@ -66,7 +66,7 @@ def _batch(number: int, received: datetime) -> list[tuple[str, bytes]]:
     return messages
 
 
-def _event(batch: list[tuple[str, bytes]], received: datetime) -> dict[str, Any]:
+def event(batch: list[tuple[str, bytes]], received: datetime) -> dict[str, Any]:
     milliseconds = int(received.timestamp() * 1000)
     records: list[dict[str, Any]] = [
         {
@@ -128,8 +128,8 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main(what: str, size: int) -> None:
-    """Measure one of the two."""
+def set_environment(what: str) -> None:
+    """Set a function's environment."""
     os.environ |= {
         "DATA_LAKE_BUCKET": "lake", "DYNAMODB_TABLE_NAME": "features", "LABEL_HISTORY_TABLE": "labels",
         "ALARMS_TABLE": "alarms", "MQTT_TOPIC_PREFIX": _PREFIX,
@@ -137,6 +137,11 @@ def main(what: str, size: int) -> None:
         "FEATURE_LENGTHS_HOURS": "[1,6,24]", "POWERTOOLS_SERVICE_NAME": what, "POWERTOOLS_METRICS_NAMESPACE": "x",
         "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }  # fmt: skip
+
+
+def main(what: str, size: int) -> None:
+    """Measure one of the two."""
+    set_environment(what)
     {"ingestion": ingestion, "hour": hour}[what](size)
 
 

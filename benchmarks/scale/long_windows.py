@@ -12,7 +12,7 @@ import tempfile
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -45,7 +45,7 @@ def prepare(folder: Path, machines: int, shards: int, new: int) -> None:
     for back in range(1, new + 1):
         raw = raw_hour(END - back * HOUR, machines)
         for key, body in raw.items():
-            _write(folder / key, body)
+            write(folder / key, body)
         if back == new:
             buckets = bucket_readings(decode_readings(list(raw.values())), hop="1h")
             _write_buckets(folder, buckets, shards, new)
@@ -58,18 +58,19 @@ def _write_buckets(folder: Path, buckets: pl.DataFrame, shards: int, new: int) -
         own = buckets.filter(pl.col("machine_id").replace_strict(shard, return_dtype=pl.Int64) == number)
         for back in range(1, _HOURS + 1):
             times = pl.col("bucket_start", "bucket_end", "last_timestamp") - pl.duration(hours=back)
-            _write(folder / buckets_key(END - (new + back) * HOUR, number), encode_parquet(own.with_columns(times)))
+            write(folder / buckets_key(END - (new + back) * HOUR, number), encode_parquet(own.with_columns(times)))
     for back in range(1, _HOURS + 1):
-        _write(folder / compacted_key(END - (new + back) * HOUR), b"")
+        write(folder / compacted_key(END - (new + back) * HOUR), b"")
 
 
-def _write(path: Path, body: bytes) -> None:
+def write(path: Path, body: bytes) -> None:
+    """Write a file, and the folders that it lies in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)
 
 
-def measure(folder: Path, machines: int, shards: int, longest: int, new: int) -> None:
-    """Run the function once and print what it took."""
+def run(folder: Path, shards: int, longest: int, new: int) -> dict[str, Any]:
+    """Run the function once; returns what it took, and the MB that it wrote."""
     set_environment(lengths=f"{sorted({1, 6, 24, longest})}")
     os.environ["LAKE_SHARDS"] = str(shards)
     stack = Stack(Bucket(folder))
@@ -85,11 +86,16 @@ def measure(folder: Path, machines: int, shards: int, longest: int, new: int) ->
     )
     stack.bucket.objects[CHECKPOINT_KEY] = (checkpoint.encode(), '"1"')
     done = stack.run(END + timedelta(minutes=5))
+    return done | {"written": sum(len(body) for body, _ in stack.bucket.objects.values()) / 2**20}
+
+
+def measure(folder: Path, machines: int, shards: int, longest: int, new: int) -> None:
+    """Run the function once and print what it took."""
+    done = run(folder, shards, longest, new)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    written = sum(len(body) for body, _ in stack.bucket.objects.values()) / 2**20
     print(
         f"{machines} machines, {shards} shards, windows to {longest} h, {new} hours: {done['cpu']:.2f} CPU-s,"
-        f" {done['rows']} rows, {done['requests']}, peak {peak:.0f} MB, of which written objects {written:.0f}"
+        f" {done['rows']} rows, {done['requests']}, peak {peak:.0f} MB, of which written objects {done['written']:.0f}"
     )
     if new > 1:
         requests = done["requests"]["GET"] * _GET + done["requests"]["PutItem"] * _PUT_ITEM

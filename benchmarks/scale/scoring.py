@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -53,8 +53,17 @@ def model_and_rows() -> tuple[ModelBundle, list[dict[str, float]]]:
     return bundle, [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
-def main(sizes: list[int]) -> None:
-    """Score fleets of each size twice, an hour apart, then list the machines."""
+class FleetFigures(NamedTuple):
+    """CPU seconds and requests of scoring, and of GET /machines; how many machines it listed; MB before scoring."""
+
+    scoring: tuple[float, dict[str, int]]
+    list: tuple[float, dict[str, int]]
+    machines: int
+    before: float
+
+
+def fleet_of(size: int, *, known: tuple[ModelBundle, list[dict[str, float]]] | None = None) -> FleetFigures:
+    """Score a fleet twice, an hour apart, then list its machines; the second time counts."""
     os.environ |= {
         "DATA_LAKE_BUCKET": "lake", "DYNAMODB_TABLE_NAME": "features", "PREDICTIONS_TABLE": "predictions",
         "ALARMS_TABLE": "alarms", "LABEL_HISTORY_TABLE": "labels", "MACHINES_TABLE": "machines",
@@ -65,34 +74,44 @@ def main(sizes: list[int]) -> None:
     from handlers import inference, scoring
     from handlers.stores import clients
 
-    bundle, rows = model_and_rows()
+    bundle, rows = known or model_and_rows()
+    bucket, tables = Bucket(), Tables()
+    stores: Any = {"s3": lambda: bucket, "dynamodb": lambda: tables, "sns": _quiet_topic}
+    for name, store in stores.items():
+        setattr(clients, name, store)
+    for module in (scoring, inference):
+        for cached in vars(module).values():
+            getattr(cached, "cache_clear", lambda: None)()
+    for name, content in bundle.files().items():
+        bucket.put_object(Key=f"{MODELS_PREFIX}{bundle.version}/{name}", Body=content)
+    champion = promoted(None, bundle.version, at=_START, reason="a benchmark")
+    bucket.put_object(Key=CHAMPION_KEY, Body=champion.encode())
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    _offer(tables, bucket, rows, size, now - timedelta(hours=1))
+    _measured(lambda: scoring.handler({}, invocation(1024, 300)))
+    _offer(tables, bucket, rows, size, now)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    tables.calls.clear()
+    bucket.calls.clear()
+    took, _ = _measured(lambda: scoring.handler({}, invocation(1024, 300)))
+    requests = dict(tables.calls) | dict(bucket.calls)
+    tables.calls.clear()
+    bucket.calls.clear()
+    listed, answer = _measured(lambda: inference.handler(_LIST, invocation(1024, 15)))
+    of_list = dict(tables.calls) | dict(bucket.calls)
+    return FleetFigures((took, requests), (listed, of_list), json.loads(answer["body"])["total"], before)
+
+
+def main(sizes: list[int]) -> None:
+    """Score fleets of each size and list their machines."""
+    known = model_and_rows()
     for size in sizes:
-        bucket, tables = Bucket(), Tables()
-        stores: Any = {"s3": lambda b=bucket: b, "dynamodb": lambda t=tables: t, "sns": _quiet_topic}
-        for name, store in stores.items():
-            setattr(clients, name, store)
-        for module in (scoring, inference):
-            for cached in vars(module).values():
-                getattr(cached, "cache_clear", lambda: None)()
-        for name, content in bundle.files().items():
-            bucket.put_object(Key=f"{MODELS_PREFIX}{bundle.version}/{name}", Body=content)
-        champion = promoted(None, bundle.version, at=_START, reason="a benchmark")
-        bucket.put_object(Key=CHAMPION_KEY, Body=champion.encode())
-        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        _offer(tables, bucket, rows, size, now - timedelta(hours=1))
-        _measured(lambda: scoring.handler({}, invocation(1024, 300)))
-        _offer(tables, bucket, rows, size, now)
-        base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        tables.calls.clear()
-        bucket.calls.clear()
-        took, _ = _measured(lambda: scoring.handler({}, invocation(1024, 300)))
-        requests = dict(tables.calls) | dict(bucket.calls)
-        listed, answer = _measured(lambda: inference.handler(_LIST, invocation(1024, 15)))
-        body = json.loads(answer["body"])
+        figures = fleet_of(size, known=known)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"{size}: scoring {took:.2f} CPU-s {requests}; GET /machines {listed:.3f} CPU-s of {body['total']};"
-            f" peak {peak:.0f} MB, before scoring {base:.0f}"
+            f"{size}: scoring {figures.scoring[0]:.2f} CPU-s {figures.scoring[1]}; GET /machines"
+            f" {figures.list[0]:.3f} CPU-s {figures.list[1]} of {figures.machines};"
+            f" peak {peak:.0f} MB, before scoring {figures.before:.0f}"
         )
 
 

@@ -34,7 +34,8 @@ class Bucket:
         key, seen = call["Key"], call.get("IfMatch")
         with self._lock:
             self.calls["PUT"] += 1
-            if ("IfNoneMatch" in call and key in self.objects) or (seen and self.objects[key][1] != seen):
+            stands = self.objects[key][1] if key in self.objects else '"stored"' if key in self._stored else None
+            if ("IfNoneMatch" in call and stands) or (seen and stands != seen):
                 raise _refused("PreconditionFailed", 412)
             version = f'"{blake2b(call["Body"], digest_size=8).hexdigest()}-{self.calls["PUT"]}"'
             self.objects[key] = (bytes(call["Body"]), version)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.scale.stores import Bucket, invocation
+from benchmarks.scale.stores import Bucket, Tables, invocation
 from handlers.stores.recipes import stack_recipe
 from mlops_core.features import bucket_readings
 from mlops_core.lake import features_key
@@ -78,13 +78,22 @@ def main(machines: int, days: int, every_days: float = 365.0) -> None:
         child = get_context("spawn").Process(target=generate, args=(Path(name), machines, days))
         child.start()
         child.join()
-        measure(Path(name), machines, days, every_days)
+        known = failures(machines, days, every_days)
+        took, requests, base, size, outcome = build(Path(name), known, days)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{machines} machines x {days} days, {len(known)} failures: {took:.1f} CPU-s, peak {peak:.0f} MB"
+            f" (before {base:.0f}), {requests}, set of {size:.0f} MB: {outcome}"
+        )
 
 
-def measure(folder: Path, machines: int, days: int, every_days: float) -> None:
-    """Build the training set and print what it took."""
+def build(
+    folder: Path, known: list[dict[str, Any]], days: int
+) -> tuple[float, dict[str, int], float, float, dict[str, Any]]:
+    """Build the training set; returns CPU s, requests, MB before, the set's MB and what the function said."""
     os.environ |= {
-        "DATA_LAKE_BUCKET": "lake", "LABEL_HISTORY_TABLE": "labels", "FEATURE_LENGTHS_HOURS": "[1,6,24]",
+        "DATA_LAKE_BUCKET": "lake", "LABEL_HISTORY_TABLE": "labels", "MACHINES_TABLE": "machines",
+        "FEATURE_LENGTHS_HOURS": "[1,6,24]",
         "PREDICTION_HORIZON_HOURS": "24", "TRAINING_HISTORY_DAYS": str(days), "POWERTOOLS_SERVICE_NAME": "training-set",
         "POWERTOOLS_METRICS_NAMESPACE": "x", "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_LOG_LEVEL": "ERROR",
     }  # fmt: skip
@@ -92,19 +101,16 @@ def measure(folder: Path, machines: int, days: int, every_days: float) -> None:
     from handlers.stores import clients
 
     bucket = Bucket(folder)
-    clients.s3 = lambda: bucket
-    known = failures(machines, days, every_days)
-    runtime.label_history = lambda _: SimpleNamespace(load_all=lambda: known, load_repairs=list)
+    tables: Any = Tables()
+    clients.s3, clients.dynamodb = (lambda: bucket), (lambda: tables)
+    runtime.label_history = lambda _: SimpleNamespace(load_all=lambda: known, load_repairs=list, load_verdicts=list)
     begins, base = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     outcome = training_set.handler(
         {"execution": "run-1", "started_at": END.isoformat()}, invocation(MEMORY_MB, SECONDS)
     )
-    took, peak = time.process_time() - begins, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    took = time.process_time() - begins
     size = len(bucket.objects["training/run-1/rows.parquet"][0]) / 1e6
-    print(
-        f"{machines} machines x {days} days, {len(known)} failures: {took:.1f} CPU-s, peak {peak:.0f} MB"
-        f" (before {base:.0f}), {dict(bucket.calls)}, set of {size:.0f} MB: {outcome}"
-    )
+    return took, dict(bucket.calls), base, size, outcome
 
 
 if __name__ == "__main__":
