@@ -7,7 +7,9 @@ that an asynchronous run failed on (test_roles_on_behalf.py).
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -18,13 +20,17 @@ from handlers.stores.alarms import Alarms
 from infra.local.run.reconciliation import saved_states, wait_until_drained
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.condition.limits import LimitState
-from mlops_core.lake import LAYOUT_KEY, NEWEST_KEY, compacted_key, encode_readings, replaced_object
-from mlops_core.telemetry import Message, Reading, failure_message, reading_message
+from mlops_core.lake import LAYOUT_KEY, NEWEST_KEY, compacted_key, encode_events, encode_readings, replaced_object
+from mlops_core.telemetry import Event, Message, Reading, failure_message, reading_message
 from tests.emulator import model_events
 from tests.emulator.conftest import Laptop, under_repair
 from tests.emulator.model_events import Models
 from tests.emulator.roles import ON_BEHALF, PIPELINE, inline_policy, may, policy, role_of
 from tests.emulator.waiting import eventually, invoke
+from tests.infra.evaluation import evaluate_stack
+
+COUNTING = {"processing": "processing-features-policy", "training_set": "training-set-policy"}
+"""The functions that count events, and their roles' policies in the program."""
 
 
 def lacking_one_action(statements: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -185,6 +191,50 @@ def works_without(laptop: Laptop, function: str, attempt: Try) -> list[str]:
     return unneeded
 
 
+def added_by_events(role: str) -> list[tuple[str, str]]:
+    """What a role may do more in a stack that counts events: the statement, and the keys of the lake."""
+
+    def granted(**config: object) -> set[tuple[str, str]]:
+        document = evaluate_stack("local", config=config).of("RolePolicy")[role].inputs["policy"]
+        return {(each["Sid"], keys) for each in json.loads(document)["Statement"] for keys in keys_of(each)}
+
+    return sorted(granted(eventFeatures=["error"]) - granted())
+
+
+def keys_of(statement: dict[str, Any]) -> list[str]:
+    """The keys of the lake that a statement is about: those of its resources, or the prefixes that it may list."""
+    listed = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", [])
+    return [*listed, *(each.partition("/")[2] for each in statement["Resource"] if each.startswith("arn:aws:s3:"))]
+
+
+def with_events(laptop: Laptop, own: list[dict[str, Any]], added: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The statements of the deployed stack, which counts no events, and what is added to each."""
+    statements = deepcopy(own)
+    by_sid = {statement["Sid"]: statement for statement in statements}
+    for sid, keys in added:
+        if "Condition" in by_sid[sid]:
+            by_sid[sid]["Condition"]["StringLike"]["s3:prefix"].append(keys)
+        else:
+            by_sid[sid]["Resource"].append(f"{laptop.stack.outputs.data_lake_bucket_arn}/{keys}")
+    return statements
+
+
+@contextmanager
+def counting_events(laptop: Laptop, function: str) -> Generator[None]:
+    """The function with events among its features, for as long as the block lasts."""
+    client, name = laptop.endpoint.client("lambda"), laptop.stack.outputs.function_name(function)
+    variables = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    client.update_function_configuration(
+        FunctionName=name, Environment={"Variables": variables | {"EVENT_FEATURES": '["error"]'}}
+    )
+    restart(laptop, function)
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        restart(laptop, function)
+
+
 @pytest.mark.parametrize("function", PIPELINE)
 def test_a_function_fails_without_any_one_action_that_its_role_grants(rested: Laptop, function: str, attempt: Try):
     assert works_without(rested, function, attempt) == []
@@ -193,6 +243,32 @@ def test_a_function_fails_without_any_one_action_that_its_role_grants(rested: La
 @pytest.mark.parametrize("function", model_events.FUNCTIONS)
 def test_a_function_of_the_models_fails_without_any_one_action(laptop: Laptop, function: str, attempt_with_models: Try):
     assert works_without(laptop, function, attempt_with_models) == []
+
+
+@pytest.mark.parametrize(("function", "role"), COUNTING.items())
+def test_a_function_that_counts_events_fails_without_any_one_permission_that_this_adds(
+    rested: Laptop, models: Models, function: str, role: str
+):
+    def attempt() -> str:
+        now = datetime.now(UTC)
+        event = Event(machine_id="POLICY-1", kind="error", event_code="E1", event_timestamp=now, received_at=now)
+        for raw in encode_events([event]):
+            rested.stack.lake.create(*raw)
+        events = models.events(function) if function == "training_set" else [event_for(rested, function)]
+        return "; ".join(each for event in events if (each := failed(rested, function, event)))
+
+    added = added_by_events(role)
+    own = inline_policy(rested, name := role_of(rested, function))[1]["Statement"]
+    with counting_events(rested, function):
+        with policy(rested, name, with_events(rested, own, added)):
+            assert attempt() == ""
+        unneeded: list[tuple[str, str]] = []
+        for taken in added:
+            with policy(rested, name, with_events(rested, own, [each for each in added if each != taken])):
+                if not attempt():
+                    unneeded.append(taken)
+    assert len(added) > 3
+    assert unneeded == []
 
 
 def test_processing_cannot_write_raw_data_and_deletes_no_version_of_anything(laptop: Laptop):
