@@ -23,7 +23,7 @@ from mlops_core.lake import (
 from mlops_core.telemetry import failure_message
 from ops.damage import Doctor
 from ops.ranges import process_range
-from tests.emulator.conftest import Told
+from tests.emulator.conftest import Laptop
 from tests.emulator.test_pipeline import publish, said, this_hour
 from tests.emulator.waiting import eventually
 
@@ -34,29 +34,29 @@ MACHINE = "DRILL-1"
 class Drill(NamedTuple):
     """A stack, an hour with readings of one machine, and the machine's rows of it."""
 
-    told: Told
+    laptop: Laptop
     hour: datetime
     before: pl.DataFrame
 
 
 @pytest.fixture(scope="module")
-def drill(told: Told) -> Drill:
+def drill(laptop: Laptop) -> Drill:
     """Readings of one hour that is processed, that hour, and the machine's rows."""
     hour = this_hour() - 6 * HOUR
     publish(
-        told, [said(told, MACHINE, "temperature", hour + minute * HOUR / 60, 40.0 + minute) for minute in range(60)]
+        laptop, [said(laptop, MACHINE, "temperature", hour + minute * HOUR / 60, 40.0 + minute) for minute in range(60)]
     )
-    return Drill(told, hour, recomputed(told, hour))
+    return Drill(laptop, hour, recomputed(laptop, hour))
 
 
-def recomputed(told: Told, hour: datetime) -> pl.DataFrame:
+def recomputed(laptop: Laptop, hour: datetime) -> pl.DataFrame:
     """The machine's rows after `mlops backfill` of the hour."""
-    process_range(told.stack, hour, hour + HOUR, HOUR, quiet=True)
-    return rows(told, hour)
+    process_range(laptop.stack, hour, hour + HOUR, HOUR, quiet=True)
+    return rows(laptop, hour)
 
 
-def rows(told: Told, hour: datetime) -> pl.DataFrame:
-    bodies = told.stack.lake.read_all(told.stack.lake.versions(f"{FEATURES_PREFIX}{hour_path(hour + HOUR)}/"))
+def rows(laptop: Laptop, hour: datetime) -> pl.DataFrame:
+    bodies = laptop.stack.lake.read_all(laptop.stack.lake.versions(f"{FEATURES_PREFIX}{hour_path(hour + HOUR)}/"))
     return pl.concat(map(decode_parquet, bodies)).filter(pl.col("machine_id") == MACHINE)
 
 
@@ -64,66 +64,66 @@ def drill_says(text: str) -> None:
     print(f"drill: {text}")
 
 
-def delete(told: Told, prefix: str) -> list[str]:
-    keys = list(told.stack.lake.versions(prefix))
+def delete(laptop: Laptop, prefix: str) -> list[str]:
+    keys = list(laptop.stack.lake.versions(prefix))
     for key in keys:
-        told.stack.s3.delete_object(Bucket=told.stack.outputs.data_lake_bucket, Key=key)
+        laptop.stack.s3.delete_object(Bucket=laptop.stack.outputs.data_lake_bucket, Key=key)
     return keys
 
 
-def remove_markers(told: Told, prefix: str) -> int:
-    bucket = told.stack.outputs.data_lake_bucket
-    listed = told.stack.s3.list_object_versions(Bucket=bucket, Prefix=prefix)
+def remove_markers(laptop: Laptop, prefix: str) -> int:
+    bucket = laptop.stack.outputs.data_lake_bucket
+    listed = laptop.stack.s3.list_object_versions(Bucket=bucket, Prefix=prefix)
     markers = [marker for marker in listed.get("DeleteMarkers", []) if marker.get("IsLatest")]
     for marker in markers:
-        told.stack.s3.delete_object(Bucket=bucket, Key=marker.get("Key", ""), VersionId=marker.get("VersionId", ""))
+        laptop.stack.s3.delete_object(Bucket=bucket, Key=marker.get("Key", ""), VersionId=marker.get("VersionId", ""))
     return len(markers)
 
 
 def test_a_deleted_prefix_comes_back_with_its_markers_removed(drill: Drill) -> None:
-    told, hour, before = drill
+    laptop, hour, before = drill
     prefixes = [f"{prefix}{hour_path(hour)}/" for prefix in (RAW_PREFIX, COMPACTED_PREFIX)]
-    deleted = [key for prefix in prefixes for key in delete(told, prefix)]
+    deleted = [key for prefix in prefixes for key in delete(laptop, prefix)]
     drill_says(f"deleted {len(deleted)} objects with the readings of an hour")
-    assert not any(told.stack.lake.versions(prefix) for prefix in prefixes)
-    removed = sum(remove_markers(told, prefix) for prefix in prefixes)
-    assert {key for prefix in prefixes for key in told.stack.lake.versions(prefix)} >= set(deleted)
-    assert recomputed(told, hour).equals(before)
+    assert not any(laptop.stack.lake.versions(prefix) for prefix in prefixes)
+    removed = sum(remove_markers(laptop, prefix) for prefix in prefixes)
+    assert {key for prefix in prefixes for key in laptop.stack.lake.versions(prefix)} >= set(deleted)
+    assert recomputed(laptop, hour).equals(before)
     drill_says(f"removed {removed} markers, computed the hour again: {before.height} row as before")
 
 
 def test_damaged_and_deleted_outputs_are_made_again(drill: Drill) -> None:
-    told, hour, before = drill
-    bucket = told.stack.outputs.data_lake_bucket
-    (key, *_) = told.stack.lake.versions(f"{BUCKETS_PREFIX}{hour_path(hour)}/")
-    told.stack.s3.put_object(Bucket=bucket, Key=key, Body=b"junk")
-    doctor = Doctor(told.stack, hour)  # as on that day
+    laptop, hour, before = drill
+    bucket = laptop.stack.outputs.data_lake_bucket
+    (key, *_) = laptop.stack.lake.versions(f"{BUCKETS_PREFIX}{hour_path(hour)}/")
+    laptop.stack.s3.put_object(Bucket=bucket, Key=key, Body=b"junk")
+    doctor = Doctor(laptop.stack, hour)  # as on that day
     found = [finding for finding in doctor.examined(1) if finding.damage.key == key]
     drill_says(f"overwrote a partition of buckets; the doctor names {len(found)} and says: {found[0].what_to_do}")
     assert all(doctor.mend(finding, quiet=True) for finding in found)
-    assert decode_parquet(told.stack.lake.read(key)).height
-    deleted = delete(told, f"{FEATURES_PREFIX}{hour_path(hour + HOUR)}/")
-    assert recomputed(told, hour).equals(before)
+    assert decode_parquet(laptop.stack.lake.read(key)).height
+    deleted = delete(laptop, f"{FEATURES_PREFIX}{hour_path(hour + HOUR)}/")
+    assert recomputed(laptop, hour).equals(before)
     drill_says(f"mended; deleted {len(deleted)} partition of features and computed it again: the same row")
 
 
 def test_a_lost_checkpoint_is_begun_anew(drill: Drill) -> None:
-    told, hour, before = drill
-    until = told.stack.lake.read(CHECKPOINT_KEY)
-    delete(told, CHECKPOINT_KEY)
-    invoked = told.endpoint.client("lambda").invoke(FunctionName=told.stack.outputs.processing_function_name)
+    laptop, hour, before = drill
+    until = laptop.stack.lake.read(CHECKPOINT_KEY)
+    delete(laptop, CHECKPOINT_KEY)
+    invoked = laptop.endpoint.client("lambda").invoke(FunctionName=laptop.stack.outputs.processing_function_name)
     assert "FunctionError" not in invoked
-    eventually(lambda: told.stack.lake.versions(CHECKPOINT_KEY), within=60, what="a checkpoint")
-    assert rows(told, hour).equals(before)
+    eventually(lambda: laptop.stack.lake.versions(CHECKPOINT_KEY), within=60, what="a checkpoint")
+    assert rows(laptop, hour).equals(before)
     drill_says(f"deleted the checkpoint ({len(until)} bytes); the next run began with the last hours, no row changed")
 
 
 def test_items_of_a_restored_table_are_taken_back_and_replace_nothing_newer(drill: Drill) -> None:
-    told, hour, _ = drill
-    table, client = told.stack.outputs.label_history_table_name, told.stack.dynamodb
+    laptop, hour, _ = drill
+    table, client = laptop.stack.outputs.label_history_table_name, laptop.stack.dynamodb
     lost, kept = hour, hour + HOUR
     for at in (lost, kept):
-        publish(told, [failure_message(MACHINE, at, "SEIZED", 12.5, 11.2, topic_prefix=told.stack.topic_prefix)])
+        publish(laptop, [failure_message(MACHINE, at, "SEIZED", 12.5, 11.2, topic_prefix=laptop.stack.topic_prefix)])
     restored = f"{table}-restored"
     client.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=restored, UseLatestRestorableTime=True)
     client.get_waiter("table_exists").wait(TableName=restored)
@@ -156,13 +156,13 @@ def test_items_of_a_restored_table_are_taken_back_and_replace_nothing_newer(dril
 
 
 def test_a_copy_into_raw_is_refused_where_it_could_overwrite_and_created_where_it_could_not(drill: Drill) -> None:
-    told, hour, _ = drill
-    bucket = told.stack.outputs.data_lake_bucket
+    laptop, hour, _ = drill
+    bucket = laptop.stack.outputs.data_lake_bucket
     key = f"{RAW_PREFIX}{hour_path(hour)}/drill.jsonl.gz"
 
     body = b"drill"
-    told.stack.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+    laptop.stack.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
     with pytest.raises(ClientError, match=r"PreconditionFailed|412"):
-        told.stack.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
-    told.stack.s3.delete_object(Bucket=bucket, Key=key)
+        laptop.stack.s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+    laptop.stack.s3.delete_object(Bucket=bucket, Key=key)
     drill_says("a put that creates was let in under raw/, the same again answered 412")
