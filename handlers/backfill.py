@@ -121,6 +121,7 @@ class Backfill:
     def _plan_pieces(self, step: PlanPieces) -> dict[str, Any]:
         rules, start = self._run.rules, closed_hour(step.start)
         look = self._run.look(day_paths(start, step.end))
+        look.writer.drop_off_grid(start)
         checkpoint = backfill_checkpoint(self._notes.built(), rules, start)
         self._notes.keep_checkpoint(checkpoint)
         done = self._notes.computed()

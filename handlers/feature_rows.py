@@ -106,6 +106,13 @@ class FeatureWriter:
                 self._note_newest(features)
             hour += HOUR
 
+    def drop_off_grid(self, hour: datetime) -> None:
+        """Drop the rows of an hour that lie off today's grid: a range that begins at the hour writes no rows there."""
+        is_on_grid = pl.col("window_end").dt.truncate(self._settings.feature_hop) == pl.col("window_end")
+        stored, _ = self._stored(self._partitions.under(features_prefix(hour)), is_replaced=False)
+        kept = {key: features.filter(is_on_grid) for key, features in stored.items()}
+        self._partitions.write({key: rows for key, rows in kept.items() if rows.height < stored[key].height})
+
     def offer(self, *, now: datetime) -> None:
         """Offer each machine's newest row, of those computed since the last offer, to the fleet's object and the store.
 

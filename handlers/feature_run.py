@@ -187,6 +187,7 @@ class Run:
         builder, writer, listing, _ = self.look(self.days(start - self._rules.lookback, end))
         checkpoint, ends = range_checkpoint(start, end, self._closed_until)
         begins = checkpoint.processed_until
+        writer.drop_off_grid(begins)
         for step in self._steps(builder, writer, listing, checkpoint, ends):
             checkpoint = step.checkpoint
         writer.offer(now=self._now)

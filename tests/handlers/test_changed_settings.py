@@ -57,6 +57,14 @@ def test_another_hop_is_carried_through(aws, deploy):
     assert rows(aws).filter(pl.col("window_end") > NOON - 6 * HOUR).drop("revision").equals(expected)
 
 
+def test_a_range_leaves_no_row_on_the_grid_of_an_earlier_hop(aws, deploy):
+    put(aws, readings(-12, 0, minutes=10))
+    deploy("processing", FEATURE_HOP_MINUTES="30")(span(-6, 0))
+    deploy("processing", FEATURE_HOP_MINUTES="60")(span(-4, 0))
+    stored = rows(aws).filter(pl.col("window_end") > NOON - 4 * HOUR)
+    assert stored.drop("revision").equals(computed(readings(-12, 0, minutes=10), -4, 0))
+
+
 def test_while_hours_are_built_again_for_another_hop_each_machine_is_served_its_newest_row(aws, deploy, monkeypatch):
     monkeypatch.setattr(clients, "functions", lambda: SimpleNamespace(invoke=lambda **_: None))
     put(aws, readings(-12, 0, minutes=10))
