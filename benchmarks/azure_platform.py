@@ -131,8 +131,8 @@ class _Stack:
         Aws()  # its tables and topic
         self._s3, self._folder = Bucket(), folder
         clients.s3 = lambda: self._s3
-        stubbed: Any = Stack  # a cached property gives way to an attribute
-        stubbed.s3 = self._s3
+        stack_type: Any = Stack  # an attribute takes the place of the cached property that connects to AWS
+        stack_type.s3 = self._s3
         modules: list[Any] = [reading_import, event_import]
         for module in modules:  # S3 says when a bucket was made; nothing does of one in memory
             module.lake_identity = _in_memory

@@ -5,7 +5,7 @@ does not fit is left out by name; its readings stay where they are.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -53,20 +53,29 @@ class RawBodies:
         return taken
 
 
+def count_by_machine(portions: Iterable[pl.DataFrame]) -> Mapping[str, int]:
+    """Return how many readings of each machine there are, repeated ones counted too."""
+    counts: Counter[str] = Counter()
+    for portion in portions:
+        counts.update(dict(portion["machine_id"].value_counts().iter_rows()))
+    return counts
+
+
 def by_machines(
-    portions: Callable[[], Iterator[pl.DataFrame]], most: int, leave_out: Callable[[str, int], None]
+    counts: Mapping[str, int],
+    portions: Callable[[], Iterator[pl.DataFrame]],
+    most: int,
+    leave_out: Callable[[str, int], None],
 ) -> Iterator[pl.DataFrame]:
     """Yield the distinct readings of groups of machines, in the order of machines, at most so many at once.
 
     Args:
+        counts: readings by machine, `count_by_machine` of the same portions.
         portions: reads everything anew, some readings at a time.
         most: distinct readings that fit in memory at once.
         leave_out: takes each machine that alone has more, and how many, repeated ones counted too.
 
     """
-    counts: Counter[str] = Counter()
-    for portion in portions():
-        counts.update(dict(portion["machine_id"].value_counts().iter_rows()))
     for group in machines_together(counts, most):
         readings = _distinct_of(group, portions(), most)
         if readings is None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from contract.environment import ProcessingSettings
 from handlers.bucket_partitions import is_of_hop
-from handlers.hour_buckets import Work
+from handlers.hour_readings import Work
 from handlers.stores.attributes import machine_attributes
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.damage import DamageRecords
@@ -204,7 +204,7 @@ class FeatureWriter:
         return after & until & pl.col("machine_id").is_in(own)
 
     def _whole(self, features: pl.DataFrame, window_range: WindowRange, shard: int) -> dict[str, pl.DataFrame]:
-        """Return whole partitions: rows of the last one that lie after the range stay as they stand."""
+        """Return whole partitions: rows of the last one that lie after the range are kept."""
         columns = features.columns
         last = features_key(window_range.hours[-1], shard)
         if window_range.end + self._settings.feature_hop < window_range.hours[-1] + HOUR:
@@ -217,7 +217,7 @@ class FeatureWriter:
     def _beside_others(
         self, features: pl.DataFrame, stored: Mapping[str, pl.DataFrame], window_range: WindowRange, shard: int
     ) -> dict[str, pl.DataFrame]:
-        """Return the partitions with the rows of some machines anew and those of others as they stand."""
+        """Return the partitions with the rows of some machines computed anew and those of others kept."""
         is_replaced = pl.col("machine_id").is_in(sorted(window_range.machines or ())) & (
             pl.col("window_end") <= window_range.end
         )

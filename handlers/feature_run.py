@@ -15,7 +15,8 @@ from contract.environment import ProcessingSettings
 from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_rows import FeatureWriter
-from handlers.hour_buckets import HourBuilder, Work
+from handlers.hour_buckets import HourBuilder
+from handlers.hour_readings import Work
 from handlers.stores import clients
 from handlers.stores.checkpoint import checkpoint_object, recovered_checkpoint
 from handlers.stores.damage import DamageRecords, Tell

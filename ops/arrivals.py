@@ -51,7 +51,7 @@ def arrivals(
 def messages(metrics: Any, queue_url: str, now: datetime) -> int | None:  # noqa: ANN401 - a client without stubs
     """Return how many messages a queue was sent in the last day, by the count that SQS keeps itself.
 
-    None where nobody counts (the local stack), nothing was sent, or the count may not be read.
+    None on the local stack, which keeps no such count, without messages, or without the permission to read it.
     """
     queue = [{"Name": "QueueName", "Value": queue_url.rpartition("/")[2]}]
     try:

@@ -13,7 +13,7 @@ from ops import journal as journals
 from ops.console import print_json, print_line, print_table
 from ops.delivery import EventWriting
 from ops.errors import NoReadingsError
-from ops.import_report import print_recorded, print_sent, write_rejects
+from ops.import_report import log_contents, print_recorded, print_sent
 from ops.journal import open_journal
 from ops.label_import import record_labels
 from ops.reading_import import lake_identity, send, source_digest
@@ -32,13 +32,8 @@ def import_events(
     report: dict[str, object] = {
         "file": str(file),
         "stack": stack,
-        "rows": found.report.values,
         "events": found.events.height,
-        "machines": found.events["machine_id"].n_unique(),
-        "repeated": found.report.repeated,
-        "rejected": found.report.refused,
-        "rejects_file": write_rejects(found.report, journals.FOLDER / f"{source[:24]}.rejects.csv"),
-        "columns": dict(found.report.columns),
+        **log_contents(found.events, found.report, journals.FOLDER / f"{source[:24]}.rejects.csv"),
         "kinds": _kinds(found.events),
     }
     if not dry_run:

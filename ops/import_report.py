@@ -40,6 +40,18 @@ def contents(readings: pl.DataFrame, found: FileReport, channels: Channels) -> d
     }
 
 
+def log_contents(records: pl.DataFrame, found: FileReport, rejects: Path) -> dict[str, object]:
+    """What a log of failures or events holds, as part of the report; what was refused is written to `rejects`."""
+    return {
+        "rows": found.values,
+        "machines": records["machine_id"].n_unique(),
+        "repeated": found.repeated,
+        "rejected": found.refused,
+        "rejects_file": write_rejects(found, rejects),
+        "columns": dict(found.columns),
+    }
+
+
 def write_rejects(found: FileReport, file: Path) -> str | None:
     """Write what was refused as CSV, one row a value, and return the file's name; None where nothing was."""
     if found.rejects.is_empty():

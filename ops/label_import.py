@@ -16,7 +16,7 @@ from ops import journal as journals
 from ops.concurrency import in_parallel
 from ops.console import print_json, print_line, progress_bar
 from ops.errors import NoReadingsError
-from ops.import_report import print_recorded, write_rejects
+from ops.import_report import log_contents, print_recorded
 from ops.stack import Stack, load_stack
 
 
@@ -43,19 +43,13 @@ def import_labels(
     found = read_failures(file, latest=now, **layout)
     if found.failures.is_empty():
         raise NoReadingsError(file, found.report.refused, what=kind.value)
-    rejects = write_rejects(found.report, journals.FOLDER / f"{file.stem}.rejects.csv")
     report: dict[str, object] = {
         "file": str(file),
         "stack": stack,
         "kind": kind.value,
-        "rows": found.report.values,
         "records": found.failures.height,
-        "machines": found.failures["machine_id"].n_unique(),
         "without_return": found.failures["returned_to_service_at"].null_count(),
-        "repeated": found.report.repeated,
-        "rejected": found.report.refused,
-        "rejects_file": rejects,
-        "columns": dict(found.report.columns),
+        **log_contents(found.failures, found.report, journals.FOLDER / f"{file.stem}.rejects.csv"),
     }
     if not dry_run:
         loaded = load_stack(stack, outputs)

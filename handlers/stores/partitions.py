@@ -62,10 +62,11 @@ def slices_of(body: bytes, rows: int) -> Iterator[pl.DataFrame]:
 
     Raises MalformedObjectError.
     """
+    height = rows_of(body)
     try:
-        if (sealed := pl.read_parquet_metadata(BytesIO(body)).get("rows")) not in {None, str(rows_of(body))}:
-            raise MalformedObjectError("object", f"holds {rows_of(body)} rows and was written with {sealed}")
-        for first in range(0, rows_of(body), rows):
+        if (sealed := pl.read_parquet_metadata(BytesIO(body)).get("rows")) not in {None, str(height)}:
+            raise MalformedObjectError("object", f"holds {height} rows and was written with {sealed}")
+        for first in range(0, height, rows):
             yield pl.scan_parquet(BytesIO(body)).slice(first, rows).collect()
     except UNREADABLE as error:
         raise MalformedObjectError("object", str(error)) from error

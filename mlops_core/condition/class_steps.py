@@ -40,7 +40,7 @@ _FEWEST_MACHINES: Final = 3
 _FEWEST_DAYS: Final = 4
 _FEWEST_ROWS: Final = 12
 _FEWEST_JUMPS: Final = 21
-"""Days from which it can be told what the class usually moves; with the weeks on either side, 36 days of features."""
+"""Fewest days that show how much the class usually moves; with the weeks on either side, 36 days of features."""
 
 
 @dataclass(frozen=True)

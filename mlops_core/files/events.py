@@ -1,6 +1,5 @@
 """A log of events out of CSV or Parquet: errors, operators' actions, changes of state, one row each."""
 
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple, Unpack
@@ -10,10 +9,10 @@ import polars as pl
 from mlops_core.errors import QuarantineReason, UnreadableFileError
 from mlops_core.files.instants import read_instants
 from mlops_core.files.judge import bad_machine, first_broken, numbers, time_rules, trimmed
-from mlops_core.files.layout import FileLayout, check_log
+from mlops_core.files.layout import FileLayout
+from mlops_core.files.logs import log_report, machine_ids, open_log
 from mlops_core.files.options import LayoutOptions
-from mlops_core.files.report import FileReport, in_schema, rejects_of
-from mlops_core.files.tables import open_table
+from mlops_core.files.report import FileReport, in_schema
 from mlops_core.telemetry import EVENT_KIND_PATTERN, EVENTS, LARGEST_EVENT_VALUE, is_event_code
 from mlops_core.time import EARLIEST_EVENT
 
@@ -66,9 +65,7 @@ def read_events(
         ('error', 'E17')
 
     """
-    table = open_table(Path(path), chosen := FileLayout(**layout))
-    said = chosen.found_in(str(path), table.names, roles=_ROLES)
-    check_log(str(path), said, table.names)
+    table, said = open_log(path, FileLayout(**layout), roles=_ROLES)
     if said.code_column is None or (said.kind is None and said.kind_column is None):
         has, missing = f"It has: {', '.join(table.names)}", "codes" if said.code_column is None else "kinds"
         raise UnreadableFileError(
@@ -80,19 +77,12 @@ def read_events(
     accepted = judged.filter(pl.col("reason").is_null())
     identity = ["event_timestamp", "machine_id", "kind", "event_code"]
     events = accepted.sort(*identity, *_NUMBERS, nulls_last=True).unique(identity, keep="first", maintain_order=True)
-    report = replace(
-        FileReport.of(table, said, figures),
-        values=judged.height,
-        accepted=events.height,
-        repeated=accepted.height - events.height,
-        rejects=rejects_of(judged.with_columns(channel="kind", value="event_code")),
-    )
+    report = log_report(table, said, judged.with_columns(channel="kind", value="event_code"), events, figures)
     return EventsFile(in_schema(events, _READ), report)
 
 
 def _judged(frame: pl.DataFrame, layout: FileLayout, earliest: datetime, latest: datetime | None) -> pl.DataFrame:
     """One row an event, with the reason to refuse it where there is one."""
-    machine = pl.lit(layout.machine) if layout.machine_column is None else trimmed(pl.col(layout.machine_column))
     kind = pl.lit(layout.kind) if layout.kind_column is None else trimmed(pl.col(layout.kind_column))
     written = [
         trimmed(pl.col(name) if name in frame.columns else pl.lit(None, pl.String)).fill_null("").alias(f"{name} text")
@@ -100,7 +90,7 @@ def _judged(frame: pl.DataFrame, layout: FileLayout, earliest: datetime, latest:
     ]
     rows = frame.select(
         "row",
-        machine.replace(layout.machine_names).alias("machine_id"),
+        machine_ids(layout),
         pl.col(layout.time_column or "").alias("time"),
         kind.fill_null("").alias("kind"),
         trimmed(pl.col(layout.code_column or "")).fill_null("").alias("event_code"),

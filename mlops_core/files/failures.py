@@ -1,6 +1,5 @@
 """A user's own log of failures, out of CSV or Parquet: one row a failure."""
 
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Unpack
@@ -10,10 +9,10 @@ import polars as pl
 from mlops_core.errors import QuarantineReason
 from mlops_core.files.instants import read_instants
 from mlops_core.files.judge import bad_machine, first_broken, time_rules, trimmed
-from mlops_core.files.layout import FileLayout, check_log
+from mlops_core.files.layout import FileLayout
+from mlops_core.files.logs import log_report, machine_ids, open_log
 from mlops_core.files.options import LayoutOptions
-from mlops_core.files.report import FileReport, in_schema, rejects_of
-from mlops_core.files.tables import open_table
+from mlops_core.files.report import FileReport, in_schema
 from mlops_core.telemetry import FAILURES
 from mlops_core.time import EARLIEST_EVENT
 
@@ -64,31 +63,21 @@ def read_failures(
         ['PRESS-1']
 
     """
-    table = open_table(Path(path), chosen := FileLayout(**layout))
-    said = chosen.found_in(str(path), table.names, roles=_ROLES)
-    check_log(str(path), said, table.names)
+    table, said = open_log(path, FileLayout(**layout), roles=_ROLES)
     judged = _judged(table.read([*said.columns().values()]), said, earliest, latest)
     accepted = judged.filter(pl.col("reason").is_null())
     failures = accepted.sort(
         "machine_id", "event_timestamp", "returned_to_service_at", "event_code", nulls_last=True
     ).unique(["machine_id", "event_timestamp"], keep="first", maintain_order=True)
-    report = replace(
-        FileReport.of(table, said, {}),
-        values=judged.height,
-        accepted=failures.height,
-        repeated=accepted.height - failures.height,
-        rejects=rejects_of(judged),
-    )
-    return FailuresFile(in_schema(failures, FAILURES), report)
+    return FailuresFile(in_schema(failures, FAILURES), log_report(table, said, judged, failures, {}))
 
 
 def _judged(frame: pl.DataFrame, layout: FileLayout, earliest: datetime, latest: datetime | None) -> pl.DataFrame:
     """One row a failure, with the reason to refuse it where there is one."""
-    machine = pl.lit(layout.machine) if layout.machine_column is None else trimmed(pl.col(layout.machine_column))
     code = pl.lit(None, pl.String) if layout.code_column is None else trimmed(pl.col(layout.code_column))
     rows = frame.select(
         "row",
-        machine.replace(layout.machine_names).alias("machine_id"),
+        machine_ids(layout),
         pl.col(layout.time_column or "").alias("time"),
         pl.when(code != "").then(code).alias("event_code"),
     )

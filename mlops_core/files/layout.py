@@ -11,7 +11,7 @@ from mlops_core.files.units import DEFAULT_ORIGINS, PER_MICROSECOND, STEPS
 from mlops_core.telemetry import EVENT_KIND_PATTERN, MACHINE_ID_PATTERN, is_machine_id
 from mlops_core.time import parse_duration
 
-__all__ = ["FileLayout", "channel_columns", "check_log"]
+__all__ = ["FileLayout", "channel_columns"]
 
 # What columns are usually called, in lower case with `_` between words; the first that a file has is taken.
 _USUAL_NAMES: Final[Mapping[str, Sequence[str]]] = {
@@ -179,16 +179,6 @@ def _column(path: str, wanted: str, names: Sequence[str], role: str) -> str:
             path, f"lacks the {role.removesuffix('_column')} column {wanted!r}", f"It has: {', '.join(names)}"
         )
     return matching[0]
-
-
-def check_log(path: str, layout: FileLayout, names: Sequence[str]) -> None:
-    """Refuse a log of which it is not known where times or machines stand."""
-    if layout.time_column is None or (layout.machine is None and layout.machine_column is None):
-        missing = "times" if layout.time_column is None else "machines"
-        raise UnreadableFileError(
-            path, f"has no column that is known to hold {missing}",
-            f"It has: {', '.join(names)}. Name it: {'time' if missing == 'times' else 'machine'}_column=",
-        )  # fmt: skip
 
 
 def channel_columns(

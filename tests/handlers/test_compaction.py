@@ -7,8 +7,8 @@ from io import BytesIO
 import polars as pl
 import pytest
 
-from handlers import crowded_hours, hour_buckets
-from handlers.hour_buckets import ReadingsLostError
+from handlers import crowded_hours, hour_readings
+from handlers.hour_readings import ReadingsLostError
 from handlers.stores import clients
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.readings import stored_readings
@@ -210,8 +210,8 @@ def test_whichever_write_of_a_compaction_fails_nothing_is_lost_and_the_next_run_
 def test_raw_objects_stay_where_the_compacted_one_lacks_any_of_their_readings(aws, deploy, monkeypatch):
     put_apart(aws, readings(-8, 0))
     before = aws.objects("raw/")
-    encode = hour_buckets.encode_parquet
-    monkeypatch.setattr(hour_buckets, "encode_parquet", lambda frame: encode(frame.head(-1)))
+    encode = hour_readings.encode_parquet
+    monkeypatch.setattr(hour_readings, "encode_parquet", lambda frame: encode(frame.head(-1)))
     with pytest.raises(ReadingsLostError, match=r"readings.parquet lacks 1 readings of raw objects"):
         deploy("processing")(at())
     assert aws.objects("raw/") == before

@@ -4,7 +4,7 @@ What is removed is behaviour at a port: what the handlers ask of S3, DynamoDB, S
 core, and what they get. How the code in between is written makes no difference.
 """
 
-from handlers import anomalies, feature_run, hour_buckets, promotion, scoring
+from handlers import anomalies, feature_run, hour_buckets, hour_readings, promotion, scoring
 from handlers.stores import partitions
 from mlops_core.alerting.episodes import Alarm
 from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
@@ -149,7 +149,7 @@ MUTANTS = {
     ),
     "compacts-only-what-is-new": Mutant(
         "I1: what is taken in joins what was compacted before",
-        injected(hour_buckets, "distinct_readings", misbehaviour.only_the_newest),
+        injected(hour_readings, "distinct_readings", misbehaviour.only_the_newest),
     ),
     "removes-what-came-meanwhile": Mutant(
         "I1: only raw objects that were taken in are removed", around(REMOVE, misbehaviour.whole_hour)

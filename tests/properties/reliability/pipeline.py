@@ -25,6 +25,7 @@ import handlers.announcements
 import handlers.crowded_hours
 import handlers.feature_run
 import handlers.hour_buckets
+import handlers.hour_readings
 import handlers.ingestion
 import handlers.labels
 import handlers.processing
@@ -320,16 +321,16 @@ class Wiring:
         """Call polars once for equal arguments: what it computes of them does not change between histories."""
         set_ = self.monkeypatch.setattr
         encode = remembered(partitions.encode_parquet, rows_of)
-        set_(handlers.hour_buckets, "decode_readings", remembered(handlers.hour_buckets.decode_readings, tuple))
+        set_(handlers.hour_readings, "decode_readings", remembered(handlers.hour_readings.decode_readings, tuple))
         set_(handlers.hour_buckets, "bucket_readings", remembered(handlers.hour_buckets.bucket_readings, rows_of))
-        set_(handlers.hour_buckets, "encode_parquet", encode)
+        set_(handlers.hour_readings, "encode_parquet", encode)
         windows = mlops_core.features.buckets
         set_(windows, "features_from_buckets", remembered(windows.features_from_buckets, rows_of))
         for module in (handlers.feature_run, handlers.scoring, handlers.training_set):
             set_(module, "recipe_of", lambda chosen, of: few_features(chosen.feature_lengths, chosen.feature_hop, of))
         set_(partitions, "encode_parquet", encode)
         set_(partitions, "decode_parquet", decode := remembered(partitions.decode_parquet, lambda body: body))
-        set_(handlers.hour_buckets, "decode_parquet", decode)
+        set_(handlers.hour_readings, "decode_parquet", decode)
 
 
 _SETTINGS = {
