@@ -5,7 +5,9 @@ from typing import Any, Final
 from mlops_core import errors
 
 TERMINAL_ERRORS: Final = (
-    *(name for name in errors.__all__ if issubclass(getattr(errors, name), errors.MlopsError)),
+    *sorted(
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.MlopsError)
+    ),
     "UnknownModelError",
     "InvalidEnvironmentError",
     "ValidationError",

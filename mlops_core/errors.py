@@ -8,41 +8,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-__all__ = [
-    "BucketError",
-    "BundleError",
-    "ColumnTypeError",
-    "ColumnValueError",
-    "CorruptBundleError",
-    "DurationError",
-    "EmptyFeaturesError",
-    "FeatureMismatchError",
-    "FrameTypeError",
-    "HeldOutRunsError",
-    "IncompleteBundleError",
-    "InvalidArgumentError",
-    "MalformedObjectError",
-    "MessageRejectedError",
-    "MissingColumnError",
-    "MissingExtraError",
-    "MlopsError",
-    "NaiveTimeError",
-    "NothingToRollBackError",
-    "OutOfDomainError",
-    "QuarantineReason",
-    "SchemaError",
-    "StatisticError",
-    "SwappedBundleError",
-    "TimeSpanError",
-    "UnjudgeableError",
-    "UnknownChannelError",
-    "UnreadableFileError",
-    "UnsupportedBundleError",
-    "UntrainableError",
-    "UntrainableReason",
-    "WindowError",
-]
-
 
 class MlopsError(Exception):
     """Base of every error of this library.

@@ -16,8 +16,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, TypeAdapter, Vali
 from mlops_core.errors import RESTORE, MalformedObjectError
 from mlops_core.time import utc_text
 
-__all__ = ["Number", "UtcInstant", "canonical_json", "record_from_json", "stored_record"]
-
 Record = TypeVar("Record")
 
 UtcInstant: TypeAlias = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]

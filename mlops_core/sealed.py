@@ -7,24 +7,22 @@ day of the newest training row and of the hash of the content: the same content 
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from typing import Final, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from mlops_core.errors import CorruptBundleError, IncompleteBundleError, SwappedBundleError, UnsupportedBundleError
 from mlops_core.records import canonical_json, record_from_json
 
-__all__ = ["ROOT", "check_files", "check_version", "hashes_of", "root_of", "version_of"]
-
 ROOT: Final = "bundle.json"
 
 
-class SealedRoot(Protocol):
-    """What every root says."""
+@dataclass(frozen=True)
+class SealedRoot:
+    """What every root says; `files` holds the sha256 of every other file, by name."""
 
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def files(self) -> Mapping[str, str]: ...
+    layout: int
+    version: str
+    files: Mapping[str, str]
 
 
 Root = TypeVar("Root", bound=SealedRoot)

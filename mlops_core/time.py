@@ -6,11 +6,6 @@ from typing import Final
 
 from mlops_core.errors import DurationError, InvalidArgumentError
 
-__all__ = [
-    "EARLIEST_EVENT", "EPOCH", "FUTURE_TOLERANCE", "LONGEST_SILENCE", "MICROSECOND", "in_utc", "parse_duration",
-    "utc_text",
-]  # fmt: skip
-
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 

@@ -13,8 +13,6 @@ import polars as pl
 from mlops_core.adapters.source_files import SourceFormatError, find_file
 from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS, TIMESTAMP
 
-__all__ = ["AzurePdmSet", "read_azure_pdm"]
-
 CHANNELS: Final = ("volt", "rotate", "pressure", "vibration")
 
 _WHERE_FROM: Final = "the Azure AI Gallery's predictive maintenance guide, or one of its copies"

@@ -15,8 +15,6 @@ from mlops_core.adapters.source_files import SourceFormatError, find_file
 from mlops_core.telemetry import FAILURES, READINGS, TIMESTAMP
 from mlops_core.time import EPOCH, MICROSECOND
 
-__all__ = ["CMAPSS_CHANNELS", "CmapssSet", "read_cmapss"]
-
 CMAPSS_CHANNELS: Final = tuple(
     [f"setting_{number}" for number in range(1, 4)] + [f"sensor_{number}" for number in range(1, 22)]
 )

@@ -16,8 +16,6 @@ import polars as pl
 from mlops_core.adapters.source_files import SourceFormatError, find_file
 from mlops_core.telemetry import FAILURES, READINGS, TIMESTAMP
 
-__all__ = ["NabSet", "read_nab"]
-
 FILE: Final = "machine_temperature_system_failure.csv"
 EVENT_CODE: Final = "SYSTEM_FAILURE"
 

@@ -14,8 +14,6 @@ from mlops_core.condition import Anomaly
 from mlops_core.condition.baseline import CALM_ROWS
 from mlops_core.features import parse_feature_name
 
-__all__ = ["anomaly_alarm", "anomaly_reasons"]
-
 
 class _Evidence(BaseModel):
     """How many rows in a row were beyond the limit, or calm, up to `until`; since when they were beyond."""

@@ -19,16 +19,6 @@ from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLif
 from mlops_core.errors import MlopsError
 from mlops_core.telemetry import Moment, Name, Note
 
-__all__ = [
-    "LONGEST_SHELF",
-    "Answer",
-    "AnswerAction",
-    "AnswerRefusedError",
-    "NoSuchEpisodeError",
-    "answered_alarm",
-    "tended_alarm",
-]
-
 LONGEST_SHELF: Final = timedelta(days=30)
 """The longest that an episode may be shelved: what is never to be seen again is closed."""
 

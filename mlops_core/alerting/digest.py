@@ -7,8 +7,6 @@ from typing import Final
 from mlops_core.alerting.episode_notices import Notice, headline
 from mlops_core.alerting.episodes import AlarmSource, Episode
 
-__all__ = ["MOST_NOTICES", "digest_notice"]
-
 MOST_NOTICES: Final = 10
 """Most messages of one run; more changes than that are one message."""
 

@@ -5,8 +5,6 @@ from typing import Final
 
 from mlops_core.alerting.episodes import AlarmSource, Episode, Stage, StepKind
 
-__all__ = ["Notice", "episode_notice", "headline", "is_reminder"]
-
 _SUBJECT_LIMIT: Final = 100  # of SNS
 _TO_DO: Final = {
     Stage.WATCH: "Plan an inspection within days.",

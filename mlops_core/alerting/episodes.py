@@ -26,8 +26,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from mlops_core.telemetry import MachineId
 from mlops_core.time import utc_text
 
-__all__ = ["ANNOUNCING", "Alarm", "AlarmSource", "Episode", "EpisodeLife", "Stage", "Step", "StepKind", "Verdict"]
-
 ANNOUNCING: Final = timedelta(minutes=1)
 """How long the writer of a change has to announce it before another process may."""
 

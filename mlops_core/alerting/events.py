@@ -10,8 +10,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from mlops_core.alerting.episodes import AlarmSource, Episode, EpisodeLife, Stage, StepKind, Verdict
 from mlops_core.telemetry import MachineId
 
-__all__ = ["EpisodeChanged", "EpisodeState", "episode_changed"]
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)

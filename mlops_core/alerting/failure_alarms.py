@@ -5,8 +5,6 @@ from datetime import datetime
 from mlops_core.alerting.episodes import Alarm, Episode, Stage
 from mlops_core.telemetry import FailureEvent
 
-__all__ = ["failure_alarm", "returned_alarm"]
-
 
 def failure_alarm(alarm: Alarm, event: FailureEvent, *, returned_at: datetime | None, now: datetime) -> Alarm:
     """Return the alarm that follows a failure event; itself where the event is known or history.

@@ -18,8 +18,6 @@ from mlops_core.prognosis import Prediction
 from mlops_core.prognosis.alarm_budget import AlarmPlan
 from mlops_core.prognosis.alarm_replay import CALM, CLEAR_SHARE
 
-__all__ = ["AlarmState", "MachineAlarm", "Score", "next_score"]
-
 
 class AlarmState(StrEnum):
     """Whether a machine needs somebody; WATCH and ACT are the stages of an episode."""

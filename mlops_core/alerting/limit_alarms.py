@@ -6,8 +6,6 @@ from datetime import datetime
 from mlops_core.alerting.episodes import Alarm, Episode, Stage
 from mlops_core.condition.limits import ChannelLimits, LimitState, judge
 
-__all__ = ["limit_alarm", "limit_state"]
-
 
 def limit_state(alarm: Alarm) -> LimitState:
     """Return what is remembered of an alarm's channel."""

@@ -6,8 +6,6 @@ from mlops_core.alerting.episodes import Alarm, Episode, Stage
 from mlops_core.alerting.hysteresis import AlarmState, Score
 from mlops_core.prognosis import statements
 
-__all__ = ["model_alarm"]
-
 
 def model_alarm(alarm: Alarm, score: Score, *, horizon_hours: float, now: datetime) -> Alarm:
     """Return the alarm that follows from a machine's newest score; itself where nothing does."""

@@ -10,8 +10,6 @@ from mlops_core.lake import Damage
 if TYPE_CHECKING:
     from mlops_core.condition import ClassStep, LevelShift  # which loads polars
 
-__all__ = ["Notice", "damage_notice", "silence_notice", "trial_notice"]
-
 _NAMED_AT_MOST: Final = 50
 
 

@@ -5,25 +5,6 @@ They are templates and constants, since Step Functions and CloudWatch send them 
 
 from typing import Final
 
-__all__ = [
-    "API_ERRORS",
-    "CHAMPION_REFUSED",
-    "DAMAGED_DATA",
-    "DEAD_LETTERS",
-    "FUNCTION_FAILED",
-    "MESSAGES_LOST",
-    "NO_REASON",
-    "OLD_MESSAGES",
-    "PROCESSING_STALLED",
-    "READINGS_REFUSED",
-    "SILENT_CHANNELS",
-    "THROTTLED",
-    "TRAINING_FAILED_SUBJECT",
-    "TRAINING_FAILED_TEXT",
-    "TRAINING_RUN_FAILED",
-    "with_runbook",
-]
-
 TRAINING_FAILED_SUBJECT: Final = "No new model could be made"
 
 TRAINING_FAILED_TEXT: Final = "{}: {} | The model that served goes on serving. | Execution {}"

@@ -21,18 +21,6 @@ from mlops_core.condition.operating_state import is_silent
 from mlops_core.features import RUNNING, is_off
 from mlops_core.records import UtcInstant
 
-__all__ = [
-    "FORGOTTEN_AFTER",
-    "ChannelOfMachine",
-    "LastSeen",
-    "MachineLastSeen",
-    "NewestWindows",
-    "last_seen_by_machine",
-    "latest_possible",
-    "transitions",
-    "update_last_seen",
-]
-
 FORGOTTEN_AFTER: Final = timedelta(days=30)
 
 _HOUR: Final = timedelta(hours=1)

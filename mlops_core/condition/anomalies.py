@@ -9,8 +9,6 @@ from mlops_core.condition.baseline_fit import class_names, measured
 from mlops_core.condition.exceedance import episode_is_open
 from mlops_core.errors import MissingColumnError
 
-__all__ = ["score_anomalies"]
-
 _FEWEST_PEERS: Final = 3
 _CONTRIBUTION: Final = {"channel": pl.String, "share": pl.Float64}
 

@@ -21,18 +21,6 @@ from mlops_core.time import utc_text
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "CALM_DISTANCE",
-    "CALM_ROWS",
-    "LIMIT_SCORE",
-    "SMALLEST",
-    "Anomaly",
-    "Baseline",
-    "ClassBaseline",
-    "anomalies_of",
-    "anomaly_of",
-]
-
 Matrix = NDArray[np.float64]
 
 _LEAST_MEASURED: Final = 0.5  # share of the features, for a row to be judged

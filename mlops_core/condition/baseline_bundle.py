@@ -16,9 +16,7 @@ from typing import Final
 from mlops_core.condition.baseline import Baseline
 from mlops_core.errors import CorruptBundleError
 from mlops_core.records import canonical_json, record_from_json
-from mlops_core.sealed import ROOT, check_files, check_version, hashes_of, root_of, version_of
-
-__all__ = ["BaselineBundle", "BaselineManifest", "load_baseline"]
+from mlops_core.sealed import ROOT, SealedRoot, check_files, check_version, hashes_of, root_of, version_of
 
 _LAYOUT: Final = 1
 _BASELINE, _TRAINING, _CARD = "baseline.json", "training.json", "card.md"
@@ -48,13 +46,6 @@ class BaselineManifest:
     judged_machine_months: float
     judged_episodes: int
     refused: str
-
-
-@dataclass(frozen=True)
-class _Root:
-    layout: int
-    version: str
-    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,7 +83,7 @@ class BaselineBundle:
     def files(self) -> dict[str, bytes]:
         """Return every file by name; storing all of them stores the baseline."""
         files = {**self._content, _CARD: self.card.encode()}
-        return {**files, ROOT: canonical_json(_Root(_LAYOUT, self.version, hashes_of(files)))}
+        return {**files, ROOT: canonical_json(SealedRoot(_LAYOUT, self.version, hashes_of(files)))}
 
     @cached_property
     def _content(self) -> dict[str, bytes]:
@@ -110,7 +101,7 @@ def load_baseline(files: Mapping[str, bytes], *, version: str | None = None) -> 
         BundleError: a file is absent, damaged, of another layout or of another version than asked for.
 
     """
-    root = root_of(_Root, files, layout=_LAYOUT)
+    root = root_of(SealedRoot, files, layout=_LAYOUT)
     check_files(files, root, required=_REQUIRED)
     try:
         baseline = record_from_json(Baseline, files[_BASELINE])

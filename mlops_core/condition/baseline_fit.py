@@ -14,17 +14,6 @@ from mlops_core.condition.exceedance import calibrate_limit
 from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
 from mlops_core.features import RUNNING, only_new_sensors, parse_feature_name
 
-__all__ = [
-    "MAD_TO_SIGMA",
-    "class_names",
-    "first_levels",
-    "fit_baseline",
-    "healthy_rows",
-    "level_columns",
-    "levels_of_new_sensors",
-    "measured",
-]
-
 _LEVEL_STATISTICS: Final = frozenset({"mean", "std", "min", "max", "rms", "peak_to_peak"})
 _EXPLAINED: Final = 0.8
 _TRIMMED: Final = 0.3

@@ -15,8 +15,6 @@ from mlops_core.condition.exceedance import HOURS_PER_MONTH
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import only_new_sensors
 
-__all__ = ["train_baseline"]
-
 _HELD_OUT_SHARE: Final = 0.25
 _MOST_HELD_OUT: Final = timedelta(days=28)
 _TOLERATED: Final = 2.0

@@ -28,8 +28,6 @@ from mlops_core.condition.baseline import SMALLEST, Baseline, Matrix
 from mlops_core.condition.baseline_fit import MAD_TO_SIGMA, class_names
 from mlops_core.condition.level_shifts import shift_columns
 
-__all__ = ["ClassStep", "class_steps"]
-
 _BEYOND: Final = 4.0
 _LEAST_JUMP: Final = 1.0
 """In robust standard deviations of the class: less is within what it spreads anyway."""

@@ -19,8 +19,6 @@ from mlops_core.condition.machine_record import MachineRecord, known_group
 from mlops_core.condition.severity import ZONE_BOUNDARIES
 from mlops_core.telemetry import VELOCITY_RMS, Channel, RunningClass, RunningRule
 
-__all__ = ["DEFAULT_CLASS", "MachineClass", "MachineClasses", "class_name", "class_of", "limits_of", "running_classes"]
-
 
 class MachineClass(BaseModel):
     """What machines have in common.

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from mlops_core.condition.baseline import CALM_DISTANCE, CALM_ROWS
 
-__all__ = ["HOURS_PER_MONTH", "calibrate_limit", "episode_is_open"]
-
 HOURS_PER_MONTH: Final = 720.0
 """Of a machine-month of exposure."""
 

@@ -7,8 +7,6 @@ from mlops_core.condition.machine_record import MachineRecord
 from mlops_core.condition.operating_state import StateSince, is_silent
 from mlops_core.condition.severity import evaluation_zone
 
-__all__ = ["Freshness", "KnownMachine"]
-
 
 @dataclass(frozen=True)
 class Freshness:

@@ -24,8 +24,6 @@ from mlops_core.condition.baseline import Baseline
 from mlops_core.condition.baseline_fit import class_names, measured
 from mlops_core.features import parse_feature_name
 
-__all__ = ["LevelShift", "level_shifts", "shift_columns"]
-
 _FIRST_DAYS: Final = timedelta(days=3)
 _FEWEST_ROWS: Final = 24
 _FEWEST_PEERS: Final = 3

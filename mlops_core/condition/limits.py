@@ -20,8 +20,6 @@ from pydantic.alias_generators import to_camel
 
 from mlops_core.condition.severity import ZoneBoundaries
 
-__all__ = ["DEFAULT_HOLD", "ChannelLimits", "LimitState", "judge", "zone_limits"]
-
 DEFAULT_HOLD: Final = timedelta(minutes=1)
 """Two readings a minute apart, so that one outlier raises nothing and an alarm comes within two minutes."""
 

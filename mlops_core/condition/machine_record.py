@@ -9,8 +9,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from mlops_core.condition.severity import ZONE_BOUNDARIES
 from mlops_core.telemetry import MachineId
 
-__all__ = ["CATEGORIES", "MachineRecord", "PlannedMaintenance"]
-
 CATEGORIES: Final = ("machine_class", "iso_group", "site")
 """The attributes of a machine that are text; every other is a rated value, a number."""
 

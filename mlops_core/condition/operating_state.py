@@ -14,8 +14,6 @@ from typing import Final, NamedTuple
 
 from mlops_core.condition.machine_record import MachineRecord
 
-__all__ = ["ENOUGH_HISTORY", "MachineFacts", "OperatingState", "StateSince", "is_silent", "operating_state"]
-
 ENOUGH_HISTORY: Final = timedelta(hours=24)
 """A machine that has run for less is NEW: its longest windows are not full and its normal level is unknown."""
 

@@ -19,16 +19,6 @@ from mlops_core.errors import InvalidArgumentError, MissingColumnError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "DEFAULT_BOUNDARIES",
-    "ZONE_BOUNDARIES",
-    "EvaluationZone",
-    "ZoneBoundaries",
-    "add_evaluation_zones",
-    "evaluation_zone",
-    "evaluation_zone_expression",
-]
-
 
 class EvaluationZone(StrEnum):
     """How severe a vibration is (ISO 20816-1:2016, 6.3.2)."""

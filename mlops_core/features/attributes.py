@@ -12,8 +12,6 @@ from mlops_core.features.names import attribute_column
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["add_attributes", "attribute_names"]
-
 _MOST_CATEGORIES: Final = 20
 
 

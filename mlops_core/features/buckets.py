@@ -21,8 +21,6 @@ from mlops_core.features.windows import Windows
 from mlops_core.telemetry import CORRECTED_AT, TIMESTAMP, RunningRule, normalise_readings, split_corrected
 from mlops_core.time import MICROSECOND, parse_duration
 
-__all__ = ["BUCKETS", "bucket_readings", "features_from_buckets", "merge_buckets"]
-
 
 def bucket_readings(
     readings: pl.DataFrame, *, hop: timedelta | str, running: Mapping[str, RunningRule] | None = None

@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ChannelScale", "ConditionNormaliser"]
-
 
 class ChannelScale(BaseModel):
     """What a channel is like under each condition, in the channel's unit; null where training had no such readings."""

@@ -12,8 +12,6 @@ from mlops_core.errors import InvalidArgumentError, MissingColumnError
 from mlops_core.features.replacements import length_of, only_new_sensors, replaced_at
 from mlops_core.telemetry import TIMESTAMP, normalise_failures, renewals
 
-__all__ = ["RETURNS", "add_age", "add_drift", "machine_baselines", "machine_beginnings", "returns_to_service"]
-
 BASELINE_ROWS = 24
 
 RETURNS: Final = pl.Schema({"machine_id": pl.String(), "returned_at": TIMESTAMP})

@@ -21,8 +21,6 @@ from mlops_core.time import parse_duration
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["EVENT_LENGTHS", "add_events", "check_event_names", "event_names", "last_events"]
-
 EVENT_LENGTHS: Final = ("24h", "168h")
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?:/[^\r\n]{1,100})?")

@@ -8,18 +8,6 @@ from typing import Final
 
 from mlops_core.features.statistics import REGISTRY, Statistic
 
-__all__ = [
-    "AGE",
-    "DRIFT",
-    "EventColumn",
-    "FeatureName",
-    "attribute_column",
-    "attribute_of",
-    "event_columns",
-    "parse_event_column",
-    "parse_feature_name",
-]
-
 AGE: Final = "age_hours"
 """The hours in service since the last return from a repair."""
 DRIFT: Final = "_drift"

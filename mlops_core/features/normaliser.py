@@ -13,8 +13,6 @@ from mlops_core.errors import InvalidArgumentError, UnknownChannelError
 from mlops_core.features.conditions import ChannelScale, ConditionNormaliser
 from mlops_core.telemetry import normalise_readings
 
-__all__ = ["ConditionNormaliser", "learn_normaliser"]
-
 _CONSTANT = 1e-9  # a standard deviation below this share of the mean is rounding, not variation
 _IDENTITY = ("machine_id", "event_timestamp")
 

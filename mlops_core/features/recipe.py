@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from mlops_core.telemetry import Channel
 
-__all__ = ["FeatureRecipe"]
-
 _BASELINE_ROWS: Final = 24
 
 _Length = Annotated[str, BeforeValidator(length_name)]

@@ -9,8 +9,6 @@ from mlops_core.features.scaling import NORMALISED
 if TYPE_CHECKING:
     from mlops_core.features.recipe import FeatureRecipe
 
-__all__ = ["recipe_differences"]
-
 
 def recipe_differences(model: "FeatureRecipe", stack: "FeatureRecipe", names: Iterable[str]) -> list[str]:
     """Return in words what a model that reads the columns `names` needs and `stack` does not compute."""

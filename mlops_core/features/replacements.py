@@ -19,8 +19,6 @@ from mlops_core.errors import MissingColumnError
 from mlops_core.features.names import parse_feature_name
 from mlops_core.telemetry import TIMESTAMP
 
-__all__ = ["REPLACED", "length_of", "only_new_sensors", "replaced_at"]
-
 REPLACED: Final = pl.Schema({"machine_id": pl.String(), "channel": pl.String(), "replaced_at": TIMESTAMP})
 """When the sensor of a machine's channel was replaced or moved last, one row each."""
 

@@ -20,8 +20,6 @@ from mlops_core.telemetry import RunningRule
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["RUNNING", "RUNNING_STATISTICS", "is_off", "while_running"]
-
 RUNNING: Final = "running"
 """The channel that says whether a machine ran: 1 or 0 at each reading of its rule's channel."""
 

@@ -6,8 +6,6 @@ from typing import Final
 
 from mlops_core.features.names import FeatureName, parse_feature_name
 
-__all__ = ["NORMALISED", "normalised_row"]
-
 NORMALISED: Final = "_normalised"
 """Ends the name of a channel whose readings were normalised, as in `vibration_normalised_mean_6h`: a feature of raw
 readings cannot be taken for one of normalised readings."""

@@ -11,8 +11,6 @@ from mlops_core.telemetry import Channels
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["FEW_STATISTICS", "MANY_CHANNELS", "channel_statistics", "chosen_statistics", "select_statistics"]
-
 MANY_CHANNELS = 20
 """A stack with more channels than this gets `FEW_STATISTICS` of each that names none."""
 FEW_STATISTICS = ("count", "mean", "std", "max", "last")

@@ -18,8 +18,6 @@ from mlops_core.features.kernel import LARGEST_VALUE
 from mlops_core.features.statistics import SMALLEST_SQUARE
 from mlops_core.telemetry import READINGS, TIMESTAMP
 
-__all__ = ["BURSTS", "WAVEFORM_FEATURES", "readings_from_waveforms", "waveform_features"]
-
 BURSTS: Final = pl.Schema(
     {
         "machine_id": pl.String(),

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from mlops_core.errors import NaiveTimeError, WindowError
 from mlops_core.time import EPOCH, parse_duration
 
-__all__ = ["Windows", "bucket_start", "first_window_end", "hop_index", "length_name"]
-
 
 def length_name(length: timedelta | str) -> str:
     """What a feature's name says of its window length: whole hours as '6h', otherwise minutes as '90m', or seconds.

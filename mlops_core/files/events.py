@@ -16,8 +16,6 @@ from mlops_core.files.report import FileReport, in_schema
 from mlops_core.telemetry import EVENT_KIND_PATTERN, EVENTS, LARGEST_EVENT_VALUE, is_event_code
 from mlops_core.time import EARLIEST_EVENT
 
-__all__ = ["EventsFile", "read_events"]
-
 _ROLES: Final = ("time_column", "machine_column", "kind_column", "code_column")
 _NUMBERS: Final = ("measured_value", "threshold")
 _READ: Final = pl.Schema({**EVENTS, **dict.fromkeys(_NUMBERS, pl.Float64())})

@@ -16,8 +16,6 @@ from mlops_core.files.report import FileReport, in_schema
 from mlops_core.telemetry import FAILURES
 from mlops_core.time import EARLIEST_EVENT
 
-__all__ = ["FailuresFile", "read_failures"]
-
 _ROLES = ("time_column", "machine_column", "return_column", "code_column")
 
 

@@ -12,8 +12,6 @@ from mlops_core.files.units import PER_MICROSECOND
 from mlops_core.telemetry import TIMESTAMP
 from mlops_core.time import MICROSECOND
 
-__all__ = ["read_instants"]
-
 # The profile that messages are read by, and dates and times without an offset, which a zone completes.
 _ISO: Final = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?$"
 _CARRIES_OFFSET: Final = r"T.*[+-]\d{2}:?\d{2}$"

@@ -11,8 +11,6 @@ from mlops_core.files.layout import FileLayout
 from mlops_core.telemetry import MACHINE_ID_PATTERN, Channel
 from mlops_core.time import FUTURE_TOLERANCE, LONGEST_SILENCE
 
-__all__ = ["bad_machine", "first_broken", "implausible_times", "numbers", "quality_of", "reading_rules", "trimmed"]
-
 _PLAIN_COMMA: Final = r"^[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?$"
 _GROUPED: Final = r"^[+-]?\d{1,3}(?:\.\d{3})+,\d+$"
 # Quality, as `parse_quality` reads it: the words of OPC UA, or the two highest bits of a status code.

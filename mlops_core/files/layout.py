@@ -11,8 +11,6 @@ from mlops_core.files.units import DEFAULT_ORIGINS, PER_MICROSECOND, STEPS
 from mlops_core.telemetry import EVENT_KIND_PATTERN, MACHINE_ID_PATTERN, is_machine_id
 from mlops_core.time import parse_duration
 
-__all__ = ["FileLayout", "channel_columns"]
-
 # What columns are usually called, in lower case with `_` between words; the first that a file has is taken.
 _USUAL_NAMES: Final[Mapping[str, Sequence[str]]] = {
     "time_column": (

@@ -12,8 +12,6 @@ from mlops_core.files.layout import FileLayout
 from mlops_core.files.report import FileReport, rejects_of
 from mlops_core.files.tables import Table, open_table
 
-__all__ = ["log_report", "machine_ids", "open_log"]
-
 
 def open_log(path: str | Path, chosen: FileLayout, *, roles: Sequence[str]) -> tuple[Table, FileLayout]:
     """Return an opened log, and the layout with the columns that were found for `roles`.

@@ -23,8 +23,6 @@ from mlops_core.files.report import REJECTS, FileReport, conflicts_in
 from mlops_core.telemetry import CHANNELS, FAILURES, READINGS, Channel, is_machine_id
 from mlops_core.time import EARLIEST_EVENT
 
-__all__ = ["LookoutDataset", "read_lookout"]
-
 # What its timestamps looked like, beside ISO 8601, and how each is read; numbers are epochs in seconds.
 _TIMES: Final[Mapping[str, dict[str, Any]]] = {
     r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d": {"time_format": "%Y-%m-%d-%H-%M-%S"},

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict
 
-__all__ = ["LayoutOptions"]
-
 
 class LayoutOptions(TypedDict, total=False):
     """Which column holds what: see `FileLayout`."""

@@ -18,8 +18,6 @@ from mlops_core.files.tables import Table, open_table
 from mlops_core.telemetry import CHANNELS, READINGS, Channel
 from mlops_core.time import EARLIEST_EVENT
 
-__all__ = ["ReadingsFile", "read_readings"]
-
 _ROLES = ("time_column", "machine_column", "channel_column", "value_column", "quality_column")
 
 

@@ -10,8 +10,6 @@ from mlops_core.files.layout import FileLayout
 from mlops_core.files.tables import Table
 from mlops_core.text import html_table, printable
 
-__all__ = ["REJECTS", "FileReport", "conflicts_in", "in_schema", "rejects_of"]
-
 REJECTS: Final = pl.Schema(
     {
         "row": pl.Int64(),

@@ -13,8 +13,6 @@ import polars as pl
 from mlops_core.errors import InvalidArgumentError, UnreadableFileError
 from mlops_core.files.layout import FileLayout
 
-__all__ = ["Table", "open_table"]
-
 _PARQUET: Final = frozenset({".parquet", ".pq"})
 _SEPARATORS: Final = ",;\t|"
 _HEADER_BYTES: Final = 1 << 20

@@ -6,8 +6,6 @@ from typing import Final
 
 from mlops_core.time import EPOCH
 
-__all__ = ["DEFAULT_ORIGINS", "PER_MICROSECOND", "STEPS"]
-
 _FILETIME_ORIGIN: Final = datetime(1601, 1, 1, tzinfo=UTC)
 _EXCEL_ORIGIN: Final = datetime(1899, 12, 30, tzinfo=UTC)
 

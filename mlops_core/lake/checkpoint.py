@@ -9,8 +9,6 @@ from mlops_core.errors import MalformedObjectError
 from mlops_core.lake.keys import Sources, hour_of_text, hour_text
 from mlops_core.records import UtcInstant, canonical_json, stored_record
 
-__all__ = ["Built", "Checkpoint"]
-
 
 class Built(NamedTuple):
     """What the buckets of one hour were built from, and which shards they lie in (bit n: shard n)."""

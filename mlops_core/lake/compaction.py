@@ -15,8 +15,6 @@ import polars as pl
 from mlops_core.lake.keys import RawObject, Sources, replaced_key
 from mlops_core.telemetry import union_readings
 
-__all__ = ["OBJECTS_AT_ONCE", "distinct_readings", "is_to_be_compacted", "replaced_object"]
-
 # An hour of one object is compact as it is. Late objects are taken in by eights: each makes the whole hour be written.
 _FEWEST: Final = 2
 _FEWEST_LATE: Final = 8

@@ -13,8 +13,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from mlops_core.lake.keys import ACCEPTED_DAMAGE_PREFIX, DAMAGED_PREFIX, RawObject
 from mlops_core.records import canonical_json, stored_record
 
-__all__ = ["Damage", "damage_id"]
-
 
 def damage_id(key: str, version: str) -> str:
     """Return the name of the record of one version (ETag) of an object."""

@@ -13,8 +13,6 @@ from mlops_core.lake.keys import RawObject, raw_key
 from mlops_core.telemetry import Quality, check_machine_id, normalise_readings
 from mlops_core.time import utc_text
 
-__all__ = ["encode_history"]
-
 # Within these magnitudes Python and polars write the same digits; beyond them they differ in how an exponent looks.
 _PLAIN_FROM: Final = 1e-4
 _PLAIN_BELOW: Final = 1e16

@@ -36,16 +36,6 @@ from mlops_core.time import utc_text
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = [
-    "MalformedLine",
-    "OnMalformed",
-    "decode_events",
-    "decode_failures",
-    "decode_readings",
-    "encode_events",
-    "encode_readings",
-]
-
 # The fastest level that still folds the repeated names of JSON lines: about a tenth of the time of level 9, at most a
 # quarter more bytes.
 COMPRESSION_LEVEL: Final = 1

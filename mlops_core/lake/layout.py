@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from mlops_core.lake.keys import MAXIMUM_SHARDS, hour_of_text, hour_text
 from mlops_core.records import canonical_json, stored_record
 
-__all__ = ["Layout"]
-
 _HOUR: Final = timedelta(hours=1)
 
 

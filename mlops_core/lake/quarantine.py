@@ -11,8 +11,6 @@ from mlops_core.errors import MalformedObjectError, QuarantineReason
 from mlops_core.lake.keys import RawObject, quarantine_key
 from mlops_core.records import UtcInstant, canonical_json, stored_record
 
-__all__ = ["QuarantineRecord", "decode_quarantine", "encode_quarantine"]
-
 
 def _from_base64(raw: object) -> object:
     return b64decode(raw, validate=True) if isinstance(raw, str) else raw

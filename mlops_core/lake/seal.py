@@ -10,8 +10,6 @@ from typing import Final
 
 import polars as pl
 
-__all__ = ["seal_of", "seal_problem"]
-
 ROWS: Final = "rows"
 CONTENT: Final = "content_sha256"
 

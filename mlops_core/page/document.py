@@ -5,29 +5,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = [
-    "Alarm",
-    "AlarmStep",
-    "Champion",
-    "Channel",
-    "Column",
-    "Event",
-    "FleetPage",
-    "Life",
-    "Limit",
-    "Machine",
-    "ModelState",
-    "Models",
-    "PlannedStop",
-    "Promise",
-    "Quality",
-    "QuarantineReason",
-    "Reason",
-    "Sensor",
-    "Trend",
-    "Version",
-]
-
 State = Literal["RUNNING", "FAILED", "SILENT", "IN MAINTENANCE", "OFF", "NEW"]
 Stage = Literal["ACT", "WATCH"]
 

@@ -7,8 +7,6 @@ from typing import Final
 from mlops_core.alerting.episodes import Episode, EpisodeLife, Step, StepKind
 from mlops_core.page.document import Alarm, AlarmStep, Event
 
-__all__ = ["ANSWER_WITHIN", "episode_alarm", "episode_events"]
-
 ANSWER_WITHIN: Final = {"ACT": timedelta(minutes=30), "WATCH": timedelta(hours=24)}
 """How soon the page expects an answer, by stage."""
 

@@ -15,8 +15,6 @@ from typing import Any, Final
 
 from mlops_core.page.document import FleetPage
 
-__all__ = ["content_security_policy", "live_page", "packed", "snapshot"]
-
 _HIGHEST: Final = 254
 _NO_VALUE: Final = 255
 _APPENDIX = "<!--APPENDIX-->"

@@ -10,8 +10,6 @@ from mlops_core.condition import KnownMachine, OperatingState
 from mlops_core.page.document import Event, Life, Machine, Reason
 from mlops_core.page.episodes import episode_events
 
-__all__ = ["machine_entry", "urgency"]
-
 _RISING: Final = 1.0  # a reason whose factor on the odds of failure is above this speaks for failure
 
 

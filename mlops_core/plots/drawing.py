@@ -11,8 +11,6 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("altair", "plots") from error
 
-__all__ = ["BAND", "FAILURE", "LINE", "WIDTH", "Layered", "alt", "failure_rules", "require", "thinned", "time_axis"]
-
 Layered: TypeAlias = alt.LayerChart | alt.FacetChart
 """What `alt.layer` returns; a facet only of layers that are facets."""
 

@@ -6,8 +6,6 @@ import polars as pl
 from mlops_core.plots.drawing import FAILURE, LINE, WIDTH, Layered, alt, require, thinned
 from mlops_core.prognosis import ModelBundle, predict
 
-__all__ = ["plot_evaluation"]
-
 _BINS = 10
 
 

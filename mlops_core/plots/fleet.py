@@ -4,8 +4,6 @@ import polars as pl
 
 from mlops_core.plots.drawing import BAND, LINE, WIDTH, alt, require
 
-__all__ = ["plot_fleet"]
-
 
 def plot_fleet(predictions: pl.DataFrame, *, most: int = 30) -> alt.HConcatChart:
     """Return a chart of each machine's newest prediction, the most endangered machine first.

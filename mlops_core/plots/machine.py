@@ -7,8 +7,6 @@ import polars as pl
 from mlops_core.features import parse_feature_name
 from mlops_core.plots.drawing import BAND, LINE, WIDTH, Layered, alt, failure_rules, require, thinned, time_axis
 
-__all__ = ["plot_machine"]
-
 _LEVELS = ("rms", "mean", "last")
 _PREDICTED = ("failure_probability", "rul_hours_p10", "rul_hours_p50", "rul_hours_p90")
 

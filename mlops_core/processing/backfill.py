@@ -12,8 +12,6 @@ from typing import NamedTuple
 from mlops_core.lake import Built, Checkpoint, Layout, hour_text
 from mlops_core.processing.plan import Listing, ProcessingRules, WindowRange, hours_with_rows, window_ranges
 
-__all__ = ["Piece", "backfill_checkpoint", "backfill_pieces", "unbuilt_hours"]
-
 
 class Piece(NamedTuple):
     """The rows of one shard in consecutive hours: what one invocation computes."""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["machines_together", "readings_in_object", "readings_that_fit"]
-
 _RUN_MB: Final = 190  # the process with its libraries, listings and buckets
 _READING_BYTES: Final = 500  # while an hour is compacted, the copies that sorting and encoding make included
 _FEWEST: Final = 100_000  # as many as one raw object of a bulk import may hold

@@ -19,29 +19,6 @@ from mlops_core.errors import InvalidArgumentError, MalformedObjectError, MlopsE
 from mlops_core.lake import Built, Checkpoint, Sources, compacted_hour, hour_of_text, hour_text, raw_hour
 from mlops_core.time import utc_text
 
-__all__ = [
-    "Built",
-    "Checkpoint",
-    "Computation",
-    "FutureMomentError",
-    "Listing",
-    "ProcessingRules",
-    "Rebuilt",
-    "WindowRange",
-    "adapted",
-    "after_building",
-    "changed_hours",
-    "closed_hour",
-    "first_checkpoint",
-    "first_listed_hour",
-    "hours_with_rows",
-    "listed_sources",
-    "next_computation",
-    "range_checkpoint",
-    "refuse_the_future",
-    "window_ranges",
-]
-
 HOUR: Final = timedelta(hours=1)
 
 # Beyond so many machines an hour is computed whole: their names would fill the checkpoint and save little.

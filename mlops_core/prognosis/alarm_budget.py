@@ -26,8 +26,6 @@ from mlops_core.prognosis.alarm_replay import (
     shifted,
 )
 
-__all__ = ["CHANCE", "LEAST_ANNOUNCED", "AlarmBudget", "AlarmPlan", "BudgetPoint", "judge_plan", "plan_alarms"]
-
 FloatArray = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 

@@ -14,19 +14,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from mlops_core.prognosis.training_table import TrainingTable
 
-__all__ = [
-    "CALM",
-    "CLEAR_SHARE",
-    "HOURS_A_MONTH",
-    "PERSISTENCE",
-    "HeldOutRuns",
-    "Replayed",
-    "held_out_runs",
-    "judge",
-    "replay",
-    "shifted",
-]
-
 FloatArray = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 

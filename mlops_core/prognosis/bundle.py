@@ -35,7 +35,7 @@ from mlops_core.prognosis.manifest import TrainingManifest
 from mlops_core.prognosis.modes import FailureModes
 from mlops_core.prognosis.schema import FeatureSchema
 from mlops_core.records import canonical_json, record_from_json
-from mlops_core.sealed import ROOT, check_files, check_version, hashes_of, root_of, version_of
+from mlops_core.sealed import ROOT, SealedRoot, check_files, check_version, hashes_of, root_of, version_of
 from mlops_core.text import html_table
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
     from mlops_core.features import FeatureRecipe
     from mlops_core.prognosis.trees import Trees
-
-__all__ = ["LAYOUT", "ModelBundle", "load_bundle"]
 
 LAYOUT: Final = 1
 """Raised whenever the meaning of a file changes; a bundle of another layout is refused."""
@@ -60,11 +58,8 @@ _PLAN: Final = TypeAdapter(AlarmPlan)
 
 
 @dataclass(frozen=True)
-class _Root:
-    layout: int
-    version: str
+class _Root(SealedRoot):
     feature_schema_sha256: str
-    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, repr=False)
@@ -161,7 +156,7 @@ class ModelBundle:
     def files(self) -> dict[str, bytes]:
         """Return every file by name; storing all of them stores the model."""
         files = {**self._content, _CARD: self.model_card.encode()}
-        root = _Root(LAYOUT, self.version, self.schema.sha256, hashes_of(files))
+        root = _Root(LAYOUT, self.version, hashes_of(files), self.schema.sha256)
         return {**files, ROOT: canonical_json(root)}
 
     def check_features(self, columns: Collection[str]) -> None:

@@ -13,8 +13,6 @@ from mlops_core.prognosis.bundle import ModelBundle, load_bundle
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["load", "save"]
-
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip holds: equal models give equal bytes
 
 

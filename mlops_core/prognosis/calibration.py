@@ -10,15 +10,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "ModelCalibration",
-    "ProbabilityCalibration",
-    "RulCurves",
-    "fit_probability",
-    "fit_rul_curves",
-    "weighted_quantiles",
-]
-
 FloatArray = NDArray[np.float64]
 
 TAIL = 0.1

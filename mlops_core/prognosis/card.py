@@ -14,8 +14,6 @@ from mlops_core.prognosis.simple_rules import unbeaten_rules
 if TYPE_CHECKING:
     from mlops_core.prognosis.bundle import ModelBundle
 
-__all__ = ["render_model_card"]
-
 _MOST_FEATURES = 8
 
 

@@ -10,8 +10,6 @@ Sources: Kaplan, Meier, "Nonparametric estimation from incomplete observations",
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["completeness_weights", "median_life", "surviving"]
-
 FloatArray = NDArray[np.float64]
 
 LARGEST_WEIGHT = 10.0

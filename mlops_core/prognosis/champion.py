@@ -12,8 +12,6 @@ from mlops_core.errors import NothingToRollBackError
 from mlops_core.lake import CHAMPION_KEY
 from mlops_core.records import UtcInstant, canonical_json, stored_record
 
-__all__ = ["Champion", "Promotion", "promoted"]
-
 
 @dataclass(frozen=True)
 class Promotion:

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from mlops_core.features import parse_feature_name
 
-__all__ = ["USUAL_SHARES", "as_shares", "sampled_counts"]
-
 USUAL_SHARES: Final = (0.5, 2.0)
 """Shares that are never unusual: clocks jitter, and an interval may change within the longest window."""
 

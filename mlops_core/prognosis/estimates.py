@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.reasons import Reason, strongest_reasons
 
-__all__ = ["Estimates", "estimate", "modes", "reasons_for", "zones"]
-
 
 @dataclass(frozen=True)
 class Estimates:

@@ -26,8 +26,6 @@ from mlops_core.prognosis.resampling import resample_runs
 from mlops_core.prognosis.simple_rules import AGE_ALONE, CONSTANT, OWN_RMS, shares_better
 from mlops_core.text import html_table
 
-__all__ = ["Evaluation", "evaluate"]
-
 FloatArray = NDArray[np.float64]
 
 

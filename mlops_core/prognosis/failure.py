@@ -31,8 +31,6 @@ from mlops_core.prognosis.splits import out_of_fold
 from mlops_core.prognosis.training_table import TrainingTable
 from mlops_core.prognosis.trees import FloatArray, Trees, TreeSettings, fit_trees
 
-__all__ = ["FailureModel", "FailureSample", "fit_failure_model", "sample_failures"]
-
 _NOISE_DEVIATIONS = 4.5
 _NOISE_ROWS = 10_000  # on each side of the split: enough to notice what reaches across
 _RESAMPLES = 60

@@ -12,8 +12,6 @@ from mlops_core.prognosis.estimates import estimate, modes, reasons_for, zones
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["predict"]
-
 _KEYS: Final = frozenset({"machine_id", "window_end", "revision"})
 
 

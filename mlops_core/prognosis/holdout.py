@@ -17,8 +17,6 @@ from mlops_core.prognosis.metrics import nasa_score
 from mlops_core.prognosis.simple_rules import rule_scores
 from mlops_core.prognosis.training_table import TrainingTable, training_table
 
-__all__ = ["JudgedRows", "judge_rows"]
-
 FloatArray = NDArray[np.float64]
 
 

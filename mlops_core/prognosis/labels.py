@@ -25,8 +25,6 @@ from mlops_core.prognosis.verdicts import faults, judged_rows, known_verdicts, w
 from mlops_core.telemetry import TIMESTAMP, by_machines, normalise_failures, renewals
 from mlops_core.time import parse_duration
 
-__all__ = ["LABELS", "label_features"]
-
 LABELS: Final = pl.Schema(
     {
         "run_id": pl.String(),

@@ -12,8 +12,6 @@ from mlops_core.prognosis.splits import out_of_fold
 from mlops_core.prognosis.training_table import TrainingTable
 from mlops_core.prognosis.trees import Trees, TreeSettings, fit_trees
 
-__all__ = ["LifeModel", "fit_life_model"]
-
 
 @dataclass(frozen=True)
 class LifeModel:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from mlops_core.records import Number
 
-__all__ = ["TrainingManifest"]
-
 
 @dataclass(frozen=True)
 class TrainingManifest:

@@ -9,17 +9,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Ranking",
-    "alarm_leads",
-    "alarm_threshold",
-    "average_precision",
-    "brier_score",
-    "expected_calibration_error",
-    "nasa_score",
-    "roc_auc",
-]
-
 FloatArray = NDArray[np.float64]
 
 

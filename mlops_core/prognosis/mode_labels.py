@@ -9,8 +9,6 @@ from mlops_core.errors import MissingColumnError
 from mlops_core.prognosis.modes import FAILURE_MODE
 from mlops_core.telemetry import normalise_failures
 
-__all__ = ["label_modes"]
-
 _TOLERANCE: Final = timedelta(seconds=1)
 """`rul_hours` is a double: it gives the moment of a failure to some microseconds."""
 

@@ -14,8 +14,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAILURE_MODE", "FailureModes", "fit_modes"]
-
 FAILURE_MODE: Final = "failure_mode"
 """The column that `label_modes` adds: how the row's run failed."""
 

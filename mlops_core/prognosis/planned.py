@@ -7,8 +7,6 @@ import polars as pl
 from mlops_core.condition import MachineRecord
 from mlops_core.telemetry import TIMESTAMP
 
-__all__ = ["without_planned_maintenance"]
-
 
 def without_planned_maintenance(features: pl.DataFrame, machines: Iterable[MachineRecord]) -> pl.DataFrame:
     """Return the feature rows whose `window_end` lies in no planned maintenance of their machine.

@@ -20,8 +20,6 @@ from mlops_core.prognosis.estimates import estimate, modes, reasons_for, zones
 from mlops_core.prognosis.reasons import Reason
 from mlops_core.records import UtcInstant
 
-__all__ = ["Prediction", "Refusal", "predict_many", "predict_one"]
-
 Refusal: TypeAlias = EmptyFeaturesError | FeatureMismatchError | OutOfDomainError
 """Why nothing is predicted of a machine."""
 

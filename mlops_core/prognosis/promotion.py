@@ -34,8 +34,6 @@ from mlops_core.prognosis.simple_rules import (
     why_unforeseeable,
 )
 
-__all__ = ["Verdict", "compare_models"]
-
 CONFIDENCE: Final = 0.9
 RECALL_LOSS: Final = 0.05
 LEAD_TIME_LOSS: Final = 0.1

@@ -15,8 +15,6 @@ from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.prediction import Prediction, Refusal, predict_many
 from mlops_core.records import UtcInstant, canonical_json, record_from_json
 
-__all__ = ["FleetRanking", "RankedMachine", "Unpredicted", "rank_fleet"]
-
 MOST_RANKED: Final = 1000
 
 

@@ -14,8 +14,6 @@ from mlops_core.errors import FeatureMismatchError
 from mlops_core.features import ConditionNormaliser, parse_feature_name
 from mlops_core.prognosis.bundle import ModelBundle
 
-__all__ = ["refuse_raw_rows"]
-
 
 def refuse_raw_rows(bundle: ModelBundle, matrix: NDArray[np.float32]) -> None:
     """Raise FeatureMismatchError where most values are outside the range seen in training, in informative columns.

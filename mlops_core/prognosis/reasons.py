@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from mlops_core.features import AGE, DRIFT, attribute_of, parse_event_column, parse_feature_name
 from mlops_core.prognosis.schema import FeatureSchema
 
-__all__ = ["Reason", "phrase", "strongest_reasons"]
-
 _LEVELS: Final = frozenset({"mean", "last", "max", "min", "rms"})
 _HALF: Final = 0.5
 _NOTHING: Final = 0.01  # a factor between 0.99 and 1.01 on the odds is no reason

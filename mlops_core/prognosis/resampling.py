@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["resample_runs"]
-
 FloatArray = NDArray[np.float64]
 
 

@@ -16,8 +16,6 @@ import polars as pl
 from mlops_core.errors import DurationError
 from mlops_core.time import parse_duration
 
-__all__ = ["Returns", "ReturnsAssumedWarning", "assumed_returns"]
-
 Returns: TypeAlias = str | timedelta
 """What to assume of a failure without a return: "after_gap", "at_once", "recorded", or a duration."""
 

@@ -12,8 +12,6 @@ import polars as pl
 
 from mlops_core.errors import InvalidArgumentError
 
-__all__ = ["STANDS_FOR", "is_drawn", "sample_runs"]
-
 STANDS_FOR: Final = "stands_for"
 """Weight column: the number of rows without failure that a row represents; 1 where it is absent."""
 

@@ -16,8 +16,6 @@ from mlops_core.errors import FeatureMismatchError
 from mlops_core.features import AGE, DRIFT, attribute_of, parse_event_column, parse_feature_name
 from mlops_core.prognosis.coverage import USUAL_SHARES, as_shares
 
-__all__ = ["FeatureSchema"]
-
 _FOREIGN_SHARE: Final = 0.25
 """Share of the columns in which a machine of another kind began elsewhere."""
 _SEVERITY_STATISTICS: Final = ("rms", "mean", "last")

@@ -17,21 +17,6 @@ from mlops_core.features import parse_feature_name
 from mlops_core.prognosis.metrics import Ranking
 from mlops_core.prognosis.training_table import TrainingTable
 
-__all__ = [
-    "AGE_ALONE",
-    "BETTER",
-    "CONFIDENCE",
-    "CONSTANT",
-    "LEAST_COMPARED",
-    "OWN_RMS",
-    "RULES",
-    "rule_scores",
-    "shares_better",
-    "unbeaten",
-    "unbeaten_rules",
-    "why_unforeseeable",
-]
-
 FloatArray = NDArray[np.float64]
 
 AGE_ALONE: Final = "age"

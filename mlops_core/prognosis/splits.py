@@ -16,17 +16,6 @@ from mlops_core.errors import InvalidArgumentError, UntrainableError, Untrainabl
 from mlops_core.prognosis.training_table import TrainingTable
 from mlops_core.time import parse_duration
 
-__all__ = [
-    "LEAST_RUNS",
-    "TimeSplit",
-    "machine_folds",
-    "out_of_fold",
-    "refuse_untrainable",
-    "row_folds",
-    "split_by_time",
-    "split_time",
-]
-
 LEAST_RUNS: Final = 6
 """Failures of a single machine from which on its own earlier runs may judge a model of the others."""
 

@@ -6,8 +6,6 @@ from mlops_core.features import parse_feature_name
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.prediction import Prediction
 
-__all__ = ["NOTHING_UNUSUAL", "first_look", "risk_of", "statements"]
-
 NOTHING_UNUSUAL: Final = "nothing unusual"
 
 _MOST: Final = 3

@@ -40,8 +40,6 @@ from mlops_core.prognosis.trees import FloatArray, Trees, TreeSettings
 from mlops_core.telemetry import CHANNELS, VELOCITY_RMS, Channel
 from mlops_core.time import parse_duration
 
-__all__ = ["TrainingSettings", "train"]
-
 _ROWS_OF_A_MEDIAN = 50_000
 _FEWEST_MACHINES = 8
 """Machines whose beginnings say what other machines of their kind are like."""

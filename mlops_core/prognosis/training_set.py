@@ -24,8 +24,6 @@ from mlops_core.prognosis.holdout import judge_rows
 from mlops_core.prognosis.promotion import Verdict, compare_models
 from mlops_core.prognosis.splits import LEAST_RUNS, split_by_time, split_time
 
-__all__ = ["TrainingSet", "judge_challenger", "split_training_set"]
-
 LEAST_LATER_FAILURES: Final = 5
 """Failures among later runs below which the judgement would be chance."""
 LEAST_LATER_OF_FEW: Final = 3

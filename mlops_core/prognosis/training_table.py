@@ -17,8 +17,6 @@ from mlops_core.prognosis.labels import LABELS
 from mlops_core.prognosis.modes import FAILURE_MODE
 from mlops_core.prognosis.run_sample import STANDS_FOR
 
-__all__ = ["TrainingTable", "feature_columns", "matrix_of", "training_table"]
-
 FloatArray = NDArray[np.float64]
 
 _NOT_FEATURES: Final = frozenset({"machine_id", "window_end", "revision", STANDS_FOR, FAILURE_MODE, *LABELS})

@@ -17,8 +17,6 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("lightgbm", "model") from error
 
-__all__ = ["FloatArray", "Matrix", "TreeSettings", "Trees", "TreesError", "fit_trees"]
-
 TreesError = lightgbm.basic.LightGBMError
 
 FloatArray = NDArray[np.float64]

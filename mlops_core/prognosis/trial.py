@@ -13,8 +13,6 @@ from mlops_core.prognosis.alarm_replay import HOURS_A_MONTH, HeldOutRuns
 from mlops_core.prognosis.verdicts import found_failures, is_refuted, known_verdicts
 from mlops_core.telemetry import MAINTENANCE, normalise_failures
 
-__all__ = ["CodeOnTrial", "Trial", "try_champion"]
-
 _RESAMPLES = 200
 _FOR_GOOD = 1e6  # hours
 

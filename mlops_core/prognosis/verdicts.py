@@ -9,8 +9,6 @@ import polars as pl
 from mlops_core.errors import ColumnTypeError, MissingColumnError
 from mlops_core.telemetry import VERDICTS
 
-__all__ = ["faults", "found_failures", "is_refuted", "judged_rows", "known_verdicts", "without_refuted"]
-
 _FAULT: Final = "FAULT_FOUND"
 _NO_FAULT: Final = "NO_FAULT"
 _SENSOR_FAULT: Final = "SENSOR_FAULT"

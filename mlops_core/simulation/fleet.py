@@ -24,12 +24,10 @@ from mlops_core.simulation.run import MachinePath, RunPath, final_state, machine
 from mlops_core.simulation.sampling import Sampler, Ticks
 from mlops_core.simulation.sensor_faults import SENSOR_FAULTS, SensorFaults, inject_sensor_faults
 from mlops_core.simulation.step import failure_of
-from mlops_core.simulation.truth import RUNS, TRUTH, run_rows, truth_rows
+from mlops_core.simulation.truth import run_rows, truth_rows
 from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS, TIMESTAMP, check_machine_id
 from mlops_core.text import html_table
 from mlops_core.time import MICROSECOND, parse_duration
-
-__all__ = ["RUNS", "TRUTH", "SimulatedHistory", "simulate_fleet"]
 
 SHORT_PART, LONGEST_PART = 4_096, 16_384  # rows
 

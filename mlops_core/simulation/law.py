@@ -23,8 +23,6 @@ from mlops_core.simulation.failure_modes import FAILURE_MODES, FailureMode, Rang
 from mlops_core.simulation.operating_conditions import OperatingConditions, mean_cubed_load, relative_load
 from mlops_core.simulation.random_streams import FloatArray, WordArray, smooth_noise, stream_key, uniforms
 
-__all__ = ["DegradationLaw", "MaintenancePolicy"]
-
 WANDER_HOURS = 30
 TEMPERATURE_STEPS = 100.0  # readings are whole hundredths of a degree Celsius
 VIBRATION_STEPS = 1000.0  # and whole thousandths of a mm/s

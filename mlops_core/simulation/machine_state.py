@@ -14,8 +14,6 @@ from mlops_core.simulation.law import DegradationLaw, Machine, Run
 from mlops_core.telemetry import MachineId
 from mlops_core.time import EPOCH, MICROSECOND
 
-__all__ = ["MachineState", "MachineStatus"]
-
 HOUR = 3_600_000_000  # microseconds, the unit of all moments below
 SECOND = 1_000_000
 WORN_BELOW = 0.5

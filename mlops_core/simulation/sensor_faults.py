@@ -20,8 +20,6 @@ from mlops_core.simulation.random_streams import random_words, stream_key, unifo
 from mlops_core.telemetry import READINGS, TIMESTAMP, normalise_readings
 from mlops_core.time import EPOCH
 
-__all__ = ["SENSOR_FAULTS", "FaultyReadings", "SensorFaults", "inject_sensor_faults"]
-
 DROPOUT, STUCK, DRIFT, SPIKE = "dropout", "stuck", "drift", "spike"
 
 # One row per episode, and one per spike, which begins and ends with its reading. `strength` is the factor on the value

@@ -20,8 +20,6 @@ from mlops_core.simulation.run import MachinePath, final_state, machine_path
 from mlops_core.simulation.sampling import Sampler, Ticks
 from mlops_core.time import MICROSECOND, parse_duration
 
-__all__ = ["Advance", "Failure", "MachineState", "MachineStatus", "Sample", "advance", "new_machine"]
-
 
 class Sample(NamedTuple):
     """One reading, by a machine known from context."""

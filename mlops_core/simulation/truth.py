@@ -13,8 +13,6 @@ from mlops_core.simulation.random_streams import FloatArray
 from mlops_core.simulation.run import MachinePath, RunPath
 from mlops_core.telemetry import TIMESTAMP
 
-__all__ = ["RUNS", "TRUTH", "run_rows", "truth_rows"]
-
 # One row per machine and full hour of the period. While a machine is repaired its health stays what it was when it
 # stopped, and its remaining life is null.
 TRUTH: Final = pl.Schema(

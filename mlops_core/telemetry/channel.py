@@ -13,15 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 
-__all__ = [
-    "CHANNELS",
-    "MAXIMUM_CHANNELS",
-    "VELOCITY_RMS",
-    "Channel",
-    "Channels",
-    "channel_registry",
-]
-
 MAXIMUM_CHANNELS: Final = 300
 VELOCITY_RMS: Final = "velocity_rms"
 """The quantity of a channel that measures velocity r.m.s. of a housing: ISO 20816 has zones for it, in mm/s."""

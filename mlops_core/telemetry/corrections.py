@@ -12,8 +12,6 @@ import polars as pl
 
 from mlops_core.telemetry.frames import READINGS, TIMESTAMP
 
-__all__ = ["CORRECTED_AT", "split_corrected", "union_readings"]
-
 CORRECTED_AT: Final = "corrected_at"
 _IDENTITY: Final = ("machine_id", "channel", "event_timestamp")
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-__all__ = ["Extras"]
-
 
 class Extras(Mapping[str, JsonValue]):
     """The unknown fields of a payload, kept as `text`, their JSON, and read when they are asked for.

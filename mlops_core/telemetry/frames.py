@@ -15,19 +15,6 @@ import polars as pl
 from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError
 from mlops_core.telemetry.message import FAILURE_KIND
 
-__all__ = [
-    "EVENTS",
-    "FAILURES",
-    "MAINTENANCE",
-    "READINGS",
-    "TIMESTAMP",
-    "VERDICTS",
-    "normalise_events",
-    "normalise_failures",
-    "normalise_readings",
-    "renewals",
-]
-
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
 
 READINGS: Final = pl.Schema(

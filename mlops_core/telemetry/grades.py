@@ -12,8 +12,6 @@ from mlops_core.telemetry.channel import CHANNELS, Channel
 from mlops_core.telemetry.frames import normalise_readings
 from mlops_core.telemetry.scans import by_machines
 
-__all__ = ["GRADES", "grade_sensors"]
-
 GRADES: Final = pl.Schema(
     {
         "machine_id": pl.String(),

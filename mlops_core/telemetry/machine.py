@@ -7,8 +7,6 @@ from pydantic import AfterValidator
 
 from mlops_core.errors import InvalidArgumentError
 
-__all__ = ["MACHINE_ID_PATTERN", "MachineId", "check_machine_id", "is_machine_id"]
-
 MACHINE_ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 
 _MACHINE_ID: Final = re.compile(MACHINE_ID_PATTERN, re.ASCII)

@@ -19,8 +19,6 @@ from pydantic import (
 from mlops_core.telemetry.machine import MachineId
 from mlops_core.time import EARLIEST_EVENT, FUTURE_TOLERANCE
 
-__all__ = ["MaintenanceKind", "MaintenanceRecord", "MaintenanceReport", "Moment", "Name", "Note"]
-
 _WRITTEN: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
 
 

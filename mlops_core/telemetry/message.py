@@ -20,22 +20,6 @@ from mlops_core.telemetry.machine import MachineId, check_machine_id
 from mlops_core.telemetry.quality import Quality
 from mlops_core.time import utc_text
 
-__all__ = [
-    "EVENT_CODE_RULE",
-    "EVENT_KIND_PATTERN",
-    "FAILURE_KIND",
-    "LARGEST_EVENT_VALUE",
-    "MAXIMUM_PAYLOAD_BYTES",
-    "TOPIC_PREFIX",
-    "Event",
-    "FailureEvent",
-    "Message",
-    "Reading",
-    "failure_message",
-    "is_event_code",
-    "reading_message",
-]
-
 TOPIC_PREFIX: Final = "industrial/machine"
 
 # AWS IoT Core's limit for an MQTT payload.

@@ -15,8 +15,6 @@ from mlops_core.telemetry.message_rules import READINGS_LEVEL, Faults, MessageRu
 from mlops_core.telemetry.payload import elements, json_object, strip_padding
 from mlops_core.time import FUTURE_TOLERANCE, in_utc
 
-__all__ = ["parse_message", "parse_messages"]
-
 
 def parse_message(
     topic: str,

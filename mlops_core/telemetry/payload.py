@@ -18,22 +18,6 @@ from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.telemetry.extras import Extras
 from mlops_core.telemetry.machine import is_machine_id
 
-__all__ = [
-    "Payload",
-    "as_number",
-    "as_object",
-    "elements",
-    "excerpt",
-    "extra_fields",
-    "flag",
-    "json_object",
-    "moment",
-    "number",
-    "stated_machine",
-    "string",
-    "strip_padding",
-]
-
 _KINDS: Final[Mapping[type, str]] = {
     dict: "an object",
     list: "an array",

@@ -6,8 +6,6 @@ from typing import Any, Final
 from mlops_core.telemetry.channel import Channel
 from mlops_core.telemetry.machine import MACHINE_ID_PATTERN
 
-__all__ = ["payload_schema"]
-
 _COMMON: Final[Mapping[str, Any]] = {
     "machine_id": {
         "type": "string",

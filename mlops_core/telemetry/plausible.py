@@ -7,8 +7,6 @@ import polars as pl
 
 from mlops_core.telemetry.channel import Channel
 
-__all__ = ["ImplausibleValuesWarning", "without_implausible"]
-
 
 class ImplausibleValuesWarning(UserWarning):
     """Values outside the plausible range of their channel, which count as not measured: `counts` by channel."""

@@ -9,8 +9,6 @@ from pydantic import JsonValue
 from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.telemetry.payload import excerpt
 
-__all__ = ["Quality", "parse_quality"]
-
 # GOOD, Bad, or a symbol of OPC UA such as UncertainLastUsableValue.
 _WORD: Final = re.compile(r"(good|uncertain|bad)[A-Za-z_]*", re.IGNORECASE | re.ASCII)
 _SEVERITY_SHIFT: Final = 30

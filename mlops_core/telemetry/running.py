@@ -9,8 +9,6 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-__all__ = ["RunningClass", "RunningRule", "RunningTrack", "rules_of"]
-
 
 class RunningRule(BaseModel):
     """When a machine runs.

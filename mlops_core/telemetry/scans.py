@@ -8,8 +8,6 @@ import polars as pl
 
 from mlops_core.errors import MissingColumnError
 
-__all__ = ["by_machines", "machine_batches"]
-
 ROWS_AT_A_TIME: Final = 2_000_000
 
 
