@@ -51,7 +51,7 @@ WAYS = {
     "DuckDB, the same algorithm": Way(peers.duckdb_buckets),
     "polars group_by_dynamic, streaming": Way(peers.group_by_dynamic_streaming, rounds_at_most=2),
     "polars group_by_dynamic, in memory": Way(peers.group_by_dynamic, rounds_at_most=2),
-    "pandas rolling": Way(peers.pandas_rolling, peers.as_pandas, rounds_at_most=1),
+    "pandas rolling": Way(peers.pandas_rolling, peers.as_pandas, rounds_at_most=2),
     "tsflex": Way(peers.tsflex_features, peers.as_pandas_series, rounds_at_most=1),
     "the original's loop, two features": Way(peers.original_loop, peers.as_messages, largest=10**6, rounds_at_most=2),
 }
