@@ -1,10 +1,14 @@
 """``mlops alarms``: the alarm episodes of a stack, and the answers to them."""
 
+from datetime import UTC, datetime
+from getpass import getuser
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import AsJson, By, OutputsFile, StackName
+from ops.console import print_answer, print_json, print_table
+from ops.errors import OptionError
+from ops.options import AsJson, By, OutputsFile, StackName, open_stack, parse_length
 
 if TYPE_CHECKING:
     from mlops_core.alerting.episodes import Alarm as StoredAlarm, Episode
@@ -37,8 +41,6 @@ def list_alarms(
     as_json: AsJson = False,
 ) -> None:
     """List the alarm episodes of the last 14 days, the open and most urgent first."""
-    from ops.console import print_json, print_line, print_table
-
     ordered = [
         alarm
         for alarm in _recent(stack, outputs)
@@ -47,14 +49,12 @@ def list_alarms(
     if as_json:
         print_json({"stack": stack, "alarms": [alarm.model_dump() for alarm in ordered]})
         return
-    if not ordered:
-        print_line("No alarms in the last 14 days.")
-        return
     print_table(
         f"Alarms of {stack}",
         ["machine", "stage", "life", "why", "since (UTC)", "episode"],
         [[a.machine, a.stage, a.verdict or a.state, a.why, a.steps[0].at, a.id] for a in ordered],
         unbroken=["machine", "stage"],
+        if_empty="No alarms in the last 14 days.",
     )
 
 
@@ -95,10 +95,6 @@ def shelve(
     as_json: AsJson = False,
 ) -> None:
     """Put a WATCH aside until a moment within 30 days. If it becomes ACT, it comes back at once."""
-    from datetime import UTC, datetime
-
-    from ops.options import parse_length
-
     if "T" not in until and " " not in until:
         until = (datetime.now(UTC) + parse_length(until, "--until")).isoformat()
     _answer(episode, stack, outputs, as_json=as_json, action="shelve", until=until, note=note, by=by)
@@ -123,23 +119,15 @@ def close(
 
 
 def _answer(named: str, stack: str, outputs: OutputsFile, *, as_json: bool, by: str | None, **said: str | None) -> None:
-    from datetime import UTC, datetime
-    from getpass import getuser
 
-    from handlers.stores.alarms import Alarms
-    from ops.console import print_json, print_line
-    from ops.stack import load_stack
     from ops.ui.actions import read_answer
 
     answer = read_answer({**{k: v for k, v in said.items() if v is not None}, "stated_name": by or getuser()})
-    loaded = load_stack(stack, outputs)
-    store = Alarms(loaded.dynamodb, loaded.outputs.alarms_table_name)
-    episode_id = named if "." in named else _only_open(store.of_machine(named), named)
-    after = store.answer(episode_id, answer, principal=loaded.principal, now=datetime.now(UTC))
-    if as_json:
-        print_json({"stack": stack, "episode": after.model_dump(mode="json") | {"id": after.id}})
-        return
-    print_line(f"{after.id}: {_told(after)}.")
+    loaded = open_stack(stack, outputs)
+    episode_id = named if "." in named else _only_open(loaded.alarms.of_machine(named), named)
+    after = loaded.alarms.answer(episode_id, answer, principal=loaded.principal, now=datetime.now(UTC))
+    document = {"stack": stack, "episode": after.model_dump(mode="json") | {"id": after.id}}
+    print_answer(document, f"{after.id}: {_told(after)}.", as_json=as_json)
 
 
 def _told(episode: "Episode") -> str:
@@ -152,8 +140,6 @@ def _told(episode: "Episode") -> str:
 
 def _only_open(stored: "list[StoredAlarm]", machine_id: str) -> str:
     """Return the id of a machine's one open episode; OptionError where it has none, or several."""
-    from ops.errors import OptionError
-
     found = [each.episode.id for each in stored if each.episode is not None and each.is_open]
     if len(found) != 1:
         known = f"its open alarms are {', '.join(found)}" if found else "it has no open alarm"
@@ -162,15 +148,10 @@ def _only_open(stored: "list[StoredAlarm]", machine_id: str) -> str:
 
 
 def _recent(stack: str, outputs: OutputsFile) -> "list[Alarm]":
-    from datetime import UTC, datetime
 
-    from handlers.stores.alarms import Alarms
     from handlers.stores.fleet_page import recent_episodes
     from mlops_core.page import episode_alarm
-    from ops.stack import load_stack
 
-    loaded = load_stack(stack, outputs)
-    alarms = Alarms(loaded.dynamodb, loaded.outputs.alarms_table_name)
-    episodes = [each for of in recent_episodes(alarms, datetime.now(UTC)).values() for each in of]
-    documents = [episode_alarm(episode) for episode in episodes]
+    episodes = recent_episodes(open_stack(stack, outputs).alarms, datetime.now(UTC))
+    documents = [episode_alarm(episode) for of_machine in episodes.values() for episode in of_machine]
     return sorted(documents, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))

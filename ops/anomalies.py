@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.console import print_answer, print_json, print_table
 from ops.errors import OpsError
-from ops.options import AsJson, OutputsFile, StackName
+from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,18 +60,13 @@ def anomalies(
     as_json: AsJson = False,
 ) -> None:
     """Judge each hour of each machine by its own normal; no failure has to be known."""
-    from ops.console import print_json, print_line, print_table
-    from ops.stack import load_stack
-
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     bundle = _serving(loaded)
     scored = _scored(loaded, bundle, days, machine)
     if form is Format.LOOKOUT:
         written = write_lookout(scored, output)
-        if as_json:
-            print_json(written)
-        else:
-            print_line(f"{written['lines']} lines in {len(written['files'])} files below {output}.")
+        line = f"{written['lines']} lines in {len(written['files'])} files below {output}."
+        print_answer(written, line, as_json=as_json)
         return
     rows = sorted(_machines(scored), key=lambda row: (-row["unusual_hours"], -row["highest_score"]))
     if as_json:

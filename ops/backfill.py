@@ -1,10 +1,14 @@
 """``mlops backfill``: compute the features of a range of time again."""
 
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.console import print_answer
+from ops.errors import OptionError
+from ops.options import AsJson, OutputsFile, StackName, open_stack, parse_moment
 
 
 def backfill(
@@ -36,30 +40,22 @@ def backfill(
     much behind new data. Running it twice gives what once gives. Side by side, a command that was interrupted or failed
     goes on with what is left when it is given again.
     """
-    from dataclasses import asdict
-    from datetime import UTC, datetime
-
-    from ops.console import print_json, print_line
-    from ops.errors import OptionError
-    from ops.options import parse_moment
     from ops.ranges import hour_of, parse_chunk, process_range, read_part, whole_hours
     from ops.side_by_side import process_side_by_side
-    from ops.stack import load_stack
 
     first, last = whole_hours(parse_moment(start, "--start"), parse_moment(end, "--end"))
     if first >= last:
         raise OptionError(f"The range from {start} to {end} holds nothing.", "--start comes before --end.")
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     least = loaded.outputs.distributed_from_machines
     if distributed or (distributed is None and least is not None and loaded.outputs.fleet_size >= least):
         first, last = read_part(loaded, first, min(last, hour_of(datetime.now(UTC))))
         done = process_side_by_side(loaded, first, last, quiet=as_json)
     else:
         done = process_range(loaded, first, last, parse_chunk(chunk), quiet=as_json)
-    if as_json:
-        print_json({"start": first, "end": last, **asdict(done)})
-    else:
-        print_line(
-            f"{done.feature_rows:,} feature rows of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC computed;"
-            f" the online store took {done.online_written:,} newer ones."
-        )
+    print_answer(
+        {"start": first, "end": last, **asdict(done)},
+        f"{done.feature_rows:,} feature rows of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC computed;"
+        f" the online store took {done.online_written:,} newer ones.",
+        as_json=as_json,
+    )

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mlops_core.errors import MlopsError
 from ops import (
     alarms,
     anomalies,
@@ -29,15 +30,15 @@ from ops import (
     training,
     trial,
 )
+from ops.console import print_error, print_line
 from ops.cost import verb as cost
 from ops.errors import OpsError
+from ops.options import TABLES_AS_CSV
 
 
 def _version(is_asked: bool) -> None:
     if is_asked:
         from importlib.metadata import version
-
-        from ops.console import print_line
 
         print_line(f"mlops {version('mlops-industrial')}")
         raise typer.Exit
@@ -80,8 +81,6 @@ def root(
     ] = False,
 ) -> None:
     """Work with a running stack of the predictive-maintenance platform, local or deployed."""
-    from ops.options import TABLES_AS_CSV
-
     TABLES_AS_CSV.set(as_csv)
 
 
@@ -117,15 +116,12 @@ def main() -> None:
 
 
 def _say(line: str) -> None:
-    from ops.console import print_error
 
     print_error(line)
 
 
 def _domain_and_sdk_errors() -> tuple[type[Exception], ...]:
     from botocore.exceptions import BotoCoreError, ClientError
-
-    from mlops_core.errors import MlopsError
 
     return (BotoCoreError, ClientError, MlopsError)
 

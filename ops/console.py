@@ -44,13 +44,31 @@ def print_json(document: Mapping[str, object]) -> None:
     print(json.dumps(document, indent=2, default=_plain, allow_nan=False))  # ASCII only, by the encoder's default
 
 
+def print_answer(document: Mapping[str, object], *lines: str, as_json: bool) -> None:
+    """Print what a command did: ``document`` where JSON is asked for, otherwise ``lines``."""
+    if as_json:
+        print_json(document)
+        return
+    for line in lines:
+        print_line(line)
+
+
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, unbroken: Sequence[str] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    unbroken: Sequence[str] = (),
+    if_empty: str | None = None,
 ) -> None:
     """Print rows under their column names; None shows as a dash, times to the second in UTC.
 
     unbroken: columns whose text stays on one line however narrow the terminal is: what is there to be copied.
+    if_empty: the line that is printed in place of a table without rows.
     """
+    if if_empty is not None and not rows:
+        print_line(if_empty)
+        return
     if TABLES_AS_CSV.get():
         _print_csv(columns, rows)
         return
@@ -62,18 +80,14 @@ def print_table(
 
 
 def table_of(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, unbroken: Sequence[str] = ()
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, unbroken: Sequence[str] = ()
 ) -> Table:
     """Return the table that `print_table` prints."""
     table = Table(title=_text(title), title_justify="left", header_style="bold")
-    numeric: dict[int, bool] = {}
-    cells = [list(row) for row in rows]
-    for index, _ in enumerate(columns):
-        numeric[index] = any(isinstance(row[index], int | float) for row in cells)
     for index, column in enumerate(columns):
-        justify = "right" if numeric[index] else "left"
+        justify = "right" if any(isinstance(row[index], int | float) for row in rows) else "left"
         table.add_column(_text(column), justify=justify, overflow="fold", no_wrap=column in unbroken)
-    for row in cells:
+    for row in rows:
         table.add_row(*(_text(_cell(value)) for value in row))
     return table
 

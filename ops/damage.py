@@ -6,12 +6,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from handlers.stores.alarms import Alarms
 from handlers.stores.items import DamagedItem
-from handlers.stores.label_history import LabelHistory
 from handlers.stores.last_seen import last_seen_object
-from handlers.stores.machines import Machines
-from handlers.stores.online_features import OnlineFeatures
 from handlers.stores.partitions import decode_parquet
 from handlers.stores.predictions import Predictions, scores_object
 from handlers.stores.ranking import ranking_object
@@ -258,13 +254,12 @@ class Doctor:
         return next(decode for prefix, decode in self._decoders.items() if key.startswith(prefix))
 
     def _items(self) -> Iterator[Finding]:
-        outputs, client = self._stack.outputs, self._stack.dynamodb
+        outputs = self._stack.outputs
         found: list[DamagedItem] = []
-        OnlineFeatures(client, outputs.realtime_features_table_name).load_all(on_damaged=found.append)
-        Predictions(client, outputs.predictions_table_name).load_all(on_damaged=found.append)
-        Alarms(client, outputs.alarms_table_name).load_all(on_damaged=found.append)
-        Machines(client, outputs.machines_table_name).load_all(on_damaged=found.append)
-        list(LabelHistory(client, outputs.label_history_table_name).entries(on_damaged=found.append))
+        predictions = Predictions(self._stack.dynamodb, outputs.predictions_table_name)
+        for store in (self._stack.online_features, predictions, self._stack.alarms, self._stack.machines):
+            store.load_all(on_damaged=found.append)
+        list(self._stack.label_history.entries(on_damaged=found.append))
         said_by_people = {outputs.machines_table_name, outputs.label_history_table_name}
         for item in found:
             key = f"{item.table}/{'/'.join(item.keys)}"

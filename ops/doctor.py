@@ -1,14 +1,15 @@
 """``mlops doctor``: what is damaged, and mending it."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.console import print_json, print_line, print_table
+from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ops.damage import Finding
 
 
@@ -26,13 +27,9 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Name what is damaged, by the records of functions and by reading anew; exit 1 where anything is left."""
-    from datetime import UTC, datetime
-
-    from ops.console import print_json, print_line
     from ops.damage import Doctor
-    from ops.stack import load_stack
 
-    healer = Doctor(load_stack(stack, outputs), datetime.now(UTC))
+    healer = Doctor(open_stack(stack, outputs), datetime.now(UTC))
     recorded = healer.recorded()
     known = {finding.damage.id for finding in recorded} | healer.accepted()
     found = [*recorded, *(each for each in healer.examined(days) if each.damage.id not in known)]
@@ -58,7 +55,6 @@ def doctor(
 
 
 def _print(mended: "Sequence[Finding]", left: "Sequence[Finding]") -> None:
-    from ops.console import print_line, print_table
 
     for finding in mended:
         print_line(f"Settled: {finding.damage.key}")

@@ -1,10 +1,12 @@
 """``mlops grades``: what is wrong with sensors, detected from their readings."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.console import print_json, print_table
+from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,14 +25,10 @@ def grades(
 
     GOOD: nothing is wrong. POOR: learn from it, and look at what is named. UNUSABLE: mend it first.
     """
-    from datetime import UTC, datetime
-
     from handlers.stores.quarantine import days_until
     from handlers.stores.readings import stored_readings
-    from ops.console import print_json, print_line
-    from ops.stack import load_stack
 
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     paths = [f"date={day:%Y-%m-%d}/" for day in days_until(datetime.now(UTC), days)]
     readings = stored_readings(loaded.lake, paths, on_malformed=lambda _: None)
     if machine is not None:
@@ -39,10 +37,7 @@ def grades(
     if as_json:
         print_json({"stack": stack, "days": days, "grades": graded})
         return
-    if not graded:
-        print_line(f"No reading of the last {days} days.")
-        return
-    print_grades(f"Sensors of {stack}, {days} days", graded)
+    print_grades(f"Sensors of {stack}, {days} days", graded, if_empty=f"No reading of the last {days} days.")
 
 
 def graded_rows(readings: "pl.DataFrame", channels: "Channels") -> list[dict[str, Any]]:
@@ -52,10 +47,8 @@ def graded_rows(readings: "pl.DataFrame", channels: "Channels") -> list[dict[str
     return grade_sensors(readings, channels=channels).to_dicts()
 
 
-def print_grades(title: str, graded: list[dict[str, Any]]) -> None:
-    """Print grades, what is wrong first."""
-    from ops.console import print_table
-
+def print_grades(title: str, graded: list[dict[str, Any]], *, if_empty: str | None = None) -> None:
+    """Print grades, what is wrong first; `if_empty` in place of a table without rows."""
     worst_first = ["UNUSABLE", "POOR", "GOOD"]
     rows = sorted(graded, key=lambda row: (worst_first.index(row["grade"]), row["machine_id"], row["channel"]))
     print_table(
@@ -74,4 +67,5 @@ def print_grades(title: str, graded: list[dict[str, Any]]) -> None:
             for row in rows
         ],
         unbroken=["machine", "channel", "grade"],
+        if_empty=if_empty,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ops.errors import OptionError
-from ops.options import AsJson, OutputsFile, StackName
+from ops.options import AsJson, OutputsFile, StackName, parse_moment
 
 if TYPE_CHECKING:
     from mlops_core.files import LayoutOptions
@@ -119,7 +119,6 @@ def import_history(
     from ops.event_import import import_events
     from ops.file_options import options_of, parse_pairs
     from ops.label_import import import_labels
-    from ops.options import parse_moment
     from ops.ranges import parse_chunk
     from ops.reading_import import Sending, import_readings
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
+from handlers.stores.label_history import MaintenanceConflictError
 from mlops_core.files import LayoutOptions, read_failures
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord
 from ops import journal as journals
@@ -64,7 +64,6 @@ def record_labels(
     stack: Stack, failures: pl.DataFrame, *, is_failure: bool, correct: bool, now: datetime, quiet: bool
 ) -> dict[str, object]:
     """Record each row of a frame FAILURES; returns how many were recorded and known, and what contradicts a record."""
-    history = LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
     kind, who = MaintenanceKind.FAILURE if is_failure else MaintenanceKind.REPAIR, getuser()
 
     def keep(row: dict[str, Any]) -> _Outcome:
@@ -79,7 +78,7 @@ def record_labels(
         )
         code = row["event_code"] if is_failure else None
         try:
-            is_new = history.record_maintenance(record, recorded_at=now, correct=correct, event_code=code)
+            is_new = stack.label_history.record_maintenance(record, recorded_at=now, correct=correct, event_code=code)
         except MaintenanceConflictError as error:
             return _Outcome("CONFLICT", str(error))
         return _Outcome("NEW" if is_new else "KNOWN")

@@ -1,5 +1,7 @@
 """``mlops local``: a stack of this computer that lasts; ``infra.local.lasting`` does it, in place of this process."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -48,9 +50,6 @@ def reset(
 
 def _run(verb: str, directory: Path | None, options: "dict[str, int | None]", *flags: str) -> None:
     """Become the command of the laptop's stack, so that Ctrl-C and exit status are its own."""
-    import os
-    import sys
-
     given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     where = [] if directory is None else ["--directory", str(directory)]
     os.execv(  # noqa: S606 - no shell, and our own module

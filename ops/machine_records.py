@@ -1,16 +1,16 @@
 """``mlops machines describe`` and ``retire``: the record of a machine in the stack's table of machines."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.console import print_json, print_line
+from ops.errors import OptionError, first_fault
+from ops.options import AsJson, OutputsFile, StackName, checked, open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from handlers.stores.machines import Machines
     from mlops_core.condition import MachineRecord
     from ops.stack import Stack
 
@@ -40,13 +40,9 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Say what a machine is: class, ISO group, site, rated values, new sensors. Without options, show what is known."""
-    from datetime import UTC, datetime
-
     from mlops_core.condition import MachineRecord
-    from ops.errors import OptionError
-    from ops.stack import load_stack
 
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     known = loaded.outputs.machine_classes or ()
     if machine_class is not None and machine_class not in known:
         names = ", ".join(known) or "none is configured"
@@ -65,11 +61,10 @@ def describe(
         }
         return MachineRecord.model_validate({**vars(record), **changes, **facts})
 
-    machines = machines_of(loaded)
     if changes or numbers or moments:
-        _show(_changed(lambda: machines.change(checked(machine_id), described)), stack, as_json=as_json)
+        _show(_changed(lambda: loaded.machines.change(checked(machine_id), described)), stack, as_json=as_json)
         return
-    record = machines.load(checked(machine_id))
+    record = loaded.machines.load(checked(machine_id))
     if record is None:
         raise OptionError(f"{machine_id} has no description.", "Describe it: --class, --site and others.")
     _show(record, stack, as_json=as_json)
@@ -84,41 +79,21 @@ def retire(
     as_json: AsJson = False,
 ) -> None:
     """Say that a machine has left the fleet: it is silent no more, not scored, and raises no alarm. Its data stay."""
-    from datetime import UTC, datetime
-
-    from ops.stack import load_stack
-
-    now, loaded = datetime.now(UTC), load_stack(stack, outputs)
+    now, loaded = datetime.now(UTC), open_stack(stack, outputs)
     moment = None if undo else now if at is None else read_moment(at, "--at")
 
     def retired(record: "MachineRecord") -> "MachineRecord":
         return record.model_copy(update={"retired_at": moment, "since": record.since or now})
 
-    record = machines_of(loaded).change(checked(machine_id), retired)
+    record = loaded.machines.change(checked(machine_id), retired)
     if moment is not None:
         _end_alarms(loaded, machine_id, now)
     _show(record, stack, as_json=as_json)
 
 
-def machines_of(stack: "Stack") -> "Machines":
-    """Return the stack's table of machines."""
-    from handlers.stores.machines import Machines
-
-    return Machines(stack.dynamodb, stack.outputs.machines_table_name)
-
-
-def checked(machine_id: str) -> str:
-    """Return what may be a machine's id, or raise InvalidArgumentError."""
-    from mlops_core.telemetry import check_machine_id
-
-    return check_machine_id(machine_id)
-
-
 def read_moment(text: str, option: str) -> "datetime":
     """Return a moment with an offset from UTC; OptionError, naming the option, for anything else."""
     from pydantic import AwareDatetime, TypeAdapter, ValidationError
-
-    from ops.errors import OptionError
 
     try:
         return TypeAdapter(AwareDatetime).validate_python(text)
@@ -129,7 +104,6 @@ def read_moment(text: str, option: str) -> "datetime":
 
 
 def _rated(pairs: list[str]) -> dict[str, float]:
-    from ops.errors import OptionError
 
     numbers: dict[str, float] = {}
     for pair in pairs:
@@ -142,7 +116,6 @@ def _rated(pairs: list[str]) -> dict[str, float]:
 
 
 def _replaced(said: list[str], stack: "Stack", now: "datetime") -> "dict[str, datetime]":
-    from ops.errors import OptionError
 
     moments: dict[str, datetime] = {}
     for each in said:
@@ -157,8 +130,6 @@ def _replaced(said: list[str], stack: "Stack", now: "datetime") -> "dict[str, da
 def _changed(change: "Callable[[], MachineRecord]") -> "MachineRecord":
     from pydantic import ValidationError
 
-    from ops.errors import OptionError, first_fault
-
     try:
         return change()
     except ValidationError as error:
@@ -169,9 +140,7 @@ def _changed(change: "Callable[[], MachineRecord]") -> "MachineRecord":
 
 def _end_alarms(stack: "Stack", machine_id: str, now: "datetime") -> None:
     """Close the episodes of a machine that has left, without an announcement."""
-    from handlers.stores.alarms import Alarms
-
-    alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
+    alarms = stack.alarms
     for alarm in alarms.of_machine(machine_id):
         if alarm.episode is not None and alarm.is_open:
             ended = alarm.following(episode=alarm.episode.ended(now), evidence="", now=now)
@@ -180,7 +149,6 @@ def _end_alarms(stack: "Stack", machine_id: str, now: "datetime") -> None:
 
 
 def _show(record: "MachineRecord", stack: str, *, as_json: bool) -> None:
-    from ops.console import print_json, print_line
 
     if as_json:
         print_json({"stack": stack, **record.model_dump(mode="json")})

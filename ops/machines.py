@@ -1,11 +1,14 @@
 """``mlops machines``: the machines that a stack knows, and who of the real ones may publish."""
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.console import print_answer, print_json, print_line, print_table
+from ops.options import AsJson, OutputsFile, StackName, checked, open_stack
 
 if TYPE_CHECKING:
     from ops.device_access import DeviceAccess
@@ -29,15 +32,11 @@ KEYS = Path("devices")
 @app.command("list")
 def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False) -> None:
     """List machines: state of a simulated one, certificate of a real one, vibration zone, and how fresh data are."""
-    from datetime import UTC, datetime
-
     from handlers.stores.known_machines import read_fleet
     from mlops_core.condition import KnownMachine, OperatingState, StateSince
-    from ops.console import print_json, print_table
     from ops.device_access import fleet_access
-    from ops.stack import load_stack
 
-    now, loaded = datetime.now(UTC), load_stack(stack, outputs)
+    now, loaded = datetime.now(UTC), open_stack(stack, outputs)
     known = {machine.machine_id: machine for machine in read_fleet(loaded.sources, now)}
     added = fleet_access(loaded.device_registry) if loaded.knows_devices else {}
     never = StateSince(OperatingState.NEW)
@@ -86,10 +85,8 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Let a real machine publish: a certificate of its own, for its own topics. Run again, it goes on or says again."""
-    from ops.stack import load_stack
-
-    loaded = load_stack(stack, outputs)
-    made = _access(loaded, keys).add(_checked(machine_id), csr)
+    loaded = open_stack(stack, outputs)
+    made = _access(loaded, keys).add(checked(machine_id), csr)
     _note_added(loaded, machine_id)
     _tell(loaded, machine_id, made, as_json=as_json)
 
@@ -107,22 +104,18 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Give a machine a new certificate beside the old one; with --finish, once it uses the new, retire the old."""
-    from ops.console import print_json, print_line
-    from ops.stack import load_stack
-
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     access = _access(loaded, keys)
     if not finish:
-        _tell(loaded, machine_id, access.rotate(_checked(machine_id), csr), as_json=as_json)
-        if not as_json:
-            print_line(f"The old certificate is active still. Once the machine uses this one:"
-                       f" mlops machines rotate {machine_id} --finish --stack {stack}")  # fmt: skip
+        still = (
+            "The old certificate is active still. Once the machine uses this one:"
+            f" mlops machines rotate {machine_id} --finish --stack {stack}"
+        )
+        _tell(loaded, machine_id, access.rotate(checked(machine_id), csr), still, as_json=as_json)
         return
-    retired = [each.certificate_id for each in access.finish(_checked(machine_id))]
-    if as_json:
-        print_json({"machine_id": machine_id, "retired": retired})
-    else:
-        print_line(f"{machine_id}: {len(retired)} old certificate(s) retired, the newest stays.")
+    retired = [each.certificate_id for each in access.finish(checked(machine_id))]
+    line = f"{machine_id}: {len(retired)} old certificate(s) retired, the newest stays."
+    print_answer({"machine_id": machine_id, "retired": retired}, line, as_json=as_json)
 
 
 @app.command("revoke")
@@ -133,17 +126,12 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Take a machine's access away: its certificates are deactivated, then deleted; what it sent stays."""
-    from ops.console import print_json, print_line
-    from ops.stack import load_stack
-
-    loaded = load_stack(stack, outputs)
-    revoked = [each.certificate_id for each in _access(loaded, KEYS).revoke(_checked(machine_id))]
-    if as_json:
-        print_json({"machine_id": machine_id, "revoked": revoked})
-    elif revoked:
-        print_line(f"{machine_id}: {len(revoked)} certificate(s) revoked. The broker ends open connections in minutes.")
-    else:
-        print_line(f"{machine_id} has no certificate in {stack}: `mlops machines list --stack {stack}` shows who has.")
+    loaded = open_stack(stack, outputs)
+    revoked = [each.certificate_id for each in _access(loaded, KEYS).revoke(checked(machine_id))]
+    line = f"{machine_id} has no certificate in {stack}: `mlops machines list --stack {stack}` shows who has."
+    if revoked:
+        line = f"{machine_id}: {len(revoked)} certificate(s) revoked. The broker ends open connections in minutes."
+    print_answer({"machine_id": machine_id, "revoked": revoked}, line, as_json=as_json)
 
 
 @app.command("watch")
@@ -164,16 +152,11 @@ def watch(
 
     First what is there already, the newest of each channel; then whatever is new. With --json one look is printed.
     """
-    import time
-    from datetime import UTC, datetime
-
-    from ops.console import print_json, print_line
     from ops.quarantined import payload_text
-    from ops.stack import load_stack
     from ops.watching import Watch, advice
 
-    loaded = load_stack(stack, outputs)
-    watching = Watch(loaded.lake, _checked(machine_id), hours=hours)
+    loaded = open_stack(stack, outputs)
+    watching = Watch(loaded.lake, checked(machine_id), hours=hours)
     ends_at = None if seconds is None else time.monotonic() + seconds
     arrivals, refused = watching.look(datetime.now(UTC))
     if as_json:
@@ -220,29 +203,14 @@ def _access(stack: "Stack", keys: Path) -> "DeviceAccess":
 
 def _note_added(stack: "Stack", machine_id: str) -> None:
     """Note since when a machine is known: it is new, and not silent, until something should have arrived."""
-    from datetime import UTC, datetime
-
-    from ops.machine_records import machines_of
-
     now = datetime.now(UTC)
-    machines_of(stack).change(
+    stack.machines.change(
         machine_id, lambda record: record if record.since else record.model_copy(update={"since": now})
     )
 
 
-def _checked(machine_id: str) -> str:
-    from mlops_core.telemetry import check_machine_id
-
-    return check_machine_id(machine_id)
-
-
-def _tell(stack: "Stack", machine_id: str, made: "KeySet", *, as_json: bool) -> None:
-    from ops.console import print_json, print_line
+def _tell(stack: "Stack", machine_id: str, made: "KeySet", *more: str, as_json: bool) -> None:
     from ops.device_connection import connection
 
     details = connection(stack, machine_id, made)
-    if as_json:
-        print_json(details.as_report())
-    else:
-        for line in details.lines():
-            print_line(line)
+    print_answer(details.as_report(), *details.lines(), *more, as_json=as_json)

@@ -1,10 +1,15 @@
 """``mlops maintenance``: what technicians know of machines and no sensor said."""
 
+from datetime import UTC, datetime, timedelta
+from getpass import getuser
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import AsJson, By, OutputsFile, StackName
+from mlops_core.time import utc_text
+from ops.console import print_answer, print_json, print_table
+from ops.errors import OptionError, first_fault
+from ops.options import AsJson, By, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
     from handlers.stores.label_history import LabelEntry
@@ -53,38 +58,26 @@ def record(
     No training row is made of a machine between its failure and its return to service. If sensors announced the
     failure, record the repair that followed it: it gives the return that they cannot know.
     """
-    from datetime import UTC, datetime
-    from getpass import getuser
-
-    from handlers.stores.label_history import LabelHistory
-    from handlers.stores.online_features import OnlineFeatures
-    from mlops_core.time import utc_text
-    from ops.console import print_json, print_line
-    from ops.errors import OptionError
-    from ops.stack import load_stack
-
     now = datetime.now(UTC)
     stated = _read(
         machine_id=machine_id, kind=kind, at=at, returned_to_service_at=returned, note=note, recorded_by=by or getuser()
     )
     if early := stated.in_the_future(now):
         raise OptionError(f"{_OPTIONS[early[0]]} has not come yet.", "Record what has happened, once it has.")
-    loaded = load_stack(stack, outputs)
-    if OnlineFeatures(loaded.dynamodb, loaded.outputs.realtime_features_table_name).load(machine_id) is None:
+    loaded = open_stack(stack, outputs)
+    if loaded.online_features.load(machine_id) is None:
         raise OptionError(
             f"No machine {machine_id} has had features.",
             f"`mlops machines list --stack {stack}` names those there are.",
         )
-    history = LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name)
-    is_new = history.record_maintenance(stated, recorded_at=now, correct=correct)
-    if as_json:
-        shown = stated.model_dump(mode="json", include={"machine_id", "kind", "note", "recorded_by"})
-        moments = {"at": stated.at, "returned_to_service_at": stated.returned_to_service_at}
-        print_json({"stack": stack, "is_new": is_new, **shown, **moments})
-        return
-    print_line(
+    is_new = loaded.label_history.record_maintenance(stated, recorded_at=now, correct=correct)
+    shown = stated.model_dump(mode="json", include={"machine_id", "kind", "note", "recorded_by"})
+    moments = {"at": stated.at, "returned_to_service_at": stated.returned_to_service_at}
+    print_answer(
+        {"stack": stack, "is_new": is_new, **shown, **moments},
         f"{'Recorded' if is_new else 'Recorded already'}: {stated.kind} of {stated.machine_id} at {utc_text(stated.at)}"
-        + (f", back at {utc_text(stated.returned_to_service_at)}" if stated.returned_to_service_at else "")
+        + (f", back at {utc_text(stated.returned_to_service_at)}" if stated.returned_to_service_at else ""),
+        as_json=as_json,
     )
 
 
@@ -98,23 +91,16 @@ def withdraw(
     as_json: AsJson = False,
 ) -> None:
     """Take back what was recorded by mistake. What sensors announced stays."""
-    from handlers.stores.label_history import LabelHistory
-    from mlops_core.time import utc_text
-    from ops.console import print_json, print_line
-    from ops.errors import OptionError
-    from ops.stack import load_stack
-
     stated = _read(machine_id=machine_id, kind=kind, at=at)
-    loaded = load_stack(stack, outputs)
-    if not LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name).withdraw(stated):
+    loaded = open_stack(stack, outputs)
+    if not loaded.label_history.withdraw(stated):
         raise OptionError(
             f"No {stated.kind} of {machine_id} at {utc_text(stated.at)} was recorded by an operator alone.",
             f"`mlops maintenance list --stack {stack}` shows what is on record.",
         )
-    if as_json:
-        print_json({"stack": stack, "withdrawn": {"machine_id": machine_id, "kind": str(stated.kind), "at": stated.at}})
-        return
-    print_line(f"Withdrawn: {stated.kind} of {machine_id} at {utc_text(stated.at)}")
+    withdrawn = {"machine_id": machine_id, "kind": str(stated.kind), "at": stated.at}
+    line = f"Withdrawn: {stated.kind} of {machine_id} at {utc_text(stated.at)}"
+    print_answer({"stack": stack, "withdrawn": withdrawn}, line, as_json=as_json)
 
 
 @app.command("list")
@@ -126,17 +112,11 @@ def list_maintenance(
     as_json: AsJson = False,
 ) -> None:
     """List failures and repairs, the newest first: who or what said so, and when the machine ran again."""
-    from datetime import UTC, datetime, timedelta
-
-    from handlers.stores.label_history import LabelHistory
-    from ops.console import print_json, print_line, print_table
-    from ops.stack import load_stack
-
-    loaded, since = load_stack(stack, outputs), datetime.now(UTC) - timedelta(days=days)
+    loaded, since = open_stack(stack, outputs), datetime.now(UTC) - timedelta(days=days)
     entries = sorted(
         (
             entry
-            for entry in LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name).entries()
+            for entry in loaded.label_history.entries()
             if entry.event_timestamp >= since and machine in {None, entry.machine_id}
         ),
         key=lambda entry: (entry.event_timestamp, entry.machine_id, entry.kind),
@@ -145,9 +125,6 @@ def list_maintenance(
     if as_json:
         print_json({"stack": stack, "entries": [{**vars(entry), "source": _source(entry)} for entry in entries]})
         return
-    if not entries:
-        print_line(f"Nothing is recorded of the last {days} days.")
-        return
     print_table(
         f"Failures and repairs of {stack}",
         ["machine", "what", "at (UTC)", "back at (UTC)", "said by", "code", "note"],
@@ -155,6 +132,7 @@ def list_maintenance(
             [e.machine_id, str(e.kind), e.event_timestamp, e.returned_to_service_at, _source(e), e.event_code, e.note]
             for e in entries
         ],
+        if_empty=f"Nothing is recorded of the last {days} days.",
     )
 
 
@@ -169,7 +147,6 @@ def _read(**said: str | None) -> "MaintenanceRecord":
     from pydantic import ValidationError
 
     from mlops_core.telemetry import MaintenanceRecord
-    from ops.errors import OptionError, first_fault
 
     try:
         return MaintenanceRecord.model_validate(said, strict=False)

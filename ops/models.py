@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.console import print_answer, print_json, print_line, print_markdown, print_table
+from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
     from handlers.stores.versioned import Stored
@@ -25,11 +26,9 @@ def list_models(
     as_json: AsJson = False,
 ) -> None:
     """List versions, the newest first, each verified, with the champion marked; then how the champion came to serve."""
-    from ops.console import print_json, print_line, print_table
     from ops.model_versions import ModelShelf, last_trial, promotions_report
-    from ops.stack import load_stack
 
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     shelf, tried = ModelShelf(loaded), last_trial(loaded)
     stored = shelf.champion()
     champion = stored.value if stored else None
@@ -71,11 +70,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a version's card, which says what it is good for, and what it was made from."""
-    from ops.console import print_json, print_markdown, print_table
     from ops.model_versions import ModelShelf, NoChampionError, key_figures, promotions_report
-    from ops.stack import load_stack
 
-    shelf = ModelShelf(load_stack(stack, outputs))
+    shelf = ModelShelf(open_stack(stack, outputs))
     stored = shelf.champion()
     if version is None:
         if stored is None:
@@ -115,9 +112,8 @@ def promote(
 ) -> None:
     """Let a version serve. One that is damaged, or that does not fit this stack's features, is refused."""
     from ops.model_versions import AlreadyServingError, ModelShelf
-    from ops.stack import load_stack
 
-    shelf = ModelShelf(load_stack(stack, outputs))
+    shelf = ModelShelf(open_stack(stack, outputs))
     stored = shelf.champion()
     if stored is not None and stored.value.version == version:
         raise AlreadyServingError(version)
@@ -136,9 +132,8 @@ def rollback(
 ) -> None:
     """Let the model serve again that served before this one: a promotion of it, so it can be undone the same way."""
     from ops.model_versions import BaselineShelf, ModelShelf, NoChampionError
-    from ops.stack import load_stack
 
-    shelf = (BaselineShelf if baseline else ModelShelf)(load_stack(stack, outputs))
+    shelf = (BaselineShelf if baseline else ModelShelf)(open_stack(stack, outputs))
     stored = shelf.champion()
     if stored is None:
         raise NoChampionError
@@ -155,15 +150,15 @@ def _move(
     *,
     as_json: bool,
 ) -> None:
-    from ops.console import print_json, print_line
 
     made = shelf.promote(version, after=stored, reason=reason)
     previous = stored.value.version if stored else None
-    if as_json:
-        print_json({"stack": stack, "champion": version, "previous": previous, "sequence": made, "reason": reason})
-        return
-    print_line(f"{version} serves now{f'; before it served {previous}' if previous else ''} (promotion {made}).")
-    print_line("Running functions take it within minutes, scoring with its next run.")
+    print_answer(
+        {"stack": stack, "champion": version, "previous": previous, "sequence": made, "reason": reason},
+        f"{version} serves now{f'; before it served {previous}' if previous else ''} (promotion {made}).",
+        "Running functions take it within minutes, scoring with its next run.",
+        as_json=as_json,
+    )
 
 
 def _row(version: "ModelVersion") -> list[object]:

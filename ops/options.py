@@ -1,13 +1,18 @@
 """The options that every verb takes, declared once."""
 
 from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlops_core.errors import DurationError
+from mlops_core.time import parse_duration
+from ops.errors import OptionError
+
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from ops.stack import Stack
 
 TABLES_AS_CSV: ContextVar[bool] = ContextVar("tables_as_csv", default=False)
 """Whether tables are printed as CSV (`mlops --csv VERB`)."""
@@ -31,24 +36,30 @@ AsJson = Annotated[
 By = Annotated[str | None, typer.Option("--by", help="Who says so; else the name you are signed in by.")]
 
 
-def parse_length(option: str, name: str) -> "timedelta":
-    """A duration such as 15m, 6h or 1d; OptionError, naming the option, for anything else."""
-    from mlops_core.errors import DurationError
-    from mlops_core.time import parse_duration
-    from ops.errors import OptionError
+def open_stack(name: str, outputs_file: Path | None) -> "Stack":
+    """Return the stack that the options name. The SDK is imported here, so `--help` does without it."""
+    from ops.stack import load_stack
 
+    return load_stack(name, outputs_file)
+
+
+def checked(machine_id: str) -> str:
+    """Return what may be a machine's id, or raise InvalidArgumentError."""
+    from mlops_core.telemetry import check_machine_id
+
+    return check_machine_id(machine_id)
+
+
+def parse_length(option: str, name: str) -> timedelta:
+    """A duration such as 15m, 6h or 1d; OptionError, naming the option, for anything else."""
     try:
         return parse_duration(option)
     except DurationError as error:
         raise OptionError(f"{name}: {error}", f"Write {name} 1d, say.") from None
 
 
-def parse_moment(option: str, name: str) -> "datetime":
+def parse_moment(option: str, name: str) -> datetime:
     """An ISO 8601 time with an offset, or a date: its midnight in UTC. ``name`` is the option's, for the error."""
-    from datetime import UTC, datetime
-
-    from ops.errors import OptionError
-
     try:
         moment = datetime.fromisoformat(f"{option}T00Z" if len(option) == len("2024-01-31") else option)
     except ValueError:

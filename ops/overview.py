@@ -1,10 +1,13 @@
 """``mlops fleet`` and ``mlops machine``: what the page shows, in a terminal, worst first."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ops.options import TABLES_AS_CSV, AsJson, OutputsFile, StackName
+from ops.console import print_json, print_line, print_table
+from ops.errors import OptionError
+from ops.options import TABLES_AS_CSV, AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
     from mlops_core.page import FleetPage, Machine
@@ -17,8 +20,6 @@ def fleet(
     as_json: AsJson = False,
 ) -> None:
     """List the machines, worst first: state, why, hours left. Those that run as usual are counted only."""
-    from ops.console import print_json, print_line, print_table
-
     page = _page(stack, outputs)
     if as_json:
         print_json(
@@ -45,9 +46,6 @@ def machine(
     as_json: AsJson = False,
 ) -> None:
     """Show one machine: its state, the reasons and since when, its figures, failures, repairs and alarms."""
-    from ops.console import print_json, print_line, print_table
-    from ops.errors import OptionError
-
     page = _page(stack, outputs)
     found = next((each for each in page.machines if each.id == machine_id), None)
     if found is None:
@@ -121,9 +119,7 @@ def _ago(minutes: float) -> str:
 
 
 def _page(stack: str, outputs: OutputsFile) -> "FleetPage":
-    from datetime import UTC, datetime
 
     from handlers.stores.fleet_page import read_page
-    from ops.stack import load_stack
 
-    return read_page(load_stack(stack, outputs).sources, datetime.now(UTC))
+    return read_page(open_stack(stack, outputs).sources, datetime.now(UTC))

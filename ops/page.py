@@ -1,15 +1,18 @@
 """``mlops ui`` and ``mlops report``: the fleet on a page, live on this computer or as a file."""
 
+import secrets
+import webbrowser
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.console import print_answer
+from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ops.stack import Stack
     from ops.ui.server import Action
 
@@ -27,18 +30,12 @@ def ui(
 
     It reads the stack with your own credentials, refreshes by itself, and ends with Ctrl-C. Nobody else can reach it.
     """
-    import secrets
-    import webbrowser
-    from datetime import UTC, datetime
-
     import uvicorn
 
     from handlers.stores.fleet_page import read_page
-    from ops.console import print_json, print_line
-    from ops.stack import load_stack
     from ops.ui.server import Recent, application
 
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     host, token = f"127.0.0.1:{port}", secrets.token_urlsafe(32)
     actions = _actions(loaded)
     recent = Recent(
@@ -46,11 +43,12 @@ def ui(
         lambda: datetime.now(UTC),
     )
     address = f"http://{host}/?token={token}"
-    if as_json:
-        print_json({"stack": stack, "address": address})
-    else:
-        print_line(f"The fleet of {stack}: {address}")
-        print_line("Ctrl-C ends it. Whoever has this address on this computer may act as you.")
+    print_answer(
+        {"stack": stack, "address": address},
+        f"The fleet of {stack}: {address}",
+        "Ctrl-C ends it. Whoever has this address on this computer may act as you.",
+        as_json=as_json,
+    )
     if not no_browser:
         webbrowser.open(address)
     uvicorn.run(application(recent, actions, host=host, token=token), host="127.0.0.1", port=port, log_level="warning")
@@ -76,15 +74,11 @@ def report(
     It is the newest snapshot that the stack keeps on a schedule; where that is older than the data of a page may be,
     or there is none, the stack is read with your own credentials.
     """
-    from datetime import UTC, datetime, timedelta
-
     from handlers.stores.fleet_page import STALE_AFTER, read_page
     from handlers.stores.page_snapshots import PageSnapshots
     from mlops_core.page import snapshot
-    from ops.console import print_json, print_line
-    from ops.stack import load_stack
 
-    loaded, at = load_stack(stack, outputs), datetime.now(UTC)
+    loaded, at = open_stack(stack, outputs), datetime.now(UTC)
     snapshots = PageSnapshots(loaded.link_signer, loaded.outputs.data_lake_bucket)
     kept = None if now else snapshots.newest()
     if kept is not None and at - kept.put_at > STALE_AFTER:
@@ -95,17 +89,12 @@ def report(
     if link:
         version = snapshots.put(page) if kept is None else kept.version
         address = snapshots.link(version, holds_for=timedelta(hours=hours))
-        if as_json:
-            print_json({**said, "link": address, "hours": hours})
-        else:
-            print_line(address)
-            print_line(f"Whoever has this link sees {stack} as of {as_of:%Y-%m-%d %H:%M} UTC, for {hours} h at most.")
+        line = f"Whoever has this link sees {stack} as of {as_of:%Y-%m-%d %H:%M} UTC, for {hours} h at most."
+        print_answer({**said, "link": address, "hours": hours}, address, line, as_json=as_json)
         return
     output.write_bytes(page)
-    if as_json:
-        print_json({**said, "file": str(output)})
-    else:
-        print_line(f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as of {as_of:%Y-%m-%d %H:%M} UTC.")
+    line = f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as of {as_of:%Y-%m-%d %H:%M} UTC."
+    print_answer({**said, "file": str(output)}, line, as_json=as_json)
 
 
 def _actions(stack: "Stack") -> "Mapping[str, Action]":

@@ -1,15 +1,18 @@
 """``mlops maintenance plan`` and ``unplan``: spans in which a machine is worked on, and so raises no alarm."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+from getpass import getuser
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.console import print_answer
+from ops.errors import OptionError
 from ops.machine_records import MachineId
-from ops.options import AsJson, By, OutputsFile, StackName
+from ops.options import AsJson, By, OutputsFile, StackName, checked, open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mlops_core.condition import MachineRecord
     from ops.stack import Stack
 
@@ -27,14 +30,10 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Plan maintenance. Within it no alarm of limits, silence or models opens, and its rows are not learned from."""
-    from getpass import getuser
-
     from pydantic import ValidationError
 
     from mlops_core.condition import PlannedMaintenance
-    from ops.errors import OptionError
     from ops.machine_records import read_moment
-    from ops.stack import load_stack
 
     try:
         planned = PlannedMaintenance(
@@ -42,9 +41,9 @@ def plan(
         )
     except ValidationError:
         raise OptionError("--to is not later than --from.", "Nothing was planned.") from None
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     record = change_plans(loaded, machine_id, lambda record: record.with_plan(planned))
-    _tell(record, stack, f"Planned: {machine_id} is worked on from {begins} to {ends}.", as_json=as_json)
+    _print(record, stack, f"Planned: {machine_id} is worked on from {begins} to {ends}.", as_json=as_json)
 
 
 def unplan(
@@ -56,32 +55,25 @@ def unplan(
 ) -> None:
     """Take back the maintenance that was planned from a moment on."""
     from ops.machine_records import read_moment
-    from ops.stack import load_stack
 
     at = read_moment(begins, "--from")
-    record = change_plans(load_stack(stack, outputs), machine_id, lambda record: record.without_plan(at))
-    _tell(record, stack, f"Nothing is planned of {machine_id} from {begins} on.", as_json=as_json)
+    record = change_plans(open_stack(stack, outputs), machine_id, lambda record: record.without_plan(at))
+    _print(record, stack, f"Nothing is planned of {machine_id} from {begins} on.", as_json=as_json)
 
 
 def change_plans(
     stack: "Stack", machine_id: str, change: "Callable[[MachineRecord], MachineRecord]"
 ) -> "MachineRecord":
     """Change what is planned of a machine, which is known from then on; returns what is stored then."""
-    from datetime import UTC, datetime
-
-    from ops.machine_records import checked, machines_of
 
     def changed(record: "MachineRecord") -> "MachineRecord":
         after = change(record)
         return after if after.since else after.model_copy(update={"since": datetime.now(UTC)})
 
-    return machines_of(stack).change(checked(machine_id), changed)
+    return stack.machines.change(checked(machine_id), changed)
 
 
-def _tell(record: "MachineRecord", stack: str, text: str, *, as_json: bool) -> None:
-    from ops.console import print_json, print_line
+def _print(record: "MachineRecord", stack: str, text: str, *, as_json: bool) -> None:
 
-    if as_json:
-        print_json({"stack": stack, **record.model_dump(mode="json", include={"machine_id", "plans"})})
-    else:
-        print_line(text)
+    plans = record.model_dump(mode="json", include={"machine_id", "plans"})
+    print_answer({"stack": stack, **plans}, text, as_json=as_json)

@@ -1,15 +1,17 @@
 """``mlops quarantine``: refused messages and dead letters, from what there is to getting them in."""
 
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from mlops_core.errors import QuarantineReason
+from ops.console import print_answer, print_error, print_json, print_line, print_table
+from ops.errors import OptionError
+from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import date
-
     from mlops_core.lake import QuarantineRecord
 
 app = typer.Typer(
@@ -29,18 +31,9 @@ def list_reasons(
     date: Date = None, days: Days = 7, stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False
 ) -> None:
     """Count what was refused, by day and reason, and the dead letters."""
-    from handlers.stores.quarantine import Quarantine
-    from ops.console import print_json, print_line, print_table
-    from ops.stack import load_stack
-
-    loaded = load_stack(stack, outputs)
-    quarantine = Quarantine(loaded.lake)
-    counts = {day.isoformat(): quarantine.reasons([day]) for day in _chosen(date, days)}
-    letters = int(
-        loaded.sqs.get_queue_attributes(
-            QueueUrl=loaded.outputs.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
-        )["Attributes"]["ApproximateNumberOfMessages"]
-    )
+    loaded = open_stack(stack, outputs)
+    counts = {day.isoformat(): loaded.quarantine.reasons([day]) for day in _chosen(date, days)}
+    letters = loaded.depth(loaded.outputs.dead_letter_queue_url).waiting
     if as_json:
         print_json({"stack": stack, "quarantined": counts, "dead_letters": letters})
         return
@@ -61,12 +54,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the newest refused messages: why, when, topic and payload."""
-    from handlers.stores.quarantine import Quarantine
-    from ops.console import print_json, print_line
     from ops.quarantined import payload_text
-    from ops.stack import load_stack
 
-    loaded, wanted = load_stack(stack, outputs), _wanted(reason, machine)
+    loaded, wanted = open_stack(stack, outputs), _wanted(reason, machine)
     reports = [
         {
             "key": key,
@@ -78,7 +68,7 @@ def show(
             "payload_bytes": len(record.payload),
             **payload_text(record.payload),
         }
-        for key, record in Quarantine(loaded.lake).newest(_chosen(date, days), count, wanted)
+        for key, record in loaded.quarantine.newest(_chosen(date, days), count, wanted)
     ]
     if as_json:
         print_json({"stack": stack, "examples": reports})
@@ -113,17 +103,12 @@ def replay(
     Each is written into the lake first and then removed from quarantine: stop it and start it as you like, nothing
     is lost or doubled. One that cannot be moved stays, is named, and keeps no other from being let in.
     """
-    from datetime import UTC, datetime, timedelta
-
-    from handlers.stores.quarantine import Quarantine, Unreadable
-    from ops.console import print_error, print_json, print_line
+    from handlers.stores.quarantine import Unreadable
     from ops.quarantined import release_of, retry, second_chance
     from ops.ranges import reach
-    from ops.stack import load_stack
 
-    loaded, wanted = load_stack(stack, outputs), _wanted(reason, machine)
-    quarantine = Quarantine(loaded.lake)
-    records = quarantine.records(quarantine.keys(_chosen(date, days)))
+    loaded, wanted = open_stack(stack, outputs), _wanted(reason, machine)
+    records = loaded.quarantine.records(loaded.quarantine.keys(_chosen(date, days)))
     refused = (one for one in records if isinstance(one, Unreadable) or wanted(one.record))
     chance = second_chance(loaded, accept_late=accept_late)
     retried = retry(refused, chance, None if dry_run else release_of(loaded))
@@ -161,11 +146,9 @@ def redrive(
 
     A message that is handled twice is kept once. What is no message of a machine (a refused start of a function) stays.
     """
-    from ops.console import print_json, print_line
     from ops.dead_letters import DeadLetters
-    from ops.stack import load_stack
 
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     letters = DeadLetters(
         loaded.sqs,
         loaded.outputs.dead_letter_queue_url,
@@ -173,21 +156,21 @@ def redrive(
         failures=loaded.outputs.label_queue_url,
     )
     redriven = letters.redrive(limit)
-    if as_json:
-        print_json({"stack": stack, "sent": dict(redriven.sent), "left": redriven.left})
-        return
-    print_line(f"Sent back: {redriven.sent.total():,}")
+    lines = [f"Sent back: {redriven.sent.total():,}"]
     if redriven.left:
-        print_line(
+        lines.append(
             f"{redriven.left:,} are no messages of machines and stay: they name a function that could not be started."
         )
+    print_answer(
+        {"stack": stack, "sent": dict(redriven.sent), "left": redriven.left},
+        *lines,
+        as_json=as_json,
+    )
 
 
 def _chosen(date: str | None, days: int) -> "list[date]":
-    from datetime import UTC, datetime
 
     from handlers.stores.quarantine import days_until
-    from ops.errors import OptionError
 
     if date is None:
         return days_until(datetime.now(UTC), days)
@@ -199,9 +182,6 @@ def _chosen(date: str | None, days: int) -> "list[date]":
 
 def _wanted(reason: str | None, machine: str | None) -> "Callable[[QuarantineRecord], bool]":
     """Whether a refused message has this reason and came on a topic of this machine; None: any."""
-    from mlops_core.errors import QuarantineReason
-    from ops.errors import OptionError
-
     if reason is not None and reason not in set(QuarantineReason):
         raise OptionError(f"{reason!r} is no reason of a refusal.", f"The reasons are: {', '.join(QuarantineReason)}")
 

@@ -224,11 +224,7 @@ def second_chance(stack: Stack, *, accept_late: bool) -> SecondChance:
 
 def release_of(stack: Stack) -> Release:
     """The way out of a stack's quarantine."""
-    bucket, history = (
-        stack.outputs.data_lake_bucket,
-        LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name),
-    )
-    return Release(stack.s3, bucket, stack.lake, history)
+    return Release(stack.s3, stack.outputs.data_lake_bucket, stack.lake, stack.label_history)
 
 
 def payload_text(payload: bytes) -> dict[str, str]:

@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import boto3
 from botocore.config import Config
 from pydantic import ValidationError
 
 from contract.outputs import StackOutputs
+from handlers.stores.alarms import Alarms
 from handlers.stores.channels import load_channels
 from handlers.stores.device_registry import DeviceRegistry
 from handlers.stores.fleet import FleetStore
 from handlers.stores.fleet_sources import FleetSources
+from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
+from handlers.stores.machines import Machines
+from handlers.stores.online_features import OnlineFeatures
+from handlers.stores.quarantine import Quarantine
 from mlops_core.telemetry import Channels
 from ops.errors import (
     LocalStackAbsentError,
@@ -44,6 +49,13 @@ LOCAL_STACK_FILES = tuple(ROOT / "build" / folder / "stack.json" for folder in (
 """Of `mlops local up` and of `make local KEEP=1`; the one that came up last is meant."""
 CONNECTIONS = 32  # the most threads that any verb uses at once
 LONGEST_FUNCTION_SECONDS = 900  # Lambda's limit: an invocation is waited for, never given up and started twice
+
+
+class QueueDepth(NamedTuple):
+    """About how many messages wait in a queue, and how many are being handled."""
+
+    waiting: int
+    in_flight: int
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,37 @@ class Stack:
             features=self.outputs.realtime_features_table_name,
             predictions=self.outputs.predictions_table_name,
         )
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """The messages that were refused."""
+        return Quarantine(self.lake)
+
+    @property
+    def alarms(self) -> Alarms:
+        """The table of alarms."""
+        return Alarms(self.dynamodb, self.outputs.alarms_table_name)
+
+    @property
+    def label_history(self) -> LabelHistory:
+        """The table of failures and repairs."""
+        return LabelHistory(self.dynamodb, self.outputs.label_history_table_name)
+
+    @property
+    def machines(self) -> Machines:
+        """The table of machines."""
+        return Machines(self.dynamodb, self.outputs.machines_table_name)
+
+    @property
+    def online_features(self) -> OnlineFeatures:
+        """The table of the newest features."""
+        return OnlineFeatures(self.dynamodb, self.outputs.realtime_features_table_name)
+
+    def depth(self, queue_url: str) -> QueueDepth:
+        """Return how many messages a queue holds."""
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        counts = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+        return QueueDepth(*(int(counts[name]) for name in names))
 
     @cached_property
     def channels(self) -> Channels:

@@ -1,16 +1,19 @@
 """``mlops status``: what waits, what was refused, what is late or damaged, and who is silent, on one screen."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from mlops_core.errors import MalformedObjectError
+from mlops_core.lake import CHECKPOINT_KEY
+from ops.console import print_json, print_line, print_table
+from ops.options import AsJson, OutputsFile, StackName, open_stack, parse_length
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
-
     from ops.stack import Stack
 
 MOST_ROWS: Final = 10
@@ -33,14 +36,8 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the queues, the dead letters, how far processing has come, and the machines that do not run as usual."""
-    from datetime import UTC, datetime
-
-    from ops.console import print_json
-    from ops.options import parse_length
-    from ops.stack import load_stack
-
     after = None if silent_after is None else parse_length(silent_after, "--silent-after")
-    report = _report(load_stack(stack, outputs), datetime.now(UTC), after)
+    report = _report(open_stack(stack, outputs), datetime.now(UTC), after)
     if as_json:
         print_json(report)
     else:
@@ -49,11 +46,11 @@ def status(
 
 def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[str, object]:
     from handlers.stores.known_machines import read_fleet
-    from handlers.stores.quarantine import Quarantine, days_until
+    from handlers.stores.quarantine import days_until
     from ops.arrivals import messages
     from ops.damage import Doctor
 
-    quarantine, after = Quarantine(stack.lake), stack.sources.silent_after if after is None else after
+    after = stack.sources.silent_after if after is None else after
     doctor = Doctor(stack, now)
     met: dict[str, str] = {}
     machines = read_fleet(stack.sources, now, after, on_damaged=met.setdefault)
@@ -67,33 +64,19 @@ def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[
     return {
         "stack": stack.name,
         "at": now,
-        "queues": {name: _depth(stack, url) for name, url in queues.items()},
+        "queues": {name: stack.depth(url)._asdict() for name, url in queues.items()},
         "processing": _processing(stack, now, damaged),
         "damaged": damaged,
         "arrived": _arrived(stack, now),
         "messages_in_a_day": messages(stack.metrics, stack.outputs.ingestion_queue_url, now),
-        "quarantined_today": quarantine.reasons(days_until(now, 1)),
+        "quarantined_today": stack.quarantine.reasons(days_until(now, 1)),
         "machines": [machine.as_report(now, after) for machine in machines],
-    }
-
-
-def _depth(stack: "Stack", url: str) -> dict[str, int]:
-    """About how many messages wait in a queue, and how many are being handled."""
-    attributes = stack.sqs.get_queue_attributes(
-        QueueUrl=url,
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )["Attributes"]
-    return {
-        "waiting": int(attributes["ApproximateNumberOfMessages"]),
-        "in_flight": int(attributes["ApproximateNumberOfMessagesNotVisible"]),
     }
 
 
 def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dict[str, object] | None:
     """How far processing has come; None where no scheduled run has ended yet, or where the checkpoint is damaged."""
     from handlers.stores.checkpoint import checkpoint_object
-    from mlops_core.errors import MalformedObjectError
-    from mlops_core.lake import CHECKPOINT_KEY
 
     try:
         stored = checkpoint_object(stack.lake).load()
@@ -113,8 +96,6 @@ def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dic
 
 def _arrived(stack: "Stack", now: "datetime") -> dict[str, object] | None:
     """What the newest windows count against what an estimate assumes; None where they hold nothing."""
-    from dataclasses import asdict
-
     from ops.arrivals import arrivals
 
     lengths, fleet_size = stack.sources.feature_lengths, stack.outputs.fleet_size
@@ -124,8 +105,6 @@ def _arrived(stack: "Stack", now: "datetime") -> dict[str, object] | None:
 
 
 def _print(report: "Mapping[str, Any]", *, show_all: bool) -> None:
-    from mlops_core.lake import CHECKPOINT_KEY
-    from ops.console import print_line
 
     print_line(f"Stack {report['stack']} at {report['at']:%Y-%m-%d %H:%M} UTC")
     queues = (
@@ -165,7 +144,6 @@ def _print(report: "Mapping[str, Any]", *, show_all: bool) -> None:
 
 
 def _print_machines(report: "Mapping[str, Any]", *, show_all: bool) -> None:
-    from ops.console import print_line, print_table
 
     machines = sorted(report["machines"], key=_urgency)
     silent = sum(channel["silent"] for machine in machines for channel in machine["channels"])

@@ -1,10 +1,14 @@
 """``mlops train``: train a model now, as the weekly schedule does, and say what came of it."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from ops.options import AsJson, OutputsFile, StackName
+from ops.console import print_answer
+from ops.errors import TrainingStuckError
+from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
     from ops.stack import Stack
@@ -19,25 +23,18 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model from what is known now, and promote it if it is better than the one that serves."""
-    from ops.console import print_json, print_line
-    from ops.stack import load_stack
-
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     execution = start_training(loaded)
     if no_wait:
-        if as_json:
-            print_json({"stack": stack, "execution": execution})
-        else:
-            print_line(f"Training has begun: {execution}")
+        document = {"stack": stack, "execution": execution}
+        print_answer(document, f"Training has begun: {execution}", as_json=as_json)
         return
     ended = finished_training(loaded, execution)
-    if as_json:
-        print_json({"stack": stack, "execution": execution, **ended.as_report()})
-    elif ended.version is None:
-        print_line(f"No model was made: {ended.reason}")
-    else:
-        fate = "promoted: it serves" if ended.is_promoted else "kept, and not promoted"
-        print_line(f"Model {ended.version} was {fate}. {ended.reason}")
+    fate = "promoted: it serves" if ended.is_promoted else "kept, and not promoted"
+    line = f"Model {ended.version} was {fate}. {ended.reason}"
+    if ended.version is None:
+        line = f"No model was made: {ended.reason}"
+    print_answer({"stack": stack, "execution": execution, **ended.as_report()}, line, as_json=as_json)
     if ended.version is None:
         raise typer.Exit(1)
 
@@ -52,10 +49,6 @@ def finished_training(
     stack: "Stack", execution: str, *, patience_seconds: float = LONGEST_MINUTES * 60, look_each: float = 3.0
 ) -> "Training":
     """Wait for an execution's end, looking each so many seconds. Raises TrainingStuckError."""
-    import time
-
-    from ops.errors import TrainingStuckError
-
     deadline = time.monotonic() + patience_seconds
     while (ended := stack.state_machines.describe_execution(executionArn=execution))["status"] == "RUNNING":
         if time.monotonic() > deadline:
@@ -64,20 +57,17 @@ def finished_training(
     return Training.of(ended)
 
 
-class Training:
+class Training(NamedTuple):
     """How an execution of the state machine ended; without a `version`, `reason` says why no model was made."""
 
-    def __init__(self, version: str | None, *, is_promoted: bool, reason: str, outcome: dict[str, Any]) -> None:
-        self.version = version
-        self.is_promoted = is_promoted
-        self.reason = reason
-        self.outcome = outcome
+    version: str | None
+    reason: str
+    is_promoted: bool
+    outcome: dict[str, Any]
 
     @classmethod
     def of(cls, ended: Any) -> "Training":  # noqa: ANN401 - the SDK's answer
         """Return what the answer of `describe_execution` says."""
-        import json
-
         if ended["status"] != "SUCCEEDED":
             return cls(None, is_promoted=False, reason=_message(ended.get("cause", "")), outcome={})
         output: dict[str, Any] = json.loads(ended["output"])
@@ -98,8 +88,6 @@ class Training:
 
 def _message(cause: str) -> str:
     """A failed function's cause is the JSON of its error."""
-    import json
-
     try:
         return str(json.loads(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ops.console import print_json, print_line, print_table
 from ops.errors import OpsError
-from ops.options import AsJson, OutputsFile, StackName
+from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 
 class NothingPredictedError(OpsError):
@@ -25,19 +26,15 @@ def trial(
 ) -> None:
     """Compare what the champion predicted with failures and verdicts that followed; names promises surely not kept."""
     from handlers.stores.champion_trial import try_stored
-    from handlers.stores.label_history import LabelHistory
-    from ops.console import print_json, print_line, print_table
     from ops.model_versions import ModelShelf, NoChampionError
-    from ops.stack import load_stack
 
-    loaded = load_stack(stack, outputs)
+    loaded = open_stack(stack, outputs)
     shelf, now = ModelShelf(loaded), datetime.now(UTC)
     champion = shelf.champion()
     if champion is None:
         raise NoChampionError
     bundle = shelf.load(champion.value.version)
-    history = LabelHistory(loaded.dynamodb, loaded.outputs.label_history_table_name)
-    found = try_stored(bundle, loaded.lake, history, since=now - timedelta(days=days - 1), now=now)
+    found = try_stored(bundle, loaded.lake, loaded.label_history, since=now - timedelta(days=days - 1), now=now)
     if found is None:
         raise NothingPredictedError(bundle.version, days)
     if as_json:

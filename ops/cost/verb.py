@@ -1,10 +1,12 @@
 """``mlops cost``: what a fleet costs a month, before anything is deployed."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.console import print_json, print_line, print_table
 from ops.cost.workload import READINGS_PER_MINUTE
 from ops.options import AsJson
 
@@ -37,9 +39,6 @@ def cost(
 
     For comparison: the same fleet on the simplest design, one function run and one object a reading.
     """
-    from dataclasses import asdict
-
-    from ops.console import print_json
     from ops.cost.bill import monthly_bill, one_function_bill
     from ops.cost.prices import TABLE, load_prices
     from ops.cost.workload import Workload, configuration
@@ -74,7 +73,6 @@ def cost(
 
 
 def _print(bill: "Bill", simplest: "Bill", prices: "Prices", *, title: str, explain: bool) -> None:
-    from ops.console import print_line, print_table
 
     print_table(title, ["service", "USD"], list(bill.by_service().items()))
     if explain:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.label_history import LabelHistory
 from mlops_core.alerting import Answer, AnswerAction
 from mlops_core.condition import PlannedMaintenance
 from mlops_core.telemetry import MachineId, MaintenanceKind, MaintenanceRecord
@@ -72,7 +70,6 @@ def plan_action(stack: "Stack", principal: str) -> "Action":
 
 def repair_action(stack: "Stack", principal: str) -> "Action":
     """Return the action that records a repair, or a failure and its repair."""
-    history = LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
 
     def record(fields: Mapping[str, object]) -> str:
         now = datetime.now(UTC)
@@ -90,7 +87,7 @@ def repair_action(stack: "Stack", principal: str) -> "Action":
             raise OptionError(f"{_problem(error)}.", "Nothing was recorded.") from None
         if made.in_the_future(now):
             raise OptionError("That has not come yet.", "Record what has happened, once it has.")
-        is_new = history.record_maintenance(made, recorded_at=now, caller=principal)
+        is_new = stack.label_history.record_maintenance(made, recorded_at=now, caller=principal)
         return (
             f"{'Recorded' if is_new else 'Recorded already'}: {made.kind} of {made.machine_id} at {utc_text(made.at)}."
         )
@@ -100,13 +97,14 @@ def repair_action(stack: "Stack", principal: str) -> "Action":
 
 def alarm_actions(stack: "Stack", principal: str) -> "Mapping[str, Action]":
     """Return the actions that answer an alarm: acknowledge it, begin the work, shelve it, close it with a verdict."""
-    alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
 
     def action(name: AnswerAction) -> "Action":
         def answer(fields: Mapping[str, object]) -> str:
             said = {key: value for key, value in fields.items() if key in Answer.model_fields and value != ""}
             asked = read_answer({**said, "action": name})
-            episode = alarms.answer(str(fields.get("alarm_id")), asked, principal=principal, now=datetime.now(UTC))
+            episode = stack.alarms.answer(
+                str(fields.get("alarm_id")), asked, principal=principal, now=datetime.now(UTC)
+            )
             return f"{_DONE[name]}: {episode.machine_id}, {episode.id}."
 
         return answer

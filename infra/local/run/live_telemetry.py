@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from handlers.stores.alarms import Alarms
 from handlers.stores.publisher import Publisher
 from infra.local.run.bad_messages import BadMessage, bad_messages
 from infra.local.run.gateway import gateway_batch
@@ -78,11 +77,10 @@ def _announced_after(stack: Stack, history: SeededHistory, fired: float) -> dict
 
     Counted from before the first message was sent, so that more than the time from arrival to notice is in it.
     """
-    alarms = Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
     waiting = {name for name, shows in history.shows.items() if shows in {"WATCH", "ACT", "FAILED"}}
     announced: dict[str, float] = {}
     while waiting and time.monotonic() - fired < PATIENCE_SECONDS:
-        for alarm in alarms.load_all():
+        for alarm in stack.alarms.load_all():
             if alarm.machine_id in waiting and alarm.episode is not None and not alarm.is_due():
                 announced[alarm.machine_id] = round(time.monotonic() - fired, 2)
         waiting -= announced.keys()

@@ -95,20 +95,13 @@ def wait_until_drained(stack: Stack, *, timeout: float, sleep: Callable[[float],
     deadline, empty = time.monotonic() + timeout, 0
     while True:
         queues = {"ingestion": stack.outputs.ingestion_queue_url, "label": stack.outputs.label_queue_url}
-        waiting = {name: _depth(stack, url) for name, url in queues.items()}
+        waiting = {name: sum(stack.depth(url)) for name, url in queues.items()}
         empty = 0 if any(waiting.values()) else empty + 1
         if empty == 2:
             return
         if time.monotonic() > deadline:
             raise NotDrainedError(waiting, timeout)
         sleep(0.5)
-
-
-def _depth(stack: Stack, url: str) -> int:
-    """Messages of a queue, those in flight included."""
-    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    answer = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
-    return sum(int(answer.get("Attributes", {})[name]) for name in names)
 
 
 @dataclass(frozen=True)
@@ -136,7 +129,7 @@ def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, befor
     failures = decode_failures(lake.read_all(events)).select(FAILURE).unique()
     sent = Counter((message.topic, message.payload, message.reason) for message in refused)
     quarantined = quarantined_messages(stack, besides=before.keys)
-    dead_lettered = _depth(stack, stack.outputs.dead_letter_queue_url)
+    dead_lettered = sum(stack.depth(stack.outputs.dead_letter_queue_url))
     differences = [
         *_differences("reading", said.readings, readings, READING),
         *_differences("failure", said.failures, failures, FAILURE),

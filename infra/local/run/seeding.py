@@ -10,7 +10,6 @@ from functools import partial
 
 import polars as pl
 
-from handlers.stores.label_history import LabelHistory
 from handlers.stores.machine_state import MachineStates
 from handlers.stores.machines import Machines
 from infra.local.run.reconciliation import Stored
@@ -114,10 +113,9 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
         *encode_history(history.readings, received_at=now),
         *encode_events(events),
     ]
-    lake, labels = stack.lake, LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
+    lake, labels = stack.lake, stack.label_history
     in_parallel(lambda raw: lake.create(*raw), objects, lambda _: None)
-    machines = Machines(stack.dynamodb, stack.outputs.machines_table_name)
-    in_parallel(partial(_retire, machines, end), plan.machine_ids(), lambda _: None)
+    in_parallel(partial(_retire, stack.machines, end), plan.machine_ids(), lambda _: None)
     returns = history.failures["returned_to_service_at"].to_list()
     in_parallel(
         lambda known: labels.record(known[0], returned_to_service_at=known[1]),
