@@ -24,12 +24,60 @@ from contract.variables import (
 from mlops_core.condition.classes import MachineClass
 from mlops_core.telemetry import MachineId
 
+HISTORICAL_REACH = timedelta(days=400)
+"""How old what a device marks as historical may be, where a stack does not say."""
 
-class SimulatorSettings(FunctionSettings):
+
+class LakeSettings(FunctionSettings):
+    """Settings of every function that works with objects of the data lake."""
+
+    data_lake_bucket: Name
+
+
+class LabelHistorySettings(FunctionSettings):
+    """Settings of every function that knows failures, repairs and returns to service."""
+
+    label_history_table: Name
+
+
+class OnlineSettings(FunctionSettings):
+    """Settings of every function that works with the online feature store."""
+
+    dynamodb_table_name: Name
+
+
+class AlarmTableSettings(FunctionSettings):
+    """Settings of every function that knows alarms."""
+
+    alarms_table: Name
+
+
+class NoticeSettings(FunctionSettings):
+    """Settings of every function that sends messages to people."""
+
+    notice_topic_arn: Name
+
+
+class AlarmSettings(AlarmTableSettings, NoticeSettings):
+    """Settings of every function that raises alarms."""
+
+
+class ReceivingSettings(LakeSettings, AlarmSettings):
+    """Settings of every function that takes messages of machines from a queue.
+
+    `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
+    which says that it is historical.
+    """
+
+    mqtt_topic_prefix: TopicPrefix
+    allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
+    historical_reach: Days = Field(HISTORICAL_REACH, alias="HISTORICAL_REACH_DAYS")
+
+
+class SimulatorSettings(LabelHistorySettings):
     """Settings of the simulator. `machine_ids` are distinct; `max_catch_up` bounds the time one invocation makes up."""
 
     machine_state_table: Name
-    label_history_table: Name
     mqtt_topic_prefix: TopicPrefix
     machine_ids: Annotated[tuple[MachineId, ...], Json]
     simulator_seed: int
@@ -52,25 +100,13 @@ class SimulatorSettings(FunctionSettings):
         return self
 
 
-class MeasuringSettings(FunctionSettings):
+class MeasuringSettings(LakeSettings):
     """Settings of every function that knows what is measured.
 
     `channels_key`: the document of the stack's channels in the lake; without it, those out of the box.
     """
 
-    data_lake_bucket: Name
     channels_key: Name | None = None
-
-
-HISTORICAL_REACH = timedelta(days=400)
-"""How old what a device marks as historical may be, where a stack does not say."""
-
-
-class AlarmSettings(FunctionSettings):
-    """Settings of every function that raises alarms."""
-
-    alarms_table: Name
-    notice_topic_arn: Name
 
 
 class FleetSettings(FunctionSettings):
@@ -93,38 +129,21 @@ class ComputingSettings(MeasuringSettings, FleetSettings):
     attribute_features: Annotated[tuple[Name, ...], Json] = ()
 
 
-class IngestionSettings(MeasuringSettings, AlarmSettings, FleetSettings):
-    """Settings of the ingestion function.
-
-    `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
-    which says that it is historical.
-    """
-
-    mqtt_topic_prefix: TopicPrefix
-    allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
-    historical_reach: Days = Field(HISTORICAL_REACH, alias="HISTORICAL_REACH_DAYS")
+class IngestionSettings(MeasuringSettings, ReceivingSettings, FleetSettings):
+    """Settings of the ingestion function."""
 
 
-class LabelSettings(AlarmSettings):
-    """Settings of the label function; ages as the ingestion function's."""
-
-    data_lake_bucket: Name
-    label_history_table: Name
-    mqtt_topic_prefix: TopicPrefix
-    allowed_lateness: Hours = Field(timedelta(hours=48), alias="ALLOWED_LATENESS_HOURS")
-    historical_reach: Days = Field(HISTORICAL_REACH, alias="HISTORICAL_REACH_DAYS")
+class LabelSettings(ReceivingSettings, LabelHistorySettings):
+    """Settings of the label function."""
 
 
-class ProcessingSettings(ComputingSettings):
+class ProcessingSettings(ComputingSettings, OnlineSettings, LabelHistorySettings, NoticeSettings):
     """Settings of the processing function. `time_window`: where a run starts without a checkpoint, and its chunk size.
 
     `closing_grace_seconds`: how long after its end a scheduled run takes an hour for closed, since messages still wait.
     The hop divides the hour, because the lake is partitioned by the hour, and so it divides every feature length.
     """
 
-    dynamodb_table_name: Name
-    label_history_table: Name
-    notice_topic_arn: Name
     time_window: Hours
     closing_grace_seconds: Annotated[int, Field(ge=0)] = 0
     lake_shards: Shards = 1
@@ -142,22 +161,19 @@ class ProcessingSettings(ComputingSettings):
         return self
 
 
-class TrainingSetSettings(ComputingSettings):
+class TrainingSetSettings(ComputingSettings, LabelHistorySettings):
     """Settings of the function that builds training sets. `training_history`: how far back it looks."""
 
-    label_history_table: Name
     prediction_horizon: Hours = Field(alias="PREDICTION_HORIZON_HOURS")
     training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
 
 
-class BaselineSettings(FleetSettings):
+class BaselineSettings(LakeSettings, FleetSettings, LabelHistorySettings):
     """Settings of the function that learns what is normal. Hours of planned maintenance are none of them.
 
     `anomaly_episodes_per_machine_month`: false episodes that are accepted.
     """
 
-    data_lake_bucket: Name
-    label_history_table: Name
     training_history: Days = Field(alias="TRAINING_HISTORY_DAYS")
     anomaly_episodes_per_machine_month: Annotated[float, Field(gt=0)] = 0.6
 
@@ -174,30 +190,21 @@ class TrainingSettings(MeasuringSettings):
     false_episodes_per_machine_month: Annotated[float, Field(gt=0)] = 0.3
 
 
-class RegistrySettings(FunctionSettings):
+class RegistrySettings(LakeSettings):
     """Settings of the functions that compare models and promote one."""
 
-    data_lake_bucket: Name
 
-
-class TrialSettings(FunctionSettings):
+class TrialSettings(LakeSettings, LabelHistorySettings, NoticeSettings):
     """Settings of the function that tries the champion."""
 
-    data_lake_bucket: Name
-    label_history_table: Name
-    notice_topic_arn: Name
 
-
-class ServingSettings(ComputingSettings):
+class ServingSettings(ComputingSettings, OnlineSettings, AlarmTableSettings, LabelHistorySettings):
     """Settings of every function that predicts. `model_recheck`: how long a new champion may go unnoticed.
 
     `silent_after`: how long a channel may say nothing. The tables of alarms, label history and machines say in what
     state a machine is.
     """
 
-    dynamodb_table_name: Name
-    alarms_table: Name
-    label_history_table: Name
     silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")
     model_recheck: Seconds = Field(timedelta(seconds=60), alias="MODEL_RECHECK_SECONDS")
 
@@ -208,11 +215,8 @@ class InferenceSettings(ServingSettings):
     features_stale_after: Hours = Field(alias="FEATURES_STALE_AFTER_HOURS")
 
 
-class MaintenanceSettings(FunctionSettings):
+class MaintenanceSettings(OnlineSettings, LabelHistorySettings):
     """Settings of the function that takes technicians' records; a machine is known by its features."""
-
-    dynamodb_table_name: Name
-    label_history_table: Name
 
 
 class ScoringSettings(ServingSettings, AlarmSettings):
@@ -225,13 +229,10 @@ class ScoringSettings(ServingSettings, AlarmSettings):
     escalate_after: Hours | None = Field(default=None, alias="ESCALATE_AFTER_HOURS")
 
 
-class SnapshotSettings(MeasuringSettings):
+class SnapshotSettings(MeasuringSettings, AlarmTableSettings, OnlineSettings, LabelHistorySettings):
     """Settings of the function that keeps the fleet's page. `stack_name`: what the page calls the stack."""
 
     stack_name: Name
-    alarms_table: Name
-    dynamodb_table_name: Name
-    label_history_table: Name
     machines_table: Name
     machine_state_table: Name
     predictions_table: Name
@@ -239,14 +240,11 @@ class SnapshotSettings(MeasuringSettings):
     silent_after: Hours = Field(alias="SILENT_AFTER_HOURS")
 
 
-class AlarmAnswerSettings(FunctionSettings):
+class AlarmAnswerSettings(AlarmTableSettings):
     """Settings of the function that lists alarms and takes the answers to them."""
 
-    alarms_table: Name
 
-
-class AlarmEventSettings(FunctionSettings):
+class AlarmEventSettings(LabelHistorySettings):
     """Settings of the function that publishes changes of alarms, and keeps verdicts as labels."""
 
     event_bus_name: Name
-    label_history_table: Name

@@ -11,13 +11,12 @@ from typing import Annotated, Any
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import AlarmAnswerSettings
 from handlers import http, runtime
 from handlers.alarm_documents import AlarmList, EpisodeReport, UnreadableAnswer
-from handlers.logs import ascii_logger
+from handlers.logs import ascii_logger, count
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from mlops_core.alerting import Answer, AnswerRefusedError, NoSuchEpisodeError
@@ -33,7 +32,7 @@ app = http.resolver(UnreadableAnswer.because_of)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request that API Gateway has authorised (payload format 2.0)."""
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    count(Requests=1)
     return app.resolve(event, context)
 
 

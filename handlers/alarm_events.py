@@ -8,13 +8,12 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord, DynamoDBStreamEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import AlarmEventSettings
 from handlers import runtime
-from handlers.logs import ascii_logger
+from handlers.logs import ascii_logger, count
 from handlers.stores import clients
 from handlers.stores.event_bus import EventBus
 from mlops_core.alerting import episode_changed
@@ -30,9 +29,9 @@ _settings = runtime.settings(AlarmEventSettings)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Publish a batch of changes; returns how many. What it raises has the batch delivered again."""
     records = list(DynamoDBStreamEvent(event).records)
-    metrics.add_metric("AlarmChangesRead", MetricUnit.Count, len(records))
+    count(AlarmChangesRead=len(records))
     published = [_publish(record) for record in records]
-    metrics.add_metric("AlarmEventsPublished", MetricUnit.Count, sum(published))
+    count(AlarmEventsPublished=sum(published))
     return {"published": sum(published)}
 
 

@@ -4,25 +4,33 @@ Who stores a change that is news (an episode opened, rose, ended, or is due agai
 write, and makes it; other changes leave the claim alone. Where that process dies in between, the next one that meets
 the alarm after the claim has expired claims it anew, by one conditional write: it has the same message again, the next
 reading of the channel, or is a scoring run. Until then the announcement is left to the process that has claimed it.
+
+Alarms that wait are looked at in each scoring run: a shelved one returns when its time is over, an unacknowledged one
+is announced again, and so is what a process stored and did not live to announce: nothing else may ever look at it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
+from contract.environment import AlarmSettings
+from handlers.logs import count
+from handlers.stores import clients
 from handlers.stores.alarms import MOST_ATTEMPTS, AlarmContendedError, Alarms
 from handlers.stores.notices import Notifier
-from mlops_core.alerting import episodes
+from mlops_core.alerting import episodes, overdue_alarm
 from mlops_core.alerting.digest import MOST_NOTICES, digest_notice
 from mlops_core.alerting.episode_notices import Notice, episode_notice, is_reminder
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
 
 logger = Logger(child=True)
-metrics = Metrics()
+
+_Due = tuple[Alarm, Episode]
 
 
 class Step(Protocol):
@@ -34,15 +42,15 @@ class Step(Protocol):
 
 
 class AlarmDesk:
-    """Changes alarms by optimistic concurrency and announces what changed."""
+    """Changes `alarms` by optimistic concurrency and announces through `notifier` what changed."""
 
     def __init__(
         self, alarms: Alarms, notifier: Notifier, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._alarms = alarms
-        self._notifier = notifier
+        self.alarms = alarms
+        self.notifier = notifier
         self._clock = clock
-        self._gathered: dict[tuple[str, str], Alarm] | None = None
+        self._gathered: dict[tuple[str, str], _Due] | None = None
         self._gathering_since: datetime | None = None
 
     def change(
@@ -58,20 +66,20 @@ class AlarmDesk:
 
         known: the alarm as this process has it in memory, which saves reading it. Raises AlarmContendedError.
         """
-        alarm = known or self._alarms.load(machine_id, source, subject)
+        alarm = known or self.alarms.load(machine_id, source, subject)
         attempts = 0
         while True:
             now = self._clock()
             after = step(alarm, now=now)
             if after == alarm:
                 return self.announce(alarm)
-            if self._alarms.save(after, now=now):
+            if self.alarms.save(after, now=now):
                 alarm = self.announce(after, has_claimed=after.claimed_until is not None)
                 continue
             attempts += 1
             if attempts == MOST_ATTEMPTS:
                 raise AlarmContendedError(alarm)
-            alarm = self._alarms.load(machine_id, source, subject)
+            alarm = self.alarms.load(machine_id, source, subject)
 
     def announce(self, alarm: Alarm, *, has_claimed: bool = False) -> Alarm:
         """Send what is due of an alarm, unless another process has claimed it; returns it as it is known now."""
@@ -80,21 +88,36 @@ class AlarmDesk:
             return alarm
         now = self._clock()
         waiting = (self._gathered or {}).get((alarm.machine_id, alarm.key))
-        if waiting and waiting.episode and waiting.episode.announcement == episode.announcement:
+        if waiting and waiting[1].announcement == episode.announcement:
             return _announced(alarm)
         if not has_claimed:
-            alarm = self._alarms.load(alarm.machine_id, alarm.source, alarm.subject)
+            alarm = self.alarms.load(alarm.machine_id, alarm.source, alarm.subject)
             episode = alarm.episode
             if episode is None or not alarm.is_due() or alarm.is_claimed(now):
                 return alarm
             until = now + episodes.ANNOUNCING
-            if not self._alarms.claim(alarm, until=until):
+            if not self.alarms.claim(alarm, until=until):
                 return alarm
             alarm = alarm.model_copy(update={"claimed_until": until})
         if self._gathered is not None:
-            return self._gather(self._gathered, alarm, now)
-        self._send(episode_notice(episode), [alarm], about=_about(episode), now=now)
+            self._gather(self._gathered, (alarm, episode), now)
+        else:
+            self._send(episode_notice(episode), [(alarm, episode)])
         return _announced(alarm)
+
+    def announce_waiting(self, *, remind_after: timedelta | None) -> int:
+        """Change and announce every alarm whose time has come; returns how many.
+
+        remind_after: how long an episode may wait for an answer; None: for ever.
+        """
+        step, now = partial(overdue_alarm, remind_after=remind_after), self._clock()
+        stored = self.alarms.load_all()
+        for alarm in filter(partial(_is_left, now=now), stored):
+            self.announce(alarm)
+        due = [alarm for alarm in stored if step(alarm, now=now) != alarm]
+        for alarm in due:
+            self.change(alarm.machine_id, alarm.source, step, subject=alarm.subject, known=alarm)
+        return len(due)
 
     @contextmanager
     def gathering(self) -> Generator[None]:
@@ -109,43 +132,51 @@ class AlarmDesk:
             gathered, self._gathered = self._gathered, None
             self._send_gathered((gathered or {}).values())
 
-    def _gather(self, gathered: dict[tuple[str, str], Alarm], alarm: Alarm, now: datetime) -> Alarm:
+    def _gather(self, gathered: dict[tuple[str, str], _Due], due: _Due, now: datetime) -> None:
         since = (self._gathering_since if gathered else None) or now
         self._gathering_since = since
-        gathered[alarm.machine_id, alarm.key] = alarm
+        gathered[due[0].machine_id, due[0].key] = due
         if now - since > episodes.ANNOUNCING / 2:
             self._gathered = {}
             self._send_gathered(gathered.values())
-        return _announced(alarm)
 
-    def _send_gathered(self, alarms: Iterable[Alarm]) -> None:
-        by_kind: dict[str, list[Alarm]] = {}
-        for alarm in alarms:
-            if alarm.episode is not None:
-                by_kind.setdefault(_about(alarm.episode), []).append(alarm)
-        for about, due in by_kind.items():
-            changed = [alarm.episode for alarm in due if alarm.episode is not None]
+    def _send_gathered(self, gathered: Iterable[_Due]) -> None:
+        by_kind: defaultdict[str, list[_Due]] = defaultdict(list)
+        for alarm, episode in gathered:
+            by_kind[_about(episode)].append((alarm, episode))
+        for due in by_kind.values():
             if len(due) > MOST_NOTICES:
-                self._send(digest_notice(changed), due, about=about, now=self._clock())
+                self._send(digest_notice([episode for _, episode in due]), due)
             else:
-                for alarm, episode in zip(due, changed, strict=True):
-                    self._send(episode_notice(episode), [alarm], about=about, now=self._clock())
+                for alarm, episode in due:
+                    self._send(episode_notice(episode), [(alarm, episode)])
 
-    def _send(self, notice: Notice, alarms: Sequence[Alarm], *, about: str, now: datetime) -> None:
-        is_sent = False
+    def _send(self, notice: Notice, due: Sequence[_Due]) -> None:
+        """Send a notice of alarms of one kind."""
         try:
-            self._notifier.publish(notice, about=about)
-            is_sent = True
-        finally:
-            if not is_sent:
-                for alarm in alarms:
-                    self._alarms.release(alarm, at=now)
-        for alarm in alarms:
-            self._alarms.note_announced(alarm)
-            if alarm.episode is not None:
-                extra = {"episode": alarm.episode.id, "announcement": alarm.episode.announcement}
-                logger.info("Alarm announced", extra=extra)
-        metrics.add_metric("AlarmsAnnounced", MetricUnit.Count, len(alarms))
+            self.notifier.publish(notice, about=_about(due[0][1]))
+        except BaseException:
+            for alarm, _ in due:
+                self.alarms.release(alarm, at=self._clock())
+            raise
+        for alarm, episode in due:
+            self.alarms.note_announced(alarm)
+            logger.info("Alarm announced", extra={"episode": episode.id, "announcement": episode.announcement})
+        count(AlarmsAnnounced=len(due))
+
+
+def alarm_desk(chosen: AlarmSettings) -> AlarmDesk:
+    """Return the desk of the table and the topic that these settings name."""
+    return AlarmDesk(
+        Alarms(clients.dynamodb(), chosen.alarms_table),
+        Notifier(clients.sns(), chosen.notice_topic_arn, chosen.time_zone),
+    )
+
+
+def _is_left(alarm: Alarm, *, now: datetime) -> bool:
+    """Whether an announcement is due that nobody is making; what a person has closed needs none any more."""
+    is_wanted = alarm.episode is not None and not alarm.episode.was_closed_by_person
+    return is_wanted and alarm.is_due() and not alarm.is_claimed(now)
 
 
 def _announced(alarm: Alarm) -> Alarm:

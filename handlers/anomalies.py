@@ -3,13 +3,12 @@
 Where a model of failures has opened an episode already, an anomaly adds none: one message a trouble.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
 from handlers.announcements import AlarmDesk
-from handlers.stores.alarms import Alarms
 from handlers.stores.online_features import FeatureRow
 from mlops_core.alerting.anomaly_alarms import anomaly_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource
@@ -20,49 +19,55 @@ UNJUDGED: Final = Anomaly(score=0.0, shares=(), strongest=("", 0.0, 0.0))
 
 
 class FleetAnomalies(NamedTuple):
-    """Anomalies by machine, the number of machines with an open episode, and of changes announced."""
+    """Anomalies by machine, how many machines have an open episode, how many changes were announced, and by what."""
 
     anomalies: Mapping[str, Anomaly]
     unusual: int
     announced: int
+    baseline_version: str
 
 
-class AnomalyWatch:
-    """Judges newest feature rows by a baseline. `replaced`: by machine and channel, since when its sensor is there."""
+def watch_anomalies(
+    bundle: BaselineBundle,
+    desk: AlarmDesk,
+    rows: Sequence[FeatureRow],
+    *,
+    covered: Collection[str],
+    replaced: Mapping[str, Mapping[str, datetime]],
+) -> FleetAnomalies:
+    """Judge newest feature rows by a baseline, and let the alarms follow.
 
-    def __init__(
-        self, bundle: BaselineBundle, alarms: Alarms, desk: AlarmDesk, replaced: Mapping[str, Mapping[str, datetime]]
-    ) -> None:
-        self._baseline, self._version = bundle.baseline.for_sensors(replaced), bundle.version
-        self._replaced = replaced
-        self._alarms = alarms
-        self._desk = desk
+    Args:
+        bundle: the baseline.
+        desk: changes alarms, and announces them.
+        rows: of the machines that may alarm.
+        covered: machines with an open episode of failures, for which none is opened.
+        replaced: by machine and channel, since when its sensor is there.
 
-    def apply(self, rows: Iterable[FeatureRow], *, covered: Collection[str]) -> FleetAnomalies:
-        """Let the alarms follow from the rows; none is opened for machines `covered` by one of failures."""
-        stored = {alarm.machine_id: alarm for alarm in self._alarms.load_all(AlarmSource.ANOMALY)}
-        unusual = announced = 0
-        anomalies: dict[str, Anomaly] = {}
-        judged = list(rows)
-        found = anomalies_of(self._baseline, ((row.machine_id, row.features) for row in judged))
-        for row, anomaly in zip(judged, found, strict=True):
-            known = stored.get(row.machine_id) or Alarm(machine_id=row.machine_id, source=AlarmSource.ANOMALY)
-            if anomaly is not None:
-                anomalies[row.machine_id] = anomaly
-            elif known.is_open and row.machine_id in self._replaced:
-                anomaly = UNJUDGED  # the sensor is gone that was unlike itself
-            else:
-                continue
-            if row.machine_id in covered and not known.is_open:
-                continue
-            step = partial(
-                anomaly_alarm,
-                anomaly=anomaly,
-                window_end=row.window_end,
-                persistence=self._baseline.persistence,
-                version=self._version,
-            )
-            after = self._desk.change(row.machine_id, AlarmSource.ANOMALY, step, known=known)
-            announced += after.announced != known.announced
-            unusual += after.is_open
-        return FleetAnomalies(anomalies, unusual, announced)
+    """
+    baseline = bundle.baseline.for_sensors(replaced)
+    stored = {alarm.machine_id: alarm for alarm in desk.alarms.load_all(AlarmSource.ANOMALY)}
+    unusual = announced = 0
+    anomalies: dict[str, Anomaly] = {}
+    found = anomalies_of(baseline, ((row.machine_id, row.features) for row in rows))
+    for row, anomaly in zip(rows, found, strict=True):
+        known = stored.get(row.machine_id) or Alarm(machine_id=row.machine_id, source=AlarmSource.ANOMALY)
+        if anomaly is not None:
+            anomalies[row.machine_id] = anomaly
+        elif known.is_open and row.machine_id in replaced:
+            anomaly = UNJUDGED  # the sensor is gone that was unlike itself
+        else:
+            continue
+        if row.machine_id in covered and not known.is_open:
+            continue
+        step = partial(
+            anomaly_alarm,
+            anomaly=anomaly,
+            window_end=row.window_end,
+            persistence=baseline.persistence,
+            version=bundle.version,
+        )
+        after = desk.change(row.machine_id, AlarmSource.ANOMALY, step, known=known)
+        announced += after.announced != known.announced
+        unusual += after.is_open
+    return FleetAnomalies(anomalies, unusual, announced, bundle.version)

@@ -6,13 +6,12 @@ from typing import Any
 
 import polars as pl
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from contract.environment import RegistrySettings
 from handlers import runtime
-from handlers.logs import ascii_logger
+from handlers.logs import ascii_logger, count
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from handlers.training_event import Execution
 from handlers.training_set import IS_HELD_OUT, rows_key
@@ -45,7 +44,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
     Raises UnjudgeableError, HeldOutRunsError and others of `compare_models`; BundleError where the version is damaged.
     """
-    metrics.add_metric("Judgements", MetricUnit.Count, 1)
+    count(Judgements=1)
     request = EvaluationEvent.model_validate(event)
     registry = ModelRegistry(runtime.lake(_settings()))
     stored = registry.champion()
@@ -55,7 +54,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         return {"promote": False, "reason": "The same data gave the champion again.", "against": against}
     rows = pl.read_parquet(BytesIO(runtime.lake(_settings()).read(rows_key(request.execution))))
     champion, refused = _verified(registry, against) if against else (None, None)
-    metrics.add_metric("ModelsRefused", MetricUnit.Count, 0 if refused is None else 1)
+    count(ModelsRefused=0 if refused is None else 1)
     verdict = judge_challenger(
         challenger,
         champion,

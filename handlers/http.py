@@ -4,17 +4,16 @@ docs/openapi.json is made from the resolvers of the functions: a route, a field 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from json import dumps
-from typing import Annotated, Any, Final, Literal, Union
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, Union
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from mlops_core.telemetry import MACHINE_ID_PATTERN
 
@@ -27,18 +26,6 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
 
-class ProblemCode(StrEnum):
-    """What a request ran into."""
-
-    BAD_REQUEST = "BAD_REQUEST"
-    NOT_FOUND = "NOT_FOUND"
-    UNKNOWN_MACHINE = "UNKNOWN_MACHINE"
-    NO_MODEL = "NO_MODEL"
-    UNKNOWN_ALARM = "UNKNOWN_ALARM"
-    CONTRADICTION = "CONTRADICTION"
-    REFUSED = "REFUSED"
-
-
 class Problem(Document):
     """Why there is no answer: a message to read; each kind adds `error`, a code for programs."""
 
@@ -48,45 +35,77 @@ class Problem(Document):
 class BadRequest(Problem):
     """The request cannot be read."""
 
-    error: Literal[ProblemCode.BAD_REQUEST] = ProblemCode.BAD_REQUEST
+    error: Literal["BAD_REQUEST"] = "BAD_REQUEST"
+
+
+class Fault(Document):
+    """One reason why a request cannot be read."""
+
+    field: str = Field(description="Of the body; empty where it is the body as a whole")
+    reason: str
+
+
+class UnreadableBody(BadRequest):
+    """A body that is not what it should be, with each reason: `called` in words, of a model with `known_fields`."""
+
+    called: ClassVar[str]
+    known_fields: ClassVar[Collection[str]]
+    faults: tuple[Fault, ...]
+
+    @classmethod
+    def of(cls, faults: tuple[Fault, ...]) -> Self:
+        """Return the problem that these faults make."""
+        reasons = "; ".join(f"{fault.field} {fault.reason}".strip() for fault in faults)
+        return cls(message=f"This is {cls.called}: {reasons}", faults=faults)
+
+    @classmethod
+    def because_of(cls, faults: Sequence[Mapping[str, Any]]) -> Self:
+        """Return the problem that reading the request ran into; what it holds is not repeated."""
+        return cls.of(tuple(cls._fault(found["loc"][1:], found["msg"]) for found in faults))
+
+    @classmethod
+    def _fault(cls, location: tuple[int | str, ...], message: str) -> Fault:
+        field = ".".join(str(part) for part in location)
+        # The name of an unknown field is the sender's own text: it is not sent back.
+        return Fault(field=field if field in cls.known_fields else "", reason=message.removeprefix("Value error, "))
 
 
 class NotFound(Problem):
     """There is no such path."""
 
-    error: Literal[ProblemCode.NOT_FOUND] = ProblemCode.NOT_FOUND
+    error: Literal["NOT_FOUND"] = "NOT_FOUND"
     message: str = "There is no such path"
 
 
 class UnknownMachine(Problem):
     """No machine of that id has had features."""
 
-    error: Literal[ProblemCode.UNKNOWN_MACHINE] = ProblemCode.UNKNOWN_MACHINE
+    error: Literal["UNKNOWN_MACHINE"] = "UNKNOWN_MACHINE"
     message: str = "No machine of that id has had features"
 
 
 class NoModel(Problem):
     """No model may serve."""
 
-    error: Literal[ProblemCode.NO_MODEL] = ProblemCode.NO_MODEL
+    error: Literal["NO_MODEL"] = "NO_MODEL"
 
 
 class Contradiction(Problem):
     """What is recorded already says otherwise."""
 
-    error: Literal[ProblemCode.CONTRADICTION] = ProblemCode.CONTRADICTION
+    error: Literal["CONTRADICTION"] = "CONTRADICTION"
 
 
 class UnknownAlarm(Problem):
     """There is no such episode, or a newer one has taken its place."""
 
-    error: Literal[ProblemCode.UNKNOWN_ALARM] = ProblemCode.UNKNOWN_ALARM
+    error: Literal["UNKNOWN_ALARM"] = "UNKNOWN_ALARM"
 
 
 class RefusedAnswer(Problem):
     """The episode, as it is, does not take this answer."""
 
-    error: Literal[ProblemCode.REFUSED] = ProblemCode.REFUSED
+    error: Literal["REFUSED"] = "REFUSED"
 
 
 class GatewayMessage(Document):

@@ -9,12 +9,11 @@ from typing import Annotated, Any, Final
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import InferenceSettings
 from handlers import http, runtime
-from handlers.logs import ascii_logger
+from handlers.logs import ascii_logger, count
 from handlers.machine_reports import FleetReport, Judges, MachineReport, fleet_report, machine_report, ranked
 from handlers.machine_states import machine_knowledge, state_of, states_of
 from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
@@ -51,7 +50,7 @@ app = http.resolver(_refuse)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request that API Gateway has authorised (payload format 2.0)."""
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    count(Requests=1)
     return app.resolve(event, context)
 
 
@@ -114,7 +113,7 @@ def _last_seen() -> Mapping[str, MachineLastSeen]:
 @app.exception_handler(NoModelError)
 def no_model(error: NoModelError) -> Response[str]:
     """Answer that no model may serve, and count it."""
-    metrics.add_metric("NoModel", MetricUnit.Count, 1)
+    count(NoModel=1)
     return http.respond(HTTPStatus.SERVICE_UNAVAILABLE, http.NoModel(message=error.message))
 
 

@@ -12,20 +12,17 @@ from operator import itemgetter
 from typing import Any
 
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import IngestionSettings
 from handlers import runtime
-from handlers.announcements import AlarmDesk
+from handlers.announcements import alarm_desk
 from handlers.deliveries import Done, DurableBatch, Parsed, grouped
 from handlers.limits import LimitWatch
-from handlers.logs import ascii_logger
+from handlers.logs import ascii_logger, count
 from handlers.stores import clients
-from handlers.stores.alarms import Alarms
 from handlers.stores.machines import Machines
-from handlers.stores.notices import Notifier
 from mlops_core.features import first_window_end
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Channels, Reading, parse_messages
@@ -57,10 +54,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 @cache
 def _watch() -> LimitWatch:
-    alarms = Alarms(clients.dynamodb(), _settings().alarms_table)
-    desk = AlarmDesk(alarms, Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone))
     machines = Machines(clients.dynamodb(), _settings().machines_table)
-    return LimitWatch(alarms, desk, _settings().machine_classes, _channels(), machines)
+    return LimitWatch(alarm_desk(_settings()), _settings().machine_classes, _channels(), machines)
 
 
 @cache
@@ -95,9 +90,6 @@ def _count(kept: Done[Reading], *, refused: int) -> None:
         new += len(set(map(_IDENTITY_AND_VALUE, readings))) if is_new else 0
         late += [window_end <= reading.received_at for reading in readings].count(True)
         bad += [reading.value for reading in readings].count(None)
-    metrics.add_metric("ReadingsAccepted", MetricUnit.Count, accepted)
-    metrics.add_metric("ReadingsRefused", MetricUnit.Count, refused)
-    metrics.add_metric("ReadingsDuplicate", MetricUnit.Count, accepted - new)
-    metrics.add_metric("ReadingsLate", MetricUnit.Count, late)
+    count(ReadingsAccepted=accepted, ReadingsRefused=refused, ReadingsDuplicate=accepted - new, ReadingsLate=late)
     if bad:
-        metrics.add_metric("ReadingsBad", MetricUnit.Count, bad)
+        count(ReadingsBad=bad)

@@ -9,19 +9,15 @@ from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import LabelSettings
 from handlers import runtime
-from handlers.announcements import AlarmDesk
+from handlers.announcements import AlarmDesk, alarm_desk
 from handlers.deliveries import Delivered, DurableBatch, Parsed, grouped
-from handlers.logs import ascii_logger
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
+from handlers.logs import ascii_logger, count
 from handlers.stores.label_history import last_return
-from handlers.stores.notices import Notifier
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import failure_alarm
 from mlops_core.errors import MlopsError
@@ -57,19 +53,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         recorded = batch.attempt(durable, _record)
         batch.attempt((group for group, _ in recorded), _announce)
         if others := len(messages) - len(durable):
-            metrics.add_metric("EventsAccepted", MetricUnit.Count, others)
-        metrics.add_metric("FailuresAccepted", MetricUnit.Count, len(recorded))
-        metrics.add_metric("FailuresDuplicate", MetricUnit.Count, sum(not is_new for _, is_new in recorded))
+            count(EventsAccepted=others)
+        count(FailuresAccepted=len(recorded), FailuresDuplicate=sum(not is_new for _, is_new in recorded))
         batch.log_failures(logger)
     return batch.response()
 
 
 @cache
 def _desk() -> AlarmDesk:
-    return AlarmDesk(
-        Alarms(clients.dynamodb(), _settings().alarms_table),
-        Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone),
-    )
+    return alarm_desk(_settings())
 
 
 def _announce(failures: list[FailureEvent]) -> bool:

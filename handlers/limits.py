@@ -16,7 +16,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.announcements import AlarmDesk
 from handlers.deliveries import Delivered, grouped
-from handlers.stores.alarms import Alarms
 from handlers.stores.machines import Machines
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.limit_alarms import limit_alarm, limit_state
@@ -41,7 +40,6 @@ class LimitWatch:
 
     def __init__(
         self,
-        alarms: Alarms,
         desk: AlarmDesk,
         classes: MachineClasses,
         channels: Mapping[str, Channel],
@@ -49,7 +47,6 @@ class LimitWatch:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._alarms = alarms
         self._desk = desk
         self._classes = classes
         self._channels = channels
@@ -138,7 +135,7 @@ class LimitWatch:
         now = self._clock()
         if self._looked_up is not None and now - self._looked_up < LOOKED_UP_EVERY:
             return
-        stored = _unless_it_passes(lambda: self._alarms.load_all(AlarmSource.LIMIT))
+        stored = _unless_it_passes(lambda: self._desk.alarms.load_all(AlarmSource.LIMIT))
         if stored is not None:
             self._known = {(alarm.machine_id, alarm.subject): alarm for alarm in stored}
             self._looked_up = now

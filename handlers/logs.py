@@ -1,10 +1,13 @@
-"""The logger of a function: one JSON document a line, in ASCII."""
+"""The logs of a function, one JSON document a line, in ASCII; and what it counts."""
 
 import json
 import os
 from functools import partial
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+_metrics = Metrics()
 
 
 def ascii_logger() -> Logger:
@@ -16,3 +19,9 @@ def ascii_logger() -> Logger:
     logger = Logger(json_serializer=partial(json.dumps, default=str, ensure_ascii=True))
     logger.registered_handler.setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
     return logger
+
+
+def count(**counts: int) -> None:
+    """Add to the metrics of these names, which the handler publishes when it ends."""
+    for name, value in counts.items():
+        _metrics.add_metric(name, MetricUnit.Count, value)

@@ -10,15 +10,13 @@ from typing import Annotated, Any
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import MaintenanceSettings
 from handlers import http, runtime
-from handlers.logs import ascii_logger
-from handlers.maintenance_documents import Fault, MaintenanceReceipt, MaintenanceRequest, RefusedRecord
+from handlers.logs import ascii_logger, count
+from handlers.maintenance_documents import MaintenanceReceipt, MaintenanceRequest, RefusedRecord
 from handlers.stores.label_history import MaintenanceConflictError
-from mlops_core.telemetry import MaintenanceRecord
 
 logger = ascii_logger()
 metrics = Metrics()
@@ -31,7 +29,7 @@ app = http.resolver(RefusedRecord.because_of)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request that API Gateway has authorised (payload format 2.0)."""
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    count(Requests=1)
     return app.resolve(event, context)
 
 
@@ -58,7 +56,7 @@ def record_maintenance(
     """Record what a technician says of a machine."""
     now = datetime.now(UTC)
     if early := request.in_the_future(now):
-        faults = tuple(Fault(field=name, reason="has not come yet") for name in early)
+        faults = tuple(http.Fault(field=name, reason="has not come yet") for name in early)
         return http.respond(HTTPStatus.BAD_REQUEST, RefusedRecord.of(faults))
     if runtime.online_features(_settings()).load(machine_id) is None:
         raise http.UnknownMachineError
@@ -66,7 +64,8 @@ def record_maintenance(
     is_new = runtime.label_history(_settings()).record_maintenance(
         record, recorded_at=now, caller=http.caller(app.current_event.raw_event), correct=request.is_correction
     )
-    _log(record, is_new=is_new)
+    count(MaintenanceRecorded=int(is_new))
+    logger.info("Maintenance", extra={"machine_id": machine_id, "kind": record.kind, "is_new": is_new})
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return http.respond(status, MaintenanceReceipt.of(record, is_new=is_new))
 
@@ -75,8 +74,3 @@ def record_maintenance(
 def contradiction(error: MaintenanceConflictError) -> Response[str]:
     """Answer that what is recorded already says otherwise."""
     return http.respond(HTTPStatus.CONFLICT, http.Contradiction(message=error.message))
-
-
-def _log(record: MaintenanceRecord, *, is_new: bool) -> None:
-    metrics.add_metric("MaintenanceRecorded", MetricUnit.Count, int(is_new))
-    logger.info("Maintenance", extra={"machine_id": record.machine_id, "kind": record.kind, "is_new": is_new})

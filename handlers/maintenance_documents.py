@@ -1,11 +1,10 @@
 """What technicians send to the endpoint, and what they are answered."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import AwareDatetime, Field
 
-from handlers.http import BadRequest, Document
+from handlers.http import Document, UnreadableBody
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, MaintenanceReport
 
 
@@ -38,32 +37,8 @@ class MaintenanceReceipt(Document):
         return cls(is_new=is_new, **said)
 
 
-class Fault(Document):
-    """One reason why a record is refused."""
-
-    field: str = Field(description="Of the body; empty where it is the body as a whole")
-    reason: str
-
-
-class RefusedRecord(BadRequest):
+class RefusedRecord(UnreadableBody):
     """A body that is no record, with each reason."""
 
-    faults: tuple[Fault, ...]
-
-    @classmethod
-    def of(cls, faults: tuple[Fault, ...]) -> Self:
-        """Return the problem that these faults make."""
-        reasons = "; ".join(f"{fault.field} {fault.reason}".strip() for fault in faults)
-        return cls(message=f"This is no record of maintenance: {reasons}", faults=faults)
-
-    @classmethod
-    def because_of(cls, faults: Sequence[Mapping[str, Any]]) -> Self:
-        """Return the problem that reading the body ran into; what the body holds is not repeated."""
-        return cls.of(tuple(_fault(found["loc"][1:], found["msg"]) for found in faults))
-
-
-def _fault(location: tuple[int | str, ...], message: str) -> Fault:
-    known = {*MaintenanceRequest.model_fields}
-    field = ".".join(str(part) for part in location)
-    # The name of an unknown field is the sender's own text: it is not sent back.
-    return Fault(field=field if field in known else "", reason=message.removeprefix("Value error, "))
+    called = "no record of maintenance"
+    known_fields = MaintenanceRequest.model_fields.keys()

@@ -19,7 +19,7 @@ from handlers import runtime
 from handlers.backfill import STEP, Backfill, BackfillStep
 from handlers.deadline import Pace
 from handlers.feature_run import Run
-from handlers.logs import ascii_logger
+from handlers.logs import ascii_logger, count
 from handlers.stores import clients
 from handlers.stores.backfill_notes import BackfillNotes
 from handlers.stores.notices import Notifier
@@ -133,7 +133,7 @@ def _go_on(request: ProcessingEvent, run: Run, context: LambdaContext) -> None:
     again = request.model_copy(update={"continuation": request.continuation + 1})
     payload = again.model_dump_json(exclude_defaults=True).encode()
     clients.functions().invoke(FunctionName=context.function_name, InvocationType="Event", Payload=payload)
-    metrics.add_metric("RunsContinued", MetricUnit.Count, 1)
+    count(RunsContinued=1)
 
 
 def _tell(found: Sequence[Damage]) -> None:
@@ -142,11 +142,13 @@ def _tell(found: Sequence[Damage]) -> None:
 
 
 def _count(run: Run) -> None:
-    metrics.add_metric("FeatureRows", MetricUnit.Count, run.work.feature_rows)
-    metrics.add_metric("OnlineWrites", MetricUnit.Count, run.work.online_written)
-    metrics.add_metric("HoursRebuilt", MetricUnit.Count, run.work.hours_changed)
-    metrics.add_metric("MalformedLines", MetricUnit.Count, run.work.malformed_lines)
+    count(
+        FeatureRows=run.work.feature_rows,
+        OnlineWrites=run.work.online_written,
+        HoursRebuilt=run.work.hours_changed,
+        MalformedLines=run.work.malformed_lines,
+        DamagedObjects=run.damaged,
+        RunsOvertaken=run.overtaken,
+    )
     if run.watermark_lag is not None:
         metrics.add_metric("WatermarkLagHours", MetricUnit.NoUnit, run.watermark_lag / HOUR)
-    metrics.add_metric("DamagedObjects", MetricUnit.Count, run.damaged)
-    metrics.add_metric("RunsOvertaken", MetricUnit.Count, run.overtaken)

@@ -9,8 +9,9 @@ import gc
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from contract.environment import LabelHistorySettings, LakeSettings, MeasuringSettings, OnlineSettings
 from contract.variables import FunctionSettings
 from handlers.stores import clients
 from handlers.stores.channels import load_channels
@@ -20,26 +21,6 @@ from handlers.stores.online_features import OnlineFeatures
 from mlops_core.telemetry import Channels
 
 Settings = TypeVar("Settings", bound=FunctionSettings)
-
-
-class _WithLake(Protocol):
-    @property
-    def data_lake_bucket(self) -> str: ...
-
-
-class _WithChannels(_WithLake, Protocol):
-    @property
-    def channels_key(self) -> str | None: ...
-
-
-class _WithLabelHistory(Protocol):
-    @property
-    def label_history_table(self) -> str: ...
-
-
-class _WithOnlineFeatures(Protocol):
-    @property
-    def dynamodb_table_name(self) -> str: ...
 
 
 def settings(model: type[Settings]) -> Callable[[], Settings]:
@@ -58,21 +39,21 @@ def settings(model: type[Settings]) -> Callable[[], Settings]:
     return read
 
 
-def lake(chosen: _WithLake) -> DataLake:
+def lake(chosen: LakeSettings) -> DataLake:
     """Return the data lake that these settings name."""
     return DataLake(clients.s3(), chosen.data_lake_bucket)
 
 
-def channels(chosen: _WithChannels) -> Channels:
+def channels(chosen: MeasuringSettings) -> Channels:
     """Return the channels that these settings name. Raises MalformedObjectError."""
     return load_channels(lake(chosen), chosen.channels_key)
 
 
-def label_history(chosen: _WithLabelHistory) -> LabelHistory:
+def label_history(chosen: LabelHistorySettings) -> LabelHistory:
     """Return the history of failures and maintenance that these settings name."""
     return LabelHistory(clients.dynamodb(), chosen.label_history_table)
 
 
-def online_features(chosen: _WithOnlineFeatures) -> OnlineFeatures:
+def online_features(chosen: OnlineSettings) -> OnlineFeatures:
     """Return the online feature store that these settings name."""
     return OnlineFeatures(clients.dynamodb(), chosen.dynamodb_table_name)

@@ -13,36 +13,32 @@ from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import ScoringSettings
 from handlers import runtime
-from handlers.announcements import AlarmDesk
-from handlers.anomalies import AnomalyWatch
-from handlers.logs import ascii_logger
+from handlers.announcements import AlarmDesk, alarm_desk
+from handlers.anomalies import FleetAnomalies, watch_anomalies
+from handlers.logs import ascii_logger, count
 from handlers.machine_states import machine_knowledge, states_of
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
-from handlers.stores.alarms import Alarms
 from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
 from handlers.stores.fleet import FleetStore
 from handlers.stores.items import DamagedItem, log_damaged
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.machine_facts import Known, replaced_of
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.notices import Notifier
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.ranking import ranking_object
 from handlers.stores.recipes import recipe_of
 from handlers.stores.serving_model import NoModelError, ServingModel
 from handlers.stores.versioned import Stored, VersionedObject
-from handlers.tending import tend
 from mlops_core.alerting import AlarmState, MachineAlarm, Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.condition import Anomaly, OperatingState, StateSince
+from mlops_core.condition import OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
 from mlops_core.prognosis import FleetRanking, ModelBundle, Prediction, Refusal, rank_fleet
 from mlops_core.telemetry import Channels
@@ -70,21 +66,19 @@ def _score_fleet() -> dict[str, Any]:
     rows = fleet.load_fleet(on_damaged=damaged.append)
     facts = machine_knowledge(_settings()).of_fleet()
     _end_failures(facts)
-    reminded = tend(_alarms(), _desk(), remind_after=_settings().escalate_after)
-    metrics.add_metric("AlarmsReminded", MetricUnit.Count, reminded)
+    count(AlarmsReminded=_desk().announce_waiting(remind_after=_settings().escalate_after))
     states = _states(rows, facts)
     judged = (states[row.machine_id].state for row in rows)
-    alarms = {alarm.machine_id: alarm for alarm in _alarms().load_all(AlarmSource.FAILURE_MODEL)}
+    alarms = {alarm.machine_id: alarm for alarm in _desk().alarms.load_all(AlarmSource.FAILURE_MODEL)}
     covered = {machine_id for machine_id, alarm in alarms.items() if alarm.is_open}
     watched = [row for row, state in zip(rows, judged, strict=True) if state.may_alarm]
-    anomalies = _watch_anomalies(watched, covered, facts)
+    anomalies = _anomalies(watched, covered, facts)
     try:
         bundle = _model().current()
     except NoModelError as error:
         _count_damaged(damaged)
         logger.info(error.message)
-        metrics.add_metric("MachinesScored", MetricUnit.Count, 0)
-        metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
+        count(MachinesScored=0, ModelsRefused=len(_model().refused))
         return {"scored": 0, "notices": 0, "incomplete": [], "model_version": None}
     previous = fleet.load_predictions(on_damaged=damaged.append)
     _count_damaged(damaged)
@@ -93,19 +87,18 @@ def _score_fleet() -> dict[str, Any]:
     saved = fleet.save_predictions(fresh)
     latest = {**previous, **{score.prediction.machine_id: score for score in saved}}
     overtaken = {score.prediction.machine_id for score in fresh} - {score.prediction.machine_id for score in saved}
-    metrics.add_metric("MachinesScored", MetricUnit.Count, len(saved))
-    metrics.add_metric("ModelsRefused", MetricUnit.Count, len(_model().refused))
+    count(MachinesScored=len(saved), ModelsRefused=len(_model().refused))
     passed_over = overtaken | {name for name, (state, _) in states.items() if not state.may_alarm}
     scores = (score for name, score in sorted(latest.items()) if name not in passed_over)
     announced = _raise_alarms(scores, bundle, alarms)
-    metrics.add_metric("AlarmChanges", MetricUnit.Count, announced)
+    count(AlarmChanges=announced)
     return {"scored": len(saved), "notices": announced, "incomplete": incomplete, "model_version": bundle.version}
 
 
 def _count_damaged(items: Sequence[DamagedItem]) -> None:
     for item in items:
         log_damaged(item)
-    metrics.add_metric("DamagedItems", MetricUnit.Count, len(items))
+    count(DamagedItems=len(items))
 
 
 @cache
@@ -145,11 +138,10 @@ def _states(rows: list[FeatureRow], known: Mapping[str, Known]) -> dict[str, Sta
         muted={name for name, state in apart.items() if not state.may_alarm},
         retired={name for name, state in apart.items() if state is OperatingState.RETIRED},
     )
-    metrics.add_metric("SilentChannels", MetricUnit.Count, watch.silent)
-    watch.announce(_notifier())
+    count(SilentChannels=watch.silent)
+    watch.announce(_desk().notifier)
     states = states_of(rows, known, watch.machines, at=now, silent_after=silent_after)
-    failed = sum(state is OperatingState.FAILED for state, _ in states.values())
-    metrics.add_metric("MachinesFailed", MetricUnit.Count, failed)
+    count(MachinesFailed=sum(state is OperatingState.FAILED for state, _ in states.values()))
     return states
 
 
@@ -163,17 +155,14 @@ def _baseline() -> ServingBaseline:
     return ServingBaseline(BaselineRegistry(runtime.lake(_settings())), recheck_seconds=0)
 
 
-def _watch_anomalies(
-    rows: list[FeatureRow], covered: set[str], facts: Mapping[str, Known]
-) -> tuple[Mapping[str, Anomaly], str | None]:
-    """Judge the machines by their own normal, with a model of failures or without; returns how far each is from it."""
+def _anomalies(rows: list[FeatureRow], covered: set[str], facts: Mapping[str, Known]) -> FleetAnomalies | None:
+    """Judge the machines by their own normal, with a model of failures or without; None without a baseline."""
     bundle = _baseline().sound()
     if bundle is None:
-        return {}, None
-    found = AnomalyWatch(bundle, _alarms(), _desk(), replaced_of(facts)).apply(rows, covered=covered)
-    metrics.add_metric("MachinesUnusual", MetricUnit.Count, found.unusual)
-    metrics.add_metric("AnomalyChanges", MetricUnit.Count, found.announced)
-    return found.anomalies, bundle.version
+        return None
+    found = watch_anomalies(bundle, _desk(), rows, covered=covered, replaced=replaced_of(facts))
+    count(MachinesUnusual=found.unusual, AnomalyChanges=found.announced)
+    return found
 
 
 def _predict(
@@ -181,11 +170,17 @@ def _predict(
     rows: list[FeatureRow],
     states: Mapping[str, StateSince],
     ranking_seen: str | None,
-    anomalies: tuple[Mapping[str, Anomaly], str | None],
+    anomalies: FleetAnomalies | None,
 ) -> dict[str, Prediction | Refusal]:
     """Predict of the whole fleet at once, and keep its worst machines for the endpoint."""
     features = [(row.machine_id, row.window_end, row.features) for row in rows]
-    ranking, predictions = rank_fleet(bundle, features, states, anomalies=anomalies[0], baseline_version=anomalies[1])
+    ranking, predictions = rank_fleet(
+        bundle,
+        features,
+        states,
+        anomalies=anomalies.anomalies if anomalies else {},
+        baseline_version=anomalies.baseline_version if anomalies else None,
+    )
     try:
         _ranking().save(ranking, after=None if ranking_seen is None else Stored(None, ranking_seen))
     except ObjectMovedError as error:  # another run has ranked the fleet meanwhile, and knows as much
@@ -225,7 +220,7 @@ def _scores(
                 foreign[machine_id] = said.message
             case EmptyFeaturesError():
                 continue
-    metrics.add_metric("MachinesIncomplete", MetricUnit.Count, len(incomplete))
+    count(MachinesIncomplete=len(incomplete))
     if incomplete:
         logger.warning("Machines passed over: their features are incomplete", extra={"machines": incomplete})
     if foreign:
@@ -262,15 +257,5 @@ def _raise_alarms(scores: Iterable[Score], bundle: ModelBundle, stored: Mapping[
 
 
 @cache
-def _alarms() -> Alarms:
-    return Alarms(clients.dynamodb(), _settings().alarms_table)
-
-
-@cache
-def _notifier() -> Notifier:
-    return Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone)
-
-
-@cache
 def _desk() -> AlarmDesk:
-    return AlarmDesk(_alarms(), _notifier())
+    return alarm_desk(_settings())

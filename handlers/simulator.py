@@ -16,14 +16,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel
 
 from contract.environment import SimulatorSettings
 from handlers import runtime
 from handlers.deadline import Deadline
-from handlers.logs import ascii_logger
+from handlers.logs import ascii_logger, count
 from handlers.stores import clients
 from handlers.stores.label_history import MaintenanceConflictError
 from handlers.stores.machine_state import MachineStates, SavedState
@@ -81,9 +80,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         "published": sum(step.published for step in steps),
         "overtaken": sum(not step.is_saved for step in steps),
     }
-    metrics.add_metric("MessagesPublished", MetricUnit.Count, outcome["published"])
-    metrics.add_metric("StepsOvertaken", MetricUnit.Count, outcome["overtaken"])
-    metrics.add_metric("MachinesFailed", MetricUnit.Count, len(failures))
+    count(MessagesPublished=outcome["published"], StepsOvertaken=outcome["overtaken"], MachinesFailed=len(failures))
     for machine_id, error in failures.items():
         logger.error("Machine not advanced", exc_info=error, extra={"machine_id": machine_id})
     if failures:

@@ -2,31 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
 
-from mlops_core.condition.classes import MachineClasses, running_classes
+from contract.environment import ComputingSettings
+from mlops_core.condition.classes import running_classes
 from mlops_core.features import FeatureRecipe, channel_statistics, chosen_statistics
 from mlops_core.telemetry import Channels, RunningClass
 
 
-class _Computing(Protocol):
-    @property
-    def feature_lengths(self) -> Sequence[timedelta]: ...
-
-    @property
-    def feature_hop(self) -> timedelta: ...
-
-    @property
-    def machine_classes(self) -> MachineClasses: ...
-
-    @property
-    def event_features(self) -> Sequence[str]: ...
-
-    @property
-    def attribute_features(self) -> Sequence[str]: ...
-
-
-def recipe_of(chosen: _Computing, channels: Channels) -> FeatureRecipe:
+def recipe_of(chosen: ComputingSettings, channels: Channels) -> FeatureRecipe:
     """Return the recipe that a function's settings and its channels give, as `stack_recipe` does."""
     return stack_recipe(
         channels,

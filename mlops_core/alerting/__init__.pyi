@@ -5,7 +5,7 @@ from .answers import (
     AnswerRefusedError as AnswerRefusedError,
     NoSuchEpisodeError as NoSuchEpisodeError,
     answered_alarm as answered_alarm,
-    tended_alarm as tended_alarm,
+    overdue_alarm as overdue_alarm,
 )
 from .events import (
     EpisodeChanged as EpisodeChanged,

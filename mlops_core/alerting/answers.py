@@ -83,7 +83,7 @@ def answered_alarm(alarm: Alarm, *, episode_id: str, answer: Answer, principal: 
     return alarm if after == alarm.episode else alarm.following(episode=after, evidence=alarm.evidence, now=now)
 
 
-def tended_alarm(alarm: Alarm, *, remind_after: timedelta | None, now: datetime) -> Alarm:
+def overdue_alarm(alarm: Alarm, *, remind_after: timedelta | None, now: datetime) -> Alarm:
     """Return the alarm after time went by: unshelved, or announced again because it is unacknowledged.
 
     Args:

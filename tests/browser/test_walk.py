@@ -69,7 +69,7 @@ def drive_into_zone_d(deployed: Deployed, notifier: RecordingNotifier) -> None:
     """Let a machine's vibration stay in zone D for longer than the hold time, as ingestion sees it."""
     store = Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name)
     machines = Machines(deployed.stack.dynamodb, deployed.stack.outputs.machines_table_name)
-    watch = LimitWatch(store, AlarmDesk(store, notifier), {}, CHANNELS, machines)
+    watch = LimitWatch(AlarmDesk(store, notifier), {}, CHANNELS, machines)
     readings = [
         Reading(machine_id=MACHINE, channel="vibration", event_timestamp=at, value=16.7, received_at=at)
         for at in (NOW - timedelta(minutes=5) + timedelta(seconds=30 * step) for step in range(8))

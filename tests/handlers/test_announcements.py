@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aws_lambda_powertools import Metrics
 
-from handlers.announcements import AlarmDesk, metrics
+from handlers.announcements import AlarmDesk
 from handlers.stores import clients
 from handlers.stores.alarms import Alarms
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
@@ -41,7 +42,7 @@ def notifier() -> RecordingNotifier:
 @pytest.fixture(autouse=True)
 def _metrics_are_nobodys():
     yield
-    metrics.clear_metrics()
+    Metrics().clear_metrics()
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_an_alarm_is_announced_whichever_call_fails(aws, deploy, deliver, faults
 def watch() -> LimitWatch:
     store = Alarms(clients.dynamodb(), "alarms")
     desk = AlarmDesk(store, Notifier(clients.sns(), "arn:aws:sns:eu-west-1:123456789012:notices"))
-    return LimitWatch(store, desk, {}, CHANNELS, Machines(clients.dynamodb(), "machines"))
+    return LimitWatch(desk, {}, CHANNELS, Machines(clients.dynamodb(), "machines"))
 
 
 def reading(minute: int, value: float) -> Reading:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from mlops_core.alerting import Answer, AnswerRefusedError, NoSuchEpisodeError, answered_alarm, tended_alarm
+from mlops_core.alerting import Answer, AnswerRefusedError, NoSuchEpisodeError, answered_alarm, overdue_alarm
 from mlops_core.alerting.episodes import (
     MOST_STEPS,
     Alarm,
@@ -73,8 +73,8 @@ def test_the_same_answer_again_changes_nothing(said: dict[str, object]) -> None:
 
 def test_a_shelved_episode_comes_back_when_its_time_has_come_and_people_hear_of_it() -> None:
     shelved = answer(opened(), action="shelve", until="2026-11-20T08:00:00Z")
-    assert tended_alarm(shelved, remind_after=HOUR, now=NOW + 119 * HOUR / 60) == shelved
-    back = tended_alarm(shelved, remind_after=HOUR, now=NOW + 2 * HOUR)
+    assert overdue_alarm(shelved, remind_after=HOUR, now=NOW + 119 * HOUR / 60) == shelved
+    back = overdue_alarm(shelved, remind_after=HOUR, now=NOW + 2 * HOUR)
     assert (life(back), kinds(back)[-1], back.is_due()) == (EpisodeLife.OPEN, StepKind.UNSHELVED, True)
 
 
@@ -97,15 +97,15 @@ def test_only_watch_can_be_shelved_and_for_thirty_days_at_most() -> None:
 
 def test_people_are_reminded_of_what_nobody_has_answered_until_somebody_does() -> None:
     alarm = opened()
-    assert tended_alarm(alarm, remind_after=None, now=NOW + 99 * HOUR) == alarm
-    assert tended_alarm(alarm, remind_after=4 * HOUR, now=NOW + 2 * HOUR) == alarm
-    once = tended_alarm(alarm, remind_after=4 * HOUR, now=NOW + 3 * HOUR)
-    assert tended_alarm(once, remind_after=4 * HOUR, now=NOW + 6 * HOUR) == once
-    twice = tended_alarm(once, remind_after=4 * HOUR, now=NOW + 7 * HOUR)
+    assert overdue_alarm(alarm, remind_after=None, now=NOW + 99 * HOUR) == alarm
+    assert overdue_alarm(alarm, remind_after=4 * HOUR, now=NOW + 2 * HOUR) == alarm
+    once = overdue_alarm(alarm, remind_after=4 * HOUR, now=NOW + 3 * HOUR)
+    assert overdue_alarm(once, remind_after=4 * HOUR, now=NOW + 6 * HOUR) == once
+    twice = overdue_alarm(once, remind_after=4 * HOUR, now=NOW + 7 * HOUR)
     assert twice.episode is not None
     assert (twice.episode.reminders, twice.is_due()) == (2, True)
     taken = answer(twice, action="acknowledge")
-    assert tended_alarm(taken, remind_after=4 * HOUR, now=NOW + 99 * HOUR) == taken
+    assert overdue_alarm(taken, remind_after=4 * HOUR, now=NOW + 99 * HOUR) == taken
 
 
 def test_an_episode_that_ended_by_itself_takes_a_verdict_and_nothing_else() -> None:
@@ -169,7 +169,7 @@ def test_whatever_happens_an_episode_is_closed_once_and_remembers_its_last_steps
             episode = alarm.episode.raised(Stage.ACT, ("Worse",))
             after = alarm if episode == alarm.episode else alarm.following(episode=episode, evidence="{}", now=now)
         elif event == "tend":
-            after = tended_alarm(alarm, remind_after=HOUR, now=now)
+            after = overdue_alarm(alarm, remind_after=HOUR, now=now)
         else:
             assert isinstance(event, dict)
             try:

@@ -32,7 +32,6 @@ import handlers.processing
 import handlers.promotion
 import handlers.scoring
 import handlers.simulator
-import handlers.tending
 import handlers.training_set
 import handlers.trial
 import mlops_core.features.buckets
@@ -271,7 +270,7 @@ class Wiring:
         set_(clients, "sns", lambda: self.ports.client("sns", self._pipeline.topic))
         set_(handlers.alarm_events, "_bus", lambda: EventBus(self.ports.client("events", self._pipeline.bus), "alarms"))
         clock = SimpleNamespace(now=lambda _zone: self._pipeline.now)
-        for module in (handlers.scoring, handlers.announcements, handlers.tending, handlers.trial, handlers.promotion):
+        for module in (handlers.scoring, handlers.announcements, handlers.trial, handlers.promotion):
             set_(module, "datetime", clock)
         for module in (deliveries, lake, online_features, partitions, handlers.simulator, ops.dead_letters):
             set_(module, "ThreadPoolExecutor", Pool)
@@ -312,7 +311,7 @@ class Wiring:
             alarms = Alarms(clients.dynamodb(), "alarms")
             desk = AlarmDesk(alarms, Notifier(clients.sns(), "arn:aws:sns:::notices"), clock=clock)
             machines = Machines(clients.dynamodb(), "machines")
-            return LimitWatch(alarms, desk, CLASSES, CHANNELS, machines, clock=clock)
+            return LimitWatch(desk, CLASSES, CHANNELS, machines, clock=clock)
 
         self._pipeline.limits = lambda machine_id, channel: limits_of(machine_id, CLASSES, CHANNELS).get(channel)
         self.monkeypatch.setattr(handlers.ingestion, "_watch", lambda: scratch("limits", made))
