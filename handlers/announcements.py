@@ -24,8 +24,7 @@ from handlers.stores import clients
 from handlers.stores.alarms import MOST_ATTEMPTS, AlarmContendedError, Alarms
 from handlers.stores.notices import Notifier
 from mlops_core.alerting import episodes, overdue_alarm
-from mlops_core.alerting.digest import MOST_NOTICES, digest_notice
-from mlops_core.alerting.episode_notices import Notice, episode_notice, is_reminder
+from mlops_core.alerting.episode_notices import MOST_NOTICES, Notice, digest_notice, episode_notice, is_reminder
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
 
 logger = Logger(child=True)

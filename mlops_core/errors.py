@@ -4,7 +4,7 @@ Everything here is terminal: the same input fails again, so retrying is useless.
 connection) belong to the adapters that talk to AWS.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -82,6 +82,13 @@ class MissingColumnError(SchemaError):
             f"is missing; the frame has {columns}",
             f'Rename yours: {frame}.rename({{"<your column>": "{column}"}})',
         )
+
+
+def require_columns(frame: str, present: Collection[str], *columns: str) -> None:
+    """Raise MissingColumnError for the first of `columns` that is not among those `present` in a frame."""
+    for column in columns:
+        if column not in present:
+            raise MissingColumnError(frame, column, present)
 
 
 class ColumnTypeError(SchemaError):

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from mlops_core.alerting.episodes import Alarm, Episode, Stage
 from mlops_core.condition import Anomaly
 from mlops_core.condition.baseline import CALM_ROWS
-from mlops_core.features import parse_feature_name
+from mlops_core.prognosis.reasons import phrase
 
 
 class _Evidence(BaseModel):
@@ -62,7 +62,7 @@ def anomaly_reasons(anomaly: Anomaly, *, since: datetime, version: str) -> tuple
     how = f"{times:.1f} times as far from its own normal as its limit allows, by {parts} (baseline {version})"
     return (
         f"it is unlike itself since {since:%Y-%m-%d %H:%M} UTC: {how}",
-        f"{_phrase(name)} is {value:.3g}, normal for this machine is {usual:.3g}",
+        f"{phrase(name)} is {value:.3g}, normal for this machine is {usual:.3g}",
     )
 
 
@@ -77,8 +77,3 @@ def _next(known: _Evidence | None, window_end: datetime, anomaly: Anomaly) -> _E
 def _was_closed_by_hand(episode: Episode | None, after: _Evidence) -> bool:
     """Whether a person closed the episode of this very stretch: it stays closed until the machine was normal again."""
     return episode is not None and after.since is not None and episode.opened >= after.since
-
-
-def _phrase(name: str) -> str:
-    parts = parse_feature_name(name)
-    return name if parts is None else f"{parts.channel} {parts.row.words} over {parts.length}"

@@ -1,10 +1,19 @@
-"""The words of a message about an alarm episode: what, why, what to do, and by what id it goes on being known."""
+"""The words of a message about an alarm episode: what, why, what to do, and by what id it goes on being known.
 
+Many changes at once are one message: how many of which kind, and the worst by name.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mlops_core.alerting.episodes import AlarmSource, Episode, Stage, StepKind
 
+MOST_NOTICES: Final = 10
+"""Most messages of one run; more changes than that are one message."""
+
+_NAMED_AT_MOST: Final = 50
 _SUBJECT_LIMIT: Final = 100  # of SNS
 _TO_DO: Final = {
     Stage.WATCH: "Plan an inspection within days.",
@@ -17,12 +26,24 @@ _AFTER_A_FAILURE: Final = (
 )
 
 
+_TO_DO_FIRST: Final = (
+    "What to do: begin with the first. If many machines change together, suspect what they share: power, network, a"
+    " gateway, a model. Reasons: mlops alarms, and mlops machine MACHINE."
+)
+
+
 @dataclass(frozen=True)
 class Notice:
     """A notification: `subject` of at most 100 ASCII characters, and `text`."""
 
     subject: str
     text: str
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """Return as many lines as a message lists, and how many more there are."""
+    more = len(lines) - _NAMED_AT_MOST
+    return [*lines[:_NAMED_AT_MOST], *([f"and {more} more"] if more > 0 else [])]
 
 
 def episode_notice(episode: Episode) -> Notice:
@@ -75,3 +96,29 @@ def _to_do(episode: Episode) -> str:
     if episode.source is AlarmSource.FAILURE:
         return _AFTER_A_FAILURE.format(machine_id=episode.machine_id)
     return _TO_DO[episode.stage]
+
+
+def digest_notice(episodes: Sequence[Episode]) -> Notice:
+    """Return one message about changes of many episodes, worst first: failed, ACT, WATCH, then what ended."""
+    worst_first = sorted(episodes, key=lambda episode: (_rank(episode), episode.opened, episode.machine_id))
+    kinds = Counter(_kind(episode) for episode in worst_first)
+    machines = len({episode.machine_id for episode in episodes})
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    text = [
+        f"{len(episodes)} alarms of {machines} machines have changed at once: {counts}.",
+        *first_lines([f"- {headline(episode)}. Episode {episode.id}." for episode in worst_first]),
+        _TO_DO_FIRST,
+    ]
+    return Notice(f"{len(episodes)} alarms changed: {counts}"[:_SUBJECT_LIMIT], "\n".join(text))
+
+
+def _rank(episode: Episode) -> int:
+    if not episode.is_open:
+        return 3
+    return 0 if episode.source is AlarmSource.FAILURE else 2 - episode.stage.urgency
+
+
+def _kind(episode: Episode) -> str:
+    if not episode.is_open:
+        return "ended"
+    return "failed" if episode.source is AlarmSource.FAILURE else str(episode.stage)

@@ -1,16 +1,14 @@
 """Notifications of silence and of damaged data: their subjects and texts."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from mlops_core.alerting.episode_notices import Notice
+from mlops_core.alerting.episode_notices import Notice, first_lines
 from mlops_core.alerting.silence import ChannelOfMachine, LastSeen
 from mlops_core.lake import Damage
 
 if TYPE_CHECKING:
     from mlops_core.condition import ClassStep, LevelShift  # which loads polars
-
-_NAMED_AT_MOST: Final = 50
 
 
 def silence_notice(
@@ -28,22 +26,18 @@ def silence_notice(
         ),
         *(f"{name.machine_id} {name.channel}: heard again" for name in again),
     ]
-    more = len(lines) - _NAMED_AT_MOST
     total = sum(seen.is_silent for seen in now.values())
-    text = [*lines[:_NAMED_AT_MOST], *([f"and {more} more"] if more > 0 else []), f"Silent in all: {total}."]
+    text = [*first_lines(lines), f"Silent in all: {total}."]
     return Notice(f"Sensors: {', '.join(counts)}", "\n".join(text))
 
 
 def damage_notice(found: Sequence[Damage]) -> Notice:
     """Return one notification of all objects that cannot be read."""
     count = "1 stored object is" if len(found) == 1 else f"{len(found)} stored objects are"
-    more = len(found) - _NAMED_AT_MOST
     text = [
-        *(
-            f"{damage.key}: {damage.problem}{' (it was made again)' if damage.is_mended else ''}"
-            for damage in found[:_NAMED_AT_MOST]
+        *first_lines(
+            [f"{each.key}: {each.problem}{' (it was made again)' if each.is_mended else ''}" for each in found]
         ),
-        *([f"and {more} more"] if more > 0 else []),
         "What was damaged is set aside, and everything else goes on. What else can be mended, and how: mlops doctor.",
     ]
     return Notice(f"{count} damaged", "\n".join(text))
@@ -72,10 +66,5 @@ def trial_notice(
         " recalibrated together, or did the load change?"
         for step in steps
     ]
-    more = len(lines) - _NAMED_AT_MOST
-    text = [
-        *lines[:_NAMED_AT_MOST],
-        *([f"and {more} more"] if more > 0 else []),
-        "The whole trial: mlops models trial.",
-    ]
+    text = [*first_lines(lines), "The whole trial: mlops models trial."]
     return Notice(f"Models on trial: {', '.join(counts)}", "\n".join(text))

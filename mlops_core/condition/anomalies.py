@@ -7,7 +7,7 @@ import polars as pl
 from mlops_core.condition.baseline import Baseline
 from mlops_core.condition.baseline_fit import class_names, measured
 from mlops_core.condition.exceedance import episode_is_open
-from mlops_core.errors import MissingColumnError
+from mlops_core.errors import require_columns
 
 _FEWEST_PEERS: Final = 3
 _CONTRIBUTION: Final = {"channel": pl.String, "share": pl.Float64}
@@ -39,9 +39,7 @@ def score_anomalies(baseline: Baseline, features: pl.DataFrame) -> pl.DataFrame:
         True
 
     """
-    for column in ("machine_id", "window_end", *baseline.columns):
-        if column not in features.columns:
-            raise MissingColumnError("features", column, features.columns)
+    require_columns("features", features.columns, "machine_id", "window_end", *baseline.columns)
     ordered = features.sort("machine_id", "window_end")
     machine_ids = ordered["machine_id"].to_list()
     squares = baseline.squares(machine_ids, baseline.deviations(machine_ids, measured(baseline, ordered)))

@@ -58,19 +58,14 @@ class ChannelLimits(BaseModel):
             raise ValueError("hold must not be negative")
         return self
 
-    def is_beyond(self, value: float, limit: float | None) -> bool:
+    def is_beyond(self, value: float, limit: float) -> bool:
         """Whether a value is at a limit or on its far side."""
-        if limit is None:
-            return False
         return value >= limit if self.is_upper else value <= limit
 
     @property
     def first(self) -> float:
         """The limit that is reached first."""
-        limit = self.watch if self.watch is not None else self.act
-        if limit is None:
-            raise AssertionError  # the validator wants one of them
-        return limit
+        return next(limit for limit in (self.watch, self.act) if limit is not None)
 
     def is_clear(self, value: float, limit: float) -> bool:
         """Whether a value is back on the near side of a limit, by the hysteresis."""
@@ -144,12 +139,10 @@ def _next(state: LimitState, at: datetime, value: float, limits: ChannelLimits) 
             since[name] = before
         if (began := since[name]) and limits.is_beyond(value, limit) and at - began >= limits.hold:
             stage, opened = name, opened or began
-    if _RANKS[stage] >= _RANKS["WATCH"]:
-        since["WATCH"] = None
     return LimitState(
         stage=stage,
         opened=opened,
-        watch_since=since["WATCH"],
+        watch_since=since["WATCH"] if stage is None else None,
         act_since=None if stage == "ACT" else since["ACT"],
         changed=state.changed,
         value=state.value,

@@ -6,6 +6,7 @@ the worse zone.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from enum import StrEnum
 from math import isfinite
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlops_core.errors import InvalidArgumentError, MissingColumnError
+from mlops_core.errors import InvalidArgumentError, require_columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -94,11 +95,8 @@ def evaluation_zone(velocity_rms: float, boundaries: ZoneBoundaries = DEFAULT_BO
     """
     if not isfinite(velocity_rms) or velocity_rms < 0:
         raise InvalidArgumentError("velocity_rms", velocity_rms, "is no r.m.s. value", "Give mm/s, from 0 on")
-    if velocity_rms < boundaries.b_begins:
-        return EvaluationZone.A
-    if velocity_rms < boundaries.c_begins:
-        return EvaluationZone.B
-    return EvaluationZone.C if velocity_rms < boundaries.d_begins else EvaluationZone.D
+    begins = (boundaries.b_begins, boundaries.c_begins, boundaries.d_begins)
+    return EvaluationZone("ABCD"[bisect_right(begins, velocity_rms)])
 
 
 def evaluation_zone_expression(velocity_rms: str | pl.Expr, boundaries: ZoneBoundaries = DEFAULT_BOUNDARIES) -> pl.Expr:
@@ -140,9 +138,7 @@ def add_evaluation_zones(
         'vibration_rms_1h_zone'
 
     """
-    for column in columns:
-        if column not in features.columns:
-            raise MissingColumnError("features", column, features.columns)
+    require_columns("features", features.columns, *columns)
     return features.with_columns(
         evaluation_zone_expression(column, boundaries).alias(f"{column}_zone") for column in columns
     )

@@ -29,16 +29,16 @@ from .derived import (
     returns_to_service as returns_to_service,
 )
 from .event_features import (
-    EVENT_LENGTHS as EVENT_LENGTHS,
     add_events as add_events,
-    check_event_names as check_event_names,
     event_names as event_names,
     last_events as last_events,
 )
 from .names import (
     AGE as AGE,
     DRIFT as DRIFT,
+    EVENT_LENGTHS as EVENT_LENGTHS,
     attribute_of as attribute_of,
+    check_event_names as check_event_names,
     parse_event_column as parse_event_column,
     parse_feature_name as parse_feature_name,
 )

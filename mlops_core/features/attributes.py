@@ -4,18 +4,17 @@ Loads polars only where it computes.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from mlops_core.errors import InvalidArgumentError, MissingColumnError
+import polars as pl
+
+from mlops_core.errors import InvalidArgumentError, require_columns
 from mlops_core.features.names import attribute_column
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _MOST_CATEGORIES: Final = 20
 
 
-def attribute_names(machines: "pl.DataFrame") -> tuple[str, ...]:
+def attribute_names(machines: pl.DataFrame) -> tuple[str, ...]:
     """Return a name for each number of a frame of machines, and `name=value` for each value of its categories.
 
     Call it with the machines of the training data, and keep the names in the recipe: a value that comes later is none
@@ -33,8 +32,6 @@ def attribute_names(machines: "pl.DataFrame") -> tuple[str, ...]:
         ('site=North', 'site=South', 'rated_rpm')
 
     """
-    import polars as pl
-
     found: list[str] = []
     for name, kind in machines.schema.items():
         if name == "machine_id":
@@ -49,8 +46,8 @@ def attribute_names(machines: "pl.DataFrame") -> tuple[str, ...]:
 
 
 def add_attributes(
-    features: "pl.DataFrame", machines: "pl.DataFrame", *, names: Sequence[str] | None = None
-) -> "pl.DataFrame":
+    features: pl.DataFrame, machines: pl.DataFrame, *, names: Sequence[str] | None = None
+) -> pl.DataFrame:
     """Add `machine/{name}` of each row's machine: a number, or 1 where a category has the value of `name=value`, or 0.
 
     Args:
@@ -71,12 +68,8 @@ def add_attributes(
         ['machine/machine_class=pumps', 'machine/rated_rpm']
 
     """
-    import polars as pl
-
     chosen = attribute_names(machines) if names is None else tuple(names)
-    for column in ("machine_id", *(name.partition("=")[0] for name in chosen)):
-        if column not in machines.columns:
-            raise MissingColumnError("machines", column, machines.columns)
+    require_columns("machines", machines.columns, "machine_id", *(name.partition("=")[0] for name in chosen))
     if machines["machine_id"].is_duplicated().any():
         raise InvalidArgumentError("machines", "machine_id", "names a machine twice", "Keep one row of each")
     columns: list[pl.Expr] = []
@@ -87,8 +80,7 @@ def add_attributes(
         elif machines.schema[attribute].is_numeric() or machines.schema[attribute] == pl.Boolean():
             given = pl.col(attribute).cast(pl.Float64)
         else:
-            hint = f"Name its values: {attribute}=..."
-            raise InvalidArgumentError("machines", attribute, "is no number", hint)
+            raise InvalidArgumentError("machines", attribute, "is no number", f"Name its values: {attribute}=...")
         columns.append(given.alias(attribute_column(name)))
     own = machines.select(pl.col("machine_id").cast(pl.String), *columns)
     return features.join(own, on="machine_id", how="left", maintain_order="left")

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import BucketError, ColumnTypeError, MissingColumnError
+from mlops_core.errors import BucketError, ColumnTypeError, require_columns
 from mlops_core.features.kernel import Moments, empty_moments
 from mlops_core.telemetry import TIMESTAMP
 
@@ -31,8 +31,7 @@ def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.Da
     """
     found = buckets.schema
     for column, kind in BUCKETS.items():
-        if column not in found:
-            raise MissingColumnError("buckets", column, found)
+        require_columns("buckets", found, column)
         if found[column] != kind:
             hint = "Make buckets with bucket_readings, and store them as Parquet"
             raise ColumnTypeError("buckets", column, str(found[column]), str(kind), hint)

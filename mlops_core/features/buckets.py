@@ -59,32 +59,27 @@ def bucket_readings(
     begins = pl.col("bucket") * microseconds
     reduced = reduce_readings(kept, microseconds)
     if replaced is not None:
-        reduced = _with_replaced(reduced, replaced, microseconds)
+        bucket = pl.col("event_timestamp").cast(pl.Int64) // microseconds
+        reduced = _with_more_revisions(reduced, replaced.unique(), bucket.alias("bucket"))
     buckets = reduced.with_columns_seq(
         pl.col("last_timestamp").cast(TIMESTAMP),
         bucket_start=begins.cast(TIMESTAMP),
         bucket_end=(begins + microseconds).cast(TIMESTAMP),
     )
     buckets = buckets[list(BUCKETS)]
-    return buckets if off.is_empty() else _counted(buckets, off, width)
-
-
-def _counted(buckets: pl.DataFrame, off: pl.DataFrame, width: timedelta) -> pl.DataFrame:
-    """Add the readings that were left out to the revision of their machine's channel `running`."""
+    if off.is_empty():
+        return buckets
+    # What is left out while a machine is off counts as a revision of its channel `running`.
     start = pl.col("event_timestamp").dt.truncate(width).alias("bucket_start")
-    counts = off.unique().group_by("machine_id", start).agg(_off=pl.len().cast(pl.Int64))
-    counted = buckets.join(counts, on=["machine_id", "bucket_start"], how="left", maintain_order="left")
-    left_out = pl.when(pl.col("channel") == RUNNING).then(pl.col("_off").fill_null(0)).otherwise(0)
-    return counted.with_columns(revision=pl.col("revision") + left_out).select(buckets.columns)
+    return _with_more_revisions(buckets, off.unique().with_columns(channel=pl.lit(RUNNING)), start)
 
 
-def _with_replaced(reduced: pl.DataFrame, replaced: pl.DataFrame, microseconds: int) -> pl.DataFrame:
-    """Count what corrections replaced or withdrew in `revision`, so that it rises with each of them."""
-    bucket = pl.col("event_timestamp").cast(pl.Int64) // microseconds
-    keys = ["machine_id", "channel", "bucket"]
-    counts = replaced.unique().with_columns(bucket=bucket).group_by(keys).agg(replaced=pl.len().cast(pl.Int64))
-    counted = reduced.join(counts, on=keys, how="left", maintain_order="left")
-    return counted.with_columns(pl.col("revision") + pl.col("replaced").fill_null(0)).drop("replaced")
+def _with_more_revisions(buckets: pl.DataFrame, rows: pl.DataFrame, bucket: pl.Expr) -> pl.DataFrame:
+    """Count `rows` that are not among the readings of the buckets in `revision`, so that it rises with each of them."""
+    keys = ["machine_id", "channel", bucket.meta.output_name()]
+    counts = rows.with_columns(bucket).group_by(keys).agg(_more=pl.len().cast(pl.Int64))
+    counted = buckets.join(counts, on=keys, how="left", maintain_order="left")
+    return counted.with_columns(pl.col("revision") + pl.col("_more").fill_null(0)).drop("_more")
 
 
 def _without_nulls(readings: pl.DataFrame) -> pl.DataFrame:

@@ -8,9 +8,9 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import InvalidArgumentError, MissingColumnError
+from mlops_core.errors import InvalidArgumentError, require_columns
 from mlops_core.features.replacements import length_of, only_new_sensors, replaced_at
-from mlops_core.telemetry import TIMESTAMP, normalise_failures, renewals
+from mlops_core.telemetry import FAILURE_KIND, TIMESTAMP, normalise_failures, renewals
 
 BASELINE_ROWS = 24
 
@@ -136,7 +136,7 @@ def add_age(
         'age_hours'
 
     """
-    _refuse_missing(features, (*by, "window_end"))
+    require_columns("features", features.columns, *by, "window_end")
     since = pl.col("window_end").min().over(by)
     if returns is None:
         rows = features.with_columns(_since=since)
@@ -149,6 +149,13 @@ def add_age(
         rows = rows.sort("_row").with_columns(_since=pl.coalesce("_returned", "_first"))
     hours = (pl.col("window_end") - pl.col("_since")).dt.total_microseconds() / 3.6e9
     return rows.select(*features.columns, age_hours=hours)
+
+
+def failures_among(events: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of FAILURES in a frame of events; a frame without `kind` is of failures."""
+    if "kind" not in events.columns:
+        return events
+    return events.filter(pl.col("kind").fill_null(FAILURE_KIND) == FAILURE_KIND)
 
 
 def returns_to_service(failures: pl.DataFrame | None, maintenance: pl.DataFrame | None) -> pl.DataFrame:
@@ -197,16 +204,10 @@ def _with_baselines(features: pl.DataFrame, columns: Sequence[str], rows: int, b
     """The features in order of time with each column's baseline so far, in the order of their rows."""
     if rows < 1:
         raise InvalidArgumentError("rows", rows, "is below 1", "A baseline needs at least one row")
-    _refuse_missing(features, (*by, "window_end", *columns))
+    require_columns("features", features.columns, *by, "window_end", *columns)
     baselines: list[pl.Expr] = []
     for column in columns:
         counts = pl.col(column).is_not_null().cast(pl.Int64).cum_sum()
         first = pl.when(counts <= rows).then(pl.col(column)).fill_null(0.0).cum_sum() / counts.clip(0, rows)
         baselines.append(pl.when(counts > 0).then(first).over(by, order_by="window_end").alias(_baseline(column)))
     return features.with_columns(baselines)
-
-
-def _refuse_missing(features: pl.DataFrame, columns: Sequence[str]) -> None:
-    for column in columns:
-        if column not in features.columns:
-            raise MissingColumnError("features", column, features.columns)

@@ -8,35 +8,22 @@ events           x      x   y               window [8 h, 12 h) of the row at 12 
 A kind of events (`error`) has columns, and so has one code of it (`error/E1`). Loads polars only where it computes.
 """
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from mlops_core.errors import InvalidArgumentError, MissingColumnError
-from mlops_core.features.names import event_columns
+import polars as pl
+
+from mlops_core.errors import require_columns
+from mlops_core.features.names import EVENT_LENGTHS, check_event_names, event_columns
 from mlops_core.features.windows import length_name
+from mlops_core.telemetry import normalise_events
 from mlops_core.time import parse_duration
 
-if TYPE_CHECKING:
-    import polars as pl
-
-EVENT_LENGTHS: Final = ("24h", "168h")
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?:/[^\r\n]{1,100})?")
 _MOST_CODES: Final = 20
 
 
-def check_event_names(names: Sequence[str]) -> None:
-    """Raise InvalidArgumentError where one is neither a kind nor `kind/code`, or is named twice."""
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise InvalidArgumentError("events", name, "is neither a kind of events nor kind/code")
-    if len(set(names)) < len(names):
-        raise InvalidArgumentError("events", ", ".join(names), "names one twice")
-
-
-def event_names(events: "pl.DataFrame", *, most_codes: int = _MOST_CODES) -> tuple[str, ...]:
+def event_names(events: pl.DataFrame, *, most_codes: int = _MOST_CODES) -> tuple[str, ...]:
     """Return the kinds of events, and `kind/code` for each code of a kind that has several and not too many.
 
     Call it with the events of the training data, and keep the names in the recipe: later codes are no new columns.
@@ -56,10 +43,6 @@ def event_names(events: "pl.DataFrame", *, most_codes: int = _MOST_CODES) -> tup
         'failure'
 
     """
-    import polars as pl
-
-    from mlops_core.telemetry import normalise_events
-
     found: list[str] = []
     kind: str
     codes: list[str]
@@ -71,25 +54,23 @@ def event_names(events: "pl.DataFrame", *, most_codes: int = _MOST_CODES) -> tup
     return tuple(found)
 
 
-def last_events(events: "pl.DataFrame", before: datetime) -> "pl.DataFrame":
+def last_events(events: pl.DataFrame, before: datetime) -> pl.DataFrame:
     """Return of each machine, kind and code the last event before a moment.
 
     Beside the events from then on they give the same features as all events, for windows that begin at `before` or
     later: an older event counts in no such window, and is nobody's last.
     """
-    import polars as pl
-
     known = events.filter(pl.col("event_timestamp") < before)
     return known.group_by("machine_id", "kind", "event_code").agg(pl.col("event_timestamp").max())
 
 
 def add_events(
-    features: "pl.DataFrame",
-    events: "pl.DataFrame",
+    features: pl.DataFrame,
+    events: pl.DataFrame,
     *,
     names: Sequence[str] | None = None,
     lengths: Sequence[timedelta | str] = EVENT_LENGTHS,
-) -> "pl.DataFrame":
+) -> pl.DataFrame:
     """Add how many events lie in the windows before each row, and the hours since the last one before it.
 
     Args:
@@ -112,13 +93,7 @@ def add_events(
         ['event/failure/OVERHEATING_in_24h', 'event/failure/OVERHEATING_hours_since']
 
     """
-    import polars as pl
-
-    from mlops_core.telemetry import normalise_events
-
-    for column in ("machine_id", "window_end"):
-        if column not in features.columns:
-            raise MissingColumnError("features", column, features.columns)
+    require_columns("features", features.columns, "machine_id", "window_end")
     known = normalise_events(events)
     chosen = event_names(known) if names is None else tuple(names)
     check_event_names(chosen)
@@ -137,10 +112,8 @@ def add_events(
     return features.with_columns(**found)
 
 
-def _totals(events: "pl.DataFrame", names: Sequence[str]) -> "pl.DataFrame":
+def _totals(events: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Return at each moment of a machine's events how many there have been of each name, `n`, and the latest, `t`."""
-    import polars as pl
-
     keys = ["machine_id", "event_timestamp"]
     is_of: list[pl.Expr] = []
     for name in names:
@@ -159,10 +132,8 @@ def _totals(events: "pl.DataFrame", names: Sequence[str]) -> "pl.DataFrame":
     return counted.sort("event_timestamp", "machine_id").with_columns(*latest, *so_far)
 
 
-def _as_of(rows: "pl.DataFrame", totals: "pl.DataFrame", length: timedelta) -> "pl.DataFrame":
+def _as_of(rows: pl.DataFrame, totals: pl.DataFrame, length: timedelta) -> pl.DataFrame:
     """Return the totals of what lies before `window_end - length`, for each row in its order."""
-    import polars as pl
-
     at = rows.with_columns(_at=pl.col("window_end") - length).sort("_at")
     joined = at.join_asof(
         totals, left_on="_at", right_on="event_timestamp", by="machine_id", allow_exact_matches=False,

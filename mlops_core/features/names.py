@@ -1,11 +1,12 @@
 """The names of features: `{channel}_{statistic}_{length}`, such as `vibration_mean_6h`."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from mlops_core.errors import InvalidArgumentError
 from mlops_core.features.statistics import REGISTRY, Statistic
 
 AGE: Final = "age_hours"
@@ -13,7 +14,9 @@ AGE: Final = "age_hours"
 DRIFT: Final = "_drift"
 """Ends the name of a feature's distance from the machine's own beginning."""
 
+EVENT_LENGTHS: Final = ("24h", "168h")
 _EVENT: Final = "event/"
+_EVENT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?:/[^\r\n]{1,100})?")
 _EVENT_COLUMN: Final = re.compile(_EVENT + r"(?P<name>.+)_(?:in_(?P<length>\d+[hms])|hours_since)")
 _ATTRIBUTE: Final = "machine/"
 _SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
@@ -62,6 +65,15 @@ class EventColumn:
 
     name: str
     length: str | None
+
+
+def check_event_names(names: Sequence[str]) -> None:
+    """Raise InvalidArgumentError where one is neither a kind nor `kind/code`, or is named twice."""
+    for name in names:
+        if not _EVENT_NAME.fullmatch(name):
+            raise InvalidArgumentError("events", name, "is neither a kind of events nor kind/code")
+    if len(set(names)) < len(names):
+        raise InvalidArgumentError("events", ", ".join(names), "names one twice")
 
 
 def event_columns(name: str, lengths: Collection[str]) -> tuple[list[str], str]:

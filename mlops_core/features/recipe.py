@@ -19,8 +19,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.features.conditions import ConditionNormaliser
-from mlops_core.features.event_features import EVENT_LENGTHS, check_event_names
-from mlops_core.features.names import AGE, DRIFT, attribute_of, event_columns, parse_feature_name
+from mlops_core.features.names import (
+    AGE,
+    DRIFT,
+    EVENT_LENGTHS,
+    attribute_of,
+    check_event_names,
+    event_columns,
+    parse_feature_name,
+)
 from mlops_core.features.recipe_differences import recipe_differences
 from mlops_core.features.running import RUNNING, RUNNING_STATISTICS
 from mlops_core.features.scaling import NORMALISED, normalised_row
@@ -85,8 +92,12 @@ class FeatureRecipe(BaseModel):
         check_statistics(self.statistics)
         check_event_names(self.events)
         if self.running and self.normaliser is not None:
-            hint = "Leave out the readings of machines that are off before"
-            raise InvalidArgumentError("running", "a rule", "does not go with a normaliser", hint)
+            raise InvalidArgumentError(
+                "running",
+                "a rule",
+                "does not go with a normaliser",
+                "Leave out the readings of machines that are off before",
+            )
         return self
 
     @classmethod
@@ -162,23 +173,30 @@ class FeatureRecipe(BaseModel):
 
         """
         from mlops_core.features.buckets import bucket_readings
-        from mlops_core.features.derived import returns_to_service
+        from mlops_core.features.derived import failures_among, returns_to_service
         from mlops_core.telemetry import CHANNELS, normalise_readings, without_implausible
 
         readings = without_implausible(normalise_readings(readings), CHANNELS if ranges is None else ranges)
         if self.unknown:
-            hint = "Add them to the table by the code that made them for training"
-            raise InvalidArgumentError("recipe", ", ".join(self.unknown), "was made outside of the recipe", hint)
+            raise InvalidArgumentError(
+                "recipe",
+                ", ".join(self.unknown),
+                "was made outside of the recipe",
+                "Add them to the table by the code that made them for training",
+            )
         if machines is not None and not self.running and not self.attributes:
-            hint = "Leave it out: no class has a rule for running"
-            raise InvalidArgumentError("machines", "a frame", "is read by no recipe without such a rule", hint)
+            raise InvalidArgumentError(
+                "machines",
+                "a frame",
+                "is read by no recipe without such a rule",
+                "Leave it out: no class has a rule for running",
+            )
         classes = None if machines is None or not self.running else machines.select("machine_id", "machine_class")
         rows = () if classes is None else classes.drop_nulls().iter_rows()
         rules = self.running_rules(readings["machine_id"].unique() if self.running else (), dict(rows))
         buckets = bucket_readings(self._prepared(readings), hop=self.hop, running=rules)
         features = self.windows(buckets).drop("revision")
-        failures = events if events is None or "kind" not in events.columns else _failures(events)
-        returns = returns_to_service(failures, maintenance)
+        returns = returns_to_service(None if events is None else failures_among(events), maintenance)
         return self.derive(features, returns=returns, events=events, replaced=replaced, machines=machines)
 
     def windows(
@@ -209,11 +227,9 @@ class FeatureRecipe(BaseModel):
     @property
     def columns_id(self) -> str:
         """What window features there are, as text: the lengths, and the hash of the columns' names."""
-        import polars as pl
-
         from mlops_core.features.bucket_schema import BUCKETS
 
-        names = self.windows(pl.DataFrame(schema=BUCKETS)).columns
+        names = self.windows(BUCKETS.to_frame()).columns
         return f"{','.join(self.lengths)}:{sha256(' '.join(sorted(names)).encode()).hexdigest()[:16]}"
 
     def running_id(self, assigned: Mapping[str, str]) -> str:
@@ -286,8 +302,12 @@ class FeatureRecipe(BaseModel):
             rows = add_age(rows, returns=returns)
         if self.events:
             if events is None:
-                hint = "Give the machines' events, an empty frame EVENTS where there are none"
-                raise InvalidArgumentError("events", None, f"is no frame, and {', '.join(self.events)} count", hint)
+                raise InvalidArgumentError(
+                    "events",
+                    None,
+                    f"is no frame, and {', '.join(self.events)} count",
+                    "Give the machines' events, an empty frame EVENTS where there are none",
+                )
             rows = add_events(rows, events, names=self.events, lengths=self.event_lengths)
         if self.attributes:
             if machines is None:
@@ -385,12 +405,3 @@ class FeatureRecipe(BaseModel):
         is_scaled = ~pl.col("channel").is_in(list(self.normaliser.setting_channels))
         named = pl.when(is_scaled).then(pl.col("channel") + NORMALISED).otherwise("channel")
         return kept.with_columns(channel=named)
-
-
-def _failures(events: "pl.DataFrame") -> "pl.DataFrame":
-    """Return the rows of FAILURES among events."""
-    import polars as pl
-
-    from mlops_core.telemetry import FAILURE_KIND
-
-    return events.filter(pl.col("kind").fill_null(FAILURE_KIND) == FAILURE_KIND)

@@ -15,7 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import MissingColumnError
+from mlops_core.errors import require_columns
 from mlops_core.features.names import parse_feature_name
 from mlops_core.telemetry import TIMESTAMP
 
@@ -30,9 +30,7 @@ def replaced_at(features: pl.DataFrame, columns: Sequence[str], replaced: pl.Dat
         MissingColumnError: `replaced` is no frame REPLACED.
 
     """
-    for name in REPLACED:
-        if name not in replaced.columns:
-            raise MissingColumnError("replaced", name, replaced.columns)
+    require_columns("replaced", replaced.columns, *REPLACED)
     latest = replaced.group_by("machine_id", "channel").agg(pl.col("replaced_at").max().cast(TIMESTAMP))
     parsed = {column: parse_feature_name(column) for column in columns}
     found: dict[str, pl.Series] = {}

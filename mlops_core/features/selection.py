@@ -1,6 +1,5 @@
 """Which statistics the windows of each channel get: those that it names, or those of a stack with so many channels."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlops_core.errors import InvalidArgumentError
@@ -44,11 +43,10 @@ def chosen_statistics(channels: Channels) -> tuple[str, ...]:
 
 def select_statistics(features: "pl.DataFrame", channels: Channels) -> "pl.DataFrame":
     """Feature rows without the columns of statistics that their channel does not have."""
-    return features.select(_selected(features.columns, channel_statistics(channels)))
-
-
-def _selected(columns: list[str], statistics: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    for column in columns:
-        parts = parse_feature_name(column)
-        if parts is None or parts.channel not in statistics or parts.statistic in statistics[parts.channel]:
-            yield column
+    statistics = channel_statistics(channels)
+    parsed = {column: parse_feature_name(column) for column in features.columns}
+    return features.select(
+        column
+        for column, parts in parsed.items()
+        if parts is None or parts.statistic in statistics.get(parts.channel, (parts.statistic,))
+    )

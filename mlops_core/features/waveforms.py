@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, MissingColumnError
+from mlops_core.errors import ColumnTypeError, ColumnValueError, InvalidArgumentError, require_columns
 from mlops_core.features.bearings import BearingGeometry
 from mlops_core.features.kernel import LARGEST_VALUE
 from mlops_core.features.statistics import SMALLEST_SQUARE
@@ -135,9 +135,7 @@ def readings_from_waveforms(features: pl.DataFrame, names: Sequence[str] = WAVEF
 
     """
     identity = ["machine_id", "channel", "event_timestamp"]
-    for column in (*identity, *names):
-        if column not in features.columns:
-            raise MissingColumnError("features", column, features.columns)
+    require_columns("features", features.columns, *identity, *names)
     long = features.unpivot(list(names), index=identity, variable_name="name", value_name="value").drop_nulls("value")
     return long.select(
         "machine_id", pl.concat_str("channel", pl.lit("_"), "name").alias("channel"), "event_timestamp", "value"
@@ -145,9 +143,7 @@ def readings_from_waveforms(features: pl.DataFrame, names: Sequence[str] = WAVEF
 
 
 def _checked(bursts: pl.DataFrame) -> pl.DataFrame:
-    for column in BURSTS:
-        if column not in bursts.columns:
-            raise MissingColumnError("bursts", column, bursts.columns)
+    require_columns("bursts", bursts.columns, *BURSTS)
     kind = bursts.schema["samples"]
     if not isinstance(kind, pl.List | pl.Array):
         raise ColumnTypeError("bursts", "samples", str(kind), "a list of numbers", "Put each burst in a list")
@@ -183,8 +179,7 @@ def _shaft_frequencies(
             "shaft_frequency", None, "is needed with a bearing", "Give it in Hz, or the column that holds it"
         )
     if isinstance(shaft_frequency, str):
-        if shaft_frequency not in bursts.columns:
-            raise MissingColumnError("bursts", shaft_frequency, bursts.columns)
+        require_columns("bursts", bursts.columns, shaft_frequency)
         return bursts[shaft_frequency].cast(pl.Float64).fill_null(np.nan).to_numpy()
     return np.full(bursts.height, np.nan if shaft_frequency is None else shaft_frequency)
 

@@ -7,7 +7,7 @@ one, with channels called `{component}_{sensor}`.
 import csv
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -101,16 +101,17 @@ def read_lookout(
     is_shared = machine is not None and len({component for component, _ in files}) > 1
     frames, reports = [pl.DataFrame(schema=READINGS)], list[FileReport]()
     for component, path in files:
-        names = _channel_names(path, component, schema, channel_names or {}, is_shared=is_shared)
+        header, first_row = _first_rows(path)
+        names = _channel_names(header, component, schema, channel_names or {}, is_shared=is_shared)
         if only_known:
             names = {column: channel for column, channel in names.items() if channel in channels}
         if not names:
             continue
-        time_column, written = _times(path)
+        written = _time_format(first_row)
         found = read_readings(
             path,
             machine=machine or _machine_of(component),
-            time_column=time_column,
+            time_column=header[0],
             channel_names=names,
             time_zone=None if "time_unit" in written else time_zone,
             channels=channels,
@@ -164,18 +165,13 @@ def _machine_of(component: str) -> str:
     return name if is_machine_id(name) else f"C-{name}"[:64]
 
 
-def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        return next(csv.reader(stream), list[str]())
-
-
 def _channel_names(
-    path: Path, component: str, schema: Mapping[str, set[str]], given: Mapping[str, str], *, is_shared: bool
+    header: Sequence[str], component: str, schema: Mapping[str, set[str]], given: Mapping[str, str], *, is_shared: bool
 ) -> dict[str, str]:
     """Channels of the columns of a file; the first column is the time."""
     numeric = schema.get(component)
     names: dict[str, str] = {}
-    for column in _header(path)[1:]:
+    for column in header[1:]:
         if numeric is None or column in numeric:
             own = _slug(f"{component}_{column}" if is_shared else column)
             names[column] = given.get(f"{component}\\{column}", given.get(column, own))
@@ -187,16 +183,20 @@ def _slug(name: str) -> str:
     return words if words[:1].isalpha() else f"s_{words}"
 
 
-def _times(path: Path) -> tuple[str, dict[str, Any]]:
-    """The first column, and the format of its times, inferred from its first row."""
+def _first_rows(path: Path) -> tuple[list[str], list[str]]:
+    """The header and the first row; empty lists where a file has none."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         rows = csv.reader(stream)
-        header, first = next(rows, [""]), next(rows, [""])
-    text = first[0].strip() if first else ""
+        return next(rows, list[str]()), next(rows, list[str]())
+
+
+def _time_format(row: Sequence[str]) -> dict[str, Any]:
+    """The format of times, inferred from the first column of a row."""
+    text = row[0].strip() if row else ""
     found = next((how for pattern, how in _TIMES.items() if re.fullmatch(pattern, text)), dict[str, Any]())
     if "T" in text and "time_format" in found:
         found = {"time_format": found["time_format"].replace(" ", "T")}
-    return header[0], found
+    return found
 
 
 def _labels(path: Path, machine: str | None, time_zone: str) -> pl.DataFrame:

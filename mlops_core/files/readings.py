@@ -12,6 +12,7 @@ from mlops_core.errors import InvalidArgumentError, UnreadableFileError
 from mlops_core.files.instants import read_instants
 from mlops_core.files.judge import first_broken, implausible_times, numbers, quality_of, reading_rules, trimmed
 from mlops_core.files.layout import FileLayout, channel_columns
+from mlops_core.files.logs import machine_ids
 from mlops_core.files.options import LayoutOptions
 from mlops_core.files.report import FileReport, conflicts_in, in_schema, rejects_of
 from mlops_core.files.tables import Table, open_table
@@ -145,10 +146,9 @@ def _check(layout: FileLayout, table: Table) -> None:
 def _cells(table: Table, layout: FileLayout, columns: dict[str, str]) -> tuple[pl.DataFrame, int, dict[str, str]]:
     """One row a value (row, machine_id, channel, time, value, quality), how many cells are empty, columns of values."""
     frame = table.read([*layout.columns().values(), *columns])
-    machine = pl.lit(layout.machine) if layout.machine_column is None else trimmed(pl.col(layout.machine_column))
     shared: list[Any] = [
         pl.col("row"),
-        machine.replace(layout.machine_names).alias("machine_id"),
+        machine_ids(layout),
         pl.col(layout.time_column or "").alias("time"),
         (pl.lit(None, pl.String) if layout.quality_column is None else pl.col(layout.quality_column)).alias("quality"),
     ]
@@ -156,7 +156,7 @@ def _cells(table: Table, layout: FileLayout, columns: dict[str, str]) -> tuple[p
         channel = trimmed(pl.col(layout.channel_column)).replace(layout.channel_names).alias("channel")
         return frame.select(*shared, channel, pl.col(layout.value_column or "").alias("value")), 0, {}
     if not layout.channel_names:  # a column of words, such as remarks, is no channel
-        columns = {name: channel for name, channel in columns.items() if _holds_numbers(frame[name], layout)}
+        columns = {name: channel for name, channel in columns.items() if numbers(frame[name], layout).count()}
     parts = [
         frame.select(*shared, pl.lit(channel).alias("channel"), pl.col(column).alias("value"))
         for column, channel in columns.items()
@@ -167,7 +167,3 @@ def _cells(table: Table, layout: FileLayout, columns: dict[str, str]) -> tuple[p
     # Sensors of one row need not all have reported; a file of one channel has no such excuse.
     present = cells.filter(trimmed(pl.col("value")).fill_null("") != "") if len(parts) > 1 else cells
     return present, cells.height - present.height, columns
-
-
-def _holds_numbers(values: pl.Series, layout: FileLayout) -> bool:
-    return numbers(values, layout).count() > 0

@@ -12,15 +12,17 @@ from .damage import (
     Damage as Damage,
     damage_id as damage_id,
 )
-from .history import (
-    encode_history as encode_history,
-)
-from .json_lines import (
+from .decoding import (
     MalformedLine as MalformedLine,
     OnMalformed as OnMalformed,
     decode_events as decode_events,
     decode_failures as decode_failures,
     decode_readings as decode_readings,
+)
+from .history import (
+    encode_history as encode_history,
+)
+from .json_lines import (
     encode_events as encode_events,
     encode_readings as encode_readings,
 )

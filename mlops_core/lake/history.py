@@ -1,14 +1,12 @@
 """A whole history of readings as objects of the lake, written column by column."""
 
-import gzip
 import json
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 
 import polars as pl
 
-from mlops_core.lake.json_lines import COMPRESSION_LEVEL
+from mlops_core.lake.json_lines import compressed_object
 from mlops_core.lake.keys import RawObject, raw_key
 from mlops_core.telemetry import Quality, check_machine_id, normalise_readings
 from mlops_core.time import utc_text
@@ -73,7 +71,7 @@ def encode_history(
         .agg(pl.col("line").str.join(""))
         .collect()
     )
-    return sorted(_object(hour, content.encode()) for hour, content in lines.iter_rows())
+    return sorted(compressed_object(raw_key, hour, content.encode()) for hour, content in lines.iter_rows())
 
 
 def _as_json(column: str, readings: pl.DataFrame) -> pl.Expr:
@@ -86,8 +84,3 @@ def _digits() -> pl.Expr:
     plain = (value == 0) | value.abs().is_between(_PLAIN_FROM, _PLAIN_BELOW, closed="left")
     rare = pl.when(~plain).then(value).map_elements(repr, return_dtype=pl.String, skip_nulls=True)
     return pl.when(plain).then(value.cast(pl.String)).otherwise(rare)
-
-
-def _object(hour: datetime, content: bytes) -> RawObject:
-    key = raw_key(hour, sha256(content).hexdigest())
-    return RawObject(key, gzip.compress(content, COMPRESSION_LEVEL, mtime=0))

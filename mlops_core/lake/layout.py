@@ -35,8 +35,7 @@ class Layout(BaseModel):
     @model_validator(mode="after")
     def _begins_with_the_lake(self) -> Self:
         if self.epochs[0].since is not None:
-            message = "does not say how the lake began"
-            raise ValueError(message)
+            raise ValueError("does not say how the lake began")
         for epoch in self.epochs[1:]:
             hour_of_text(epoch.since or "")
         return self

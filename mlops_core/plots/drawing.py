@@ -4,7 +4,7 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-from mlops_core.errors import MissingColumnError, MissingExtraError
+from mlops_core.errors import MissingExtraError
 
 try:
     import altair as alt
@@ -39,10 +39,3 @@ def failure_rules(failures: pl.DataFrame) -> alt.Chart:
         .mark_rule(color=FAILURE, strokeDash=[4, 2])
         .encode(x=time_axis("event_timestamp"), tooltip=["event_timestamp:T", *codes])
     )
-
-
-def require(frame: str, rows: pl.DataFrame, *columns: str) -> None:
-    """Raise MissingColumnError where the frame lacks one of the columns."""
-    for column in columns:
-        if column not in rows.columns:
-            raise MissingColumnError(frame, column, rows.columns)

@@ -3,7 +3,8 @@
 import numpy as np
 import polars as pl
 
-from mlops_core.plots.drawing import FAILURE, LINE, WIDTH, Layered, alt, require, thinned
+from mlops_core.errors import require_columns
+from mlops_core.plots.drawing import FAILURE, LINE, WIDTH, Layered, alt, thinned
 from mlops_core.prognosis import ModelBundle, predict
 
 _BINS = 10
@@ -31,7 +32,7 @@ def plot_evaluation(bundle: ModelBundle, labelled: pl.DataFrame) -> alt.HConcatC
         'HConcatChart'
 
     """
-    require("labelled", labelled, "fails_within_horizon")
+    require_columns("labelled", labelled.columns, "fails_within_horizon")
     known = labelled.drop_nulls("fails_within_horizon")
     judged = pl.DataFrame(
         {

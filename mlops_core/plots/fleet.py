@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from mlops_core.plots.drawing import BAND, LINE, WIDTH, alt, require
+from mlops_core.errors import require_columns
+from mlops_core.plots.drawing import BAND, LINE, WIDTH, alt
 
 
 def plot_fleet(predictions: pl.DataFrame, *, most: int = 30) -> alt.HConcatChart:
@@ -23,7 +24,9 @@ def plot_fleet(predictions: pl.DataFrame, *, most: int = 30) -> alt.HConcatChart
         'HConcatChart'
 
     """
-    require("predictions", predictions, "machine_id", "window_end", "failure_probability", "rul_hours_p50")
+    require_columns(
+        "predictions", predictions.columns, "machine_id", "window_end", "failure_probability", "rul_hours_p50"
+    )
     newest = predictions.sort("window_end").group_by("machine_id", maintain_order=True).last()
     shown = newest.sort("failure_probability", descending=True, nulls_last=True).head(most)
     machine = alt.Y("machine_id:N", sort=shown["machine_id"].to_list(), title=None)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from mlops_core.errors import require_columns
 from mlops_core.features import parse_feature_name
-from mlops_core.plots.drawing import BAND, LINE, WIDTH, Layered, alt, failure_rules, require, thinned, time_axis
+from mlops_core.plots.drawing import BAND, LINE, WIDTH, Layered, alt, failure_rules, thinned, time_axis
 
 _LEVELS = ("rms", "mean", "last")
 _PREDICTED = ("failure_probability", "rul_hours_p10", "rul_hours_p50", "rul_hours_p90")
@@ -41,7 +42,7 @@ def plot_machine(
         'VConcatChart'
 
     """
-    require("features", features, "machine_id", "window_end", *(columns or ()))
+    require_columns("features", features.columns, "machine_id", "window_end", *(columns or ()))
     own = features.filter(pl.col("machine_id") == machine_id).sort("window_end")
     shown = list(columns) if columns is not None else _levels(features.columns)
     panels: list[alt.Chart | Layered] = [_line(own, column, column) for column in shown]

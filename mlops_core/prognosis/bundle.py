@@ -20,15 +20,15 @@ same data, seed and program give the same bytes and so the same version.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from pydantic import TypeAdapter
-
 from mlops_core.errors import CorruptBundleError
+from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis.alarm_budget import AlarmPlan
 from mlops_core.prognosis.calibration import ModelCalibration
 from mlops_core.prognosis.manifest import TrainingManifest
@@ -39,10 +39,6 @@ from mlops_core.sealed import ROOT, SealedRoot, check_files, check_version, hash
 from mlops_core.text import html_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from mlops_core.features import FeatureRecipe
     from mlops_core.prognosis.trees import Trees
 
 LAYOUT: Final = 1
@@ -54,7 +50,6 @@ _RECIPE, _NORMALISER = "recipe.json", "normaliser.json"
 _ALARMS: Final = "alarms.json"
 _MODES: Final = "modes.json"
 _REQUIRED: Final = frozenset({_FAILURE, _LIFE, _FEATURES, _CALIBRATION, _METRICS, _TRAINING, _CARD})
-_PLAN: Final = TypeAdapter(AlarmPlan)
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class ModelBundle:
     normaliser: str | None = None
     alarms: AlarmPlan | None = None
     model_card: str = ""
-    declared_recipe: "FeatureRecipe | None" = None
+    declared_recipe: FeatureRecipe | None = None
     modes: FailureModes | None = None
 
     def __repr__(self) -> str:
@@ -117,7 +112,7 @@ class ModelBundle:
         """Pickled as its files, and verified when it is read again."""
         return load_bundle, (self.files(),)
 
-    def save(self, path: "str | Path") -> "Path":
+    def save(self, path: str | Path) -> Path:
         """Write the model to one file; `mlops_core.load(path)` returns it."""
         from mlops_core.prognosis.bundle_file import save
 
@@ -145,10 +140,8 @@ class ModelBundle:
         return self._trees(_LIFE, self.life_trees)
 
     @cached_property
-    def recipe(self) -> "FeatureRecipe":
-        """How its features are computed: as declared, otherwise what the names of its columns say. Loads pydantic."""
-        from mlops_core.features import FeatureRecipe
-
+    def recipe(self) -> FeatureRecipe:
+        """How its features are computed: as declared, otherwise what the names of its columns say."""
         if self.declared_recipe is not None:
             return self.declared_recipe
         return FeatureRecipe.of_columns(self.schema.names, is_normalised=self.normaliser is not None)
@@ -230,16 +223,10 @@ def _parsed(files: Mapping[str, bytes]) -> ModelBundle:
             metrics=MappingProxyType(json.loads(files[_METRICS])),
             manifest=record_from_json(TrainingManifest, files[_TRAINING]),
             normaliser=files[_NORMALISER].decode() if _NORMALISER in files else None,
-            alarms=_PLAN.validate_json(files[_ALARMS]) if _ALARMS in files else None,
+            alarms=record_from_json(AlarmPlan, files[_ALARMS]) if _ALARMS in files else None,
             model_card=files[_CARD].decode(),
-            declared_recipe=_recipe(files[_RECIPE]) if _RECIPE in files else None,
+            declared_recipe=FeatureRecipe.model_validate_json(files[_RECIPE]) if _RECIPE in files else None,
             modes=record_from_json(FailureModes, files[_MODES]) if _MODES in files else None,
         )
     except (TypeError, ValueError) as error:
         raise CorruptBundleError(ROOT, f"lists files that do not hold what layout {LAYOUT} holds ({error})") from error
-
-
-def _recipe(content: bytes) -> "FeatureRecipe":
-    from mlops_core.features import FeatureRecipe
-
-    return FeatureRecipe.model_validate_json(content)

@@ -21,8 +21,8 @@ from mlops_core.prognosis.metrics import (
     average_precision,
     brier_score,
     expected_calibration_error,
+    resample_runs,
 )
-from mlops_core.prognosis.resampling import resample_runs
 from mlops_core.prognosis.simple_rules import AGE_ALONE, CONSTANT, OWN_RMS, shares_better
 from mlops_core.text import html_table
 

@@ -15,9 +15,9 @@ from mlops_core.prognosis.metrics import (
     average_precision,
     brier_score,
     expected_calibration_error,
+    resample_runs,
     roc_auc,
 )
-from mlops_core.prognosis.resampling import resample_runs
 from mlops_core.prognosis.simple_rules import (
     BETTER,
     CONSTANT,

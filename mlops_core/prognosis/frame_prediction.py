@@ -1,21 +1,28 @@
 """Predictions of many rows as a frame, for notebooks and holdouts; a service has `predict_one` and `predict_many`."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from statistics import fmean
+from typing import Final
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from mlops_core.errors import FeatureMismatchError
+from mlops_core.features import ConditionNormaliser, parse_feature_name
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.estimates import estimate, modes, reasons_for, zones
-
-if TYPE_CHECKING:
-    import polars as pl
+from mlops_core.prognosis.training_table import matrix_of
 
 _KEYS: Final = frozenset({"machine_id", "window_end", "revision"})
+_REASON: Final = pl.Struct(
+    {"feature": pl.String, "value": pl.Float64, "typical": pl.Float64, "odds_factor": pl.Float64, "text": pl.String}
+)
 
 
-def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, strict: bool = False) -> "pl.DataFrame":
+def predict(bundle: ModelBundle, features: pl.DataFrame, *, reasons: int = 0, strict: bool = False) -> pl.DataFrame:
     """Return one prediction for each feature row, in its order.
 
     Args:
@@ -40,11 +47,6 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
         True
 
     """
-    import polars as pl
-
-    from mlops_core.prognosis.raw_rows import refuse_raw_rows
-    from mlops_core.prognosis.training_table import matrix_of
-
     schema = bundle.schema
     schema.check(bundle.version, [*features.columns], allowed=_KEYS if strict else None)
     if missing := [name for name in ("machine_id", "window_end") if name not in features.columns]:
@@ -54,7 +56,7 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
     if wrong:
         raise FeatureMismatchError(bundle.version, wrong_type=wrong)
     matrix = schema.given(matrix_of(features, schema.names))
-    refuse_raw_rows(bundle, matrix)
+    _refuse_raw_rows(bundle, matrix)
     is_known = pl.Series(values=np.count_nonzero(~np.isnan(matrix[:, schema.is_measured]), axis=1) > 0)
     foreign = schema.foreign(matrix)
     is_foreign = pl.Series(values=[bool(columns) for columns in foreign], dtype=pl.Boolean)
@@ -72,7 +74,7 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
             "rul_hours_mean": estimates.rul_hours_mean,
             "health_index": estimates.health_index,
             "evaluation_zone": pl.Series(zones(bundle, matrix), dtype=pl.String),
-            "reasons": pl.Series(found, dtype=pl.List(_reason_type())),
+            "reasons": pl.Series(found, dtype=pl.List(_REASON)),
             "unusual_features": pl.Series(unusual, dtype=pl.List(pl.String)),
             "failure_mode": pl.Series(modes(bundle, matrix), dtype=pl.String),
         }
@@ -84,15 +86,47 @@ def predict(bundle: ModelBundle, features: "pl.DataFrame", *, reasons: int = 0, 
     )
 
 
-def _reason_type() -> "pl.Struct":
-    import polars as pl
+def _refuse_raw_rows(bundle: ModelBundle, matrix: NDArray[np.float32]) -> None:
+    """Raise FeatureMismatchError where rows are of raw readings, and the model's were normalised outside of a recipe.
 
-    return pl.Struct(
-        {
-            "feature": pl.String,
-            "value": pl.Float64,
-            "typical": pl.Float64,
-            "odds_factor": pl.Float64,
-            "text": pl.String,
-        }
-    )
+    The columns of both have the same names, so only the values distinguish them: most of those in informative columns
+    are outside the range seen in training. A column is informative where its typical value, put back into the
+    channel's unit, would be outside as well.
+    """
+    if bundle.normaliser is None:
+        return
+    columns = list(_telling_columns(bundle))
+    values = matrix[:, columns]
+    low, high = bundle.schema.bounds
+    outside = int(((values < low[columns]) | (values > high[columns])).sum())
+    if columns and outside > np.count_nonzero(~np.isnan(values)) / 2:
+        raise FeatureMismatchError(bundle.version, differences=["the normalisation that its readings went through"])
+
+
+def _telling_columns(bundle: ModelBundle) -> Iterator[int]:
+    scales = _scales(bundle.normaliser or "")
+    for column, (name, typical, lowest, highest) in enumerate(
+        zip(bundle.schema.names, bundle.schema.typical, *bundle.schema.bounds, strict=True)
+    ):
+        parts = parse_feature_name(name)
+        if parts is None or parts.is_drift or parts.channel not in scales or typical is None:
+            continue
+        mean, deviation = scales[parts.channel]
+        raw = {"location": mean + typical * deviation, "scale": typical * deviation}.get(parts.row.scaling)
+        if raw is not None and not lowest <= raw <= highest:
+            yield column
+
+
+def _scales(normaliser: str) -> dict[str, tuple[float, float]]:
+    """Mean and deviation of each channel, on average over operating conditions; nothing of what cannot be read."""
+    try:
+        channels = ConditionNormaliser.model_validate_json(normaliser).channels
+    except ValidationError:
+        return {}
+    scales: dict[str, tuple[float, float]] = {}
+    for name, of in channels.items():
+        means = [value for value in of.means if value is not None]
+        deviations = [value for value in of.deviations if value is not None]
+        if means and deviations:
+            scales[name] = fmean(means), fmean(deviations)
+    return scales

@@ -105,10 +105,9 @@ def label_features(
     if known_until is not None and known_until.tzinfo is None:
         raise InvalidArgumentError("known_until", known_until, "has no time zone", "Give an aware time in UTC")
     failed = normalise_failures(failures)
-    known = (failed, ahead, returns, maintenance, verdicts, known_until)
-    if isinstance(features, pl.LazyFrame):
-        return by_machines(features, lambda rows: _of_frame(rows, *known))
-    return _of_frame(features, *known)
+    return by_machines(
+        features, lambda rows: _of_frame(rows, failed, ahead, returns, maintenance, verdicts, known_until)
+    )
 
 
 def _of_frame(
@@ -171,7 +170,7 @@ def _warn_of_assumptions(rows: pl.DataFrame, as_recorded: pl.DataFrame) -> None:
                 rows_kept=kept,
                 rows_dropped=dropped,
             ),
-            stacklevel=4,
+            stacklevel=6,
         )
 
 

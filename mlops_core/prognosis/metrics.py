@@ -1,8 +1,9 @@
-"""Figures of merit of probabilities, each a plain function of arrays. Needs numpy only.
+"""Figures of merit of probabilities, each a plain function of arrays, and how far chance moves them. Needs numpy only.
 
 `fails` is 0 or 1 per row, `probability` in [0, 1], `weight` the number of rows that a row represents, default 1.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,13 +49,12 @@ def average_precision(fails: FloatArray, score: FloatArray, weight: FloatArray |
     return Ranking(score).average_precision(fails, np.ones_like(score) if weight is None else weight)
 
 
-def alarm_threshold(
-    fails: FloatArray, score: FloatArray, *, precision: float, weight: FloatArray | None = None
-) -> float | None:
+def alarm_threshold(fails: FloatArray, score: FloatArray, *, precision: float) -> float | None:
     """Return the lowest score from which on at least `precision` of the rows fail; None where there is none."""
-    reached, _, thresholds = _precision_recall(fails, score, weight)
+    ranking = Ranking(score)
+    reached = np.cumsum(fails[ranking.order])[ranking.steps] / (ranking.steps + 1)
     enough = np.flatnonzero(reached >= precision)
-    return float(thresholds[enough[-1]]) if len(enough) else None
+    return float(score[ranking.order[ranking.steps[enough[-1]]]]) if len(enough) else None
 
 
 def alarm_leads(
@@ -111,16 +111,18 @@ def nasa_score(error: FloatArray) -> FloatArray:
     return np.expm1(np.clip(np.where(error < 0, -error / 13.0, error / 10.0), None, 700.0))
 
 
-def _precision_recall(
-    fails: FloatArray, score: FloatArray, weight: FloatArray | None
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Precision and recall of "score >= threshold", at each distinct score from the highest down."""
-    order = np.argsort(-score, kind="stable")
-    if weight is not None:
-        order = order[weight[order] > 0]  # a row that does not count makes no step
-    ranked = score[order]
-    weights = (np.ones_like(score) if weight is None else weight)[order]
-    last_of_score = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    hits = np.cumsum(weights * fails[order])[last_of_score]
-    with np.errstate(invalid="ignore"):
-        return hits / np.cumsum(weights)[last_of_score], hits / hits[-1], ranked[last_of_score]
+def resample_runs(fails: FloatArray, runs: NDArray[np.int64], *, seed: int, resamples: int) -> Iterator[FloatArray]:
+    """Yield weights of the rows, one set per resample: how often each run was drawn, with replacement.
+
+    A resample without a failing row is drawn again. Source: Efron, Tibshirani, "An Introduction to the Bootstrap",
+    1993; runs, not rows, are what the next month brings anew.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    names, index = np.unique(runs, return_inverse=True)
+    for _ in range(resamples):
+        while True:
+            drawn = np.bincount(generator.integers(len(names), size=len(names)), minlength=len(names))
+            weight = drawn[index].astype(np.float64)
+            if weight @ fails:
+                yield weight
+                break

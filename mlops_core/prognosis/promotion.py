@@ -23,7 +23,7 @@ from mlops_core.errors import FeatureMismatchError
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.evaluation import Evaluation, evaluate
 from mlops_core.prognosis.holdout import judge_rows
-from mlops_core.prognosis.resampling import resample_runs
+from mlops_core.prognosis.metrics import resample_runs
 from mlops_core.prognosis.simple_rules import (
     AGE_ALONE,
     LEAST_COMPARED,

@@ -25,16 +25,12 @@ class Unpredicted(StrEnum):
     INCOMPLETE = "INCOMPLETE"
     OUT_OF_DOMAIN = "OUT_OF_DOMAIN"
 
-    @classmethod
-    def of(cls, refusal: Refusal) -> "Unpredicted":
-        """Return the reason that an error gives."""
-        match refusal:
-            case EmptyFeaturesError():
-                return cls.NO_READINGS
-            case FeatureMismatchError():
-                return cls.INCOMPLETE
-            case OutOfDomainError():
-                return cls.OUT_OF_DOMAIN
+
+_UNPREDICTED: Final[Mapping[type[Refusal], Unpredicted]] = {
+    EmptyFeaturesError: Unpredicted.NO_READINGS,
+    FeatureMismatchError: Unpredicted.INCOMPLETE,
+    OutOfDomainError: Unpredicted.OUT_OF_DOMAIN,
+}
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ def _ranked(known: RankedMachine, said: Prediction | Refusal | None) -> RankedMa
         return known
     if isinstance(said, Prediction):
         return replace(known, prediction=said)
-    return replace(known, unpredicted=Unpredicted.of(said))
+    return replace(known, unpredicted=_UNPREDICTED[type(said)])
 
 
 def _worst_first(machine: RankedMachine) -> tuple[float, str]:

@@ -99,7 +99,8 @@ class FeatureSchema:
         return of_sensors if of_sensors.any() else measured
 
     @cached_property
-    def _bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The lowest and the highest usual value of each column."""
         low = np.array([-np.inf if value is None else value for value in self.lowest], dtype=np.float32)
         high = np.array([np.inf if value is None else value for value in self.highest], dtype=np.float32)
         is_share = np.isin(np.array(self.names), np.array(self.shares, dtype=str))
@@ -121,7 +122,7 @@ class FeatureSchema:
 
     def unusual(self, matrix: NDArray[np.float32]) -> list[list[str]]:
         """Return for each row the columns whose value lies outside all that the model has seen."""
-        low, high = self._bounds
+        low, high = self.bounds
         outside = (matrix < low) | (matrix > high)
         return [[self.names[index] for index in np.flatnonzero(row)] if row.any() else [] for row in outside]
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import ColumnTypeError, MissingColumnError
+from mlops_core.errors import ColumnTypeError, require_columns
 from mlops_core.telemetry import VERDICTS
 
 _FAULT: Final = "FAULT_FOUND"
@@ -23,8 +23,7 @@ def known_verdicts(verdicts: pl.DataFrame | None, known_until: datetime | None) 
     if verdicts is None:
         return VERDICTS.to_frame()
     for column, expected in VERDICTS.items():
-        if column not in verdicts.columns:
-            raise MissingColumnError("verdicts", column, verdicts.columns)
+        require_columns("verdicts", verdicts.columns, column)
         if verdicts.schema[column] not in (expected, pl.Null()):
             raise ColumnTypeError(
                 "verdicts", column, str(verdicts.schema[column]), str(expected), "Make it of the schema VERDICTS"

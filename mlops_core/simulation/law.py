@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlops_core.simulation.failure_modes import FAILURE_MODES, FailureMode, Range, symptom
 from mlops_core.simulation.operating_conditions import OperatingConditions, mean_cubed_load, relative_load
-from mlops_core.simulation.random_streams import FloatArray, WordArray, smooth_noise, stream_key, uniforms
+from mlops_core.simulation.random_streams import FloatArray, WordArray, smooth_noise, stream_key, uniforms, within
 
 WANDER_HOURS = 30
 TEMPERATURE_STEPS = 100.0  # readings are whole hundredths of a degree Celsius
@@ -117,8 +117,8 @@ def machine_of(law: DegradationLaw, seed: int, machine_id: str) -> Machine:
     """Return a machine with its nameplate."""
     vibration, rise = uniforms(stream_key(seed, machine_id, "nameplate"), 0, 2)
     nameplate = Nameplate(
-        rest_vibration=_within(REST_VIBRATION_MM_S, vibration),
-        rise=_within(RISE_CELSIUS, rise),
+        rest_vibration=within(REST_VIBRATION_MM_S, vibration),
+        rise=within(RISE_CELSIUS, rise),
         load_key=stream_key(seed, machine_id, "load"),
         wander_key=stream_key(seed, machine_id, "wander"),
         noise_key=stream_key(seed, machine_id, "noise"),
@@ -132,25 +132,25 @@ def draw_run(machine: Machine, number: int) -> Run:
     chances = uniforms(stream_key(machine.seed, machine.machine_id, "run", number), 0, 8)
     mode = _mode_at(law.failure_modes, chances[0])
     beyond = law.characteristic_life_hours * (-math.log(chances[1])) ** (1 / law.life_shape)
-    end_level = mode.threshold * (1 + _within(mode.end_excess, chances[4]))
-    side_gain = _within(mode.side_gain, chances[5])
+    end_level = mode.threshold * (1 + within(mode.end_excess, chances[4]))
+    side_gain = within(mode.side_gain, chances[5])
     if mode.trip_channel == "vibration":
         vibration_gain, temperature_gain = max(end_level - nameplate.rest_vibration, 0.0), side_gain
     else:
         rest = law.conditions.ambient_celsius + nameplate.rise + law.celsius_per_mm_s * side_gain
         vibration_gain, temperature_gain = side_gain, max(end_level - rest, 0.0)
-    quality = _within(law.maintenance.repair_quality, chances[7]) if number else 1.0
+    quality = within(law.maintenance.repair_quality, chances[7]) if number else 1.0
     return Run(
         number=number,
         mode=mode,
         life_hours=round(law.guaranteed_life_hours + beyond, 6),  # a platform's last bit must not move a failure
         initial_damage=1.0 - quality,
-        onset=_within(mode.onset, chances[2]),
-        linear_share=_within(mode.linear_share, chances[3]),
+        onset=within(mode.onset, chances[2]),
+        linear_share=within(mode.linear_share, chances[3]),
         vibration_gain=vibration_gain,
         temperature_gain=temperature_gain,
         measured_at_failure=round(end_level, 2),
-        repair_seconds=int(3600 * _within(law.maintenance.repair_hours, chances[6])),
+        repair_seconds=int(3600 * within(law.maintenance.repair_hours, chances[6])),
     )
 
 
@@ -195,10 +195,6 @@ def temperature_added(law: DegradationLaw, standard_normal: FloatArray) -> Float
 def vibration_factor(law: DegradationLaw, standard_normal: FloatArray) -> FloatArray:
     """Return the noise that multiplies a vibration: r.m.s. of a short sample scatters in proportion to its level."""
     return 1.0 + law.vibration_noise * standard_normal
-
-
-def _within(bounds: Range, fraction: float) -> float:
-    return bounds[0] + (bounds[1] - bounds[0]) * fraction
 
 
 def _mode_at(modes: tuple[FailureMode, ...], fraction: float) -> FailureMode:

@@ -49,6 +49,11 @@ def uniforms(key: int, first: int, count: int) -> list[float]:
     return (((words >> np.uint64(11)).astype(np.float64) + 0.5) / 9007199254740992.0).tolist()
 
 
+def within(bounds: tuple[float, float], fraction: float) -> float:
+    """Return the number at a fraction of the way from the first bound to the second."""
+    return bounds[0] + (bounds[1] - bounds[0]) * fraction
+
+
 def centred(words: WordArray, number: int) -> FloatArray:
     """Return numbers in (-1, 1), variance 1/3, from lane `number` of each word."""
     return (lane(words, number).astype(np.float64) + 0.5) / (LANE_LEVELS / 2) - 1.0

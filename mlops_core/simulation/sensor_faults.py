@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from mlops_core.simulation.random_streams import random_words, stream_key, uniforms
+from mlops_core.simulation.random_streams import random_words, stream_key, uniforms, within
 from mlops_core.telemetry import READINGS, TIMESTAMP, normalise_readings
 from mlops_core.time import EPOCH
 
@@ -144,7 +144,7 @@ def _sensor_episodes(
     for day in range((first - EPOCH) // _DAY - 1, (last - EPOCH) // _DAY + 1):  # one may have begun the day before
         begins, at, length, size = uniforms(key, 4 * day, 4)
         if begins < chance:
-            yield EPOCH + (day + at) * _DAY, _within(hours, length), _within(strength, size)
+            yield EPOCH + (day + at) * _DAY, within(hours, length), within(strength, size)
 
 
 def _within_episodes(readings: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:
@@ -199,7 +199,3 @@ def _spiked(
     )
     changed = readings.with_columns(value=pl.col("value") * spiked["strength"].fill_null(1.0))
     return changed, spiked.filter(pl.col("strength").is_not_null()).select(*SENSOR_FAULTS)
-
-
-def _within(bounds: tuple[float, float], fraction: float) -> float:
-    return bounds[0] + (bounds[1] - bounds[0]) * fraction

@@ -8,11 +8,12 @@ All timestamps are instants in UTC with microseconds.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError
+from mlops_core.errors import ColumnTypeError, ColumnValueError, FrameTypeError, MissingColumnError, require_columns
 from mlops_core.telemetry.message import FAILURE_KIND
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
@@ -94,10 +95,7 @@ def normalise_readings(readings: pl.DataFrame) -> pl.DataFrame:
         [61.0]
 
     """
-    fitted = _fit(readings, READINGS, name="readings", optional=())
-    _refuse_nulls(fitted, ("machine_id", "channel", "event_timestamp"), name="readings")
-    _refuse_not_finite(fitted, ("value",), name="readings")
-    return fitted
+    return _checked(readings, READINGS, name="readings", nullable=("value",))
 
 
 def normalise_failures(failures: pl.DataFrame) -> pl.DataFrame:
@@ -118,19 +116,9 @@ def normalise_failures(failures: pl.DataFrame) -> pl.DataFrame:
         [None]
 
     """
-    fitted = _fit(failures, FAILURES, name="failures", optional=_OPTIONAL_FAILURE_COLUMNS)
-    _refuse_nulls(fitted, ("machine_id", "event_timestamp"), name="failures")
-    _refuse_not_finite(fitted, ("measured_value", "threshold"), name="failures")
-    early = fitted.filter(pl.col("returned_to_service_at") < pl.col("event_timestamp")).height
-    if early:
-        raise ColumnValueError(
-            "failures",
-            "returned_to_service_at",
-            "is earlier than event_timestamp",
-            early,
-            "Check that the two columns are not swapped and share one time zone",
-        )
-    return fitted
+    checked = _checked(failures, FAILURES, name="failures", optional=_OPTIONAL_FAILURE_COLUMNS)
+    _refuse_early_returns(checked, "failures", "Check that the two columns are not swapped and share one time zone")
+    return checked
 
 
 def normalise_events(events: pl.DataFrame) -> pl.DataFrame:
@@ -139,9 +127,8 @@ def normalise_events(events: pl.DataFrame) -> pl.DataFrame:
     A frame without `kind` is of failures, and so are rows where it is null; `event_code` is null where absent.
     Conversions and errors are those of `normalise_readings`.
     """
-    fitted = _fit(events, EVENTS, name="events", optional=("kind", "event_code"))
-    _refuse_nulls(fitted, ("machine_id", "event_timestamp"), name="events")
-    return fitted.with_columns(pl.col("kind").fill_null(FAILURE_KIND))
+    checked = _checked(events, EVENTS, name="events", optional=("kind", "event_code"))
+    return checked.with_columns(pl.col("kind").fill_null(FAILURE_KIND))
 
 
 def renewals(maintenance: pl.DataFrame) -> pl.DataFrame:
@@ -152,26 +139,35 @@ def renewals(maintenance: pl.DataFrame) -> pl.DataFrame:
 
     """
     for column, expected in MAINTENANCE.items():
-        if column not in maintenance.columns:
-            raise MissingColumnError("maintenance", column, maintenance.columns)
+        require_columns("maintenance", maintenance.columns, column)
         if maintenance.schema[column] not in (expected, pl.Null()):
             raise ColumnTypeError(
                 "maintenance", column, str(maintenance.schema[column]), str(expected), f"Cast it to {expected}"
             )
-    backwards = maintenance.filter(pl.col("returned_to_service_at") < pl.col("event_timestamp")).height
-    if backwards:
-        raise ColumnValueError(
-            "maintenance",
-            "returned_to_service_at",
-            "is earlier than event_timestamp",
-            backwards,
-            "Correct those records",
-        )
+    _refuse_early_returns(maintenance, "maintenance", "Correct those records")
     return maintenance.filter("renews").select("machine_id", "event_timestamp", "returned_to_service_at")
 
 
-def _fit(frame: pl.DataFrame, schema: pl.Schema, *, name: str, optional: tuple[str, ...]) -> pl.DataFrame:
+def _checked(
+    frame: pl.DataFrame,
+    schema: pl.Schema,
+    *,
+    name: str,
+    optional: tuple[str, ...] = (),
+    nullable: tuple[str, ...] = (),
+) -> pl.DataFrame:
+    """Return a frame in a schema; `optional` columns may be absent or null, `nullable` ones null."""
     _refuse_other_types(frame, name)
+    fitted = _fit(frame, schema, name=name, optional=optional)
+    for column, kind in schema.items():
+        if column not in (*optional, *nullable):
+            _refuse_nulls(fitted[column], name)
+        if kind == pl.Float64():
+            _refuse_not_finite(fitted[column], name)
+    return fitted
+
+
+def _fit(frame: pl.DataFrame, schema: pl.Schema, *, name: str, optional: tuple[str, ...]) -> pl.DataFrame:
     if frame.schema == schema:
         return frame
     columns: list[pl.Expr] = []
@@ -211,43 +207,42 @@ def _converted(column: str, found: pl.DataType, expected: pl.DataType, name: str
     )
 
 
+_INSTANT_HINTS: Final[Mapping[type[pl.DataType], str]] = {
+    pl.Datetime: 'Say which one it is in: pl.col("{}").dt.replace_time_zone("UTC")',
+    pl.String: 'Parse it: pl.col("{}").str.to_datetime(time_unit="us", time_zone="UTC")',
+    pl.Date: 'Say which moment of the day: pl.col("{}").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")',
+}
+
+
 def _instant(column: str, found: pl.DataType, name: str) -> pl.Expr:
-    if isinstance(found, pl.Datetime):
-        if found.time_zone is not None:
-            return pl.col(column).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
-        problem = "a timestamp without time zone"
-        hint = f'Say which one it is in: pl.col("{column}").dt.replace_time_zone("UTC")'
-    elif isinstance(found, pl.String):
-        problem = "String"
-        hint = f'Parse it: pl.col("{column}").str.to_datetime(time_unit="us", time_zone="UTC")'
-    elif isinstance(found, pl.Date):
-        problem = "Date"
-        hint = f'Say which moment of the day: pl.col("{column}").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")'
-    else:
-        problem = str(found)
-        hint = f'If it counts seconds: pl.from_epoch("{column}", time_unit="s").dt.replace_time_zone("UTC")'
+    if isinstance(found, pl.Datetime) and found.time_zone is not None:
+        return pl.col(column).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+    problem = "a timestamp without time zone" if isinstance(found, pl.Datetime) else str(found)
+    other = 'If it counts seconds: pl.from_epoch("{}", time_unit="s").dt.replace_time_zone("UTC")'
+    hint = _INSTANT_HINTS.get(found.base_type(), other).format(column)
     raise ColumnTypeError(name, column, problem, "a timestamp in UTC", hint)
 
 
-def _refuse_nulls(frame: pl.DataFrame, columns: tuple[str, ...], *, name: str) -> None:
-    for column in columns:
-        if rows := frame.get_column(column).null_count():
-            raise ColumnValueError(
-                name, column, "is null", rows, f'Fill or drop those rows: {name}.drop_nulls("{column}")'
-            )
+def _refuse_nulls(values: pl.Series, name: str) -> None:
+    if rows := values.null_count():
+        column = values.name
+        raise ColumnValueError(name, column, "is null", rows, f'Fill or drop those rows: {name}.drop_nulls("{column}")')
 
 
-def _refuse_not_finite(frame: pl.DataFrame, columns: tuple[str, ...], *, name: str) -> None:
-    for column in columns:
-        values = frame.get_column(column)
-        if math.isfinite(values.sum()):  # as a sum is only where every term is; it costs a tenth of looking at each
-            continue
-        finite = values.is_finite()
-        if not finite.all():
-            raise ColumnValueError(
-                name,
-                column,
-                "is NaN or infinite",
-                finite.len() - finite.null_count() - int(finite.sum()),
-                f'Keep what was measured: {name}.filter(pl.col("{column}").is_finite())',
-            )
+def _refuse_not_finite(values: pl.Series, name: str) -> None:
+    if math.isfinite(values.sum()):  # as a sum is only where every term is; it costs a tenth of looking at each
+        return
+    finite = values.is_finite()
+    if not finite.all():
+        raise ColumnValueError(
+            name,
+            values.name,
+            "is NaN or infinite",
+            finite.len() - finite.null_count() - int(finite.sum()),
+            f'Keep what was measured: {name}.filter(pl.col("{values.name}").is_finite())',
+        )
+
+
+def _refuse_early_returns(frame: pl.DataFrame, name: str, hint: str) -> None:
+    if rows := frame.filter(pl.col("returned_to_service_at") < pl.col("event_timestamp")).height:
+        raise ColumnValueError(name, "returned_to_service_at", "is earlier than event_timestamp", rows, hint)

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import MissingColumnError
+from mlops_core.errors import require_columns
 
 ROWS_AT_A_TIME: Final = 2_000_000
 
@@ -22,8 +22,7 @@ def machine_batches(scan: pl.LazyFrame, rows_at_a_time: int | None = None) -> It
 
     """
     names = scan.collect_schema().names()
-    if "machine_id" not in names:
-        raise MissingColumnError("readings", "machine_id", names)
+    require_columns("readings", names, "machine_id")
     counts = scan.group_by("machine_id").len().collect(engine="streaming").sort("machine_id")
     if counts.is_empty():
         yield scan.collect()

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mlops_core.alerting.digest import digest_notice
+from mlops_core.alerting.episode_notices import digest_notice
 from mlops_core.alerting.episodes import AlarmSource, Episode, Stage
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
