@@ -13,7 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from moto import mock_aws
+
+from tests.aws_emulation import mock_aws
 
 # Powertools reads these when a handler is imported, as Lambda sets them before it starts.
 os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}

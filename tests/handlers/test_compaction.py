@@ -33,10 +33,10 @@ from tests.handlers.processed_lake import (
 HOUR_OF_ELEVEN = "date=2026-11-21/hour=11"
 
 
-def put_apart(aws, some: list[Reading]) -> None:
-    """One object for each reading."""
-    for reading in some:
-        put(aws, [reading])
+def put_apart(aws, some: list[Reading], each: int = 3) -> None:
+    """One object for every few readings: by default for what a channel measures in an hour."""
+    for first in range(0, len(some), each):
+        put(aws, some[first : first + each])
 
 
 def lines(bodies) -> list[bytes]:
@@ -53,7 +53,7 @@ def rows_of(some: list[Reading]) -> set[tuple]:
 
 def test_the_objects_of_a_closed_hour_become_one_sorted_object_and_their_bytes_are_kept(aws, deploy):
     some = readings(-1, 0.5)
-    put_apart(aws, some)
+    put_apart(aws, some, each=1)
     received = lines(aws.objects(f"raw/{HOUR_OF_ELEVEN}/").values())
     deploy("processing")(at(0.6))
     assert aws.objects(f"raw/{HOUR_OF_ELEVEN}/") == {}
@@ -185,7 +185,7 @@ def test_whichever_write_of_a_compaction_fails_nothing_is_lost_and_the_next_run_
     monkeypatch.setattr(crowded_hours, "OBJECTS_AT_ONCE", 5)
     some = readings(-3, 0, machines=["PUMP-A01"], minutes=30)
     invoke = deploy("processing", TIME_WINDOW="1", FEATURE_LENGTHS_HOURS="[1, 2]")
-    put_apart(aws, some)
+    put_apart(aws, some, each=1)
     beginning = aws.snapshot()
     faults.clear()
     invoke(at())

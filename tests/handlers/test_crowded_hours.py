@@ -23,13 +23,13 @@ def holds(monkeypatch):
 @pytest.mark.parametrize("most", [A_MACHINES_HOUR, A_MACHINES_HOUR + 2, 2 * A_MACHINES_HOUR - 1])
 def test_whatever_fits_features_have_the_same_bytes(aws, deploy, holds, most):
     some = readings(-8, 0)
-    put_apart(aws, some)
+    put_apart(aws, some, each=1)
     invoke = deploy("processing")
     invoke(at())
     before = aws.objects("processed/features/")
     aws.clear()
     holds(most)
-    put_apart(aws, some)
+    put_apart(aws, some, each=1)
     invoke(at())
     assert aws.objects("processed/features/") == before
     assert aws.objects(f"compacted/{HOUR_OF_ELEVEN}/")
@@ -41,7 +41,7 @@ def test_whatever_fits_features_have_the_same_bytes(aws, deploy, holds, most):
 
 def test_what_did_not_fit_is_taken_in_once_it_does(aws, deploy, holds):
     some = readings(-8, 0)
-    put_apart(aws, some)
+    put_apart(aws, some, each=1)
     invoke = deploy("processing")
     holds(A_MACHINES_HOUR)
     invoke(at())

@@ -8,10 +8,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from moto import mock_aws
 from moto.iot.models import IoTBackend
 
 from handlers.stores.device_registry import Certificate, DeviceRegistry, MachineElsewhereError, NotDetachedError
+from tests.aws_emulation import mock_aws
 from tests.iot_in_process import delete_certificate
 
 MACHINE = "PUMP-1"

@@ -14,13 +14,19 @@ from typing import Any
 
 import pulumi
 from pulumi.output import Unknown
+from pulumi.runtime import resource
+from pulumi.runtime.proto import source_pb2
 
 from infra.local.engine.monitor import RecordingMonitor, Registration as Recorded
 from infra.local.engine.program import program_at, run_program, stack_config
+from infra.settings import read_provider_settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "mlops-industrial"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
+
+# Where in the program a resource is made, for the engine's messages: a tenth of an evaluation, and nothing reads it.
+resource._get_stack_trace = source_pb2.StackTrace
 
 
 @dataclass(frozen=True)
@@ -188,16 +194,58 @@ def evaluate_stack(
     preview: bool = False,
     config: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """The evaluation of `__main__.py` as one of the stacks, made once a session for equal arguments.
+    """The evaluation of `__main__.py` as one of the stacks, made once a process for what comes to one configuration.
 
     `config` (ours, unqualified unless it has a colon) stands over the stack's own.
     """
-    return _evaluated(stack, preview, json.dumps(config or {}, sort_keys=True))
+    return _evaluated(stack, preview, json.dumps(configured(stack, config or {}), sort_keys=True))
 
 
 @cache
 def _evaluated(stack: str, preview: bool, config: str) -> Evaluation:
     return evaluate_stack_afresh(stack, preview=preview, config=json.loads(config))
+
+
+CHANGED: dict[str, Any] = {
+    "alarmEmails": ["a@example.com", "b@example.com"],
+    "alarmsEnabled": True,
+    "basicIngest": True,
+    "dataLakeBucketName": "acme-lake",
+    "eventFeatures": ["error"],
+    "featureHopMinutes": 30,
+    "featureLengthsHours": [2],
+    "inferenceMemoryMb": 1004,
+    "inferenceTimeoutSeconds": 24,
+    "ingestionBatchSize": 77,
+    "ingestionBatchWindowSeconds": 5,
+    "ingestionMaximumConcurrency": 3,
+    "lakeShards": 12,
+    "lambdaMemoryMb": 1001,
+    "lambdaTimeoutSeconds": 101,
+    "logLevel": "ERROR",
+    "logRetentionDays": 7,
+    "owner": "ignored",
+    "processingMemoryMb": 1002,
+    "processingTimeoutSeconds": 102,
+    "reservedConcurrency": {"processing": 4},
+    "tags": {"CostCentre": "4711", "Owner": "line 3"},
+    "timeZone": "Europe/Berlin",
+    "trainingMemoryMb": 1003,
+    "trainingTimeoutSeconds": 103,
+}
+"""Keys that have nothing to do with each other, each the matter of a test: one evaluation shows what all of them do."""
+
+CHANGED_OTHERWISE: dict[str, Any] = {
+    "ingestionBatchSize": 10,
+    "ingestionBatchWindowSeconds": 0,
+    "lambdaTimeoutSeconds": 1,
+    "logLevel": "DEBUG",
+    "machineIds": ["M1"],
+    "mqttTopicPrefix": "plant/line-3",
+    "noticeEmails": ["a@example.com"],
+    "tags": {"owner": "line 3", "PROJECT": "x"},
+}
+"""As CHANGED, with other values."""
 
 
 def evaluate_stack_afresh(
@@ -209,18 +257,38 @@ def evaluate_stack_afresh(
     partition: str = "aws",
 ) -> Evaluation:
     """Evaluate a stack once more, in another partition, or so that `into` holds what it did until it failed."""
-    _, values = stack_config(stack, ROOT)
-    for key, value in (config or {}).items():
-        qualified = key if ":" in key else f"{PROJECT}:{key}"
-        values[qualified] = value if isinstance(value, str) else json.dumps(value)
     return evaluate(
         program_at(ROOT),
         preview=preview,
         stack=stack,
-        config=values,
+        config=configured(stack, config or {}),
         into=into,
         partition=partition,
     )
+
+
+def evaluate_settings(config: Mapping[str, Any]) -> None:
+    """Read the settings of a stack as `__main__.py` does, and go no further: the rest is other tests' matter."""
+
+    def program() -> None:
+        read_settings()
+        read_provider_settings()
+
+    evaluate(program, config=configured("dev", config))
+
+
+def configured(stack: str, config: Mapping[str, Any]) -> dict[str, str]:
+    """The configuration of a stack as Pulumi stores it, under `config` (ours, unqualified unless it has a colon)."""
+    over = {
+        key if ":" in key else f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
+    }
+    return _of_files(stack) | over
+
+
+@cache
+def _of_files(stack: str) -> dict[str, str]:
+    return stack_config(stack, ROOT)[1]
 
 
 def statements(policy: str) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 from infra.stack_settings import StackSettings
 from tests.infra.cloudwatch import ALARM, OK, UNKNOWN, composite_states, expected_metrics, states
-from tests.infra.evaluation import evaluate_stack, physical_name
+from tests.infra.evaluation import CHANGED_OTHERWISE, evaluate_settings, evaluate_stack, physical_name
 
 ROOT = Path(__file__).parents[2]
 PAGES = {page.stem: page.read_text("utf-8") for page in (ROOT / "docs" / "alarms").glob("*.md")}
@@ -163,11 +163,11 @@ def test_the_dashboard_has_the_name_of_the_stack(prod):
 def test_what_nobody_would_be_told_of_is_warned_of(monkeypatch, config, warned):
     warnings = []
     monkeypatch.setattr(pulumi.log, "warn", warnings.append)
-    evaluate_stack(config=config)
+    evaluate_settings(config)
     assert any(warned in text for text in warnings)
 
 
 def test_notices_are_sent_to_each_address():
-    found = evaluate_stack(config={"noticeEmails": ["a@example.com"]}).of("sns/topicSubscription:TopicSubscription")
+    found = evaluate_stack(config=CHANGED_OTHERWISE).of("sns/topicSubscription:TopicSubscription")
     assert [each.inputs["endpoint"] for each in found.values()] == ["a@example.com"]
     assert StackSettings.model_fields["notice_emails"].is_required()

@@ -9,7 +9,7 @@ from statelint.linter import Linter
 from statelint.problem import ProblemType
 
 from infra import backfill_steps
-from tests.infra.evaluation import evaluate_stack
+from tests.infra.evaluation import CHANGED, evaluate_stack
 
 MAPS = ("BuildHours", "ComputePieces")
 
@@ -58,7 +58,7 @@ def test_units_are_distributed_throttled_and_tried_again_and_their_results_dropp
 
 def test_one_of_the_reserved_runs_is_left_to_the_schedule(evaluated):
     assert definition(evaluated("prod"))["States"]["BuildHours"]["MaxConcurrency"] == 10
-    few = evaluate_stack("dev", config={"reservedConcurrency": {"processing": 4}})
+    few = evaluate_stack(config=CHANGED)
     assert definition(few)["States"]["BuildHours"]["MaxConcurrency"] == 3
 
 

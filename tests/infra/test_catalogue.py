@@ -9,7 +9,7 @@ import pytest
 from mlops_core.features import compute_features
 from mlops_core.lake import compacted_key, features_key, raw_key, replaced_key
 from mlops_core.telemetry import READINGS
-from tests.infra.evaluation import evaluate_stack
+from tests.infra.evaluation import CHANGED, evaluate_stack
 
 HOUR = datetime(2026, 11, 21, 7, tzinfo=UTC)
 READ = pl.DataFrame(
@@ -27,9 +27,8 @@ def columns_of(table):
     return {column["name"]: column["type"] for column in table.inputs["storageDescriptor"]["columns"]}
 
 
-@pytest.mark.parametrize(("lengths", "hop"), [([1, 6, 24], 60), ([2], 30)])
-def test_the_feature_table_has_the_columns_that_the_library_computes(lengths, hop):
-    config = {"featureLengthsHours": lengths, "featureHopMinutes": hop}
+@pytest.mark.parametrize(("config", "lengths", "hop"), [({}, [1, 6, 24], 60), (CHANGED, [2], 30)], ids=["", "changed"])
+def test_the_feature_table_has_the_columns_that_the_library_computes(config, lengths, hop):
     table = evaluate_stack(config=config).of("CatalogTable")["processing-catalogue-features"]
     computed = compute_features(READ, lengths=[f"{length}h" for length in lengths], hop=f"{hop}m")
     declared = columns_of(table)
@@ -65,9 +64,9 @@ def test_partitions_lie_where_the_library_puts_them(evaluated):
     assert features == bucket + features_key(HOUR, 3).rpartition("/")[0]
 
 
-@pytest.mark.parametrize("shards", [1, 12])
-def test_projection_covers_every_partition_and_needs_no_crawler(shards):
-    tables = evaluate_stack(config={"lakeShards": shards}).of("CatalogTable")
+@pytest.mark.parametrize("config", [{}, CHANGED], ids=["one shard", "twelve shards"])
+def test_projection_covers_every_partition_and_needs_no_crawler(config):
+    tables = evaluate_stack(config=config).of("CatalogTable")
     for table in tables.values():
         parameters = table.inputs["parameters"]
         assert parameters["projection.enabled"] == "true"

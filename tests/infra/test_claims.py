@@ -10,7 +10,7 @@ import yaml
 
 from contract.functions import FUNCTIONS
 from infra.settings import key_schemas
-from tests.infra.evaluation import evaluate_stack
+from tests.infra.evaluation import CHANGED, evaluate_stack
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "claims.md").read_text()
@@ -53,20 +53,11 @@ STEPS = ("baseline", "training_set", "training", "evaluation", "promotion")
 
 def handlers(field: str) -> dict[str, int]:
     """Memory or timeout of each function, by its name."""
-    deployed = evaluate_stack(config=DISTINCT).of("lambda/function:Function").values()
+    deployed = evaluate_stack(config=CHANGED).of("lambda/function:Function").values()
     return {each.inputs["handler"].split(".")[1]: each.inputs[field] for each in deployed}
 
 
-DISTINCT = {
-    "lambdaTimeoutSeconds": 101,
-    "lambdaMemoryMb": 1001,
-    "processingTimeoutSeconds": 102,
-    "processingMemoryMb": 1002,
-    "trainingTimeoutSeconds": 103,
-    "trainingMemoryMb": 1003,
-    "inferenceTimeoutSeconds": 24,
-    "inferenceMemoryMb": 1004,
-}
+DISTINCT = {key: value for key, value in CHANGED.items() if key.endswith(("TimeoutSeconds", "MemoryMb"))}
 
 
 def test_a_key_names_every_function_that_it_governs():

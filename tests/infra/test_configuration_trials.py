@@ -5,14 +5,12 @@ right ones are what companies have, typed as `pulumi config set` stores it.
 """
 
 import json
-from functools import cache
 
 import pulumi
 import pytest
 
-from infra.local.engine.program import stack_config
-from infra.settings import SettingsError, read_provider_settings, read_settings
-from tests.infra.evaluation import PROJECT, ROOT, evaluate
+from infra.settings import SettingsError
+from tests.infra.evaluation import evaluate_settings
 
 MANY = [f"MACHINE-{number:04}" for number in range(40)]
 DEFAULT_CHANNELS = [
@@ -188,29 +186,10 @@ def name(case):
     return json.dumps(case)[:70] if isinstance(case, dict) else ""
 
 
-@cache
-def defaults():
-    return stack_config("dev", ROOT)[1]
-
-
-def read(config):
-    """Read the settings of a stack as `__main__.py` does, and go no further: the rest is other tests' matter."""
-
-    def program():
-        read_settings()
-        read_provider_settings()
-
-    texts = {
-        key if ":" in key else f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
-        for key, value in config.items()
-    }
-    evaluate(program, config=defaults() | texts)
-
-
 @pytest.mark.parametrize(("config", "key", "says"), REFUSED, ids=name)
 def test_what_cannot_work_is_refused_with_the_key_and_the_reason(warnings, config, key, says):
     with pytest.raises(SettingsError) as refused:
-        read(config)
+        evaluate_settings(config)
     qualified = key if ":" in key else f"mlops-industrial:{key}"
     assert says in " ".join(" ".join(problem) for problem in refused.value.problems if problem[0] == qualified)
     assert "pulumi config" in str(refused.value)
@@ -218,13 +197,13 @@ def test_what_cannot_work_is_refused_with_the_key_and_the_reason(warnings, confi
 
 @pytest.mark.parametrize(("config", "says"), WARNED, ids=name)
 def test_what_is_rarely_meant_is_accepted_and_warned_of(warnings, config, says):
-    read(config)
+    evaluate_settings(config)
     assert any(says in warning for warning in warnings), warnings
 
 
 @pytest.mark.parametrize("config", ACCEPTED, ids=name)
 def test_what_is_right_is_accepted_without_a_word(warnings, config):
-    read(config)
+    evaluate_settings(config)
     assert warnings == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from infra.devices import THING_NAME
 from mlops_core.telemetry import CHANNELS
-from tests.infra.evaluation import ACCOUNT, REGION, evaluate_stack
+from tests.infra.evaluation import ACCOUNT, CHANGED, REGION, evaluate_stack
 
 IOT = f"arn:aws:iot:{REGION}:{ACCOUNT}"
 LONGEST_DOCUMENT = 2048
@@ -46,7 +46,7 @@ def test_a_machine_publishes_under_its_own_prefix_alone_which_is_where_the_rules
 
 
 def test_basic_ingest_lets_a_machine_publish_to_the_rules_of_the_stack_for_its_own_prefix():
-    evaluation = evaluate_stack(config={"basicIngest": True})
+    evaluation = evaluate_stack(config=CHANGED)
     (document,) = documents(evaluation)
     own = f"industrial/dev/machine/{THING_NAME}/*"
     rules = set(evaluation.outputs["topic_rule_names"].values())

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from infra.settings import key_schemas
 from infra.stack_settings import StackSettings
-from tests.infra.evaluation import ACCOUNT, REGION, evaluate_stack, statements
+from tests.infra.evaluation import ACCOUNT, CHANGED, CHANGED_OTHERWISE, REGION, evaluate_stack, statements
 
 LAKE = "arn:aws:s3:::data-lake-0a1b2c"
 QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:mlops-industrial-dev"
@@ -397,7 +397,7 @@ def test_roles_are_assumed_by_their_service_and_on_our_behalf_alone(evaluated):
 
 
 def test_the_simulator_may_publish_for_its_machines_under_its_prefix_alone():
-    evaluation = evaluate_stack(config={"machineIds": ["M1"], "mqttTopicPrefix": "plant/line-3"})
+    evaluation = evaluate_stack(config=CHANGED_OTHERWISE)
     _, topics = granted(evaluation)["ingestion-simulator-policy"]["PublishTelemetry"]
     assert topics == {
         f"arn:aws:iot:{REGION}:{ACCOUNT}:topic/plant/line-3/M1/{topic}"
@@ -433,7 +433,7 @@ def test_events_may_be_read_where_they_are_features_and_nowhere_else():
         return {each.partition("/")[2] for each in resources if "/events/" in each}
 
     roles = ("processing-features-policy", "training-set-policy")
-    counted = evaluate_stack(config={"eventFeatures": ["error"]})
+    counted = evaluate_stack(config=CHANGED)
     assert {role: reads(counted, role) for role in roles} == {key: {"events/*", "processed/events/*"} for key in roles}
     assert [reads(evaluate_stack(config={}), role) for role in roles] == [set(), set()]
     environment = counted.of("lambda/function:Function")["processing-features"].inputs["environment"]["variables"]

@@ -6,7 +6,7 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.infra.evaluation import evaluate_stack
+from tests.infra.evaluation import CHANGED, CHANGED_OTHERWISE, evaluate_stack
 
 
 def test_each_rule_keeps_the_bytes_the_topic_and_the_moment(evaluated):
@@ -97,7 +97,7 @@ def mappings_of_queues(evaluation):
     "config",
     [
         {},
-        {"lambdaTimeoutSeconds": 1, "ingestionBatchSize": 10, "ingestionBatchWindowSeconds": 0},
+        CHANGED_OTHERWISE,  # a timeout of one second, and no window of batches
         {"lambdaTimeoutSeconds": 900, "ingestionBatchWindowSeconds": 300},
     ],
 )
@@ -115,8 +115,7 @@ def test_a_message_stays_hidden_for_six_timeouts_of_its_function(config):
 
 
 def test_batches_are_as_configured_and_report_their_failures_one_by_one():
-    config = {"ingestionBatchSize": 77, "ingestionBatchWindowSeconds": 5, "ingestionMaximumConcurrency": 3}
-    for mapping in mappings_of_queues(evaluate_stack(config=config)):
+    for mapping in mappings_of_queues(evaluate_stack(config=CHANGED)):
         assert mapping.inputs["batchSize"] == 77
         assert mapping.inputs["maximumBatchingWindowInSeconds"] == 5
         assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": 3}

@@ -12,7 +12,7 @@ from contract.outputs import StackOutputs
 from infra.local.engine.program import autoname, stack_config
 from infra.naming import is_namespace
 from infra.settings import SettingsError, key_schemas
-from tests.infra.evaluation import PROJECT, ROOT, evaluate_stack, evaluate_stack_afresh
+from tests.infra.evaluation import CHANGED, CHANGED_OTHERWISE, PROJECT, ROOT, evaluate_stack, evaluate_stack_afresh
 
 STACKS = ("dev", "prod", "local")
 EVERY = [(stack, preview) for stack in STACKS for preview in (True, False)]
@@ -36,7 +36,7 @@ OUTPUTS = {
 
 
 def test_schedules_and_functions_know_the_time_zone_of_the_plant():
-    evaluation = evaluate_stack(config={"timeZone": "Europe/Berlin"})
+    evaluation = evaluate_stack(config=CHANGED)
     schedules = evaluation.of("scheduler/schedule:Schedule").values()
     assert len(schedules) == 5
     assert {each.inputs["scheduleExpressionTimezone"] for each in schedules} == {"Europe/Berlin"}
@@ -78,7 +78,7 @@ def test_every_resource_is_made_by_the_provider_that_tags(evaluated, stack, prev
 
 
 def test_tags_of_the_configuration_are_added_and_win():
-    evaluation = evaluate_stack(config={"tags": {"CostCentre": "4711", "Owner": "line 3"}, "owner": "ignored"})
+    evaluation = evaluate_stack(config=CHANGED)
     (provider,) = evaluation.of("providers:aws").values()
     assert json.loads(provider.inputs["defaultTags"])["tags"] == {
         "Project": PROJECT, "Stack": "dev", "Owner": "line 3", "CostCentre": "4711",
@@ -86,7 +86,7 @@ def test_tags_of_the_configuration_are_added_and_win():
 
 
 def test_a_tag_that_only_iam_takes_for_ours_replaces_ours():
-    (provider,) = evaluate_stack(config={"tags": {"owner": "line 3", "PROJECT": "x"}}).of("providers:aws").values()
+    (provider,) = evaluate_stack(config=CHANGED_OTHERWISE).of("providers:aws").values()
     assert json.loads(provider.inputs["defaultTags"])["tags"] == {"owner": "line 3", "PROJECT": "x", "Stack": "dev"}
 
 
@@ -198,7 +198,7 @@ def test_no_two_resources_of_one_type_share_a_name(evaluated, stack):
 
 
 def test_a_configured_bucket_name_is_used_and_otherwise_one_is_made():
-    named = evaluate_stack(config={"dataLakeBucketName": "acme-lake"})
+    named = evaluate_stack(config=CHANGED)
     assert named.of("s3/bucket:Bucket")["data-lake"].inputs["bucket"] == "acme-lake"
     assert "bucket" not in evaluate_stack().of("s3/bucket:Bucket")["data-lake"].inputs
 
@@ -239,7 +239,7 @@ def test_whether_a_layer_is_built_already_changes_nothing_that_pulumi_compares(e
 
 
 def test_logs_are_kept_for_as_long_as_configured_and_a_year_unless_it_is(evaluated):
-    for evaluation, days in ((evaluated("dev"), 365), (evaluate_stack(config={"logRetentionDays": 7}), 7)):
+    for evaluation, days in ((evaluated("dev"), 365), (evaluate_stack(config=CHANGED), 7)):
         groups = evaluation.of("cloudwatch/logGroup:LogGroup").values()
         functions = evaluation.of("lambda/function:Function")
         assert [group.inputs["retentionInDays"] for group in groups] == [days] * (
@@ -280,7 +280,7 @@ def test_silence_begins_after_as_long_as_is_configured(evaluated):
 
 
 def test_each_address_is_subscribed():
-    evaluation = evaluate_stack(config={"alarmsEnabled": True, "alarmEmails": ["a@example.com", "b@example.com"]})
+    evaluation = evaluate_stack(config=CHANGED)
     endpoints = [each.inputs["endpoint"] for each in evaluation.of("TopicSubscription").values()]
     assert sorted(endpoints) == ["a@example.com", "b@example.com"]
 
@@ -293,9 +293,13 @@ def test_each_key_of_the_project_file_is_typed_described_and_has_a_default():
         assert schema["description"][0].isupper(), key
 
 
-@pytest.mark.parametrize(("level", "lets_pass"), [("ERROR", "INFO"), ("INFO", "INFO"), ("DEBUG", "DEBUG")])
-def test_no_log_level_drops_metrics_or_the_line_on_duration_and_memory(level, lets_pass):
-    for each in evaluate_stack(config={"logLevel": level}).of("lambda/function:Function").values():
+@pytest.mark.parametrize(
+    ("config", "level", "lets_pass"),
+    [(CHANGED, "ERROR", "INFO"), ({}, "INFO", "INFO"), (CHANGED_OTHERWISE, "DEBUG", "DEBUG")],
+    ids=["ERROR", "INFO", "DEBUG"],
+)
+def test_no_log_level_drops_metrics_or_the_line_on_duration_and_memory(config, level, lets_pass):
+    for each in evaluate_stack(config=config).of("lambda/function:Function").values():
         assert each.inputs["environment"]["variables"]["POWERTOOLS_LOG_LEVEL"] == level
         assert each.inputs["loggingConfig"]["applicationLogLevel"] == lets_pass
         assert each.inputs["loggingConfig"]["systemLogLevel"] == "INFO"

@@ -11,7 +11,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from mlops_core.lake import QuarantineRecord, encode_quarantine, encode_readings
@@ -19,6 +18,7 @@ from mlops_core.telemetry import Message, Reading, parse_message
 from ops import dead_letters, journal
 from ops.cli import app
 from ops.stack import Stack, load_stack
+from tests.aws_emulation import mock_aws
 
 REGION = "eu-west-1"
 ARN = f"arn:aws:lambda:{REGION}:123456789012:function:processing"
