@@ -13,6 +13,7 @@ from mlops_core.files.layout import FileLayout
 from mlops_core.files.logs import log_report, machine_ids, open_log
 from mlops_core.files.options import LayoutOptions
 from mlops_core.files.report import FileReport, in_schema
+from mlops_core.files.tables import ROW
 from mlops_core.telemetry import EVENT_KIND_PATTERN, EVENTS, LARGEST_EVENT_VALUE, is_event_code
 from mlops_core.time import EARLIEST_EVENT
 
@@ -87,7 +88,7 @@ def _judged(frame: pl.DataFrame, layout: FileLayout, earliest: datetime, latest:
         for name in _NUMBERS
     ]
     rows = frame.select(
-        "row",
+        pl.col(ROW).alias("row"),
         machine_ids(layout),
         pl.col(layout.time_column or "").alias("time"),
         kind.fill_null("").alias("kind"),

@@ -13,6 +13,7 @@ from mlops_core.files.layout import FileLayout
 from mlops_core.files.logs import log_report, machine_ids, open_log
 from mlops_core.files.options import LayoutOptions
 from mlops_core.files.report import FileReport, in_schema
+from mlops_core.files.tables import ROW
 from mlops_core.telemetry import FAILURES
 from mlops_core.time import EARLIEST_EVENT
 
@@ -74,7 +75,7 @@ def _judged(frame: pl.DataFrame, layout: FileLayout, earliest: datetime, latest:
     """One row a failure, with the reason to refuse it where there is one."""
     code = pl.lit(None, pl.String) if layout.code_column is None else trimmed(pl.col(layout.code_column))
     rows = frame.select(
-        "row",
+        pl.col(ROW).alias("row"),
         machine_ids(layout),
         pl.col(layout.time_column or "").alias("time"),
         pl.when(code != "").then(code).alias("event_code"),

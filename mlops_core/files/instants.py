@@ -15,7 +15,7 @@ from mlops_core.time import MICROSECOND
 # The profile that messages are read by, and dates and times without an offset, which a zone completes.
 _ISO: Final = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?$"
 _CARRIES_OFFSET: Final = r"T.*[+-]\d{2}:?\d{2}$"
-_FIXED_OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)")
+_FIXED_OFFSET: Final = re.compile(r"([+-])(0\d|1[0-4]):?([0-5]\d)")
 _EARLIEST, _LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -84,7 +84,11 @@ def _written(times: pl.Series, layout: FileLayout) -> pl.Series:
         form = layout.time_format.replace(".%f", "%.f")
         if form.endswith("%z"):
             texts = texts.str.replace("[Zz]$", "+00:00")
-        read = texts.str.to_datetime(form, time_unit="us", strict=False)
+        try:
+            read = texts.str.to_datetime(form, time_unit="us", strict=False)
+        except pl.exceptions.ComputeError as error:
+            why = str(error).splitlines()[0].rstrip(".")
+            raise InvalidArgumentError("time_format", layout.time_format, f"reads no times: {why}") from None
         return read if read.dtype == TIMESTAMP else _zoned(read, layout.time_zone)
     text = pl.col("text")
     notation = pl.DataFrame({"text": texts}).select(
@@ -114,11 +118,11 @@ def _first_that_reads(texts: pl.Series, formats: tuple[str, ...]) -> pl.Series:
 
 
 def _zoned(times: pl.Series, zone: str | None) -> pl.Series:
-    if zone is None:
+    if not zone:
         if times.count() == 0:
             return times.cast(TIMESTAMP)
         raise InvalidArgumentError(
-            "time_zone", None, f"{times.count():,} times say no offset from UTC",
+            "time_zone", zone, f"{times.count():,} times say no offset from UTC",
             'Say which zone they are of: time_zone="UTC", or an IANA name such as America/Sao_Paulo',
         )  # fmt: skip
     if (fixed := _FIXED_OFFSET.fullmatch(zone)) is not None:

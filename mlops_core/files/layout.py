@@ -81,6 +81,11 @@ class FileLayout:
             raise InvalidArgumentError(
                 "time_origin", self.time_origin, "needs time_unit", 'Say what times count: time_unit="1h"'
             )
+        if self.time_format is not None and "%f" in self.time_format.replace(".%f", ""):
+            raise InvalidArgumentError(
+                "time_format", self.time_format, "has %f without a point before it",
+                "Say how many digits the fraction has: %3f, %6f or %9f",
+            )  # fmt: skip
         if self.time_unit is not None:
             if self.time_format is not None or self.time_zone is not None:
                 raise InvalidArgumentError(

@@ -207,12 +207,19 @@ def _labels(path: Path, machine: str | None, time_zone: str) -> pl.DataFrame:
     rows = [row[:2] for row in csv.reader(path.read_text("utf-8-sig").splitlines()) if len(row) >= 2]
     if rows and not any(character.isdigit() for character in rows[0][0]):
         rows = rows[1:]  # a header, which some exports have
-    layout = FileLayout(time_zone=time_zone)
+    written = _time_format(rows[0]) if rows else {}
+    layout = FileLayout(time_zone=None if "time_unit" in written else time_zone, **written)
     moments = {
         name: read_instants(pl.Series(name, [row[place] for row in rows], dtype=pl.String), layout)
         for place, name in enumerate(("event_timestamp", "returned_to_service_at"))
     }
-    read = pl.DataFrame(moments).drop_nulls("event_timestamp").with_columns(machine_id=pl.lit(machine))
+    read = pl.DataFrame(moments).with_columns(machine_id=pl.lit(machine))
+    is_span = read["event_timestamp"] <= read["returned_to_service_at"]
+    for row, is_read in zip(rows, is_span, strict=True):
+        if is_read is not True:
+            raise UnreadableFileError(
+                str(path), f"holds {','.join(row)!r}, no two times", "A label is the start and the end of a fault"
+            )
     return pl.concat([empty, read.select("machine_id", *moments)], how="diagonal").sort("event_timestamp")
 
 

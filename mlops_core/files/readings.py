@@ -15,7 +15,7 @@ from mlops_core.files.layout import FileLayout, channel_columns
 from mlops_core.files.logs import machine_ids
 from mlops_core.files.options import LayoutOptions
 from mlops_core.files.report import FileReport, conflicts_in, in_schema, rejects_of
-from mlops_core.files.tables import Table, open_table
+from mlops_core.files.tables import ROW, Table, open_table
 from mlops_core.telemetry import CHANNELS, READINGS, Channel
 from mlops_core.time import EARLIEST_EVENT
 
@@ -147,7 +147,7 @@ def _cells(table: Table, layout: FileLayout, columns: dict[str, str]) -> tuple[p
     """One row a value (row, machine_id, channel, time, value, quality), how many cells are empty, columns of values."""
     frame = table.read([*layout.columns().values(), *columns])
     shared: list[Any] = [
-        pl.col("row"),
+        pl.col(ROW).alias("row"),
         machine_ids(layout),
         pl.col(layout.time_column or "").alias("time"),
         (pl.lit(None, pl.String) if layout.quality_column is None else pl.col(layout.quality_column)).alias("quality"),
@@ -162,7 +162,10 @@ def _cells(table: Table, layout: FileLayout, columns: dict[str, str]) -> tuple[p
         for column, channel in columns.items()
     ]
     if not parts:
-        raise UnreadableFileError(str(table.path), "has no column of numbers", f"It has: {', '.join(table.names)}")
+        raise UnreadableFileError(
+            str(table.path), "has no column of numbers",
+            f"It has: {', '.join(table.names)}. Where numbers are written 1,5 say decimal_comma=True",
+        )  # fmt: skip
     cells = pl.concat(parts, how="vertical_relaxed")
     # Sensors of one row need not all have reported; a file of one channel has no such excuse.
     present = cells.filter(trimmed(pl.col("value")).fill_null("") != "") if len(parts) > 1 else cells

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import gzip
+import re
 from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO, StringIO
 from pathlib import Path
@@ -17,23 +18,28 @@ _PARQUET: Final = frozenset({".parquet", ".pq"})
 _SEPARATORS: Final = ",;\t|"
 _HEADER_BYTES: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
+_QUOTED: Final = re.compile(r'"[^"]*"')
+_ZIP: Final = b"PK\x03\x04"
 _MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # What Windows writes where a system's owner chose nothing. Times and numbers read the same in all of its siblings.
 _ASSUMED: Final = "cp1252"
 
+ROW: Final = "row of the file"
+"""The column of a table that counts its rows; a file may have columns called `row`."""
+
 
 @dataclass(frozen=True)
 class Table:
-    """A file that was opened: the names of its columns, and of CSV its encoding and separator."""
+    """A file that was opened: the names of its columns, and of CSV its encoding, separator and lines above the data."""
 
     path: Path
     names: tuple[str, ...]
     encoding: str | None = None
     separator: str | None = None
-    skip_lines: int = 0
+    header_lines: int = 0
 
     def read(self, columns: list[str]) -> pl.DataFrame:
-        """Return these columns, each once, and `row` (1 is the first of the data). Empty lines are left out.
+        """Return these columns, each once, and `ROW` (1 is the first of the data). Empty lines are left out.
 
         A row with more fields than the header has their number in each cell: nothing can be read of it.
 
@@ -55,41 +61,41 @@ class Table:
                     str(self.path), f"column {name!r} holds {kind}, not one value a row",
                     "Waveforms become readings by mlops_core.waveform_features",
                 )  # fmt: skip
-        numbered = cells.with_columns(row=pl.int_range(1, pl.len() + 1))
+        numbered = cells.with_columns(pl.int_range(1, pl.len() + 1).alias(ROW))
         return numbered.filter(~pl.all_horizontal(pl.col(wanted).is_null()))
 
     def _read_csv(self, wanted: list[str], encoding: str, separator: str) -> pl.DataFrame:
-        places = sorted(self.names.index(name) for name in wanted)
-        schema = {f"column_{place + 1}": pl.String() for place in range(len(self.names))}
+        places = [self.names.index(name) for name in wanted]
+        schema = {f"column_{place}": pl.String for place in range(len(self.names))}
         # polars reads UTF-8; of anything else it is handed the text.
         source = self.path if encoding in {"utf-8", "utf-8-sig"} else BytesIO(self._text(encoding).encode())
         try:
-            # Everything as text: how it is to be read is the layout's to say, not guessed from the first rows.
+            # Everything as text: how it is to be read is the layout's to say, not guessed from the first rows. And all
+            # columns: of some of them polars takes the first fields of a row that has too many, without an error.
             cells = pl.read_csv(
                 source,
-                columns=places,
                 has_header=False,
-                skip_lines=self.skip_lines + 1,
+                skip_lines=self.header_lines,
                 schema=schema,
                 separator=separator,
                 raise_if_empty=False,
+                missing_columns="insert",
             )
-        except pl.exceptions.ComputeError as error:
-            if "more fields" not in str(error):
-                raise
-            return self._ragged(wanted, encoding, separator)
-        return cells.rename({f"column_{place + 1}": self.names[place] for place in places})
+        except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
+            return self._row_by_row(places, encoding, separator)
+        return cells.select(pl.col(f"column_{place}").alias(self.names[place]) for place in places)
 
-    def _ragged(self, wanted: list[str], encoding: str, separator: str) -> pl.DataFrame:
-        lines = StringIO("\n".join(_lines(self._text(encoding))[self.skip_lines + 1 :]))
-        places, fields = [self.names.index(name) for name in wanted], len(self.names)
+    def _row_by_row(self, places: list[int], encoding: str, separator: str) -> pl.DataFrame:
+        """Read what polars refuses: rows with too many fields, a quote within a field."""
+        lines = StringIO("\n".join(_lines(self._text(encoding))[self.header_lines :]))
+        fields = len(self.names)
         cells = [
-            [row[place] if place < len(row) else None for place in places]
+            [row[place] or None if place < len(row) else None for place in places]
             if len(row) <= fields
             else [f"{len(row)} fields, not {fields}"] * len(places)
-            for row in csv.reader(lines, delimiter=separator)
+            for row in csv.reader(lines, delimiter=separator, strict=True)
         ]
-        return pl.DataFrame(cells, schema=dict.fromkeys(wanted, pl.String()), orient="row")
+        return pl.DataFrame(cells, schema=[(self.names[place], pl.String()) for place in places], orient="row")
 
     def _text(self, encoding: str) -> str:
         with _opened(self.path) as stream:
@@ -110,18 +116,23 @@ def open_table(path: Path, layout: FileLayout) -> Table:
         with _opened(path) as stream:
             head = stream.read(_HEADER_BYTES)
             encoding = _encoding(head, stream, layout)
+        if head.startswith(_ZIP):
+            raise UnreadableFileError(str(path), "is a workbook or an archive", "Save it as CSV in UTF-8")
         lines = _lines(head.decode(encoding, errors="replace"))[layout.skip_lines :]
+        if not lines or not lines[0].strip():
+            raise UnreadableFileError(str(path), "is empty", "The first line must name the columns")
+        text = "\n".join(lines)
+        # A quoted name may have several lines, as in a cell of Excel.
+        separator = layout.separator or max(_SEPARATORS, key=_QUOTED.sub("", text).partition("\n")[0].count)
+        header = csv.reader(StringIO(text), delimiter=separator, strict=True)
+        names = tuple(next(header))
     except LookupError:
         raise InvalidArgumentError(
             "encoding", layout.encoding, "There is no encoding of this name", 'Give "cp1252" or "shift_jis", say'
         ) from None
-    except (pl.exceptions.PolarsError, OSError, UnicodeError, EOFError) as error:
+    except (pl.exceptions.PolarsError, OSError, UnicodeError, EOFError, csv.Error) as error:
         raise _unreadable(path, error) from None
-    if not lines or not lines[0].strip():
-        raise UnreadableFileError(str(path), "is empty", "The first line must name the columns")
-    separator = layout.separator or max(_SEPARATORS, key=lines[0].count)
-    names = next(csv.reader([lines[0]], delimiter=separator))
-    return Table(path, tuple(names), encoding, separator, layout.skip_lines)
+    return Table(path, names, encoding, separator, layout.skip_lines + header.line_num)
 
 
 def _opened(path: Path) -> BufferedIOBase:

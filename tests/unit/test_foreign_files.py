@@ -71,6 +71,60 @@ def test_a_row_with_a_field_too_many_is_a_reject_and_affects_no_other(file: Path
     assert (history.readings.height, sum(history.report.refused.values())) == (2, 1)
 
 
+@pytest.mark.parametrize("row", ["61,5,ok", "61,5,"])
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_decimal_comma_between_commas_is_no_shorter_number(file: Path, row: str, at: int) -> None:
+    rows = ["2026-01-31T06:01:00Z,20.1,ok"]
+    rows.insert(at, f"2026-01-31T06:00:00Z,{row}")
+    history = read(file, "\n".join(["time,temp,remark", *rows, ""]).encode())
+    assert history.readings["value"].to_list() == [20.1]
+    assert history.report.rejects["value"].to_list() == ["4 fields, not 3"]
+
+
+@pytest.mark.parametrize("first", ["", "2026-01-31T05:00:00Z", ',,5" pipe'])
+def test_what_the_first_row_looks_like_decides_nothing(file: Path, first: str) -> None:
+    history = read(file, f"time,temp,remark\n{first}\n2026-01-31T06:00:00Z,20.1,ok\n".encode())
+    assert history.readings["value"].to_list() == [20.1]
+
+
+def test_a_name_of_two_lines_is_one_name(file: Path) -> None:
+    content = b'"time\n(UTC)";"temp\r\nC"\n2026-01-31T06:00:00Z;20.1\n'
+    history = read(file, content, time_column="time\n(UTC)", channel_names={"temp\nC": "temperature"})
+    assert history.readings["value"].to_list() == [20.1]
+
+
+def test_columns_called_row_hold_what_the_file_says(file: Path) -> None:
+    assert read(file, b"time,row\n2026-01-31T06:00:00Z,20.1\n", channel_names={"row": "r"}).readings["value"][0] == 20.1
+    assert times(read(file, b"row,temp\n2026-01-31T06:00:00Z,20.1\n", time_column="row")) == [
+        "2026-01-31T06:00:00+00:00"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04\x14\x00", "workbook"),
+        (b"time,temp\r2026-01-31T06:00:00Z,20.1\r", "new-line"),
+        (b'time,temp\n2026-01-31T06:00:00Z,"20.1\n2026-01-31T06:01:00Z,20\n', "unexpected end"),
+    ],
+)
+def test_what_is_no_csv_is_refused_and_never_read_in_part(file: Path, content: bytes, said: str) -> None:
+    with pytest.raises(UnreadableFileError, match=said):
+        read(file, content)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S,%f", "%Y%m%d%H%M%S%f", "%Y-%m-%d %H"])
+def test_a_format_that_cannot_be_read_as_it_is_meant_is_refused(file: Path, form: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="time_format"):
+        read(file, b'time,temp\n"2026-01-31 06:00:00,123",20.1\n', time_format=form, time_zone="UTC")
+
+
+@pytest.mark.parametrize("zone", ["", "+99:99", "-15:00"])
+def test_a_zone_that_says_nothing_is_refused(file: Path, zone: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="time_zone"):
+        read(file, b"time,temp\n2026-01-31 06:00:00,20.1\n", time_zone=zone)
+
+
 @pytest.mark.parametrize(
     "content",
     [

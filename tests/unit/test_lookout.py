@@ -111,3 +111,22 @@ def test_what_is_refused_is_counted_over_all_files(tmp_path: Path) -> None:
 def test_a_folder_without_components_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError, match="holds no CSV of a component"):
         read_lookout(tmp_path)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_labels_are_read_in_every_notation_of_readings(tmp_path: Path, form: str) -> None:
+    (tmp_path / "pump.csv").write_text(content(FORMATS[form]))
+    span = (START, START + timedelta(hours=1))
+    written = [str(int(at.timestamp())) if form == "epoch" else at.strftime(FORMATS[form]) for at in span]
+    (tmp_path / "labels.csv").write_text(",".join(written) + "\n")
+    assert read_lookout(tmp_path).labels.select("event_timestamp", "returned_to_service_at").rows() == [span]
+
+
+@pytest.mark.parametrize(
+    "label", ["31.01.2026 06:00,31.01.2026 07:00", "2026-01-31 07:00:00,2026-01-31 06:00:00", "2026-01-31 06:00:00,"]
+)
+def test_a_label_that_says_no_span_of_time_is_refused_and_not_left_out(tmp_path: Path, label: str) -> None:
+    (tmp_path / "pump.csv").write_text(content(FORMATS["iso"]))
+    (tmp_path / "labels.csv").write_text(f"{label}\n")
+    with pytest.raises(UnreadableFileError, match=label):
+        read_lookout(tmp_path)
