@@ -1,6 +1,6 @@
 """Feature rows from buckets, to the lake; and each machine's newest row to the online store, once a run."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, featu
 from mlops_core.processing import WindowRange
 
 HOUR = timedelta(hours=1)
+_HOURS_AT_ONCE = 6
 
 
 class FeatureWriter:
@@ -222,12 +223,15 @@ class FeatureWriter:
             pl.col("window_end") <= window_range.end
         )
         frames: dict[str, pl.DataFrame] = {}
-        for key, new in _by_hour(features, window_range.hours, shard, features.columns).items():
-            old = pl.concat([new.clear(), stored.get(key, new.clear())], how="diagonal_relaxed")
-            kept = old.filter(~is_replaced)
-            together = pl.concat([kept, new], how="diagonal_relaxed").sort("machine_id", "window_end")
-            if not together.equals(old):
-                frames[key] = together.drop(_unused(together, features.columns))
+        for first in range(0, len(window_range.hours), _HOURS_AT_ONCE):  # few whole hours in memory once more
+            hours = window_range.hours[first : first + _HOURS_AT_ONCE]
+            new = features.filter(pl.col("window_end").is_between(hours[0], hours[-1] + HOUR, closed="left"))
+            known = [stored[key] for hour in hours if (key := features_key(hour, shard)) in stored]
+            old = pl.concat([new.clear(), *known], how="diagonal_relaxed")
+            together = pl.concat([old.filter(~is_replaced), new], how="diagonal_relaxed")
+            before = _by_hour(old, hours, shard, features.columns)
+            after = _by_hour(together.sort("machine_id", "window_end"), hours, shard, features.columns)
+            frames |= {key: frame for key, frame in after.items() if not frame.equals(before[key])}
         return frames
 
     def _stored(self, keys: Sequence[str], *, is_replaced: bool) -> tuple[dict[str, pl.DataFrame], bool]:
@@ -249,12 +253,11 @@ def _by_hour(
     tagged = features.with_columns(hour=pl.col("window_end").dt.truncate("1h"))
     parts = tagged.partition_by("hour", as_dict=True, maintain_order=True, include_key=False)
     frames = {features_key(hour, shard): parts.get((hour,), features.clear()) for hour in hours}
-    return {key: frame.drop(_unused(frame, columns)) for key, frame in frames.items()}
+    return {key: frame[_used(frame, set(columns))] for key, frame in frames.items()}
 
 
-def _unused(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
-    known = set(columns)
-    return [name for name in frame.columns if name not in known and frame[name].null_count() == frame.height]
+def _used(frame: pl.DataFrame, known: Container[str]) -> list[str]:
+    return [name for name in frame.columns if name in known or frame[name].null_count() < frame.height]
 
 
 def _rows(newest: pl.DataFrame) -> Iterator[FeatureRow]:

@@ -17,7 +17,7 @@ from aws_lambda_powertools import Logger
 from handlers.crowded_hours import CrowdedHourError, RawBodies
 from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
-from handlers.stores.partitions import decode_parquet, encode_parquet, rows_of, slices_of
+from handlers.stores.partitions import decode_each, decode_parquet, encode_parquet, rows_of, slices_of
 from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.lake import (
     REPLACED_PREFIX,
@@ -114,14 +114,10 @@ class HourReadings:
         """Return the compacted readings of some machines in hours that have been compacted."""
         is_wanted = pl.col("machine_id").is_in(machines.implode())
         bodies = self._lake.read_listed([compacted_key(hour) for hour in hours])
-        try:
-            if max(map(rows_of, bodies)) > self.most:
-                raise CrowdedHourError(self.most)
-            # One by one: only some of them may have the column of corrections.
-            return [decode_parquet(body).filter(is_wanted) for body in bodies]
-        except MalformedObjectError:
-            bases = [base for hour in hours if (base := self._base(hour)) is not None]
-            return [base.filter(is_wanted) for base in bases]
+        bases = [base for base in decode_each(bodies, is_wanted) if isinstance(base, pl.DataFrame)]
+        if len(bases) == len(hours):
+            return bases
+        return [base.filter(is_wanted) for hour in hours if (base := self._base(hour)) is not None]
 
     def undamaged(self, hour: datetime) -> Sources:
         """Return what an hour is built from: its sources, but for those that are damaged."""

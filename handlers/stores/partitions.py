@@ -15,7 +15,7 @@ from handlers.stores.clients import THREADS
 from handlers.stores.held_frames import HeldFrames
 from handlers.stores.lake import DataLake
 from mlops_core.errors import MalformedObjectError, MlopsError
-from mlops_core.lake import seal_of, seal_problem
+from mlops_core.lake import BLANK_SEAL, is_as_sealed, sealed, values_problem
 
 
 def encode_parquet(frame: pl.DataFrame, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -28,9 +28,9 @@ def encode_parquet(frame: pl.DataFrame, metadata: Mapping[str, str] | None = Non
         statistics=True,
         row_group_size=131_072,
         use_pyarrow=False,
-        metadata={**seal_of(frame), **(metadata or {})},
+        metadata={**BLANK_SEAL, **(metadata or {})},
     )
-    return sink.getvalue()
+    return sealed(sink.getvalue())
 
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
@@ -39,14 +39,44 @@ UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 def decode_parquet(body: bytes) -> pl.DataFrame:
     """Return the frame of an object. Raises MalformedObjectError where it is not whole, or not what was written."""
+    is_whole = _is_not_changed(body)
     try:
         frame = pl.read_parquet(BytesIO(body))
-        problem = seal_problem(frame, pl.read_parquet_metadata(BytesIO(body)))
+        problem = None if is_whole else values_problem(frame, pl.read_parquet_metadata(BytesIO(body)))
     except UNREADABLE as error:
         raise MalformedObjectError("object", str(error)) from error
     if problem is not None:
         raise MalformedObjectError("object", problem)
     return frame
+
+
+def decode_each(bodies: Sequence[bytes], where: pl.Expr | None = None) -> Sequence[pl.DataFrame | MalformedObjectError]:
+    """Return the frames of objects, or what is wrong with each; with `where`, the rows for which it holds.
+
+    Decoded together, a small object costs half of what it costs alone.
+    """
+    try:
+        if all(map(_is_not_changed, bodies)):
+            tables = [pl.scan_parquet(BytesIO(body)) for body in bodies]
+            return pl.collect_all(tables if where is None else [table.filter(where) for table in tables])
+    except (MalformedObjectError, *UNREADABLE):
+        pass  # which of them it is, the next lines find out
+    found: list[pl.DataFrame | MalformedObjectError] = []
+    for body in bodies:
+        try:
+            frame = decode_parquet(body)
+            found.append(frame if where is None else frame.filter(where))
+        except MalformedObjectError as error:
+            found.append(error)
+    return found
+
+
+def _is_not_changed(body: bytes) -> bool:
+    """Whether an object has a seal, which is of its bytes. Raises MalformedObjectError where those are others."""
+    is_whole = is_as_sealed(body)
+    if is_whole is False:
+        raise MalformedObjectError("object", "holds other bytes than it was written with")
+    return is_whole is True
 
 
 def rows_of(body: bytes) -> int:
@@ -58,14 +88,13 @@ def rows_of(body: bytes) -> int:
 
 
 def slices_of(body: bytes, rows: int) -> Iterator[pl.DataFrame]:
-    """Yield the rows of an object in order, so many at a time; of their seal only the number of rows is compared.
+    """Yield the rows of an object in order, so many at a time; a seal of values is not compared.
 
     Raises MalformedObjectError.
     """
+    _is_not_changed(body)
     height = rows_of(body)
     try:
-        if (sealed := pl.read_parquet_metadata(BytesIO(body)).get("rows")) not in {None, str(height)}:
-            raise MalformedObjectError("object", f"holds {height} rows and was written with {sealed}")
         for first in range(0, height, rows):
             yield pl.scan_parquet(BytesIO(body)).slice(first, rows).collect()
     except UNREADABLE as error:
@@ -127,18 +156,20 @@ class Partitions:
                 existing.append(key)
             elif key in committed:
                 raise DamagedPartitionError(key, "", "it was written and is gone")
-        frames = [self._decoded(key, found) for key, found in self._found(existing)]
-        for key, frame in zip(existing, frames, strict=True):
+        frames, damaged = self.read_undamaged(existing)
+        if damaged:
+            raise damaged[0]
+        for key, frame in frames.items():
             if schema is not None and frame.schema != schema:
                 raise DamagedPartitionError(key, self._version(key) or "", "its columns are others")
-        return frames
+        return list(frames.values())
 
     def earlier(self, key: str) -> pl.DataFrame | None:
         """Return the latest earlier version of a partition that can be read; None where the bucket keeps none."""
         for body in self._lake.earlier(key):
             try:
-                return self._decoded(key, body)
-            except DamagedPartitionError:
+                return decode_parquet(body)
+            except MalformedObjectError:
                 continue
         return None
 
@@ -146,31 +177,21 @@ class Partitions:
         """Return the frames of those partitions of `keys` that exist, by key, and apart from them the damaged ones."""
         frames: dict[str, pl.DataFrame] = {}
         damaged: list[DamagedPartitionError] = []
-        for key, found in self._found(self.under_any(keys)):
-            try:
-                frames[key] = self._decoded(key, found)
-            except DamagedPartitionError as error:
-                damaged.append(error)
-        return frames, damaged
-
-    def _found(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes | pl.DataFrame]]:
-        for first in range(0, len(keys), _READ_AT_ONCE):
-            portion = keys[first : first + _READ_AT_ONCE]
+        existing = self.under_any(keys)
+        for first in range(0, len(existing), _READ_AT_ONCE):
+            portion = existing[first : first + _READ_AT_ONCE]
             held = {key: frame for key in portion if (frame := self._held.get(key)) is not None}
             read = [key for key in portion if key not in held]
-            found = held | dict(zip(read, self._lake.read_all(read), strict=True))
-            yield from ((key, found[key]) for key in portion)
-
-    def _decoded(self, key: str, found: bytes | pl.DataFrame) -> pl.DataFrame:
-        if isinstance(found, pl.DataFrame):
-            return found
-        try:
-            frame = decode_parquet(found)
-        except MalformedObjectError as error:
-            problem = error.message.partition(": ")[2]
-            raise DamagedPartitionError(key, self._version(key) or "", problem) from None
-        self._held.put(key, frame)
-        return frame
+            decoded = dict(zip(read, decode_each(self._lake.read_all(read)), strict=True))
+            for key in portion:
+                found = held[key] if key in held else decoded[key]
+                if isinstance(found, MalformedObjectError):
+                    problem = found.message.partition(": ")[2]
+                    damaged.append(DamagedPartitionError(key, self._version(key) or "", problem))
+                else:
+                    self._held.put(key, found)
+                    frames[key] = found
+        return frames, damaged
 
     def write(self, frames: Mapping[str, pl.DataFrame]) -> None:
         """Replace partitions, in parallel. Raises ObjectMovedError where another run has written one since."""

@@ -90,6 +90,8 @@ from .quarantine import (
     encode_quarantine as encode_quarantine,
 )
 from .seal import (
-    seal_of as seal_of,
-    seal_problem as seal_problem,
+    BLANK_SEAL as BLANK_SEAL,
+    is_as_sealed as is_as_sealed,
+    sealed as sealed,
+    values_problem as values_problem,
 )

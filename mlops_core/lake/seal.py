@@ -1,7 +1,8 @@
-"""A stored table says what it holds, how many rows and the hash of their content, so that a changed one is noticed.
+"""A stored table carries a seal, the hash of its file, so that a changed one is noticed without being decoded.
 
-Parquet itself notices a file that was cut off, not a row that is missing or a value that was changed. The hash is of
-values and not of bytes: another release of polars, or another compression, gives the same.
+Parquet itself notices a file that was cut off, not a row that is missing or a value that was changed. The seal is an
+entry of the file's own metadata, which is why it is the hash of all other bytes: the file is encoded with a blank seal,
+and the blank is filled in. Tables of earlier releases have a hash of their values instead, or none.
 """
 
 import hashlib
@@ -10,19 +11,53 @@ from typing import Final
 
 import polars as pl
 
+from mlops_core.errors import MalformedObjectError
+
+SEAL: Final = "sha256 of the other bytes"
 ROWS: Final = "rows"
 CONTENT: Final = "content_sha256"
 
+_BLANK: Final = "0" * 64
+BLANK_SEAL: Final = {SEAL: _BLANK}
+"""The metadata that a table is to be encoded with."""
 
-def seal_of(frame: pl.DataFrame) -> dict[str, str]:
-    """Return the metadata that a table is to be stored with."""
-    return {ROWS: str(frame.height), CONTENT: _content_hash(frame)}
+
+def sealed(file: bytes) -> bytes:
+    """Return an encoded table with its blank seal filled in.
+
+    Raises:
+        MalformedObjectError: it has no blank seal.
+
+    """
+    start = _seal_start(file)
+    if start is None or file[start : start + len(_BLANK)] != _BLANK.encode():
+        raise MalformedObjectError("table", "was encoded without a blank seal")
+    return file[:start] + _hash(file, start) + file[start + len(_BLANK) :]
 
 
-def seal_problem(frame: pl.DataFrame, metadata: Mapping[str, str]) -> str | None:
-    """Return what is wrong with a table that was read with its metadata; None where nothing is.
+def is_as_sealed(file: bytes) -> bool | None:
+    """Whether a table's file holds what it was written with; None: it has no seal, or is none."""
+    start = _seal_start(file)
+    return None if start is None else file[start : start + len(_BLANK)] == _hash(file, start)
 
-    Tables of earlier releases have no seal, and pass.
+
+def _seal_start(file: bytes) -> int | None:
+    """Return where a seal begins: behind its name, the type of a field and a length of one byte each (Thrift)."""
+    found = file.rfind(SEAL.encode())
+    return None if found < 0 else found + len(SEAL) + 2
+
+
+def _hash(file: bytes, start: int) -> bytes:
+    view = memoryview(file)
+    digest = hashlib.sha256(view[:start])
+    digest.update(view[start + len(_BLANK) :])
+    return digest.hexdigest().encode()
+
+
+def values_problem(frame: pl.DataFrame, metadata: Mapping[str, str]) -> str | None:
+    """Return what is wrong with a table of an earlier release, whose seal is a hash of its values, by its metadata.
+
+    None where nothing is, and where it has no seal. Another release of polars, or another compression, gives the same.
     """
     if CONTENT not in metadata:
         return None

@@ -13,6 +13,7 @@ from handlers.stores.lake import DataLake
 from handlers.stores.online_features import OnlineFeatures
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import Checkpoint, Damage
+from mlops_core.lake.seal import SEAL
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.processed_lake import CHECKPOINT, HOUR, NOON, at, checkpoint, computed, put, readings, stored
 
@@ -113,7 +114,7 @@ def sealed_without_a_row(body: bytes) -> bytes:
     """As a hand writes that keeps the metadata."""
     sink = BytesIO()
     frame, metadata = pl.read_parquet(BytesIO(body)), pl.read_parquet_metadata(BytesIO(body))
-    frame.head(-1).write_parquet(sink, metadata={name: metadata[name] for name in ("rows", "content_sha256")})
+    frame.head(-1).write_parquet(sink, metadata={SEAL: metadata[SEAL]})
     return sink.getvalue()
 
 

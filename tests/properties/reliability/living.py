@@ -26,6 +26,7 @@ from mlops_core.lake import (
     features_key,
     shard_of,
 )
+from mlops_core.lake.seal import SEAL
 from tests.properties.reliability import reconciliation
 from tests.properties.reliability.calls import Invocation
 from tests.properties.reliability.history import HALF_HOUR, Faults, History, Operation, Run
@@ -132,7 +133,7 @@ PLACES = {
 def _without_a_row(body: bytes) -> bytes:
     """A table without its last row, by somebody who keeps the metadata."""
     frame, metadata, sink = pl.read_parquet(body), pl.read_parquet_metadata(BytesIO(body)), BytesIO()
-    frame.head(-1).write_parquet(sink, metadata={name: metadata[name] for name in ("rows", "content_sha256")})
+    frame.head(-1).write_parquet(sink, metadata={SEAL: metadata[SEAL]})
     return sink.getvalue() if frame.height else b""
 
 

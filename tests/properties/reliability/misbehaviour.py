@@ -313,9 +313,9 @@ def fatal_where_newer(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
     return {**answer, "Body": BytesIO(body)}
 
 
-def only_sealed(_problem: Callable[..., Any]) -> Callable[..., Any]:
+def only_sealed(is_as_sealed: Callable[..., Any]) -> Callable[..., Any]:
     """Take a table without a seal for damaged."""
-    return lambda _frame, metadata: None if "content_sha256" in metadata else "has no seal"
+    return lambda body: is_as_sealed(body) or False
 
 
 def judged_against_anyone(event: Any) -> Any:

@@ -228,7 +228,7 @@ MUTANTS = {
     ),
     "believes-what-was-changed": Mutant(
         "a table that lacks a row is noticed",
-        injected(partitions, "seal_problem", lambda _: lambda *_: None),
+        injected(partitions, "is_as_sealed", lambda _: lambda _: True),
         of_living=True,
     ),
     "compares-no-settings": Mutant(
@@ -261,7 +261,7 @@ MUTANTS = {
     ),
     "believes-only-sealed-tables": Mutant(
         "what an older release stored is read by a newer one",
-        injected(partitions, "seal_problem", misbehaviour.only_sealed),
+        injected(partitions, "is_as_sealed", misbehaviour.only_sealed),
         of_living=True,
     ),
     "promotes-over-a-later-champion": Mutant(

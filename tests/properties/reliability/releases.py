@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from mlops_core.lake import CHAMPION_KEY, CHECKPOINT_KEY, LAYOUT_KEY
-from mlops_core.lake.seal import CONTENT, ROWS
+from mlops_core.lake.seal import SEAL
 from tests.properties.reliability.ports import PUT, Arguments, Ports, Proceed
 
 AGES = OLDER, NEWER = "older", "newer"
@@ -45,7 +45,7 @@ def deploy(ports: Ports, age: str | None) -> None:
 @cache
 def is_sealed(body: bytes) -> bool:
     """Whether a stored table is one of today's release."""
-    return CONTENT in pl.read_parquet_metadata(BytesIO(body))
+    return SEAL in pl.read_parquet_metadata(BytesIO(body))
 
 
 def _document(fields: dict[str, Any]) -> bytes:
@@ -54,6 +54,6 @@ def _document(fields: dict[str, Any]) -> bytes:
 
 def _without_seal(body: bytes) -> bytes:
     frame, metadata, sink = pl.read_parquet(body), pl.read_parquet_metadata(BytesIO(body)), BytesIO()
-    kept = {name: text for name, text in metadata.items() if name not in {ROWS, CONTENT, "ARROW:schema"}}
+    kept = {name: text for name, text in metadata.items() if name not in {SEAL, "ARROW:schema"}}
     frame.write_parquet(sink, metadata=kept)
     return sink.getvalue()
