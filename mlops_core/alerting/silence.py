@@ -51,8 +51,10 @@ class LastSeen:
     is_silent: bool
 
 
-def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime:
+def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime | None:
     """Return an upper bound of the time of a channel's last reading, at the resolution of its windows.
+
+    None where the row has no window of the channel: it was computed before the channel or the lengths were configured.
 
     Args:
         windows: a machine's newest feature row.
@@ -60,12 +62,13 @@ def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> 
         lengths: of the feature windows, shortest first.
 
     """
-    silent = timedelta()
+    silent = None
     for length in lengths:
-        if _count(windows, channel, length) > 0:
-            return windows.window_end - silent
-        silent = length
-    return windows.window_end - silent
+        count = _count(windows, channel, length)
+        if count:
+            return windows.window_end - (silent or timedelta())
+        silent = silent if count is None else length
+    return None if silent is None else windows.window_end - silent
 
 
 def update_last_seen(
@@ -143,9 +146,9 @@ def transitions(
 
 
 def _bound(known: LastSeen | None, windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime | None:
-    """The moment before which the last reading came; None where the channel was never seen."""
+    """The moment before which the last reading came; None where the channel was never seen, or the row says nothing."""
     possible = latest_possible(windows, channel, lengths)
-    if any(_count(windows, channel, length) > 0 for length in lengths):
+    if possible is None or any(_count(windows, channel, length) for length in lengths):
         return possible
     if known is None:
         return None
@@ -153,9 +156,12 @@ def _bound(known: LastSeen | None, windows: NewestWindows, channel: str, lengths
     return min(known.not_after, possible) if possible <= known.until else possible
 
 
-def _count(windows: NewestWindows, channel: str, length: timedelta) -> float:
-    """Return how many readings a window holds. Those of a machine that is off are in none: its state speaks for all."""
-    counted = windows.features.get(f"{channel}_count_{length // _HOUR}h") or 0
+def _count(windows: NewestWindows, channel: str, length: timedelta) -> float | None:
+    """Return how many readings a window holds; None where the row has no such window.
+
+    Those of a machine that is off are in none: its state speaks for all.
+    """
+    counted = windows.features.get(f"{channel}_count_{length // _HOUR}h")
     if counted or not is_off(windows.features):
         return counted
-    return windows.features.get(f"{RUNNING}_count_{length // _HOUR}h") or 0
+    return windows.features.get(f"{RUNNING}_count_{length // _HOUR}h")

@@ -62,6 +62,19 @@ def test_a_channel_that_was_never_heard_is_not_missed():
     assert seen({}, windows(None)) == {}
 
 
+def test_a_row_of_other_lengths_makes_no_channel_silent():
+    known = seen({}, windows(END))
+    changed = [2 * HOUR, 12 * HOUR]
+    now = update_last_seen(
+        known, [windows(END)], at=END, silent_after=HOUR, lengths=changed, channels=["vibration", "current"]
+    )
+    assert now == known
+    gone = update_last_seen(
+        known, [windows(END)], at=END + HOUR, silent_after=HOUR, lengths=changed, channels=["vibration"]
+    )
+    assert gone[PUMP].is_silent, "and a machine that is gone is still missed"
+
+
 def test_each_channel_turns_once_each_way():
     silent, speaking = {PUMP: LastSeen(END, END, is_silent=True)}, {PUMP: LastSeen(END, END, is_silent=False)}
     assert transitions(speaking, silent) == ([PUMP], [])
