@@ -3,7 +3,7 @@
 from functools import cache, lru_cache
 from typing import Any
 
-from botocore import useragent, utils
+from botocore import session, useragent, utils
 from moto import backend_index, mock_aws
 from moto.core import models
 from moto.core.base_backend import BaseBackend
@@ -34,3 +34,5 @@ models.RESPONSES_METHODS.clear()
 # A list of objects holds the same few times of modification: half of what it takes was parsing each twice.
 utils._parse_timestamp_with_tzinfo = lru_cache(1024)(utils._parse_timestamp_with_tzinfo)
 useragent.sanitize_user_agent_string_component = cache(useragent.sanitize_user_agent_string_component)
+# Each session reads the models of its services again, and looks for them in all folders.
+session.create_loader = cache(session.create_loader)

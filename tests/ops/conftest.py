@@ -5,12 +5,14 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from typer import testing
 from typer.testing import CliRunner, Result
 
 from mlops_core.lake import QuarantineRecord, encode_quarantine, encode_readings
@@ -31,6 +33,9 @@ TABLES = {
     "machines_table_name": ("machines", ("machine_id",)),
 }
 
+
+# The tree of commands is the same for each run of one.
+testing._get_command = cache(testing._get_command)
 
 COMPLETE = {"feature_rows": 24, "online_written": 1, "is_complete": True, "window_end": None}
 
