@@ -44,14 +44,12 @@ from .features.waveforms import (
     readings_from_waveforms as readings_from_waveforms,
     waveform_features as waveform_features,
 )
-from .files.events import (
-    read_events as read_events,
-)
-from .files.failures import (
-    read_failures as read_failures,
-)
 from .files.layout import (
     FileLayout as FileLayout,
+)
+from .files.logs import (
+    read_events as read_events,
+    read_failures as read_failures,
 )
 from .files.lookout import (
     read_lookout as read_lookout,

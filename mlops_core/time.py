@@ -30,18 +30,11 @@ def parse_duration(duration: timedelta | str) -> timedelta:
         DurationError: it cannot be read, is a number without a unit, or is zero or negative.
 
     """
-    if isinstance(duration, str):
-        if not _DURATION.fullmatch(duration):
-            raise DurationError(duration)
-        parts: dict[str, int] = {}
-        for number, unit in _PART.findall(duration):
-            parts[_UNITS[unit]] = parts.get(_UNITS[unit], 0) + int(number)
-        parsed = timedelta(**parts)
-    elif isinstance(duration, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance] - a notebook has no type checker
-        parsed = duration
-    else:
-        raise DurationError(duration)
-    if parsed <= timedelta(0):
+    parsed = duration
+    if isinstance(duration, str) and _DURATION.fullmatch(duration):
+        parts = (timedelta(**{_UNITS[unit]: int(number)}) for number, unit in _PART.findall(duration))
+        parsed = sum(parts, timedelta(0))
+    if not isinstance(parsed, timedelta) or parsed <= timedelta(0):
         raise DurationError(duration)
     return parsed
 

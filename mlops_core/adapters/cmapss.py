@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 import polars as pl
 
 from mlops_core.adapters.source_files import SourceFormatError, find_file
-from mlops_core.telemetry import FAILURES, READINGS, TIMESTAMP
+from mlops_core.telemetry import READINGS, TIMESTAMP, normalise_failures
 from mlops_core.time import EPOCH, MICROSECOND
 
 CMAPSS_CHANNELS: Final = tuple(
@@ -67,8 +67,7 @@ def read_cmapss(
         failure_at=(pl.lit(start) + (pl.col("last_cycle") + pl.col("rul_cycles") + 1) * hour).cast(TIMESTAMP)
     )
     ends = lives.filter(pl.lit(part == "train")).select("machine_id", event_timestamp="failure_at")
-    missing = [pl.lit(None, dtype=FAILURES[name]).alias(name) for name in FAILURES if name not in ends.columns]
-    failures = ends.with_columns(missing).with_columns(event_code=pl.lit(EVENT_CODE)).select(*FAILURES)
+    failures = normalise_failures(ends.with_columns(event_code=pl.lit(EVENT_CODE)))
     return CmapssSet(readings.select(*READINGS).sort("machine_id", "channel", "event_timestamp"), failures, lives)
 
 

@@ -12,7 +12,7 @@ from .events import (
     EpisodeState as EpisodeState,
     episode_changed as episode_changed,
 )
-from .hysteresis import (
+from .model_alarms import (
     AlarmState as AlarmState,
     MachineAlarm as MachineAlarm,
     Score as Score,

@@ -23,7 +23,12 @@ def failure_alarm(alarm: Alarm, event: FailureEvent, *, returned_at: datetime | 
         source=alarm.source,
         stage=Stage.ACT,
         opened=at,
-        reasons=(_reason(event),),
+        reasons=(
+            (
+                f"it reported {event.event_code} at {at:%Y-%m-%d %H:%M:%S} UTC:"
+                f" measured {event.measured_value:.4g}, threshold {event.threshold:.4g}"
+            ),
+        ),
     )
     return alarm.following(episode=failed, evidence="", now=now)
 
@@ -34,10 +39,3 @@ def returned_alarm(alarm: Alarm, *, returned_at: datetime | None, now: datetime)
     if episode is None or not episode.is_open or returned_at is None or returned_at < episode.opened:
         return alarm
     return alarm.following(episode=episode.ended(returned_at), evidence="", now=now)
-
-
-def _reason(event: FailureEvent) -> str:
-    return (
-        f"it reported {event.event_code} at {event.event_timestamp:%Y-%m-%d %H:%M:%S} UTC:"
-        f" measured {event.measured_value:.4g}, threshold {event.threshold:.4g}"
-    )

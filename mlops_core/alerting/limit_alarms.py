@@ -33,19 +33,15 @@ def limit_alarm(
         else:
             # The one before was closed by a person, or there was none.
             opened = after.changed if state.stage else after.opened
-            episode = _episode(alarm, Stage(after.stage), opened or now, reasons)
+            episode = Episode(
+                machine_id=alarm.machine_id,
+                source=alarm.source,
+                subject=alarm.subject,
+                stage=Stage(after.stage),
+                opened=opened or now,
+                reasons=reasons,
+            )
     return alarm.following(episode=episode, evidence=after.model_dump_json(exclude_none=True), now=now)
-
-
-def _episode(alarm: Alarm, stage: Stage, opened: datetime, reasons: tuple[str, ...]) -> Episode:
-    return Episode(
-        machine_id=alarm.machine_id,
-        source=alarm.source,
-        subject=alarm.subject,
-        stage=stage,
-        opened=opened,
-        reasons=reasons,
-    )
 
 
 def _reason(channel: str, state: LimitState, limits: ChannelLimits, unit: str) -> str:

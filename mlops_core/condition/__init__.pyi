@@ -23,10 +23,6 @@ from .class_steps import (
     ClassStep as ClassStep,
     class_steps as class_steps,
 )
-from .known_machine import (
-    Freshness as Freshness,
-    KnownMachine as KnownMachine,
-)
 from .level_shifts import (
     LevelShift as LevelShift,
     level_shifts as level_shifts,
@@ -39,6 +35,8 @@ from .machine_record import (
 )
 from .operating_state import (
     ENOUGH_HISTORY as ENOUGH_HISTORY,
+    Freshness as Freshness,
+    KnownMachine as KnownMachine,
     MachineFacts as MachineFacts,
     OperatingState as OperatingState,
     StateSince as StateSince,

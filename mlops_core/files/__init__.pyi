@@ -1,16 +1,14 @@
-from .events import (
-    EventsFile as EventsFile,
-    read_events as read_events,
-)
-from .failures import (
-    FailuresFile as FailuresFile,
-    read_failures as read_failures,
-)
 from .instants import (
     read_instants as read_instants,
 )
 from .layout import (
     FileLayout as FileLayout,
+)
+from .logs import (
+    EventsFile as EventsFile,
+    FailuresFile as FailuresFile,
+    read_events as read_events,
+    read_failures as read_failures,
 )
 from .lookout import (
     LookoutDataset as LookoutDataset,

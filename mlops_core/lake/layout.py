@@ -6,6 +6,7 @@ place for good, whatever the setting says when the hour is computed again.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -63,13 +64,7 @@ class Layout(BaseModel):
 
     def runs(self, hours: Sequence[datetime]) -> list[list[datetime]]:
         """Divide consecutive hours into pieces of one number of shards each."""
-        pieces: list[list[datetime]] = []
-        for hour in hours:
-            if pieces and self.shards_of(pieces[-1][-1]) == self.shards_of(hour):
-                pieces[-1].append(hour)
-            else:
-                pieces.append([hour])
-        return pieces
+        return [list(piece) for _, piece in groupby(hours, self.shards_of)]
 
     def encode(self) -> bytes:
         """Return the layout as JSON; equal layouts give equal bytes."""

@@ -17,16 +17,14 @@ from .document import (
     Trend as Trend,
     Version as Version,
 )
-from .episodes import (
-    episode_alarm as episode_alarm,
-    episode_events as episode_events,
-)
 from .file import (
     content_security_policy as content_security_policy,
     live_page as live_page,
     snapshot as snapshot,
 )
 from .machines import (
+    episode_alarm as episode_alarm,
+    episode_events as episode_events,
     machine_entry as machine_entry,
     urgency as urgency,
 )

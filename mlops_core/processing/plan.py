@@ -181,8 +181,12 @@ def refuse_the_future(checkpoint: Checkpoint, now: datetime) -> None:
     Otherwise every run until then would find nothing to do, and say that all is well.
     """
     if checkpoint.processed_until > now + HOUR:
-        hint = "Restore the previous version of processed/checkpoint.json"
-        raise FutureMomentError("the checkpoint", checkpoint.processed_until, now, hint)
+        raise FutureMomentError(
+            "the checkpoint",
+            checkpoint.processed_until,
+            now,
+            "Restore the previous version of processed/checkpoint.json",
+        )
 
 
 def adapted(checkpoint: Checkpoint, rules: ProcessingRules) -> Checkpoint:
@@ -203,7 +207,12 @@ def adapted(checkpoint: Checkpoint, rules: ProcessingRules) -> Checkpoint:
         due |= {hour_text(hour): None for hour in _hours(closed_hour(first), checkpoint.processed_until)}
         is_other_rule = checkpoint.made_with.get("running", "") != rules.running
         hours = {} if is_other_hop or is_other_rule else hours
-    update = {"version": checkpoint.version + 1, "made_with": rules.made_with, "due": _sorted(due), "hours": hours}
+    update = {
+        "version": checkpoint.version + 1,
+        "made_with": rules.made_with,
+        "due": dict(sorted(due.items())),
+        "hours": hours,
+    }
     return checkpoint.model_copy(update=update)
 
 
@@ -216,8 +225,7 @@ def changed_hours(
     """
     watched_from = first_listed_hour(checkpoint, rules)
     changed: dict[datetime, bool] = {}
-    for hour in sorted(listing):
-        sources = listing[hour]
+    for hour, sources in sorted(listing.items()):
         if not watched_from <= hour < closed_until:
             continue
         built = checkpoint.built(hour_text(hour))
@@ -241,7 +249,9 @@ def after_building(checkpoint: Checkpoint, results: Mapping[datetime, Rebuilt], 
     due = {text: machines for text, machines in due.items() if machines is None or machines}
     watched_from = hour_text(first_listed_hour(checkpoint, rules))
     kept = {text: hours[text] for text in sorted(hours) if text >= watched_from}
-    return checkpoint.model_copy(update={"version": checkpoint.version + 1, "hours": kept, "due": _sorted(due)})
+    return checkpoint.model_copy(
+        update={"version": checkpoint.version + 1, "hours": kept, "due": dict(sorted(due.items()))}
+    )
 
 
 def next_computation(
@@ -337,10 +347,6 @@ def window_ranges(
             machines=None if is_whole else frozenset[str]().union(*names),
         )
         first = index
-
-
-def _sorted(due: Mapping[str, tuple[str, ...] | None]) -> dict[str, tuple[str, ...] | None]:
-    return {text: due[text] for text in sorted(due)}
 
 
 def _hours(first: datetime, last: datetime) -> Iterator[datetime]:

@@ -33,9 +33,6 @@ from .modes import (
     FAILURE_MODE as FAILURE_MODE,
     FailureModes as FailureModes,
 )
-from .planned import (
-    without_planned_maintenance as without_planned_maintenance,
-)
 from .prediction import (
     Prediction as Prediction,
     Refusal as Refusal,
@@ -61,6 +58,7 @@ from .run_sample import (
     STANDS_FOR as STANDS_FOR,
     is_drawn as is_drawn,
     sample_runs as sample_runs,
+    without_planned_maintenance as without_planned_maintenance,
 )
 from .splits import (
     TimeSplit as TimeSplit,

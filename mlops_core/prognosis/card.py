@@ -33,7 +33,8 @@ def render_model_card(bundle: "ModelBundle") -> str:
         f"## What it predicts\n{predicts}",
         f"## What it learned from\n{_origin(bundle)}",
         f"## What it looks at most\n{_features(bundle.schema)}",
-        f"## How sure it is\n{judged}\n\n{_figures(bundle.metrics, horizon)}\n\n{_conduct(bundle)}",
+        f"## How sure it is\n{judged}\n\n{_figures(bundle.metrics, horizon)}",
+        f"{_alarm(bundle)}{_life(bundle)}{_modes(bundle)}",
         f"## When not to trust it\n{_limits(bundle)}",
         f"## How its features are computed\n{_features_recipe(bundle)}",
         f"## To make it again\n{_recipe(bundle)}",
@@ -120,10 +121,6 @@ def _life(bundle: "ModelBundle") -> str:
         f"\n\n**Its remaining life is worse than a constant**: {reached:.0f} h root mean square error, where the same"
         f" number of hours for every machine gives {constant:.0f} h. Do not plan by it."
     )
-
-
-def _conduct(bundle: "ModelBundle") -> str:
-    return f"{_alarm(bundle)}{_life(bundle)}{_modes(bundle)}"
 
 
 def _modes(bundle: "ModelBundle") -> str:

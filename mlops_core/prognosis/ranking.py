@@ -103,7 +103,10 @@ def rank_fleet(
         RankedMachine(name, at, states[name].state, states[name].since, anomaly=unusual.get(name))
         for name, at, _ in rows
     )
-    machines = sorted((_ranked(each, said.get(each.machine_id)) for each in known), key=_worst_first)
+    machines = sorted(
+        (_ranked(each, said.get(each.machine_id)) for each in known),
+        key=lambda each: (-each.prediction.failure_probability if each.prediction else 1.0, each.machine_id),
+    )
     return FleetRanking(bundle.version, len(machines), tuple(machines[:MOST_RANKED]), baseline_version), said
 
 
@@ -113,7 +116,3 @@ def _ranked(known: RankedMachine, said: Prediction | Refusal | None) -> RankedMa
     if isinstance(said, Prediction):
         return replace(known, prediction=said)
     return replace(known, unpredicted=_UNPREDICTED[type(said)])
-
-
-def _worst_first(machine: RankedMachine) -> tuple[float, str]:
-    return (1.0 if machine.prediction is None else -machine.prediction.failure_probability, machine.machine_id)

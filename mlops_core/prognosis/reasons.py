@@ -55,14 +55,12 @@ def strongest_reasons(
         key=lambda total: (-abs(total[0]), total[1]),
     )
     return tuple(
-        _reason(schema, row, max(columns, key=lambda column: _along(contributions, column, effect)), effect)
+        _reason(
+            schema, row, max(columns, key=lambda column: math.copysign(1.0, effect) * contributions[column]), effect
+        )
         for effect, columns in totals[:most]
         if abs(effect) >= _NOTHING
     )
-
-
-def _along(contributions: NDArray[np.float64], column: int, effect: float) -> float:
-    return float(contributions[column]) * math.copysign(1.0, effect)
 
 
 def _group(name: str) -> tuple[str, str]:

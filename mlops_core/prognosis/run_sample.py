@@ -1,4 +1,4 @@
-"""A sample of runs to learn from: every run that fails, and enough of the others, within a number of rows.
+"""What is learned from: every run that fails, and enough of the others, within a number of rows; no planned work.
 
 Alarms are replayed and lives are measured run by run, so runs are taken whole where there is room. Of failing runs that
 do not fit, the hours before the end are kept, and each run's first row, by which its length and its mark are known.
@@ -10,7 +10,9 @@ from typing import Final
 
 import polars as pl
 
+from mlops_core.condition import MachineRecord
 from mlops_core.errors import InvalidArgumentError
+from mlops_core.telemetry import TIMESTAMP
 
 STANDS_FOR: Final = "stands_for"
 """Weight column: the number of rows without failure that a row represents; 1 where it is absent."""
@@ -69,14 +71,10 @@ def _ends(failing: pl.DataFrame, most: int) -> pl.DataFrame:
 def _drawn_runs(others: pl.DataFrame, room: int) -> pl.DataFrame:
     """Whole runs in the order of their hashes, up to the last that fits; one, in any case."""
     runs = others.group_by("run_id").len()
-    order = pl.DataFrame({"run_id": runs["run_id"], "rows": runs["len"], "place": _places(runs["run_id"])})
-    order = order.sort("place").with_columns(taken=pl.col("rows").cum_sum())
+    order = runs.with_columns(place=pl.Series([_place(name) for name in runs["run_id"]], dtype=pl.Float64))
+    order = order.sort("place").with_columns(taken=pl.col("len").cum_sum())
     chosen = order.filter((pl.col("taken") <= room) | (pl.int_range(pl.len()) == 0))
     return others.filter(pl.col("run_id").is_in(chosen["run_id"].implode()))
-
-
-def _places(names: Iterable[str]) -> list[float]:
-    return [_place(name) for name in names]
 
 
 def _standing_for(kept: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -85,3 +83,27 @@ def _standing_for(kept: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     all_of_them, of_kept = (float(frame.filter(~fails)[STANDS_FOR].sum()) for frame in (rows, kept))
     factor = all_of_them / of_kept if of_kept else 1.0
     return kept.with_columns(pl.when(fails).then(1.0).otherwise(pl.col(STANDS_FOR) * factor).alias(STANDS_FOR))
+
+
+def without_planned_maintenance(features: pl.DataFrame, machines: Iterable[MachineRecord]) -> pl.DataFrame:
+    """Return the feature rows whose `window_end` lies in no planned maintenance of their machine.
+
+    Args:
+        features: with `machine_id` and `window_end`.
+        machines: the records of machines.
+
+    """
+    plans = pl.DataFrame(
+        [(each.machine_id, plan.begins, plan.ends) for each in machines for plan in each.plans],
+        schema={"machine_id": pl.String(), "begins": TIMESTAMP, "ends": TIMESTAMP},
+        orient="row",
+    )
+    if plans.is_empty():
+        return features
+    rows = features.with_row_index("_row")
+    planned = (
+        rows.select("_row", "machine_id", "window_end")
+        .join(plans, on="machine_id")
+        .filter(pl.col("window_end").is_between("begins", "ends", closed="left"))
+    )
+    return rows.join(planned, on="_row", how="anti", maintain_order="left").drop("_row")

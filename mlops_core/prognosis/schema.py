@@ -69,7 +69,11 @@ class FeatureSchema:
     @cached_property
     def counts(self) -> tuple[str, ...]:
         """The columns that are never null: the counts of readings."""
-        return tuple(name for name in self.names if _counts_readings(name))
+        return tuple(
+            name
+            for name in self.names
+            if (parts := parse_feature_name(name)) and parts.statistic == "count" and not parts.is_drift
+        )
 
     def missing_from(self, row: Collection[str]) -> list[str]:
         """Return the columns that a row lacks which leaves nulls out.
@@ -147,8 +151,3 @@ class FeatureSchema:
             tuple(columns[index] for index in np.flatnonzero(row)) if is_foreign else ()
             for row, is_foreign in zip(outside, differs.tolist(), strict=True)
         ]
-
-
-def _counts_readings(name: str) -> bool:
-    parts = parse_feature_name(name)
-    return parts is not None and parts.statistic == "count" and not parts.is_drift

@@ -154,7 +154,9 @@ def train(
             zone_boundaries=(zones.b_begins, zones.c_begins, zones.d_begins),
             zone_source=zones.source,
         ),
-        metrics=_defined({**failure.metrics, **life.metrics}),
+        metrics=MappingProxyType(
+            {name: None if math.isnan(value) else value for name, value in {**failure.metrics, **life.metrics}.items()}
+        ),
         manifest=_manifest(table, seed, ahead, settings),
         normaliser=normaliser,
         declared_recipe=None if recipe is None else recipe.of_model(table.names),
@@ -202,10 +204,6 @@ def _beginnings(table: TrainingTable) -> dict[str, tuple[float, float]]:
         if len(np.unique(table.machines[known])) >= _FEWEST_MACHINES and began[known].max() > began[known].min():
             found[name] = (float(began[known].min()), float(began[known].max()))
     return found
-
-
-def _defined(metrics: Mapping[str, float]) -> Mapping[str, float | None]:
-    return MappingProxyType({name: None if math.isnan(value) else value for name, value in metrics.items()})
 
 
 def _shortest(value: np.float32) -> float | None:
