@@ -51,24 +51,23 @@ class LastSeen:
     is_silent: bool
 
 
-def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime | None:
+def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime:
     """Return an upper bound of the time of a channel's last reading, at the resolution of its windows.
 
-    None where the row has no window of the channel: it was computed before the channel or the lengths were configured.
-
     Args:
-        windows: a machine's newest feature row.
+        windows: a machine's newest feature row. Lengths that it does not have, since others were configured when it was
+            computed, say nothing.
         channel: its name.
         lengths: of the feature windows, shortest first.
 
     """
-    silent = None
-    for length in lengths:
-        count = _count(windows, channel, length)
-        if count:
-            return windows.window_end - (silent or timedelta())
-        silent = silent if count is None else length
-    return None if silent is None else windows.window_end - silent
+    counts = _counts(windows, channel, lengths)
+    silent = timedelta() if counts else lengths[-1]
+    for length, count in counts.items():
+        if count > 0:
+            break
+        silent = length
+    return windows.window_end - silent
 
 
 def update_last_seen(
@@ -147,8 +146,10 @@ def transitions(
 
 def _bound(known: LastSeen | None, windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime | None:
     """The moment before which the last reading came; None where the channel was never seen, or the row says nothing."""
-    possible = latest_possible(windows, channel, lengths)
-    if possible is None or any(_count(windows, channel, length) for length in lengths):
+    counts, possible = _counts(windows, channel, lengths), latest_possible(windows, channel, lengths)
+    if not counts:
+        return None
+    if any(counts.values()):
         return possible
     if known is None:
         return None
@@ -156,12 +157,13 @@ def _bound(known: LastSeen | None, windows: NewestWindows, channel: str, lengths
     return min(known.not_after, possible) if possible <= known.until else possible
 
 
-def _count(windows: NewestWindows, channel: str, length: timedelta) -> float | None:
-    """Return how many readings a window holds; None where the row has no such window.
+def _counts(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> dict[timedelta, float]:
+    """Return how many readings each window of a channel holds.
 
     Those of a machine that is off are in none: its state speaks for all.
     """
-    counted = windows.features.get(f"{channel}_count_{length // _HOUR}h")
-    if counted or not is_off(windows.features):
-        return counted
-    return windows.features.get(f"{RUNNING}_count_{length // _HOUR}h")
+    names = {length: f"count_{length // _HOUR}h" for length in lengths}
+    found = {length: windows.features.get(f"{channel}_{name}") for length, name in names.items()}
+    if is_off(windows.features):
+        found = {length: count or windows.features.get(f"{RUNNING}_{names[length]}") for length, count in found.items()}
+    return {length: count for length, count in found.items() if count is not None}
