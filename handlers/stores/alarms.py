@@ -1,18 +1,15 @@
 """The table of alarms: one item a machine, source and subject, moved forward by compare and set on its sequence."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from handlers.stores.items import Item, OnDamaged, log_damaged, readable, refuse_damaged, scanned
+from handlers.stores.items import Item, OnDamaged, Table, log_damaged, refuse_damaged
 from mlops_core.alerting import Answer, NoSuchEpisodeError, answered_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
 from mlops_core.errors import MlopsError
 from mlops_core.telemetry import is_machine_id
 from mlops_core.time import utc_text
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 KEPT_AFTER_CLOSING: Final = timedelta(days=30)
 """An alarm without an open episode is deleted after this; until then it guards against late data."""
@@ -27,19 +24,30 @@ class AlarmContendedError(MlopsError):
         super().__init__(f"The alarm {alarm.machine_id} {alarm.key} was replaced {MOST_ATTEMPTS} times", "Try again")
 
 
-class Alarms:
+class Alarms(Table[Alarm]):
     """The table (keys `machine_id`, `alarm`)."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+    keys = ("machine_id", "alarm")
+
+    @staticmethod
+    def decode(item: Item) -> Alarm:
+        """Return the alarm of an item."""
+        source, _, subject = item["alarm"]["S"].partition("#")
+        return Alarm(
+            machine_id=item["machine_id"]["S"],
+            source=AlarmSource(source),
+            subject=subject,
+            episode=Episode.model_validate_json(item["episode"]["S"]) if "episode" in item else None,
+            evidence=item["evidence"]["S"],
+            announced=item.get("announced", {}).get("S", ""),
+            claimed_until=datetime.fromisoformat(item["claimed_until"]["S"]) if "claimed_until" in item else None,
+            sequence=int(item["sequence"]["N"]),
+        )
 
     def load(self, machine_id: str, source: AlarmSource, subject: str = "") -> Alarm:
         """Return an alarm; one that was never stored has sequence 0. Raises DamagedItemError."""
         empty = Alarm(machine_id=machine_id, source=source, subject=subject)
-        answer = self._client.get_item(TableName=self._table, Key=_key(empty), ConsistentRead=True)
-        items = [answer["Item"]] if "Item" in answer else []
-        return next(self._alarms(items, refuse_damaged), empty)
+        return self._one(_key(empty)) or empty
 
     def load_all(self, source: AlarmSource | None = None, *, on_damaged: OnDamaged = log_damaged) -> list[Alarm]:
         """Return every alarm (of one source), in order of machine, source and subject. Few machines have any.
@@ -52,21 +60,13 @@ class Alarms:
                 "FilterExpression": "begins_with(alarm, :source)",
                 "ExpressionAttributeValues": {":source": {"S": f"{source}#"}},
             }
-        items = scanned(self._client, self._table, **chosen)
-        return sorted(self._alarms(items, on_damaged), key=lambda alarm: (alarm.machine_id, alarm.key))
+        return sorted(
+            self._decoded(self._scanned(**chosen), on_damaged), key=lambda alarm: (alarm.machine_id, alarm.key)
+        )
 
     def of_machine(self, machine_id: str) -> list[Alarm]:
         """Return the alarms of one machine. Raises DamagedItemError."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="machine_id = :machine",
-            ExpressionAttributeValues={":machine": {"S": machine_id}},
-            ConsistentRead=True,
-        )
-        return list(self._alarms((item for page in pages for item in page["Items"]), refuse_damaged))
-
-    def _alarms(self, items: Iterable[Item], on_damaged: OnDamaged) -> Iterator[Alarm]:
-        return readable(items, _alarm, table=self._table, keys=("machine_id", "alarm"), on_damaged=on_damaged)
+        return list(self._decoded(self._of_machine(machine_id), refuse_damaged))
 
     def answer(self, episode_id: str, answer: Answer, *, principal: str, now: datetime) -> Episode:
         """Store a person's answer to an episode; returns the episode after it.
@@ -161,33 +161,16 @@ class Alarms:
     def _update(
         self, alarm: Alarm, update: str, condition: str, *, names: Iterable[str], values: Mapping[str, Any]
     ) -> bool:
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=_key(alarm),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in names},
-                ExpressionAttributeValues=values,
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        answer = self._written(
+            self._client.update_item,
+            Key=_key(alarm),
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+            ExpressionAttributeValues=values,
+        )
+        return answer is not None
 
 
 def _key(alarm: Alarm) -> dict[str, Any]:
     return {"machine_id": {"S": alarm.machine_id}, "alarm": {"S": alarm.key}}
-
-
-def _alarm(item: dict[str, Any]) -> Alarm:
-    source, _, subject = item["alarm"]["S"].partition("#")
-    return Alarm(
-        machine_id=item["machine_id"]["S"],
-        source=AlarmSource(source),
-        subject=subject,
-        episode=Episode.model_validate_json(item["episode"]["S"]) if "episode" in item else None,
-        evidence=item["evidence"]["S"],
-        announced=item.get("announced", {}).get("S", ""),
-        claimed_until=datetime.fromisoformat(item["claimed_until"]["S"]) if "claimed_until" in item else None,
-        sequence=int(item["sequence"]["N"]),
-    )

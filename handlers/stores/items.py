@@ -1,8 +1,9 @@
-"""Items of tables that cannot be read: named and passed over, so that one of them hides no other machine."""
+"""Tables of DynamoDB: how their items are read, what becomes of damaged ones, and how they are written."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from aws_lambda_powertools import Logger
 
@@ -46,23 +47,61 @@ def refuse_damaged(item: DamagedItem) -> None:
     raise DamagedItemError(item)
 
 
-def scanned(client: "DynamoDBClient", table: str, **chosen: Any) -> Iterator[Item]:  # noqa: ANN401 - the SDK's arguments
-    """Yield the items of a table, as strongly consistent reads find them; `chosen` restricts them."""
-    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **chosen)
-    return (item for page in pages for item in page["Items"])
+class Table(ABC, Generic[Record]):
+    """A table of records: read one by one or all, strongly consistent, and written on conditions.
 
-
-def readable(
-    items: Iterable[Item], decode: Callable[[Any], Record], *, table: str, keys: tuple[str, ...], on_damaged: OnDamaged
-) -> Iterator[Record]:
-    """Yield what `decode` makes of each item; what it cannot make anything of goes to `on_damaged`.
-
-    keys: the names of the table's key attributes.
+    An item that cannot be decoded is damaged: it is named and passed over, so that it hides no other machine.
     """
-    for item in items:
+
+    keys: ClassVar[tuple[str, ...]] = ("machine_id",)
+    """The names of the table's key attributes."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    @staticmethod
+    @abstractmethod
+    def decode(item: Item) -> Record:
+        """Return the record of an item; raises a ValueError, KeyError, TypeError or AttributeError of another's."""
+
+    def _one(self, key: Mapping[str, Any]) -> Record | None:
+        """Return the record under a key; None where there is none. Raises DamagedItemError."""
+        item = self._item(key)
+        return None if item is None else next(self._decoded([item], refuse_damaged))
+
+    def _item(self, key: Mapping[str, Any]) -> Item | None:
+        return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+
+    def _scanned(self, **chosen: Any) -> Iterator[Item]:  # noqa: ANN401 - the SDK's arguments
+        """Yield the items of the table; `chosen` restricts them."""
+        return self._listed("scan", chosen)
+
+    def _of_machine(self, machine_id: str) -> Iterator[Item]:
+        """Yield the items of one machine, in the order of their second key."""
+        chosen = {
+            "KeyConditionExpression": "machine_id = :machine",
+            "ExpressionAttributeValues": {":machine": {"S": machine_id}},
+        }
+        return self._listed("query", chosen)
+
+    def _listed(self, operation: Literal["scan", "query"], chosen: Mapping[str, Any]) -> Iterator[Item]:
+        pages = self._client.get_paginator(operation).paginate(TableName=self._table, ConsistentRead=True, **chosen)
+        return (item for page in pages for item in page["Items"])
+
+    def _decoded(self, items: Iterable[Item], on_damaged: OnDamaged) -> Iterator[Record]:
+        """Yield the record of each item; damaged ones go to `on_damaged`."""
+        for item in items:
+            try:
+                yield self.decode(item)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                named = tuple(str(item[key].get("S", "")) for key in self.keys)
+                problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+                on_damaged(DamagedItem(self._table, named, problem, json.dumps(item, sort_keys=True, default=str)))
+
+    def _written(self, write: Callable[..., Any], **arguments: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - the SDK's arguments
+        """Make a conditional write; returns its answer, None where the condition does not hold of what is there."""
         try:
-            yield decode(item)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            named = tuple(str(item[key].get("S", "")) for key in keys)
-            problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            on_damaged(DamagedItem(table, named, problem, json.dumps(item, sort_keys=True, default=str)))
+            return write(TableName=self._table, **arguments)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pydantic import BaseModel
 
 from handlers.stores.fleet_sources import FleetSources
-from handlers.stores.items import DamagedItem, OnDamaged, readable, refuse_damaged, scanned
+from handlers.stores.items import DamagedItem, Item, OnDamaged, Table
 from handlers.stores.lake import DataLake
 from handlers.stores.machine_facts import UNKNOWN
 from handlers.stores.online_features import FeatureRow
@@ -17,9 +16,6 @@ from mlops_core.alerting import NewestWindows, latest_possible
 from mlops_core.condition import Freshness, KnownMachine, operating_state
 from mlops_core.lake import hour_path
 from mlops_core.telemetry import VELOCITY_RMS, MachineId
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 HOUR = timedelta(hours=1)
 Seen = Mapping[tuple[str, str], datetime]
@@ -43,7 +39,7 @@ def read_fleet(
         on_damaged(f"{item.table}/{'/'.join(item.keys)}", item.problem)
 
     after = sources.silent_after if after is None else after
-    statuses = simulated_statuses(sources.dynamodb, sources.machine_states, on_damaged=passed_over)
+    statuses = _SimulatedMachines(sources.dynamodb, sources.machine_states).statuses(on_damaged=passed_over)
     rows = {row.machine_id: row for row in sources.fleet.load_fleet(on_damaged=passed_over)}
     known = sources.knowledge.of_fleet()
     recorded = [name for name, each in known.items() if each.record is not None]
@@ -90,16 +86,15 @@ class _Simulated(BaseModel):
     status: str
 
 
-def simulated_statuses(
-    client: "DynamoDBClient", table: str, *, on_damaged: OnDamaged = refuse_damaged
-) -> dict[str, str]:
-    """The status of each simulated machine."""
-
-    def decode(item: dict[str, Any]) -> _Simulated:
+class _SimulatedMachines(Table[_Simulated]):
+    @staticmethod
+    def decode(item: Item) -> _Simulated:
+        """Return the machine of an item."""
         return _Simulated.model_validate_json(item["state"]["S"])
 
-    states = readable(scanned(client, table), decode, table=table, keys=("machine_id",), on_damaged=on_damaged)
-    return {state.machine_id: state.status for state in states}
+    def statuses(self, *, on_damaged: OnDamaged) -> dict[str, str]:
+        """Return the status of each machine."""
+        return {state.machine_id: state.status for state in self._decoded(self._scanned(), on_damaged)}
 
 
 def newest_readings(

@@ -8,17 +8,14 @@ technicians may speak of the same failure, in any order and any number of times:
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from handlers.stores.items import Item, OnDamaged, log_damaged, readable, scanned
+from handlers.stores.items import Item, OnDamaged, Table, log_damaged
 from handlers.stores.numbers import number
 from mlops_core.alerting.episodes import Episode, StepKind
 from mlops_core.errors import MlopsError
 from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
 from mlops_core.time import utc_text
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 # Of two events for one machine and moment the larger (measured_value, event_code) stays, whichever came first. What a
 # technician alone has recorded has no measured value.
@@ -76,31 +73,36 @@ def last_return(entries: Iterable[LabelEntry]) -> datetime | None:
     return max((entry.ran_again_at for entry in entries if entry.ran_again_at is not None), default=None)
 
 
-class LabelHistory:
+class LabelHistory(Table[LabelEntry]):
     """The table (keys `machine_id`, `event_timestamp`)."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+    keys = ("machine_id", "event_timestamp")
+
+    @staticmethod
+    def decode(item: Item) -> LabelEntry:
+        """Return the failure or repair of an item."""
+        moment, is_repair, _ = item["event_timestamp"]["S"].partition(_REPAIR)
+        return LabelEntry(
+            machine_id=item["machine_id"]["S"],
+            event_timestamp=datetime.fromisoformat(moment),
+            kind=MaintenanceKind.REPAIR if is_repair else MaintenanceKind.FAILURE,
+            measured_value=_number(item, "measured_value"),
+            threshold=_number(item, "threshold"),
+            returned_to_service_at=_moment(item, "returned_to_service_at"),
+            recorded_at=_moment(item, "recorded_at"),
+            **{name: item.get(name, {}).get("S") for name in ("event_code", "note", "recorded_by", "caller")},
+        )
 
     def entries(self, *, on_damaged: OnDamaged = log_damaged) -> Iterator[LabelEntry]:
         """Every failure and repair, in no order; damaged items go to `on_damaged`."""
-        return self._readable(scanned(self._client, self._table), on_damaged)
+        return self._entries(self._scanned(), on_damaged)
 
     def of_machine(self, machine_id: str) -> list[LabelEntry]:
         """Return the failures and repairs of one machine, in order of time."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="machine_id = :machine",
-            ExpressionAttributeValues={":machine": {"S": machine_id}},
-            ConsistentRead=True,
-        )
-        return list(self._readable(item for page in pages for item in page["Items"]))
+        return list(self._entries(self._of_machine(machine_id), log_damaged))
 
-    def _readable(self, items: Iterable[Item], on_damaged: OnDamaged = log_damaged) -> Iterator[LabelEntry]:
-        kept = (item for item in items if not _is_verdict(item))
-        keys = ("machine_id", "event_timestamp")
-        return readable(kept, _entry, table=self._table, keys=keys, on_damaged=on_damaged)
+    def _entries(self, items: Iterable[Item], on_damaged: OnDamaged) -> Iterator[LabelEntry]:
+        return self._decoded((item for item in items if not _is_verdict(item)), on_damaged)
 
     def load_all(self) -> list[dict[str, object]]:
         """Return every failure as a row of the frame FAILURES."""
@@ -125,20 +127,14 @@ class LabelHistory:
         }
         if returned_to_service_at is not None:
             values[":returned_to_service_at"] = {"S": utc_text(returned_to_service_at)}
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={
-                    "machine_id": {"S": event.machine_id},
-                    "event_timestamp": {"S": utc_text(event.event_timestamp)},
-                },
-                UpdateExpression=_ASSIGN if returned_to_service_at is None else _ASSIGN + _RETURN,
-                ConditionExpression=_NEW_OR_LARGER,
-                ExpressionAttributeValues=values,
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        answer = self._written(
+            self._client.update_item,
+            Key={"machine_id": {"S": event.machine_id}, "event_timestamp": {"S": utc_text(event.event_timestamp)}},
+            UpdateExpression=_ASSIGN if returned_to_service_at is None else _ASSIGN + _RETURN,
+            ConditionExpression=_NEW_OR_LARGER,
+            ExpressionAttributeValues=values,
+        )
+        return answer is not None
 
     def record_maintenance(
         self,
@@ -152,10 +148,10 @@ class LabelHistory:
         """Record what a technician reports; False where all of it is on record already.
 
         What a record does not say, it leaves as it is. `caller` is who was authorised to write, `event_code` what
-        failed. Raises
-        MaintenanceConflictError where it contradicts what is on record, unless it is meant to `correct` that.
+        failed. Raises MaintenanceConflictError where it contradicts what is on record, unless it is meant to `correct`
+        that.
         """
-        key, said = _key(record), _said(record)
+        said = _said(record)
         if event_code is not None:
             said["event_code"] = event_code
         signature = {"recorded_by": record.recorded_by, "caller": caller, "recorded_at": utc_text(recorded_at)}
@@ -167,18 +163,18 @@ class LabelHistory:
         agrees = " AND ".join(f"(attribute_not_exists(#{name}) OR #{name} = :{name})" for name in said)
         condition: dict[str, Any] = {"ConditionExpression": agrees} if agrees and not correct else {}
         values = said | signed | default
-        try:
-            before = self._client.update_item(
-                TableName=self._table,
-                Key=key,
-                UpdateExpression=f"SET {', '.join(assignments)}",
-                ExpressionAttributeNames={f"#{name}": name for name in values},
-                ExpressionAttributeValues={f":{name}": {"S": value} for name, value in values.items()},
-                ReturnValues="ALL_OLD",
-                **condition,
-            ).get("Attributes", {})
-        except self._client.exceptions.ConditionalCheckFailedException:
-            raise MaintenanceConflictError(record) from None
+        answer = self._written(
+            self._client.update_item,
+            Key=_key(record),
+            UpdateExpression=f"SET {', '.join(assignments)}",
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues={f":{name}": {"S": value} for name, value in values.items()},
+            ReturnValues="ALL_OLD",
+            **condition,
+        )
+        if answer is None:
+            raise MaintenanceConflictError(record)
+        before = answer.get("Attributes", {})
         stood = all(before.get(name) == {"S": value} for name, value in said.items())
         return not ("recorded_at" in before and stood)
 
@@ -203,22 +199,19 @@ class LabelHistory:
 
     def load_verdicts(self) -> list[dict[str, object]]:
         """Return every verdict as a row of the frame VERDICTS."""
-        return [_verdict(item) for item in scanned(self._client, self._table) if _is_verdict(item)]
+        return [_verdict(item) for item in self._scanned() if _is_verdict(item)]
 
     def withdraw(self, record: MaintenanceRecord) -> bool:
         """Take back what technicians alone have said of a machine, kind and moment; False where there is no such item.
 
         A failure that sensors announced stays, with whatever was added to it.
         """
-        try:
-            self._client.delete_item(
-                TableName=self._table,
-                Key=_key(record),
-                ConditionExpression="attribute_exists(recorded_at) AND attribute_not_exists(measured_value)",
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        answer = self._written(
+            self._client.delete_item,
+            Key=_key(record),
+            ConditionExpression="attribute_exists(recorded_at) AND attribute_not_exists(measured_value)",
+        )
+        return answer is not None
 
     def _rows(self, kind: MaintenanceKind, columns: tuple[str, ...]) -> list[dict[str, object]]:
         entries = (entry for entry in self.entries() if entry.kind is kind)
@@ -235,20 +228,6 @@ def _said(record: MaintenanceRecord) -> dict[str, str]:
     returned = record.returned_to_service_at
     said = {"returned_to_service_at": None if returned is None else utc_text(returned), "note": record.note}
     return {name: value for name, value in said.items() if value is not None}
-
-
-def _entry(item: Mapping[str, Any]) -> LabelEntry:
-    moment, is_repair, _ = item["event_timestamp"]["S"].partition(_REPAIR)
-    return LabelEntry(
-        machine_id=item["machine_id"]["S"],
-        event_timestamp=datetime.fromisoformat(moment),
-        kind=MaintenanceKind.REPAIR if is_repair else MaintenanceKind.FAILURE,
-        measured_value=_number(item, "measured_value"),
-        threshold=_number(item, "threshold"),
-        returned_to_service_at=_moment(item, "returned_to_service_at"),
-        recorded_at=_moment(item, "recorded_at"),
-        **{name: item.get(name, {}).get("S") for name in ("event_code", "note", "recorded_by", "caller")},
-    )
 
 
 def _is_verdict(item: Mapping[str, Any]) -> bool:

@@ -1,14 +1,11 @@
 """The table of machines: the record of each, updated by compare-and-set on its sequence."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from handlers.stores.items import Item, OnDamaged, log_damaged, readable, refuse_damaged, scanned
+from handlers.stores.items import Item, OnDamaged, Table, log_damaged
 from mlops_core.condition import MachineRecord
 from mlops_core.errors import MlopsError
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 _ATTEMPTS = 8
 
@@ -25,41 +22,34 @@ class _Stored(NamedTuple):
     sequence: int
 
 
-class Machines:
+class Machines(Table[_Stored]):
     """The table (key `machine_id`)."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+    @staticmethod
+    def decode(item: Item) -> _Stored:
+        """Return the record of an item, and its sequence."""
+        return _Stored(MachineRecord.model_validate_json(item["record"]["S"]), int(item["sequence"]["N"]))
 
     def load(self, machine_id: str) -> MachineRecord | None:
         """Return what is recorded of a machine; None where nothing is. Raises DamagedItemError."""
-        stored = self._load(machine_id)
+        stored = self._one({"machine_id": {"S": machine_id}})
         return None if stored is None else stored.record
 
     def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, MachineRecord]:
         """Return every record, by machine; damaged items go to `on_damaged`."""
-        read = self._readable(scanned(self._client, self._table), on_damaged)
+        read = self._decoded(self._scanned(), on_damaged)
         records = sorted((stored.record for stored in read), key=lambda record: record.machine_id)
         return {record.machine_id: record for record in records}
 
     def change(self, machine_id: str, change: Callable[[MachineRecord], MachineRecord]) -> MachineRecord:
         """Store what `change` makes of a machine's record, or of an empty one. Raises MachineContendedError."""
         for _ in range(_ATTEMPTS):
-            stored = self._load(machine_id)
+            stored = self._one({"machine_id": {"S": machine_id}})
             before = MachineRecord(machine_id=machine_id) if stored is None else stored.record
             after = change(before)
             if (stored is not None and after == before) or self._save(after, stored):
                 return after
         raise MachineContendedError(machine_id)
-
-    def _load(self, machine_id: str) -> _Stored | None:
-        key = {"machine_id": {"S": machine_id}}
-        item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return next(self._readable([] if item is None else [item], refuse_damaged), None)
-
-    def _readable(self, items: Iterable[Item], on_damaged: OnDamaged) -> Iterator[_Stored]:
-        return readable(items, _stored, table=self._table, keys=("machine_id",), on_damaged=on_damaged)
 
     def _save(self, record: MachineRecord, before: _Stored | None) -> bool:
         sequence = 1 if before is None else before.sequence + 1
@@ -75,12 +65,4 @@ class Machines:
             "record": {"S": record.model_dump_json(exclude_none=True)},
             "sequence": {"N": str(sequence)},
         }
-        try:
-            self._client.put_item(TableName=self._table, Item=item, **condition)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
-
-
-def _stored(item: Mapping[str, Any]) -> _Stored:
-    return _Stored(MachineRecord.model_validate_json(item["record"]["S"]), int(item["sequence"]["N"]))
+        return self._written(self._client.put_item, Item=item, **condition) is not None

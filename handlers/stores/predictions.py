@@ -6,11 +6,11 @@ It was a table once, which is read where a stack has no such object yet.
 import gzip
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from handlers.stores.items import OnDamaged, log_damaged, readable, scanned
+from handlers.stores.items import Item, OnDamaged, Table, log_damaged
 from handlers.stores.lake import DataLake
 from handlers.stores.versioned import VersionedObject
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
@@ -19,22 +19,32 @@ from mlops_core.lake import SCORES_KEY
 from mlops_core.prognosis import Prediction
 from mlops_core.records import canonical_json, record_from_json
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+_OLD_STATES: Final = {"ALARM": AlarmState.ACT}
+"""What items say that were written when an alarm had one stage."""
 
 
-class Predictions:
+class Predictions(Table[Score]):
     """The table of scores (key `machine_id`), as earlier programs left it."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+    @staticmethod
+    def decode(item: Item) -> Score:
+        """Return the score of an item."""
+        since = datetime.fromisoformat(item["alarm_since"]["S"])
+        return Score(
+            prediction=record_from_json(Prediction, item["prediction"]["S"].encode()),
+            revision=int(item["revision"]["N"]),
+            alarm=MachineAlarm(
+                _OLD_STATES.get(item["alarm"]["S"]) or AlarmState(item["alarm"]["S"]),
+                since,
+                calm=int(item["calm_predictions"]["N"]),
+                hot=int(item.get("hot_predictions", {"N": "0"})["N"]),
+            ),
+            sequence=int(item["sequence"]["N"]),
+        )
 
     def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, Score]:
         """Return every machine's score, by machine; damaged items go to `on_damaged`."""
-        items = scanned(self._client, self._table)
-        scores = readable(items, _score, table=self._table, keys=("machine_id",), on_damaged=on_damaged)
-        return {score.prediction.machine_id: score for score in scores}
+        return {score.prediction.machine_id: score for score in self._decoded(self._scanned(), on_damaged)}
 
 
 def scores_object(lake: DataLake) -> VersionedObject[Mapping[str, Score]]:
@@ -59,22 +69,3 @@ _SCORES: Final = TypeAdapter(dict[str, Score])
 def prediction_json(prediction: Prediction) -> str:
     """Return a prediction as JSON: the same text for the same prediction."""
     return canonical_json(prediction).decode().rstrip()
-
-
-def _score(item: dict[str, Any]) -> Score:
-    since = datetime.fromisoformat(item["alarm_since"]["S"])
-    return Score(
-        prediction=record_from_json(Prediction, item["prediction"]["S"].encode()),
-        revision=int(item["revision"]["N"]),
-        alarm=MachineAlarm(
-            _OLD_STATES.get(item["alarm"]["S"]) or AlarmState(item["alarm"]["S"]),
-            since,
-            calm=int(item["calm_predictions"]["N"]),
-            hot=int(item.get("hot_predictions", {"N": "0"})["N"]),
-        ),
-        sequence=int(item["sequence"]["N"]),
-    )
-
-
-_OLD_STATES: Final = {"ALARM": AlarmState.ACT}
-"""What items say that were written when an alarm had one stage."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from handlers.stores import predictions
-from handlers.stores.alarms import _alarm
+from handlers.stores.alarms import Alarms
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episode_notices import episode_notice
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, StepKind
@@ -59,8 +59,8 @@ class EpisodeRules:
 
     def of_write(self, written: Written, sent: list[tuple[str, str]]) -> list[Found]:
         """What one write of the table of alarms has to hold to; `sent`: the messages to people so far."""
-        after = _alarm(written.item)
-        before = None if written.old is None else _alarm(written.old)
+        after = Alarms.decode(written.item)
+        before = None if written.old is None else Alarms.decode(written.old)
         found: list[Found] = []
         if after.episode is not None:
             found = self._of_episode(before.episode if before else None, after.episode)
@@ -136,10 +136,10 @@ def is_judged(publication: Publication, alarms: dict[Any, Any], limits: ChannelL
     item = alarms.get((fact.machine_id, f"{AlarmSource.LIMIT}#{fact.channel}"))
     if item is None:
         return False
-    state = limit_state(_alarm(item))
+    state = limit_state(Alarms.decode(item))
     return judge(state, [(at, fact.value)], limits) == state
 
 
 def stored_alarms(alarms: dict[Any, Any]) -> list[Alarm]:
     """Every alarm of the table, in order of its keys."""
-    return [_alarm(alarms[key]) for key in sorted(alarms)]
+    return [Alarms.decode(alarms[key]) for key in sorted(alarms)]
