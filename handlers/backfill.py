@@ -144,7 +144,7 @@ class Backfill:
             writer.write_shard(window_range, step.shard, checkpoint)
         except (DamagedPartitionError, OutdatedPartitionError) as error:
             if isinstance(error, DamagedPartitionError):
-                self._run.note_damaged(error, is_mended=True)
+                self._run.records.note(error.key, error.version, error.problem, is_mended=True)
             self._build(buckets_hour(error.key))
             writer = self._run.look(day_paths(first - rules.lookback, last)).writer
             writer.write_shard(window_range, step.shard, checkpoint)

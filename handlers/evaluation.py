@@ -32,11 +32,6 @@ class EvaluationEvent(BaseModel):
     version: str
 
 
-def verdict_key(execution: str, version: str, against: str | None) -> str:
-    """Return the key of the verdict on a version, judged against that champion."""
-    return f"{TRAINING_PREFIX}{execution}/verdict-{version}-{against}.json"
-
-
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
@@ -61,7 +56,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         rows.filter(pl.col(IS_HELD_OUT)).drop(IS_HELD_OUT),
         refused=refused,
     )
-    runtime.lake(_settings()).create(verdict_key(request.execution, request.version, against), canonical_json(verdict))
+    key = f"{TRAINING_PREFIX}{request.execution}/verdict-{request.version}-{against}.json"
+    runtime.lake(_settings()).create(key, canonical_json(verdict))
     logger.info("Model judged", extra={"version": request.version, "reason": verdict.reason})
     return {
         "promote": verdict.promote,

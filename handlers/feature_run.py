@@ -18,8 +18,9 @@ from handlers.feature_rows import FeatureWriter
 from handlers.hour_buckets import HourBuilder
 from handlers.hour_readings import Work
 from handlers.stores import clients
+from handlers.stores.attributes import replaced_sensors
 from handlers.stores.checkpoint import checkpoint_object, recovered_checkpoint
-from handlers.stores.damage import DamageRecords, Tell
+from handlers.stores.damage import DamageRecords
 from handlers.stores.event_history import EventHistory
 from handlers.stores.lake import ObjectMovedError
 from handlers.stores.layout import current_layout
@@ -27,7 +28,6 @@ from handlers.stores.machines import Machines
 from handlers.stores.newest_features import NewestFeatures
 from handlers.stores.partitions import DamagedPartitionError, OutdatedPartitionError, Partitions
 from handlers.stores.recipes import recipe_of
-from handlers.stores.replacements import replaced_sensors
 from mlops_core.lake import (
     BEGINNINGS_KEY,
     BUCKETS_PREFIX,
@@ -74,8 +74,10 @@ class Run:
         self._pace = pace
         self._most_chunks = chunks
         self._is_complete = False
-        self._now = now
-        self._closed_until = closed_hour(now.astimezone(UTC))
+        self.now = now
+        """The moment that this run takes for the present."""
+        self.closed_until = closed_hour(now.astimezone(UTC))
+        """The end of the last whole hour."""
         self._grace = timedelta(seconds=chosen.closing_grace_seconds)
         self._recipe = recipe_of(chosen, runtime.channels(chosen))
         self._machines = Machines(clients.dynamodb(), chosen.machines_table).load_all()
@@ -83,7 +85,7 @@ class Run:
         self._assigned = {
             name: record.machine_class for name, record in self._machines.items() if record.machine_class is not None
         }
-        self._rules = ProcessingRules(
+        self.rules = ProcessingRules(
             hop=chosen.feature_hop,
             longest_length=max(chosen.feature_lengths),
             chunk=chosen.time_window,
@@ -94,27 +96,12 @@ class Run:
         self._lake = runtime.lake(chosen)
         self._newest = NewestFeatures(self._lake, runtime.online_features(chosen))
         self._history = runtime.label_history(chosen)
-        self._records = DamageRecords(self._lake, noticed_by="processing", now=now)
+        self.records = DamageRecords(self._lake, noticed_by="processing", now=now)
         self._made_again: set[str] = set()
         self._watermark: datetime | None = None
         self.work = Work()
         self.reached: datetime | None = None
         self.overtaken = 0
-
-    @property
-    def rules(self) -> ProcessingRules:
-        """How features are windowed."""
-        return self._rules
-
-    @property
-    def closed_until(self) -> datetime:
-        """The end of the last whole hour."""
-        return self._closed_until
-
-    @property
-    def now(self) -> datetime:
-        """The moment that this run takes for the present."""
-        return self._now
 
     @property
     def is_progress(self) -> bool:
@@ -124,20 +111,7 @@ class Run:
     @property
     def watermark_lag(self) -> timedelta | None:
         """How far the watermark lies behind the present; None where this run has not looked at the checkpoint."""
-        return None if self._watermark is None else self._now - self._watermark
-
-    @property
-    def damaged(self) -> int:
-        """How many objects are damaged and wait for somebody."""
-        return self._records.waiting
-
-    def note_damaged(self, error: DamagedPartitionError, *, is_mended: bool) -> None:
-        """Take note of a damaged partition; mended: it is made again."""
-        self._records.note(error.key, error.version, error.problem, is_mended=is_mended)
-
-    def keep_damage(self, tell: Tell) -> None:
-        """Announce what was found damaged, and have later runs pass it over."""
-        self._records.keep(tell)
+        return None if self._watermark is None else self.now - self._watermark
 
     def until_not_overtaken(self, start: datetime | None, end: datetime | None) -> bool:
         """Process, and look again where another run was faster; returns whether all is done.
@@ -154,30 +128,30 @@ class Run:
                 logger.warning("Overtaken by another run", extra={"key": error.key})
 
     def _since_checkpoint(self) -> bool:
-        self._closed_until = closed_hour(self._now.astimezone(UTC) - self._grace)
+        self.closed_until = closed_hour(self.now.astimezone(UTC) - self._grace)
         file = checkpoint_object(self._lake)
         # Where to begin is settled before any work: the hours of a first run that fails are left for the next, however
         # late that comes.
-        lost = first_checkpoint(self._closed_until, replace(self._rules, chunk=self._rules.memory))
-        stored = recovered_checkpoint(self._lake, self._records, otherwise=lost) or file.save(
-            first_checkpoint(self._closed_until, self._rules), after=None
+        lost = first_checkpoint(self.closed_until, replace(self.rules, chunk=self.rules.memory))
+        stored = recovered_checkpoint(self._lake, self.records, otherwise=lost) or file.save(
+            first_checkpoint(self.closed_until, self.rules), after=None
         )
-        refuse_the_future(stored.value, self._now)
+        refuse_the_future(stored.value, self.now)
         self._watermark = stored.value.processed_until
-        checkpoint = adapted(stored.value, self._rules)
+        checkpoint = adapted(stored.value, self.rules)
         unoffered = checkpoint.unoffered_from
-        begins = [first_listed_hour(checkpoint, self._rules), checkpoint.first_due, unoffered]
-        builder, writer, listing, _ = self.look(self.days(min(filter(None, begins)), self._closed_until))
+        begins = [first_listed_hour(checkpoint, self.rules), checkpoint.first_due, unoffered]
+        builder, writer, listing, _ = self.look(self.days(min(filter(None, begins)), self.closed_until))
         if unoffered is not None:
             writer.recall(unoffered, checkpoint.processed_until)
-        for step in self._steps(builder, writer, listing, checkpoint, self._closed_until):
+        for step in self._steps(builder, writer, listing, checkpoint, self.closed_until):
             checkpoint = step.checkpoint
             if step.is_to_be_saved:
                 stored = file.save(checkpoint, after=stored)
                 self._watermark = checkpoint.processed_until
                 self.reached = checkpoint.processed_until
-        writer.offer(now=self._now)
-        is_damaged = self._records.is_set_aside(CHECKPOINT_KEY, stored.seen)
+        writer.offer(now=self.now)
+        is_damaged = self.records.is_set_aside(CHECKPOINT_KEY, stored.seen)
         if checkpoint != stored.value or checkpoint.unoffered_from or is_damaged:
             file.save(checkpoint.offered(version=stored.value.version + 1), after=stored)
         self._watermark = self.reached = checkpoint.processed_until
@@ -185,13 +159,13 @@ class Run:
 
     def _over(self, start: datetime, end: datetime) -> bool:
         start = max(start, self.reached or start)
-        builder, writer, listing, _ = self.look(self.days(start - self._rules.lookback, end))
-        checkpoint, ends = range_checkpoint(start, end, self._closed_until)
+        builder, writer, listing, _ = self.look(self.days(start - self.rules.lookback, end))
+        checkpoint, ends = range_checkpoint(start, end, self.closed_until)
         begins = checkpoint.processed_until
         writer.drop_off_grid(begins)
         for step in self._steps(builder, writer, listing, checkpoint, ends):
             checkpoint = step.checkpoint
-        writer.offer(now=self._now)
+        writer.offer(now=self.now)
         if checkpoint.processed_until > begins or self._is_complete:
             self.reached = checkpoint.processed_until
         return self._is_complete
@@ -206,12 +180,12 @@ class Run:
         """
         done: Step | None = None
         while True:
-            room = 0 if self._pace.pieces == self._most_chunks else self._pace.room(self._rules.chunk_hours)
-            changed = changed_hours(listing, checkpoint, self._rules, until)
-            soon = checkpoint.processed_until + self._rules.chunk
+            room = 0 if self._pace.pieces == self._most_chunks else self._pace.room(self.rules.chunk_hours)
+            changed = changed_hours(listing, checkpoint, self.rules, until)
+            soon = checkpoint.processed_until + self.rules.chunk
             near = [hour for hour in changed if hour < soon]
             bound = min([hour for hour in changed if hour >= soon], default=until)
-            computation = next_computation(checkpoint, self._rules, bound, hours=max(room, 1))
+            computation = next_computation(checkpoint, self.rules, bound, hours=max(room, 1))
             self._is_complete = not changed and computation is None
             is_over = self._is_complete or not room
             if done:
@@ -221,7 +195,7 @@ class Run:
                 return
             if near:
                 hours = _within(room, {hour: changed[hour] for hour in near})
-                checkpoint = after_building(checkpoint, builder.build(hours), self._rules)
+                checkpoint = after_building(checkpoint, builder.build(hours), self.rules)
                 self._pace.ended(sum(not is_late for is_late in hours.values()))
                 done = Step(checkpoint, is_to_be_saved=False)
             elif computation:
@@ -255,15 +229,15 @@ class Run:
         self._made_again.add(error.key)
         hour = buckets_hour(error.key)
         if isinstance(error, DamagedPartitionError):
-            self.note_damaged(error, is_mended=hour in listing)
-        if hour not in listing or hour < first_listed_hour(checkpoint, self._rules):
+            self.records.note(error.key, error.version, error.problem, is_mended=hour in listing)
+        if hour not in listing or hour < first_listed_hour(checkpoint, self.rules):
             builder.build({hour: False})
         hours = {text: built for text, built in checkpoint.hours.items() if text != hour_text(hour)}
         return checkpoint.model_copy(update={"hours": hours})
 
     def days(self, first: datetime, last: datetime) -> list[str]:
         """Return the paths of the days that hold what the rows of some hours follow from, and the rows."""
-        return day_paths(first - self._rules.lookback, last + timedelta(hours=1))
+        return day_paths(first - self.rules.lookback, last + timedelta(hours=1))
 
     def look(self, paths: Sequence[str]) -> "Look":
         """List output ETags under the paths of days or hours, then compacted hours, then raw objects.
@@ -272,18 +246,17 @@ class Run:
         has not seen, and what is missing from raw/ because it was taken in meanwhile is missed by the version of the
         compacted object, too.
         """
-        self._records.look()
+        self.records.look()
         shards = self._settings.lake_shards
-        layout = current_layout(self._lake, shards, closed_until=self._closed_until, records=self._records)
+        layout = current_layout(self._lake, shards, closed_until=self.closed_until, records=self.records)
         outputs = [BEGINNINGS_KEY, *(f"{prefix}{path}/" for prefix in _OUTPUT_PREFIXES for path in paths)]
         partitions = Partitions(self._lake, outputs, held=BUCKETS_PREFIX)
         compacted = self._lake.versions_under(f"{COMPACTED_PREFIX}{path}/" for path in paths)
         raw = self._lake.versions_under(f"{RAW_PREFIX}{path}/" for path in paths)
-        sound = [key for key, version in raw.items() if not self._records.is_set_aside(key, version)]
+        sound = [key for key, version in raw.items() if not self.records.is_set_aside(key, version)]
         listing, foreign = listed_sources(sound, compacted)
         if foreign:
             logger.warning("Objects of the lake that no function wrote", extra={"keys": foreign[:10]})
-        records = self._records
         builder = HourBuilder(
             self._settings,
             self._lake,
@@ -292,7 +265,7 @@ class Run:
             listing,
             self.work,
             versions=raw,
-            records=records,
+            records=self.records,
             rules=partial(self._recipe.running_rules, assigned=self._assigned),
             most_readings=self._most_readings,
         )
@@ -304,10 +277,10 @@ class Run:
             layout,
             self.work,
             recipe=self._recipe,
-            records=records,
+            records=self.records,
             new_sensors=self._new_sensors,
             machines=self._machines,
-            events=EventHistory(self._lake, self._recipe, self._history, records) if self._recipe.events else None,
+            events=EventHistory(self._lake, self._recipe, self._history, self.records) if self._recipe.events else None,
         )
         return Look(builder, writer, listing, layout)
 

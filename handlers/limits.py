@@ -3,7 +3,7 @@
 What is stored of a channel is kept in the process and looked up again every minute: few channels have an alarm. A
 process that knows less than is stored finds out by the conditional write, looks again and judges anew, so what it does
 not know delays an alarm's end by a minute and never loses or doubles one. The records of machines (class, planned
-maintenance, retirement) is looked up every five minutes.
+maintenance, retirement) are looked up every five minutes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -53,12 +53,11 @@ class LimitWatch:
         self._machines = machines
         self._clock = clock
         self._records: Mapping[str, MachineRecord] = {}
-        self._rules: dict[str, RunningRule | None] = {}
         self._track = RunningTrack()
         self._records_looked_up: datetime | None = None
         self._known: dict[_Channel, Alarm] = {}
         self._looked_up: datetime | None = None
-        self._limits: dict[str, Mapping[str, ChannelLimits]] = {}
+        self._of_machine: dict[str, tuple[RunningRule | None, Mapping[str, ChannelLimits]]] = {}
 
     def to_judge(self, delivered: Iterable[Delivered[Reading]]) -> list[list[Delivered[Reading]]]:
         """Return the readings that may change an alarm, by machine and channel; nearly always none."""
@@ -103,22 +102,22 @@ class LimitWatch:
         if all(each.running is None for each in self._classes.values()):
             return
         for reading in readings:
-            rule = self._rule(reading.machine_id)
+            rule, _ = self._rule_and_limits(reading.machine_id)
             if rule is not None and reading.value is not None and reading.channel == rule.channel:
                 self._track.note(reading.machine_id, reading.event_timestamp, runs=rule.runs(reading.value))
 
-    def _rule(self, machine_id: str) -> RunningRule | None:
-        if machine_id not in self._rules:
-            self._rules[machine_id] = class_of(machine_id, self._classes, self._records.get(machine_id)).running
-        return self._rules[machine_id]
-
     def _limit(self, reading: Reading) -> ChannelLimits | None:
-        of_machine = self._limits.get(reading.machine_id)
-        if of_machine is None:
-            record = self._records.get(reading.machine_id)
-            of_machine = limits_of(reading.machine_id, self._classes, self._channels, record)
-            self._limits[reading.machine_id] = of_machine
-        return of_machine.get(reading.channel)
+        return self._rule_and_limits(reading.machine_id)[1].get(reading.channel)
+
+    def _rule_and_limits(self, machine_id: str) -> tuple[RunningRule | None, Mapping[str, ChannelLimits]]:
+        """Return when a machine runs, and the limits of its channels; remembered until the records are read again."""
+        known = self._of_machine.get(machine_id)
+        if known is None:
+            record = self._records.get(machine_id)
+            rule = class_of(machine_id, self._classes, record).running
+            known = rule, limits_of(machine_id, self._classes, self._channels, record)
+            self._of_machine[machine_id] = known
+        return known
 
     def _may_change(self, group: list[Delivered[Reading]]) -> bool:
         """Whether a channel is not quiet, or a reading is not clear of its first limit."""
@@ -146,7 +145,7 @@ class LimitWatch:
             return
         records = _unless_it_passes(self._machines.load_all)
         if records is not None:
-            self._records, self._limits, self._rules = records, {}, {}
+            self._records, self._of_machine = records, {}
             self._records_looked_up = now
 
 

@@ -5,7 +5,8 @@ comes in chunks, each wholly done before the next, so a run that ends anywhere c
 run that ends before its work does has the function invoked again at once, a bounded number of times.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
@@ -80,14 +81,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     now = _clock()
     if request.at and request.at > now:
         raise FutureMomentError("at", request.at, now)
-    run = Run(
-        _settings(), Pace(context), request.at or now, most_readings=_most_readings(context), chunks=request.chunks
-    )
-    try:
+    with _run(context, request.at or now, chunks=request.chunks) as run:
         is_complete = run.until_not_overtaken(request.start, request.end)
-    finally:
-        _count(run)
-        run.keep_damage(_tell)
     outcome: dict[str, int | str | bool | None] = {
         "feature_rows": run.work.feature_rows,
         "windows": len(run.work.windows),
@@ -104,17 +99,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _backfill(step: BackfillStep, context: LambdaContext) -> dict[str, Any]:
-    run = Run(_settings(), Pace(context), _clock(), most_readings=_most_readings(context))
-    notes = BackfillNotes(runtime.lake(_settings()), step.job)
-    try:
+    with _run(context, _clock()) as run:
+        notes = BackfillNotes(runtime.lake(_settings()), step.job)
         return Backfill(run, notes, time_left=context.get_remaining_time_in_millis).do(step)
+
+
+@contextmanager
+def _run(context: LambdaContext, now: datetime, *, chunks: int | None = None) -> Generator[Run]:
+    """Give a run; what it did is counted, and what it found damaged announced, however it ends."""
+    most_readings = readings_that_fit(int(context.memory_limit_in_mb))
+    run = Run(_settings(), Pace(context), now, most_readings=most_readings, chunks=chunks)
+    try:
+        yield run
     finally:
         _count(run)
-        run.keep_damage(_tell)
-
-
-def _most_readings(context: LambdaContext) -> int:
-    return readings_that_fit(int(context.memory_limit_in_mb))
+        run.records.keep(_tell)
 
 
 def _clock() -> datetime:
@@ -147,7 +146,7 @@ def _count(run: Run) -> None:
         OnlineWrites=run.work.online_written,
         HoursRebuilt=run.work.hours_changed,
         MalformedLines=run.work.malformed_lines,
-        DamagedObjects=run.damaged,
+        DamagedObjects=run.records.waiting,
         RunsOvertaken=run.overtaken,
     )
     if run.watermark_lag is not None:

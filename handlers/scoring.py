@@ -23,7 +23,7 @@ from handlers.logs import ascii_logger, count
 from handlers.machine_states import machine_knowledge, states_of
 from handlers.silence import SilenceWatch
 from handlers.stores import clients
-from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
+from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.fleet import FleetStore
 from handlers.stores.items import DamagedItem, log_damaged
 from handlers.stores.lake import ObjectMovedError
@@ -32,13 +32,14 @@ from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.ranking import ranking_object
 from handlers.stores.recipes import recipe_of
+from handlers.stores.serving import Serving
 from handlers.stores.serving_model import NoModelError, ServingModel
 from handlers.stores.versioned import Stored, VersionedObject
 from mlops_core.alerting import AlarmState, MachineAlarm, Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import returned_alarm
 from mlops_core.alerting.model_alarms import model_alarm
-from mlops_core.condition import OperatingState, StateSince
+from mlops_core.condition import BaselineBundle, OperatingState, StateSince
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDomainError
 from mlops_core.prognosis import FleetRanking, ModelBundle, Prediction, Refusal, rank_fleet
 from mlops_core.telemetry import Channels
@@ -68,10 +69,9 @@ def _score_fleet() -> dict[str, Any]:
     _end_failures(facts)
     count(AlarmsReminded=_desk().announce_waiting(remind_after=_settings().escalate_after))
     states = _states(rows, facts)
-    judged = (states[row.machine_id].state for row in rows)
     alarms = {alarm.machine_id: alarm for alarm in _desk().alarms.load_all(AlarmSource.FAILURE_MODEL)}
     covered = {machine_id for machine_id, alarm in alarms.items() if alarm.is_open}
-    watched = [row for row, state in zip(rows, judged, strict=True) if state.may_alarm]
+    watched = [row for row in rows if states[row.machine_id].state.may_alarm]
     anomalies = _anomalies(watched, covered, facts)
     try:
         bundle = _model().current()
@@ -151,8 +151,8 @@ def _ranking() -> VersionedObject[FleetRanking]:
 
 
 @cache
-def _baseline() -> ServingBaseline:
-    return ServingBaseline(BaselineRegistry(runtime.lake(_settings())), recheck_seconds=0)
+def _baseline() -> Serving[BaselineBundle]:
+    return Serving(BaselineRegistry(runtime.lake(_settings())), recheck_seconds=0)
 
 
 def _anomalies(rows: list[FeatureRow], covered: set[str], facts: Mapping[str, Known]) -> FleetAnomalies | None:
@@ -238,10 +238,9 @@ def _open_alarm(alarm: Alarm | None) -> MachineAlarm | None:
 def _end_failures(known: Mapping[str, Known]) -> None:
     """End the episodes of machines that were returned to service."""
     for machine_id, each in known.items():
-        alarm = each.failure
-        if alarm is not None:
+        if each.failure is not None:
             step = partial(returned_alarm, returned_at=each.returned_at)
-            _desk().change(machine_id, AlarmSource.FAILURE, step, known=alarm)
+            _desk().change(machine_id, AlarmSource.FAILURE, step, known=each.failure)
 
 
 def _raise_alarms(scores: Iterable[Score], bundle: ModelBundle, stored: Mapping[str, Alarm]) -> int:

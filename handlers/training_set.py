@@ -7,9 +7,10 @@ One object holds both parts and is written once, so that a step that is tried ag
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final
 
 import polars as pl
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,7 +19,7 @@ from contract.environment import TrainingSetSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
 from handlers.stores import clients
-from handlers.stores.attributes import machine_attributes
+from handlers.stores.attributes import machine_attributes, replaced_sensors
 from handlers.stores.beginnings import Beginnings
 from handlers.stores.event_history import EventHistory
 from handlers.stores.feature_history import FeatureHistory
@@ -26,9 +27,7 @@ from handlers.stores.label_history import REPORTED
 from handlers.stores.machines import Machines
 from handlers.stores.partitions import Partitions, encode_parquet
 from handlers.stores.recipes import recipe_of
-from handlers.stores.replacements import replaced_sensors
 from handlers.training_event import TrainingEvent
-from mlops_core.condition import MachineRecord
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
 from mlops_core.lake import BEGINNINGS_KEY, TRAINING_PREFIX
@@ -109,10 +108,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     chosen = pl.concat(sampled, how="diagonal")
     if STANDS_FOR in chosen.columns:
         chosen = chosen.with_columns(pl.col(STANDS_FOR).fill_null(1.0))
-    derived_from = _Derivation(
-        recipe, returns_to_service(failures, repairs), beginnings, replaced, _events(recipe, since), machines
+    machine_ids = chosen["machine_id"].unique()
+    derive = partial(
+        recipe.derive,
+        returns=returns_to_service(failures, repairs),
+        beginnings=None if beginnings is None else beginnings.filter(pl.col("machine_id").is_in(machine_ids.implode())),
+        replaced=replaced,
+        events=_events(recipe, since),
+        machines=machine_attributes(machine_ids, recipe, machines, _settings().machine_classes),
     )
-    features = _rows(history, derived_from, chosen, pace)
+    features = _rows(history, derive, chosen, pace)
     labels = [name for name in chosen.columns if name not in _IDENTITY]
     rows = chosen.join(features, on=_IDENTITY, how="left", maintain_order="left")
     rows = rows.select(*features.columns, *labels)
@@ -197,31 +202,6 @@ def _keys(
     return found, beginnings.frame
 
 
-class _Derivation(NamedTuple):
-    """What features of features follow from, beside the rows themselves."""
-
-    recipe: FeatureRecipe
-    returns: pl.DataFrame
-    beginnings: pl.DataFrame | None
-    replaced: pl.DataFrame
-    events: pl.DataFrame | None
-    records: Mapping[str, MachineRecord]
-
-    def derive(self, rows: pl.DataFrame, machines: pl.Series) -> pl.DataFrame:
-        """Return the rows with drift, age, events and attributes; `machines`: those that are among any rows."""
-        beginnings = self.beginnings
-        if beginnings is not None:
-            beginnings = beginnings.filter(pl.col("machine_id").is_in(machines.implode()))
-        return self.recipe.derive(
-            rows,
-            returns=self.returns,
-            beginnings=beginnings,
-            replaced=self.replaced,
-            events=self.events,
-            machines=machine_attributes(machines, self.recipe, self.records, _settings().machine_classes),
-        )
-
-
 def _events(recipe: FeatureRecipe, since: datetime) -> pl.DataFrame | None:
     """Return the events that the rows of a history count, whenever they were received; None where they count none."""
     if not recipe.events:
@@ -231,14 +211,14 @@ def _events(recipe: FeatureRecipe, since: datetime) -> pl.DataFrame | None:
     return history.for_windows(since)
 
 
-def _rows(history: FeatureHistory, derivation: _Derivation, chosen: pl.DataFrame, pace: _Pace) -> pl.DataFrame:
+def _rows(
+    history: FeatureHistory, derive: Callable[[pl.DataFrame], pl.DataFrame], chosen: pl.DataFrame, pace: _Pace
+) -> pl.DataFrame:
     """Return the features of the chosen rows, in single precision, as models read them."""
     wanted = chosen.select(_IDENTITY).sort("window_end")
-    machines = wanted["machine_id"].unique()
     found: list[pl.DataFrame] = []
     for rows in history.batches(history.columns):
-        few = rows.join(wanted, on=_IDENTITY, how="semi")
-        derived = derivation.derive(few, machines)
+        derived = derive(rows.join(wanted, on=_IDENTITY, how="semi"))
         found.append(derived.cast({pl.Float64: pl.Float32}))
         pace.batch_is_done()
     return pl.concat(found)

@@ -1,4 +1,4 @@
-"""Attributes of machines that features are made of, from the records of machines and their configured classes."""
+"""What features take from the records of machines: their attributes, and since when sensors are there."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,15 @@ import polars as pl
 
 from mlops_core.condition import CATEGORIES, MachineRecord
 from mlops_core.condition.classes import MachineClasses, class_name, class_of
-from mlops_core.features import FeatureRecipe
+from mlops_core.features import REPLACED, FeatureRecipe
+
+
+def replaced_sensors(records: Mapping[str, MachineRecord]) -> pl.DataFrame:
+    """Return the frame REPLACED: sensors on record as replaced or moved, whose normal level begins anew."""
+    rows = [
+        (machine_id, channel, at) for machine_id, record in records.items() for channel, at in record.replaced.items()
+    ]
+    return pl.DataFrame(rows, schema=REPLACED, orient="row")
 
 
 def machine_attributes(

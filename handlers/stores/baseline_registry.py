@@ -2,7 +2,6 @@
 
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import Registry
-from handlers.stores.serving import Serving
 from mlops_core.condition import BaselineBundle, load_baseline
 from mlops_core.lake import BASELINE_CHAMPION_KEY, BASELINES_PREFIX
 
@@ -11,11 +10,9 @@ class BaselineRegistry(Registry[BaselineBundle]):
     """The baselines of a lake."""
 
     def __init__(self, lake: DataLake) -> None:
-        super().__init__(lake, prefix=BASELINES_PREFIX, champion_key=BASELINE_CHAMPION_KEY, load=load_baseline)
-
-
-class ServingBaseline(Serving[BaselineBundle]):
-    """The promoted baseline."""
-
-    def __init__(self, registry: BaselineRegistry, *, recheck_seconds: float) -> None:
-        super().__init__(registry, registry.load, recheck_seconds=recheck_seconds)
+        super().__init__(
+            lake,
+            prefix=BASELINES_PREFIX,
+            champion_key=BASELINE_CHAMPION_KEY,
+            verified=lambda files, version: load_baseline(files, version=version),
+        )

@@ -68,7 +68,7 @@ class FleetStore:
             return {**known, **{score.prediction.machine_id: score for score in follow}}
 
         if scores:
-            self._scores.update(merged, over_damage=True)
+            self._scores.update(merged)
         return follow
 
     def _keep_history(self, scores: Iterable[Score]) -> None:

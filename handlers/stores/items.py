@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 
 logger = Logger(child=True)
 
+_SMALLEST = 1e-130  # DynamoDB refuses a number nearer to zero than this
+
 Record = TypeVar("Record")
 Item: TypeAlias = Mapping[str, Any]
+
+
+def number(value: float) -> str:
+    """Write a number, at most LARGEST_EVENT_VALUE, as DynamoDB takes it; what is too near to zero for it is zero."""
+    return "0" if abs(value) < _SMALLEST else repr(value)
 
 
 class DamagedItem(NamedTuple):

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from handlers.stores.items import Item, OnDamaged, Table, log_damaged
-from handlers.stores.numbers import number
+from handlers.stores.items import Item, OnDamaged, Table, log_damaged, number
 from mlops_core.alerting.episodes import Episode, StepKind
 from mlops_core.errors import MlopsError
 from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -67,11 +67,9 @@ class DataLake:
         Raises ObjectMovedError where another run has written it since. That may also be this very request, sent again
         by the SDK when its first answer was lost: starting over is right for both.
         """
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen}
         try:
-            if seen is None:
-                answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
-            else:
-                answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=seen)
+            answer = self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **condition)
         except ClientError as error:
             if _status(error) in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}:
                 raise ObjectMovedError(key) from error

@@ -4,9 +4,9 @@ A version is named by the hash of its content, so storing it twice is storing it
 before it may serve (`load_bundle`), and before the champion may point to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from handlers.stores.lake import DataLake, ObjectMovedError
 from handlers.stores.versioned import Stored, VersionedObject
@@ -39,24 +39,20 @@ class ChampionMovedError(MlopsError):
 
 
 Kept = TypeVar("Kept", bound="ModelBundle | BaselineBundle")
-Kept_co = TypeVar("Kept_co", bound="ModelBundle | BaselineBundle", covariant=True)
-
-
-class Loader(Protocol[Kept_co]):
-    """Verifies files and returns what they hold. Raises BundleError."""
-
-    def __call__(self, files: Mapping[str, bytes], *, version: str | None = None) -> Kept_co:
-        """Return the bundle of these files, of the version that was asked for."""
-        ...
 
 
 class Registry(Generic[Kept]):
-    """Versions under a prefix of a lake, and the one of them that serves."""
+    """Versions under a prefix of a lake, and the one of them that serves.
 
-    def __init__(self, lake: DataLake, *, prefix: str, champion_key: str, load: Loader[Kept]) -> None:
+    verified: returns the bundle of files, of the version that was asked for; raises BundleError.
+    """
+
+    def __init__(
+        self, lake: DataLake, *, prefix: str, champion_key: str, verified: Callable[[Mapping[str, bytes], str], Kept]
+    ) -> None:
         self._lake = lake
         self._prefix = prefix
-        self._load = load
+        self._verified = verified
         self._champion = VersionedObject(lake, champion_key, encode=Champion.encode, decode=Champion.decode)
 
     def store(self, bundle: Kept) -> bool:
@@ -74,7 +70,7 @@ class Registry(Generic[Kept]):
         if not keys:
             raise UnknownModelError(version)
         names = [key.removeprefix(prefix) for key in keys]
-        return self._load(dict(zip(names, self._lake.read_all(keys), strict=True)), version=version)
+        return self._verified(dict(zip(names, self._lake.read_all(keys), strict=True)), version)
 
     def versions(self) -> list[str]:
         """Return the versions that are wholly stored, newest training data first."""
@@ -110,4 +106,9 @@ class ModelRegistry(Registry[ModelBundle]):
     """The models of a lake."""
 
     def __init__(self, lake: DataLake) -> None:
-        super().__init__(lake, prefix=MODELS_PREFIX, champion_key=CHAMPION_KEY, load=load_bundle)
+        super().__init__(
+            lake,
+            prefix=MODELS_PREFIX,
+            champion_key=CHAMPION_KEY,
+            verified=lambda files, version: load_bundle(files, version=version),
+        )

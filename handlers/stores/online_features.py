@@ -7,8 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from handlers.stores.clients import THREADS
-from handlers.stores.items import Item, OnDamaged, Table, log_damaged
-from handlers.stores.numbers import number
+from handlers.stores.items import Item, OnDamaged, Table, log_damaged, number
 from mlops_core.time import utc_text
 
 # The order of rows is (window_end, revision): a replayed or overlapping run cannot put an older one in its place.

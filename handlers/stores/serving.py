@@ -22,22 +22,16 @@ EARLIER_TRIED: Final = 3
 
 
 class Serving(Generic[Kept]):
-    """The champion of a registry, looked for again after `recheck_seconds`.
-
-    load: returns a version that may serve here; raises BundleError, FeatureMismatchError or UnknownModelError for one
-        that may not.
-    """
+    """The champion of a registry, looked for again after `recheck_seconds`."""
 
     def __init__(
         self,
         registry: Registry[Kept],
-        load: Callable[[str], Kept],
         *,
         recheck_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
-        self._load = load
         self._recheck_seconds = recheck_seconds
         self._clock = clock
         self._checked: float | None = None
@@ -49,6 +43,13 @@ class Serving(Generic[Kept]):
     def refused(self) -> tuple[str, ...]:
         """Why champions were refused when last looked at."""
         return tuple(self._refused)
+
+    def load(self, version: str) -> Kept:
+        """Return a version that may serve here.
+
+        Raises BundleError, FeatureMismatchError or UnknownModelError for one that may not.
+        """
+        return self._registry.load(version)
 
     def sound(self) -> Kept | None:
         """Return what serves now; None where nothing was promoted, or nothing that was is sound."""
@@ -81,7 +82,7 @@ class Serving(Generic[Kept]):
             if self._bundle is not None and version == self._bundle.version:
                 return
             try:
-                self._bundle = self._load(version)
+                self._bundle = self.load(version)
             except (BundleError, FeatureMismatchError, UnknownModelError) as error:
                 self._refused.append(error.message)
                 logger.error("A champion is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400 - the error's message says it all

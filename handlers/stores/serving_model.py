@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores.model_registry import ModelRegistry, Registry
 from handlers.stores.serving import Serving
 from mlops_core.errors import FeatureMismatchError, MlopsError
 from mlops_core.features import FeatureRecipe
@@ -31,12 +31,12 @@ class ServingModel(Serving[ModelBundle]):
         recheck_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(
-            registry,
-            lambda version: load_servable(registry, version, stack=stack),
-            recheck_seconds=recheck_seconds,
-            clock=clock,
-        )
+        super().__init__(registry, recheck_seconds=recheck_seconds, clock=clock)
+        self._stack = stack
+
+    def load(self, version: str) -> ModelBundle:
+        """Return a version that is whole, and computed by the stack; raises as `load_servable`."""
+        return load_servable(self._registry, version, stack=self._stack)
 
     def current(self) -> ModelBundle:
         """Return the model that serves now. Raises NoModelError."""
@@ -46,7 +46,7 @@ class ServingModel(Serving[ModelBundle]):
         return bundle
 
 
-def load_servable(registry: ModelRegistry, version: str, *, stack: FeatureRecipe) -> ModelBundle:
+def load_servable(registry: Registry[ModelBundle], version: str, *, stack: FeatureRecipe) -> ModelBundle:
     """Return a version that may serve where the recipe `stack` is computed: whole, readable, and with nothing missing.
 
     Raises UnknownModelError, BundleError, FeatureMismatchError; the last says in words what the stack does not compute.

@@ -97,18 +97,18 @@ class VersionedObject(Generic[Value]):
         seen = self._lake.replace(self.key, self._encode(value), seen=after.seen if after else None)
         return Stored(value, seen)
 
-    def update(self, change: Callable[[Value | None], Value], *, over_damage: bool = False) -> Stored[Value]:
+    def update(self, change: Callable[[Value | None], Value]) -> Stored[Value]:
         """Save what `change` makes of the current value, which it is given anew wherever another run was faster.
 
-        Nothing is written where `change` returns what it was given. over_damage: a value that cannot be read counts as
-        none, and is replaced; otherwise it raises what `decode` raises.
+        Nothing is written where `change` returns what it was given. A value that cannot be read counts as none, and is
+        replaced.
 
         Raises:
             ObjectMovedError: another run was faster time after time.
 
         """
         for attempt in range(1, _ATTEMPTS + 1):
-            stored = self.readable() if over_damage else self.load()
+            stored = self.readable()
             value = change(stored.value if stored else None)
             if stored is not None and value == stored.value:
                 return Stored(value, stored.seen)

@@ -9,11 +9,12 @@ from botocore.exceptions import ClientError
 
 from handlers.machine_reports import FleetReport, MachineReport
 from handlers.stores import clients
-from handlers.stores.baseline_registry import BaselineRegistry, ServingBaseline
+from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.lake import DataLake
 from handlers.stores.machines import Machines
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.partitions import encode_parquet
+from handlers.stores.serving import Serving
 from mlops_core.condition import PlannedMaintenance, train_baseline
 from mlops_core.telemetry import FAILURES
 from tests.handlers.aws_in_process import BUCKET
@@ -144,23 +145,21 @@ def test_a_damaged_baseline_is_refused_and_the_last_good_one_goes_on(features, r
     bundle = train_baseline(NORMAL, failures=pl.DataFrame(schema=FAILURES), episodes_per_machine_month=0.6)
     registry.store(bundle)
     registry.promote(bundle.version, after=None, at=START, reason="a test")
-    serving = ServingBaseline(registry, recheck_seconds=0)
+    serving = Serving(registry, recheck_seconds=0)
     assert serving.sound().version == bundle.version
     other = train_baseline(NORMAL, failures=pl.DataFrame(schema=FAILURES), episodes_per_machine_month=0.7)
     registry.store(other)
     registry.promote(other.version, after=registry.champion(), at=START, reason="to be damaged")
     aws.s3.put_object(Bucket=BUCKET, Key=f"baselines/{other.version}/baseline.json", Body=b"{}")
     assert serving.sound().version == bundle.version
-    assert ServingBaseline(registry, recheck_seconds=0).sound().version == bundle.version, (
-        "a new process falls back to it"
-    )
+    assert Serving(registry, recheck_seconds=0).sound().version == bundle.version, "a new process falls back to it"
 
 
 def test_a_baseline_at_hand_goes_on_while_s3_cannot_be_asked(registry, monkeypatch):
     bundle = train_baseline(NORMAL, failures=pl.DataFrame(schema=FAILURES), episodes_per_machine_month=0.6)
     registry.store(bundle)
     registry.promote(bundle.version, after=None, at=START, reason="a test")
-    serving = ServingBaseline(registry, recheck_seconds=0)
+    serving = Serving(registry, recheck_seconds=0)
     assert serving.sound().version == bundle.version
 
     def unreachable() -> str:

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import polars as pl
 
-from handlers.stores.numbers import number
+from handlers.stores.items import number
 from mlops_core.features import AGE, DRIFT
 from mlops_core.lake import BEGINNINGS_KEY, LAYOUT_KEY, Layout, features_key, shard_of
 from tests.properties.reliability.calls import Invocation
