@@ -17,8 +17,7 @@ from contract.environment import AlarmAnswerSettings
 from handlers import http, runtime
 from handlers.alarm_documents import AlarmList, EpisodeReport, UnreadableAnswer
 from handlers.logs import ascii_logger, count
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
+from handlers.stores import Alarms, clients
 from mlops_core.alerting import Answer, AnswerRefusedError, NoSuchEpisodeError
 
 logger = ascii_logger()

@@ -14,8 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import AlarmEventSettings
 from handlers import runtime
 from handlers.logs import ascii_logger, count
-from handlers.stores import clients
-from handlers.stores.event_bus import EventBus
+from handlers.stores import EventBus, clients
 from mlops_core.alerting import episode_changed
 from mlops_core.alerting.episodes import Episode, StepKind
 

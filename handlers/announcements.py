@@ -20,9 +20,7 @@ from aws_lambda_powertools import Logger
 
 from contract.environment import AlarmSettings
 from handlers.logs import count
-from handlers.stores import clients
-from handlers.stores.alarms import MOST_ATTEMPTS, AlarmContendedError, Alarms
-from handlers.stores.notices import Notifier
+from handlers.stores import MOST_ATTEMPTS, AlarmContendedError, Alarms, Notifier, clients
 from mlops_core.alerting import episodes, overdue_alarm
 from mlops_core.alerting.episode_notices import MOST_NOTICES, Notice, digest_notice, episode_notice, is_reminder
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from handlers.announcements import AlarmDesk
-from handlers.stores.online_features import FeatureRow
+from handlers.stores import FeatureRow
 from mlops_core.alerting.anomaly_alarms import anomaly_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.condition import Anomaly, BaselineBundle, anomalies_of

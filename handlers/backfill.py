@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, TypeAdapter
 
 from handlers.feature_run import Run
-from handlers.stores.backfill_notes import BackfillNotes
-from handlers.stores.partitions import DamagedPartitionError, OutdatedPartitionError
+from handlers.stores import BackfillNotes, DamagedPartitionError, OutdatedPartitionError
 from mlops_core.lake import buckets_hour, day_paths, hour_of_text, hour_path, hour_text
 from mlops_core.processing import (
     Piece,

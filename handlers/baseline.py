@@ -16,11 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import BaselineSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
-from handlers.stores import clients
-from handlers.stores.attributes import replaced_sensors
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.feature_history import FeatureHistory
-from handlers.stores.machines import Machines
+from handlers.stores import BaselineRegistry, FeatureHistory, Machines, clients, replaced_sensors
 from handlers.training_event import TrainingEvent
 from mlops_core.condition import MachineRecord, level_columns, train_baseline
 from mlops_core.condition.classes import class_name

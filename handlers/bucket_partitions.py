@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 import polars as pl
 from aws_lambda_powertools import Logger
 
-from handlers.stores.damage import DamageRecords
-from handlers.stores.partitions import DamagedPartitionError, Partitions
+from handlers.stores import DamagedPartitionError, DamageRecords, Partitions
 from mlops_core.features import BUCKETS, RUNNING
 from mlops_core.lake import Layout, buckets_key, buckets_prefix, shard_of
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from handlers.stores.lake import DataLake
+from handlers.stores import DataLake
 from mlops_core.errors import MlopsError
 from mlops_core.lake import OBJECTS_AT_ONCE, distinct_readings
 from mlops_core.processing import machines_together, readings_in_object

@@ -15,8 +15,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from handlers.stores.clients import THREADS
-from handlers.stores.lake import DataLake
+from handlers.stores import THREADS, DataLake
 from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.lake import QuarantineRecord, RawObject, encode_quarantine
 from mlops_core.telemetry import RefusedElement

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from contract.environment import RegistrySettings
 from handlers import runtime
 from handlers.logs import ascii_logger, count
-from handlers.stores.model_registry import ModelRegistry, UnknownModelError
+from handlers.stores import ModelRegistry, UnknownModelError
 from handlers.training_event import Execution
 from handlers.training_set import IS_HELD_OUT, rows_key
 from mlops_core.errors import BundleError

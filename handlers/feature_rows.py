@@ -9,14 +9,17 @@ import polars as pl
 from contract.environment import ProcessingSettings
 from handlers.bucket_partitions import is_of_hop
 from handlers.hour_readings import Work
-from handlers.stores.attributes import machine_attributes
-from handlers.stores.beginnings import Beginnings
-from handlers.stores.damage import DamageRecords
-from handlers.stores.event_history import EventHistory
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.newest_features import NewestFeatures
-from handlers.stores.online_features import FeatureRow
-from handlers.stores.partitions import OutdatedPartitionError, Partitions
+from handlers.stores import (
+    Beginnings,
+    DamageRecords,
+    EventHistory,
+    FeatureRow,
+    LabelHistory,
+    NewestFeatures,
+    OutdatedPartitionError,
+    Partitions,
+    machine_attributes,
+)
 from mlops_core.condition import MachineRecord
 from mlops_core.features import BUCKETS, RETURNS, FeatureRecipe
 from mlops_core.lake import Checkpoint, Layout, buckets_key, features_key, features_prefix, hour_text, shard_of

@@ -17,17 +17,22 @@ from handlers.deadline import Pace
 from handlers.feature_rows import FeatureWriter
 from handlers.hour_buckets import HourBuilder
 from handlers.hour_readings import Work
-from handlers.stores import clients
-from handlers.stores.attributes import replaced_sensors
-from handlers.stores.checkpoint import checkpoint_object, recovered_checkpoint
-from handlers.stores.damage import DamageRecords
-from handlers.stores.event_history import EventHistory
-from handlers.stores.lake import ObjectMovedError
-from handlers.stores.layout import current_layout
-from handlers.stores.machines import Machines
-from handlers.stores.newest_features import NewestFeatures
-from handlers.stores.partitions import DamagedPartitionError, OutdatedPartitionError, Partitions
-from handlers.stores.recipes import recipe_of
+from handlers.stores import (
+    DamagedPartitionError,
+    DamageRecords,
+    EventHistory,
+    Machines,
+    NewestFeatures,
+    ObjectMovedError,
+    OutdatedPartitionError,
+    Partitions,
+    checkpoint_object,
+    clients,
+    current_layout,
+    recipe_of,
+    recovered_checkpoint,
+    replaced_sensors,
+)
 from mlops_core.lake import (
     BEGINNINGS_KEY,
     BUCKETS_PREFIX,

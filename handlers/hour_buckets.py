@@ -11,9 +11,7 @@ from contract.environment import ProcessingSettings
 from handlers.bucket_partitions import BucketPartitions
 from handlers.crowded_hours import CrowdedHourError, by_machines, count_by_machine
 from handlers.hour_readings import HourReadings, Work
-from handlers.stores.damage import DamageRecords
-from handlers.stores.lake import DataLake
-from handlers.stores.partitions import DamagedPartitionError, Partitions
+from handlers.stores import DamagedPartitionError, DamageRecords, DataLake, Partitions
 from mlops_core.features import BUCKETS, bucket_readings
 from mlops_core.lake import OVERSIZE_PREFIX, Built, Layout, Sources, hour_path, is_to_be_compacted
 from mlops_core.processing import Rebuilt

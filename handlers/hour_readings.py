@@ -15,9 +15,7 @@ import polars as pl
 from aws_lambda_powertools import Logger
 
 from handlers.crowded_hours import CrowdedHourError, RawBodies
-from handlers.stores.damage import DamageRecords
-from handlers.stores.lake import DataLake
-from handlers.stores.partitions import decode_each, decode_parquet, encode_parquet, rows_of, slices_of
+from handlers.stores import DamageRecords, DataLake, decode_each, decode_parquet, encode_parquet, rows_of, slices_of
 from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.lake import (
     REPLACED_PREFIX,

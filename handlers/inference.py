@@ -16,14 +16,17 @@ from handlers import http, runtime
 from handlers.logs import ascii_logger, count
 from handlers.machine_reports import FleetReport, Judges, MachineReport, fleet_report, machine_report, ranked
 from handlers.machine_states import machine_knowledge, state_of, states_of
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.last_seen import last_seen_object
-from handlers.stores.machine_facts import replaced_of
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.ranking import ranking_object
-from handlers.stores.recipes import recipe_of
-from handlers.stores.serving import Serving
-from handlers.stores.serving_model import NoModelError, ServingModel
+from handlers.stores import (
+    BaselineRegistry,
+    ModelRegistry,
+    NoModelError,
+    Serving,
+    ServingModel,
+    last_seen_object,
+    ranking_object,
+    recipe_of,
+    replaced_of,
+)
 from mlops_core.alerting import MachineLastSeen, last_seen_by_machine
 from mlops_core.condition import BaselineBundle
 

@@ -21,8 +21,7 @@ from handlers.announcements import alarm_desk
 from handlers.deliveries import Done, DurableBatch, Parsed, grouped
 from handlers.limits import LimitWatch
 from handlers.logs import ascii_logger, count
-from handlers.stores import clients
-from handlers.stores.machines import Machines
+from handlers.stores import Machines, clients
 from mlops_core.features import first_window_end
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Channels, Reading, parse_messages

@@ -17,7 +17,7 @@ from handlers import runtime
 from handlers.announcements import AlarmDesk, alarm_desk
 from handlers.deliveries import Delivered, DurableBatch, Parsed, grouped
 from handlers.logs import ascii_logger, count
-from handlers.stores.label_history import last_return
+from handlers.stores import last_return
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import failure_alarm
 from mlops_core.errors import MlopsError

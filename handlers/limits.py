@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.announcements import AlarmDesk
 from handlers.deliveries import Delivered, grouped
-from handlers.stores.machines import Machines
+from handlers.stores import Machines
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.limit_alarms import limit_alarm, limit_state
 from mlops_core.condition import MachineRecord

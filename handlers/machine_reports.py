@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from handlers.http import Document
-from handlers.stores.online_features import FeatureRow
+from handlers.stores import FeatureRow
 from mlops_core.condition import Anomaly, Baseline, OperatingState, StateSince, anomaly_of
 from mlops_core.prognosis import FleetRanking, ModelBundle, RankedMachine, rank_fleet, risk_of, statements
 

@@ -5,11 +5,7 @@ from datetime import datetime, timedelta
 
 from contract.environment import ServingSettings
 from handlers import runtime
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
-from handlers.stores.machine_facts import UNKNOWN, Known, MachineKnowledge
-from handlers.stores.machines import Machines
-from handlers.stores.online_features import FeatureRow
+from handlers.stores import UNKNOWN, Alarms, FeatureRow, Known, MachineKnowledge, Machines, clients
 from mlops_core.alerting import MachineLastSeen
 from mlops_core.condition import StateSince, is_silent, operating_state
 

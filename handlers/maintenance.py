@@ -16,7 +16,7 @@ from contract.environment import MaintenanceSettings
 from handlers import http, runtime
 from handlers.logs import ascii_logger, count
 from handlers.maintenance_documents import MaintenanceReceipt, MaintenanceRequest, RefusedRecord
-from handlers.stores.label_history import MaintenanceConflictError
+from handlers.stores import MaintenanceConflictError
 
 logger = ascii_logger()
 metrics = Metrics()

@@ -21,9 +21,7 @@ from handlers.backfill import STEP, Backfill, BackfillStep
 from handlers.deadline import Pace
 from handlers.feature_run import Run
 from handlers.logs import ascii_logger, count
-from handlers.stores import clients
-from handlers.stores.backfill_notes import BackfillNotes
-from handlers.stores.notices import Notifier
+from handlers.stores import BackfillNotes, Notifier, clients
 from mlops_core.alerting import damage_notice
 from mlops_core.errors import MlopsError
 from mlops_core.lake import Damage

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from contract.environment import RegistrySettings
 from handlers import runtime
 from handlers.logs import ascii_logger
-from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
+from handlers.stores import ChampionMovedError, ModelRegistry
 
 logger = ascii_logger()
 _settings = runtime.settings(RegistrySettings)

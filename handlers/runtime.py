@@ -13,11 +13,7 @@ from typing import TypeVar
 
 from contract.environment import LabelHistorySettings, LakeSettings, MeasuringSettings, OnlineSettings
 from contract.variables import FunctionSettings
-from handlers.stores import clients
-from handlers.stores.channels import load_channels
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.online_features import OnlineFeatures
+from handlers.stores import DataLake, LabelHistory, OnlineFeatures, clients, load_channels
 from mlops_core.telemetry import Channels
 
 Settings = TypeVar("Settings", bound=FunctionSettings)

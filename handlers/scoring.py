@@ -22,19 +22,25 @@ from handlers.anomalies import FleetAnomalies, watch_anomalies
 from handlers.logs import ascii_logger, count
 from handlers.machine_states import machine_knowledge, states_of
 from handlers.silence import SilenceWatch
-from handlers.stores import clients
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.fleet import FleetStore
-from handlers.stores.items import DamagedItem, log_damaged
-from handlers.stores.lake import ObjectMovedError
-from handlers.stores.machine_facts import Known, replaced_of
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.online_features import FeatureRow
-from handlers.stores.ranking import ranking_object
-from handlers.stores.recipes import recipe_of
-from handlers.stores.serving import Serving
-from handlers.stores.serving_model import NoModelError, ServingModel
-from handlers.stores.versioned import Stored, VersionedObject
+from handlers.stores import (
+    BaselineRegistry,
+    DamagedItem,
+    FeatureRow,
+    FleetStore,
+    Known,
+    ModelRegistry,
+    NoModelError,
+    ObjectMovedError,
+    Serving,
+    ServingModel,
+    Stored,
+    VersionedObject,
+    clients,
+    log_damaged,
+    ranking_object,
+    recipe_of,
+    replaced_of,
+)
 from mlops_core.alerting import AlarmState, MachineAlarm, Score, next_score
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import returned_alarm

@@ -8,11 +8,15 @@ from datetime import timedelta
 
 from aws_lambda_powertools import Logger
 
-from handlers.stores.checkpoint import checkpoint_object
-from handlers.stores.lake import DataLake, ObjectMovedError
-from handlers.stores.last_seen import Channels, last_seen_object
-from handlers.stores.notices import Notifier
-from handlers.stores.online_features import FeatureRow
+from handlers.stores import (
+    Channels,
+    DataLake,
+    FeatureRow,
+    Notifier,
+    ObjectMovedError,
+    checkpoint_object,
+    last_seen_object,
+)
 from mlops_core.alerting import (
     MachineLastSeen,
     NewestWindows,

@@ -23,10 +23,7 @@ from contract.environment import SimulatorSettings
 from handlers import runtime
 from handlers.deadline import Pace
 from handlers.logs import ascii_logger, count
-from handlers.stores import clients
-from handlers.stores.label_history import MaintenanceConflictError
-from handlers.stores.machine_state import MachineStates, SavedState
-from handlers.stores.publisher import Publisher
+from handlers.stores import MachineStates, MaintenanceConflictError, Publisher, SavedState, clients
 from mlops_core.errors import MlopsError
 from mlops_core.simulation import Advance, advance, new_machine
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, Message, failure_message, reading_message

@@ -11,10 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import SnapshotSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
-from handlers.stores import clients
-from handlers.stores.fleet_page import read_page
-from handlers.stores.fleet_sources import FleetSources
-from handlers.stores.page_snapshots import PageSnapshots
+from handlers.stores import FleetSources, PageSnapshots, clients, read_page
 from mlops_core.page import snapshot
 
 logger = ascii_logger()

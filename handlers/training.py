@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from contract.environment import TrainingSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import ModelRegistry
 from handlers.training_event import Execution
 from handlers.training_set import IS_HELD_OUT, RECIPE, rows_key
 from mlops_core.features import FeatureRecipe

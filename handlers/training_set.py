@@ -18,15 +18,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import TrainingSetSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
-from handlers.stores import clients
-from handlers.stores.attributes import machine_attributes, replaced_sensors
-from handlers.stores.beginnings import Beginnings
-from handlers.stores.event_history import EventHistory
-from handlers.stores.feature_history import FeatureHistory
-from handlers.stores.label_history import REPORTED
-from handlers.stores.machines import Machines
-from handlers.stores.partitions import Partitions, encode_parquet
-from handlers.stores.recipes import recipe_of
+from handlers.stores import (
+    REPORTED,
+    Beginnings,
+    EventHistory,
+    FeatureHistory,
+    Machines,
+    Partitions,
+    clients,
+    encode_parquet,
+    machine_attributes,
+    recipe_of,
+    replaced_sensors,
+)
 from handlers.training_event import TrainingEvent
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service

@@ -15,13 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import TrialSettings
 from handlers import runtime
 from handlers.logs import ascii_logger
-from handlers.stores import clients
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.champion_trial import try_stored
-from handlers.stores.feature_history import FeatureHistory
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.notices import Notifier
+from handlers.stores import BaselineRegistry, FeatureHistory, LabelHistory, ModelRegistry, Notifier, clients, try_stored
 from mlops_core.alerting import trial_notice
 from mlops_core.condition import ClassStep, LevelShift, class_steps, level_shifts, shift_columns
 from mlops_core.features import returns_to_service
