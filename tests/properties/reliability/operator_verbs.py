@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -22,6 +22,7 @@ from mlops_core.telemetry import READINGS, MaintenanceKind, MaintenanceRecord
 from ops.damage import Doctor, Finding
 from ops.delivery import BulkWriting, deliver
 from ops.quarantined import Release, Retried, SecondChance, retry
+from ops.stack import Stack
 from tests.properties.reliability.messages import ALLOWED_LATENESS, PREFIX
 from tests.properties.reliability.pipeline import Pipeline, context
 from tests.unit.degrading_fleet import degrading_fleet
@@ -133,10 +134,10 @@ class Operator:
             log_group_names={"processing": "logs"},
             feature_lengths_hours=list(self._pipeline.variant.lengths_hours),
         )
+        nothing: Any = None  # no session: every client that is asked for is a port
+        stack = Stack("history", cast("Any", outputs), nothing)
         functions = SimpleNamespace(invoke=self._invoke)
-        stack: Any = SimpleNamespace(
-            lake=self._lake, s3=self._s3, dynamodb=self._dynamodb, functions=functions, outputs=outputs
-        )
+        vars(stack).update(lake=self._lake, s3=self._s3, dynamodb=self._dynamodb, functions=functions)
         return Doctor(stack, self._pipeline.now)
 
     def _invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: ARG002, N803  boto3's
