@@ -25,7 +25,7 @@ class AlarmEventsArgs(TypedDict):
     label_history_arn: pulumi.Input[str]
     """Keeps verdicts, which training reads."""
     dead_letter_queue_arn: pulumi.Input[str]
-    """Told of changes that could not be published for a day."""
+    """Receives changes that could not be published for a day."""
     timeout_seconds: int
     memory_mb: int
     functions: NotRequired[FunctionDefaults]

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 20.0
 
 
 class Wire:
-    """A connection. `said` is the answer to connecting."""
+    """A connection. `reply` is the answer to connecting."""
 
     def __init__(self, connection: Connection, client_id: str, *, has_certificate: bool = True) -> None:
         self._answers: queue.Queue[str] = queue.Queue()
@@ -55,7 +55,7 @@ class Wire:
 
 @contextmanager
 def opened(connection: Connection, client_id: str = "", *, has_certificate: bool = True) -> Iterator[tuple[Wire, str]]:
-    """A wire and what the broker said when it was opened; as the connection's own machine unless told otherwise."""
+    """A connection and the broker's reply to opening it; as the certificate's own machine by default."""
     wire = Wire(connection, client_id or connection.machine_id, has_certificate=has_certificate)
     try:
         yield wire, wire.open()
@@ -65,8 +65,8 @@ def opened(connection: Connection, client_id: str = "", *, has_certificate: bool
 
 def answer(connection: Connection, client_id: str = "", *, has_certificate: bool = True) -> str:
     """What the broker says to somebody who connects so."""
-    with opened(connection, client_id, has_certificate=has_certificate) as (_, said):
-        return said
+    with opened(connection, client_id, has_certificate=has_certificate) as (_, reply):
+        return reply
 
 
 def folder_of(connection: Connection) -> Path:

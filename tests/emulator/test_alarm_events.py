@@ -59,8 +59,8 @@ def alarm(laptop: Laptop, machine_id: str) -> Episode:
     return episode
 
 
-def answered(laptop: Laptop, episode: Episode, **said: str) -> dict[str, Any]:
-    answer = request(laptop.stack, f"/alarms/{episode.id}", method="POST", body=json.dumps(said).encode())
+def answered(laptop: Laptop, episode: Episode, **fields: str) -> dict[str, Any]:
+    answer = request(laptop.stack, f"/alarms/{episode.id}", method="POST", body=json.dumps(fields).encode())
     assert answer.status == 200, answer
     return dict(answer.document)
 

@@ -56,12 +56,12 @@ def test_an_alarm_reaches_a_queue_with_what_to_do(endpoint: Endpoint, tmp_path: 
     described = {}
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
         for message in messages:
-            said = json.loads(json.loads(message["Body"])["Message"])
-            described[said["AlarmName"]] = said
+            notice = json.loads(json.loads(message["Body"])["Message"])
+            described[notice["AlarmName"]] = notice
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     expected = {name for name in alarms if not any(part in name for part in PARTS)}
     assert set(described) == expected
     assert len(expected) == 8
-    for name, said in described.items():
-        assert said["NewStateValue"] == "ALARM", name
-        assert "What to do: docs/alarms/" in said["AlarmDescription"], name
+    for name, notice in described.items():
+        assert notice["NewStateValue"] == "ALARM", name
+        assert "What to do: docs/alarms/" in notice["AlarmDescription"], name

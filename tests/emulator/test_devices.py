@@ -83,8 +83,8 @@ def test_what_a_machine_sends_on_its_own_topics_ends_in_the_lake(laptop: Laptop,
         failure_message(MACHINE, now, "WEAR", 12, 11, topic_prefix=PREFIX),
     ]
     assert {message.topic for message in sent} <= set(machine.topics)
-    with opened(machine) as (wire, said):
-        assert said == GRANTED
+    with opened(machine) as (wire, granted):
+        assert granted == GRANTED
         assert [wire.publish(message) for message in sent] == [GRANTED] * 3
     readings = decode_readings(stored_since(laptop, before, RAW_PREFIX)).sort("channel")
     assert readings.select("machine_id", "channel", "value").rows() == [
@@ -98,8 +98,8 @@ def test_what_a_machine_sends_on_its_own_topics_ends_in_the_lake(laptop: Laptop,
 def test_a_machine_cannot_publish_to_another_machines_topic(laptop: Laptop, machine: Connection, added: Added):
     added(NEIGHBOUR)
     before = objects(laptop)
-    with opened(machine) as (wire, said):
-        assert said == GRANTED
+    with opened(machine) as (wire, granted):
+        assert granted == GRANTED
         assert wire.publish(reading(NEIGHBOUR, 99.0)) == REFUSED
         assert wire.publish(reading("PUMP-A01", 99.0)) == REFUSED
         assert wire.publish(reading(MACHINE, 20.0)) == GRANTED, "the connection goes on"
@@ -119,8 +119,8 @@ def test_a_machine_cannot_publish_to_another_machines_topic(laptop: Laptop, mach
     ],
 )
 def test_a_machine_cannot_publish_elsewhere_by_any_way_round(machine: Connection, topic: str):
-    with opened(machine) as (wire, said):
-        assert said == GRANTED
+    with opened(machine) as (wire, granted):
+        assert granted == GRANTED
         assert wire.publish(Message(topic, b"{}")) in {REFUSED, CLOSED}
 
 
@@ -128,8 +128,8 @@ def test_a_machine_cannot_publish_elsewhere_by_any_way_round(machine: Connection
     "topic_filter", ["#", "industrial/local/machine/+/temperature", "industrial/local/machine/PRESS-D01/+"]
 )
 def test_a_machine_hears_nothing(machine: Connection, topic_filter: str):
-    with opened(machine) as (wire, said):
-        assert said == GRANTED
+    with opened(machine) as (wire, granted):
+        assert granted == GRANTED
         assert wire.subscribe(topic_filter) != "Granted QoS 1"
 
 
@@ -218,8 +218,8 @@ def test_a_machine_needs_both_things_that_the_policy_grants(laptop: Laptop, mach
     shorter = json.dumps({**document, "Statement": rest})
     version = iot.create_policy_version(policyName=name, policyDocument=shorter, setAsDefault=True)["policyVersionId"]
     try:
-        with opened(machine) as (wire, said):
-            assert (said if said != GRANTED else wire.publish(reading(MACHINE, 20.0))) == REFUSED
+        with opened(machine) as (wire, granted):
+            assert (granted if granted != GRANTED else wire.publish(reading(MACHINE, 20.0))) == REFUSED
     finally:
         iot.set_default_policy_version(policyName=name, policyVersionId="1")
         iot.delete_policy_version(policyName=name, policyVersionId=version)

@@ -104,16 +104,16 @@ def checkpoint(laptop: Laptop) -> dict[str, object]:
 def test_what_is_published_while_functions_fail_is_kept_once(laptop: Laptop, machine_id: str, kinds: dict[str, int]):
     before = Stored.of(laptop.stack.lake)
     with disturbed(laptop, {"ingestion": 0.5, "label": 0.5}, kinds) as disturbance:
-        said, refused = say(laptop, machine_id)
+        published, refused = say(laptop, machine_id)
         eventually(lambda: disturbance.seen().total() > 3, within=120, what="4 faults")
     wait_until_drained(laptop.stack, timeout=PATIENCE)
     revive(laptop)
-    ledger = reconcile(laptop.stack, said, refused, before=before)
+    ledger = reconcile(laptop.stack, published, refused, before=before)
     assert (ledger.lake_distinct, ledger.quarantined) == (READINGS_PUBLISHED + 2, len(refused))
 
 
 def test_processing_killed_again_and_again_ends_with_the_features_of_all_readings(laptop: Laptop):
-    said, _ = say(laptop, "FAULT-2")
+    published, _ = say(laptop, "FAULT-2")
     wait_until_drained(laptop.stack, timeout=PATIENCE)
     name, start, end = laptop.stack.outputs.processing_function_name, this_hour() - 4 * HOUR, this_hour()
     event = {"start": start.isoformat(), "end": end.isoformat()}
@@ -125,13 +125,13 @@ def test_processing_killed_again_and_again_ends_with_the_features_of_all_reading
     assert invoke(laptop.endpoint, name, event)["is_complete"]
     machines = ["FAULT-2"]
     stored = stored_readings(laptop.stack, machines).unique()
-    assert stored.sort(pl.all()).equals(said.readings.sort(pl.all()))
+    assert stored.sort(pl.all()).equals(published.readings.sort(pl.all()))
     assert feature_differences(laptop.stack, stored, start, end, machines) == (4, 0, 0)
     assert stale_online(laptop.stack, machines) == []
 
 
 def test_five_scheduled_runs_at_once_leave_one_result(laptop: Laptop):
-    said, _ = say(laptop, "FAULT-3")
+    published, _ = say(laptop, "FAULT-3")
     wait_until_drained(laptop.stack, timeout=PATIENCE)
     before, name = checkpoint(laptop), laptop.stack.outputs.processing_function_name
     with ThreadPoolExecutor(5) as pool:
@@ -143,7 +143,7 @@ def test_five_scheduled_runs_at_once_leave_one_result(laptop: Laptop):
     assert after["processed_from"] == before["processed_from"]
     assert (after["processed_until"], after["due"]) == (f"{this_hour():%Y-%m-%dT%H:%M:%S}.000000Z", {})
     machines = ["FAULT-3"]
-    differences = feature_differences(laptop.stack, said.readings, this_hour() - 4 * HOUR, this_hour(), machines)
+    differences = feature_differences(laptop.stack, published.readings, this_hour() - 4 * HOUR, this_hour(), machines)
     assert differences == (4, 0, 0)
     assert stale_online(laptop.stack, machines) == []
 
@@ -152,7 +152,7 @@ def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_
     before = Stored.of(laptop.stack.lake)
     disturbance = Disturbance(laptop.endpoint, laptop.stack, laptop.folder / "faults.log", rates={})
     with disturbance.denied("ingestion", "s3:PutObject"), disturbance.denied("label", "s3:PutObject"):
-        said, refused = say(laptop, "FAULT-4")
+        published, refused = say(laptop, "FAULT-4")
         url = laptop.stack.outputs.ingestion_queue_url
         names = ["ApproximateNumberOfMessagesNotVisible"]
 
@@ -164,7 +164,7 @@ def test_a_function_that_may_not_write_acknowledges_nothing_and_goes_on_when_it_
         assert frozenset(laptop.stack.lake.versions("")) == before.keys
     wait_until_drained(laptop.stack, timeout=PATIENCE)
     revive(laptop)
-    assert reconcile(laptop.stack, said, refused, before=before).dead_lettered == 0
+    assert reconcile(laptop.stack, published, refused, before=before).dead_lettered == 0
 
 
 def test_processing_that_may_not_read_leaves_the_checkpoint_where_it_is(laptop: Laptop):

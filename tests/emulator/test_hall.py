@@ -39,13 +39,13 @@ def test_a_hall_sees_the_page_and_does_what_it_offers_as_itself(laptop: Laptop, 
     episode = alarm(laptop, machine_id)
     assert any(each.id == episode.id for each in read_page(hall.sources, now).alarms)
     act = alarm_actions(hall, hall.principal)
-    said = {"machine_id": machine_id, "note": "Grease", "stated_name": "Ann"}
+    record = {"machine_id": machine_id, "note": "Grease", "stated_name": "Ann"}
     act["acknowledge"]({"alarm_id": episode.id, "stated_name": "Ann"})
     repaired = {"kind": "repair", "occurred_at": (now - timedelta(minutes=1)).isoformat()}
-    assert "Recorded" in repair_action(hall, hall.principal)(said | repaired)
+    assert "Recorded" in repair_action(hall, hall.principal)(record | repaired)
     begins, ends = (now + timedelta(days=30, hours=hours) for hours in (0, 2))
     planned = {"starts_at": begins.isoformat(), "ends_at": ends.isoformat()}
-    assert "Planned" in plan_action(hall, hall.principal)(said | planned)
+    assert "Planned" in plan_action(hall, hall.principal)(record | planned)
     (answered,) = [each for each in read_page(laptop.stack.sources, now).alarms if each.id == episode.id]
     assert answered.state == "ACKNOWLEDGED"
     assert answered.steps[-1].by == "Ann (user/hall)"

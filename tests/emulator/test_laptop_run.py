@@ -78,7 +78,7 @@ def test_a_stage_that_fails_is_named_with_where_to_look_and_the_command_exits_no
     monkeypatch.setattr("sys.argv", ["infra.local"])
     monkeypatch.setattr(LaptopRun, "deploy", fail)
     assert command.main() == 1
-    said = capsys.readouterr().out
-    assert "✘ Deploy failed" in said
-    assert "aws:s3/bucket:Bucket 'data-lake' could not be deployed: BucketAlreadyExists" in said
-    assert "emulator.log" in said
+    output = capsys.readouterr().out
+    assert "✘ Deploy failed" in output
+    assert "aws:s3/bucket:Bucket 'data-lake' could not be deployed: BucketAlreadyExists" in output
+    assert "emulator.log" in output

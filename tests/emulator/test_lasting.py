@@ -29,13 +29,13 @@ KEY, MACHINE = "notes/hand.txt", "PRESS-78"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("lasting")
     ports = ["--port", str(free_port()), "--mqtt-port", str(free_port())]
-    said(place, "up", *ports, "--companions", "0", "--days", "1")
+    output(place, "up", *ports, "--companions", "0", "--days", "1")
     yield place
-    said(place, "reset", "--yes")
+    output(place, "reset", "--yes")
     assert not (place / STATE).exists()
 
 
-def said(folder: Path, *arguments: str, status: int = 0) -> str:
+def output(folder: Path, *arguments: str, status: int = 0) -> str:
     """What the command prints, run as `mlops local` runs it: what it starts outlives it."""
     command = [sys.executable, "-m", "infra.local.lasting", *arguments, "--directory", str(folder)]
     ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -44,7 +44,7 @@ def said(folder: Path, *arguments: str, status: int = 0) -> str:
 
 
 def up(folder: Path) -> Stack:
-    said(folder, "up")
+    output(folder, "up")
     return stack_of(folder)
 
 
@@ -97,7 +97,7 @@ def test_an_ordered_stop_keeps_everything_and_what_follows_goes_on(folder: Path)
     put(stack, "before the stop")
     retire(stack, MACHINE, at)
     closed_with_a_verdict(stack, "STOP-1")
-    said(folder, "down")
+    output(folder, "down")
     assert running(folder) is None
     stack = up(folder)
     assert lake(stack) == "before the stop"
@@ -125,8 +125,8 @@ def test_a_second_start_changes_nothing_and_nothing_goes_without_a_yes(folder: P
     stack = up(folder)
     put(stack, "mine")
     pid = running(folder)
-    assert "Nothing is removed" in said(folder, "reset", status=1)
-    assert "reset" in said(folder, "up", "--port", "1", status=1)
+    assert "Nothing is removed" in output(folder, "reset", status=1)
+    assert "reset" in output(folder, "up", "--port", "1", status=1)
     assert running(folder) == pid
     assert lake(up(folder)) == "mine"
 
@@ -136,7 +136,7 @@ def test_a_port_that_is_taken_is_named_and_nothing_half_is_left(tmp_path: Path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        shown = said(tmp_path, "up", "--port", str(port), status=1)
+        shown = output(tmp_path, "up", "--port", str(port), status=1)
     assert f"Port {port} of 127.0.0.1 is taken" in shown
     assert "--port N" in shown
     assert {each.name for each in tmp_path.iterdir()} <= {".guard"}

@@ -45,7 +45,7 @@ def registry(laptop: Laptop) -> ModelRegistry:
 
 @pytest.fixture(scope="module")
 def messages(laptop: Laptop) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """What people who subscribe to the topic are told, by way of a queue."""
+    """What subscribers of the topic receive, read from a queue."""
     queue = laptop.stack.sqs.create_queue(QueueName="people")["QueueUrl"]
     arn = laptop.stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     deliver = {
@@ -174,9 +174,9 @@ def test_an_artefact_that_is_not_what_was_stored_is_refused_and_the_last_good_mo
     assert {fleet["model_version"]} == {machine["model_version"] for machine in fleet["machines"]}
     assert fleet["model_version"] != DAMAGED.version
     serve(registry, str(trained.version))
-    status, said = mlops(laptop, "promote", DAMAGED.version)
+    status, output = mlops(laptop, "promote", DAMAGED.version)
     assert (status, champion(registry)) == (1, trained.version)
-    assert f"{DAMAGED.version} is refused" in said
+    assert f"{DAMAGED.version} is refused" in output
 
 
 def test_a_model_of_features_that_are_no_longer_computed_is_refused_and_the_last_good_one_serves(
@@ -184,9 +184,9 @@ def test_a_model_of_features_that_are_no_longer_computed_is_refused_and_the_last
 ):
     serve(registry, str(trained.version))
     registry.store(LONGER)
-    status, said = mlops(laptop, "promote", LONGER.version)
+    status, output = mlops(laptop, "promote", LONGER.version)
     assert status == 1
-    assert "not computed here" in said
+    assert "not computed here" in output
     registry.promote(LONGER.version, after=registry.champion(), at=datetime.now(UTC), reason="past the command")
     assert scored_by(laptop) == trained.version
 

@@ -115,7 +115,7 @@ def to_be_compacted(laptop: Laptop, hour: datetime, now: datetime) -> None:
 
 
 def damage(laptop: Laptop, key: str) -> None:
-    """Overwrite an object, by hand as it were, with bytes that nobody was told of."""
+    """Overwrite an object with bytes of which no record exists, as a person might."""
     body = f"damaged {datetime.now(UTC)}".encode()
     laptop.stack.s3.put_object(Bucket=laptop.stack.outputs.data_lake_bucket, Key=key, Body=body)
 
@@ -158,9 +158,9 @@ def attempt_with_models(laptop: Laptop, models: Models) -> Try:
         nonlocal is_new
         if not is_new:
             restart(laptop, function)
-        said = [failed(laptop, function, event) for event in models.events(function)]
-        is_new = said[-1] != ""  # the emulator ends the process of a run that failed
-        return "; ".join(each for each in said if each)
+        failures = [failed(laptop, function, event) for event in models.events(function)]
+        is_new = failures[-1] != ""  # the emulator ends the process of a run that failed
+        return "; ".join(each for each in failures if each)
 
     return attempt
 

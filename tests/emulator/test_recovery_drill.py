@@ -24,7 +24,7 @@ from mlops_core.telemetry import failure_message
 from ops.damage import Doctor
 from ops.ranges import process_range
 from tests.emulator.conftest import Laptop
-from tests.emulator.test_pipeline import publish, said, this_hour
+from tests.emulator.test_pipeline import accepted, publish, this_hour
 from tests.emulator.waiting import eventually
 
 HOUR = timedelta(hours=1)
@@ -44,7 +44,8 @@ def drill(laptop: Laptop) -> Drill:
     """Readings of one hour that is processed, that hour, and the machine's rows."""
     hour = this_hour() - 6 * HOUR
     publish(
-        laptop, [said(laptop, MACHINE, "temperature", hour + minute * HOUR / 60, 40.0 + minute) for minute in range(60)]
+        laptop,
+        [accepted(laptop, MACHINE, "temperature", hour + minute * HOUR / 60, 40.0 + minute) for minute in range(60)],
     )
     return Drill(laptop, hour, recomputed(laptop, hour))
 

@@ -181,9 +181,9 @@ def test_a_replay_that_was_really_interrupted_goes_on_and_every_reading_is_there
 
     eventually(lambda: acknowledged() >= 80, within=60, what="80 readings acknowledged")
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, printed = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert "run the same command again" in said
+    assert "run the same command again" in printed
     assert acknowledged() < distinct.height
     finished = subprocess.run(
         [sys.executable, "-c", script, *platform.arguments("replay", str(file), *LONG, "--wait")],

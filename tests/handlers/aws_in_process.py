@@ -96,7 +96,7 @@ class InjectedError(Exception):
 
 
 class Faults:
-    """Counts the handlers' SDK calls, and fails the one it is told to, before AWS gets it or after AWS did it."""
+    """Counts the handlers' SDK calls, and fails the chosen one, before AWS gets it or after AWS did it."""
 
     def __init__(self, hook: Callable[[Any, str, Callable[..., object]], None]) -> None:
         self._lock = threading.Lock()

@@ -59,8 +59,8 @@ def test_the_open_and_most_urgent_stand_first(ask: Ask):
     stored("CLOSED", Stage.ACT, is_open=False)
     stored("PLAN")
     stored("NOW", Stage.ACT)
-    told = ask(LIST)[1]["alarms"]
-    assert [each["machine_id"] for each in told] == ["NOW", "PLAN", "CLOSED"]
+    content = ask(LIST)[1]["alarms"]
+    assert [each["machine_id"] for each in content] == ["NOW", "PLAN", "CLOSED"]
     assert [each["machine_id"] for each in ask(LIST, query={"open": "true"})[1]["alarms"]] == ["NOW", "PLAN"]
     status, problem = ask(LIST, query={"open": "perhaps"})
     assert (status, problem["faults"][0]["field"]) == (400, "open")
@@ -68,17 +68,22 @@ def test_the_open_and_most_urgent_stand_first(ask: Ask):
 
 def test_an_answer_is_kept_with_the_principal_and_the_name_that_was_stated(ask: Ask):
     path = {"episode_id": stored().id}
-    status, told = ask(ANSWER, {"action": "acknowledge", "stated_name": "Ann", "note": "on my way"}, path=path)
-    assert (status, told["life"]) == (200, "ACKNOWLEDGED")
+    status, content = ask(ANSWER, {"action": "acknowledge", "stated_name": "Ann", "note": "on my way"}, path=path)
+    assert (status, content["life"]) == (200, "ACKNOWLEDGED")
     seen = kept().steps[-1]
     assert (seen.kind, seen.by, seen.stated_name, seen.note) == (StepKind.ACKNOWLEDGED, ANN, "Ann", "on my way")
-    assert ask(ANSWER, {"action": "acknowledge"}, path=path) == (200, told), "a lost answer: it is sent again"
+    assert ask(ANSWER, {"action": "acknowledge"}, path=path) == (200, content), "a lost answer: it is sent again"
 
 
 def test_a_verdict_closes_it(ask: Ask):
     body = {"action": "close", "verdict": "FAULT_FOUND", "failure_mode": "bearing"}
-    status, told = ask(ANSWER, body, path={"episode_id": stored().id})
-    assert (status, told["life"], told["verdict"], told["failure_mode"]) == (200, "CLOSED", "FAULT_FOUND", "bearing")
+    status, content = ask(ANSWER, body, path={"episode_id": stored().id})
+    assert (status, content["life"], content["verdict"], content["failure_mode"]) == (
+        200,
+        "CLOSED",
+        "FAULT_FOUND",
+        "bearing",
+    )
     assert kept().life is EpisodeLife.CLOSED
 
 

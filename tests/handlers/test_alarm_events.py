@@ -52,9 +52,9 @@ def opened() -> Alarm:
     return empty.following(episode=episode, evidence="{}", now=NOW - HOUR)
 
 
-def answer(alarm: Alarm, **said: Any) -> Alarm:
+def answer(alarm: Alarm, **fields: Any) -> Alarm:
     assert alarm.episode is not None
-    asked = Answer.model_validate(said)
+    asked = Answer.model_validate(fields)
     return answered_alarm(alarm, episode_id=alarm.episode.id, answer=asked, principal=ANN, now=NOW)
 
 
@@ -121,8 +121,8 @@ def test_a_crash_anywhere_loses_no_change_of_a_life_and_gives_none_a_second_id(
 ):
     """The batch is delivered again, as the stream does it, until a run comes to its end."""
     life = [opened()]
-    for said in ({"action": "acknowledge"}, {"action": "begin_work"}, {"action": "close", "verdict": "NO_FAULT"}):
-        life.append(answer(life[-1], **said))
+    for fields in ({"action": "acknowledge"}, {"action": "begin_work"}, {"action": "close", "verdict": "NO_FAULT"}):
+        life.append(answer(life[-1], **fields))
     batch = [record(before, after) for before, after in zip([None, *life], life, strict=False)]
     bus, calls = clients.events(), 0
 

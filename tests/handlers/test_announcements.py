@@ -1,4 +1,4 @@
-"""Changes that are gathered: few are told one by one, many in one message, and each exactly once."""
+"""Changes that are gathered: few are announced one by one, many in one message, and each exactly once."""
 
 from datetime import UTC, datetime, timedelta
 

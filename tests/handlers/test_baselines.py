@@ -1,4 +1,4 @@
-"""A stack without one failure: its state machine learns what is normal, people are told of what is not."""
+"""A stack without one failure: its state machine learns what is normal, and what is not is announced."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -50,18 +50,18 @@ def offer(machine_id: str, hour: int, factor: float) -> None:
 
 def test_a_baseline_is_fitted_judged_on_held_out_weeks_and_promoted_once(deploy, features, registry):
     step = deploy("baseline")
-    told = step(EXECUTION)
-    assert (told["serves"], told["reason"]) == (True, "")
-    manifest = registry.load(told["version"]).manifest
+    result = step(EXECUTION)
+    assert (result["serves"], result["reason"]) == (True, "")
+    manifest = registry.load(result["version"]).manifest
     assert manifest.judged_machine_months == pytest.approx(6 * HOURS / 4 / 720, rel=0.05)
-    assert step(EXECUTION) == told
+    assert step(EXECUTION) == result
     assert len(registry.champion().value.promotions) == 1
 
 
 def test_without_history_nothing_is_made_and_the_execution_goes_on(deploy, registry):
-    told = deploy("baseline")(EXECUTION)
-    assert (told["version"], told["serves"]) == (None, False)
-    assert told["reason"].startswith("NO_ROWS")
+    result = deploy("baseline")(EXECUTION)
+    assert (result["version"], result["serves"]) == (None, False)
+    assert result["reason"].startswith("NO_ROWS")
 
 
 def test_people_are_told_once_of_a_machine_that_is_unlike_itself_and_once_that_it_is_normal_again(
@@ -106,9 +106,9 @@ def test_the_endpoint_says_nothing_of_a_sensor_that_is_newer_than_the_baseline(d
     moved = {"vibration": START + timedelta(hours=HOURS)}
     Machines(clients.dynamodb(), "machines").change("M3", lambda record: record.model_copy(update={"replaced": moved}))
     invoke = deploy("inference")
-    told = [MachineReport.model_validate(get(invoke, "GET /machines/{machine_id}", machine_id="M3")[1])]
-    told += FleetReport.model_validate(get(invoke, "GET /machines")[1]).machines
-    assert [machine.anomaly for machine in told] == [None, None]  # fewer than half of what it compares is measured
+    result = [MachineReport.model_validate(get(invoke, "GET /machines/{machine_id}", machine_id="M3")[1])]
+    result += FleetReport.model_validate(get(invoke, "GET /machines")[1]).machines
+    assert [machine.anomaly for machine in result] == [None, None]  # fewer than half of what it compares is measured
 
 
 def test_the_endpoint_answers_with_anomalies_where_there_is_no_model_and_names_who_spoke(deploy, features, aws):
@@ -117,13 +117,13 @@ def test_the_endpoint_answers_with_anomalies_where_there_is_no_model_and_names_w
     offer("M1", 0, 1.0)
     invoke = deploy("inference")
     status, document = get(invoke, "GET /machines")
-    told = FleetReport.model_validate(document)
-    assert (status, told.model_version) == (200, None)
-    assert [machine.machine_id for machine in told.machines] == ["M3", "M1"]
-    worst = told.machines[0]
+    result = FleetReport.model_validate(document)
+    assert (status, result.model_version) == (200, None)
+    assert [machine.machine_id for machine in result.machines] == ["M3", "M1"]
+    worst = result.machines[0]
     assert (worst.status, worst.spoken_by, worst.anomaly.state) == ("NO_MODEL", ("anomaly",), "UNUSUAL")
     assert worst.anomaly.contributions[0].channel == "vibration"
-    assert told.machines[1].anomaly.state == "NORMAL"
+    assert result.machines[1].anomaly.state == "NORMAL"
 
 
 def test_model_and_baseline_answer_together(deploy, features, aws):
@@ -136,9 +136,9 @@ def test_model_and_baseline_answer_together(deploy, features, aws):
     values |= {"vibration_slope_6h": 0.0, "temperature_mean_6h": 50.0, "temperature_mean_1h": 43.0}
     OnlineFeatures(clients.dynamodb(), "realtime-features").offer(FeatureRow("M3", at, 1, values), updated_at=at)
     _, document = get(deploy("inference"), "GET /machines/{machine_id}", machine_id="M3")
-    told = MachineReport.model_validate(document)
-    assert told.spoken_by == ("failure_model", "anomaly")
-    assert told.failure_probability is not None
+    result = MachineReport.model_validate(document)
+    assert result.spoken_by == ("failure_model", "anomaly")
+    assert result.failure_probability is not None
 
 
 def test_a_damaged_baseline_is_refused_and_the_last_good_one_goes_on(features, registry, aws):

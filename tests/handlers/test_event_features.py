@@ -248,5 +248,5 @@ def test_a_training_set_counts_as_the_library_does_and_its_model_is_served_where
     stack = stack_recipe(CHANNELS, [HOUR, 6 * HOUR], HOUR, events=COUNTED, attributes=OF_MACHINES)
     assert bundle.recipe.differences(stack, reads) == []
     without = stack_recipe(CHANNELS, [HOUR, 6 * HOUR], HOUR, events=["stop"])
-    said = bundle.recipe.differences(without, reads)
-    assert any("error" in each for each in said)
+    refused = bundle.recipe.differences(without, reads)
+    assert any("error" in each for each in refused)

@@ -46,8 +46,8 @@ def test_a_machine_of_every_status_is_answered_as_documented(registry, ask: Ask)
     offer("SILENT", {"vibration_count_1h": 0.0})
     offer("EARLIER-SCHEMA", {"vibration_rms_1h": 3.0})
     expected = {"FRESH": "OK", "OLD": "STALE", "SILENT": "NO_READINGS", "EARLIER-SCHEMA": "INCOMPLETE"}
-    told = {machine: ask(GET, path={"machine_id": machine}) for machine in expected}
-    assert {machine: document["status"] for machine, (_, document) in told.items()} == expected
+    answers = {machine: ask(GET, path={"machine_id": machine}) for machine in expected}
+    assert {machine: document["status"] for machine, (_, document) in answers.items()} == expected
     status, fleet = ask(LIST)
     assert (status, fleet["total"]) == (200, 4)
     assert {machine["machine_id"]: machine["status"] for machine in fleet["machines"]} == expected

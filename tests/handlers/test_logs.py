@@ -38,9 +38,9 @@ def test_nothing_that_a_machine_said_is_logged(aws, deploy, deliver, faults, cap
             invoke(event)
     else:
         assert invoke(event) == {"batchItemFailures": []}
-    told = capsys.readouterr()
-    assert ("Messages not kept" if is_s3_down else "MessagesQuarantined") in told.out
-    assert MARK not in told.out + told.err
+    output = capsys.readouterr()
+    assert ("Messages not kept" if is_s3_down else "MessagesQuarantined") in output.out
+    assert MARK not in output.out + output.err
 
 
 def test_a_line_of_a_log_is_ascii_whatever_it_names():

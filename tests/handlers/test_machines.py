@@ -82,12 +82,12 @@ def test_every_answer_names_the_state_and_predicts_nothing_of_a_machine_that_doe
         "WORKED-ON": "IN_MAINTENANCE", "GONE": "RETIRED", "BROKEN": "FAILED", "BACK": "RUNNING", "RUNS": "RUNNING",
         "QUIET": "SILENT",
     }  # fmt: skip
-    told = {name: get(invoke, "GET /machines/{machine_id}", machine_id=name)[1] for name in expected}
-    assert {name: document["state"] for name, document in told.items()} == expected
+    answers = {name: get(invoke, "GET /machines/{machine_id}", machine_id=name)[1] for name in expected}
+    assert {name: document["state"] for name, document in answers.items()} == expected
     _, fleet = get(invoke, "GET /machines")
     listed = {document["machine_id"]: document for document in fleet["machines"]}
     assert {name: document["state"] for name, document in listed.items()} == expected
-    unpredicted = {name for name, document in told.items() if document["failure_probability"] is None}
+    unpredicted = {name for name, document in answers.items() if document["failure_probability"] is None}
     assert unpredicted == {"WORKED-ON", "GONE", "BROKEN"}
     assert unpredicted == {name for name, document in listed.items() if document["failure_probability"] is None}
 

@@ -35,9 +35,9 @@ def post(aws, deploy, document) -> Post:
     def send(body: dict[str, Any] | str | None, machine_id: str = "PUMP-1", **event: Any) -> tuple[int, Any]:
         text = json.dumps(body) if isinstance(body, dict) else body
         answer = invoke(event_of(ROUTE, path={"machine_id": machine_id}) | {"body": text} | event)
-        told = json.loads(answer["body"])
-        http_contract.check(ROUTE, answer["statusCode"], answer["headers"]["Content-Type"], told)
-        return answer["statusCode"], told
+        content = json.loads(answer["body"])
+        http_contract.check(ROUTE, answer["statusCode"], answer["headers"]["Content-Type"], content)
+        return answer["statusCode"], content
 
     return send
 
@@ -47,8 +47,8 @@ def history(aws) -> LabelHistory:
     return LabelHistory(clients.dynamodb(), "label-history")
 
 
-def record(kind: MaintenanceKind = MaintenanceKind.FAILURE, **said: Any) -> MaintenanceRecord:
-    return MaintenanceRecord.model_validate({"machine_id": "PUMP-1", "kind": kind, "at": AT} | said)
+def record(kind: MaintenanceKind = MaintenanceKind.FAILURE, **fields: Any) -> MaintenanceRecord:
+    return MaintenanceRecord.model_validate({"machine_id": "PUMP-1", "kind": kind, "at": AT} | fields)
 
 
 EVENT = FailureEvent(
@@ -176,10 +176,12 @@ def labels(history: LabelHistory) -> list[tuple[int, str, bool]]:
 
 def test_a_failure_that_no_sensor_announced_labels_rows_and_none_follows_until_the_return(history: LabelHistory):
     history.record_maintenance(record(returned_to_service_at=BACK), recorded_at=AT)
-    told = labels(history)
-    assert [hour for hour, _, fails in told if fails] == [4, 5, 6]
-    assert [hour for hour, run, _ in told if run == "PUMP-1#0"] == list(range(7))
-    assert [hour for hour, run, _ in told if run == "PUMP-1#1"] == list(range(16, 24)), "hour 15 is the return itself"
+    content = labels(history)
+    assert [hour for hour, _, fails in content if fails] == [4, 5, 6]
+    assert [hour for hour, run, _ in content if run == "PUMP-1#0"] == list(range(7))
+    assert [hour for hour, run, _ in content if run == "PUMP-1#1"] == list(range(16, 24)), (
+        "hour 15 is the return itself"
+    )
 
 
 @pytest.mark.filterwarnings("ignore::mlops_core.prognosis.returns.ReturnsAssumedWarning")
@@ -194,6 +196,6 @@ def test_a_repair_gives_the_return_that_the_sensors_failure_lacks(history: Label
 
 def test_a_repair_before_any_failure_ends_a_run_that_did_not_fail(history: LabelHistory):
     history.record_maintenance(record(MaintenanceKind.REPAIR), recorded_at=AT)
-    told = labels(history)
-    assert not any(fails for _, _, fails in told)
-    assert {run for hour, run, _ in told if hour > 6} == {"PUMP-1#1"}
+    content = labels(history)
+    assert not any(fails for _, _, fails in content)
+    assert {run for hour, run, _ in content if hour > 6} == {"PUMP-1#1"}

@@ -63,11 +63,11 @@ def test_a_machine_is_answered_with_what_the_model_says_and_why(deploy, registry
     serve(registry)
     offer("PUMP-1", WORN)
     status, document = get(deploy("inference"), "GET /machines/{machine_id}", machine_id="PUMP-1")
-    told = MachineReport.model_validate(document)
-    assert (status, told.status, told.model_version, told.evaluation_zone) == (200, "OK", BUNDLE.version, "C")
-    assert told.failure_probability > 0.5
-    assert told.rul_hours.p10 <= told.rul_hours.p50 <= told.rul_hours.p90
-    assert "vibration" in told.reasons[0].text
+    report = MachineReport.model_validate(document)
+    assert (status, report.status, report.model_version, report.evaluation_zone) == (200, "OK", BUNDLE.version, "C")
+    assert report.failure_probability > 0.5
+    assert report.rul_hours.p10 <= report.rul_hours.p50 <= report.rul_hours.p90
+    assert "vibration" in report.reasons[0].text
 
 
 def test_the_fleet_stands_worst_first_and_those_without_readings_last(deploy, registry):

@@ -95,8 +95,8 @@ def test_no_limit_alarms_while_a_machine_is_off(aws, deploy, deliver):
     invoke = deploy("ingestion", MACHINE_CLASSES=json.dumps(classes))
 
     def ingest(start: datetime, vibration: float) -> None:
-        said = [("vibration", start, vibration), ("temperature", start + MINUTE, 20.0)]
-        messages = [tuple(reading_message("PUMP-1", channel, at, value)) for channel, at, value in said]
+        measured = [("vibration", start, vibration), ("temperature", start + MINUTE, 20.0)]
+        messages = [tuple(reading_message("PUMP-1", channel, at, value)) for channel, at, value in measured]
         invoke(deliver(*messages, received_at_ms=int((start + MINUTE).timestamp() * 1000)))
 
     ingest(AT, 0.0)

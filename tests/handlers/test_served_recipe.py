@@ -69,7 +69,7 @@ def test_a_model_whose_recipe_the_stack_computes_is_served_as_it_predicts(histor
     registry.store(bundle := trained(history, features, recipe=recipe))
     served = load_servable(registry, bundle.version, stack=STACK)
     assert served.recipe == bundle.recipe == recipe.of_model(bundle.schema.names)
-    told = pl.DataFrame(
+    measured = pl.DataFrame(
         [
             (row["machine_id"], row["window_end"], answer.failure_probability, answer.rul_hours_p50)
             for row in rows
@@ -80,9 +80,9 @@ def test_a_model_whose_recipe_the_stack_computes_is_served_as_it_predicts(histor
         schema=[*KEYS, "probability", "hours"],
         orient="row",
     ).cast({"window_end": features.schema["window_end"]})
-    right = predict(bundle, told.select(KEYS).join(features, on=KEYS, how="left", maintain_order="left"), reasons=0)
-    assert (told["probability"] - right["failure_probability"]).abs().max() < 1e-9
-    assert (told["hours"] - right["rul_hours_p50"]).abs().max() < 1e-6
+    right = predict(bundle, measured.select(KEYS).join(features, on=KEYS, how="left", maintain_order="left"), reasons=0)
+    assert (measured["probability"] - right["failure_probability"]).abs().max() < 1e-9
+    assert (measured["hours"] - right["rul_hours_p50"]).abs().max() < 1e-6
 
 
 def by_hand(history):

@@ -19,7 +19,7 @@ NO_VIBRATION = SPEAKING | {"vibration_count_1h": 0.0}
 
 
 @pytest.fixture
-def told(aws):
+def notices(aws):
     arn = clients.sns().create_topic(Name="notices")["TopicArn"]
     return lambda: [sent[1] for sent in sns_backends["123456789012"]["eu-west-1"].topics[arn].sent_notifications]
 
@@ -48,39 +48,39 @@ def commit(until: datetime, *rows: tuple[str, dict[str, float]]) -> None:
     file.save(Checkpoint(version=version, processed_from=START, processed_until=until, hours={}), after=stored)
 
 
-def test_a_sensor_that_falls_silent_and_is_heard_again_is_told_of_once_each(score, told):
+def test_a_sensor_that_falls_silent_and_is_heard_again_is_told_of_once_each(score, notices):
     commit(START, ("PUMP-1", SPEAKING), ("FAN-1", SPEAKING))
-    assert (score(), told()) == (0, [])
+    assert (score(), notices()) == (0, [])
     commit(START + HOUR, ("PUMP-1", NO_VIBRATION), ("FAN-1", SPEAKING))
     assert (score(), score()) == (1, 1)
-    assert told() == ["PUMP-1 vibration: silent since before 2026-11-21 08:00 UTC\nSilent in all: 1."]
+    assert notices() == ["PUMP-1 vibration: silent since before 2026-11-21 08:00 UTC\nSilent in all: 1."]
     commit(START + 2 * HOUR, ("PUMP-1", SPEAKING), ("FAN-1", SPEAKING))
     assert (score(), score()) == (0, 0)
-    assert told()[1:] == ["PUMP-1 vibration: heard again\nSilent in all: 0."]
+    assert notices()[1:] == ["PUMP-1 vibration: heard again\nSilent in all: 0."]
 
 
-def test_a_machine_that_says_nothing_at_all_falls_silent_by_the_progress_of_processing(score, told):
+def test_a_machine_that_says_nothing_at_all_falls_silent_by_the_progress_of_processing(score, notices):
     commit(START, ("PUMP-1", SPEAKING), ("FAN-1", SPEAKING))
     score()
     commit(START + HOUR, ("FAN-1", SPEAKING))
     assert score() == 2
-    [text] = told()
+    [text] = notices()
     assert "PUMP-1 temperature: silent" in text
     assert "PUMP-1 vibration: silent" in text
 
 
-def test_a_fleet_of_which_nothing_comes_falls_silent(score, told):
+def test_a_fleet_of_which_nothing_comes_falls_silent(score, notices):
     commit(START, ("PUMP-1", SPEAKING), ("FAN-1", SPEAKING))
     score()
     commit(START + 6 * HOUR)
     assert score() == 4
-    assert len(told()) == 1, "one message, however many sensors"
+    assert len(notices()) == 1, "one message, however many sensors"
 
 
-def test_processing_that_stands_still_makes_no_sensor_silent(score, told):
+def test_processing_that_stands_still_makes_no_sensor_silent(score, notices):
     commit(START, ("PUMP-1", SPEAKING))
     assert [score() for _ in range(3)] == [0, 0, 0], "although the clock of this test is far ahead"
-    assert told() == []
+    assert notices() == []
 
 
 def test_before_anything_was_processed_nothing_is_silent(score, aws):
@@ -88,7 +88,7 @@ def test_before_anything_was_processed_nothing_is_silent(score, aws):
     assert aws.objects("freshness/") == {}
 
 
-def test_a_message_that_was_not_sent_is_sent_by_the_next_run(score, told, hook):
+def test_a_message_that_was_not_sent_is_sent_by_the_next_run(score, notices, hook):
     commit(START, ("PUMP-1", NO_VIBRATION))
     attempts = []
 
@@ -100,22 +100,22 @@ def test_a_message_that_was_not_sent_is_sent_by_the_next_run(score, told, hook):
     hook(clients.sns(), "before-call.sns.Publish", fail_at_first)
     with pytest.raises(InjectedError):
         score()
-    assert (score(), len(told())) == (1, 1)
-    assert (score(), len(told())) == (1, 1)
+    assert (score(), len(notices())) == (1, 1)
+    assert (score(), len(notices())) == (1, 1)
 
 
-def test_a_rival_that_looked_meanwhile_costs_no_run(score, told, aws, hook):
+def test_a_rival_that_looked_meanwhile_costs_no_run(score, notices, aws, hook):
     commit(START, ("PUMP-1", NO_VIBRATION))
 
     def rival(**_: object) -> None:
         aws.s3.put_object(Bucket=BUCKET, Key="freshness/channels.json", Body=b"{}")
 
     hook(clients.sns(), "before-call.sns.Publish", rival)
-    assert (score(), len(told())) == (1, 1)
+    assert (score(), len(notices())) == (1, 1)
     assert aws.objects("freshness/") == {"freshness/channels.json": b"{}"}
 
 
-def test_the_channels_are_named_in_the_log(deploy, told, capsys):
+def test_the_channels_are_named_in_the_log(deploy, notices, capsys):
     commit(START, ("PUMP-1", NO_VIBRATION))
     deploy("scoring")({})
     assert '["PUMP-1","vibration"]' in capsys.readouterr().out.replace(" ", "")

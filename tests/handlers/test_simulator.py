@@ -53,7 +53,7 @@ def states(aws) -> dict[str, tuple[dict, int]]:
 
 
 def life(machine_id: str, minutes: float) -> Counter[tuple[str, bytes]]:
-    """What a machine says that was commissioned a minute before START, told in one piece by the law itself."""
+    """What a machine commissioned a minute before START publishes, computed in one piece by the law itself."""
     from handlers.simulator import _messages
 
     machine = new_machine(machine_id, seed=7, at=START - timedelta(minutes=1))
@@ -118,12 +118,12 @@ def test_after_a_pause_each_run_makes_up_a_bounded_time(aws, deploy, broker):
         assert {state["event_timestamp"] for state, _ in states(aws).values()} == {
             (START + timedelta(minutes=reached)).isoformat().replace("+00:00", "Z")
         }
-    said = [json.loads(payload) for _, payload in broker]
-    minutes = Counter(message["timestamp_utc"][11:16] for message in said)
+    sent = [json.loads(payload) for _, payload in broker]
+    minutes = Counter(message["timestamp_utc"][11:16] for message in sent)
     assert set(minutes.values()) == {4}
     assert len(minutes) == 71
-    # More than 30 minutes old when it was said: history, to which no rule of lateness applies.
-    history = {message["timestamp_utc"][11:16] for message in said if message.get("replayed")}
+    # More than 30 minutes old when it was published: history, to which no rule of lateness applies.
+    history = {message["timestamp_utc"][11:16] for message in sent if message.get("replayed")}
     assert history == {f"{10 + m // 60:02}:{m % 60:02}" for m in range(1, 41)}
 
 
@@ -142,9 +142,9 @@ def test_a_run_that_is_slow_saves_what_it_said_and_the_next_goes_on(aws, deploy,
 def test_a_clock_that_went_back_says_nothing_and_saves_nothing(aws, deploy, broker):
     invoke = deploy("simulator")
     invoke(at(10))
-    before, said = states(aws), len(broker)
+    before, sent = states(aws), len(broker)
     assert invoke(at(5)) == {"machines": 2, "published": 0, "overtaken": 0}
-    assert (states(aws), len(broker)) == (before, said)
+    assert (states(aws), len(broker)) == (before, sent)
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "Publish", "PutItem"])
@@ -282,9 +282,9 @@ def test_every_run_of_a_machine_that_only_the_simulator_speaks_of_has_rows_to_le
     invoke(at(150 * 24 * 60))
     received = START + timedelta(days=150)
     for topic, payload in broker:
-        said = parse_message(topic, payload, received, allowed_lateness=timedelta(days=500))
-        if isinstance(said, FailureEvent):
-            history.record(said)
+        sent = parse_message(topic, payload, received, allowed_lateness=timedelta(days=500))
+        if isinstance(sent, FailureEvent):
+            history.record(sent)
     hours = [START + timedelta(hours=hour) for hour in range(150 * 24)]
     labelled = label_features(
         pl.DataFrame({"machine_id": "PUMP-A01", "window_end": hours}, schema_overrides={"window_end": TIMESTAMP}),

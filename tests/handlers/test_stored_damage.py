@@ -74,14 +74,14 @@ def lived(aws, deploy):
 
 
 def goes_on_or_names(invoke: Callable[[object], object], event: object, *named: str) -> None:
-    said, answer = "", None
+    message, answer = "", None
     try:
         answer = invoke(event)
     except UntrainableError:  # too few failures to learn from
         return
     except MlopsError as error:
-        said = str(error)
-    assert not said or any(name in said for name in named)
+        message = str(error)
+    assert not message or any(name in message for name in named)
     if isinstance(answer, dict) and "statusCode" in answer:
         assert answer["statusCode"] in {200, 503}  # 503: there is no model
 

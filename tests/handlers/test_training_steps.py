@@ -78,9 +78,9 @@ def test_a_repair_that_a_technician_recorded_ends_a_run_that_did_not_fail(deploy
 def test_the_steps_train_judge_and_promote_a_model_and_the_same_data_give_the_champion_again(
     deploy, history, registry, aws
 ):
-    told = deploy("training_set")(STARTED)
-    assert (told["machines"], told["failures"], told["rule"]) == (8, 8, "2 machines are held out")
-    assert told["rows"] + told["held_out_rows"] == history.height
+    outcome = deploy("training_set")(STARTED)
+    assert (outcome["machines"], outcome["failures"], outcome["rule"]) == (8, 8, "2 machines are held out")
+    assert outcome["rows"] + outcome["held_out_rows"] == history.height
     version = deploy("training")(STARTED)["version"]
     verdict = deploy("evaluation")(STARTED | {"version": version})
     assert (verdict["promote"], verdict["against"]) == (True, None)
@@ -107,9 +107,9 @@ def test_a_step_that_is_tried_again_keeps_the_rows_that_the_first_attempt_wrote(
 def test_of_a_history_that_is_too_large_every_failing_run_is_in_the_set(deploy, history, monkeypatch, aws):
     build = deploy("training_set")
     monkeypatch.setattr("handlers.training_set._MOST_ROWS", history.height // 2)
-    told = build(STARTED)
-    assert told["failures"] == 8
-    assert told["rows"] + told["held_out_rows"] <= history.height // 2 + 8
+    outcome = build(STARTED)
+    assert outcome["failures"] == 8
+    assert outcome["rows"] + outcome["held_out_rows"] <= history.height // 2 + 8
     (body,) = aws.objects("training/").values()
     rows = pl.read_parquet(BytesIO(body)).drop("is_held_out")
     assert rows[STANDS_FOR].min() >= 1

@@ -1,4 +1,4 @@
-"""The weekly trial: kept once a day, and told of only where a promise is surely not kept."""
+"""The weekly trial: kept once a day, and announced only where a promise is surely not kept."""
 
 import gzip
 import json
@@ -31,8 +31,8 @@ def serve_and_predict(probability: float, *, failing: int) -> None:
     registry.promote(BUNDLE.version, after=None, at=NOW, reason="a test")
     for hour in range(48):
         at = NOW - timedelta(hours=48 - hour)
-        told = {"window_end": utc_text(at), "failure_probability": probability, "model_version": BUNDLE.version}
-        body = gzip.compress(b"\n".join(json.dumps({"machine_id": f"M{n}", **told}).encode() for n in range(5)))
+        scored = {"window_end": utc_text(at), "failure_probability": probability, "model_version": BUNDLE.version}
+        body = gzip.compress(b"\n".join(json.dumps({"machine_id": f"M{n}", **scored}).encode() for n in range(5)))
         lake.create(f"predictions/{hour_path(at)}/{hour}.jsonl.gz", body)
     history = LabelHistory(clients.dynamodb(), "label-history")
     for number in range(failing):
@@ -48,13 +48,13 @@ def serve_and_predict(probability: float, *, failing: int) -> None:
 def test_a_promise_that_is_surely_not_kept_is_told_of_and_the_report_is_kept_once_a_day(deploy, aws):
     serve_and_predict(0.01, failing=4)
     tell = deploy("trial")
-    told = tell({})
-    assert any("announced 0% of failures" in promise for promise in told["broken"])
+    scored = tell({})
+    assert any("announced 0% of failures" in promise for promise in scored["broken"])
     [notice] = aws.notices()
     assert "announced 0% of failures" in notice
     [(key, body)] = aws.objects("trials/").items()
     report = json.loads(body)
-    assert (key, report["model_version"], report["trial"]["failures"]) == (told["key"], BUNDLE.version, 4)
+    assert (key, report["model_version"], report["trial"]["failures"]) == (scored["key"], BUNDLE.version, 4)
     tell({})
     assert len(aws.notices()) == 1
 

@@ -45,14 +45,14 @@ def is_ours_alone(statement: Mapping[str, Any]) -> bool:
     if principal == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"} or services(statement) == {"lambda.amazonaws.com"}:
         return True
     conditions = statement.get("Condition", {})
-    told = [
+    granted = [
         (operator, key, value)
         for operator in ("StringEquals", "ArnEquals", "ArnLike")
         for key, value in conditions.get(operator, {}).items()
     ]
     return principal != "*" and any(
         value == ACCOUNT if key == "aws:SourceAccount" else key.startswith("kms:EncryptionContext") and _is_ours(value)
-        for _, key, value in told
+        for _, key, value in granted
     )
 
 

@@ -46,13 +46,13 @@ def composite(prod):
 
 def test_every_alarm_tells_the_topic_and_names_its_page(prod):
     topic = prod.of("sns/topic:Topic")["alarms"].arn
-    told = {name: alarm for name, alarm in alarms(prod).items() if name not in PARTS}
-    for name, alarm in {**told, "stalled": composite(prod)}.items():
+    announced = {name: alarm for name, alarm in alarms(prod).items() if name not in PARTS}
+    for name, alarm in {**announced, "stalled": composite(prod)}.items():
         assert alarm["alarmActions"] == alarm["okActions"] == [topic], name
         (page,) = re.findall(r"docs/alarms/([a-z-]+)\.md$", alarm["alarmDescription"])
         assert page in PAGES, name
     functions = prod.of("lambda/function:Function").keys() - set(STEPS)
-    assert {f"{name}-errors" for name in functions} <= told.keys()
+    assert {f"{name}-errors" for name in functions} <= announced.keys()
 
 
 STEPS = ("training-baseline", "training-set", "training-fit", "training-judge", "training-promote")

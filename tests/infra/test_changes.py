@@ -52,9 +52,9 @@ def test_a_refusal_names_its_remedy_and_may_be_accepted_by_name(monkeypatch, cap
     monkeypatch.setattr(changes, "_pulumi", lambda *words: OUTPUTS if "output" in words else config)
     monkeypatch.setattr(changes, "_has_own_key", lambda *_: False)
     assert changes.main(arguments) == status
-    said = capsys.readouterr().err
-    assert "pulumi config set mqttTopicPrefix industrial/dev/machine" in said
-    assert json.dumps(said).count("refused") == status
+    output = capsys.readouterr().err
+    assert "pulumi config set mqttTopicPrefix industrial/dev/machine" in output
+    assert json.dumps(output).count("refused") == status
 
 
 @pytest.mark.parametrize(

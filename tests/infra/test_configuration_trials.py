@@ -23,7 +23,7 @@ def tags(count):
     return {f"Tag{number}": "x" for number in range(count)}
 
 
-# (configuration, the key that is named, what is said of it)
+# (configuration, the key that is named, part of the message)
 REFUSED = [
     # Tags.
     ({"tags": {"aws:CostCenter": "1"}}, "tags", "keeps the prefix aws:"),
@@ -177,9 +177,9 @@ ACCEPTED = [
 
 @pytest.fixture
 def warnings(monkeypatch):
-    said = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
-    return said
+    messages = []
+    monkeypatch.setattr(pulumi.log, "warn", messages.append)
+    return messages
 
 
 def name(case):

@@ -1,4 +1,4 @@
-"""What is too small for the fleet is said before it is deployed, with the figure; what no setting fits is refused."""
+"""What is too small for the fleet is reported before it is deployed, with the figure; what no setting fits is refused."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_out_of_the_box_thousands_of_machines_fit(fleet):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"fleetSize": 15_000}, ["processingMemoryMb"]),
         ({"fleetSize": 15_000, "processingMemoryMb": 2048}, []),
@@ -37,8 +37,8 @@ def test_out_of_the_box_thousands_of_machines_fit(fleet):
         ({"fleetSize": 50_000, "processingMemoryMb": 8192}, ["trainingTimeoutSeconds"]),
     ],
 )  # fmt: skip
-def test_what_is_too_small_is_said_with_its_key(changes, said):
-    assert keys(advice(settings(**changes))) == said
+def test_what_is_too_small_is_said_with_its_key(changes, message):
+    assert keys(advice(settings(**changes))) == message
 
 
 def test_the_remedy_that_is_named_suffices():
@@ -72,7 +72,7 @@ def test_a_budget_tells_the_notice_addresses_and_there_is_none_unless_it_is_set(
     evaluation = evaluate_stack(config={"monthlyBudget": 50, "noticeEmails": ["ann@example.com"]})
     budget = evaluation.of("budgets/budget:Budget")["budget"].inputs
     assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("50", "USD", "MONTHLY")
-    told = {each["notificationType"]: each["subscriberEmailAddresses"] for each in budget["notifications"]}
-    assert told == {"FORECASTED": ["ann@example.com"], "ACTUAL": ["ann@example.com"]}
+    recipients = {each["notificationType"]: each["subscriberEmailAddresses"] for each in budget["notifications"]}
+    assert recipients == {"FORECASTED": ["ann@example.com"], "ACTUAL": ["ann@example.com"]}
     with pytest.raises(SettingsError, match="monthlyBudget: nobody would be notified"):
         evaluate_stack(config={"monthlyBudget": 50})

@@ -275,8 +275,8 @@ def test_a_cheap_stack_has_no_key_no_alarm_and_no_log_bucket(evaluated):
 
 
 def test_silence_begins_after_as_long_as_is_configured(evaluated):
-    told = evaluated("prod").of("lambda/function:Function")["scoring-fleet"].inputs["environment"]["variables"]
-    assert told["SILENT_AFTER_HOURS"] == "1"
+    environment = evaluated("prod").of("lambda/function:Function")["scoring-fleet"].inputs["environment"]["variables"]
+    assert environment["SILENT_AFTER_HOURS"] == "1"
 
 
 def test_each_address_is_subscribed():

@@ -24,7 +24,7 @@ def causes(end: datetime) -> dict[str, Cause]:
 
 
 def live(cause: Cause, end: datetime) -> tuple[MachineStatus, list[Sample]]:
-    """Its status after the longest live telemetry, two hours, and what its sensors said in it."""
+    """Its status after the longest live telemetry, two hours, and what its sensors measured in it."""
     history = cause.simulated(end - timedelta(days=10), end, timedelta(minutes=10), seed=1)
     lived = advance(history.states[cause.machine_id], end + 2 * HOUR, interval=INTERVAL)
     return lived.state.status, lived.readings

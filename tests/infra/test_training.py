@@ -34,10 +34,10 @@ def test_whatever_fails_is_told_before_the_execution_fails(evaluated):
             continue  # whatever comes of it, a model is made: see below
         assert step["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
         assert step["Catch"][-1]["Next"] == "IsThereAMessage"
-    told = states(evaluated)
-    assert (told["Notify"]["Next"], told["IsItAFault"]["Default"]) == ("IsItAFault", "Failed")
+    drawn_states = states(evaluated)
+    assert (drawn_states["Notify"]["Next"], drawn_states["IsItAFault"]["Default"]) == ("IsItAFault", "Failed")
     for way in ("TakeMessage", "TakeCause", "TakeNothing"):  # a cause may be the JSON of an error, any text, or absent
-        assert (told[way]["ResultPath"], told[way]["Next"]) == ("$.message", "Notify")
+        assert (drawn_states[way]["ResultPath"], drawn_states[way]["Next"]) == ("$.message", "Notify")
 
 
 def test_a_baseline_that_could_not_be_made_keeps_no_model_from_being_made(evaluated):

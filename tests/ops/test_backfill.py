@@ -202,7 +202,7 @@ def test_a_function_that_gets_nowhere_is_an_error(window_end: str | None) -> Non
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--start", "2025-01-02T00:00Z", "--end", "2025-01-01T00:00Z"), "holds nothing"),
         (("--start", "2025-01-01T00:00", "--end", "2025-01-02T00:00Z"), "--start"),
@@ -211,10 +211,12 @@ def test_a_function_that_gets_nowhere_is_an_error(window_end: str | None) -> Non
         (("--start", "2025-01-01T00:00Z", "--end", "2025-01-02T00:00Z", "--chunk", "long"), "--chunk"),
     ],
 )
-def test_a_range_that_cannot_be_meant_starts_nothing(deployed: Deployed, options: tuple[str, ...], told: str) -> None:
+def test_a_range_that_cannot_be_meant_starts_nothing(
+    deployed: Deployed, options: tuple[str, ...], message: str
+) -> None:
     result = deployed.run("backfill", *options)
     assert result.exit_code == 1
-    assert told in result.stderr
+    assert message in result.stderr
     assert deployed.functions.events == []
 
 

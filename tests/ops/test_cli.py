@@ -108,7 +108,7 @@ def aws_error(code: str) -> ClientError:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (errors.PulumiAbsentError("dev"), "--outputs FILE"),
         (InvalidArgumentError("seed", 1, "is wrong", "Choose another"), "seed=1: is wrong. Choose another"),
@@ -119,14 +119,14 @@ def aws_error(code: str) -> ClientError:
     ],
 )
 def test_a_failure_is_one_line_on_standard_error(
-    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
     status, stdout, stderr = failing(deployed, monkeypatch, error)
     assert status == 1
     assert stdout == ""
     assert stderr.startswith("error: ")
     assert stderr.count("\n") == 1
-    assert told in stderr
+    assert message in stderr
 
 
 def test_an_interruption_says_how_to_go_on(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:

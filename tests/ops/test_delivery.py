@@ -43,10 +43,10 @@ class Broker:
             raise StopError
 
     def rows(self) -> list[tuple[object, ...]]:
-        """What was said, as rows of READINGS; all of it as history that is sent on purpose."""
+        """What was published, as rows of READINGS; all of it as history that is sent on purpose."""
         parsed = [parse_message(*message, BEGAN) for message in self.received]
-        assert all(isinstance(said, Reading) and said.replayed for said in parsed)
-        return [(said.machine_id, said.channel, said.event_timestamp, said.value) for said in parsed]
+        assert all(isinstance(reading, Reading) and reading.replayed for reading in parsed)
+        return [(reading.machine_id, reading.channel, reading.event_timestamp, reading.value) for reading in parsed]
 
 
 class Lake:

@@ -1,4 +1,4 @@
-"""What files hold, said by options: errors speak of the options that were given."""
+"""The layout of files, given by options: errors speak of the options that were given."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from ops.reading_import import source_digest
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({}, "--machine"),
         ({"machine": "A", "machine_column": "m"}, "--machine-column"),
@@ -29,14 +29,16 @@ from ops.reading_import import source_digest
         ({"machine": "A", "channel_names": {"v": "pressure"}}, "--channel .*temperature, vibration"),
     ],
 )
-def test_what_cannot_work_is_refused_with_the_option_to_pass(tmp_path: Path, options: LayoutOptions, told: str) -> None:
+def test_what_cannot_work_is_refused_with_the_option_to_pass(
+    tmp_path: Path, options: LayoutOptions, message: str
+) -> None:
     file = tmp_path / "a.csv"
     file.write_text("t,v\n2025-01-01 00:00:00,1\n")
     layout: LayoutOptions = {
         "time_column": "t", "machine": None, "machine_column": None, "channel_names": {"v": "temperature"},
         "channel_column": None, "value_column": None, "time_zone": None, "time_unit": None, "time_origin": None,
     } | options  # fmt: skip
-    with pytest.raises((OptionError, HistoryUnreadableError), match=told), options_of(layout):
+    with pytest.raises((OptionError, HistoryUnreadableError), match=message), options_of(layout):
         read_readings(file, only_known=True, **layout)
 
 
@@ -44,14 +46,14 @@ def test_the_digest_of_a_source_changes_with_each_of_its_parts_and_with_the_cont
     file, other = tmp_path / "a.csv", tmp_path / "b.csv"
     file.write_text("a")
     other.write_text("b")
-    said: LayoutOptions = {"machine": "PRESS-1", "time_zone": "UTC"}
+    given: LayoutOptions = {"machine": "PRESS-1", "time_zone": "UTC"}
     digests = {
-        source_digest(file, said, CHANNELS),
-        source_digest(other, said, CHANNELS),
-        source_digest(file, {**said, "machine": "PRESS-2"}, CHANNELS),
+        source_digest(file, given, CHANNELS),
+        source_digest(other, given, CHANNELS),
+        source_digest(file, {**given, "machine": "PRESS-2"}, CHANNELS),
     }
     assert len(digests) == 3
-    assert source_digest(file, said, CHANNELS) == source_digest(file, {**said}, CHANNELS)
+    assert source_digest(file, given, CHANNELS) == source_digest(file, {**given}, CHANNELS)
 
 
 def test_a_pair_divides_at_its_last_equals_sign() -> None:

@@ -106,19 +106,19 @@ def plant(deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_added_machine_has_an_active_certificate_of_its_own_key_and_is_told_how_to_connect(plant: Plant) -> None:
-    told = plant.json("add", MACHINE)
-    assert told["client_id"] == MACHINE
-    assert (told["host"], told["port"]) == (f"a1b2c3-ats.iot.{REGION}.amazonaws.com", 8883)
-    assert told["topics"] == [f"industrial/machine/{MACHINE}/{last}" for last in (
+    granted = plant.json("add", MACHINE)
+    assert granted["client_id"] == MACHINE
+    assert (granted["host"], granted["port"]) == (f"a1b2c3-ats.iot.{REGION}.amazonaws.com", 8883)
+    assert granted["topics"] == [f"industrial/machine/{MACHINE}/{last}" for last in (
         "readings", "temperature", "vibration", "event/failure")]  # fmt: skip
-    key = serialization.load_pem_private_key(Path(told["key"]).read_bytes(), password=None)
+    key = serialization.load_pem_private_key(Path(granted["key"]).read_bytes(), password=None)
     request = x509.load_pem_x509_csr((plant.keys / "dev" / MACHINE / "1" / "request.pem").read_bytes())
     assert request.public_key() == key.public_key()
     assert request.subject.rfc4514_string() == f"CN={MACHINE}"
     assert len(plant.active()) == 1
     assert plant.certificate_of(MACHINE) == "active"
-    for line in (told["host"], told["certificate"], *told["topics"], *told["examples"], "mosquitto_pub"):
-        assert line in plant.run("add", MACHINE), "said again, with nothing made anew"
+    for line in (granted["host"], granted["certificate"], *granted["topics"], *granted["examples"], "mosquitto_pub"):
+        assert line in plant.run("add", MACHINE), "shown again, with nothing made anew"
     assert len(plant.active()) == 1
 
 
@@ -138,8 +138,8 @@ def a_request(file: Path) -> Path:
 
 
 def test_a_machine_that_made_its_own_key_sends_a_request_and_no_key_is_made(plant: Plant, tmp_path: Path) -> None:
-    told = plant.json("add", MACHINE, "--csr", str(a_request(tmp_path / "own.pem")))
-    assert told["key"] is None
+    granted = plant.json("add", MACHINE, "--csr", str(a_request(tmp_path / "own.pem")))
+    assert granted["key"] is None
     assert not list(plant.keys.rglob("key.pem"))
     assert "stays on the machine" in plant.run("add", MACHINE, "--csr", str(tmp_path / "own.pem"))
 
@@ -163,13 +163,13 @@ def test_a_machine_whose_files_are_elsewhere_is_not_added_twice(plant: Plant) ->
 
 def test_both_certificates_are_active_until_the_rotation_is_finished(plant: Plant) -> None:
     first = plant.access.add(MACHINE).arn
-    told = plant.json("rotate", MACHINE)
+    granted = plant.json("rotate", MACHINE)
     assert len(plant.active()) == 2
     assert plant.certificate_of(MACHINE) == "rotating"
-    assert plant.json("rotate", MACHINE)["certificate"] == told["certificate"], "run again, it is the same rotation"
+    assert plant.json("rotate", MACHINE)["certificate"] == granted["certificate"], "run again, it is the same rotation"
     retired = plant.json("rotate", MACHINE, "--finish")["retired"]
     assert retired == [str(first).rpartition("/")[2]]
-    assert plant.active() == [(Path(told["certificate"]).parent / "certificate.arn").read_text()]
+    assert plant.active() == [(Path(granted["certificate"]).parent / "certificate.arn").read_text()]
     assert plant.certificate_of(MACHINE) == "active"
     assert plant.json("rotate", MACHINE, "--finish")["retired"] == []
 
@@ -193,7 +193,7 @@ def test_a_revoked_machine_has_nothing_left_and_may_be_added_again(plant: Plant)
     assert len(plant.json("revoke", MACHINE)["revoked"]) == 2
     assert plant.iot.list_certificates()["certificates"] == []
     assert plant.iot.list_things()["things"] == []
-    # What people said of the machine stays until it is retired; it can publish no more.
+    # What was recorded of the machine stays until it is retired; it can publish no more.
     assert [(each["machine_id"], each["certificate"]) for each in plant.json("list")["machines"]] == [(MACHINE, None)]
     assert plant.json("revoke", MACHINE)["revoked"] == []
     assert "mlops machines list" in plant.run("revoke", MACHINE)

@@ -54,7 +54,7 @@ def test_a_retired_machine_is_on_no_page_and_its_alarms_are_closed_until_it_is_b
     (alarm,) = Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name).load_all()
     assert alarm.episode is not None
     assert not alarm.episode.is_open
-    assert not alarm.is_due(), "nobody needs to be told"
+    assert not alarm.is_due(), "no notice is due"
     deployed.json("machines", "retire", "PUMP-1", "--undo")
     assert states(deployed) == {"PUMP-1": "SILENT"}
 
@@ -63,7 +63,7 @@ def test_planned_maintenance_is_the_state_while_it_lasts(deployed: Deployed) -> 
     report(deployed, "PUMP-1", NOW - timedelta(minutes=1), vibration=1.0)
     begins, ends = utc_text(NOW - HOUR), utc_text(NOW + HOUR)
     plan = ("maintenance", "plan", "PUMP-1", "--from", begins, "--to", ends, "--by", "Ana", "--note", "Coupling")
-    assert deployed.json(*plan) == deployed.json(*plan), "said twice, it is planned once"
+    assert deployed.json(*plan) == deployed.json(*plan), "given twice, it is planned once"
     assert states(deployed) == {"PUMP-1": "IN_MAINTENANCE"}
     (machine,) = deployed.json("fleet")["machines"]
     assert machine["state"] == "IN MAINTENANCE"

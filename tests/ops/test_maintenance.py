@@ -1,4 +1,4 @@
-"""``mlops maintenance``: what technicians know is recorded once, and listed beside what sensors said."""
+"""``mlops maintenance``: what technicians know is recorded once, and listed beside what sensors measured."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,8 +27,13 @@ def labels(deployed: Deployed) -> LabelHistory:
 
 def test_a_repair_is_recorded_once_and_listed(deployed: Deployed) -> None:
     returned = utc_text(AT + timedelta(hours=3))
-    told = deployed.json(*RECORD, "--returned", returned, "--note", "new bearing")
-    assert (told["is_new"], told["machine_id"], told["kind"], told["recorded_by"]) == (True, "PUMP-1", "repair", "Ana")
+    recorded = deployed.json(*RECORD, "--returned", returned, "--note", "new bearing")
+    assert (recorded["is_new"], recorded["machine_id"], recorded["kind"], recorded["recorded_by"]) == (
+        True,
+        "PUMP-1",
+        "repair",
+        "Ana",
+    )
     assert deployed.json(*RECORD, "--returned", returned)["is_new"] is False
     (entry,) = deployed.json("maintenance", "list")["entries"]
     assert (entry["note"], entry["source"]) == ("new bearing", "Ana")

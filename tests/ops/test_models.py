@@ -42,14 +42,14 @@ def champion(registry: ModelRegistry) -> str:
 
 
 def test_versions_stand_newest_first_with_the_champion_marked_and_the_history_below(deployed, registry):
-    told = deployed.json("models", "list")
-    assert told["champion"] == SECOND.version
-    assert [(one["version"], one["is_champion"], one["problem"]) for one in told["versions"]] == [
+    answer = deployed.json("models", "list")
+    assert answer["champion"] == SECOND.version
+    assert [(one["version"], one["is_champion"], one["problem"]) for one in answer["versions"]] == [
         (SECOND.version, True, None),
         (FIRST.version, False, None),
     ]
-    assert told["versions"][1]["metrics"] == dict(FIRST.metrics)
-    assert [(move["sequence"], move["reason"]) for move in told["promotions"]] == [
+    assert answer["versions"][1]["metrics"] == dict(FIRST.metrics)
+    assert [(move["sequence"], move["reason"]) for move in answer["promotions"]] == [
         (2, f"to serve {SECOND.version}"),
         (1, f"to serve {FIRST.version}"),
     ]
@@ -65,17 +65,17 @@ def test_the_table_marks_the_champion_and_breaks_no_version_on_a_narrow_terminal
 
 def test_a_damaged_version_and_one_for_other_features_are_listed_with_their_problem(deployed, registry):
     overwrite(deployed, f"models/{FIRST.version}/life.txt", b"tree")
-    told = {one["version"]: one["problem"] for one in deployed.json("models", "list")["versions"]}
-    assert "life.txt" in told[FIRST.version]
-    assert told[SECOND.version] is None
+    answer = {one["version"]: one["problem"] for one in deployed.json("models", "list")["versions"]}
+    assert "life.txt" in answer[FIRST.version]
+    assert answer[SECOND.version] is None
     assert f"{FIRST.version} may not serve: life.txt of the model" in deployed.run("models", "list").stdout
 
 
 def test_the_champion_is_listed_however_old_it_is(deployed, registry):
     deployed.json("models", "rollback")
-    told = deployed.json("models", "list", "--count", "1")
-    assert [one["version"] for one in told["versions"]] == [SECOND.version, FIRST.version]
-    assert len(told["promotions"]) == 1
+    answer = deployed.json("models", "list", "--count", "1")
+    assert [one["version"] for one in answer["versions"]] == [SECOND.version, FIRST.version]
+    assert len(answer["promotions"]) == 1
 
 
 def test_the_last_trial_stands_below_the_promotions(deployed, registry):
@@ -98,18 +98,18 @@ def test_an_empty_registry_says_where_models_come_from(deployed):
 
 def test_the_champions_card_is_shown_unless_another_is_asked_for(deployed, registry):
     assert deployed.json("models", "show")["version"] == SECOND.version
-    told = deployed.json("models", "show", FIRST.version)
-    assert (told["model_card"], told["is_champion"]) == (FIRST.model_card, False)
-    assert told["manifest"]["data_sha256"] == FIRST.manifest.data_sha256
-    assert told["features"] == list(FIRST.schema.names)
+    answer = deployed.json("models", "show", FIRST.version)
+    assert (answer["model_card"], answer["is_champion"]) == (FIRST.model_card, False)
+    assert answer["manifest"]["data_sha256"] == FIRST.manifest.data_sha256
+    assert answer["features"] == list(FIRST.schema.names)
     shown = deployed.run("models", "show").stdout
     assert "When not to trust it" in shown
     assert "data_sha256" in shown
 
 
 def test_a_promotion_by_hand_keeps_its_reason_in_the_history(deployed, registry):
-    told = deployed.json("models", "promote", FIRST.version, "--reason", "the second one flaps")
-    assert (told["champion"], told["previous"], told["sequence"]) == (FIRST.version, SECOND.version, 3)
+    answer = deployed.json("models", "promote", FIRST.version, "--reason", "the second one flaps")
+    assert (answer["champion"], answer["previous"], answer["sequence"]) == (FIRST.version, SECOND.version, 3)
     stored = registry.champion()
     assert stored is not None
     assert [move.reason for move in stored.value.promotions[1:]] == [
@@ -126,9 +126,9 @@ def test_the_first_model_can_be_promoted_by_hand(deployed):
 
 
 def test_a_rollback_goes_back_to_what_served_before_and_says_from_where(deployed, registry):
-    told = deployed.json("models", "rollback")
-    assert (told["champion"], told["previous"]) == (FIRST.version, SECOND.version)
-    assert told["reason"] == f"Rolled back by hand from {SECOND.version}"
+    answer = deployed.json("models", "rollback")
+    assert (answer["champion"], answer["previous"]) == (FIRST.version, SECOND.version)
+    assert answer["reason"] == f"Rolled back by hand from {SECOND.version}"
     assert champion(registry) == FIRST.version
 
 
@@ -140,15 +140,15 @@ def test_a_baseline_is_rolled_back_as_a_model_is(deployed):
     for bundle in bundles:
         registry.store(bundle)
         registry.promote(bundle.version, after=registry.champion(), at=AT, reason="a test")
-    told = deployed.json("models", "rollback", "--baseline")
-    assert (told["champion"], told["previous"]) == (bundles[0].version, bundles[1].version)
+    answer = deployed.json("models", "rollback", "--baseline")
+    assert (answer["champion"], answer["previous"]) == (bundles[0].version, bundles[1].version)
     stored = registry.champion()
     assert stored is not None
     assert stored.value.version == bundles[0].version
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("harm", "message"),
     [
         pytest.param({"failure.txt": lambda old: old[:-200]}, "failure.txt of the model bundle", id="truncated"),
         pytest.param({"life.txt": lambda _: SECOND.files()["life.txt"]}, "life.txt of the model bundle", id="mixed"),
@@ -156,14 +156,16 @@ def test_a_baseline_is_rolled_back_as_a_model_is(deployed):
         pytest.param({name: lambda _, n=name: SECOND.files()[n] for name in SECOND.files()}, "is 2026", id="swapped"),
     ],
 )
-def test_what_is_not_what_was_stored_is_refused_with_the_reason_and_the_champion_stays(deployed, registry, harm, said):
+def test_what_is_not_what_was_stored_is_refused_with_the_reason_and_the_champion_stays(
+    deployed, registry, harm, message
+):
     for name, change in harm.items():
         overwrite(deployed, f"models/{FIRST.version}/{name}", change(FIRST.files()[name]))
     for command in (("promote", FIRST.version), ("rollback",)):
         result = deployed.run("models", *command)
         assert result.exit_code == 1
         assert f"{FIRST.version} is refused" in result.stderr
-        assert said in result.stderr
+        assert message in result.stderr
         assert "mlops models list" in result.stderr
     assert champion(registry) == SECOND.version
 

@@ -1,4 +1,4 @@
-"""``mlops train``: the state machine is started as its schedule does, and what came of it is said."""
+"""``mlops train``: the state machine is started as its schedule does, and its outcome is printed."""
 
 import json
 from collections.abc import Callable

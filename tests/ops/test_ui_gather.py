@@ -135,8 +135,8 @@ def test_maintenance_that_is_planned_from_the_page_is_a_state_of_the_machine_whi
     report(deployed, "A", NOW - timedelta(minutes=1), vibration=1.0)
     plan = plan_action(deployed.stack, "arn:aws:iam::123456789012:user/hall")
     asked = {"machine_id": "A", "note": "new bearing", "stated_name": "Ann"}
-    said = plan({**asked, "starts_at": (NOW - HOUR).isoformat(), "ends_at": (NOW + HOUR).isoformat()})
-    assert said.startswith("Planned: A")
+    planned = plan({**asked, "starts_at": (NOW - HOUR).isoformat(), "ends_at": (NOW + HOUR).isoformat()})
+    assert planned.startswith("Planned: A")
     assert read_page(deployed.stack.sources, NOW).machines[0].state == "IN MAINTENANCE"
     with pytest.raises(OptionError, match="must end after it begins"):
         plan({**asked, "starts_at": NOW.isoformat(), "ends_at": NOW.isoformat()})
@@ -163,13 +163,13 @@ def test_a_report_is_the_snapshot_that_is_kept_until_it_is_old_or_the_stack_is_t
 
 def test_a_link_shows_the_page_as_it_was_to_whoever_has_it_and_ends_within_a_day(deployed: Deployed) -> None:
     report(deployed, "PUMP-1", NOW - timedelta(minutes=1), vibration=1.0)
-    told = deployed.json("report", "--link", "--hours", "2")
-    asked = parse_qs(urlsplit(told["link"]).query)
+    link = deployed.json("report", "--link", "--hours", "2")
+    asked = parse_qs(urlsplit(link["link"]).query)
     assert (asked["X-Amz-Algorithm"], asked["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["7200"])
     assert "versionId" in asked
     stored = deployed.stack.s3.get_object(Bucket=deployed.stack.outputs.data_lake_bucket, Key=PAGE_KEY)
     assert stored["ContentType"] == "text/html; charset=utf-8"
-    assert len(stored["Body"].read()) == told["bytes"]
+    assert len(stored["Body"].read()) == link["bytes"]
     assert deployed.run("report", "--link", "--hours", "25").exit_code == 2
 
 

@@ -94,11 +94,11 @@ def test_the_shell_example_publishes_a_message_that_is_accepted(tmp_path: Path) 
     script = tmp_path / "publish.sh"
     script.write_text(examples(WAY)["publish.sh"])
     subprocess.run(["/bin/sh", str(script)], check=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
-    said = (tmp_path / "arguments").read_text().splitlines()
-    topic, message = (said[said.index(option) + 1] for option in ("-t", "-m"))
+    arguments = (tmp_path / "arguments").read_text().splitlines()
+    topic, message = (arguments[arguments.index(option) + 1] for option in ("-t", "-m"))
     parsed = parse_messages(topic, message.encode(), datetime.now(UTC))
     assert (len(parsed.accepted), parsed.refused) == (len(CHANNELS), [])
-    assert said[said.index("-i") + 1] == "PRESS-01"
+    assert arguments[arguments.index("-i") + 1] == "PRESS-01"
 
 
 class Client:

@@ -16,8 +16,8 @@ def test_any_partition_of_time_gives_the_same_state_and_messages(seed, at, perio
     state, readings, failures, returns = start, [], [], []
     for until in sorted(at + cut * period for cut in [*cuts, 1.0]):
         saved = MachineState.model_validate_json(state.model_dump_json())
-        state, told, failed, returned = advance(saved, until, interval=interval)
-        readings += told
+        state, stepped, failed, returned = advance(saved, until, interval=interval)
+        readings += stepped
         failures += failed
         returns += returned
     assert (state, readings, failures, returns) == whole
@@ -30,8 +30,8 @@ def test_each_return_to_service_is_told_once_by_the_step_that_holds_it(seed, at,
     returns = advance(state, end, interval="1h").returns_to_service
     assert returns == sorted(set(returns))
     for until in sorted(data.draw(st.sets(st.sampled_from([*returns, end]))) | {end}):  # at an end is the next step's
-        begin, (state, _, _, told) = state.event_timestamp, advance(state, until, interval="1h")
-        assert told == [moment for moment in returns if begin <= moment < until]
+        begin, (state, _, _, stepped) = state.event_timestamp, advance(state, until, interval="1h")
+        assert stepped == [moment for moment in returns if begin <= moment < until]
 
 
 @for_all
@@ -55,20 +55,20 @@ def test_a_coarser_interval_gives_a_subset_of_the_same_readings(seed, at, period
 @for_all
 @given(seeds, moments, laws())
 def test_each_failure_is_told_once_and_nothing_is_read_until_the_return(seed, at, law):
-    state, told = new_machine("PUMP-A01", seed=seed, at=at, law=law), []
+    state, stepped = new_machine("PUMP-A01", seed=seed, at=at, law=law), []
     for minute in range(0, 20 * 60, 20):
         before = state
         state, readings, failures, _ = advance(state, at + timedelta(minutes=minute), interval="2m")
-        told += failures
+        stepped += failures
         if before.status is MachineStatus.FAILED and state.status is MachineStatus.FAILED and not failures:
             assert before.run_number == state.run_number
             assert readings == []
         if failures:
             returned = [state.run_started_at] if state.run_number > before.run_number else [state.event_timestamp]
             assert not [r for r in readings if failures[-1].event_timestamp <= r.event_timestamp < returned[0]]
-    assert len({failure.event_timestamp for failure in told}) == len(told)
+    assert len({failure.event_timestamp for failure in stepped}) == len(stepped)
     planned = law.maintenance.preventive_interval_hours is not None
-    assert planned or len(told) == state.run_number + (state.status is MachineStatus.FAILED)
+    assert planned or len(stepped) == state.run_number + (state.status is MachineStatus.FAILED)
 
 
 @for_all

@@ -22,8 +22,8 @@ def test_bulk_and_live_agree_to_the_last_bit(seed, at, period, interval, law):
     state, samples, failures, returns = advance(
         new_machine("PUMP-A01", seed=seed, at=at, law=law), at + period, interval=interval
     )
-    told = history.readings.sort("event_timestamp", "channel").select("channel", "event_timestamp", "value")
-    assert told.rows() == samples
+    measured = history.readings.sort("event_timestamp", "channel").select("channel", "event_timestamp", "value")
+    assert measured.rows() == samples
     assert history.failures.drop("returned_to_service_at").rows() == failures
     returned = [frame["returned_to_service_at"].drop_nulls() for frame in (history.failures, history.maintenance)]
     assert sorted(pl.concat(returned)) == returns

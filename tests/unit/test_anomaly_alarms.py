@@ -83,10 +83,14 @@ def test_one_row_is_judged_as_the_frame_judges_it():
     baseline = fit_baseline(features.filter(pl.col("window_end") <= START + timedelta(hours=FORTNIGHT)))
     last = features.filter(pl.col("window_end") == pl.col("window_end").max())
     scored = score_anomalies(baseline, last)
-    for row, told in zip(last.sort("machine_id").iter_rows(named=True), scored.iter_rows(named=True), strict=True):
+    for row, row_scored in zip(
+        last.sort("machine_id").iter_rows(named=True), scored.iter_rows(named=True), strict=True
+    ):
         one = anomaly_of(baseline, row["machine_id"], row)
-        assert one.score == pytest.approx(told["anomaly_score"])
-        assert dict(one.shares) == pytest.approx({part["channel"]: part["share"] for part in told["contributions"]})
+        assert one.score == pytest.approx(row_scored["anomaly_score"])
+        assert dict(one.shares) == pytest.approx(
+            {part["channel"]: part["share"] for part in row_scored["contributions"]}
+        )
     assert anomaly_of(baseline, "NEW-1", last.row(0, named=True)) is None
     assert anomaly_of(baseline, "M3", {"temperature_mean_1h": 40.0}) is None
     assert anomalies_of(baseline, []) == []

@@ -66,8 +66,8 @@ def test_a_recipe_reads_them_a_model_learns_from_them_and_a_stack_without_them_s
     bundle = train(label_features(features, history.failures), seed=1, recipe=recipe)
     assert (bundle.recipe.unknown, bundle.recipe.attributes) == ((), names)
     stack = bundle.recipe.model_copy(update={"attributes": ("age",)})
-    said = bundle.recipe.differences(stack, bundle.schema.names)
-    assert said == ["attributes of machines: kind=fan, kind=pump"]
+    mismatch = bundle.recipe.differences(stack, bundle.schema.names)
+    assert mismatch == ["attributes of machines: kind=fan, kind=pump"]
     silent = features.head(1).with_columns(pl.lit(None, pl.Float64).alias(n) for n in features.columns if "_mean_" in n)
     assert predict(bundle, silent)["failure_probability"].to_list() == [None]
     with pytest.raises(InvalidArgumentError, match="kind=pump, age are read"):
@@ -80,6 +80,6 @@ def test_zones_are_of_channels_that_say_they_are_velocities(history):
     unsaid = train(labelled, seed=1, channels={})
     assert predict(unsaid, features.head(50))["evaluation_zone"].null_count() == 50
     renamed = labelled.rename({name: name.replace("vibration", "housing") for name in labelled.columns})
-    said = {"housing": CHANNELS["vibration"].model_copy(update={"name": "housing"})}
-    bundle = train(renamed, seed=1, channels=said)
+    mismatch = {"housing": CHANNELS["vibration"].model_copy(update={"name": "housing"})}
+    bundle = train(renamed, seed=1, channels=mismatch)
     assert predict(bundle, renamed.head(50))["evaluation_zone"].drop_nulls().len() > 40

@@ -57,8 +57,8 @@ def test_the_plot_names_every_way():
 
 def test_requests_are_told_by_their_quantiles_and_the_package_by_its_bound():
     run = {"seconds": [number / 1000 for number in range(1, 101)], "import_seconds": 0.3, "first_seconds": 0.2}
-    told = {target.what: target.value(figures()) for target in inference.reach({inference.OURS: [run]}, 76.0)}
-    assert (told["warm, p50 ms"], told["warm, p99 ms"]) == (pytest.approx(50), pytest.approx(99))
-    assert told["cold import, ms"] == pytest.approx(300)
+    reached = {target.what: target.value(figures()) for target in inference.reach({inference.OURS: [run]}, 76.0)}
+    assert (reached["warm, p50 ms"], reached["warm, p99 ms"]) == (pytest.approx(50), pytest.approx(99))
+    assert reached["cold import, ms"] == pytest.approx(300)
     (package,) = [target for target in inference.reach({inference.OURS: [run]}, 76.0) if "package" in target.what]
     assert package.value(figures()) > package.at_most

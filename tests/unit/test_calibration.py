@@ -57,8 +57,8 @@ def test_the_curves_are_the_quantiles_of_what_followed_similar_sums():
     raw = rng.uniform(0, 6, 60_000)
     hours = np.expm1(raw) * rng.uniform(0.5, 1.5, len(raw))
     curves = fit_rul_curves(raw, hours, np.ones_like(raw), np.arange(len(raw)))
-    told = curves.hours(np.array([2.0, 4.0]))
-    assert told == pytest.approx(np.expm1([[2.0], [4.0]]) * np.array([[0.6, 1.0, 1.4]]), rel=0.12)
+    quantiles = curves.hours(np.array([2.0, 4.0]))
+    assert quantiles == pytest.approx(np.expm1([[2.0], [4.0]]) * np.array([[0.6, 1.0, 1.4]]), rel=0.12)
     fresh = rng.uniform(0, 6, 20_000)
     true = np.expm1(fresh) * rng.uniform(0.5, 1.5, len(fresh))
     low, _, high = curves.hours(fresh).T
@@ -72,9 +72,9 @@ def test_the_curves_are_the_quantiles_of_what_followed_similar_sums():
 def test_the_three_curves_never_fall_and_never_cross(rows, runs):
     raw, hours, weight = (np.array(column) for column in zip(*rows, strict=True))
     curves = fit_rul_curves(raw, hours, weight, np.arange(len(raw)) % runs)
-    told = curves.hours(np.linspace(-1, 9, 50))
-    assert (np.diff(told, axis=0) >= 0).all()
-    assert (np.diff(told, axis=1) >= 0).all()
+    quantiles = curves.hours(np.linspace(-1, 9, 50))
+    assert (np.diff(quantiles, axis=0) >= 0).all()
+    assert (np.diff(quantiles, axis=1) >= 0).all()
 
 
 def test_few_runs_give_the_whole_range_rather_than_a_falsely_sure_interval():

@@ -29,9 +29,9 @@ def opened(stage: Stage = Stage.WATCH, source: AlarmSource = AlarmSource.LIMIT) 
     return empty.following(episode=episode, evidence="{}", now=NOW - HOUR)
 
 
-def answer(alarm: Alarm, *, now: datetime = NOW, **said: object) -> Alarm:
+def answer(alarm: Alarm, *, now: datetime = NOW, **fields: object) -> Alarm:
     assert alarm.episode is not None
-    given = Answer.model_validate(said)
+    given = Answer.model_validate(fields)
     return answered_alarm(alarm, episode_id=alarm.episode.id, answer=given, principal=ANN, now=now)
 
 
@@ -58,7 +58,7 @@ def test_an_episode_goes_from_its_opening_to_a_verdict_and_keeps_who_did_what() 
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"action": "acknowledge"},
         {"action": "begin_work"},
@@ -66,9 +66,9 @@ def test_an_episode_goes_from_its_opening_to_a_verdict_and_keeps_who_did_what() 
         {"action": "close", "verdict": "NO_FAULT"},
     ],
 )
-def test_the_same_answer_again_changes_nothing(said: dict[str, object]) -> None:
-    once = answer(opened(), **said)
-    assert answer(once, now=NOW + HOUR, **said) == once
+def test_the_same_answer_again_changes_nothing(fields: dict[str, object]) -> None:
+    once = answer(opened(), **fields)
+    assert answer(once, now=NOW + HOUR, **fields) == once
 
 
 def test_a_shelved_episode_comes_back_when_its_time_has_come_and_people_hear_of_it() -> None:
@@ -133,7 +133,7 @@ def test_an_answer_to_an_episode_that_was_replaced_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"action": "shelve"},
         {"action": "acknowledge", "until": "2026-11-21T06:00:00Z"},
@@ -144,9 +144,9 @@ def test_an_answer_to_an_episode_that_was_replaced_is_refused() -> None:
         {"action": "delete"},
     ],
 )
-def test_an_answer_that_says_too_little_or_too_much_is_none(said: dict[str, object]) -> None:
+def test_an_answer_that_says_too_little_or_too_much_is_none(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Answer.model_validate(said)
+        Answer.model_validate(fields)
 
 
 ANSWERS = st.sampled_from(

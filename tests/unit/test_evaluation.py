@@ -130,8 +130,8 @@ def test_the_same_seed_gives_the_same_figures(bundle, unseen):
 def test_the_alarms_that_count_reach_the_precision(bundle, unseen):
     figures = evaluate(bundle, unseen)
     assert figures.alarm_precision == 0.9
-    told = unseen.with_columns(probability=predict(bundle, unseen, reasons=0)["failure_probability"])
-    alarms = told.drop_nulls("fails_within_horizon").filter(pl.col("probability") >= figures.alarm_threshold)
+    scored = unseen.with_columns(probability=predict(bundle, unseen, reasons=0)["failure_probability"])
+    alarms = scored.drop_nulls("fails_within_horizon").filter(pl.col("probability") >= figures.alarm_threshold)
     assert alarms["fails_within_horizon"].mean() >= 0.9
 
 

@@ -88,7 +88,7 @@ def history():
 
 
 @pytest.fixture(scope="module")
-def told(history):
+def event_log(history):
     """Failures, and an error ten hours before each."""
     failures = history.failures.with_columns(kind=pl.lit("failure"))
     errors = history.failures.select(
@@ -101,33 +101,33 @@ RECIPE = FeatureRecipe(lengths=("1h", "24h"), statistics=("mean",), age=True, ev
 
 
 @pytest.fixture(scope="module")
-def bundle(history, told):
-    labelled = label_features(RECIPE.compute(history.readings, events=told), history.failures)
+def bundle(history, event_log):
+    labelled = label_features(RECIPE.compute(history.readings, events=event_log), history.failures)
     return train(labelled, seed=1, recipe=RECIPE)
 
 
-def test_a_recipe_computes_events_beside_windows_and_age(history, told):
+def test_a_recipe_computes_events_beside_windows_and_age(history, event_log):
     plain = RECIPE.model_copy(update={"events": ()}).compute(history.readings, events=history.failures)
-    wanted = add_events(plain, told, names=["error"])
-    assert RECIPE.compute(history.readings, events=told).equals(wanted)
+    wanted = add_events(plain, event_log, names=["error"])
+    assert RECIPE.compute(history.readings, events=event_log).equals(wanted)
     with pytest.raises(InvalidArgumentError, match="and error count"):
         RECIPE.compute(history.readings)
 
 
-def test_a_model_of_events_is_served_by_its_recipe_and_says_them_in_words(history, told, bundle):
-    features = bundle.recipe.compute(history.readings, events=told)
+def test_a_model_of_events_is_served_by_its_recipe_and_says_them_in_words(history, event_log, bundle):
+    features = bundle.recipe.compute(history.readings, events=event_log)
     assert bundle.recipe.unknown == ()
     row = features.filter(pl.col(f"{ERROR}_in_24h") > 0).row(0, named=True)
-    said = predict_one(bundle, row["machine_id"], row["window_end"], row, reasons=5)
-    texts = [reason.text for reason in said.reasons if reason.feature.startswith(ERROR)]
+    prediction = predict_one(bundle, row["machine_id"], row["window_end"], row, reasons=5)
+    texts = [reason.text for reason in prediction.reasons if reason.feature.startswith(ERROR)]
     assert texts[0].startswith(("number of error within 24h is 1", "time since the last error is"))
     without_nulls = {name: value for name, value in row.items() if value is not None}
     [again] = predict_many(bundle, [(row["machine_id"], row["window_end"], without_nulls)])
-    assert again.failure_probability == said.failure_probability
+    assert again.failure_probability == prediction.failure_probability
 
 
-def test_events_alone_are_no_measurement(history, told, bundle):
-    row = bundle.recipe.compute(history.readings, events=told).head(1)
+def test_events_alone_are_no_measurement(history, event_log, bundle):
+    row = bundle.recipe.compute(history.readings, events=event_log).head(1)
     silent = row.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in row.columns if "_mean_" in name)
     assert predict(bundle, silent)["failure_probability"].to_list() == [None]
 

@@ -72,7 +72,7 @@ def test_a_file_of_one_kind_with_numbers_for_codes_counts_as_features(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("header", "layout", "told"),
+    ("header", "layout", "message"),
     [
         ("asset,time,code", {}, 'Give kind="error", or kind_column='),
         ("asset,time,kind", {}, "Name it: code_column="),
@@ -81,6 +81,6 @@ def test_a_file_of_one_kind_with_numbers_for_codes_counts_as_features(tmp_path: 
         ("asset,time,code,kind", {"kind": "error", "kind_column": "kind"}, "beside kind_column"),
     ],
 )
-def test_what_a_log_does_not_say_is_asked_for(tmp_path: Path, header: str, layout: LayoutOptions, told: str) -> None:
-    with pytest.raises((UnreadableFileError, InvalidArgumentError), match=told):
+def test_what_a_log_does_not_say_is_asked_for(tmp_path: Path, header: str, layout: LayoutOptions, message: str) -> None:
+    with pytest.raises((UnreadableFileError, InvalidArgumentError), match=message):
         read(tmp_path, header + "\n", **layout)

@@ -172,7 +172,7 @@ def test_european_csv_is_read_with_its_separator_and_decimal_comma(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "told"),
+    ("content", "name", "refusal"),
     [
         (b"time,value\n1,2\n", "a.csv", r"lacks the time column 'timestamp'. It has: time, value"),
         (b"", "a.csv", "empty"),
@@ -181,16 +181,16 @@ def test_european_csv_is_read_with_its_separator_and_decimal_comma(tmp_path: Pat
         (None, "absent.csv", "cannot be read"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, name: str, told: str) -> None:
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, name: str, refusal: str) -> None:
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(UnreadableFileError, match=told):
+    with pytest.raises(UnreadableFileError, match=refusal):
         read_file(file, NAB)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "refusal"),
     [
         ({"machine": "A", "machine_column": "m"}, "machine_column"),
         ({"machine": "A/B"}, "cannot name a machine"),
@@ -205,8 +205,10 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | No
         ({"separator": ";;"}, "separator"),
     ],
 )
-def test_a_layout_that_cannot_work_is_refused_with_the_argument_to_give(options: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=told):
+def test_a_layout_that_cannot_work_is_refused_with_the_argument_to_give(
+    options: dict[str, object], refusal: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=refusal):
         FileLayout(**options)
 
 

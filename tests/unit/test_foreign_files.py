@@ -174,14 +174,14 @@ def test_a_column_of_milliseconds_says_so_by_its_name_as_in_a_message(file: Path
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"time,temp,temp\n2026-01-31T06:00:00Z,20.1,99\n", "two columns called 'temp'"),
         (b"time,pressure\n2026-01-31T06:00:00Z,20.1\n", "lacks the channel column 'temp'. It has: time, pressure"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_what_is_wrong_with_it(file: Path, content: bytes, said: str) -> None:
-    with pytest.raises(UnreadableFileError, match=said):
+def test_a_file_that_cannot_be_read_says_what_is_wrong_with_it(file: Path, content: bytes, message: str) -> None:
+    with pytest.raises(UnreadableFileError, match=message):
         read(file, content)
 
 

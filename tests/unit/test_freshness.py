@@ -89,7 +89,7 @@ def test_each_channel_turns_once_each_way():
     looks=st.lists(st.integers(1, 60), min_size=1, max_size=8, unique=True).map(sorted),
 )
 def test_no_reading_ever_comes_after_the_moment_that_is_said_to_bound_it(spoken, looks):
-    """Readings at any minutes of 60 hours, looked at after any hours: what is said is true, and silence is seen."""
+    """Readings at any minutes of 60 hours, looked at after any hours: what is reported is true, and silence is seen."""
     begin, known = END - 60 * HOUR, {}
     readings = [begin + timedelta(minutes=minute) for minute in spoken]
     for hours in looks:
@@ -110,9 +110,9 @@ def test_no_reading_ever_comes_after_the_moment_that_is_said_to_bound_it(spoken,
 def test_people_get_one_message_that_names_at_most_fifty():
     names = [ChannelOfMachine(f"M-{number:03}", "vibration") for number in range(60)]
     now = dict.fromkeys(names, LastSeen(END, END, is_silent=True)) | {PUMP: LastSeen(END, END, is_silent=False)}
-    told = silence_notice(names, [PUMP], now)
-    assert told.subject == "Sensors: 60 silent, 1 heard again"
-    lines = told.text.splitlines()
+    notice = silence_notice(names, [PUMP], now)
+    assert notice.subject == "Sensors: 60 silent, 1 heard again"
+    lines = notice.text.splitlines()
     assert lines[0] == "M-000 vibration: silent since before 2026-11-21 12:00 UTC"
     assert lines[50:] == ["and 11 more", "Silent in all: 60."]
     assert silence_notice([], [PUMP], now).text.startswith("PUMP-1 vibration: heard again")

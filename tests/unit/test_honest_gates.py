@@ -139,9 +139,9 @@ class TestKindsOfMachine:
         at = self.labelled()["window_end"][0]
         with pytest.raises(OutOfDomainError, match="temperature_mean_6h"):
             predict_one(bundle, "KILN-1", at, self.row(100.0, 1.0))
-        told = predict(bundle, pl.DataFrame({"machine_id": "KILN-1", "window_end": [at], **self.row(100.0, 1.0)}))
-        assert told["failure_probability"].to_list() == [None]
-        assert told["unusual_features"].to_list() == [["temperature_mean_6h"]]
+        prediction = predict(bundle, pl.DataFrame({"machine_id": "KILN-1", "window_end": [at], **self.row(100.0, 1.0)}))
+        assert prediction["failure_probability"].to_list() == [None]
+        assert prediction["unusual_features"].to_list() == [["temperature_mean_6h"]]
 
     def test_one_that_began_like_the_others_and_has_run_hot_is(self):
         bundle = train(self.labelled(), seed=1, settings=QUICK)

@@ -1,4 +1,4 @@
-"""Ways of failing are named where held-out failures show that the features tell them apart, else nothing is said."""
+"""Ways of failing are named where held-out failures show that the features distinguish them, else none is named."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -82,9 +82,9 @@ def labelled(history):
 def test_a_run_has_the_code_of_its_failure(history, labelled):
     codes = dict(history.failures.select(pl.concat_str("machine_id", "event_timestamp"), "event_code").iter_rows())
     ends = pl.col("window_end") + pl.duration(microseconds=(pl.col("rul_hours") * 3.6e9).round())
-    told = labelled.drop_nulls("rul_hours").select(pl.concat_str("machine_id", ends), "failure_mode").unique()
-    assert told.height > 20
-    assert all(codes[failure] == mode for failure, mode in told.iter_rows())
+    prediction = labelled.drop_nulls("rul_hours").select(pl.concat_str("machine_id", ends), "failure_mode").unique()
+    assert prediction.height > 20
+    assert all(codes[failure] == mode for failure, mode in prediction.iter_rows())
     assert labelled.filter("is_censored")["failure_mode"].null_count() == labelled["is_censored"].sum()
     with pytest.raises(MissingColumnError, match="rul_hours"):
         label_modes(labelled.drop("rul_hours"), history.failures)
@@ -96,13 +96,13 @@ def test_a_model_names_the_mode_in_predictions_card_and_headline(labelled):
     assert "failure_mode" not in bundle.schema.names
     assert "it names the likeliest way: " in bundle.model_card
     failing = labelled.filter(pl.col("rul_hours") < 6)
-    told = predict(bundle, failing)
-    assert (told["failure_mode"] == failing["failure_mode"]).mean() > 0.7
+    prediction = predict(bundle, failing)
+    assert (prediction["failure_mode"] == failing["failure_mode"]).mean() > 0.7
     row = failing.row(0, named=True)
     one = predict_one(bundle, row["machine_id"], row["window_end"], row)
-    assert one.failure_mode == told["failure_mode"][0]
-    said = statements(replace(one, reasons=(replace(one.reasons[0], odds_factor=2.0),)), risk=0.0)
-    assert f"most like the failures of {one.failure_mode}" in said
+    assert one.failure_mode == prediction["failure_mode"][0]
+    lines = statements(replace(one, reasons=(replace(one.reasons[0], odds_factor=2.0),)), risk=0.0)
+    assert f"most like the failures of {one.failure_mode}" in lines
     assert load_bundle(bundle.files()).modes == bundle.modes
 
 

@@ -1,4 +1,4 @@
-"""Predictions: what is told of a machine, from one row or many, and what is refused."""
+"""Predictions: of one row or many, and what is refused."""
 
 import subprocess
 import sys
@@ -54,22 +54,22 @@ def worn_row(features, labelled) -> dict[str, float]:
 
 
 def test_columns_are_those_of_the_contract_and_rows_keep_their_order(bundle, features):
-    told = predict(bundle, features.reverse())
-    assert told.columns == [
+    prediction = predict(bundle, features.reverse())
+    assert prediction.columns == [
         "machine_id", "window_end", "failure_probability", "rul_hours_p10", "rul_hours_p50", "rul_hours_p90",
         "rul_hours_mean", "health_index", "evaluation_zone", "reasons", "unusual_features",
         "failure_mode", "model_version",
     ]  # fmt: skip
-    assert told["machine_id"].equals(features["machine_id"].reverse())
-    assert told["window_end"].equals(features["window_end"].reverse())
-    assert told["model_version"].unique().to_list() == [bundle.version]
+    assert prediction["machine_id"].equals(features["machine_id"].reverse())
+    assert prediction["window_end"].equals(features["window_end"].reverse())
+    assert prediction["model_version"].unique().to_list() == [bundle.version]
 
 
 def test_values_lie_where_they_must(bundle, features):
-    told = predict(bundle, features, reasons=0)
-    assert told["failure_probability"].is_between(0, 1).all()
-    assert told["health_index"].is_between(0, 1).all()
-    assert told.select(pl.col("rul_hours_p10").is_between(0, pl.col("rul_hours_p50")).all()).item()
+    prediction = predict(bundle, features, reasons=0)
+    assert prediction["failure_probability"].is_between(0, 1).all()
+    assert prediction["health_index"].is_between(0, 1).all()
+    assert prediction.select(pl.col("rul_hours_p10").is_between(0, pl.col("rul_hours_p50")).all()).item()
 
 
 def test_one_row_is_told_as_the_frame_tells_it(bundle, features, labelled):
@@ -85,17 +85,17 @@ def test_many_rows_are_told_as_each_alone_and_only_the_worst_are_explained(bundl
         (row["machine_id"], row["window_end"], {name: value for name, value in row.items() if value is not None})
         for row in features.head(50).iter_rows(named=True)
     ]
-    told = predict_many(bundle, [*rows, ("EMPTY-1", rows[0][1], {}), rows[0]], explained=3)
-    assert isinstance(told[-2], FeatureMismatchError)
-    assert told[-1] == told[0]
+    prediction = predict_many(bundle, [*rows, ("EMPTY-1", rows[0][1], {}), rows[0]], explained=3)
+    assert isinstance(prediction[-2], FeatureMismatchError)
+    assert prediction[-1] == prediction[0]
     alone = [predict_one(bundle, *row, nulls_omitted=True) for row in rows]
-    bare = [replace(each, reasons=()) for each in told[:-2]]
+    bare = [replace(each, reasons=()) for each in prediction[:-2]]
     assert bare == [replace(each, reasons=()) for each in alone]
-    explained = [each for each, single in zip(told[:-2], alone, strict=True) if each.reasons]
+    explained = [each for each, single in zip(prediction[:-2], alone, strict=True) if each.reasons]
     threshold = bundle.alarm_plan.watch or 1.0
     assert len(explained) >= 2
     assert all(each in alone for each in explained)
-    assert all(each.reasons for each in told[:-2] if each.failure_probability >= threshold)
+    assert all(each.reasons for each in prediction[:-2] if each.failure_probability >= threshold)
 
 
 def test_a_column_more_or_columns_in_another_order_change_nothing(bundle, features):
@@ -130,10 +130,10 @@ def test_a_row_without_any_reading_is_told_nothing(bundle, features):
             for name in ("vibration_rms_1h", "vibration_slope_6h", "temperature_mean_6h")
         ),
     )
-    told = predict(bundle, silent)
-    said = [name for name in told.columns if name not in ("machine_id", "window_end", "model_version")]
-    assert all(told[name][0] is None for name in said)
-    assert told["failure_probability"][1] is not None
+    prediction = predict(bundle, silent)
+    value_columns = [name for name in prediction.columns if name not in ("machine_id", "window_end", "model_version")]
+    assert all(prediction[name][0] is None for name in value_columns)
+    assert prediction["failure_probability"][1] is not None
     with pytest.raises(EmptyFeaturesError, match="PUMP-9"):
         predict_one(bundle, "PUMP-9", NOON, dict.fromkeys(bundle.schema.names) | {"vibration_count_1h": 0})
 
@@ -144,8 +144,8 @@ def test_a_single_row_needs_every_column_unless_its_store_leaves_out_nulls(bundl
     with pytest.raises(FeatureMismatchError) as refused:
         predict_one(bundle, "PUMP-1", NOON, partial)
     assert refused.value.missing == ["temperature_mean_6h"]
-    told = predict_one(bundle, "PUMP-1", NOON, partial, nulls_omitted=True)
-    assert told == predict_one(bundle, "PUMP-1", NOON, row | {"temperature_mean_6h": None})
+    prediction = predict_one(bundle, "PUMP-1", NOON, partial, nulls_omitted=True)
+    assert prediction == predict_one(bundle, "PUMP-1", NOON, row | {"temperature_mean_6h": None})
 
 
 def test_a_store_without_the_counts_of_a_window_has_another_schema(bundle, features, labelled):
@@ -222,12 +222,12 @@ def test_a_level_is_told_against_the_machines_own_normal_and_for_how_long(bundle
 def test_below_a_risk_nothing_is_unusual_and_above_it_only_what_speaks_for_a_failure_is_said(bundle):
     rising = Reason("vibration_rms_1h", 9.0, 3.0, 4.0, "vibration r.m.s. over 1 h is 9 mm/s")
     falling = Reason("temperature_mean_6h", 50.0, 50.0, 0.8, "temperature mean over 6 h is 50 degC")
-    told = Prediction("PUMP-1", NOON, 0.4, 5.0, 20.0, 40.0, 0.2, "C", (falling, rising), (), "model-1")
-    assert statements(told, risk=0.5) == ("nothing unusual",)
-    assert statements(told, risk=0.3) == (
+    prediction = Prediction("PUMP-1", NOON, 0.4, 5.0, 20.0, 40.0, 0.2, "C", (falling, rising), (), "model-1")
+    assert statements(prediction, risk=0.5) == ("nothing unusual",)
+    assert statements(prediction, risk=0.3) == (
         rising.text, "look first at bearings, balance, alignment and loose mountings",
     )  # fmt: skip
-    assert "none of them by itself" in statements(replace(told, reasons=(falling,)), risk=0.3)[0]
+    assert "none of them by itself" in statements(replace(prediction, reasons=(falling,)), risk=0.3)[0]
 
 
 @pytest.mark.parametrize(
@@ -239,8 +239,8 @@ def test_below_a_risk_nothing_is_unusual_and_above_it_only_what_speaks_for_a_fai
 )
 def test_what_to_look_at_first_follows_the_way_of_failing_where_its_code_says_something(mode, look):
     rising = Reason("vibration_rms_1h", 9.0, 3.0, 4.0, "vibration r.m.s. over 1 h is 9 mm/s")
-    told = Prediction("PUMP-1", NOON, 0.4, 5.0, 20.0, 40.0, 0.2, "C", (rising,), (), "model-1", failure_mode=mode)
-    assert statements(told, risk=0.3) == (rising.text, f"most like the failures of {mode}", look)
+    prediction = Prediction("PUMP-1", NOON, 0.4, 5.0, 20.0, 40.0, 0.2, "C", (rising,), (), "model-1", failure_mode=mode)
+    assert statements(prediction, risk=0.3) == (rising.text, f"most like the failures of {mode}", look)
 
 
 @pytest.mark.parametrize(
@@ -274,9 +274,13 @@ sys.modules |= dict.fromkeys(("polars", "sklearn", "pandas"))
 from mlops_core.prognosis.bundle import load_bundle
 from mlops_core.prognosis.prediction import predict_one
 bundle = load_bundle({{path.name: path.read_bytes() for path in Path({str(tmp_path)!r}).iterdir()}})
-told = predict_one(bundle, "PUMP-1", datetime(2026, 11, 21, 12, tzinfo=UTC), {worn_row(features, labelled)!r})
-print(repr(told.failure_probability), told.evaluation_zone, len(told.reasons))
+prediction = predict_one(bundle, "PUMP-1", datetime(2026, 11, 21, 12, tzinfo=UTC), {worn_row(features, labelled)!r})
+print(repr(prediction.failure_probability), prediction.evaluation_zone, len(prediction.reasons))
 """
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
-    told = predict_one(bundle, "PUMP-1", NOON, worn_row(features, labelled))
-    assert done.stdout.split() == [repr(told.failure_probability), told.evaluation_zone, str(len(told.reasons))]
+    prediction = predict_one(bundle, "PUMP-1", NOON, worn_row(features, labelled))
+    assert done.stdout.split() == [
+        repr(prediction.failure_probability),
+        prediction.evaluation_zone,
+        str(len(prediction.reasons)),
+    ]

@@ -18,8 +18,8 @@ def history(machines, seed):
     return simulate_fleet(ids, start=START, end=START + timedelta(days=90), interval="10m", seed=seed)
 
 
-def labelled(told):
-    return label_features(compute_features(told.readings, lengths=("6h", "24h", "168h")), told.failures)
+def labelled(simulated):
+    return label_features(compute_features(simulated.readings, lengths=("6h", "24h", "168h")), simulated.failures)
 
 
 @pytest.fixture(scope="module")

@@ -135,7 +135,7 @@ def test_normalised_features_have_names_of_their_own(history):
 
 
 @pytest.mark.parametrize(
-    ("model", "columns", "said"),
+    ("model", "columns", "difference"),
     [
         ({"statistics": ("mean", "crest_factor")}, ["vibration_crest_factor_6h"], ["statistics crest_factor"]),
         ({"lengths": ("7d",)}, ["vibration_mean_168h"], ["windows of 168 h"]),
@@ -154,8 +154,8 @@ def test_normalised_features_have_names_of_their_own(history):
         ({"age": True}, ["age_hours", "vibration_mean_6h"], []),
     ],
 )
-def test_what_a_stack_does_not_compute_is_said_in_words(model, columns, said):
-    assert FeatureRecipe(**model).differences(STACK, columns) == said
+def test_what_a_stack_does_not_compute_is_said_in_words(model, columns, difference):
+    assert FeatureRecipe(**model).differences(STACK, columns) == difference
 
 
 def test_age_is_missed_where_a_stack_has_none():
@@ -166,8 +166,8 @@ def test_age_is_missed_where_a_stack_has_none():
 def test_normalisation_by_condition_is_not_served_from_windows(history):
     normaliser = learn_normaliser(history.readings, settings=("temperature",), conditions=2)
     recipe = FeatureRecipe(normaliser=normaliser)
-    [said] = recipe.differences(STACK, ["vibration_normalised_mean_6h"])
-    assert said == "normalisation by the operating condition, defined by temperature"
+    [difference] = recipe.differences(STACK, ["vibration_normalised_mean_6h"])
+    assert difference == "normalisation by the operating condition, defined by temperature"
     row = {"vibration_mean_6h": 1.0}
     assert recipe.serve(row) == row
 
@@ -192,7 +192,7 @@ def test_a_recipe_survives_json_and_takes_durations_in_any_form(history):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "difference"),
     [
         ({"hop": "7h"}, "is not a multiple of the hop"),
         ({"statistics": ("median",)}, "unknown or repeated"),
@@ -200,8 +200,8 @@ def test_a_recipe_survives_json_and_takes_durations_in_any_form(history):
         ({"lenghts": ("1h",)}, "Extra inputs"),
     ],
 )
-def test_a_recipe_that_cannot_work_is_refused(wrong, said):
-    with pytest.raises(ValidationError, match=said):
+def test_a_recipe_that_cannot_work_is_refused(wrong, difference):
+    with pytest.raises(ValidationError, match=difference):
         FeatureRecipe(**wrong)
 
 

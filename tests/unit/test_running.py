@@ -22,7 +22,7 @@ def readings(*values: tuple[str, str, int, float]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=READINGS, orient="row")
 
 
-TOLD = readings(
+MEASURED = readings(
     ("PUMP-1", "vibration", 0, 5.0),
     ("PUMP-1", "temperature", 5, 60.0),
     ("PUMP-1", "vibration", 10, 0.0),
@@ -36,7 +36,7 @@ TOLD = readings(
 
 def test_what_is_measured_while_a_machine_is_off_is_in_no_window() -> None:
     recipe = FeatureRecipe(channels=("temperature", "vibration"), lengths=("1h",), running=PUMPS)
-    rows = {(row["machine_id"], row["window_end"].hour): row for row in recipe.compute(TOLD).iter_rows(named=True)}
+    rows = {(row["machine_id"], row["window_end"].hour): row for row in recipe.compute(MEASURED).iter_rows(named=True)}
     first, second, third = (rows["PUMP-1", hour] for hour in (11, 12, 13))
     assert (first["temperature_mean_1h"], first["vibration_mean_1h"]) == (60.0, 5.0)
     assert (first["running_count_1h"], first["running_mean_1h"], first["running_last_1h"]) == (2, 0.5, 0)
@@ -47,7 +47,7 @@ def test_what_is_measured_while_a_machine_is_off_is_in_no_window() -> None:
 
 
 def test_unless_asked_all_readings_count() -> None:
-    row = FeatureRecipe(lengths=("1h",)).compute(TOLD).filter(machine_id="PUMP-1").row(0, named=True)
+    row = FeatureRecipe(lengths=("1h",)).compute(MEASURED).filter(machine_id="PUMP-1").row(0, named=True)
     assert row["temperature_count_1h"] == 2
     assert "running_last_1h" not in row
 
@@ -55,7 +55,7 @@ def test_unless_asked_all_readings_count() -> None:
 def test_a_class_that_a_machine_was_given_goes_before_the_patterns() -> None:
     recipe = FeatureRecipe(lengths=("1h",), running={**PUMPS, "always": RunningClass()})
     given = pl.DataFrame({"machine_id": ["PUMP-1"], "machine_class": ["always"]})
-    row = recipe.compute(TOLD, machines=given).filter(machine_id="PUMP-1").row(0, named=True)
+    row = recipe.compute(MEASURED, machines=given).filter(machine_id="PUMP-1").row(0, named=True)
     assert row["temperature_count_1h"] == 2
 
 
@@ -80,10 +80,10 @@ def test_order_and_duplicates_change_no_bucket_and_late_readings_only_add_to_the
 
 def test_a_state_channel_tells_by_its_values() -> None:
     rule = RunningRule(channel="mode", states=(2.0, 3.0))
-    told = readings(
+    measured = readings(
         ("M", "mode", 0, 3.0), ("M", "level", 1, 7.0), ("M", "mode", 2, 1.0), ("M", "level", 3, 9.0)
     )  # fmt: skip
-    buckets = bucket_readings(told, hop="1h", running={"M": rule})
+    buckets = bucket_readings(measured, hop="1h", running={"M": rule})
     assert {row["channel"]: row["count"] for row in buckets.iter_rows(named=True)} == {
         "level": 1,
         "mode": 1,

@@ -16,12 +16,12 @@ def test_processing_is_measured_with_the_handler_itself(what: str) -> None:
     assert "2 machines" in ran.stdout
 
 
-@pytest.mark.parametrize(("what", "said"), [("ingestion", "readings a CPU-s"), ("hour", "300 channels x 1 machines")])
-def test_many_channels_are_measured_with_the_handlers_themselves(what: str, said: str) -> None:
+@pytest.mark.parametrize(("what", "title"), [("ingestion", "readings a CPU-s"), ("hour", "300 channels x 1 machines")])
+def test_many_channels_are_measured_with_the_handlers_themselves(what: str, title: str) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale.channels", what, "1"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert said in ran.stdout
+    assert title in ran.stdout
 
 
 def test_a_fleet_that_sends_faster_than_is_ingested_waits_in_the_queue_and_loses_nothing() -> None:

@@ -13,7 +13,7 @@ from mlops_core.prognosis import Prediction, Reason
 from mlops_core.prognosis.alarm_budget import AlarmPlan
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
-TOLD = Prediction("PUMP-1", AT, 0.0, 5.0, 20.0, 40.0, 0.2, "C", (), (), "model-1")
+PREDICTED = Prediction("PUMP-1", AT, 0.0, 5.0, 20.0, 40.0, 0.2, "C", (), (), "model-1")
 
 
 def plan(threshold=0.6, act=0.9, persistence=1):
@@ -23,8 +23,8 @@ def plan(threshold=0.6, act=0.9, persistence=1):
 def scores(*probabilities: float, chosen: AlarmPlan = plan()):  # noqa: B008  a frozen record
     score, all_scores = None, []
     for hour, probability in enumerate(probabilities):
-        told = replace(TOLD, window_end=AT + timedelta(hours=hour), failure_probability=probability)
-        score = next_score(score, told, revision=1, plan=chosen)
+        predicted = replace(PREDICTED, window_end=AT + timedelta(hours=hour), failure_probability=probability)
+        score = next_score(score, predicted, revision=1, plan=chosen)
         all_scores.append(score)
     return all_scores
 
@@ -57,8 +57,8 @@ def test_a_model_without_a_threshold_raises_nothing_and_lets_an_alarm_end():
     assert states(0.99, 0.99, chosen=plan(None)) == "NN"
     raised = scores(0.9)[0]
     for hour in (1, 2, 3):
-        told = replace(TOLD, window_end=AT + timedelta(hours=hour), failure_probability=0.9)
-        raised = next_score(raised, told, revision=1, plan=plan(None))
+        predicted = replace(PREDICTED, window_end=AT + timedelta(hours=hour), failure_probability=0.9)
+        raised = next_score(raised, predicted, revision=1, plan=plan(None))
     assert raised.alarm.state is AlarmState.NORMAL
 
 
@@ -104,12 +104,12 @@ def test_a_notice_says_what_may_happen_when_and_why():
     why = Reason("vibration_rms_6h", 9.0, 3.0, 8.0, "vibration r.m.s. over 6 h is 9 mm/s")
     score = scores(0.9)[0]
     alarm = alarm_of(replace(score, prediction=replace(score.prediction, reasons=(why,))))
-    told = episode_notice(alarm.episode)
-    assert told.subject == "ACT: PUMP-1 is likely to fail"
-    assert "within 24 h with a probability of 90%" in told.text
-    assert "20 h left, in 8 of 10 cases 5 to 40 h" in told.text
-    assert f"- {why.text}\n- look first at bearings" in told.text
-    assert "\nWhat to do: " in told.text
+    predicted = episode_notice(alarm.episode)
+    assert predicted.subject == "ACT: PUMP-1 is likely to fail"
+    assert "within 24 h with a probability of 90%" in predicted.text
+    assert "20 h left, in 8 of 10 cases 5 to 40 h" in predicted.text
+    assert f"- {why.text}\n- look first at bearings" in predicted.text
+    assert "\nWhat to do: " in predicted.text
 
 
 def test_a_subject_fits_what_sns_takes():

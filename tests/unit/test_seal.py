@@ -1,4 +1,4 @@
-"""A sealed table is told from one that was changed, and so is one that an earlier release sealed."""
+"""A sealed table is distinguished from one that was changed, and so is one that an earlier release sealed."""
 
 from datetime import UTC, datetime
 from io import BytesIO

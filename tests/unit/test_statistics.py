@@ -39,7 +39,7 @@ def test_a_statistic_that_is_added_is_computed_named_parsed_and_explained(monkey
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("vibration_slope_6h", "vibration trend over 6 h is 5 mm/s per h, usually 2 mm/s per h"),
         ("vibration_kurtosis_6h", "vibration kurtosis over 6 h is 5, usually 2"),
@@ -49,8 +49,8 @@ def test_a_statistic_that_is_added_is_computed_named_parsed_and_explained(monkey
         ("age_hours", "time in service since the last repair is 5 h, usually 2 h"),
     ],
 )
-def test_a_reason_states_the_unit_of_its_statistic(name, said):
-    assert reason_for(name, 5.0, {"vibration": "mm/s"}).startswith(said)
+def test_a_reason_states_the_unit_of_its_statistic(name, message):
+    assert reason_for(name, 5.0, {"vibration": "mm/s"}).startswith(message)
 
 
 def test_every_statistic_is_either_default_or_on_request_and_in_one_order():

@@ -69,11 +69,11 @@ def test_trees_of_the_remaining_life_are_larger_and_grown_more_slowly(bundle) ->
 
 def test_the_interval_of_the_remaining_life_covers_about_four_in_five_unseen_rows(bundle):
     unseen = degrading_fleet(machines=30, seed=98)
-    told = predict(bundle, unseen, reasons=0).with_columns(unseen["rul_hours"]).drop_nulls("rul_hours")
-    covered = told.select(pl.col("rul_hours").is_between("rul_hours_p10", "rul_hours_p90").mean()).item()
+    prediction = predict(bundle, unseen, reasons=0).with_columns(unseen["rul_hours"]).drop_nulls("rul_hours")
+    covered = prediction.select(pl.col("rul_hours").is_between("rul_hours_p10", "rul_hours_p90").mean()).item()
     assert 0.72 < covered < 0.92
-    assert told.select((pl.col("rul_hours_p10") <= pl.col("rul_hours_p50")).all()).item()
-    assert told.select((pl.col("rul_hours_p50") <= pl.col("rul_hours_p90")).all()).item()
+    assert prediction.select((pl.col("rul_hours_p10") <= pl.col("rul_hours_p50")).all()).item()
+    assert prediction.select((pl.col("rul_hours_p50") <= pl.col("rul_hours_p90")).all()).item()
 
 
 def test_metrics_are_of_machines_held_out_and_permuted_labels_teach_nothing(bundle):

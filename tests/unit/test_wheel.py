@@ -63,7 +63,7 @@ def test_with_extras_the_readme_s_example_runs_in_an_empty_folder(interpreter, w
     uv("pip", "install", "--quiet", "--python", interpreter, f"{wheel}[model,plots]")
     source = EXAMPLE.replace("range(12)", "range(6)").replace('interval="10m"', 'interval="1h"')
     assert source != EXAMPLE
-    told = "\nprint(mc.__version__, mc.load('pumps.model').version == model.version)"
-    done = run(interpreter, source + told, tmp_path)
+    use = "\nprint(mc.__version__, mc.load('pumps.model').version == model.version)"
+    done = run(interpreter, source + use, tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert re.fullmatch(r"\d+\.\d+\.\d+ True\n", done.stdout)

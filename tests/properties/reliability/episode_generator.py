@@ -58,14 +58,14 @@ class Overtaken(NamedTuple):
 class Orphan(NamedTuple):
     """A process dies before it announces what it stored; two others find that once its minute is over."""
 
-    said: Series
+    series: Series
     schedule: tuple[tuple[int, int], ...]
 
 
 class Brief(NamedTuple):
     """A limit is crossed and left again before anybody looks, and two processes judge all of it at once."""
 
-    said: Series
+    series: Series
     quiet: float
     schedule: tuple[tuple[int, int], ...]
 
@@ -73,7 +73,7 @@ class Brief(NamedTuple):
 class Overlap(NamedTuple):
     """One process judges that a limit is crossed, and another what came after it, while the first one announces."""
 
-    said: Series
+    series: Series
     quiet: float
     schedule: tuple[tuple[int, int], ...]
 
@@ -162,14 +162,14 @@ def _orphan(random: Random) -> Orphan:
 
 
 def _brief(random: Random) -> Brief:
-    said = Series(*random.choice((("A", "vibration", 21.0), ("B", "temperature", 90.0))), 2)
-    return Brief(said, 3.0 if said.machine_id == "A" else 30.0, schedule(random))
+    series = Series(*random.choice((("A", "vibration", 21.0), ("B", "temperature", 90.0))), 2)
+    return Brief(series, 3.0 if series.machine_id == "A" else 30.0, schedule(random))
 
 
 def _overlap(random: Random) -> Overlap:
-    said = Series(*random.choice((("A", "vibration", 21.0), ("B", "temperature", 90.0))), 2)
+    series = Series(*random.choice((("A", "vibration", 21.0), ("B", "temperature", 90.0))), 2)
     first = (0, random.randrange(4, 16))
-    return Overlap(said, 3.0 if said.machine_id == "A" else 30.0, (first, (1, 50), (0, 50)))
+    return Overlap(series, 3.0 if series.machine_id == "A" else 30.0, (first, (1, 50), (0, 50)))
 
 
 def _deliver_again(random: Random) -> DeliverAgain:

@@ -88,10 +88,12 @@ class EpisodeHistory(History):
         for registry, served in ((BaselineRegistry(self._lake), baseline()), (ModelRegistry(self._lake), champion())):
             registry.store(served)
             registry.promote(served.version, after=None, at=now, reason="a test")
-        told = {"failure_probability": 0.01, "model_version": champion().version}
+        scored = {"failure_probability": 0.01, "model_version": champion().version}
         for hours in range(1, 49):
             at = now - hours * HOUR
-            lines = [json.dumps({"machine_id": f"M{n}", "window_end": text_of(at), **told}).encode() for n in range(5)]
+            lines = [
+                json.dumps({"machine_id": f"M{n}", "window_end": text_of(at), **scored}).encode() for n in range(5)
+            ]
             self._lake.create(f"predictions/{hour_path(at)}/{hours}.jsonl.gz", gzip.compress(b"\n".join(lines)))
         for number in range(4):
             event = FailureEvent(
@@ -148,29 +150,29 @@ class EpisodeHistory(History):
 
     def _cross_a_limit(self, operation: Orphan | Brief | Overlap) -> None:
         match operation:
-            case Orphan(said, turns):
-                self.happen(said)
+            case Orphan(series, turns):
+                self.happen(series)
                 self.happen(Deliver(READINGS, ALL, ((("Notify", 0), Fault.KILLED_BEFORE),)))
                 self.pipeline.now += timedelta(minutes=2)
                 self.happen(rivals(turns))
-            case Brief(said, quiet, turns):
-                self.happen(said)
+            case Brief(series, quiet, turns):
+                self.happen(series)
                 self.pipeline.now += timedelta(minutes=3)
-                self.happen(said._replace(value=quiet, readings=2))
+                self.happen(series._replace(value=quiet, readings=2))
                 self.happen(rivals(turns))
-            case Overlap(said, quiet, turns):
+            case Overlap(series, quiet, turns):
                 self._deliver_all()
-                self.happen(said)
-                crossing = tuple(range(said.readings))
+                self.happen(series)
+                crossing = tuple(range(series.readings))
                 self.pipeline.now += timedelta(minutes=1)
-                self.happen(said._replace(value=quiet, readings=1))
+                self.happen(series._replace(value=quiet, readings=1))
                 self.happen(Together((Deliver(READINGS, crossing), Deliver(READINGS, (-1,), order=1)), turns))
 
-    def _publish_series(self, said: Series) -> None:
+    def _publish_series(self, series: Series) -> None:
         now = self.pipeline.now
-        for number in reversed(range(said.readings)):
+        for number in reversed(range(series.readings)):
             at = now - number * timedelta(minutes=1)
-            publication = messages.reading(said.machine_id, said.channel, at, said.value, now)
+            publication = messages.reading(series.machine_id, series.channel, at, series.value, now)
             self.publications.append(publication)
             self.pipeline.publish(publication)
 
@@ -295,7 +297,7 @@ class EpisodeHistory(History):
         kept = len(self.pipeline.s3.under("trials/"))
         sent = [about for about, _ in self.pipeline.topic.sent].count("trial")
         doubled = sum(map(_may_be_sent_again, self.invocations))
-        demand(kept <= sent <= kept + doubled, "I1 each trial is kept, and told of once", f"{sent} of {kept}")
+        demand(kept <= sent <= kept + doubled, "I1 each trial is kept, and announced once", f"{sent} of {kept}")
 
 
 def _may_be_sent_again(invocation: Invocation) -> int:

@@ -56,7 +56,7 @@ class Damage(NamedTuple):
 
 
 class Score(NamedTuple):
-    """The fleet is scored, with a model or without, and people are told of silence."""
+    """The fleet is scored, with a model or without, and silence is announced."""
 
     faults: Faults = ()
     order: int = 0
@@ -352,16 +352,16 @@ class LivingHistory(History):
         self.is_online_hurt = False
 
     def _people_know(self) -> None:
-        """I18: what is silent was told; an announcement that is due is made."""
+        """I18: what is silent was announced; an announcement that is due is made."""
         from handlers.stores.lake import DataLake
         from handlers.stores.last_seen import last_seen_object
 
         s3: Any = self.pipeline.s3
         stored = last_seen_object(DataLake(s3, "lake")).load()
         silent = [] if stored is None else [name for name, seen in stored.value.items() if seen.is_silent]
-        told = [text for about, text in self.pipeline.topic.sent if about == "silence"]
-        unheard = [name for name in silent if not any(name.machine_id in text for text in told)]
-        demand(not unheard, "I18 silence is told", f"{unheard} of {told}")
+        notices = [text for about, text in self.pipeline.topic.sent if about == "silence"]
+        unheard = [name for name in silent if not any(name.machine_id in text for text in notices)]
+        demand(not unheard, "I18 silence is announced", f"{unheard} of {notices}")
 
 
 def _windows(operation: Redeploy) -> dict[str, Any]:

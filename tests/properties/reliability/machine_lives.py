@@ -124,23 +124,23 @@ class Lives:
         return invocation, act
 
     def settle(self) -> None:
-        """Let the machines catch up with the clock; then what was told of them is what the law says, and no more."""
+        """Let the machines catch up with the clock; then what they published is what the law says, and no more."""
         for _ in range(100):
             self.apply(Simulate())
             if all(self.pipeline.now - self._time(machine_id) < INTERVAL for machine_id in "AB"):
                 break
-        said: set[tuple[str, str, float]] = set()
+        measured: set[tuple[str, str, float]] = set()
         for topic, payload in self.pipeline.broker.published:
             body = json.loads(payload)
             value = body["measured_value"] if "event_code" in body else body[FIELDS[topic.rsplit("/")[-1]]]
-            said.add((topic, body["timestamp_utc"], value))
+            measured.add((topic, body["timestamp_utc"], value))
         law: set[tuple[str, str, float]] = set()
         returns: set[tuple[str, str]] = set()
         for machine_id in "AB":
             lived = _life(self._first[machine_id], self._time(machine_id))
             law |= _messages(machine_id, lived)
             returns |= {(machine_id, f"{utc_text(at)}#repair") for at in lived.returns_to_service}
-        demand(said == law, "I1 a machine says what its life gives, all of it", f"{sorted(said ^ law)}")
+        demand(measured == law, "I1 a machine says what its life gives, all of it", f"{sorted(measured ^ law)}")
         recorded = set(self.pipeline.dynamodb.items["label-history"])
         demand(recorded == returns, "I1 each return to service is recorded", f"{sorted(recorded ^ returns)}")
 

@@ -41,7 +41,7 @@ Fate: TypeAlias = ReadingFact | FailureFact | Refusal
 
 @dataclass
 class Publication:
-    """One accepted publish: what was said, when the broker got it, and where it has to end."""
+    """One accepted publish: what was sent, when the broker got it, and where it has to end."""
 
     topic: str
     payload: bytes
@@ -81,15 +81,15 @@ def reading(
         body["replayed"] = True
     extras = {"batch": 7} if channel == "vibration" else {}
     fact = ReadingFact(machine_id, channel, text_of(event_timestamp), value)
-    said = _publication(
+    publication = _publication(
         f"{PREFIX}/{machine_id}/{channel}",
         json.dumps(body | extras).encode(),
         now,
         _time_refusal(event_timestamp, now, replayed=replayed) or fact,
     )
-    said.fact, said.replayed = fact, replayed
-    said.extras = json.dumps(extras, separators=(",", ":")) if extras else None
-    return said
+    publication.fact, publication.replayed = fact, replayed
+    publication.extras = json.dumps(extras, separators=(",", ":")) if extras else None
+    return publication
 
 
 def failure(machine_id: str, event_timestamp: datetime, value: float, now: datetime) -> Publication:
@@ -102,14 +102,14 @@ def failure(machine_id: str, event_timestamp: datetime, value: float, now: datet
         "threshold": 11.2,
     }
     fact = FailureFact(machine_id, text_of(event_timestamp), "BEARING_WEAR", value)
-    said = _publication(
+    publication = _publication(
         f"{PREFIX}/{machine_id}/event/failure",
         json.dumps(body).encode(),
         now,
         _time_refusal(event_timestamp, now, replayed=False) or fact,
     )
-    said.fact = fact
-    return said
+    publication.fact = fact
+    return publication
 
 
 BAD = {

@@ -34,7 +34,7 @@ _PAYLOAD = "payload_base64"
 
 
 def is_object_of_machines(arguments: Arguments) -> bool:
-    """Whether an object holds what machines said, in the lake or in quarantine."""
+    """Whether an object holds what machines sent, in the lake or in quarantine."""
     return not arguments["Key"].startswith("processed/")
 
 

@@ -54,7 +54,7 @@ from tests.properties.reliability.ports import (
 MUTANTS = {
     # Messages come in.
     "selects-star": Mutant(
-        "I1, I3: a rule carries any bytes, and who said them",
+        "I1, I3: a rule carries any bytes, and who sent them",
         with_rules(lambda sql: " FROM ".join(("SELECT *", *sql.split(" FROM ")[1:]))),
     ),
     "leaves-other-topics": Mutant(
@@ -347,12 +347,12 @@ MUTANTS = {
         of_alarms=True,
     ),
     "keeps-a-trial-before-it-tells": Mutant(
-        "I1: a trial is told of before it is kept",
+        "I1: a trial is announced before it is kept",
         postponed({NOTIFY: any_call}, until={PUT: at_key("trials/")}),
         of_alarms=True,
     ),
     "tries-again-what-is-kept": Mutant(
-        "I2: a trial is told of once", around(LIST, alarm_misbehaviour.list_no_trials), of_alarms=True
+        "I2: a trial is announced once", around(LIST, alarm_misbehaviour.list_no_trials), of_alarms=True
     ),
     # Machines are simulated.
     "saves-before-it-speaks": Mutant(

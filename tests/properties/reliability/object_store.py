@@ -33,7 +33,7 @@ def place_of(key: str) -> str:
 
 
 class ObjectStore:
-    """One bucket. `watchers` are told of every put that took effect, after it did."""
+    """One bucket. `watchers` are called with every put that took effect, after it did."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -45,18 +45,18 @@ class ObjectStore:
         self.ever_damaged: set[str] = set()
 
     def damage(self, key: str, body: bytes) -> None:
-        """Let an object hold something else, whoever did that; nobody is told, and what it held stays a version."""
+        """Let an object hold something else, whoever did that; no watcher is called, and what it held stays a version."""
         self.damaged.add(body)
         self.ever_damaged.add(key)
         self.hold(key, body)
 
     def lose(self, key: str) -> None:
-        """Let an object be gone, whoever removed it; nobody is told."""
+        """Let an object be gone, whoever removed it; no watcher is called."""
         self.ever_damaged.add(key)
         del self.objects[key], self._etags[key]
 
     def hold(self, key: str, body: bytes) -> None:
-        """Let an object hold something, as a new version of it; nobody is told."""
+        """Let an object hold something, as a new version of it; no watcher is called."""
         self._history.setdefault(key, []).append(body)
         self.objects[key] = body
         self._etags[key] = f'"{md5(body, usedforsecurity=False).hexdigest()}"'

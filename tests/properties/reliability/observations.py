@@ -59,7 +59,7 @@ class Observations:
         self.failures: set[FailureFact] = set()
         self.refused: Counter[tuple[str, bytes, int, str]] = Counter()
         self.unwatched = False
-        self.told: set[tuple[ReadingFact, bool, str | None]] = set()
+        self.kept_facts: set[tuple[ReadingFact, bool, str | None]] = set()
         self.features_from: Any = None  # before it, rows are of earlier settings
         self._shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, tuple[int, ...]]] = {}
         self._sound_hours: dict[str, frozenset[ReadingFact]] = {}
@@ -172,7 +172,7 @@ class Observations:
             demand(place == (date, hour), "I7 a reading lies in the hour of its event", f"{at} in {put.key}")
             fact = ReadingFact(machine_id, line["channel"], at, line["value"])
             self.readings.add(fact)
-            self.told.add((fact, line.get("replayed", False), line.get("extras")))
+            self.kept_facts.add((fact, line.get("replayed", False), line.get("extras")))
             self.unwatched |= self._pipeline.is_out_of_sight(at)
 
     def computed(self, machine_id: str, window_end: datetime, revision: int) -> None:
@@ -193,16 +193,16 @@ class Observations:
         for line in lines_of(body):
             received_ms = round(_moment(line["received_at"]).timestamp() * 1000)
             self.refused[line["topic"], b64decode(line["payload_base64"]), received_ms, line["reason"]] -= 1
-            said = json.loads(b64decode(line["payload_base64"]))
+            payload = json.loads(b64decode(line["payload_base64"]))
             held = {(fact.machine_id, fact.event_timestamp) for fact in (*self.readings, *self.failures)}
-            about = line["topic"].split("/")[-2 if "event" not in line["topic"] else -3], said["timestamp_utc"]
+            about = line["topic"].split("/")[-2 if "event" not in line["topic"] else -3], payload["timestamp_utc"]
             kept = (about[0], utc_text(_moment(about[1]))) in held
             demand(kept, "I1 what leaves quarantine is in the lake", str(about))
 
     def _tried(self, put: Put) -> None:
         self._trials += 1
-        told = [about for about, _ in self._pipeline.topic.sent].count("trial")
-        demand(told >= self._trials, "I1 a trial is told of before it is kept", f"{told} of {self._trials}")
+        announced = [about for about, _ in self._pipeline.topic.sent].count("trial")
+        demand(announced >= self._trials, "I1 a trial is announced before it is kept", f"{announced} of {self._trials}")
         demand(put.condition == "new", "I6 a trial is kept once", put.key)
 
     @staticmethod

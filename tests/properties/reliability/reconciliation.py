@@ -52,8 +52,12 @@ def everything_is_in_one_place(history: History) -> None:
         if isinstance(publication.fate, Refusal)
     )
     demand(seen.readings == readings, "I1 the lake holds the readings", f"{seen.readings ^ readings}")
-    told = {(p.fact, p.replayed, p.extras) for p in history.publications if p.fate in readings}
-    demand(told <= seen.told, "I1 extras and replayed are kept with a reading", f"{told - seen.told}")
+    kept_facts = {(p.fact, p.replayed, p.extras) for p in history.publications if p.fate in readings}
+    demand(
+        kept_facts <= seen.kept_facts,
+        "I1 extras and replayed are kept with a reading",
+        f"{kept_facts - seen.kept_facts}",
+    )
     stored = seen.stored_readings()
     demand(stored == readings, "I1 the lake still holds the readings", f"{stored ^ readings}")
     demand(seen.failures == failures, "I1 the lake holds the failures", f"{seen.failures ^ failures}")

@@ -25,10 +25,10 @@ def feature_rows(
     Of two values for one identity the larger counts; the revision counts both.
     """
     rows: dict[tuple[str, datetime], Row] = {}
-    said = [(each.machine_id, each.channel, moment(each.event_timestamp), each.value) for each in readings]
+    facts = [(each.machine_id, each.channel, moment(each.event_timestamp), each.value) for each in readings]
     window_end = start + hop - (start - EPOCH) % hop
     while window_end <= end:
-        inside = [reading for reading in said if window_end - max(lengths) <= reading[2] < window_end]
+        inside = [reading for reading in facts if window_end - max(lengths) <= reading[2] < window_end]
         for machine_id in {reading[0] for reading in inside}:
             own = [reading for reading in inside if reading[0] == machine_id]
             row: Row = {"machine_id": machine_id, "window_end": window_end, "revision": len(own)}

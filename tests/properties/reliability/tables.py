@@ -36,7 +36,7 @@ class Written(NamedTuple):
 
 
 class Tables:
-    """The tables of a stack. `watchers` are told of every write that took effect, after it did."""
+    """The tables of a stack. `watchers` are called with every write that took effect, after it did."""
 
     exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedException)
 

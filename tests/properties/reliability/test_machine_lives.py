@@ -1,4 +1,4 @@
-"""However the simulator's runs fail, overlap or lag, each machine's life is told once and whole."""
+"""However the simulator's runs fail, overlap or lag, each machine's life is published once and whole."""
 
 import pytest
 

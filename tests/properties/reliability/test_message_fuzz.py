@@ -115,7 +115,7 @@ def test_whatever_a_queue_delivers_is_in_the_lake_or_in_quarantine_with_its_byte
         if not refused & _bytes_of(body):  # a message of which an element was refused is not looked into here
             accepted, _ = open_record(_record(body), partial(parse_messages, allowed_lateness=ALLOWED_LATENESS))
             kept = seen.readings if queue == READINGS else seen.failures
-            assert all(_fact(said) in kept for said in accepted if not isinstance(said, Event)), "it is nowhere"
+            assert all(_fact(parsed) in kept for parsed in accepted if not isinstance(parsed, Event)), "it is nowhere"
 
 
 def _bytes_of(body: str) -> set[bytes]:
@@ -126,12 +126,14 @@ def _bytes_of(body: str) -> set[bytes]:
         return {body.encode(errors="surrogatepass")}
 
 
-def _fact(said: Reading | FailureEvent) -> ReadingFact | FailureFact:
-    match said:
+def _fact(parsed: Reading | FailureEvent) -> ReadingFact | FailureFact:
+    match parsed:
         case Reading():
-            return ReadingFact(said.machine_id, said.channel, utc_text(said.event_timestamp), said.value)
+            return ReadingFact(parsed.machine_id, parsed.channel, utc_text(parsed.event_timestamp), parsed.value)
         case FailureEvent():
-            return FailureFact(said.machine_id, utc_text(said.event_timestamp), said.event_code, said.measured_value)
+            return FailureFact(
+                parsed.machine_id, utc_text(parsed.event_timestamp), parsed.event_code, parsed.measured_value
+            )
 
 
 def _record(body: str) -> SQSRecord:
