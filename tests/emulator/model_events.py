@@ -127,7 +127,7 @@ class Models:
         return alarm.episode
 
     def forget_predictions(self) -> None:
-        """Have every machine scored anew and the silence of each channel judged anew, and a notice sent of one whose state changed."""
+        """Have each machine scored and each channel's silence judged anew, and a change announced."""
         table = self.stack.outputs.predictions_table_name
         self.stack.dynamodb.put_item(TableName=table, Item=score_item(self.due))
         self.stack.s3.delete_object(Bucket=self.stack.outputs.data_lake_bucket, Key=SCORES_KEY)

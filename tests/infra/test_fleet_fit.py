@@ -1,4 +1,4 @@
-"""What is too small for the fleet is reported before it is deployed, with the figure; what no setting fits is refused."""
+"""What is too small for the fleet is reported before deployment, with the figure; what no setting fits is refused."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Changes of alarms leave AWS by EventBridge alone: tried for a day, kept if undeliverable, and no secret is in them."""
+"""Changes of alarms leave AWS by EventBridge alone: tried for a day, kept if undeliverable, and without secrets."""
 
 import json
 

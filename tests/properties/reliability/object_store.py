@@ -45,7 +45,7 @@ class ObjectStore:
         self.ever_damaged: set[str] = set()
 
     def damage(self, key: str, body: bytes) -> None:
-        """Let an object hold something else, whoever did that; no watcher is called, and what it held stays a version."""
+        """Let an object hold something else without calling a watcher; what it held stays a version."""
         self.damaged.add(body)
         self.ever_damaged.add(key)
         self.hold(key, body)

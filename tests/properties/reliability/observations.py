@@ -59,7 +59,7 @@ class Observations:
         self.failures: set[FailureFact] = set()
         self.refused: Counter[tuple[str, bytes, int, str]] = Counter()
         self.unwatched = False
-        self.kept_facts: set[tuple[ReadingFact, bool, str | None]] = set()
+        self.stated: set[tuple[ReadingFact, bool, str | None]] = set()
         self.features_from: Any = None  # before it, rows are of earlier settings
         self._shapes: dict[tuple[str, tuple[Any, ...]], tuple[int, tuple[int, ...]]] = {}
         self._sound_hours: dict[str, frozenset[ReadingFact]] = {}
@@ -172,7 +172,7 @@ class Observations:
             demand(place == (date, hour), "I7 a reading lies in the hour of its event", f"{at} in {put.key}")
             fact = ReadingFact(machine_id, line["channel"], at, line["value"])
             self.readings.add(fact)
-            self.kept_facts.add((fact, line.get("replayed", False), line.get("extras")))
+            self.stated.add((fact, line.get("replayed", False), line.get("extras")))
             self.unwatched |= self._pipeline.is_out_of_sight(at)
 
     def computed(self, machine_id: str, window_end: datetime, revision: int) -> None:

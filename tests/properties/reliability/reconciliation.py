@@ -52,11 +52,11 @@ def everything_is_in_one_place(history: History) -> None:
         if isinstance(publication.fate, Refusal)
     )
     demand(seen.readings == readings, "I1 the lake holds the readings", f"{seen.readings ^ readings}")
-    kept_facts = {(p.fact, p.replayed, p.extras) for p in history.publications if p.fate in readings}
+    stated = {(p.fact, p.replayed, p.extras) for p in history.publications if p.fate in readings}
     demand(
-        kept_facts <= seen.kept_facts,
+        stated <= seen.stated,
         "I1 extras and replayed are kept with a reading",
-        f"{kept_facts - seen.kept_facts}",
+        f"{stated - seen.stated}",
     )
     stored = seen.stored_readings()
     demand(stored == readings, "I1 the lake still holds the readings", f"{stored ^ readings}")
