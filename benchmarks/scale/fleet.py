@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -42,6 +42,7 @@ _LATE_HOURS: Final = 42
 _NEW_HOURS: Final = 6
 _READINGS_A_MESSAGE: Final = 30
 _DAYS: Final = 180
+_SPAWN: Final = get_context("spawn")
 
 
 class Taken(NamedTuple):
@@ -169,21 +170,27 @@ def _measure(part: str, machines: int, folder: Path, answer: Any) -> None:  # no
     answer.put((*taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
+@cache
+def _prepared(prepares: Callable[[int, Path], None] | None, machines: int) -> tempfile.TemporaryDirectory[str]:
+    """Return a folder with what parts are measured with, prepared once for all that read the same."""
+    folder = tempfile.TemporaryDirectory()
+    if prepares:
+        child = _SPAWN.Process(target=prepares, args=(machines, Path(folder.name)))
+        child.start()
+        child.join()
+    return folder
+
+
 def _cell(part: str, machines: int) -> str:
     prepares, _, most = PARTS[part]
     if machines > most:
         return "-"
-    spawn = get_context("spawn")
-    with tempfile.TemporaryDirectory() as name:
-        if prepares:
-            child = spawn.Process(target=prepares, args=(machines, Path(name)))
-            child.start()
-            child.join()
-        answer = spawn.Queue()
-        child = spawn.Process(target=_measure, args=(part, machines, Path(name), answer))
-        child.start()
-        cpu, requests, peak = answer.get(timeout=3600)
-        child.join()
+    folder = _prepared(prepares, machines).name
+    answer = _SPAWN.Queue()
+    child = _SPAWN.Process(target=_measure, args=(part, machines, Path(folder), answer))
+    child.start()
+    cpu, requests, peak = answer.get(timeout=3600)
+    child.join()
     counts: Counter[str] = Counter(requests)
     stored = " / ".join(f"{counts[name]:,}" for name in ("LIST", "GET", "PUT", "DELETE"))
     written = counts["PutItem"] + counts["UpdateItem"]

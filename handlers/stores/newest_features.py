@@ -58,7 +58,7 @@ def _is_newer(row: FeatureRow, known: FeatureRow | None) -> bool:
 
 
 def _encode(rows: Rows) -> bytes:
-    """Return rows in order of their machines; a feature that a row lacks is NaN, which no feature is."""
+    """Return rows in order of their machines; a feature that a row lacks (None) is NaN, which no feature is."""
     machines = sorted(rows)
     names = sorted({name for row in rows.values() for name in row.features})
     sink = BytesIO()
@@ -68,13 +68,9 @@ def _encode(rows: Rows) -> bytes:
         window_ends=np.array([(rows[name].window_end - _EPOCH) // _MICROSECOND for name in machines], dtype=np.int64),
         revisions=np.array([rows[name].revision for name in machines], dtype=np.int64),
         names=np.array(names, dtype=np.str_),
-        values=np.array([_values(rows[name], names) for name in machines], dtype=np.float64),
+        values=np.array([[*map(rows[name].features.get, names)] for name in machines], dtype=np.float64),
     )
     return sink.getvalue()
-
-
-def _values(row: FeatureRow, names: Iterable[str]) -> list[float]:
-    return [np.nan if (value := row.features.get(name)) is None else value for name in names]
 
 
 def _decode(body: bytes) -> Rows:
