@@ -27,13 +27,16 @@ def parse_duration(duration: timedelta | str) -> timedelta:
     """The timedelta of a duration such as '30m', '6h', '1d' or '1d12h'.
 
     Raises:
-        DurationError: it cannot be read, is a number without a unit, or is zero or negative.
+        DurationError: it cannot be read, is a number without a unit, is zero or negative, or longer than a timedelta.
 
     """
     parsed = duration
     if isinstance(duration, str) and _DURATION.fullmatch(duration):
         parts = (timedelta(**{_UNITS[unit]: int(number)}) for number, unit in _PART.findall(duration))
-        parsed = sum(parts, timedelta(0))
+        try:
+            parsed = sum(parts, timedelta(0))
+        except (OverflowError, ValueError):  # ValueError: of a number of thousands of digits
+            raise DurationError(duration) from None
     if not isinstance(parsed, timedelta) or parsed <= timedelta(0):
         raise DurationError(duration)
     return parsed

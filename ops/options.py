@@ -68,4 +68,9 @@ def parse_moment(option: str, name: str) -> datetime:
         raise OptionError(
             f"{name} {option!r} says no offset from UTC.", f"Write {option}Z for UTC, or an offset such as +02:00."
         )
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise OptionError(
+            f"{name} {option!r} in UTC is not in years 1 to 9999.", "Write 2024-01-31T00:00:00Z, say."
+        ) from None

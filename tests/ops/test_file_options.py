@@ -66,6 +66,6 @@ def test_a_pair_divides_at_its_last_equals_sign() -> None:
 def test_a_moment_needs_an_offset_and_a_date_is_its_midnight_in_utc() -> None:
     assert parse_moment("2025-01-01T02:00:00+02:00", "--start") == datetime(2025, 1, 1, tzinfo=UTC)
     assert parse_moment("2025-01-01", "--start") == datetime(2025, 1, 1, tzinfo=UTC)
-    for wrong in ("2025-01-01T00:00:00", "yesterday", "2025-13-01"):
+    for wrong in ("2025-01-01T00:00:00", "yesterday", "2025-13-01", "9999-12-31T23:59:00-01:00"):
         with pytest.raises(OptionError, match="--start"):
             parse_moment(wrong, "--start")

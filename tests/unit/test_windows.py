@@ -32,7 +32,23 @@ def test_durations_are_read_in_both_forms(text, expected):
     assert parse_duration(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "h", "1", "1.5h", "-1h", "1h ", "0h", "1y", timedelta(0), timedelta(hours=-1)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "h",
+        "1",
+        "1.5h",
+        "-1h",
+        "1h ",
+        "0h",
+        "1y",
+        "99999999999d",
+        "1" * 5000 + "h",
+        timedelta(0),
+        timedelta(hours=-1),
+    ],
+)
 def test_what_is_no_positive_duration_is_refused(text):
     with pytest.raises(DurationError, match="positive duration"):
         parse_duration(text)
