@@ -60,10 +60,8 @@ from .files.readings import (
 from .plots.evaluation import (
     plot_evaluation as plot_evaluation,
 )
-from .plots.fleet import (
-    plot_fleet as plot_fleet,
-)
 from .plots.machine import (
+    plot_fleet as plot_fleet,
     plot_machine as plot_machine,
 )
 from .prognosis.bundle import (

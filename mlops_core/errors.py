@@ -68,7 +68,6 @@ class FrameTypeError(MlopsError, TypeError):
 
     def __init__(self, frame: str, found: type, hint: str) -> None:
         super().__init__(f"{frame}: a polars DataFrame is needed, not {found.__module__}.{found.__qualname__}", hint)
-        self.frame = frame
 
 
 class MissingColumnError(SchemaError):
@@ -122,7 +121,6 @@ class MalformedObjectError(MlopsError, ValueError):
 
     def __init__(self, where: str, problem: str, hint: str = RESTORE) -> None:
         super().__init__(f"{where}: {problem}", hint)
-        self.where = where
 
 
 class QuarantineReason(StrEnum):
@@ -293,7 +291,6 @@ class EmptyFeaturesError(MlopsError, ValueError):
 
     def __init__(self, machine_id: str) -> None:
         super().__init__(f"{machine_id} has no reading in any window", "Check whether the machine still reports")
-        self.machine_id = machine_id
 
 
 class OutOfDomainError(MlopsError, ValueError):
@@ -306,7 +303,6 @@ class OutOfDomainError(MlopsError, ValueError):
             f"{_some(list(self.columns))}",
             "Go by its limits and its own baseline until machines of its kind have been learned from",
         )
-        self.machine_id = machine_id
 
 
 class BundleError(MlopsError, ValueError):
@@ -342,7 +338,6 @@ class UnsupportedBundleError(BundleError):
 
     def __init__(self, found: object, supported: int) -> None:
         super().__init__(f"The bundle has layout {found!r}; this program reads layout {supported}", "Train again")
-        self.found = found
 
 
 def _some(names: list[str], limit: int = 5) -> str:

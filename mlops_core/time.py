@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from mlops_core.errors import DurationError, InvalidArgumentError
+from mlops_core.errors import DurationError, InvalidArgumentError, NaiveTimeError
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -40,6 +40,18 @@ def parse_duration(duration: timedelta | str) -> timedelta:
     if not isinstance(parsed, timedelta) or parsed <= timedelta(0):
         raise DurationError(duration)
     return parsed
+
+
+def microseconds(at: datetime) -> int:
+    """The whole microseconds from the epoch to an instant.
+
+    Raises:
+        NaiveTimeError: the instant has no time zone.
+
+    """
+    if at.tzinfo is None:
+        raise NaiveTimeError(at)
+    return (at - EPOCH) // MICROSECOND
 
 
 def utc_text(moment: datetime) -> str:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from mlops_core.adapters.source_files import SourceFormatError, find_file
-from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS, TIMESTAMP
+from mlops_core.telemetry import MAINTENANCE, READINGS, TIMESTAMP, normalise_failures
 
 CHANNELS: Final = ("volt", "rotate", "pressure", "vibration")
 
@@ -58,26 +58,17 @@ def read_azure_pdm(folder: Path | str) -> AzurePdmSet:
     machines = _table(folder, "machines", ("machineID", "model", "age"))
     return AzurePdmSet(
         readings=readings.select(*READINGS).sort("machine_id", "channel", "event_timestamp"),
-        failures=_failures(failed),
+        failures=normalise_failures(
+            failed.group_by("machine_id", "event_timestamp")
+            .agg(pl.col("failure").sort().str.join("+").alias("event_code"))
+            .with_columns(returned_to_service_at="event_timestamp")
+            .sort("machine_id", "event_timestamp")
+        ),
         maintenance=planned.with_columns(returned_to_service_at="event_timestamp", renews=pl.lit(value=True)).select(
             *MAINTENANCE, "component"
         ),
         errors=_events(folder, "errors", ("errorID",)).rename({"errorID": "error_code"}),
         machines=machines.select(_machine_id(), "model", age_years=pl.col("age").cast(pl.Float64)),
-    )
-
-
-def _failures(failed: pl.DataFrame) -> pl.DataFrame:
-    return (
-        failed.group_by("machine_id", "event_timestamp")
-        .agg(pl.col("failure").sort().str.join("+").alias("event_code"))
-        .with_columns(
-            measured_value=pl.lit(None, dtype=pl.Float64),
-            threshold=pl.lit(None, dtype=pl.Float64),
-            returned_to_service_at="event_timestamp",
-        )
-        .select(*FAILURES)
-        .sort("machine_id", "event_timestamp")
     )
 
 

@@ -59,7 +59,8 @@ def read_cmapss(
     cycles = _numbers(path, _COLUMNS)
     hour, start = CYCLE // MICROSECOND, (origin - EPOCH) // MICROSECOND
     at = pl.lit(start) + pl.col("cycle").cast(pl.Int64) * hour
-    rows = cycles.with_columns(_machine_id(subset, part, pl.col("unit")), event_timestamp=at.cast(TIMESTAMP))
+    unit = pl.col("unit").cast(pl.Int64).cast(pl.String).str.zfill(3)
+    rows = cycles.with_columns(machine_id=pl.format(f"{subset}-{part}-{{}}", unit), event_timestamp=at.cast(TIMESTAMP))
     readings = rows.unpivot(
         list(CMAPSS_CHANNELS), index=["machine_id", "event_timestamp"], variable_name="channel", value_name="value"
     )
@@ -94,8 +95,3 @@ def _numbers(path: Path, names: tuple[str, ...]) -> pl.DataFrame:
     if filled.width != len(names):
         raise SourceFormatError(path, f"has {filled.width} columns, not {len(names)}")
     return filled.rename(dict(zip(filled.columns, names, strict=True))).cast(pl.Float64)
-
-
-def _machine_id(subset: str, part: str, unit: pl.Expr) -> pl.Expr:
-    number = unit.cast(pl.Int64).cast(pl.String).str.zfill(3)
-    return pl.format("{}-{}-{}", pl.lit(subset), pl.lit(part), number).alias("machine_id")

@@ -49,14 +49,12 @@ class ImsSet(NamedTuple):
 
 def ims_snapshots(folder: Path | str) -> Iterator[ImsSnapshot]:
     """Give a test's snapshots in order of time. Raises SourceFileError where there are none."""
-    paths = sorted(path for path in Path(folder).iterdir() if _taken_at(path) is not None)
-    if not paths:
+    taken = sorted((at, path) for path in Path(folder).iterdir() if (at := _taken_at(path)) is not None)
+    if not taken:
         raise SourceFileError(Path(folder), ("2004.02.12.10.32.39",), _WHERE_FROM)
-    for path in paths:
-        at = _taken_at(path)
+    for at, path in taken:
         samples = pl.read_csv(path, has_header=False, separator="\t").to_numpy().astype(np.float64)
-        if at is not None:
-            yield ImsSnapshot(at, samples)
+        yield ImsSnapshot(at, samples)
 
 
 def read_ims(folder: Path | str, *, test: int = 2) -> ImsSet:

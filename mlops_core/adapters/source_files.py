@@ -11,7 +11,6 @@ class SourceFileError(MlopsError, FileNotFoundError):
     def __init__(self, folder: Path, names: tuple[str, ...], where_from: str) -> None:
         looked_for = " or ".join(names)
         super().__init__(f"{folder} holds no {looked_for}", f"Get it from {where_from} and name the folder it is in")
-        self.folder = folder
 
 
 class SourceFormatError(MlopsError, ValueError):
@@ -19,7 +18,6 @@ class SourceFormatError(MlopsError, ValueError):
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}", "Use the file as it was published, gzipped or not")
-        self.path = path
 
 
 def find_file(folder: Path | str, *names: str, where_from: str) -> Path:

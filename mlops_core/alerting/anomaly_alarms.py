@@ -34,16 +34,15 @@ def anomaly_alarm(
     A row that is not newer than the last one is no further evidence. A machine that is normal, and was, is not stored.
     """
     known = _Evidence.model_validate_json(alarm.evidence) if alarm.evidence else None
-    is_open = alarm.is_open
-    if (known is not None and window_end <= known.until) or (known is None and not anomaly.is_beyond):
-        return alarm
-    if not is_open and not anomaly.is_beyond and known is not None and not known.beyond:
+    is_seen = known is not None and window_end <= known.until
+    is_quiet = not anomaly.is_beyond and (known is None or not (alarm.is_open or known.beyond))
+    if is_seen or is_quiet:
         return alarm
     after = _next(known, window_end, anomaly)
     episode = alarm.episode
-    if episode is not None and is_open and after.calm >= CALM_ROWS:
+    if episode is not None and episode.is_open and after.calm >= CALM_ROWS:
         episode = episode.ended(window_end)
-    elif not is_open and after.beyond >= persistence and not _was_closed_by_hand(episode, after):
+    elif not alarm.is_open and after.beyond >= persistence and not _was_closed_by_hand(episode, after):
         episode = Episode(
             machine_id=alarm.machine_id,
             source=alarm.source,

@@ -23,15 +23,15 @@ from .class_steps import (
     ClassStep as ClassStep,
     class_steps as class_steps,
 )
+from .classes import (
+    CATEGORIES as CATEGORIES,
+    MachineRecord as MachineRecord,
+    PlannedMaintenance as PlannedMaintenance,
+)
 from .level_shifts import (
     LevelShift as LevelShift,
     level_shifts as level_shifts,
     shift_columns as shift_columns,
-)
-from .machine_record import (
-    CATEGORIES as CATEGORIES,
-    MachineRecord as MachineRecord,
-    PlannedMaintenance as PlannedMaintenance,
 )
 from .operating_state import (
     ENOUGH_HISTORY as ENOUGH_HISTORY,

@@ -23,15 +23,10 @@ def episode_is_open(persistence: int) -> pl.Expr:
     It opens once `persistence` rows in a row were above the limit, and ends once three in a row were calm. A row that
     was not judged (null) changes nothing.
     """
-    opens = _lowest(persistence) > 1
+    opens = pl.col("distance").rolling_min(persistence) > 1
     ends = pl.col("distance").rolling_max(CALM_ROWS) <= CALM_DISTANCE
     changes = pl.when(opens).then(statement=True).when(ends).then(statement=False)
     return changes.forward_fill().over("machine_id").fill_null(value=False)
-
-
-def _lowest(persistence: int) -> pl.Expr:
-    """The lowest distance of the last `persistence` rows."""
-    return pl.col("distance").rolling_min(persistence)
 
 
 def calibrate_limit(
@@ -64,7 +59,7 @@ def calibrate_limit(
 
 def _peaks(distances: pl.DataFrame, persistence: int) -> NDArray[np.float64]:
     """Return the peak of each stretch of rows whose persistent distance is among the highest tenth, highest first."""
-    lowest = distances.with_columns(lowest=_lowest(persistence).over("machine_id"))
+    lowest = distances.with_columns(lowest=pl.col("distance").rolling_min(persistence).over("machine_id"))
     floor = lowest["lowest"].quantile(_PEAKS_ABOVE)
     above = lowest.with_columns(above=(pl.col("lowest") > floor).fill_null(value=False))
     stretches = above.with_columns(stretch=pl.struct("machine_id", "above").rle_id()).filter("above")

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final
 
 import polars as pl
@@ -51,14 +52,12 @@ class LevelShift:
 
 def shift_columns(baseline: Baseline) -> dict[str, str]:
     """Return the column by which each channel is compared: its mean over the longest window of at most a day."""
-    chosen: dict[str, tuple[tuple[bool, int], str]] = {}
-    for column in baseline.columns:
-        name = parse_feature_name(column)
-        if name is not None and name.seconds <= _LONGEST:
-            rank = (name.statistic == "mean", name.seconds)
-            if name.channel not in chosen or rank > chosen[name.channel][0]:
-                chosen[name.channel] = (rank, column)
-    return {channel: column for channel, (_, column) in sorted(chosen.items())}
+    ranked = [
+        ((name.channel, name.statistic == "mean", name.seconds), column)
+        for column in reversed(baseline.columns)
+        if (name := parse_feature_name(column)) and name.seconds <= _LONGEST
+    ]
+    return {channel: column for (channel, _, _), column in sorted(ranked, key=itemgetter(0))}  # the last of a channel
 
 
 def level_shifts(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from mlops_core.condition.machine_record import MachineRecord
+from mlops_core.condition.classes import MachineRecord
 from mlops_core.condition.severity import evaluation_zone
 
 ENOUGH_HISTORY: Final = timedelta(hours=24)

@@ -33,8 +33,13 @@ def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.Da
     for column, kind in BUCKETS.items():
         require_columns("buckets", found, column)
         if found[column] != kind:
-            hint = "Make buckets with bucket_readings, and store them as Parquet"
-            raise ColumnTypeError("buckets", column, str(found[column]), str(kind), hint)
+            raise ColumnTypeError(
+                "buckets",
+                column,
+                str(found[column]),
+                str(kind),
+                "Make buckets with bucket_readings, and store them as Parquet",
+            )
     if hop is not None:
         widths = buckets["bucket_end"] - buckets["bucket_start"]
         others = widths.filter(widths != hop)

@@ -57,8 +57,12 @@ def while_running(
     if ruled.is_empty():
         return readings, readings.clear()
     if (ruled["channel"] == RUNNING).any():
-        hint = "Rename it: whether a machine runs is decided by its rule"
-        raise InvalidArgumentError("readings", RUNNING, "is the name of a channel", hint)
+        raise InvalidArgumentError(
+            "readings",
+            RUNNING,
+            "is the name of a channel",
+            "Rename it: whether a machine runs is decided by its rule",
+        )
     bucket = (pl.col("event_timestamp").to_physical() // (hop // timedelta(microseconds=1))).alias("_bucket")
     ruled = ruled.with_columns(bucket).with_row_index("_row")
     states = _states(ruled, rules)

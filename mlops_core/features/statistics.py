@@ -21,12 +21,12 @@ Aspect = Literal["level", "trend", "variation", "reporting"]
 """What a statistic describes of a channel: the contributions to a prediction of one aspect's features are added up."""
 
 
+@dataclass(frozen=True, eq=False)
 class Window:
     """Windows that end at `ends` (microseconds since the epoch), by their moments; an empty one has NaN extremes."""
 
-    def __init__(self, moments: Moments, ends: Integers) -> None:
-        self.moments = moments
-        self.ends = ends
+    moments: Moments
+    ends: Integers
 
     @cached_property
     def mean(self) -> Floats:

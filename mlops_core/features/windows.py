@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mlops_core.errors import NaiveTimeError, WindowError
-from mlops_core.time import EPOCH, parse_duration
+from mlops_core.errors import WindowError
+from mlops_core.time import EPOCH, MICROSECOND, microseconds, parse_duration
 
 
 def length_name(length: timedelta | str) -> str:
@@ -80,9 +80,7 @@ def hop_index(at: datetime, hop: timedelta) -> int:
         NaiveTimeError: `at` has no time zone.
 
     """
-    if at.tzinfo is None:
-        raise NaiveTimeError(at)
-    return (at - EPOCH) // hop
+    return microseconds(at) // (hop // MICROSECOND)
 
 
 def bucket_start(at: datetime, hop: timedelta | str) -> datetime:

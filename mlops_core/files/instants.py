@@ -36,14 +36,10 @@ def read_instants(times: pl.Series, layout: FileLayout) -> pl.Series:
         return _numbered(times, layout, layout.origin)
     if times.dtype == pl.String:
         return _written(times, layout)
-    if isinstance(times.dtype, pl.Datetime):
-        if times.dtype.time_zone is not None:
-            return times.cast(TIMESTAMP)
-        return _zoned(times.cast(pl.Datetime("us")), layout.time_zone)
-    if times.dtype == pl.Date:
-        return _zoned(times.cast(pl.Datetime("us")), layout.time_zone)
-    if times.dtype == pl.Null:
+    if isinstance(times.dtype, pl.Null) or (isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone is not None):
         return times.cast(TIMESTAMP)
+    if isinstance(times.dtype, pl.Date | pl.Datetime):
+        return _zoned(times.cast(pl.Datetime("us")), layout.time_zone)
     raise _unit_missing(times)
 
 

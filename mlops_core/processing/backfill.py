@@ -28,11 +28,11 @@ class Piece(NamedTuple):
     def can_have_rows(self, checkpoint: Checkpoint, rules: ProcessingRules, layout: Layout) -> bool:
         """Whether there may be buckets of its machines. Where hours are divided otherwise, any of them may be its."""
         count = layout.shards_of(self.window_range.hours[0])
-        for hour in self.window_range.bucket_hours(rules.longest_length):
-            built = checkpoint.built(hour_text(hour))
-            if built and (built.shards >> self.shard & 1 or layout.shards_of(hour) != count):
-                return True
-        return False
+        return any(
+            built.shards >> self.shard & 1 or layout.shards_of(hour) != count
+            for hour in self.window_range.bucket_hours(rules.longest_length)
+            if (built := checkpoint.built(hour_text(hour)))
+        )
 
     def origin(self, checkpoint: Checkpoint, rules: ProcessingRules) -> str:
         """Return a digest of what the rows follow from: what their hours were built from, and how windows are made."""

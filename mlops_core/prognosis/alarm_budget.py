@@ -14,20 +14,18 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlops_core.prognosis.alarm_replay import (
     HOURS_A_MONTH,
     PERSISTENCE,
+    Flags,
+    FloatArray,
     HeldOutRuns,
     Replayed,
     judge,
     replay,
     shifted,
 )
-
-FloatArray = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 URGENT: Final = 0.5
 """An episode is ACT where a failure within the horizon is at least as likely as not."""

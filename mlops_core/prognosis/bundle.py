@@ -31,10 +31,9 @@ from mlops_core.errors import CorruptBundleError
 from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis.alarm_budget import AlarmPlan
 from mlops_core.prognosis.calibration import ModelCalibration
-from mlops_core.prognosis.manifest import TrainingManifest
 from mlops_core.prognosis.modes import FailureModes
 from mlops_core.prognosis.schema import FeatureSchema
-from mlops_core.records import canonical_json, record_from_json
+from mlops_core.records import Number, canonical_json, record_from_json
 from mlops_core.sealed import ROOT, SealedRoot, check_files, check_version, hashes_of, root_of, version_of
 from mlops_core.text import html_table
 
@@ -50,6 +49,41 @@ _RECIPE, _NORMALISER = "recipe.json", "normaliser.json"
 _ALARMS: Final = "alarms.json"
 _MODES: Final = "modes.json"
 _REQUIRED: Final = frozenset({_FAILURE, _LIFE, _FEATURES, _CALIBRATION, _METRICS, _TRAINING, _CARD})
+
+
+@dataclass(frozen=True)
+class TrainingManifest:
+    """The record of one training. Times are ISO 8601 in UTC.
+
+    Attributes:
+        trained_from, trained_through: the first and the last `window_end`.
+        horizon_hours: how far ahead the probability looks.
+        rul_ceiling_hours: what longer remaining lives were cut to, or None.
+        seed: of every random choice.
+        settings: the training settings by name, flat.
+        rows, failing_rows: labelled rows given, and those that fail within the horizon.
+        machines, runs: the ids that the model has learned from.
+        run_marks: for each run, a hash of its first row by which it is known again whatever it is called.
+        failures: runs whose failure was observed.
+        data_sha256: the hash of features and labels in order of machine and time.
+        lightgbm: the version that grew the trees.
+
+    """
+
+    trained_from: str
+    trained_through: str
+    horizon_hours: Number
+    rul_ceiling_hours: Number | None
+    seed: int
+    settings: Mapping[str, Number]
+    rows: int
+    failing_rows: int
+    machines: tuple[str, ...]
+    runs: tuple[str, ...]
+    run_marks: tuple[str, ...]
+    failures: int
+    data_sha256: str
+    lightgbm: str
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,17 @@ Source of the form: Mitchell et al., "Model cards for model reporting", FAT* 201
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from mlops_core.prognosis.alarm_budget import CHANCE, AlarmPlan, BudgetPoint
+from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.reasons import phrase
 from mlops_core.prognosis.schema import FeatureSchema
 from mlops_core.prognosis.simple_rules import unbeaten_rules
 
-if TYPE_CHECKING:
-    from mlops_core.prognosis.bundle import ModelBundle
-
 _MOST_FEATURES = 8
 
 
-def render_model_card(bundle: "ModelBundle") -> str:
+def render_model_card(bundle: ModelBundle) -> str:
     """Return the card of a model as Markdown."""
     manifest, calibration = bundle.manifest, bundle.calibration
     horizon = f"{manifest.horizon_hours:g} h"
@@ -42,7 +39,7 @@ def render_model_card(bundle: "ModelBundle") -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _origin(bundle: "ModelBundle") -> str:
+def _origin(bundle: ModelBundle) -> str:
     manifest = bundle.manifest
     return (
         f"{manifest.failures} failures of {len(manifest.machines)} machines in {len(manifest.runs)} runs, "
@@ -87,7 +84,7 @@ def _figures(metrics: Mapping[str, float | None], horizon: str) -> str:
     return "\n".join(["| figure | value | meaning |", "| --- | --- | --- |", *lines])
 
 
-def _alarm(bundle: "ModelBundle") -> str:
+def _alarm(bundle: ModelBundle) -> str:
     plan = bundle.alarm_plan
     if plan.watch is None or plan.act is None:
         why = f": {plan.withheld}" if plan.withheld else ""
@@ -112,7 +109,7 @@ def _alarm(bundle: "ModelBundle") -> str:
     )
 
 
-def _life(bundle: "ModelBundle") -> str:
+def _life(bundle: ModelBundle) -> str:
     reached = bundle.metrics.get("rul_root_mean_square_error_hours")
     constant = bundle.metrics.get("rul_constant_error_hours")
     if reached is None or constant is None or reached < constant:
@@ -123,7 +120,7 @@ def _life(bundle: "ModelBundle") -> str:
     )
 
 
-def _modes(bundle: "ModelBundle") -> str:
+def _modes(bundle: ModelBundle) -> str:
     modes = bundle.modes
     if modes is None:
         return ""
@@ -159,7 +156,7 @@ def _hours(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} h"
 
 
-def _limits(bundle: "ModelBundle") -> str:
+def _limits(bundle: ModelBundle) -> str:
     limits = [
         "A kind of machine, mounting or duty that is not among those it learned from.",
         "A way of failing that never happened in its data, or that these sensors do not show.",
@@ -175,7 +172,7 @@ def _limits(bundle: "ModelBundle") -> str:
     return "\n".join(f"- {limit}" for limit in limits)
 
 
-def _features_recipe(bundle: "ModelBundle") -> str:
+def _features_recipe(bundle: ModelBundle) -> str:
     recipe = bundle.recipe
     windows = f"Windows of {', '.join(recipe.lengths)}, every {recipe.hop}, of {', '.join(recipe.channels or ())}"
     lines = [f"{windows}: {', '.join(recipe.statistics)}."]
@@ -192,7 +189,7 @@ def _features_recipe(bundle: "ModelBundle") -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _recipe(bundle: "ModelBundle") -> str:
+def _recipe(bundle: ModelBundle) -> str:
     manifest = bundle.manifest
     settings = ", ".join(f"{name} {value:g}" for name, value in sorted(manifest.settings.items()))
     return (

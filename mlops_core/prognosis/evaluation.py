@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from mlops_core.prognosis.alarm_budget import judge_plan
 from mlops_core.prognosis.bundle import ModelBundle
-from mlops_core.prognosis.calibration import weighted_quantiles
+from mlops_core.prognosis.calibration import FloatArray, weighted_quantiles
 from mlops_core.prognosis.holdout import judge_rows
 from mlops_core.prognosis.metrics import (
     Ranking,
@@ -25,8 +24,6 @@ from mlops_core.prognosis.metrics import (
 )
 from mlops_core.prognosis.simple_rules import AGE_ALONE, CONSTANT, OWN_RMS, shares_better
 from mlops_core.text import html_table
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.errors import HeldOutRunsError, UnjudgeableError
-from mlops_core.prognosis.alarm_replay import HeldOutRuns, held_out_runs
+from mlops_core.prognosis.alarm_replay import FloatArray, HeldOutRuns, held_out_runs
 from mlops_core.prognosis.bundle import ModelBundle
 from mlops_core.prognosis.censoring import completeness_weights
 from mlops_core.prognosis.estimates import Estimates, estimate
 from mlops_core.prognosis.metrics import nasa_score
 from mlops_core.prognosis.simple_rules import rule_scores
 from mlops_core.prognosis.training_table import TrainingTable, training_table
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

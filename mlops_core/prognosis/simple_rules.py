@@ -11,13 +11,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlops_core.features import parse_feature_name
-from mlops_core.prognosis.metrics import Ranking
+from mlops_core.prognosis.metrics import FloatArray, Ranking
 from mlops_core.prognosis.training_table import TrainingTable
-
-FloatArray = NDArray[np.float64]
 
 AGE_ALONE: Final = "age"
 OWN_RMS: Final = "own_rms"

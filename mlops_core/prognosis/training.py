@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 from mlops_core.condition import DEFAULT_BOUNDARIES, ZoneBoundaries
 from mlops_core.features import DRIFT, FeatureRecipe, parse_feature_name
 from mlops_core.prognosis.alarm_budget import AlarmBudget
-from mlops_core.prognosis.bundle import ModelBundle
+from mlops_core.prognosis.bundle import ModelBundle, TrainingManifest
 from mlops_core.prognosis.calibration import ModelCalibration
 from mlops_core.prognosis.card import render_model_card
 from mlops_core.prognosis.censoring import median_life
 from mlops_core.prognosis.failure import fit_failure_model, sample_failures
 from mlops_core.prognosis.life import fit_life_model
-from mlops_core.prognosis.manifest import TrainingManifest
 from mlops_core.prognosis.modes import FailureModes, fit_modes
 from mlops_core.prognosis.schema import FeatureSchema
 from mlops_core.prognosis.splits import refuse_untrainable, row_folds

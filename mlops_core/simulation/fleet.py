@@ -18,7 +18,7 @@ import polars as pl
 
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.simulation.law import DegradationLaw, machine_of
-from mlops_core.simulation.machine_state import MachineState, at_moment, microseconds
+from mlops_core.simulation.machine_state import MachineState, at_moment
 from mlops_core.simulation.random_streams import FloatArray
 from mlops_core.simulation.run import MachinePath, RunPath, final_state, machine_path
 from mlops_core.simulation.sampling import Sampler, Ticks
@@ -27,7 +27,7 @@ from mlops_core.simulation.step import failure_of
 from mlops_core.simulation.truth import run_rows, truth_rows
 from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS, TIMESTAMP, check_machine_id
 from mlops_core.text import html_table
-from mlops_core.time import MICROSECOND, parse_duration
+from mlops_core.time import MICROSECOND, microseconds, parse_duration
 
 SHORT_PART, LONGEST_PART = 4_096, 16_384  # rows
 

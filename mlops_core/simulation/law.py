@@ -20,7 +20,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlops_core.simulation.failure_modes import FAILURE_MODES, FailureMode, Range, symptom
-from mlops_core.simulation.operating_conditions import OperatingConditions, mean_cubed_load, relative_load
+from mlops_core.simulation.operating_conditions import OperatingConditions, mean_cubed_load
 from mlops_core.simulation.random_streams import FloatArray, WordArray, smooth_noise, stream_key, uniforms, within
 
 WANDER_HOURS = 30
@@ -157,11 +157,6 @@ def draw_run(machine: Machine, number: int) -> Run:
 def damage_rate(law: DegradationLaw, run: Run, load: FloatArray) -> FloatArray:
     """Return the damage that an hour under `load` adds."""
     return load * load * load / (mean_cubed_load(law.conditions.load_variation) * run.life_hours)
-
-
-def load_at(machine: Machine, hours: WordArray) -> FloatArray:
-    """Return the machine's load in consecutive hours (counted from the epoch), as a fraction of its rated load."""
-    return relative_load(machine.law.conditions, machine.nameplate.load_key, hours)
 
 
 def sensor_levels(

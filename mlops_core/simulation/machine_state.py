@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
-from mlops_core.errors import NaiveTimeError
 from mlops_core.simulation.law import DegradationLaw, Machine, Run
 from mlops_core.telemetry import MachineId
-from mlops_core.time import EPOCH, MICROSECOND
+from mlops_core.time import EPOCH
 
 HOUR = 3_600_000_000  # microseconds, the unit of all moments below
 SECOND = 1_000_000
@@ -73,20 +72,13 @@ def failure_moment(base: int, damage: float, rate: float) -> int:
     return max(base, min(within, (base // HOUR + 1) * HOUR - SECOND))
 
 
-def planned_stop(law: DegradationLaw, run_started: int) -> Stop | None:
-    """Return the planned service of a run, where the maintenance policy has any."""
-    hours = law.maintenance.preventive_interval_hours
-    if hours is None:
-        return None
-    planned_at = run_started + int(hours * 3600) * SECOND
-    return Stop(planned_at, planned_at + int(law.maintenance.preventive_hours * 3600) * SECOND, is_failure=False)
-
-
 def stop_of(law: DegradationLaw, run: Run, run_started: int, failed_at: int) -> Stop:
     """Return how a run ends that fails at `failed_at` unless planned service comes before."""
-    planned = planned_stop(law, run_started)
-    if planned is not None and planned.at < failed_at:
-        return planned
+    policy = law.maintenance
+    if policy.preventive_interval_hours is not None:
+        planned_at = run_started + int(policy.preventive_interval_hours * 3600) * SECOND
+        if planned_at < failed_at:
+            return Stop(planned_at, planned_at + int(policy.preventive_hours * 3600) * SECOND, is_failure=False)
     return Stop(failed_at, failed_at + run.repair_seconds * SECOND, is_failure=True)
 
 
@@ -125,13 +117,6 @@ def status_of(run_number: int, damage: float, hours_in_service: float) -> Machin
     if run_number and hours_in_service < REPAIRED_FOR_HOURS:
         return MachineStatus.REPAIRED
     return MachineStatus.HEALTHY
-
-
-def microseconds(at: datetime) -> int:
-    """Return an aware datetime as microseconds since the epoch."""
-    if at.tzinfo is None:
-        raise NaiveTimeError(at)
-    return (at - EPOCH) // MICROSECOND
 
 
 def at_moment(moment: int) -> datetime:

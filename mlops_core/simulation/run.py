@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlops_core.simulation.law import Machine, Run, damage_rate, draw_run, load_at
+from mlops_core.simulation.law import Machine, Run, damage_rate, draw_run
 from mlops_core.simulation.machine_state import HOUR, MachineState, Stop, failure_moment, state_at, stop_of
+from mlops_core.simulation.operating_conditions import relative_load
 from mlops_core.simulation.random_streams import FloatArray, WordArray
 
 
@@ -74,7 +75,8 @@ def _run_path(machine: Machine, run: Run, started: int) -> RunPath:
     expected = run.life_hours * (1.0 - run.initial_damage)
     length = int(1.1 * expected) + 72
     while True:
-        load = load_at(machine, np.arange(first_hour, first_hour + length, dtype=np.uint64))
+        hours = np.arange(first_hour, first_hour + length, dtype=np.uint64)
+        load = relative_load(law.conditions, machine.nameplate.load_key, hours)
         rate = damage_rate(law, run, load)
         added = rate.copy()
         added[0] *= ((first_hour + 1) * HOUR - started) / HOUR

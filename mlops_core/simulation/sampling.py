@@ -18,7 +18,7 @@ from mlops_core.simulation.law import (
     temperature_added,
     vibration_factor,
 )
-from mlops_core.simulation.machine_state import HOUR, microseconds
+from mlops_core.simulation.machine_state import HOUR
 from mlops_core.simulation.operating_conditions import ambient_temperature
 from mlops_core.simulation.random_streams import (
     FIRST_FACTOR,
@@ -30,6 +30,7 @@ from mlops_core.simulation.random_streams import (
     standard_normals,
 )
 from mlops_core.simulation.run import RunPath
+from mlops_core.time import microseconds
 
 TEMPERATURE_LANE, VIBRATION_LANE = 0, 1  # in the upper half of a word: see `_upper_words`
 

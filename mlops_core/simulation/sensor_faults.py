@@ -85,8 +85,6 @@ def inject_sensor_faults(readings: pl.DataFrame, faults: SensorFaults, *, seed: 
         True
 
     """
-    if faults == SensorFaults():
-        return FaultyReadings(normalise_readings(readings), pl.DataFrame(schema=SENSOR_FAULTS))
     readings = normalise_readings(readings).with_row_index("row")
     kept = [
         (DRIFT, faults.drift_per_day, faults.drift_hours, faults.drift_factor),

@@ -15,10 +15,10 @@ import numpy as np
 
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.simulation.law import DegradationLaw, Run, machine_of
-from mlops_core.simulation.machine_state import MachineState, MachineStatus, at_moment, microseconds
+from mlops_core.simulation.machine_state import MachineState, MachineStatus, at_moment
 from mlops_core.simulation.run import MachinePath, final_state, machine_path
 from mlops_core.simulation.sampling import Sampler, Ticks
-from mlops_core.time import MICROSECOND, parse_duration
+from mlops_core.time import MICROSECOND, microseconds, parse_duration
 
 
 class Sample(NamedTuple):

@@ -52,16 +52,12 @@ class Channel(BaseModel):
     statistics: tuple[_Identifier, ...] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
-    def _accepts_something(self) -> Self:
+    def _is_consistent(self) -> Self:
         # Fourth powers, which kurtosis sums, must stay within a double.
         if not -1e70 <= self.minimum < self.maximum <= 1e70:
             raise ValueError("minimum and maximum must be two numbers within 1e70 of zero, the smaller first")
         if self.payload_field in _PAYLOAD_FIELDS:
             raise ValueError(f"payload_field {self.payload_field!r} is taken by every message")
-        return self
-
-    @model_validator(mode="after")
-    def _velocity_has_its_unit(self) -> Self:
         if self.quantity == VELOCITY_RMS and self.unit != "mm/s":
             raise ValueError(f"quantity {VELOCITY_RMS} is measured in mm/s, not in {self.unit!r}")
         return self

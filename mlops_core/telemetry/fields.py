@@ -11,7 +11,7 @@ from mlops_core.telemetry.quality import Quality, parse_quality
 
 def is_historical(body: Payload) -> bool:
     """Whether an element says that it is historical."""
-    if "historical" not in body and "replayed" not in body:
+    if "historical" not in body and "replayed" not in body:  # as in most: two calls less for every element
         return False
     return flag(body, "historical") or flag(body, "replayed")
 

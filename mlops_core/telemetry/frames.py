@@ -182,26 +182,20 @@ def _fit(frame: pl.DataFrame, schema: pl.Schema, *, name: str, optional: tuple[s
 
 
 def _refuse_other_types(frame: object, name: str) -> None:
-    if isinstance(frame, pl.DataFrame):
-        return
-    if isinstance(frame, pl.LazyFrame):
-        raise FrameTypeError(name, type(frame), f"Collect it: {name}.collect()")
-    raise FrameTypeError(name, type(frame), f"Convert it: polars.DataFrame({name}), or polars.from_pandas({name})")
+    if not isinstance(frame, pl.DataFrame):
+        convert = f"Convert it: polars.DataFrame({name}), or polars.from_pandas({name})"
+        hint = f"Collect it: {name}.collect()" if isinstance(frame, pl.LazyFrame) else convert
+        raise FrameTypeError(name, type(frame), hint)
 
 
 def _converted(column: str, found: pl.DataType, expected: pl.DataType, name: str) -> pl.Expr:
     """Return the lossless conversion of one column, or raise with the one that its owner has to choose."""
-    expression = pl.col(column)
-    if found == expected:
-        return expression
-    if found == pl.Null():
-        return expression.cast(expected)
+    is_number = isinstance(expected, pl.Float64) and found.is_numeric()
+    is_text = isinstance(expected, pl.String) and isinstance(found, pl.Categorical | pl.Enum)
+    if found in (expected, pl.Null()) or is_number or is_text:
+        return pl.col(column).cast(expected)
     if isinstance(expected, pl.Datetime):
         return _instant(column, found, name)
-    if isinstance(expected, pl.Float64) and found.is_numeric():
-        return expression.cast(pl.Float64)
-    if isinstance(expected, pl.String) and isinstance(found, pl.Categorical | pl.Enum):
-        return expression.cast(pl.String)
     raise ColumnTypeError(
         name, column, str(found), str(expected), f'Cast it: pl.col("{column}").cast(pl.{expected.base_type()})'
     )

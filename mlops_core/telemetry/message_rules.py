@@ -1,7 +1,7 @@
 """What one message may hold: each of its elements is accepted or refused by itself, by the same rules everywhere."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -201,13 +201,10 @@ class MessageRules:
             extras=extras or _NO_EXTRAS,
         )  # fmt: skip
 
-    def further_channels(self, own: Channel, body: Payload) -> Iterator[Channel]:
+    def further_channels(self, own: Channel, body: Payload) -> list[Channel]:
         """Return the other channels whose fields a body of a one-channel topic holds."""
         others = body.keys() - _ONE_CHANNEL_FIELDS - {own.payload_field}
-        for name in sorted(others):
-            channel = self._of_field(name)
-            if channel is not None:
-                yield channel
+        return [channel for name in sorted(others) if (channel := self._of_field(name)) is not None]
 
     def _of_field(self, name: str) -> Channel | None:
         """Return the channel whose own payload field this is: not one that several share, as `value` is shared."""
