@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.bucket import UNTAGGED
-from infra.policies import Statement, allow
+from infra.policies import Statement, allow, objects
 from mlops_core.lake import CHANNELS_PREFIX, channels_key
 from mlops_core.telemetry import Channels
 
@@ -48,4 +48,4 @@ class ChannelDocument(pulumi.ComponentResource):
 
 def read_channels(bucket_arn: pulumi.Input[str]) -> Statement:
     """What every function may do that knows what is measured."""
-    return allow("ReadChannels", ["s3:GetObject"], [pulumi.Output.concat(bucket_arn, f"/{CHANNELS_PREFIX}*")])
+    return allow("ReadChannels", ["s3:GetObject"], objects(bucket_arn, f"{CHANNELS_PREFIX}*"))

@@ -15,7 +15,7 @@ from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.naming import access_log_group_name, namespace
-from infra.policies import Statement, allow
+from infra.policies import Statement, allow, listing, objects
 from infra.setting_groups import ServingSettings
 from mlops_core.lake import BASELINES_PREFIX, FRESHNESS_KEY, MODELS_PREFIX, RANKING_KEY
 
@@ -91,14 +91,8 @@ class Inference(pulumi.ComponentResource):
                     allow("ReadAlarms", ["dynamodb:GetItem", "dynamodb:Scan"], [args["alarms"]["alarms_arn"]]),
                     allow("ReadLabels", ["dynamodb:Query", "dynamodb:Scan"], [args["label_history_arn"]]),
                     read_machines(args["machines"], reads=("dynamodb:GetItem", "dynamodb:Scan")),
-                    allow(
-                        "ReadFreshness",
-                        ["s3:GetObject"],
-                        [pulumi.Output.concat(args["bucket_arn"], f"/{FRESHNESS_KEY}")],
-                    ),
-                    allow(
-                        "ReadRanking", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], f"/{RANKING_KEY}")]
-                    ),
+                    allow("ReadFreshness", ["s3:GetObject"], objects(args["bucket_arn"], FRESHNESS_KEY)),
+                    allow("ReadRanking", ["s3:GetObject"], objects(args["bucket_arn"], RANKING_KEY)),
                 ],
                 "timeout_seconds": serving_of(args).inference_timeout_seconds,
                 "memory_mb": serving_of(args).inference_memory_mb,
@@ -208,13 +202,9 @@ def serving_settings(args: ServingArgs) -> dict[str, object]:
 
 def serving_statements(args: ServingArgs, *, listed: Sequence[str] = ()) -> list[Statement]:
     """What every function may do that predicts, beside reading features; `listed`: what else it lists of the lake."""
-    prefixes = {"StringLike": {"s3:prefix": [f"{MODELS_PREFIX}*", f"{BASELINES_PREFIX}*", *listed]}}
+    models = (f"{MODELS_PREFIX}*", f"{BASELINES_PREFIX}*")
     return [
-        allow(
-            "ReadModels",
-            ["s3:GetObject"],
-            [pulumi.Output.concat(args["bucket_arn"], f"/{prefix}*") for prefix in (MODELS_PREFIX, BASELINES_PREFIX)],
-        ),
-        allow("ListModels", ["s3:ListBucket"], [args["bucket_arn"]], prefixes),
+        allow("ReadModels", ["s3:GetObject"], objects(args["bucket_arn"], *models)),
+        listing("ListModels", args["bucket_arn"], *models, *listed),
         read_channels(args["bucket_arn"]),
     ]

@@ -13,7 +13,7 @@ from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
-from infra.policies import Statement, allow
+from infra.policies import Statement, allow, objects
 from infra.queues import Queue, buffer_queue, dead_letter_queue
 from infra.schedule import FunctionSchedule, schedule_defaults
 from infra.setting_groups import IngestionSettings
@@ -234,8 +234,7 @@ class Ingestion(pulumi.ComponentResource):
         )
 
     def _store(self, prefix: str) -> Statement:
-        objects = pulumi.Output.concat(self._args["bucket_arn"], f"/{prefix}/*")
-        return allow(f"Store{prefix.capitalize()}", ["s3:PutObject"], [objects])
+        return allow(f"Store{prefix.capitalize()}", ["s3:PutObject"], objects(self._args["bucket_arn"], f"{prefix}/*"))
 
     def _connect(self, name: str, queue: Queue, function: PythonFunction) -> None:
         aws.lambda_.EventSourceMapping(

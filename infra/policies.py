@@ -31,6 +31,16 @@ def allow(
     return statement
 
 
+def objects(bucket_arn: pulumi.Input[str], *patterns: str) -> list[pulumi.Input[str]]:
+    """ARNs of the objects of a bucket whose keys match a pattern."""
+    return [pulumi.Output.concat(bucket_arn, "/", pattern) for pattern in patterns]
+
+
+def listing(sid: str, bucket_arn: pulumi.Input[str], *prefixes: str) -> Statement:
+    """A statement that grants the listing of the keys of a bucket whose prefix matches one of `prefixes`."""
+    return allow(sid, ["s3:ListBucket"], [bucket_arn], {"StringLike": {"s3:prefix": list(prefixes)}})
+
+
 def document(statements: Sequence[Statement]) -> pulumi.Output[str]:
     """The JSON of a policy, the same bytes for the same statements (a space more would be a change on every update)."""
     return compact_json({"Version": "2012-10-17", "Statement": list(statements)})

@@ -14,7 +14,7 @@ from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.monitoring import Counted, count_alarm
-from infra.policies import Statement, allow
+from infra.policies import Statement, allow, listing, objects
 from infra.schedule import FunctionSchedule, schedule_defaults
 from infra.setting_groups import ProcessingSettings
 from infra.table import string_keyed_table
@@ -201,31 +201,22 @@ def _side_by_side(settings: ProcessingSettings, functions: FunctionDefaults) -> 
 def _lake_statements(bucket_arn: pulumi.Input[str], *, counts_events: bool) -> list[Statement]:
     events = [f"{EVENTS_PREFIX}*"] if counts_events else []
     outputs = [*_OUTPUTS, *([f"{EVENT_DAYS_PREFIX}*"] if counts_events else [])]
-
-    def objects(*patterns: str) -> list[pulumi.Input[str]]:
-        return [pulumi.Output.concat(bucket_arn, "/", pattern) for pattern in patterns]
-
     return [
-        allow(
-            "ListRawAndProcessed",
-            ["s3:ListBucket"],
-            [bucket_arn],
-            {"StringLike": {"s3:prefix": [_RAW, _COMPACTED, _REPLACED, _DAMAGED, "processed/*", *events]}},
-        ),
+        listing("ListRawAndProcessed", bucket_arn, _RAW, _COMPACTED, _REPLACED, _DAMAGED, "processed/*", *events),
         allow(
             "ListEarlierDocuments",
             ["s3:ListBucketVersions"],
             [bucket_arn],
             {"StringLike": {"s3:prefix": list(_DOCUMENTS)}},
         ),
-        allow("ReadEarlierDocuments", ["s3:GetObjectVersion"], objects(*_DOCUMENTS)),
-        allow("SetDamageAside", ["s3:PutObject"], objects(_DAMAGED)),
-        allow("ReadRaw", ["s3:GetObject"], objects(_RAW, *events)),
-        allow("KeepReplaced", ["s3:GetObject", "s3:PutObject"], objects(_REPLACED)),
-        allow("Compact", ["s3:GetObject", "s3:PutObject"], objects(_COMPACTED)),
+        allow("ReadEarlierDocuments", ["s3:GetObjectVersion"], objects(bucket_arn, *_DOCUMENTS)),
+        allow("SetDamageAside", ["s3:PutObject"], objects(bucket_arn, _DAMAGED)),
+        allow("ReadRaw", ["s3:GetObject"], objects(bucket_arn, _RAW, *events)),
+        allow("KeepReplaced", ["s3:GetObject", "s3:PutObject"], objects(bucket_arn, _REPLACED)),
+        allow("Compact", ["s3:GetObject", "s3:PutObject"], objects(bucket_arn, _COMPACTED)),
         # A delete marker: the version below it can be restored, and its bytes are kept under replaced/.
-        allow("RemoveCompactedRaw", ["s3:DeleteObject"], objects(_RAW)),
+        allow("RemoveCompactedRaw", ["s3:DeleteObject"], objects(bucket_arn, _RAW)),
         # Features too: replacing an object only as it was seen (If-Match) takes permission to read it.
-        allow("ReadOwnOutputs", ["s3:GetObject"], objects(*outputs)),
-        allow("WriteProcessed", ["s3:PutObject"], objects(*outputs)),
+        allow("ReadOwnOutputs", ["s3:GetObject"], objects(bucket_arn, *outputs)),
+        allow("WriteProcessed", ["s3:PutObject"], objects(bucket_arn, *outputs)),
     ]

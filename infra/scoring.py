@@ -13,10 +13,10 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.inference import ServingArgs, serving_of, serving_settings, serving_statements
 from infra.machines import read_machines
 from infra.monitoring import Counted, count_alarm
-from infra.policies import Statement, allow, compact_json
+from infra.policies import allow, compact_json, objects
 from infra.table import string_keyed_table
 from mlops_core.alerting import CHAMPION_REFUSED, DAMAGED_DATA, SILENT_CHANNELS
-from mlops_core.lake import CHECKPOINT_KEY, FLEET_PREFIX, FRESHNESS_KEY, NEWEST_KEY
+from mlops_core.lake import CHECKPOINT_KEY, FLEET_PREFIX, FRESHNESS_KEY, NEWEST_KEY, PREDICTIONS_PREFIX
 
 _COUNTED = {
     "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS, "silence"),
@@ -78,24 +78,24 @@ class Scoring(pulumi.ComponentResource):
                 },
                 "statements": [
                     *serving_statements(args, listed=[CHECKPOINT_KEY, FRESHNESS_KEY, NEWEST_KEY, f"{FLEET_PREFIX}*"]),
-                    allow("ReadNewest", ["s3:GetObject"], [pulumi.Output.concat(args["bucket_arn"], f"/{NEWEST_KEY}")]),
+                    allow("ReadNewest", ["s3:GetObject"], objects(args["bucket_arn"], NEWEST_KEY)),
                     # Where the lake has no such object yet, or a damaged one.
                     allow("ReadFeatures", ["dynamodb:Scan"], [args["realtime_features_arn"]]),
                     # Scores of earlier programs: read where there is no object of them yet.
                     allow("ReadOlderScores", ["dynamodb:Scan"], [self.predictions.arn]),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
                     read_machines(args["machines"]),
-                    allow(
-                        "KeepHistory", ["s3:PutObject"], [pulumi.Output.concat(args["bucket_arn"], "/predictions/*")]
-                    ),
+                    allow("KeepHistory", ["s3:PutObject"], objects(args["bucket_arn"], f"{PREDICTIONS_PREFIX}*")),
                     # A conditional replacement (If-Match) takes both.
                     allow(
-                        "KeepScores",
-                        ["s3:GetObject", "s3:PutObject"],
-                        [pulumi.Output.concat(args["bucket_arn"], f"/{FLEET_PREFIX}*")],
+                        "KeepScores", ["s3:GetObject", "s3:PutObject"], objects(args["bucket_arn"], f"{FLEET_PREFIX}*")
                     ),
                     *alarm_statements(args["alarms"], reads=("dynamodb:GetItem", "dynamodb:Scan")),
-                    *_listening_statements(args["bucket_arn"]),
+                    # Watching for silence takes how far processing has come, and what was known of each channel.
+                    allow("ReadCheckpoint", ["s3:GetObject"], objects(args["bucket_arn"], CHECKPOINT_KEY)),
+                    allow(
+                        "KeepFreshness", ["s3:GetObject", "s3:PutObject"], objects(args["bucket_arn"], FRESHNESS_KEY)
+                    ),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": serving_of(args).inference_memory_mb,
@@ -139,13 +139,3 @@ class Scoring(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
         )
         return rule.name
-
-
-def _listening_statements(bucket_arn: pulumi.Input[str]) -> list[Statement]:
-    """What watching for silence takes: how far processing has come, and what was known of each channel before."""
-    return [
-        allow("ReadCheckpoint", ["s3:GetObject"], [pulumi.Output.concat(bucket_arn, f"/{CHECKPOINT_KEY}")]),
-        allow(
-            "KeepFreshness", ["s3:GetObject", "s3:PutObject"], [pulumi.Output.concat(bucket_arn, f"/{FRESHNESS_KEY}")]
-        ),
-    ]

@@ -8,7 +8,7 @@ import pulumi
 
 from contract.functions import FUNCTIONS
 from infra.function import FunctionDefaults, PythonFunction
-from infra.policies import allow
+from infra.policies import allow, listing, objects
 from infra.schedule import FunctionSchedule, schedule_defaults
 from mlops_core.lake import (
     CHANNELS_PREFIX,
@@ -82,10 +82,6 @@ class PageSnapshot(pulumi.ComponentResource):
         super().__init__("mlops:page:PageSnapshot", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         functions: FunctionDefaults = {**args.get("functions", {})}
-
-        def objects(keys: Sequence[str]) -> list[pulumi.Input[str]]:
-            return [pulumi.Output.concat(args["bucket_arn"], "/", key) for key in keys]
-
         self.function = PythonFunction(
             f"{name}-{FUNCTIONS['snapshot'].resource}",
             {
@@ -100,12 +96,10 @@ class PageSnapshot(pulumi.ComponentResource):
                     "silent_after": timedelta(hours=args["silent_after_hours"]),
                 },
                 "statements": [
-                    allow(
-                        "ListStored", ["s3:ListBucket"], [args["bucket_arn"]], {"StringLike": {"s3:prefix": _LISTED}}
-                    ),
-                    allow("ReadStored", ["s3:GetObject"], objects([*_LISTED, f"{CHANNELS_PREFIX}*"])),
+                    listing("ListStored", args["bucket_arn"], *_LISTED),
+                    allow("ReadStored", ["s3:GetObject"], objects(args["bucket_arn"], *_LISTED, f"{CHANNELS_PREFIX}*")),
                     allow("ReadTables", ["dynamodb:Scan"], args["table_arns"]),
-                    allow("KeepPage", ["s3:PutObject"], objects([PAGE_KEY])),
+                    allow("KeepPage", ["s3:PutObject"], objects(args["bucket_arn"], PAGE_KEY)),
                 ],
                 "timeout_seconds": args["timeout_seconds"],
                 "memory_mb": args["memory_mb"],

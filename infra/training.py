@@ -5,18 +5,16 @@ from datetime import timedelta
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
-from infra.account import Account, current_account
+from infra.account import current_account
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
-from infra.naming import execution_log_group_name, namespace
-from infra.policies import Statement, allow, compact_json, document, trust, use_key
+from infra.policies import Statement, allow, listing, objects
 from infra.schedule import FunctionSchedule, schedule_defaults
 from infra.setting_groups import TrainingSettings
-from infra.state_machine_policies import deliver_log, send_traces
+from infra.state_machine import StateMachine, state_machine
 from infra.training_steps import training_definition
 from mlops_core.lake import (
     BASELINES_PREFIX,
@@ -76,7 +74,7 @@ class Training(pulumi.ComponentResource):
         self._settings = TrainingSettings.model_validate(args["settings"])
         self._functions: FunctionDefaults = {**args.get("functions", {})}
         self.steps = self._make_steps()
-        self.state_machine_arn = self._make_state_machine().arn
+        self.state_machine_arn, self.log_group_name = self._make_state_machine()
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
@@ -93,11 +91,11 @@ class Training(pulumi.ComponentResource):
 
     def _make_steps(self) -> dict[str, PythonFunction]:
         args, settings, lake = self._args, self._settings, {"data_lake_bucket": self._args["bucket_name"]}
-        horizon = {"prediction_horizon": timedelta(hours=settings.prediction_horizon_hours)}
-        read_rows = allow("ReadTrainingSet", ["s3:GetObject"], self._objects(f"{TRAINING_PREFIX}*"))
+        bucket, horizon = args["bucket_arn"], {"prediction_horizon": timedelta(hours=settings.prediction_horizon_hours)}
+        read_rows = allow("ReadTrainingSet", ["s3:GetObject"], objects(bucket, f"{TRAINING_PREFIX}*"))
         read_models = [
-            allow("ReadModels", ["s3:GetObject"], self._objects(f"{MODELS_PREFIX}*")),
-            self._list("ListModels", f"{MODELS_PREFIX}*"),
+            allow("ReadModels", ["s3:GetObject"], objects(bucket, f"{MODELS_PREFIX}*")),
+            listing("ListModels", bucket, f"{MODELS_PREFIX}*"),
         ]
         history = {
             "channels_key": args.get("channels_key"),
@@ -120,11 +118,11 @@ class Training(pulumi.ComponentResource):
                     "anomaly_episodes_per_machine_month": settings.anomaly_episodes_per_machine_month,
                 },
                 [
-                    allow("ReadFeatures", ["s3:GetObject"], self._objects(f"{FEATURES_PREFIX}*")),
-                    self._list("ListFeaturesAndBaselines", f"{FEATURES_PREFIX}*", f"{BASELINES_PREFIX}*"),
+                    allow("ReadFeatures", ["s3:GetObject"], objects(bucket, f"{FEATURES_PREFIX}*")),
+                    listing("ListFeaturesAndBaselines", bucket, f"{FEATURES_PREFIX}*", f"{BASELINES_PREFIX}*"),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
                     read_machines(args["machines"]),
-                    allow("KeepBaselines", ["s3:GetObject", "s3:PutObject"], self._objects(f"{BASELINES_PREFIX}*")),
+                    allow("KeepBaselines", ["s3:GetObject", "s3:PutObject"], objects(bucket, f"{BASELINES_PREFIX}*")),
                 ],
             ),
             "training_set": self._step(
@@ -132,12 +130,12 @@ class Training(pulumi.ComponentResource):
                 {**lake, **horizon, **history},
                 [
                     read_channels(args["bucket_arn"]),
-                    allow("ReadFeatures", ["s3:GetObject"], self._objects(f"{FEATURES_PREFIX}*", *kept, *received)),
-                    self._list("ListFeatures", f"{FEATURES_PREFIX}*", *kept, *received),
-                    allow("KeepBeginnings", ["s3:PutObject"], self._objects(*kept)),
+                    allow("ReadFeatures", ["s3:GetObject"], objects(bucket, f"{FEATURES_PREFIX}*", *kept, *received)),
+                    listing("ListFeatures", bucket, f"{FEATURES_PREFIX}*", *kept, *received),
+                    allow("KeepBeginnings", ["s3:PutObject"], objects(bucket, *kept)),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
                     read_machines(args["machines"]),
-                    allow("WriteTrainingSet", ["s3:PutObject"], self._objects(f"{TRAINING_PREFIX}*")),
+                    allow("WriteTrainingSet", ["s3:PutObject"], objects(bucket, f"{TRAINING_PREFIX}*")),
                 ],
             ),
             "training": self._step(
@@ -153,7 +151,7 @@ class Training(pulumi.ComponentResource):
                 [
                     read_rows,
                     read_channels(args["bucket_arn"]),
-                    allow("StoreModel", ["s3:PutObject"], self._objects(f"{MODELS_PREFIX}*/*")),
+                    allow("StoreModel", ["s3:PutObject"], objects(bucket, f"{MODELS_PREFIX}*/*")),
                 ],
             ),
             "evaluation": self._step(
@@ -162,13 +160,13 @@ class Training(pulumi.ComponentResource):
                 [
                     read_rows,
                     *read_models,
-                    allow("WriteVerdict", ["s3:PutObject"], self._objects(f"{TRAINING_PREFIX}*")),
+                    allow("WriteVerdict", ["s3:PutObject"], objects(bucket, f"{TRAINING_PREFIX}*")),
                 ],
             ),
             "promotion": self._step(
                 "promotion",
                 lake,
-                [*read_models, allow("MoveChampion", ["s3:PutObject"], self._objects(CHAMPION_KEY))],
+                [*read_models, allow("MoveChampion", ["s3:PutObject"], objects(bucket, CHAMPION_KEY))],
             ),
         }
 
@@ -189,64 +187,17 @@ class Training(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
-    def _objects(self, *patterns: str) -> list[pulumi.Input[str]]:
-        return [pulumi.Output.concat(self._args["bucket_arn"], "/", pattern) for pattern in patterns]
-
-    def _list(self, sid: str, *prefixes: str) -> Statement:
-        condition = {"StringLike": {"s3:prefix": [*prefixes]}}
-        return allow(sid, ["s3:ListBucket"], [self._args["bucket_arn"]], condition)
-
-    def _make_state_machine(self) -> aws.sfn.StateMachine:
-        name = self._name
-        child = pulumi.ResourceOptions(parent=self)
-        account = current_account(self)
-        physical = f"{namespace()}-{name}"
-        functions = {step: function.arn for step, function in self.steps.items()}
-        logs = aws.cloudwatch.LogGroup(
-            f"{name}-executions",
-            name=execution_log_group_name(name),
-            retention_in_days=self._functions.get("log_retention_days", 30),
-            kms_key_id=self._functions.get("kms_key_arn"),
-            opts=child,
+    def _make_state_machine(self) -> StateMachine:
+        account, topic = current_account(self), self._args["notice_topic_arn"]
+        steps = {step: function.arn for step, function in self.steps.items()}
+        return state_machine(
+            self._name,
+            self,
+            account,
+            self._functions,
+            definition=training_definition(steps, topic, account.integration),
+            statements=[
+                allow("RunSteps", ["lambda:InvokeFunction"], list(steps.values())),
+                allow("TellPeople", ["sns:Publish"], [topic]),
+            ],
         )
-        role = aws.iam.Role(
-            f"{name}-role",
-            assume_role_policy=trust(
-                "states.amazonaws.com", account=account.id, sources=[account.arn("states", f"stateMachine:{physical}")]
-            ),
-            opts=child,
-        )
-        statements = self._state_machine_statements(functions, account)
-        policy = aws.iam.RolePolicy(f"{name}-policy", role=role.name, policy=document(statements), opts=child)
-        self.log_group_name = logs.name
-        return aws.sfn.StateMachine(
-            name,
-            name=physical,
-            role_arn=role.arn,
-            type="STANDARD",
-            definition=compact_json(
-                training_definition(functions, self._args["notice_topic_arn"], account.integration)
-            ),
-            logging_configuration={
-                "level": "ALL",
-                # Keys, versions, figures and reasons: no reading passes between the steps.
-                "include_execution_data": True,
-                "log_destination": pulumi.Output.concat(logs.arn, ":*"),
-            },
-            tracing_configuration={"enabled": self._functions.get("tracing", False)},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
-        )
-
-    def _state_machine_statements(
-        self, functions: Mapping[str, pulumi.Output[str]], account: Account
-    ) -> list[Statement]:
-        statements = [
-            allow("RunSteps", ["lambda:InvokeFunction"], list(functions.values())),
-            allow("TellPeople", ["sns:Publish"], [self._args["notice_topic_arn"]]),
-            deliver_log(account),
-        ]
-        if (key := self._functions.get("kms_key_arn")) is not None:
-            statements.append(use_key(key))
-        if self._functions.get("tracing", False):
-            statements.append(send_traces())
-        return statements

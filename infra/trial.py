@@ -6,10 +6,11 @@ import pulumi
 
 from contract.functions import FUNCTIONS
 from infra.function import FunctionDefaults, PythonFunction
-from infra.policies import allow
+from infra.policies import allow, listing, objects
 from infra.schedule import FunctionSchedule, schedule_defaults
 from mlops_core.lake import BASELINES_PREFIX, FEATURES_PREFIX, MODELS_PREFIX, PREDICTIONS_PREFIX, TRIALS_PREFIX
 
+_READ = (MODELS_PREFIX, BASELINES_PREFIX, PREDICTIONS_PREFIX, FEATURES_PREFIX)
 _WEEKLY = "cron(30 5 ? * MON *)"
 
 
@@ -47,12 +48,7 @@ class ChampionTrial(pulumi.ComponentResource):
         super().__init__("mlops:trial:ChampionTrial", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         functions: FunctionDefaults = {**args.get("functions", {})}
-        read = [MODELS_PREFIX, BASELINES_PREFIX, PREDICTIONS_PREFIX, FEATURES_PREFIX]
-        listed = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in (*read, TRIALS_PREFIX)]}}
-
-        def objects(prefixes: list[str]) -> list[pulumi.Input[str]]:
-            return [pulumi.Output.concat(args["bucket_arn"], "/", prefix, "*") for prefix in prefixes]
-
+        bucket, read = args["bucket_arn"], [f"{prefix}*" for prefix in _READ]
         self.function = PythonFunction(
             f"{name}-{FUNCTIONS['trial'].resource}",
             {
@@ -64,10 +60,10 @@ class ChampionTrial(pulumi.ComponentResource):
                     "notice_topic_arn": args["notice_topic_arn"],
                 },
                 "statements": [
-                    allow("ListStored", ["s3:ListBucket"], [args["bucket_arn"]], listed),
-                    allow("ReadStored", ["s3:GetObject"], objects(read)),
+                    listing("ListStored", bucket, *read, f"{TRIALS_PREFIX}*"),
+                    allow("ReadStored", ["s3:GetObject"], objects(bucket, *read)),
                     allow("ReadLabels", ["dynamodb:Scan"], [args["label_history_arn"]]),
-                    allow("KeepTrials", ["s3:PutObject"], objects([TRIALS_PREFIX])),
+                    allow("KeepTrials", ["s3:PutObject"], objects(bucket, f"{TRIALS_PREFIX}*")),
                     allow("TellPeople", ["sns:Publish"], [args["notice_topic_arn"]]),
                 ],
                 "timeout_seconds": args["timeout_seconds"],

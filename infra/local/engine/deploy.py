@@ -132,7 +132,7 @@ class Deployer(Mocks):
         for key, follow_up in kind.then.items():
             if inputs.get(key):
                 getattr(client, follow_up.operation)(**follow_up.parameters(inputs[key], created))
-        outputs = kind.outputs(created)
+        outputs = kind.outputs_of(created)
         return outputs["id"], {**given, **inputs, **outputs}
 
     def _note_default_tags(self, provider: str, inputs: Mapping[str, Any]) -> None:

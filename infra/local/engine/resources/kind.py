@@ -29,6 +29,10 @@ class FollowUp:
     parameters: Callable[[Any, Created], dict[str, Any]]
 
 
+def _nothing(_: Created) -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Kind:
     """How one resource type is created.
@@ -36,17 +40,24 @@ class Kind:
     ``named``: the input that takes a generated name where the program gives none. ``rename``: dotted input path to
     the parameter's member, or ``Parent.Member``. ``ignore``: inputs without a meaning here. ``reshape``: rewrites the
     inputs before they are mapped. ``then``: inputs that have a call of their own. ``outputs``: ``id`` and every output
-    that a program may read; the inputs are outputs too.
+    that a program may read, in the words of ``str.format``, of the inputs and of ``response``; ``more``: those that are
+    no such text. The inputs are outputs too.
     """
 
     service: str
     operation: str
-    outputs: Callable[[Created], dict[str, Any]]
+    outputs: Mapping[str, str]
+    more: Callable[[Created], dict[str, Any]] = _nothing
     named: str = ""
     rename: Mapping[str, str] = field(default_factory=dict[str, str])
     ignore: frozenset[str] = frozenset()
     reshape: Callable[[Values], dict[str, Any]] = dict
     then: Mapping[str, FollowUp] = field(default_factory=dict[str, FollowUp])
+
+    def outputs_of(self, created: Created) -> dict[str, Any]:
+        """Return the outputs of a resource that was made."""
+        told = {"response": created.response, **created.inputs}
+        return {key: text.format_map(told) for key, text in self.outputs.items()} | self.more(created)
 
 
 def arn(service: str, resource: str, *, region: str = REGION) -> str:
@@ -54,14 +65,9 @@ def arn(service: str, resource: str, *, region: str = REGION) -> str:
     return f"arn:aws:{service}:{region}:{ACCOUNT_ID}:{resource}"
 
 
-def named_outputs(service: str, prefix: str, *, region: str = REGION) -> Callable[[Created], dict[str, Any]]:
+def named_outputs(service: str, prefix: str, *, region: str = REGION) -> dict[str, str]:
     """Return the outputs of a kind whose id is its name and whose ARN is ``prefix`` and that name."""
-
-    def outputs(created: Created) -> dict[str, Any]:
-        name = created.inputs["name"]
-        return {"id": name, "arn": arn(service, f"{prefix}{name}", region=region)}
-
-    return outputs
+    return {"id": "{name}", "arn": arn(service, f"{prefix}{{name}}", region=region)}
 
 
 def inside(parent: str, keys: Iterable[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.engine.resources.kind import Created, Kind, Values, arn, named_outputs
+from infra.local.engine.resources.kind import Kind, Values, arn, named_outputs
 
 _QUEUE_ATTRIBUTES = {
     "visibilityTimeoutSeconds": "VisibilityTimeout",
@@ -11,8 +11,10 @@ _QUEUE_ATTRIBUTES = {
     "receiveWaitTimeSeconds": "ReceiveMessageWaitTimeSeconds",
     "maxMessageSize": "MaximumMessageSize",
 }
+_QUEUE = {"id": "{response[QueueUrl]}", "url": "{response[QueueUrl]}", "arn": arn("sqs", "{name}")}
 _QUEUE_OWN = {"name", "tags"}
 _ACTIONS = {"sqs": "sqs", "sns": "sns", "lambdas": "lambda", "republishes": "republish", "dynamodbv2s": "dynamoDBv2"}
+_SUBSCRIPTION = {"id": "{response[SubscriptionArn]}", "arn": "{response[SubscriptionArn]}"}
 _RULE_PAYLOAD = ("sql", "description", "errorAction", "actions", "ruleDisabled")
 
 
@@ -24,16 +26,11 @@ def _queue_inputs(inputs: Values) -> dict[str, Any]:
     return {**own, "attributes": attributes}
 
 
-def _queue(created: Created) -> dict[str, Any]:
-    url = created.response["QueueUrl"]
-    return {"id": url, "url": url, "arn": arn("sqs", created.inputs["name"])}
-
-
 def _queue_setting(key: str) -> Kind:
     return Kind(
         "sqs",
         "set_queue_attributes",
-        lambda created: {"id": created.inputs["queueUrl"]},
+        {"id": "{queueUrl}"},
         rename={key: f"Attributes.{key[0].upper()}{key[1:]}"},
     )
 
@@ -45,11 +42,6 @@ def _rule_inputs(inputs: Values) -> dict[str, Any]:
     return {**rest, "actions": actions, "ruleDisabled": not inputs["enabled"]}
 
 
-def _schedule(created: Created) -> dict[str, Any]:
-    group, name = created.inputs.get("groupName", "default"), created.inputs["name"]
-    return {"id": f"{group}/{name}", "arn": created.response["ScheduleArn"]}
-
-
 def _target_inputs(inputs: Values) -> dict[str, Any]:
     """The API takes a list of targets, whose id is short, beside what names their rule."""
     named = {key: inputs[key] for key in ("rule", "eventBusName") if key in inputs}
@@ -57,17 +49,9 @@ def _target_inputs(inputs: Values) -> dict[str, Any]:
     return {**named, "targets": [{"id": inputs["targetId"][:64], **target}]}
 
 
-def _topic(created: Created) -> dict[str, Any]:
-    return {"id": created.response["TopicArn"], "arn": created.response["TopicArn"]}
-
-
-def _subscription(created: Created) -> dict[str, Any]:
-    return {"id": created.response["SubscriptionArn"], "arn": created.response["SubscriptionArn"]}
-
-
 KINDS: Mapping[str, Kind] = {
     "aws:sqs/queue:Queue": Kind(
-        "sqs", "create_queue", _queue, named="name", rename={"name": "QueueName"}, reshape=_queue_inputs
+        "sqs", "create_queue", _QUEUE, named="name", rename={"name": "QueueName"}, reshape=_queue_inputs
     ),
     "aws:sqs/queuePolicy:QueuePolicy": _queue_setting("policy"),
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _queue_setting("redriveAllowPolicy"),
@@ -105,14 +89,19 @@ KINDS: Mapping[str, Kind] = {
     "aws:scheduler/scheduleGroup:ScheduleGroup": Kind(
         "scheduler", "create_schedule_group", named_outputs("scheduler", "schedule-group/"), named="name"
     ),
-    "aws:scheduler/schedule:Schedule": Kind("scheduler", "create_schedule", _schedule, named="name"),
+    "aws:scheduler/schedule:Schedule": Kind(
+        "scheduler",
+        "create_schedule",
+        {"id": "{groupName}/{name}", "arn": "{response[ScheduleArn]}"},
+        named="name",
+    ),
     "aws:cloudwatch/eventBus:EventBus": Kind(
         "events", "create_event_bus", named_outputs("events", "event-bus/"), named="name"
     ),
     "aws:cloudwatch/eventConnection:EventConnection": Kind(
         "events",
         "create_connection",
-        lambda created: {"id": created.inputs["name"], "arn": created.response["ConnectionArn"]},
+        {"id": "{name}", "arn": "{response[ConnectionArn]}"},
         named="name",
         rename={
             "authParameters.apiKey": "ApiKeyAuthParameters",
@@ -123,14 +112,14 @@ KINDS: Mapping[str, Kind] = {
     "aws:cloudwatch/eventApiDestination:EventApiDestination": Kind(
         "events",
         "create_api_destination",
-        lambda created: {"id": created.inputs["name"], "arn": created.response["ApiDestinationArn"]},
+        {"id": "{name}", "arn": "{response[ApiDestinationArn]}"},
         named="name",
     ),
     "aws:cloudwatch/eventRule:EventRule": Kind("events", "put_rule", named_outputs("events", "rule/"), named="name"),
     "aws:cloudwatch/eventTarget:EventTarget": Kind(
         "events",
         "put_targets",
-        lambda created: {"id": f"{created.inputs['rule']}-{created.inputs['targetId']}"},
+        {"id": "{rule}-{targetId}"},
         named="targetId",
         rename={"targets.inputTransformer.inputPaths": "InputPathsMap"},
         reshape=_target_inputs,
@@ -138,18 +127,18 @@ KINDS: Mapping[str, Kind] = {
     "aws:sns/topic:Topic": Kind(
         "sns",
         "create_topic",
-        _topic,
+        {"id": "{response[TopicArn]}", "arn": "{response[TopicArn]}"},
         named="name",
         rename={"kmsMasterKeyId": "Attributes.KmsMasterKeyId", "policy": "Attributes.Policy"},
     ),
     "aws:sns/topicPolicy:TopicPolicy": Kind(
         "sns",
         "set_topic_attributes",
-        lambda created: {"id": created.inputs["arn"]},
+        {"id": "{arn}"},
         rename={"arn": "TopicArn", "attributeName": "AttributeName", "policy": "AttributeValue"},
         reshape=lambda inputs: {**inputs, "attributeName": "Policy"},
     ),
     "aws:sns/topicSubscription:TopicSubscription": Kind(
-        "sns", "subscribe", _subscription, rename={"topic": "TopicArn"}
+        "sns", "subscribe", _SUBSCRIPTION, rename={"topic": "TopicArn"}
     ),
 }

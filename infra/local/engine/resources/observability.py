@@ -10,25 +10,12 @@ def _retention(value: float, created: Created) -> dict[str, Any]:
     return {"logGroupName": created.inputs["name"], "retentionInDays": int(value)}
 
 
-def _dashboard(created: Created) -> dict[str, Any]:
-    name = created.inputs["dashboardName"]
-    return {"id": name, "dashboardArn": arn("cloudwatch", f"dashboard/{name}", region="")}
-
-
-def _composite(created: Created) -> dict[str, Any]:
-    name = created.inputs["alarmName"]
-    return {"id": name, "arn": arn("cloudwatch", f"alarm:{name}")}
-
-
-def _key(created: Created) -> dict[str, Any]:
-    key = created.response["KeyMetadata"]
-    return {"id": key["KeyId"], "keyId": key["KeyId"], "arn": key["Arn"]}
-
-
 def _rotation(_: bool, created: Created) -> dict[str, Any]:
     return {"KeyId": created.response["KeyMetadata"]["KeyId"]}
 
 
+_DASHBOARD = {"id": "{dashboardName}", "dashboardArn": arn("cloudwatch", "dashboard/{dashboardName}", region="")}
+_COMPOSITE = {"id": "{alarmName}", "arn": arn("cloudwatch", "alarm:{alarmName}")}
 _METRIC = {key: f"Metric.{key[0].upper()}{key[1:]}" for key in ("metricName", "namespace", "dimensions")}
 
 KINDS: Mapping[str, Kind] = {
@@ -54,24 +41,24 @@ KINDS: Mapping[str, Kind] = {
         },
     ),
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": Kind(
-        "cloudwatch", "put_composite_alarm", _composite, named="alarmName"
+        "cloudwatch", "put_composite_alarm", _COMPOSITE, named="alarmName"
     ),
-    "aws:cloudwatch/dashboard:Dashboard": Kind("cloudwatch", "put_dashboard", _dashboard, named="dashboardName"),
+    "aws:cloudwatch/dashboard:Dashboard": Kind("cloudwatch", "put_dashboard", _DASHBOARD, named="dashboardName"),
     "aws:kms/key:Key": Kind(
         "kms",
         "create_key",
-        _key,
+        {
+            "id": "{response[KeyMetadata][KeyId]}",
+            "keyId": "{response[KeyMetadata][KeyId]}",
+            "arn": "{response[KeyMetadata][Arn]}",
+        },
         ignore=frozenset({"deletionWindowInDays"}),
         then={"enableKeyRotation": FollowUp("enable_key_rotation", _rotation)},
     ),
     "aws:kms/alias:Alias": Kind(
         "kms",
         "create_alias",
-        lambda created: {
-            "id": created.inputs["name"],
-            "arn": arn("kms", created.inputs["name"]),
-            "targetKeyArn": created.inputs["targetKeyId"],
-        },
+        {"id": "{name}", "arn": arn("kms", "{name}"), "targetKeyArn": "{targetKeyId}"},
         named="name",
         rename={"name": "AliasName"},
     ),

@@ -4,22 +4,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.local.engine.archives import content_bytes
-from infra.local.engine.resources.kind import ACCOUNT_ID, REGION, Created, FollowUp, Kind, Values, arn, inside
+from infra.local.engine.resources.kind import (
+    ACCOUNT_ID,
+    REGION,
+    Created,
+    FollowUp,
+    Kind,
+    Values,
+    arn,
+    inside,
+    named_outputs,
+)
 
-
-def _bucket(created: Created) -> dict[str, Any]:
-    bucket = created.inputs["bucket"]
-    return {
-        "id": bucket,
-        "arn": f"arn:aws:s3:::{bucket}",
-        "region": REGION,
-        "bucketDomainName": f"{bucket}.s3.amazonaws.com",
-        "bucketRegionalDomainName": f"{bucket}.s3.{REGION}.amazonaws.com",
-    }
+_BUCKET = {
+    "id": "{bucket}",
+    "arn": "arn:aws:s3:::{bucket}",
+    "region": REGION,
+    "bucketDomainName": "{bucket}.s3.amazonaws.com",
+    "bucketRegionalDomainName": f"{{bucket}}.s3.{REGION}.amazonaws.com",
+}
+_DATABASE = {"id": f"{ACCOUNT_ID}:{{name}}", "arn": arn("glue", "database/{name}"), "catalogId": ACCOUNT_ID}
+_CATALOGUE_TABLE = {
+    "id": f"{ACCOUNT_ID}:{{databaseName}}:{{name}}",
+    "arn": arn("glue", "table/{databaseName}/{name}"),
+    "catalogId": ACCOUNT_ID,
+}
 
 
 def _bucket_setting(operation: str, rename: Mapping[str, str] | None = None) -> Kind:
-    return Kind("s3", operation, lambda created: {"id": created.inputs["bucket"]}, rename=rename or {})
+    return Kind("s3", operation, {"id": "{bucket}"}, rename=rename or {})
 
 
 def _notification_inputs(inputs: Values) -> dict[str, Any]:
@@ -49,14 +62,8 @@ def _object_inputs(inputs: Values) -> dict[str, Any]:
     return {**{key: value for key, value in inputs.items() if key not in _NOT_SENT}, "body": body}
 
 
-def _object(created: Created) -> dict[str, Any]:
-    bucket, key = created.inputs["bucket"], created.inputs["key"]
-    return {
-        "id": key,
-        "arn": f"arn:aws:s3:::{bucket}/{key}",
-        "etag": created.response["ETag"].strip('"'),
-        "versionId": created.response.get("VersionId", ""),
-    }
+def _written(created: Created) -> dict[str, Any]:
+    return {"etag": created.response["ETag"].strip('"'), "versionId": created.response.get("VersionId", "")}
 
 
 def _table_inputs(inputs: Values) -> dict[str, Any]:
@@ -66,10 +73,8 @@ def _table_inputs(inputs: Values) -> dict[str, Any]:
     return {**{key: value for key, value in inputs.items() if key not in {"hashKey", "rangeKey"}}, "keySchema": keys}
 
 
-def _table(created: Created) -> dict[str, Any]:
-    name = created.inputs["name"]
-    described = created.response["TableDescription"]
-    return {"id": name, "arn": arn("dynamodb", f"table/{name}"), "streamArn": described.get("LatestStreamArn", "")}
+def _stream(created: Created) -> dict[str, Any]:
+    return {"streamArn": created.response["TableDescription"].get("LatestStreamArn", "")}
 
 
 def _recovery(value: Values, created: Created) -> dict[str, Any]:
@@ -86,20 +91,6 @@ def _time_to_live(value: Values, created: Created) -> dict[str, Any]:
     }
 
 
-def _database(created: Created) -> dict[str, Any]:
-    name = created.inputs["name"]
-    return {"id": f"{ACCOUNT_ID}:{name}", "arn": arn("glue", f"database/{name}"), "catalogId": ACCOUNT_ID}
-
-
-def _catalogue_table(created: Created) -> dict[str, Any]:
-    database, name = created.inputs["databaseName"], created.inputs["name"]
-    return {
-        "id": f"{ACCOUNT_ID}:{database}:{name}",
-        "arn": arn("glue", f"table/{database}/{name}"),
-        "catalogId": ACCOUNT_ID,
-    }
-
-
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 _DATABASE_INPUTS = ("name", "description", "locationUri", "parameters")
 _TABLE_INPUTS = ("name", "description", "owner", "tableType", "parameters", "partitionKeys", "storageDescriptor")
@@ -108,7 +99,7 @@ KINDS: Mapping[str, Kind] = {
     "aws:s3/bucket:Bucket": Kind(
         "s3",
         "create_bucket",
-        _bucket,
+        _BUCKET,
         named="bucket",
         ignore=frozenset({"forceDestroy"}),
         then={"tags": FollowUp("put_bucket_tagging", _tag_bucket)},
@@ -130,24 +121,24 @@ KINDS: Mapping[str, Kind] = {
     "aws:s3/bucketNotification:BucketNotification": Kind(
         "s3",
         "put_bucket_notification_configuration",
-        lambda created: {"id": created.inputs["bucket"]},
+        {"id": "{bucket}"},
         rename={"eventBridgeConfiguration": "NotificationConfiguration.EventBridgeConfiguration"},
         reshape=_notification_inputs,
     ),
-    "aws:s3/bucketLogging:BucketLogging": Kind(
-        "s3", "put_bucket_logging", lambda created: {"id": created.inputs["bucket"]}, reshape=_logging_inputs
-    ),
+    "aws:s3/bucketLogging:BucketLogging": Kind("s3", "put_bucket_logging", {"id": "{bucket}"}, reshape=_logging_inputs),
     "aws:s3/bucketObjectv2:BucketObjectv2": Kind(
         "s3",
         "put_object",
-        _object,
+        {"id": "{key}", "arn": "arn:aws:s3:::{bucket}/{key}"},
+        _written,
         ignore=frozenset({"sourceHash", "etag", "forceDestroy", "tags"}),
         reshape=_object_inputs,
     ),
     "aws:dynamodb/table:Table": Kind(
         "dynamodb",
         "create_table",
-        _table,
+        named_outputs("dynamodb", "table/"),
+        _stream,
         named="name",
         rename={
             "name": "TableName",
@@ -165,9 +156,9 @@ KINDS: Mapping[str, Kind] = {
         },
     ),
     "aws:glue/catalogDatabase:CatalogDatabase": Kind(
-        "glue", "create_database", _database, named="name", rename=inside("DatabaseInput", _DATABASE_INPUTS)
+        "glue", "create_database", _DATABASE, named="name", rename=inside("DatabaseInput", _DATABASE_INPUTS)
     ),
     "aws:glue/catalogTable:CatalogTable": Kind(
-        "glue", "create_table", _catalogue_table, named="name", rename=inside("TableInput", _TABLE_INPUTS)
+        "glue", "create_table", _CATALOGUE_TABLE, named="name", rename=inside("TableInput", _TABLE_INPUTS)
     ),
 }
