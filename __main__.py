@@ -3,17 +3,22 @@
 import pulumi
 
 from infra.account import tagging_provider
-from infra.arguments import data_lake_args, devices_args, function_defaults, ingestion_args, processing_args
 from infra.budget import Budget
-from infra.data_lake import DataLake
-from infra.devices import Devices
 from infra.encryption import EncryptionKey
-from infra.ingestion import Ingestion
+from infra.models import models, watch_operation
 from infra.monitoring import AlarmTopic
 from infra.outputs import export, stack_outputs
-from infra.processing import Processing
 from infra.settings import read_provider_settings, read_settings
-from infra.stack import made_fleet, models, python_layers, watch_operation, watch_queues
+from infra.stack import (
+    function_defaults,
+    made_devices,
+    made_fleet,
+    made_ingestion,
+    made_lake,
+    made_processing,
+    python_layers,
+    watch_queues,
+)
 from infra.tags import default_tags
 
 settings = read_settings()
@@ -28,13 +33,13 @@ alarms = (
 )
 if settings.monthly_budget:
     Budget("budget", {"monthly_usd": settings.monthly_budget, "emails": settings.notice_emails}, options)
-lake = DataLake("data-lake", data_lake_args(settings, key), options)
+lake = made_lake(settings, key, options)
 layers = python_layers(settings, lake, options)
 functions = function_defaults(settings, layers, key, alarms)
 fleet = made_fleet(settings, key, options)
-ingestion = Ingestion("ingestion", ingestion_args(settings, lake, functions, fleet), options)
-devices = Devices("devices", devices_args(settings, ingestion), options)
-processing = Processing("processing", processing_args(settings, lake, functions, ingestion, fleet), options)
+ingestion = made_ingestion(settings, lake, functions, fleet, options)
+devices = made_devices(settings, ingestion, options)
+processing = made_processing(settings, lake, functions, ingestion, fleet, options)
 if alarms:
     watch_queues(ingestion, alarms, options)
 

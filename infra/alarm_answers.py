@@ -1,14 +1,15 @@
 """Answers to alarms: two routes of the HTTP API, and the only function that may write for them."""
 
-from typing import Final, NotRequired, TypedDict
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
+from infra.access import FunctionSize, SharedFunctions
 from infra.account import current_account
 from infra.alerting import AlarmAccess
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import PythonFunction
 from infra.inference import answer_routes
 from infra.policies import allow
 
@@ -16,15 +17,12 @@ ROUTES: Final = {"list": "GET /alarms", "answer": "POST /alarms/{episode_id}"}
 """What the function answers, by the names of the resources."""
 
 
-class AlarmAnswersArgs(TypedDict):
+class AlarmAnswersArgs(FunctionSize, SharedFunctions):
     """What answering alarms is made of."""
 
     api: aws.apigatewayv2.Api
     """The HTTP API that the routes are added to; its stage throttles."""
     alarms: AlarmAccess
-    timeout_seconds: int
-    memory_mb: int
-    functions: NotRequired[FunctionDefaults]
 
 
 class AlarmAnswers(pulumi.ComponentResource):

@@ -3,32 +3,25 @@
 The table of alarms is the outbox: its stream starts the function, again and again until the bus has taken the change.
 """
 
-from typing import NotRequired, TypedDict
-
 import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
-from infra.function import FunctionDefaults, PythonFunction
+from infra.access import FunctionSize, LabelHistoryAccess, SharedFunctions
+from infra.function import PythonFunction
 from infra.policies import allow
 
 _DAY = 24 * 60 * 60  # for as long as the stream keeps a change
 
 
-class AlarmEventsArgs(TypedDict):
+class AlarmEventsArgs(LabelHistoryAccess, FunctionSize, SharedFunctions):
     """What alarm events are made of."""
 
     alarms_arn: pulumi.Input[str]
     alarms_stream_arn: pulumi.Input[str]
     """The table of alarms, and the stream of its changes."""
-    label_history_table: pulumi.Input[str]
-    label_history_arn: pulumi.Input[str]
-    """Keeps verdicts, which training reads."""
     dead_letter_queue_arn: pulumi.Input[str]
     """Receives changes that could not be published for a day."""
-    timeout_seconds: int
-    memory_mb: int
-    functions: NotRequired[FunctionDefaults]
 
 
 class AlarmEvents(pulumi.ComponentResource):

@@ -1,13 +1,13 @@
 """The table of alarms, and the topic that notices are published to."""
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.policies import Statement, allow, document
-from infra.table import string_keyed_table
+from infra.table import TableOptions, string_keyed_table
 
 
 class NoticeTopicArgs(TypedDict, total=False):
@@ -60,14 +60,10 @@ class AlarmAccess(TypedDict):
     notice_topic_arn: pulumi.Input[str]
 
 
-class AlertingArgs(TypedDict):
+class AlertingArgs(TableOptions):
     """What alerting is made of."""
 
     notice_topic_arn: pulumi.Input[str]
-    kms_key_arn: NotRequired[pulumi.Input[str] | None]
-    """Key that encrypts the table (default: DynamoDB's own)."""
-    protect: NotRequired[bool]
-    """Refuse to delete the table (default: no)."""
 
 
 class Alerting(pulumi.ComponentResource):
@@ -89,7 +85,7 @@ class Alerting(pulumi.ComponentResource):
         super().__init__("mlops:alerting:Alerting", name, None, opts)
         self.alarms = string_keyed_table(
             f"{name}-alarms",
-            {"protect": args.get("protect", False), "kms_key_arn": args.get("kms_key_arn")},
+            args,
             self,
             hash_key="machine_id",
             range_key="alarm",

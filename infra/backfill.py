@@ -1,29 +1,23 @@
 """How much history is computed again in little time: a state machine that has many runs of processing side by side."""
 
-from typing import NotRequired, TypedDict
-
 import pulumi
 
+from infra.access import LakeAccess, SharedFunctions
 from infra.account import current_account
 from infra.backfill_steps import backfill_definition
-from infra.function import FunctionDefaults
 from infra.naming import namespace
 from infra.policies import allow, objects
 from infra.state_machine import state_machine
 from mlops_core.lake import BACKFILLS_PREFIX
 
 
-class BackfillArgs(TypedDict):
+class BackfillArgs(LakeAccess, SharedFunctions):
     """What the state machine of a backfill is made of."""
 
-    bucket_name: pulumi.Input[str]
-    bucket_arn: pulumi.Input[str]
-    """The data lake, which holds the lists of what is to be done."""
     function_arn: pulumi.Input[str]
     """The processing function, which does each step."""
     maximum_concurrency: int
     """How many units are under way at once."""
-    functions: NotRequired[FunctionDefaults]
 
 
 class Backfill(pulumi.ComponentResource):

@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from infra.access import LakeAccess
 from infra.account import current_account
 from infra.bucket import PrivateBucket
 from infra.channels import ChannelDocument
@@ -65,8 +66,8 @@ class DataLake(pulumi.ComponentResource):
 
     bucket_name: pulumi.Output[str]
     bucket_arn: pulumi.Output[str]
-    channels_key: pulumi.Output[str]
-    """The object that says what is measured."""
+    access: LakeAccess
+    """Given to the components whose functions read or write it."""
 
     def __init__(self, name: str, args: DataLakeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:lake:DataLake", name, None, opts)
@@ -83,11 +84,16 @@ class DataLake(pulumi.ComponentResource):
         )
         self.bucket_name = bucket.bucket_name
         self.bucket_arn = bucket.bucket_arn
-        self.channels_key = ChannelDocument(
+        document = ChannelDocument(
             f"{name}-channels",
             {"channels": args.get("channels", CHANNELS), "bucket_name": bucket.bucket_name},
             child,
-        ).key
+        )
+        self.access = {
+            "bucket_name": bucket.bucket_name,
+            "bucket_arn": bucket.bucket_arn,
+            "channels_key": document.key,
+        }
         _lifecycle(f"{name}-lifecycle", bucket, _lake_rules(args), child)
         if args.get("access_logging", False):
             self._log_access(name, protect=args.get("protect", False))

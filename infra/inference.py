@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, NotRequired, TypedDict
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
+from infra.access import FeaturesAccess, LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.account import Account, current_account
 from infra.alerting import AlarmAccess
 from infra.channels import read_channels
@@ -33,25 +34,15 @@ _ACCESS_LOG: Final = {
 }
 
 
-class ServingArgs(TypedDict):
+class ServingArgs(LakeAccess, FeaturesAccess, LabelHistoryAccess, SharedFunctions):
     """What every function is given that predicts."""
 
-    bucket_name: pulumi.Input[str]
-    bucket_arn: pulumi.Input[str]
-    """The data lake, which holds the models."""
-    channels_key: NotRequired[pulumi.Input[str]]
-    """The document of channels in the lake (default: those out of the box)."""
-    realtime_features_table: pulumi.Input[str]
-    realtime_features_arn: pulumi.Input[str]
     alarms: AlarmAccess
-    label_history_table: pulumi.Input[str]
-    label_history_arn: pulumi.Input[str]
     machines: MachinesAccess
     """With alarms and label history, these say in what state a machine is."""
     settings: Any
     """ServingSettings, or a mapping of its keys; its windows are what the stack computes: a model that needs
     anything else is refused."""
-    functions: NotRequired[FunctionDefaults]
 
 
 class Inference(pulumi.ComponentResource):

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
 import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
+from infra.access import LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.account import Account, current_account
 from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
 from infra.channels import read_channels
@@ -21,22 +22,15 @@ from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
 
 
-class IngestionArgs(TypedDict):
+class IngestionArgs(LakeAccess, SharedFunctions):
     """What ingestion is made of."""
 
-    bucket_name: pulumi.Input[str]
-    bucket_arn: pulumi.Input[str]
-    """The data lake."""
     alarms: AlarmAccess
     """The table of alarms and the topic of notices."""
     machines: MachinesAccess
     """The records of machines."""
-    channels_key: NotRequired[pulumi.Input[str]]
-    """The document of channels in the lake (default: those out of the box)."""
     settings: Any
     """IngestionSettings, or a mapping of its keys."""
-    functions: NotRequired[FunctionDefaults]
-    """What the functions share; its key encrypts the queues and tables too."""
     protect: NotRequired[bool]
     """Refuse to delete the tables (default: no)."""
 
@@ -63,6 +57,8 @@ class Ingestion(pulumi.ComponentResource):
 
     machine_state: aws.dynamodb.Table
     label_history: aws.dynamodb.Table
+    label_access: LabelHistoryAccess
+    """Given to the components whose functions read or write label-history."""
     readings_queue: Queue
     label_queue: Queue
     dead_letter_queue: Queue
@@ -125,6 +121,10 @@ class Ingestion(pulumi.ComponentResource):
         self.label_history = string_keyed_table(
             f"{name}-label-history", options, self, hash_key="machine_id", range_key="event_timestamp"
         )
+        self.label_access = {
+            "label_history_table": self.label_history.name,
+            "label_history_arn": self.label_history.arn,
+        }
 
     def _make_simulator(self, name: str, account: Account) -> None:
         settings, prefix = self._settings, self._settings.mqtt_topic_prefix

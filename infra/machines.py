@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.policies import Statement, allow
-from infra.table import string_keyed_table
+from infra.table import TableOptions, string_keyed_table
 
 
 class MachinesAccess(TypedDict):
@@ -20,13 +20,9 @@ class MachinesAccess(TypedDict):
     for velocities)."""
 
 
-class MachinesArgs(TypedDict):
+class MachinesArgs(TableOptions):
     """What the table of machines is made of."""
 
-    kms_key_arn: NotRequired[pulumi.Input[str] | None]
-    """Key that encrypts the table (default: DynamoDB's own)."""
-    protect: NotRequired[bool]
-    """Refuse to delete the table (default: no)."""
     machine_classes: NotRequired[Mapping[str, Any]]
     """The configured classes, for the functions that read the table (default: none)."""
 
@@ -46,12 +42,7 @@ class Machines(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MachinesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:machines:Machines", name, None, opts)
-        self.table = string_keyed_table(
-            name,
-            {"protect": args.get("protect", False), "kms_key_arn": args.get("kms_key_arn")},
-            self,
-            hash_key="machine_id",
-        )
+        self.table = string_keyed_table(name, args, self, hash_key="machine_id")
         self.access = {
             "machines_table": self.table.name,
             "machines_arn": self.table.arn,

@@ -1,13 +1,14 @@
 """How technicians record what no sensor said: a route of the HTTP API, and the function that alone may write for it."""
 
-from typing import Final, NotRequired, TypedDict
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
+from infra.access import FeaturesAccess, FunctionSize, LabelHistoryAccess, SharedFunctions
 from infra.account import current_account
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import PythonFunction
 from infra.inference import answer_routes
 from infra.policies import allow
 
@@ -15,19 +16,11 @@ ROUTES: Final = {"route": "POST /machines/{machine_id}/maintenance"}
 """What the function answers, by the names of the resources."""
 
 
-class MaintenanceArgs(TypedDict):
+class MaintenanceArgs(FeaturesAccess, LabelHistoryAccess, FunctionSize, SharedFunctions):
     """What recording maintenance is made of."""
 
     api: aws.apigatewayv2.Api
     """The HTTP API that the route is added to; its stage throttles."""
-    realtime_features_table: pulumi.Input[str]
-    realtime_features_arn: pulumi.Input[str]
-    """Says which machines there are."""
-    label_history_table: pulumi.Input[str]
-    label_history_arn: pulumi.Input[str]
-    timeout_seconds: int
-    memory_mb: int
-    functions: NotRequired[FunctionDefaults]
 
 
 class Maintenance(pulumi.ComponentResource):

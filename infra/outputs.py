@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import pulumi
 
 from contract.outputs import StackOutputs
-from infra.arguments import Fleet
 from infra.dashboard import Dashboard
 from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
+from infra.models import Models
 from infra.processing import Processing
-from infra.stack import Models
+from infra.stack import Fleet
 from infra.stack_settings import StackSettings
 from mlops_core.condition.classes import running_classes
 from mlops_core.lake import MODELS_PREFIX
@@ -57,7 +57,7 @@ def stack_outputs(
         data_lake_bucket_arn=lake.bucket_arn,
         model_registry=pulumi.Output.concat("s3://", lake.bucket_name, "/", MODELS_PREFIX),
         dashboard_name=dashboard and dashboard.name,
-        channels_key=lake.channels_key,
+        channels_key=lake.access.get("channels_key"),
         data_layer_arn=layers["polars"].arn,
         base_layer_arn=layers["base"].arn,
         polars_layer_arn=layers["polars"].arn,

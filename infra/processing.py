@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
 import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
+from infra.access import LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.backfill import Backfill
 from infra.catalogue import LakeCatalogue
 from infra.channels import read_channels
@@ -44,31 +45,21 @@ _DOCUMENTS = (BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY)
 _OUTPUTS = (f"{BUCKETS_PREFIX}*", f"{FEATURES_PREFIX}*", f"{BACKFILLS_PREFIX}*", NEWEST_KEY, *_DOCUMENTS)
 
 
-class ProcessingArgs(TypedDict):
+class ProcessingArgs(LakeAccess, LabelHistoryAccess, SharedFunctions):
     """What processing is made of."""
 
-    bucket_name: pulumi.Input[str]
-    bucket_arn: pulumi.Input[str]
-    """The data lake."""
-    label_history_table: pulumi.Input[str]
-    label_history_arn: pulumi.Input[str]
-    """Returns to service, which a machine's age counts from."""
     notice_topic_arn: pulumi.Input[str]
     """Topic that is notified of damaged objects."""
     machines: MachinesAccess
     """Says of what class a machine is, and so when it runs."""
     channels: Channels
     """Channels that have columns in the catalogue's feature table."""
-    channels_key: NotRequired[pulumi.Input[str]]
-    """The document of channels in the lake (default: those out of the box)."""
     settings: Any
     """ProcessingSettings, or a mapping of its keys."""
     closing_grace_seconds: int
     """How long after its end an hour is closed for scheduled runs: as long as messages may wait to be ingested."""
     lake_shards: int
     allowed_lateness_hours: int
-    functions: NotRequired[FunctionDefaults]
-    """What the functions share; its key encrypts the table too, its dead-letter queue takes runs that failed."""
     protect: NotRequired[bool]
     """Refuse to delete the table (default: no)."""
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Final, NotRequired, TypedDict
+from typing import Final, NotRequired
 
 import pulumi
 
 from contract.functions import FUNCTIONS
+from infra.access import FunctionSize, LakeAccess, SharedFunctions
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import allow, listing, objects
 from infra.schedule import FunctionSchedule, schedule_defaults
@@ -36,14 +37,9 @@ _LISTED: Final = (
 """What the page is read from."""
 
 
-class PageSnapshotArgs(TypedDict):
+class PageSnapshotArgs(LakeAccess, FunctionSize, SharedFunctions):
     """What snapshots are made of."""
 
-    bucket_name: pulumi.Input[str]
-    bucket_arn: pulumi.Input[str]
-    """The data lake, which is read, and is given the page."""
-    channels_key: NotRequired[pulumi.Input[str]]
-    """The document of channels in the lake (default: those out of the box)."""
     table_names: Mapping[str, pulumi.Input[str]]
     """The tables that are read, by the fields of the function's settings that name them."""
     table_arns: Sequence[pulumi.Input[str]]
@@ -54,9 +50,6 @@ class PageSnapshotArgs(TypedDict):
     """How often the page is kept: rate(...), cron(...) or at(...)."""
     enabled: NotRequired[bool]
     """Whether the schedule runs (default: yes)."""
-    timeout_seconds: int
-    memory_mb: int
-    functions: NotRequired[FunctionDefaults]
 
 
 class PageSnapshot(pulumi.ComponentResource):

@@ -1,43 +1,43 @@
-"""What this stack registers beside single components, in order: what keeps the fleet, makes models, watches."""
+"""What this stack registers, in order, with its settings: layers, what keeps the fleet, telemetry, features, queues."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pulumi
 
 from contract.functions import FUNCTIONS
-from infra.alarm_answers import AlarmAnswers
-from infra.alarm_events import AlarmEvents
 from infra.alerting import Alerting, NoticeTopic
-from infra.arguments import (
-    Fleet,
-    alarm_events_args,
-    maintenance_args,
-    scoring_args,
-    serving_args,
-    snapshot_args,
-    target,
-    training_args,
-    trial_args,
-)
-from infra.dashboard import Dashboard
 from infra.data_lake import DataLake
+from infra.devices import Devices
 from infra.encryption import EncryptionKey
 from infra.function import FunctionDefaults
-from infra.inference import Inference
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
 from infra.machines import Machines
-from infra.maintenance import Maintenance
 from infra.monitoring import AlarmTopic, QueueAlarms
-from infra.operation_alarms import OperationAlarms
-from infra.packaging import Layer
+from infra.packaging import Layer, Target
 from infra.processing import Processing
-from infra.scoring import Scoring
-from infra.snapshots import PageSnapshot
 from infra.stack_settings import StackSettings
-from infra.training import Training
-from infra.trial import ChampionTrial
-from infra.work_orders import WorkOrders
+
+# What ingestion takes at most, in the usual case, for a batch once it is gathered.
+_INGESTION_SECONDS = 60
+
+
+def made_lake(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> DataLake:
+    """Register the data lake."""
+    return DataLake(
+        "data-lake",
+        {
+            "bucket_name": settings.data_lake_bucket_name or None,
+            "raw_retention_days": settings.raw_retention_days,
+            "quarantine_retention_days": settings.quarantine_retention_days,
+            "kms_key_arn": key and key.arn,
+            "access_logging": settings.access_logging,
+            "channels": settings.channels,
+            "protect": settings.protect_data,
+        },
+        options,
+    )
 
 
 def python_layers(settings: StackSettings, lake: DataLake, options: pulumi.ResourceOptions) -> dict[str, PythonLayer]:
@@ -45,10 +45,38 @@ def python_layers(settings: StackSettings, lake: DataLake, options: pulumi.Resou
     names = sorted({layer for function in FUNCTIONS.values() for layer in function.layers})
     return {
         name: PythonLayer(
-            f"{name}-layer", {"layer": Layer.of(name, target(settings)), "bucket_name": lake.bucket_name}, options
+            f"{name}-layer", {"layer": Layer.of(name, _target(settings)), "bucket_name": lake.bucket_name}, options
         )
         for name in names
     }
+
+
+def function_defaults(
+    settings: StackSettings, layers: Mapping[str, PythonLayer], key: EncryptionKey | None, alarms: AlarmTopic | None
+) -> FunctionDefaults:
+    """What the functions of the stack have in common."""
+    return {
+        "target": _target(settings),
+        "layers": {name: layer.arn for name, layer in layers.items()},
+        "reserved_concurrency": settings.reserved_concurrency,
+        "log_retention_days": settings.log_retention_days,
+        "log_level": settings.log_level,
+        "time_zone": settings.time_zone,
+        "tracing": settings.tracing,
+        "kms_key_arn": key and key.arn,
+        "alarm_topic_arn": alarms and alarms.arn,
+    }
+
+
+def _target(settings: StackSettings) -> Target:
+    return Target.of(settings.lambda_python, settings.lambda_architecture)
+
+
+class Fleet(NamedTuple):
+    """What machines and alarms are kept in."""
+
+    alerting: Alerting
+    machines: Machines
 
 
 def made_fleet(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> Fleet:
@@ -65,6 +93,63 @@ def made_fleet(settings: StackSettings, key: EncryptionKey | None, options: pulu
     )
 
 
+def made_ingestion(
+    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, fleet: Fleet, options: pulumi.ResourceOptions
+) -> Ingestion:
+    """Register ingestion."""
+    return Ingestion(
+        "ingestion",
+        {
+            **lake.access,
+            "alarms": fleet.alerting.access,
+            "machines": fleet.machines.access,
+            "settings": settings,
+            "functions": functions,
+            "protect": settings.protect_data,
+        },
+        options,
+    )
+
+
+def made_devices(settings: StackSettings, ingestion: Ingestion, options: pulumi.ResourceOptions) -> Devices:
+    """Register the access of machines."""
+    rules = sorted(set(ingestion.rules.rule_names.values())) if settings.basic_ingest else []
+    return Devices("devices", {"topic_prefix": settings.mqtt_topic_prefix, "basic_ingest_rules": rules}, options)
+
+
+def made_processing(
+    settings: StackSettings,
+    lake: DataLake,
+    functions: FunctionDefaults,
+    ingestion: Ingestion,
+    fleet: Fleet,
+    options: pulumi.ResourceOptions,
+) -> Processing:
+    """Register processing, whose failed runs go where those of ingestion go."""
+    return Processing(
+        "processing",
+        {
+            **lake.access,
+            **ingestion.label_access,
+            "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
+            "machines": fleet.machines.access,
+            "channels": settings.channels,
+            "settings": settings,
+            "closing_grace_seconds": settings.ingestion_batch_window_seconds + _INGESTION_SECONDS,
+            "lake_shards": settings.lake_shards,
+            "allowed_lateness_hours": settings.allowed_lateness_hours,
+            "functions": keeping_failures(functions, ingestion),
+            "protect": settings.protect_data,
+        },
+        options,
+    )
+
+
+def keeping_failures(functions: FunctionDefaults, ingestion: Ingestion) -> FunctionDefaults:
+    """What functions have in common whose failed runs go where those of ingestion go."""
+    return {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn}
+
+
 def watch_queues(ingestion: Ingestion, alarms: AlarmTopic, options: pulumi.ResourceOptions) -> None:
     """Register the alarms of the queues of ingestion."""
     QueueAlarms(
@@ -75,96 +160,4 @@ def watch_queues(ingestion: Ingestion, alarms: AlarmTopic, options: pulumi.Resou
             "dead_letter_queue": ingestion.dead_letter_queue,
         },
         options,
-    )
-
-
-class Models(NamedTuple):
-    """What makes models and what they are used by."""
-
-    training: Training
-    trial: ChampionTrial
-    inference: Inference
-    maintenance: Maintenance
-    scoring: Scoring
-    snapshot: PageSnapshot
-    alarm_answers: AlarmAnswers
-    alarm_events: AlarmEvents
-
-
-def models(
-    settings: StackSettings,
-    lake: DataLake,
-    functions: FunctionDefaults,
-    ingestion: Ingestion,
-    processing: Processing,
-    fleet: Fleet,
-    options: pulumi.ResourceOptions,
-) -> Models:
-    """Register what makes models and what uses them."""
-    serving = serving_args(settings, lake, ingestion, processing, fleet)
-    inference = Inference("inference", {**serving, "functions": functions}, options)
-    scoring = Scoring("scoring", scoring_args(settings, functions, ingestion, serving), options)
-    events = AlarmEvents("alarm-events", alarm_events_args(settings, functions, ingestion, fleet), options)
-    if settings.work_order_targets:
-        topic = functions.get("alarm_topic_arn")
-        targets = settings.work_order_targets
-        WorkOrders("work-orders", {"bus": events.bus, "targets": targets, "alarm_topic_arn": topic}, options)
-    return Models(
-        Training("training", training_args(settings, lake, functions, ingestion, fleet), options),
-        ChampionTrial("trial", trial_args(settings, lake, functions, ingestion, fleet), options),
-        inference,
-        Maintenance("maintenance", maintenance_args(settings, functions, ingestion, processing, inference), options),
-        scoring,
-        PageSnapshot("page", snapshot_args(settings, lake, functions, ingestion, processing, fleet, scoring), options),
-        AlarmAnswers(
-            "alarm-answers",
-            {
-                "api": inference.api,
-                "alarms": fleet.alerting.access,
-                "timeout_seconds": settings.inference_timeout_seconds,
-                "memory_mb": settings.lambda_memory_mb,
-                "functions": functions,
-            },
-            options,
-        ),
-        events,
-    )
-
-
-def watch_operation(
-    settings: StackSettings,
-    ingestion: Ingestion,
-    processing: Processing,
-    made: Models,
-    alarms: AlarmTopic,
-    options: pulumi.ResourceOptions,
-) -> Dashboard:
-    """Register the alarms on what does not happen; returns the dashboard."""
-    functions = [
-        ingestion.simulator.name,
-        ingestion.readings.name,
-        ingestion.labels.name,
-        processing.function.name,
-        made.inference.function.name,
-        made.maintenance.function.name,
-        made.scoring.function.name,
-        made.alarm_answers.function.name,
-        made.alarm_events.function.name,
-    ]
-    arn, api = made.training.state_machine_arn, made.inference.api.id
-    OperationAlarms(
-        "operation",
-        {
-            "topic_arn": alarms.arn,
-            "late_after_hours": settings.processing_late_after_hours,
-            "state_machine_arn": arn,
-            "api_id": api,
-            "functions": functions,
-            "rules": sorted(set(ingestion.rules.rule_names.values())),
-        },
-        options,
-    )
-    queues = [ingestion.readings_queue.name, ingestion.label_queue.name, ingestion.dead_letter_queue.name]
-    return Dashboard(
-        "dashboard", {"queues": queues, "functions": functions, "state_machine_arn": arn, "api_id": api}, options
     )

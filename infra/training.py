@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 
 from contract.functions import FUNCTIONS
+from infra.access import LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.account import current_account
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
@@ -28,23 +29,15 @@ from mlops_core.lake import (
 )
 
 
-class TrainingArgs(TypedDict):
+class TrainingArgs(LakeAccess, LabelHistoryAccess, SharedFunctions):
     """What training is made of."""
 
-    bucket_name: pulumi.Input[str]
-    bucket_arn: pulumi.Input[str]
-    """The data lake, which holds features, training sets and models."""
-    channels_key: NotRequired[pulumi.Input[str]]
-    """The document of channels in the lake (default: those out of the box)."""
-    label_history_table: pulumi.Input[str]
-    label_history_arn: pulumi.Input[str]
     machines: MachinesAccess
     """The records of machines: planned maintenance is not learned from, new sensors begin anew."""
     notice_topic_arn: pulumi.Input[str]
     """Topic that is notified when no model could be made."""
     settings: Any
     """TrainingSettings, or a mapping of its keys."""
-    functions: NotRequired[FunctionDefaults]
 
 
 class Training(pulumi.ComponentResource):

@@ -1,10 +1,11 @@
 """How the champion is tried: a function that compares, once a week, what was predicted with what happened."""
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 
 from contract.functions import FUNCTIONS
+from infra.access import FunctionSize, LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import allow, listing, objects
 from infra.schedule import FunctionSchedule, schedule_defaults
@@ -14,21 +15,13 @@ _READ = (MODELS_PREFIX, BASELINES_PREFIX, PREDICTIONS_PREFIX, FEATURES_PREFIX)
 _WEEKLY = "cron(30 5 ? * MON *)"
 
 
-class ChampionTrialArgs(TypedDict):
+class ChampionTrialArgs(LakeAccess, LabelHistoryAccess, FunctionSize, SharedFunctions):
     """What the trial is made of."""
 
-    bucket_name: pulumi.Input[str]
-    bucket_arn: pulumi.Input[str]
-    """The data lake, which holds models, baselines, predictions and features, and is given the reports."""
-    label_history_table: pulumi.Input[str]
-    label_history_arn: pulumi.Input[str]
     notice_topic_arn: pulumi.Input[str]
     """Topic that is notified of promises that are surely not kept, and of levels that have shifted."""
     enabled: NotRequired[bool]
     """Whether the schedule runs (default: yes)."""
-    timeout_seconds: int
-    memory_mb: int
-    functions: NotRequired[FunctionDefaults]
 
 
 class ChampionTrial(pulumi.ComponentResource):
