@@ -118,6 +118,9 @@ class Emulator:
     Raises EmulatorStartError, PortTakenError.
     """
 
+    endpoint: Endpoint
+    """Where it answers, once it is entered."""
+
     def __init__(
         self,
         folder: Path = LOCAL,
@@ -131,14 +134,6 @@ class Emulator:
         self.ports, self.lasting = ports, lasting
         self.log = folder / "emulator.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._endpoint: Endpoint | None = None
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """Where it answers."""
-        if self._endpoint is None:
-            raise EmulatorStartError(self.log, "it has not been entered")
-        return self._endpoint
 
     def __enter__(self) -> Self:
         stop(self.folder)
@@ -160,7 +155,7 @@ class Emulator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches this process, which then stops the emulator in order
             )
-        self._endpoint = Endpoint(endpoint_url=f"http://127.0.0.1:{port}", mqtt_port=mqtt_port, pid=self._process.pid)
+        self.endpoint = Endpoint(endpoint_url=f"http://127.0.0.1:{port}", mqtt_port=mqtt_port, pid=self._process.pid)
         self.describe({})
         try:
             self._wait_until_healthy()

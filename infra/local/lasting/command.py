@@ -8,10 +8,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import CalledProcessError
-
-from botocore.exceptions import BotoCoreError, ClientError
-from pulumi import RunError
 
 from infra.local.engine.emulator import (
     LAKE,
@@ -29,14 +25,11 @@ from infra.local.engine.environments import BUILD, emulator_interpreter, lambda_
 from infra.local.engine.snapshots import SECONDS
 from infra.local.lasting.code import program_digest, update_code
 from infra.local.lasting.record import FILE, PORTS, Record, kept_bytes
-from infra.local.run.screen import Screen
+from infra.local.run.screen import EXPECTED, Screen
 from infra.local.run.seeding import HistoryPlan
 from infra.local.run.stages import LaptopRun
-from mlops_core.errors import MlopsError
-from ops.errors import OpsError
 
 FOLDER = BUILD / "local-stack"
-EXPECTED = (RuntimeError, TimeoutError, OpsError, MlopsError, RunError, BotoCoreError, ClientError, CalledProcessError)
 _MEGABYTE = 1e6
 
 

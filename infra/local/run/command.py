@@ -4,26 +4,17 @@ import argparse
 import sys
 import time
 from contextlib import ExitStack
-from subprocess import CalledProcessError
-
-from botocore.exceptions import BotoCoreError, ClientError
-from pulumi import RunError
 
 from infra.local.engine.emulator import LOCAL, STACK_FILE, Emulator, Endpoint, running, signals_raise, stop, warnings
 from infra.local.engine.environments import emulator_interpreter, lambda_interpreter
-from infra.local.run.screen import Screen
+from infra.local.run.screen import EXPECTED, Screen
 from infra.local.run.seeding import HistoryPlan
 from infra.local.run.stages import LaptopRun
 from infra.local.run.summary import Summary
-from mlops_core.errors import MlopsError
 from mlops_core.page import FleetPage
 from mlops_core.text import printable
 from ops.console import table_of
-from ops.errors import OpsError
 from ops.overview import UNBROKEN, as_usual, columns, exceptions, reasons, row
-
-# Errors of the user's environment, each with a message that says so; anything else is a fault of ours.
-EXPECTED = (RuntimeError, TimeoutError, OpsError, MlopsError, RunError, BotoCoreError, ClientError, CalledProcessError)
 
 
 def main() -> int:
@@ -75,7 +66,7 @@ def _run(
     plan = HistoryPlan(companions=options.companions, days=options.days)
     run = LaptopRun(screen, emulator, plan)
     summary = run.run(began)
-    return summary, run.final_page, emulator.endpoint
+    return summary, run.page, emulator.endpoint
 
 
 def _options() -> argparse.Namespace:

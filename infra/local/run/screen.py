@@ -5,13 +5,20 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CalledProcessError
 
+from botocore.exceptions import BotoCoreError, ClientError
+from pulumi import RunError
 from rich.console import Console
 from rich.markup import escape
 
+from mlops_core.errors import MlopsError
 from mlops_core.text import printable
+from ops.errors import OpsError
 
 SECONDS_BETWEEN_LINES = 10.0
+# Errors of the user's environment, each with a message that says so; anything else is a fault of ours.
+EXPECTED = (RuntimeError, TimeoutError, OpsError, MlopsError, RunError, BotoCoreError, ClientError, CalledProcessError)
 
 
 @dataclass

@@ -40,25 +40,20 @@ LIVE_HOURS = 1  # closed hours that are left to live telemetry; within what the 
 TRAINING_SECONDS = 300.0
 
 
-class UnfinishedRunError(RuntimeError):
-    """The run has not ended."""
-
-    def __init__(self) -> None:
-        super().__init__("The run has not ended: its page is not read yet.")
-
-
 class LaptopRun:
     """One run against an emulator that is up. ``run`` raises what a stage raises; the screen knows which it was."""
+
+    deployment: Deployment
+    page: FleetPage
+    """The fleet as it was at the end of the run."""
 
     def __init__(self, screen: Screen, emulator: Emulator, plan: HistoryPlan | None = None) -> None:
         self.screen, self.emulator = screen, emulator
         self.plan = plan or HistoryPlan()
         self.schedules = Schedules(emulator.endpoint)
         self.feature_rows: int = 0
-        self.deployment: Deployment | None = None
         self.trained: dict[str, Any] | None = None
         self.predictions: list[dict[str, Any]] = []
-        self.page: FleetPage | None = None
 
     def run(self, began: float) -> Summary:
         """Go through all stages; ``began`` is the monotonic time at which the whole run began."""
@@ -102,13 +97,6 @@ class LaptopRun:
                     f"{wait_until_scored(stack, history.predicted, timeout=PATIENCE_SECONDS)} machines scored"
                 )
         return deployment.outputs
-
-    @property
-    def final_page(self) -> FleetPage:
-        """The fleet as it was at the end of the run."""
-        if self.page is None:
-            raise UnfinishedRunError
-        return self.page
 
     def build_layers(self) -> None:
         """Build each layer whose lock has changed."""
