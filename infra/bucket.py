@@ -40,7 +40,7 @@ class PrivateBucket(pulumi.ComponentResource):
     def __init__(self, name: str, args: PrivateBucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:storage:PrivateBucket", name, None, opts)
         protect, key = args.get("protect", False), args.get("kms_key_arn")
-        more = args.get("statements", _nothing)
+        more = args.get("statements", lambda _: ())
         child = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(
             name,
@@ -89,10 +89,6 @@ class PrivateBucket(pulumi.ComponentResource):
         self.bucket_name = bucket.bucket
         self.bucket_arn = bucket.arn
         self.register_outputs({"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn})
-
-
-def _nothing(_bucket_arn: pulumi.Output[str]) -> Sequence[Statement]:
-    return ()
 
 
 def _tls_only(bucket_arn: pulumi.Output[str]) -> list[Statement]:

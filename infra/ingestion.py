@@ -16,7 +16,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow, objects
 from infra.queues import Queue, buffer_queue, dead_letter_queue
-from infra.schedule import FunctionSchedule, schedule_defaults
+from infra.schedule import FunctionSchedule
 from infra.setting_groups import IngestionSettings
 from infra.table import TableOptions, string_keyed_table
 from infra.topic_rules import FAILURE_TOPIC, TopicRules
@@ -157,12 +157,11 @@ class Ingestion(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
-                **schedule_defaults(self._functions),
+                **self._functions,
                 "function_arn": self.simulator.arn,
                 "expression": settings.simulator_schedule_expression,
                 "enabled": settings.simulator_enabled,
                 "maximum_event_age_seconds": 300,  # the next run makes up for a lost one
-                "dead_letter_queue_arn": self.dead_letter_queue.arn,
             },
             pulumi.ResourceOptions(parent=self),
         )

@@ -16,7 +16,7 @@ from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.monitoring import Counted, count_alarm
 from infra.policies import Statement, allow, listing, objects
-from infra.schedule import FunctionSchedule, schedule_defaults
+from infra.schedule import FunctionSchedule
 from infra.setting_groups import ProcessingSettings
 from infra.table import string_keyed_table
 from mlops_core.alerting import DAMAGED_DATA
@@ -129,7 +129,7 @@ class Processing(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
-                **schedule_defaults(functions),
+                **functions,
                 "function_arn": self.function.arn,
                 "expression": settings.processing_schedule_expression,
                 "maximum_event_age_seconds": 3600,

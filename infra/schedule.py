@@ -1,6 +1,6 @@
 """A function, or a state machine, that EventBridge Scheduler starts, with the role by which it does."""
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 import pulumi_aws as aws
@@ -12,19 +12,12 @@ from infra.policies import allow, document, trust, use_key
 _GROUP = "default"
 
 
-class ScheduleDefaults(TypedDict):
-    """What the schedules of a stack have in common."""
+class FunctionScheduleArgs(FunctionDefaults):
+    """What a schedule is made of.
 
-    time_zone: NotRequired[str]
-    """IANA time zone in which cron(...) and at(...) are meant (default: UTC)."""
-    dead_letter_queue_arn: NotRequired[pulumi.Input[str] | None]
-    """Queue that takes an invocation that Lambda did not accept in time."""
-    kms_key_arn: NotRequired[pulumi.Input[str] | None]
-    """Key that encrypts the schedule and the queue."""
-
-
-class FunctionScheduleArgs(ScheduleDefaults):
-    """What a schedule is made of."""
+    Of what functions have in common it takes their time zone, in which cron(...) and at(...) are meant, the queue of
+    what failed, for an invocation that Lambda did not accept in time, and the key.
+    """
 
     function_arn: pulumi.Input[str]
     """What is started."""
@@ -36,15 +29,6 @@ class FunctionScheduleArgs(ScheduleDefaults):
     """How long an invocation that Lambda does not accept is tried again (60 to 86400)."""
     enabled: NotRequired[bool]
     """Whether it runs (default: yes)."""
-
-
-def schedule_defaults(functions: FunctionDefaults) -> ScheduleDefaults:
-    """Return what a schedule takes over from the functions of its stack."""
-    return {
-        "time_zone": functions.get("time_zone", "UTC"),
-        "dead_letter_queue_arn": functions.get("dead_letter_queue_arn"),
-        "kms_key_arn": functions.get("kms_key_arn"),
-    }
 
 
 class FunctionSchedule(pulumi.ComponentResource):

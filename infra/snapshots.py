@@ -10,7 +10,7 @@ from contract.functions import FUNCTIONS
 from infra.access import FunctionSize, LakeAccess, SharedFunctions
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import allow, listing, objects
-from infra.schedule import FunctionSchedule, schedule_defaults
+from infra.schedule import FunctionSchedule
 from mlops_core.lake import (
     CHANNELS_PREFIX,
     CHECKPOINT_KEY,
@@ -102,7 +102,7 @@ class PageSnapshot(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
-                **schedule_defaults(functions),
+                **functions,
                 "function_arn": self.function.arn,
                 "expression": args["schedule_expression"],
                 "maximum_event_age_seconds": 3600,

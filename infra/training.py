@@ -13,7 +13,7 @@ from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow, listing, objects
-from infra.schedule import FunctionSchedule, schedule_defaults
+from infra.schedule import FunctionSchedule
 from infra.setting_groups import TrainingSettings
 from infra.state_machine import StateMachine, state_machine
 from infra.training_steps import training_definition
@@ -71,7 +71,7 @@ class Training(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
-                **schedule_defaults(self._functions),
+                **self._functions,
                 "function_arn": self.state_machine_arn,
                 "action": "states:StartExecution",
                 "expression": self._settings.training_schedule_expression,

@@ -8,7 +8,7 @@ from contract.functions import FUNCTIONS
 from infra.access import FunctionSize, LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.function import FunctionDefaults, PythonFunction
 from infra.policies import allow, listing, objects
-from infra.schedule import FunctionSchedule, schedule_defaults
+from infra.schedule import FunctionSchedule
 from mlops_core.lake import BASELINES_PREFIX, FEATURES_PREFIX, MODELS_PREFIX, PREDICTIONS_PREFIX, TRIALS_PREFIX
 
 _READ = (MODELS_PREFIX, BASELINES_PREFIX, PREDICTIONS_PREFIX, FEATURES_PREFIX)
@@ -67,7 +67,7 @@ class ChampionTrial(pulumi.ComponentResource):
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {
-                **schedule_defaults(functions),
+                **functions,
                 "function_arn": self.function.arn,
                 "expression": _WEEKLY,
                 "maximum_event_age_seconds": 3600,

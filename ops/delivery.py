@@ -101,17 +101,21 @@ class LivePublishing:
         )
 
 
-class BulkWriting:
-    """Straight into the lake, by the writer that ingestion uses: one object an hour and shard, created once."""
+class _Writing:
+    """Straight into the lake."""
 
     def __init__(self, lake: DataLake, *, received_at: datetime, is_correction: bool = False) -> None:
         self._lake = lake
         self._received_at = received_at
         self._corrected_at = received_at if is_correction else None
 
-    def batches(self, readings: pl.DataFrame) -> Iterator[tuple[int, int]]:
+    def batches(self, rows: pl.DataFrame) -> Iterator[tuple[int, int]]:
         """Ranges of whole hours."""
-        return _whole_hours(readings)
+        return _whole_hours(rows)
+
+
+class BulkWriting(_Writing):
+    """Straight into the lake, by the writer that ingestion uses: one object an hour and shard, created once."""
 
     def send(self, readings: pl.DataFrame, advance: Advance) -> None:
         """Write the objects of these readings; one that is there already is durable, and so acknowledged."""
@@ -122,16 +126,8 @@ class BulkWriting:
         advance(readings.height)
 
 
-class EventWriting:
+class EventWriting(_Writing):
     """Straight into the lake, by the writer that the label function uses: one object an hour, created once."""
-
-    def __init__(self, lake: DataLake, *, received_at: datetime) -> None:
-        self._lake = lake
-        self._received_at = received_at
-
-    def batches(self, events: pl.DataFrame) -> Iterator[tuple[int, int]]:
-        """Ranges of whole hours."""
-        return _whole_hours(events)
 
     def send(self, events: pl.DataFrame, advance: Advance) -> None:
         """Write the objects of these events; one that is there already is durable, and so acknowledged."""

@@ -13,8 +13,6 @@ class OpsError(Exception):
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem} {remedy}")
-        self.problem = problem
-        self.remedy = remedy
 
 
 class OptionError(OpsError):
@@ -126,7 +124,6 @@ class ReadingsMissingError(OpsError):
             "`mlops status` says whether they wait in a queue, `mlops quarantine list` whether they were"
             " refused; then run the same command again.",
         )
-        self.missing = missing
 
 
 def first_fault(error: "ValidationError") -> tuple[tuple[str, ...], str]:

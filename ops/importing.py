@@ -120,7 +120,7 @@ def import_history(
     from ops.file_options import options_of, parse_pairs
     from ops.label_import import import_labels
     from ops.ranges import parse_chunk
-    from ops.reading_import import Sending, import_readings
+    from ops.reading_import import import_readings
 
     layout: LayoutOptions = {
         "time_column": time_column, "machine": machine, "machine_column": machine_column,
@@ -135,15 +135,7 @@ def import_history(
     }  # fmt: skip
     if correct and via == "live":
         raise OptionError("A machine's messages cannot correct values.", "Corrections go in with --via bulk.")
-    sending = Sending(
-        via=via or ("bulk" if correct else "live"),
-        correct=correct,
-        rate=rate,
-        wait=wait or process,
-        process=process,
-        patience=patience,
-        chunk=parse_chunk(chunk),
-    )
+    length = parse_chunk(chunk)
     given = [each for each in (file, failures, maintenance, events) if each is not None]
     if len(given) != 1:
         raise OptionError(
@@ -156,8 +148,14 @@ def import_history(
             import_readings(
                 file,
                 layout,
-                sending,
                 is_lookout=form == "lookout",
+                via=via or ("bulk" if correct else "live"),
+                correct=correct,
+                rate=rate,
+                wait=wait or process,
+                process=process,
+                patience=patience,
+                chunk=length,
                 dry_run=dry_run,
                 stack=stack,
                 outputs=outputs,

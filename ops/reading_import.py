@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -28,25 +28,18 @@ from ops.reconciliation import Reconciliation
 from ops.stack import Stack, load_stack
 
 
-@dataclass(frozen=True)
-class Sending:
-    """How readings are sent, and what is waited for; see the options of ``mlops import``."""
-
-    via: Literal["live", "bulk"]
-    correct: bool
-    rate: float | None
-    wait: bool
-    process: bool
-    patience: float
-    chunk: timedelta
-
-
 def import_readings(
     file: Path,
     layout: LayoutOptions,
-    sending: Sending,
     *,
     is_lookout: bool,
+    via: Literal["live", "bulk"],
+    correct: bool,
+    rate: float | None,
+    wait: bool,
+    process: bool,
+    patience: float,
+    chunk: timedelta,
     dry_run: bool,
     stack: str,
     outputs: Path | None,
@@ -54,7 +47,8 @@ def import_readings(
 ) -> None:
     """Read a file by the rules of ingestion, report what was refused, and send the rest unless it is a dry run.
 
-    With ``is_lookout`` it is a folder, and its labels are recorded as failures.
+    With ``is_lookout`` it is a folder, and its labels are recorded as failures. How readings are sent, and what is
+    waited for, the options of ``mlops import`` say.
     """
     now = datetime.now(UTC)
     try:
@@ -68,29 +62,29 @@ def import_readings(
     readings = found.readings
     if readings.is_empty() and not (dry_run and found.unconfigured):
         raise NoReadingsError(file, found.report.refused)
-    if loaded is not None and sending.via == "live" and not dry_run:
+    if loaded is not None and via == "live" and not dry_run:
         _refuse_what_ingestion_would(readings, loaded.outputs.historical_reach_days, now)
-    source = source_digest(file, layout, channels, *(["correction"] if sending.correct else []))
+    source = source_digest(file, layout, channels, *(["correction"] if correct else []))
     report = {
         "file": str(file),
         "stack": stack,
-        "via": sending.via,
-        "is_correction": sending.correct,
+        "via": via,
+        "is_correction": correct,
         **contents(readings, found.report, channels),
         "unconfigured": found.unconfigured,
         "labels": found.labels.height,
         "rejects_file": write_rejects(found.report, journals.FOLDER / f"{source[:24]}.rejects.csv"),
     }
     if loaded is not None and not dry_run:
-        journal = open_journal(journals.FOLDER, source=source, lake=lake_identity(loaded), via=sending.via, now=now)
-        way = _way(loaded, journal, sending.rate, is_correction=sending.correct)
+        journal = open_journal(journals.FOLDER, source=source, lake=lake_identity(loaded), via=via, now=now)
+        way = _way(loaded, journal, rate, is_correction=correct)
         report |= send(readings, journal, way, unit="readings", quiet=as_json)
         if not found.labels.is_empty():
             report |= record_labels(loaded, found.labels, is_failure=True, correct=False, now=now, quiet=as_json)
-        if sending.wait:
-            report |= _find(readings, loaded, sending.patience, quiet=as_json)
-        if sending.process:
-            report |= _process(readings, loaded, sending.chunk, now=now, quiet=as_json)
+        if wait:
+            report |= _find(readings, loaded, patience, quiet=as_json)
+        if process:
+            report |= _process(readings, loaded, chunk, now=now, quiet=as_json)
     if as_json:
         print_json(report)
     else:

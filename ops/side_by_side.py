@@ -79,14 +79,13 @@ def followed(
         if run is None:
             continue
         with progress_bar(description, _counts(client, run)["total"], unit=unit, quiet=quiet) as advance:
-            while (counts := _counts(client, run))["succeeded"] < counts["total"]:
+            while True:
+                counts = _counts(client, run)
                 advance(counts["succeeded"] - done[phase])
                 done[phase] = counts["succeeded"]
-                if not _is_running(client, execution):
+                if counts["succeeded"] >= counts["total"] or not _is_running(client, execution):
                     break
                 sleep(look_each)
-            advance(counts["succeeded"] - done[phase])
-            done[phase] = counts["succeeded"]
     while _is_running(client, execution):
         sleep(look_each)
     ended = client.describe_execution(executionArn=execution)

@@ -33,10 +33,6 @@ _API = {
 }
 
 
-def _concurrency(value: float, created: Created) -> dict[str, Any]:
-    return {"FunctionName": created.inputs["name"], "ReservedConcurrentExecutions": int(value)}
-
-
 def _state_machine_inputs(inputs: Values) -> dict[str, Any]:
     """The provider takes one log destination as text, the API a list of them."""
     logging = dict(inputs.get("loggingConfiguration") or {})
@@ -75,7 +71,12 @@ KINDS: Mapping[str, Kind] = {
         rename={"name": "FunctionName", **inside("Code", _S3_CODE)},
         ignore=frozenset({"sourceCodeHash", "skipDestroy"}),
         reshape=_code_inputs,
-        then={"reservedConcurrentExecutions": FollowUp("put_function_concurrency", _concurrency)},
+        then={
+            "reservedConcurrentExecutions": FollowUp(
+                "put_function_concurrency",
+                lambda most, made: {"FunctionName": made.inputs["name"], "ReservedConcurrentExecutions": int(most)},
+            )
+        },
     ),
     "aws:lambda/layerVersion:LayerVersion": Kind(
         "lambda",

@@ -29,10 +29,6 @@ class FollowUp:
     parameters: Callable[[Any, Created], dict[str, Any]]
 
 
-def _nothing(_: Created) -> dict[str, Any]:
-    return {}
-
-
 @dataclass(frozen=True)
 class Kind:
     """How one resource type is created.
@@ -47,7 +43,7 @@ class Kind:
     service: str
     operation: str
     outputs: Mapping[str, str]
-    more: Callable[[Created], dict[str, Any]] = _nothing
+    more: Callable[[Created], dict[str, Any]] = lambda _: {}
     named: str = ""
     rename: Mapping[str, str] = field(default_factory=dict[str, str])
     ignore: frozenset[str] = frozenset()

@@ -1,18 +1,8 @@
 """Log groups, alarms, dashboards and the keys that encrypt."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from infra.local.engine.resources.kind import Created, FollowUp, Kind, arn, named_outputs
-
-
-def _retention(value: float, created: Created) -> dict[str, Any]:
-    return {"logGroupName": created.inputs["name"], "retentionInDays": int(value)}
-
-
-def _rotation(_: bool, created: Created) -> dict[str, Any]:
-    return {"KeyId": created.response["KeyMetadata"]["KeyId"]}
-
+from infra.local.engine.resources.kind import FollowUp, Kind, arn, named_outputs
 
 _DASHBOARD = {"id": "{dashboardName}", "dashboardArn": arn("cloudwatch", "dashboard/{dashboardName}", region="")}
 _COMPOSITE = {"id": "{alarmName}", "arn": arn("cloudwatch", "alarm:{alarmName}")}
@@ -26,7 +16,12 @@ KINDS: Mapping[str, Kind] = {
         named="name",
         rename={"name": "logGroupName"},
         ignore=frozenset({"skipDestroy"}),
-        then={"retentionInDays": FollowUp("put_retention_policy", _retention)},
+        then={
+            "retentionInDays": FollowUp(
+                "put_retention_policy",
+                lambda days, made: {"logGroupName": made.inputs["name"], "retentionInDays": int(days)},
+            )
+        },
     ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
         "cloudwatch",
@@ -53,7 +48,11 @@ KINDS: Mapping[str, Kind] = {
             "arn": "{response[KeyMetadata][Arn]}",
         },
         ignore=frozenset({"deletionWindowInDays"}),
-        then={"enableKeyRotation": FollowUp("enable_key_rotation", _rotation)},
+        then={
+            "enableKeyRotation": FollowUp(
+                "enable_key_rotation", lambda _, made: {"KeyId": made.response["KeyMetadata"]["KeyId"]}
+            )
+        },
     ),
     "aws:kms/alias:Alias": Kind(
         "kms",

@@ -7,7 +7,6 @@ from infra.local.engine.archives import content_bytes
 from infra.local.engine.resources.kind import (
     ACCOUNT_ID,
     REGION,
-    Created,
     FollowUp,
     Kind,
     Values,
@@ -46,13 +45,6 @@ def _logging_inputs(inputs: Values) -> dict[str, Any]:
     return {"bucket": inputs["bucket"], "bucketLoggingStatus": {"loggingEnabled": target}}
 
 
-def _tag_bucket(tags: Mapping[str, str], created: Created) -> dict[str, Any]:
-    return {
-        "Bucket": created.inputs["bucket"],
-        "Tagging": {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]},
-    }
-
-
 # Of an object: its content goes as the body, and it has no tags.
 _NOT_SENT = frozenset({"source", "content", "overrideProvider"})
 
@@ -62,33 +54,11 @@ def _object_inputs(inputs: Values) -> dict[str, Any]:
     return {**{key: value for key, value in inputs.items() if key not in _NOT_SENT}, "body": body}
 
 
-def _written(created: Created) -> dict[str, Any]:
-    return {"etag": created.response["ETag"].strip('"'), "versionId": created.response.get("VersionId", "")}
-
-
 def _table_inputs(inputs: Values) -> dict[str, Any]:
     keys = [{"attributeName": inputs["hashKey"], "keyType": "HASH"}]
     if inputs.get("rangeKey"):
         keys.append({"attributeName": inputs["rangeKey"], "keyType": "RANGE"})
     return {**{key: value for key, value in inputs.items() if key not in {"hashKey", "rangeKey"}}, "keySchema": keys}
-
-
-def _stream(created: Created) -> dict[str, Any]:
-    return {"streamArn": created.response["TableDescription"].get("LatestStreamArn", "")}
-
-
-def _recovery(value: Values, created: Created) -> dict[str, Any]:
-    return {
-        "TableName": created.inputs["name"],
-        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": bool(value["enabled"])},
-    }
-
-
-def _time_to_live(value: Values, created: Created) -> dict[str, Any]:
-    return {
-        "TableName": created.inputs["name"],
-        "TimeToLiveSpecification": {"AttributeName": value["attributeName"], "Enabled": bool(value["enabled"])},
-    }
 
 
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -102,7 +72,15 @@ KINDS: Mapping[str, Kind] = {
         _BUCKET,
         named="bucket",
         ignore=frozenset({"forceDestroy"}),
-        then={"tags": FollowUp("put_bucket_tagging", _tag_bucket)},
+        then={
+            "tags": FollowUp(
+                "put_bucket_tagging",
+                lambda tags, made: {
+                    "Bucket": made.inputs["bucket"],
+                    "Tagging": {"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]},
+                },
+            )
+        },
     ),
     "aws:s3/bucketVersioning:BucketVersioning": _bucket_setting("put_bucket_versioning"),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _bucket_setting(
@@ -130,7 +108,7 @@ KINDS: Mapping[str, Kind] = {
         "s3",
         "put_object",
         {"id": "{key}", "arn": "arn:aws:s3:::{bucket}/{key}"},
-        _written,
+        lambda made: {"etag": made.response["ETag"].strip('"'), "versionId": made.response.get("VersionId", "")},
         ignore=frozenset({"sourceHash", "etag", "forceDestroy", "tags"}),
         reshape=_object_inputs,
     ),
@@ -138,7 +116,7 @@ KINDS: Mapping[str, Kind] = {
         "dynamodb",
         "create_table",
         named_outputs("dynamodb", "table/"),
-        _stream,
+        lambda made: {"streamArn": made.response["TableDescription"].get("LatestStreamArn", "")},
         named="name",
         rename={
             "name": "TableName",
@@ -151,8 +129,23 @@ KINDS: Mapping[str, Kind] = {
         },
         reshape=_table_inputs,
         then={
-            "pointInTimeRecovery": FollowUp("update_continuous_backups", _recovery),
-            "ttl": FollowUp("update_time_to_live", _time_to_live),
+            "pointInTimeRecovery": FollowUp(
+                "update_continuous_backups",
+                lambda recovery, made: {
+                    "TableName": made.inputs["name"],
+                    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": bool(recovery["enabled"])},
+                },
+            ),
+            "ttl": FollowUp(
+                "update_time_to_live",
+                lambda ttl, made: {
+                    "TableName": made.inputs["name"],
+                    "TimeToLiveSpecification": {
+                        "AttributeName": ttl["attributeName"],
+                        "Enabled": bool(ttl["enabled"]),
+                    },
+                },
+            ),
         },
     ),
     "aws:glue/catalogDatabase:CatalogDatabase": Kind(
