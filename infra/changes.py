@@ -11,6 +11,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
 from infra.naming import topic_prefix_of
 
 PROJECT: Final = "mlops-industrial"
@@ -126,16 +129,12 @@ def _value(entry: Mapping[str, Any]) -> object:
 
 def _client(service: str, place: Mapping[str, str]) -> Any:  # noqa: ANN401 - the stubs' overloads know few services
     """A client in the stack's region, by its profile."""
-    import boto3
-
     session = boto3.Session(region_name=place.get("region"), profile_name=place.get("profile"))
     return cast("Any", session).client(service)
 
 
 def _concurrency(stack: str, place: Mapping[str, str]) -> Concurrency | None:
     """What the account has; None where it cannot be asked."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         limits: dict[str, int] = _client("lambda", place).get_account_settings()["AccountLimit"]
     except (BotoCoreError, ClientError):
@@ -153,8 +152,6 @@ def _concurrency(stack: str, place: Mapping[str, str]) -> Concurrency | None:
 
 def _has_own_key(outputs: Mapping[str, Any], place: Mapping[str, str]) -> bool:
     """Whether the lake is encrypted with a key of KMS; no, where it cannot be asked."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         client = _client("s3", place)
         answer: dict[str, Any] = client.get_bucket_encryption(Bucket=outputs["data_lake_bucket"])

@@ -19,28 +19,29 @@ _RESERVED_AT_MOST = 900
 
 def warnings(settings: "StackSettings", stack: str, *, is_emulated: bool) -> list[str]:
     """Return what is rarely meant."""
-    return [
-        *_slow(settings),
-        *_unheard(settings),
-        *_never_again(settings),
-        *_out_of_step(settings),
-        *_of_another_machine(settings, is_emulated=is_emulated),
-        *_reserved(settings),
-        *advice(settings),
-        *_shared_prefix(settings, stack),
-    ]
-
-
-def _slow(settings: "StackSettings") -> list[str]:
-    window = settings.ingestion_batch_window_seconds
-    if window <= _TIMELY_WINDOW_SECONDS:
-        return []
-    return [
-        (
+    found: list[str] = []
+    if (window := settings.ingestion_batch_window_seconds) > _TIMELY_WINDOW_SECONDS:
+        found.append(
             f"ingestionBatchWindowSeconds {window}: a limit that is exceeded is announced within two minutes only with"
             f" windows of up to {_TIMELY_WINDOW_SECONDS} seconds; lower it"
         )
-    ]
+    found += [*_unheard(settings), *_never_again(settings), *_out_of_step(settings)]
+    found += _of_another_machine(settings, is_emulated=is_emulated)
+    if (total := sum(settings.reserved_concurrency.values())) > _RESERVED_AT_MOST:
+        found.append(
+            f"reservedConcurrency: {total} in all, and an account has 1,000 or less, of which 100 stay unreserved;"
+            " lower it, or raise the quota first (aws lambda get-account-settings)"
+        )
+    found += advice(settings)
+    prefix = settings.mqtt_topic_prefix
+    if not re.search(rf"(^|[/_-]){re.escape(stack)}($|[/_-])", prefix):
+        found.append(
+            f"mqttTopicPrefix {prefix} does not name the stack. The broker belongs to the account"
+            f" and region: every stack there with this prefix receives the same messages. To give {stack} a prefix of"
+            f" its own, put its name in, or pulumi config rm mqttTopicPrefix to use {own_topic_prefix()}; machines must"
+            " then publish there"
+        )
+    return found
 
 
 def _unheard(settings: "StackSettings") -> list[str]:
@@ -111,31 +112,6 @@ def _of_another_machine(settings: "StackSettings", *, is_emulated: bool) -> list
         f"{key} host: a deployment from another computer may change every function and layer; name one"
         for key, value in hosts.items()
         if value == "host" and not is_emulated
-    ]
-
-
-def _reserved(settings: "StackSettings") -> list[str]:
-    total = sum(settings.reserved_concurrency.values())
-    if total <= _RESERVED_AT_MOST:
-        return []
-    return [
-        (
-            f"reservedConcurrency: {total} in all, and an account has 1,000 or less, of which 100 stay unreserved;"
-            " lower it, or raise the quota first (aws lambda get-account-settings)"
-        )
-    ]
-
-
-def _shared_prefix(settings: "StackSettings", stack: str) -> list[str]:
-    if re.search(rf"(^|[/_-]){re.escape(stack)}($|[/_-])", settings.mqtt_topic_prefix):
-        return []
-    return [
-        (
-            f"mqttTopicPrefix {settings.mqtt_topic_prefix} does not name the stack. The broker belongs to the account"
-            f" and region: every stack there with this prefix receives the same messages. To give {stack} a prefix of"
-            f" its own, put its name in, or pulumi config rm mqttTopicPrefix to use {own_topic_prefix()}; machines must"
-            " then publish there"
-        )
     ]
 
 

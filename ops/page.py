@@ -2,19 +2,14 @@
 
 import secrets
 import webbrowser
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from ops.console import print_answer
 from ops.options import AsJson, OutputsFile, StackName, open_stack
-
-if TYPE_CHECKING:
-    from ops.stack import Stack
-    from ops.ui.server import Action
 
 LONGEST_LINK_HOURS: Final = 24
 
@@ -33,13 +28,19 @@ def ui(
     import uvicorn
 
     from handlers.stores.fleet_page import read_page
-    from ops.ui.server import Recent, application
+    from ops.ui.actions import alarm_actions, plan_action, repair_action
+    from ops.ui.server import Action, Recent, application
 
     loaded = open_stack(stack, outputs)
     host, token = f"127.0.0.1:{port}", secrets.token_urlsafe(32)
-    actions = _actions(loaded)
+    principal = loaded.principal
+    actions: dict[str, Action] = {
+        "repair": repair_action(loaded, principal),
+        "plan": plan_action(loaded, principal),
+        **alarm_actions(loaded, principal),
+    }
     recent = Recent(
-        lambda: read_page(loaded.sources, datetime.now(UTC), actions=list(actions), principal=loaded.principal),
+        lambda: read_page(loaded.sources, datetime.now(UTC), actions=list(actions), principal=principal),
         lambda: datetime.now(UTC),
     )
     address = f"http://{host}/?token={token}"
@@ -95,13 +96,3 @@ def report(
     output.write_bytes(page)
     line = f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as of {as_of:%Y-%m-%d %H:%M} UTC."
     print_answer({**said, "file": str(output)}, line, as_json=as_json)
-
-
-def _actions(stack: "Stack") -> "Mapping[str, Action]":
-    from ops.ui.actions import alarm_actions, plan_action, repair_action
-
-    return {
-        "repair": repair_action(stack, stack.principal),
-        "plan": plan_action(stack, stack.principal),
-        **alarm_actions(stack, stack.principal),
-    }
