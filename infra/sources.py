@@ -24,11 +24,11 @@ class UnknownModuleError(Exception):
         super().__init__(f"{module} has no source file under {root}. Check the handler's name: package.module.function")
 
 
-def function_archive(handler: str, root: Path = ROOT) -> pulumi.AssetArchive:
+def function_archive(handler: str) -> pulumi.AssetArchive:
     """The archive of the function whose handler is `package.module.function`."""
-    files = function_sources(handler.rpartition(".")[0], root)
+    files = function_sources(handler.rpartition(".")[0])
     # Relative to the program's directory, as Pulumi reads paths: a commit gives the same inputs wherever it lies.
-    return pulumi.AssetArchive({file: pulumi.FileAsset(os.path.relpath(root / file)) for file in files})
+    return pulumi.AssetArchive({file: pulumi.FileAsset(os.path.relpath(ROOT / file)) for file in files})
 
 
 @cache

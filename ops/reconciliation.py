@@ -1,7 +1,6 @@
 """Are they all in the lake? Counts which of some readings the lake holds, reading each of its objects once."""
 
 import time
-from collections.abc import Callable
 
 import polars as pl
 
@@ -37,22 +36,15 @@ class Reconciliation:
             self._seen.update(items)
         return before - self.missing.height
 
-    def wait(
-        self,
-        advance: Advance,
-        *,
-        patience_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> bool:
+    def wait(self, advance: Advance, *, patience_seconds: float) -> bool:
         """Look until nothing is missing: True; or until nothing more has arrived for ``patience_seconds``: False."""
-        last_arrival = clock()
+        last_arrival = time.monotonic()
         while True:
             if found := self.look():
                 advance(found)
-                last_arrival = clock()
+                last_arrival = time.monotonic()
             if self.missing.is_empty():
                 return True
-            if clock() - last_arrival > patience_seconds:
+            if time.monotonic() - last_arrival > patience_seconds:
                 return False
-            sleep(2)
+            time.sleep(2)

@@ -112,9 +112,9 @@ class Emulator:
     """Start the emulator on entry and stop it on exit, unless ``keep`` and all went well.
 
     ``folder`` takes its log (``emulator.log``), its temporary files and, while it runs, ``stack.json`` (an
-    Endpoint). An emulator that an earlier run left up in the same folder is stopped first. IAM is enforced unless
-    ``enforce_iam`` is false. ``ports`` are free ones where not given. With ``lasting`` it begins with what the folder
-    holds of an earlier one, under ``lake`` and ``state``, and keeps it there.
+    Endpoint). An emulator that an earlier run left up in the same folder is stopped first. IAM is enforced. ``ports``
+    are free ones where not given. With ``lasting`` it begins with what the folder holds of an earlier one, under
+    ``lake`` and ``state``, and keeps it there.
     Raises EmulatorStartError, PortTakenError.
     """
 
@@ -126,12 +126,10 @@ class Emulator:
         folder: Path = LOCAL,
         *,
         keep: bool = False,
-        enforce_iam: bool = True,
         ports: Ports | None = None,
         lasting: bool = False,
     ) -> None:
-        self.folder, self.keep, self.enforce_iam = folder, keep, enforce_iam
-        self.ports, self.lasting = ports, lasting
+        self.folder, self.keep, self.ports, self.lasting = folder, keep, ports, lasting
         self.log = folder / "emulator.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -194,7 +192,7 @@ class Emulator:
             "STATE_DIR": str(temporary / "state"),
             "GATEWAY_PORT": str(port),
             "BIND_HOST": "127.0.0.1",
-            "AUTH": "true" if self.enforce_iam else "false",
+            "AUTH": "true",
             "USE_SSL": "0",
             "MINISTACK_REGION": "us-east-1",
             "IOT_MTLS_ENABLED": "1",

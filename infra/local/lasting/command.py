@@ -23,8 +23,7 @@ from infra.local.engine.emulator import (
 )
 from infra.local.engine.environments import BUILD, emulator_interpreter, lambda_interpreter
 from infra.local.engine.snapshots import SECONDS
-from infra.local.lasting.code import program_digest, update_code
-from infra.local.lasting.record import FILE, PORTS, Record, kept_bytes
+from infra.local.lasting.record import FILE, PORTS, Record, kept_bytes, program_digest, update_code
 from infra.local.run.screen import EXPECTED, Screen
 from infra.local.run.seeding import HistoryPlan
 from infra.local.run.stages import LaptopRun

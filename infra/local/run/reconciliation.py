@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -59,13 +59,14 @@ class Lived:
     readings: pl.DataFrame
     failures: pl.DataFrame
 
-    def and_also(self, readings: pl.DataFrame) -> "Lived":
-        """Add what else was published: frame READINGS."""
-        return Lived(pl.concat([self.readings, readings.select(READING)]), self.failures)
 
+def lived(
+    before: Mapping[str, MachineState], after: Mapping[str, MachineState], interval: timedelta, also: pl.DataFrame
+) -> Lived:
+    """Return what the simulator published between these states: it publishes first and saves the state after.
 
-def lived(before: Mapping[str, MachineState], after: Mapping[str, MachineState], interval: timedelta) -> Lived:
-    """Return what the simulator published between these states: it publishes first and saves the state after."""
+    ``also``: what else was published, frame READINGS.
+    """
     readings: list[tuple[str, str, datetime, float]] = []
     failures: list[tuple[str, datetime, str]] = []
     for machine_id, state in before.items():
@@ -73,7 +74,7 @@ def lived(before: Mapping[str, MachineState], after: Mapping[str, MachineState],
         readings += [(machine_id, said.channel, said.event_timestamp, said.value) for said in published.readings]
         failures += [(machine_id, failure.event_timestamp, failure.event_code) for failure in published.failures]
     return Lived(
-        pl.DataFrame(readings, schema=_schema(READING), orient="row"),
+        pl.concat([pl.DataFrame(readings, schema=_schema(READING), orient="row"), also.select(READING)]),
         pl.DataFrame(failures, schema=_schema(FAILURE), orient="row"),
     )
 
@@ -90,7 +91,7 @@ def saved_states(stack: Stack, machine_ids: Iterable[str]) -> dict[str, MachineS
     return {machine_id: saved.state for machine_id, saved in loaded.items() if saved is not None}
 
 
-def wait_until_drained(stack: Stack, *, timeout: float, sleep: Callable[[float], None] = time.sleep) -> None:
+def wait_until_drained(stack: Stack, *, timeout: float) -> None:
     """Return once both queues have been empty, nothing in flight, on two looks in a row. Raises NotDrainedError."""
     deadline, empty = time.monotonic() + timeout, 0
     while True:
@@ -101,7 +102,7 @@ def wait_until_drained(stack: Stack, *, timeout: float, sleep: Callable[[float],
             return
         if time.monotonic() > deadline:
             raise NotDrainedError(waiting, timeout)
-        sleep(0.5)
+        time.sleep(0.5)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 from infra.local.engine.emulator import Endpoint
 
+_GROUP = "default"
+
 
 class ScheduledRunError(RuntimeError):
     """A function that a schedule invokes ended with an error."""
@@ -15,12 +17,11 @@ class ScheduledRunError(RuntimeError):
 
 
 class Schedules:
-    """Schedules by name. ``group`` is EventBridge Scheduler's default one, where the program puts them."""
+    """Schedules by name, in EventBridge Scheduler's default group, where the program puts them."""
 
-    def __init__(self, endpoint: Endpoint, group: str = "default") -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self._scheduler = endpoint.client("scheduler")
         self._functions = endpoint.client("lambda", read_timeout=900)
-        self._group = group
 
     def invoke_target(self, name: str) -> dict[str, Any]:
         """Invoke what the schedule invokes, with the input that it gives. Raises ScheduledRunError."""
@@ -35,7 +36,7 @@ class Schedules:
         """Have the scheduler itself fire the schedule's target now: a copy, due once, that goes when it has fired."""
         self._scheduler.create_schedule(
             Name=f"{name[:58]}-once",
-            GroupName=self._group,
+            GroupName=_GROUP,
             ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
             FlexibleTimeWindow={"Mode": "OFF"},
             ActionAfterCompletion="DELETE",
@@ -50,4 +51,4 @@ class Schedules:
         self._scheduler.update_schedule(**unchanged, State="ENABLED" if enabled else "DISABLED")
 
     def _get(self, name: str) -> dict[str, Any]:
-        return self._scheduler.get_schedule(Name=name, GroupName=self._group)
+        return self._scheduler.get_schedule(Name=name, GroupName=_GROUP)

@@ -38,14 +38,12 @@ class StateTakenError(RuntimeError):
 class HistoryPlan:
     """How much history: ``days`` of it, of ``companions`` machines beside the configured ones, which retire with it.
 
-    With ``has_faults`` the configured machines are those of the scenario, so that there is something to see.
-
-    All were commissioned ``age`` before its beginning, so that at any time some are new and some about to fail.
+    The configured machines are those of the scenario, so that there is something to see. The others were commissioned
+    ``age`` before its beginning, so that at any time some are new and some about to fail.
     """
 
     companions: int = 85
     days: int = 10
-    has_faults: bool = True
     age: timedelta = timedelta(days=60)
 
     def machine_ids(self) -> list[str]:
@@ -71,10 +69,11 @@ class SeededHistory:
         return sorted(name for name in self.states if self.shows.get(name) not in {"FAILED", "OFF"})
 
 
-def simulate(plan: HistoryPlan, configured: list[str], *, end: datetime, seed: int) -> SimulatedHistory:
-    """Return the history of the configured machines and their companions up to ``end``."""
+def simulate(
+    plan: HistoryPlan, configured: list[str], causes: Sequence[Cause], *, end: datetime, seed: int
+) -> SimulatedHistory:
+    """Return the history of the configured machines and their companions up to ``end``; ``causes``: of the scenario."""
     start = end - timedelta(days=plan.days)
-    causes = _causes(plan, configured, end, seed)
     usual = [name for name in configured if name not in {cause.machine_id for cause in causes}]
     fleet = simulate_fleet(
         [*usual, *plan.machine_ids()],
@@ -103,7 +102,8 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
     The states come first: from then on a schedule that fires carries on from them. Raises StateTakenError.
     """
     configured = list(stack.outputs.machine_ids)
-    history = simulate(plan, configured, end=end, seed=random_seed)
+    causes = scenario(configured, end, random_seed)
+    history = simulate(plan, configured, causes, end=end, seed=random_seed)
     states = {machine_id: history.states[machine_id] for machine_id in configured}
     table = MachineStates(stack.dynamodb, stack.outputs.machine_state_table_name)
     if taken := [state.machine_id for state in states.values() if not table.create(state)]:
@@ -128,12 +128,8 @@ def seed(stack: Stack, plan: HistoryPlan, *, end: datetime, now: datetime, rando
         failures=history.failures,
         stored=Stored(frozenset(raw.key for raw in objects), history.readings),
         states=states,
-        shows={cause.machine_id: cause.shows for cause in _causes(plan, configured, end, random_seed)},
+        shows={cause.machine_id: cause.shows for cause in causes},
     )
-
-
-def _causes(plan: HistoryPlan, configured: list[str], end: datetime, seed: int) -> tuple[Cause, ...]:
-    return scenario(configured, end, seed) if plan.has_faults else ()
 
 
 def _retire(machines: Machines, at: datetime, machine_id: str) -> None:

@@ -23,11 +23,10 @@ from infra.local.run.modelling import (
     wait_until_scored,
 )
 from infra.local.run.reconciliation import Ledger, lived, reconcile
-from infra.local.run.report import report
 from infra.local.run.schedules import Schedules
 from infra.local.run.screen import Screen
 from infra.local.run.seeding import HistoryPlan, SeededHistory, seed
-from infra.local.run.summary import MachineLine, Summary
+from infra.local.run.summary import MachineLine, Summary, report
 from infra.packaging import LAYERS, Layer, Target, build
 from mlops_core.page import FleetPage
 from ops.ranges import HOUR, RangeProcessor, chunks, hour_of
@@ -69,7 +68,7 @@ class LaptopRun:
         self.predict(stack, history)
         interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
         with self.screen.stage("Reconciliation") as stage:
-            said = lived(history.states, live.states, interval).and_also(live.batched)
+            said = lived(history.states, live.states, interval, live.batched)
             ledger = reconcile(stack, said, live.refused, before=history.stored)
             stage.result = (
                 f"{ledger.published:,} published = {ledger.lake_distinct:,} in the lake"
@@ -130,8 +129,8 @@ class LaptopRun:
         with self.screen.stage("Features of the history") as stage:
             processor = RangeProcessor.of(stack)
             for first, last in chunks(history.start, history.end, BACKFILL_CHUNK):
-                stage.tell(f"{first:%d %b}")
-                self.feature_rows += processor.process(first, last, _unseen).feature_rows
+                stage.tell(f"{first:%d %b}")  # days, where an invocation counts hours
+                self.feature_rows += processor.process(first, last, lambda items: None).feature_rows
             stage.result = f"{self.feature_rows:,} rows, offline and online"
 
     def live(self, stack: Stack, history: SeededHistory) -> LiveTelemetry:
@@ -233,10 +232,6 @@ class LaptopRun:
 
 def _trained(stack: Stack, execution: str) -> Training:
     return finished_training(stack, execution, patience_seconds=TRAINING_SECONDS, look_each=0.3)
-
-
-def _unseen(items: int) -> None:
-    """Take the hours that an invocation has done; the screen shows days."""
 
 
 def _machine_lines(stack: Stack, machine_ids: list[str], now: datetime) -> list[MachineLine]:
