@@ -4,16 +4,15 @@ from typing import NamedTuple
 
 import pulumi
 
-from infra.alarm_answers import AlarmAnswers
 from infra.alarm_events import AlarmEvents
 from infra.dashboard import Dashboard
 from infra.data_lake import DataLake
 from infra.function import FunctionDefaults
 from infra.inference import Inference, ServingArgs
 from infra.ingestion import Ingestion
-from infra.maintenance import Maintenance
 from infra.monitoring import AlarmTopic
 from infra.operation_alarms import OperationAlarms
+from infra.operator_routes import AlarmAnswers, Maintenance
 from infra.processing import Processing
 from infra.scoring import Scoring
 from infra.snapshots import PageSnapshot

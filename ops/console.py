@@ -36,7 +36,7 @@ _ANY_WIDTH = 10_000
 class Advance(Protocol):
     """Moves a progress bar by a number of items."""
 
-    def __call__(self, items: int) -> None: ...  # noqa: D102 - the class says it
+    def __call__(self, items: int, /) -> None: ...  # noqa: D102 - the class says it
 
 
 def print_json(document: Mapping[str, object]) -> None:

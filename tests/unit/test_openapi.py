@@ -7,7 +7,7 @@ from jsonschema import ValidationError
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from docs import generate_openapi
-from infra import alarm_answers, inference, maintenance
+from infra import inference, operator_routes
 from tests import http_contract
 
 
@@ -22,7 +22,11 @@ def test_the_document_is_valid_openapi():
 
 def test_it_describes_the_routes_that_are_deployed_and_no_other():
     assert sorted(http_contract.ROUTES) == sorted(
-        [*inference.ROUTES.values(), *maintenance.ROUTES.values(), *alarm_answers.ROUTES.values()]
+        [
+            *inference.ROUTES.values(),
+            *operator_routes.MAINTENANCE_ROUTES.values(),
+            *operator_routes.ALARM_ROUTES.values(),
+        ]
     )
 
 

@@ -130,7 +130,7 @@ class LaptopRun:
             processor = RangeProcessor.of(stack)
             for first, last in chunks(history.start, history.end, BACKFILL_CHUNK):
                 stage.tell(f"{first:%d %b}")  # days, where an invocation counts hours
-                self.feature_rows += processor.process(first, last, lambda items: None).feature_rows
+                self.feature_rows += processor.process(first, last, lambda _: None).feature_rows
             stage.result = f"{self.feature_rows:,} rows, offline and online"
 
     def live(self, stack: Stack, history: SeededHistory) -> LiveTelemetry:
