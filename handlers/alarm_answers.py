@@ -6,23 +6,60 @@ Who answers is the IAM principal that signed the request; the name that the body
 from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import AwareDatetime, Field
 
 from contract.environment import AlarmAnswerSettings
 from handlers import http, runtime
-from handlers.alarm_documents import AlarmList, EpisodeReport, UnreadableAnswer
 from handlers.logs import ascii_logger, count
 from handlers.stores import Alarms, clients
-from mlops_core.alerting import Answer, AnswerRefusedError, NoSuchEpisodeError
+from mlops_core.alerting import Answer, AnswerRefusedError, EpisodeState, NoSuchEpisodeError
+from mlops_core.alerting.episodes import Episode, StepKind
 
 logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(AlarmAnswerSettings)
+
+
+class StepReport(http.Document):
+    """One change in the life of an episode."""
+
+    at: AwareDatetime
+    kind: StepKind
+    by: str | None = Field(description="The IAM principal that did it; null where no person did")
+    stated_name: str | None
+    note: str | None
+
+
+class EpisodeReport(EpisodeState, http.Document):
+    """One alarm episode, with its life."""
+
+    steps: tuple[StepReport, ...]
+
+    @classmethod
+    def of(cls, episode: Episode) -> Self:
+        """Return the report of an episode."""
+        steps = tuple(StepReport(**step.model_dump()) for step in episode.steps)
+        return cls(**vars(EpisodeState.of(episode)), steps=steps)
+
+
+class AlarmList(http.Document):
+    """The newest episode of each machine and source."""
+
+    alarms: tuple[EpisodeReport, ...]
+
+
+class UnreadableAnswer(http.UnreadableBody):
+    """A body that is no answer to an alarm, with each reason."""
+
+    called = "no answer to an alarm"
+    known_fields = frozenset({*Answer.model_fields, "open"})
+
 
 app = http.resolver(UnreadableAnswer.because_of)
 

@@ -5,22 +5,60 @@ A function of its own, for the one that predicts must not be able to write.
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import AwareDatetime, Field
 
 from contract.environment import MaintenanceSettings
 from handlers import http, runtime
 from handlers.logs import ascii_logger, count
-from handlers.maintenance_documents import MaintenanceReceipt, MaintenanceRequest, RefusedRecord
 from handlers.stores import MaintenanceConflictError
+from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, MaintenanceReport
 
 logger = ascii_logger()
 metrics = Metrics()
 _settings = runtime.settings(MaintenanceSettings)
+
+
+class MaintenanceRequest(MaintenanceReport):
+    """What happened to the machine of the path, and when."""
+
+    is_correction: bool = Field(
+        default=False, description="Whether to replace the return to service and note that are stored already"
+    )
+
+    def of(self, machine_id: str) -> MaintenanceRecord:
+        """Return the record of a machine."""
+        said = {name: getattr(self, name) for name in MaintenanceReport.model_fields}
+        return MaintenanceRecord(machine_id=machine_id, **said)
+
+
+class MaintenanceReceipt(http.Document):
+    """What was recorded."""
+
+    machine_id: str
+    kind: MaintenanceKind
+    at: AwareDatetime
+    returned_to_service_at: AwareDatetime | None
+    is_new: bool = Field(description="False where all of it stood there already")
+
+    @classmethod
+    def of(cls, record: MaintenanceRecord, *, is_new: bool) -> Self:
+        """Return the receipt of a record."""
+        said: dict[str, Any] = {name: getattr(record, name) for name in cls.model_fields if name != "is_new"}
+        return cls(is_new=is_new, **said)
+
+
+class RefusedRecord(http.UnreadableBody):
+    """A body that is no record, with each reason."""
+
+    called = "no record of maintenance"
+    known_fields = MaintenanceRequest.model_fields.keys()
+
 
 app = http.resolver(RefusedRecord.because_of)
 

@@ -87,17 +87,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
     replaced = replaced_sensors(machines)
     keys, beginnings = _keys(history, recipe, _draw(history, {*failed, *judged}), replaced, pace)
-    with warnings.catch_warnings(record=True) as assumptions:
-        labelled = label_features(
-            keys,
-            failures,
-            horizon=_settings().prediction_horizon,
-            maintenance=repairs,
-            verdicts=verdicts,
-            known_until=request.started_at,
-        )
-    for assumption in assumptions:
-        logger.warning(str(assumption.message))
+    labelled = _labelled(keys, failures, repairs, verdicts, known_until=request.started_at)
     labelled = without_planned_maintenance(labelled, machines.values())
     labelled = label_modes(labelled, failures.filter(pl.col("event_code") != REPORTED))
     parts = split_training_set(labelled, horizon=_settings().prediction_horizon)
@@ -204,6 +194,24 @@ def _keys(
         stands_for = pl.DataFrame({"machine_id": list(drawn), STANDS_FOR: list(drawn.values())})
         found = found.join(stands_for, on="machine_id", how="left")
     return found, beginnings.frame
+
+
+def _labelled(
+    keys: pl.DataFrame, failures: pl.DataFrame, repairs: pl.DataFrame, verdicts: pl.DataFrame, *, known_until: datetime
+) -> pl.DataFrame:
+    """Return the keys of rows with their labels; what was assumed of returns to service is logged."""
+    with warnings.catch_warnings(record=True) as assumptions:
+        labelled = label_features(
+            keys,
+            failures,
+            horizon=_settings().prediction_horizon,
+            maintenance=repairs,
+            verdicts=verdicts,
+            known_until=known_until,
+        )
+    for assumption in assumptions:
+        logger.warning(str(assumption.message))
+    return labelled
 
 
 def _events(recipe: FeatureRecipe, since: datetime) -> pl.DataFrame | None:

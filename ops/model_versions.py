@@ -10,7 +10,7 @@ from typing import Any
 from handlers.stores.baseline_registry import BaselineRegistry
 from handlers.stores.model_registry import ModelRegistry, UnknownModelError
 from handlers.stores.recipes import stack_recipe
-from handlers.stores.serving_model import load_servable
+from handlers.stores.serving import load_servable
 from handlers.stores.versioned import Stored
 from mlops_core.errors import BundleError, FeatureMismatchError
 from mlops_core.lake import TRIALS_PREFIX

@@ -24,6 +24,7 @@ from .channels import (
 )
 from .checkpoint import (
     checkpoint_object as checkpoint_object,
+    current_layout as current_layout,
     recovered_checkpoint as recovered_checkpoint,
 )
 from .clients import (
@@ -77,9 +78,6 @@ from .lake import (
 from .last_seen import (
     Channels as Channels,
     last_seen_object as last_seen_object,
-)
-from .layout import (
-    current_layout as current_layout,
 )
 from .machine_facts import (
     UNKNOWN as UNKNOWN,
@@ -150,10 +148,8 @@ from .recipes import (
     stack_recipe as stack_recipe,
 )
 from .serving import (
-    Serving as Serving,
-)
-from .serving_model import (
     NoModelError as NoModelError,
+    Serving as Serving,
     ServingModel as ServingModel,
     load_servable as load_servable,
 )

@@ -1,9 +1,15 @@
-"""The checkpoint of processing: one object of the lake, moved by compare-and-swap, so that of two runs one wins."""
+"""How far processing has come, and into how many shards it divides its outputs: two objects, moved by compare-and-swap.
+
+Of two runs that move one of them at once, one wins.
+"""
+
+from datetime import datetime
 
 from handlers.stores.damage import DamageRecords
 from handlers.stores.lake import DataLake
 from handlers.stores.versioned import Stored, VersionedObject
-from mlops_core.lake import CHECKPOINT_KEY, Checkpoint
+from mlops_core.errors import MalformedObjectError
+from mlops_core.lake import CHECKPOINT_KEY, LAYOUT_KEY, Checkpoint, Layout
 
 
 def checkpoint_object(lake: DataLake) -> VersionedObject[Checkpoint]:
@@ -18,3 +24,24 @@ def recovered_checkpoint(lake: DataLake, records: DamageRecords, *, otherwise: C
     """
     stored = checkpoint_object(lake).recovered(records)
     return None if stored is None else Stored(stored.value or otherwise, stored.seen)
+
+
+def current_layout(lake: DataLake, shards: int, *, closed_until: datetime, records: DamageRecords) -> Layout:
+    """Return the layout of a lake whose newest hours are to lie in so many shards, noted there.
+
+    In the place of a damaged one its latest earlier version is taken, and noted again. Raises MalformedObjectError
+    where there is none, and ObjectMovedError where another run has noted something else meanwhile.
+    """
+    document = VersionedObject(lake, LAYOUT_KEY, encode=Layout.encode, decode=Layout.decode)
+    stored = document.recovered(records)
+    if stored is None:
+        return document.save(Layout.of(shards), after=None).value
+    layout = stored.value
+    if layout is None:
+        problem = "is damaged, and the bucket keeps no earlier version of it"
+        raise MalformedObjectError(LAYOUT_KEY, problem, "See what can be done: mlops doctor")
+    if layout.shards != shards:
+        layout = layout.changed(shards, closed_until=closed_until)
+    elif not records.is_set_aside(LAYOUT_KEY, stored.seen):
+        return layout
+    return document.save(layout, after=stored).value

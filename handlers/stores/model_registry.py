@@ -25,7 +25,6 @@ class UnknownModelError(MlopsError):
 
     def __init__(self, version: str) -> None:
         super().__init__(f"There is no model {version}", "List those that there are: mlops models list")
-        self.version = version
 
 
 class ChampionMovedError(MlopsError):
@@ -35,7 +34,6 @@ class ChampionMovedError(MlopsError):
         super().__init__(
             f"{version} was not promoted: another promotion came first", "See what serves now: mlops models list"
         )
-        self.version = version
 
 
 Kept = TypeVar("Kept", bound="ModelBundle | BaselineBundle")

@@ -6,19 +6,30 @@ hand goes on, and a process that has nothing yet serves nothing.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, Generic
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.stores.model_registry import Kept, Registry, UnknownModelError
-from mlops_core.errors import BundleError, FeatureMismatchError, MalformedObjectError
-from mlops_core.prognosis import Champion
+from handlers.stores.model_registry import Kept, ModelRegistry, Registry, UnknownModelError
+from mlops_core.errors import BundleError, FeatureMismatchError, MalformedObjectError, MlopsError
+from mlops_core.features import FeatureRecipe
+from mlops_core.prognosis import Champion, ModelBundle
 
 logger = Logger(child=True)
 
 EARLIER_TRIED: Final = 3
+
+
+class NoModelError(MlopsError):
+    """No model may serve: none was promoted, or all that were are refused."""
+
+    def __init__(self, refused: Collection[str]) -> None:
+        super().__init__(
+            f"No model may serve: {'; '.join(refused)}" if refused else "No model has been promoted yet",
+            "Restore a version, or train one: start the training state machine",
+        )
 
 
 class Serving(Generic[Kept]):
@@ -90,3 +101,41 @@ class Serving(Generic[Kept]):
                 return
             if self._bundle is not None:
                 return  # what serves is sound, and at least as new as what a new process would fall back to
+
+
+class ServingModel(Serving[ModelBundle]):
+    """The champion of the models; `stack` is what this stack computes."""
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        *,
+        stack: FeatureRecipe,
+        recheck_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(registry, recheck_seconds=recheck_seconds, clock=clock)
+        self._stack = stack
+
+    def load(self, version: str) -> ModelBundle:
+        """Return a version that is whole, and computed by the stack; raises as `load_servable`."""
+        return load_servable(self._registry, version, stack=self._stack)
+
+    def current(self) -> ModelBundle:
+        """Return the model that serves now. Raises NoModelError."""
+        bundle = self.sound()
+        if bundle is None:
+            raise NoModelError(self.refused)
+        return bundle
+
+
+def load_servable(registry: Registry[ModelBundle], version: str, *, stack: FeatureRecipe) -> ModelBundle:
+    """Return a version that may serve where the recipe `stack` is computed: whole, readable, and with nothing missing.
+
+    Raises UnknownModelError, BundleError, FeatureMismatchError; the last says in words what the stack does not compute.
+    """
+    bundle = registry.load(version)
+    if differences := bundle.recipe.differences(stack, bundle.schema.names):
+        raise FeatureMismatchError(version, differences=differences)
+    _ = bundle.failure, bundle.life  # text that is no model is found here, not at the first request
+    return bundle

@@ -15,7 +15,7 @@ from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.ranking import ranking_object
-from handlers.stores.serving_model import NoModelError, ServingModel
+from handlers.stores.serving import NoModelError, ServingModel
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
 from mlops_core.prognosis import FleetRanking

@@ -10,7 +10,7 @@ from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.recipes import stack_recipe
-from handlers.stores.serving_model import load_servable
+from handlers.stores.serving import load_servable
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.features import (
     STATISTICS,
