@@ -4,8 +4,6 @@ It is a function of the feature rows and of nothing else: they may come in any o
 that are replayed later move a beginning back.
 """
 
-from functools import cached_property
-
 import polars as pl
 from aws_lambda_powertools import Logger
 
@@ -23,16 +21,20 @@ class Beginnings:
     def __init__(self, partitions: Partitions, records: DamageRecords | None = None) -> None:
         self._partitions = partitions
         self._records = records
+        self._kept: pl.DataFrame | None = None
         self._found: pl.DataFrame | None = None
+        self._is_read = False
         self._is_damaged = False
 
     @property
     def frame(self) -> pl.DataFrame | None:
         """The beginnings: machine_id, window_end and the columns that have drift; None before any machine has one."""
-        return self._kept if self._found is None else self._found
+        if not self._is_read:
+            self._kept = self._found = self._stored()
+            self._is_read = True
+        return self._found
 
-    @cached_property
-    def _kept(self) -> pl.DataFrame | None:
+    def _stored(self) -> pl.DataFrame | None:
         """Return what is stored; in the place of what is damaged, which somebody notes, its latest earlier version."""
         try:
             kept = self._partitions.read([BEGINNINGS_KEY], committed=())
