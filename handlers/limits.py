@@ -64,18 +64,15 @@ class LimitWatch:
         self._look_up_machines()
         delivered = list(delivered)
         self._note_states(each.message for each in delivered)
-        limited = [each for each in delivered if self._limit(each.message) and self._is_judged(each.message)]
+        self._look_up()
+        limited = [each for each in delivered if self._is_watched(each.message) and self._is_judged(each.message)]
         self._track.forget()
-        if limited:
-            self._look_up()
         groups = grouped(limited, _channel)
         return [group for group in groups if self._may_change(group)]
 
     def judge(self, readings: list[Reading]) -> bool:
         """Judge readings of one machine and channel; True where their alarm changed."""
         channel, limits = _channel(readings[0]), self._limit(readings[0])
-        if limits is None:
-            return False
         known = self._known.get(channel) or Alarm(machine_id=channel[0], source=AlarmSource.LIMIT, subject=channel[1])
         step = partial(
             limit_alarm,
@@ -86,6 +83,11 @@ class LimitWatch:
         after = self._desk.change(channel[0], AlarmSource.LIMIT, step, subject=channel[1], known=known)
         self._known[channel] = after
         return after.sequence != known.sequence
+
+    def _is_watched(self, reading: Reading) -> bool:
+        """Whether a reading's channel has limits, or an open episode of limits that it had."""
+        known = self._known.get(_channel(reading))
+        return self._limit(reading) is not None or (known is not None and known.is_open)
 
     def _is_judged(self, reading: Reading) -> bool:
         """Whether a reading was measured and arrived in time, and its machine runs, neither worked on nor retired."""

@@ -13,12 +13,17 @@ def limit_state(alarm: Alarm) -> LimitState:
 
 
 def limit_alarm(
-    alarm: Alarm, readings: Sequence[tuple[datetime, float]], limits: ChannelLimits, *, unit: str, now: datetime
+    alarm: Alarm, readings: Sequence[tuple[datetime, float]], limits: ChannelLimits | None, *, unit: str, now: datetime
 ) -> Alarm:
     """Return the alarm that follows from readings (event time, value) of its machine and channel; itself where none.
 
-    One change of stage at a time: call again with what it returned until it returns what it was given.
+    One change of stage at a time: call again with what it returned until it returns what it was given. Where limits
+    were taken away (None), an open episode ends with the newest reading.
     """
+    if limits is None:
+        if alarm.episode is None or not alarm.is_open or not readings:
+            return alarm
+        return alarm.following(episode=alarm.episode.ended(max(readings)[0]), evidence="", now=now)
     state = limit_state(alarm)
     after = judge(state, readings, limits)
     if after == state:

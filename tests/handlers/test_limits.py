@@ -98,6 +98,28 @@ def test_limits_of_a_class_hold_for_its_machines(aws, deploy, deliver):
     assert headlines(aws) == ["WATCH: PUMP-1 temperature is beyond its limit."]
 
 
+@pytest.mark.parametrize("limits", [{}, {"vibration": {"watch": 4.5}}], ids=["none of the channel", "of another"])
+def test_an_episode_of_limits_that_were_taken_away_ends_with_the_next_reading(aws, deploy, deliver, limits):
+    def ingest(limits, start):
+        classes = {"pumps": {"machines": ["PUMP-*"], "limits": limits}}
+        messages = [
+            tuple(reading_message("PUMP-1", "temperature", start + timedelta(minutes=number), 85.0))
+            for number in (0, 2)
+        ]
+        received_at_ms = int((start + timedelta(minutes=2)).timestamp() * 1000)
+        deploy("ingestion", MACHINE_CLASSES=json.dumps(classes))(deliver(*messages, received_at_ms=received_at_ms))
+
+    ingest({"temperature": {"watch": 80, "hold": 0}}, AT)
+    for minutes in (5, 10):
+        ingest(limits, AT + timedelta(minutes=minutes))
+    assert headlines(aws) == [
+        "WATCH: PUMP-1 temperature is beyond its limit.",
+        "PUMP-1 temperature is back within its limits.",
+    ]
+    (alarm,) = alarms()
+    assert (alarm.episode.life, alarm.episode.closed) == ("CLOSED", AT + timedelta(minutes=7))
+
+
 def test_readings_are_kept_where_the_alarms_cannot_be_looked_up(aws, ingest, faults):
     faults.fail_where(lambda operation, _: operation in {"Scan", "UpdateItem"})
     with pytest.raises(InjectedError):
