@@ -2,7 +2,9 @@
 
 import dataclasses
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -20,9 +22,14 @@ def commands() -> list[tuple[str, str]]:
     return [(file.name, command) for file in DOCUMENTS for command in COMMAND.findall(file.read_text())]
 
 
+@cache
+def commands_of_app() -> Any:
+    return typer.main.get_command(app)
+
+
 def options(words: list[str]) -> set[str] | None:
     """The options of the verb that the words begin with; None where there is no such verb."""
-    command = typer.main.get_command(app)
+    command = commands_of_app()
     for word in (alternatives.split("|")[0] for alternatives in words):
         below = getattr(command, "commands", {})
         if word not in below:

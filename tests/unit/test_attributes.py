@@ -7,11 +7,12 @@ import pytest
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError
 from mlops_core.features import FeatureRecipe, add_attributes, attribute_names
-from mlops_core.prognosis import label_features, predict, train
+from mlops_core.prognosis import TrainingSettings, TreeSettings, label_features, predict, train
 from mlops_core.simulation import simulate_fleet
 from mlops_core.telemetry import CHANNELS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+QUICK = TrainingSettings(trees=TreeSettings(rounds=30))
 MACHINES = pl.DataFrame(
     {
         "machine_id": ["A", "B", "C"],
@@ -63,7 +64,7 @@ def test_a_recipe_reads_them_a_model_learns_from_them_and_a_stack_without_them_s
     names = attribute_names(machines)
     recipe = FeatureRecipe(lengths=("1h", "24h"), statistics=("mean",), attributes=names)
     features = recipe.compute(history.readings, machines=machines)
-    bundle = train(label_features(features, history.failures), seed=1, recipe=recipe)
+    bundle = train(label_features(features, history.failures), seed=1, recipe=recipe, settings=QUICK)
     assert (bundle.recipe.unknown, bundle.recipe.attributes) == ((), names)
     stack = bundle.recipe.model_copy(update={"attributes": ("age",)})
     mismatch = bundle.recipe.differences(stack, bundle.schema.names)
@@ -77,9 +78,9 @@ def test_a_recipe_reads_them_a_model_learns_from_them_and_a_stack_without_them_s
 def test_zones_are_of_channels_that_say_they_are_velocities(history):
     features = FeatureRecipe(lengths=("1h", "24h"), statistics=("mean",)).compute(history.readings)
     labelled = label_features(features, history.failures)
-    unsaid = train(labelled, seed=1, channels={})
+    unsaid = train(labelled, seed=1, channels={}, settings=QUICK)
     assert predict(unsaid, features.head(50))["evaluation_zone"].null_count() == 50
     renamed = labelled.rename({name: name.replace("vibration", "housing") for name in labelled.columns})
-    mismatch = {"housing": CHANNELS["vibration"].model_copy(update={"name": "housing"})}
-    bundle = train(renamed, seed=1, channels=mismatch)
+    channels = {"housing": CHANNELS["vibration"].model_copy(update={"name": "housing"})}
+    bundle = train(renamed, seed=1, channels=channels, settings=QUICK)
     assert predict(bundle, renamed.head(50))["evaluation_zone"].drop_nulls().len() > 40

@@ -7,7 +7,15 @@ import pytest
 
 from mlops_core.errors import ColumnValueError, InvalidArgumentError, MissingColumnError
 from mlops_core.features import FeatureRecipe, add_events, event_names
-from mlops_core.prognosis import label_features, predict, predict_many, predict_one, train
+from mlops_core.prognosis import (
+    TrainingSettings,
+    TreeSettings,
+    label_features,
+    predict,
+    predict_many,
+    predict_one,
+    train,
+)
 from mlops_core.simulation import simulate_fleet
 from mlops_core.telemetry import EVENTS, TIMESTAMP
 
@@ -103,7 +111,7 @@ RECIPE = FeatureRecipe(lengths=("1h", "24h"), statistics=("mean",), age=True, ev
 @pytest.fixture(scope="module")
 def bundle(history, event_log):
     labelled = label_features(RECIPE.compute(history.readings, events=event_log), history.failures)
-    return train(labelled, seed=1, recipe=RECIPE)
+    return train(labelled, seed=1, recipe=RECIPE, settings=TrainingSettings(trees=TreeSettings(rounds=30)))
 
 
 def test_a_recipe_computes_events_beside_windows_and_age(history, event_log):

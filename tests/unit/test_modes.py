@@ -9,12 +9,23 @@ import pytest
 
 from mlops_core.errors import MissingColumnError
 from mlops_core.features import FeatureRecipe
-from mlops_core.prognosis import label_features, label_modes, load_bundle, predict, predict_one, statements, train
+from mlops_core.prognosis import (
+    TrainingSettings,
+    TreeSettings,
+    label_features,
+    label_modes,
+    load_bundle,
+    predict,
+    predict_one,
+    statements,
+    train,
+)
 from mlops_core.prognosis.modes import fit_modes
 from mlops_core.simulation import simulate_fleet
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RUNS, ROWS = 24, 5
+QUICK = TrainingSettings(trees=TreeSettings(rounds=30))  # modes are told apart by centroids, not by trees
 
 
 def rows(apart: float, *, seed: int = 1):
@@ -91,7 +102,7 @@ def test_a_run_has_the_code_of_its_failure(history, labelled):
 
 
 def test_a_model_names_the_mode_in_predictions_card_and_headline(labelled):
-    bundle = train(labelled, seed=1)
+    bundle = train(labelled, seed=1, settings=QUICK)
     assert bundle.modes.right > bundle.modes.majority_right
     assert "failure_mode" not in bundle.schema.names
     assert "it names the likeliest way: " in bundle.model_card
@@ -107,7 +118,7 @@ def test_a_model_names_the_mode_in_predictions_card_and_headline(labelled):
 
 
 def test_a_history_without_codes_names_none(labelled):
-    bundle = train(labelled.drop("failure_mode"), seed=1)
+    bundle = train(labelled.drop("failure_mode"), seed=1, settings=QUICK)
     assert bundle.modes is None
     assert predict(bundle, labelled.head(3))["failure_mode"].null_count() == 3
     assert "modes.json" not in bundle.files()

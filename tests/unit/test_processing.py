@@ -54,13 +54,19 @@ class Lake:
         return self.raw.union(*self.compacted.values())
 
     def listing(self):
-        hours = {closed_hour(time) for _, time in self.readings}
-        return {hour: self.sources(hour) for hour in hours}
+        raw = {}
+        for reading in self.raw:
+            raw.setdefault(closed_hour(reading[1]), []).append(reading)
+        hours = raw.keys() | {closed_hour(time) for held in self.compacted.values() for _, time in held}
+        return {hour: self._sources(hour, raw.get(hour, ())) for hour in hours}
 
     def sources(self, hour):
+        return self._sources(hour, [each for each in self.raw if closed_hour(each[1]) == hour])
+
+    def _sources(self, hour, raw):
         held = self.compacted.get(hour)
-        raw = sorted(f"{time.isoformat()} {machine}" for machine, time in self.raw if closed_hour(time) == hour)
-        return Sources(None if held is None else f'"{len(held)}"', tuple(raw))
+        names = sorted(f"{time.isoformat()} {machine}" for machine, time in raw)
+        return Sources(None if held is None else f'"{len(held)}"', tuple(names))
 
     def build(self, hour, *, only_late, compacts=False):
         """Build an hour's buckets, as changed_hours says, and compact it before or not."""
