@@ -19,12 +19,19 @@ gc.disable()
 
 APART = "/reliability/"
 """The folder whose tests share nothing and take long."""
+TOGETHER = "tests/infra/"
+"""The folder whose files share evaluations of the program, which each process would make for itself."""
 
 
 class ByFile(LoadFileScheduling):
-    """The tests of a file run in one process, where fixtures of the module are made once; those of APART anywhere."""
+    """The tests of a file run in one process, where fixtures of the module are made once, and so do those of TOGETHER.
+
+    Those of APART run anywhere.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(TOGETHER):
+            return TOGETHER
         return nodeid if APART in nodeid else super()._split_scope(nodeid)
 
 

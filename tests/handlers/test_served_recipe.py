@@ -35,15 +35,24 @@ KEYS = ("machine_id", "window_end")
 
 @pytest.fixture(scope="module")
 def history():
-    ids = [f"P{number}" for number in range(10)]
-    return simulate_fleet(ids, start=START, end=START + timedelta(days=60), interval="30m", seed=7)
+    ids = [f"P{number}" for number in range(8)]
+    return simulate_fleet(ids, start=START, end=START + timedelta(days=45), interval="30m", seed=7)
 
 
 @pytest.fixture(scope="module")
-def rows(history):
+def stack_features(history):
+    return STACK.compute(history.readings, events=history.failures)
+
+
+@pytest.fixture(scope="module")
+def stack_bundle(history, stack_features):
+    return trained(history, stack_features, recipe=STACK)
+
+
+@pytest.fixture(scope="module")
+def rows(stack_features):
     """What processing offers of every hour: the stack's recipe, of which a store leaves nulls out."""
-    computed = STACK.compute(history.readings, events=history.failures)
-    computed = computed.filter(pl.col("vibration_count_24h") > 0).sample(150, seed=1)
+    computed = stack_features.filter(pl.col("vibration_count_24h") > 0).sample(150, seed=1)
     return [{name: value for name, value in row.items() if value is not None} for row in computed.to_dicts()]
 
 
@@ -124,11 +133,10 @@ def test_a_statistic_that_the_stack_does_not_compute_is_named(history, registry)
     assert refused.value.differences == ["statistics crest_factor"]
 
 
-def test_a_machine_without_readings_has_an_age_and_no_prediction(history):
-    bundle = trained(history, STACK.compute(history.readings, events=history.failures), recipe=STACK)
-    silent = dict.fromkeys(bundle.schema.counts, 0.0) | {"age_hours": 5.0}
+def test_a_machine_without_readings_has_an_age_and_no_prediction(stack_bundle):
+    silent = dict.fromkeys(stack_bundle.schema.counts, 0.0) | {"age_hours": 5.0}
     with pytest.raises(EmptyFeaturesError):
-        predict_one(bundle, "P1", START, silent, nulls_omitted=True)
+        predict_one(stack_bundle, "P1", START, silent, nulls_omitted=True)
 
 
 def raw_objects(aws, readings):

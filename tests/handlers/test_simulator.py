@@ -99,12 +99,12 @@ def test_a_machine_speaks_in_the_order_of_time(aws, deploy, broker):
 
 def test_a_failure_is_published_as_an_event(aws, deploy, broker):
     invoke = deploy(
-        "simulator", MACHINE_IDS='["PUMP-A01"]', MAX_CATCH_UP_MINUTES="600000", SAMPLING_INTERVAL_SECONDS="86400"
+        "simulator", MACHINE_IDS='["PUMP-A01"]', MAX_CATCH_UP_MINUTES="216000", SAMPLING_INTERVAL_SECONDS="86400"
     )
     invoke(at(0))
-    invoke(at(600_000))
+    invoke(at(216_000))
     messages = [
-        parse_message(topic, payload, START + timedelta(minutes=600_000), allowed_lateness=timedelta(days=500))
+        parse_message(topic, payload, START + timedelta(minutes=216_000), allowed_lateness=timedelta(days=500))
         for topic, payload in broker
     ]
     assert any(isinstance(message, FailureEvent) for message in messages)
