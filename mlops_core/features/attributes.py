@@ -33,15 +33,13 @@ def attribute_names(machines: pl.DataFrame) -> tuple[str, ...]:
 
     """
     found: list[str] = []
-    for name, kind in machines.schema.items():
-        if name == "machine_id":
-            continue
-        if kind.is_numeric() or kind == pl.Boolean():
-            found.append(name)
-            continue
-        values: list[str] = machines[name].cast(pl.String).drop_nulls().unique().sort().to_list()
-        if len(values) <= _MOST_CATEGORIES:
-            found += [f"{name}={value}" for value in values]
+    for column in machines.drop("machine_id", strict=False).iter_columns():
+        if column.dtype.is_numeric() or column.dtype == pl.Boolean():
+            found.append(column.name)
+        else:
+            values: list[str] = column.cast(pl.String).drop_nulls().unique().sort().to_list()
+            if len(values) <= _MOST_CATEGORIES:
+                found += [f"{column.name}={value}" for value in values]
     return tuple(found)
 
 

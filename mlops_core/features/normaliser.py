@@ -5,12 +5,13 @@ wearing. The normaliser learns each channel's mean and standard deviation under 
 only, and is kept with the model: what was learned once is applied to every later reading.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
 from mlops_core.errors import InvalidArgumentError, UnknownChannelError
 from mlops_core.features.conditions import ChannelScale, ConditionNormaliser
+from mlops_core.features.scaling import NORMALISED
 from mlops_core.telemetry import normalise_readings
 
 _CONSTANT = 1e-9  # a standard deviation below this share of the mean is rounding, not variation
@@ -112,6 +113,16 @@ def normalised(normaliser: ConditionNormaliser, readings: pl.DataFrame) -> pl.Da
     return scaled.select(
         "machine_id", "channel", "event_timestamp", value=pl.when(is_setting).then("value").otherwise(value)
     )
+
+
+def normalised_channels(
+    normaliser: ConditionNormaliser, readings: pl.DataFrame, *, settings: Collection[str]
+) -> pl.DataFrame:
+    """Return normalised readings under names of their own, and those of the channels in `settings` as they are."""
+    left_out = [name for name in normaliser.setting_channels if name not in settings]
+    kept = normalised(normaliser, readings).filter(~pl.col("channel").is_in(left_out))
+    is_scaled = ~pl.col("channel").is_in(list(normaliser.setting_channels))
+    return kept.with_columns(channel=pl.when(is_scaled).then(pl.col("channel") + NORMALISED).otherwise("channel"))
 
 
 def _settings(readings: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

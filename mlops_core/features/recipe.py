@@ -93,11 +93,9 @@ class FeatureRecipe(BaseModel):
         check_event_names(self.events)
         if self.running and self.normaliser is not None:
             raise InvalidArgumentError(
-                "running",
-                "a rule",
-                "does not go with a normaliser",
+                "running", "a rule", "does not go with a normaliser",
                 "Leave out the readings of machines that are off before",
-            )
+            )  # fmt: skip
         return self
 
     @classmethod
@@ -174,27 +172,26 @@ class FeatureRecipe(BaseModel):
         """
         from mlops_core.features.buckets import bucket_readings
         from mlops_core.features.derived import failures_among, returns_to_service
+        from mlops_core.features.normaliser import normalised_channels
         from mlops_core.telemetry import CHANNELS, normalise_readings, without_implausible
 
         readings = without_implausible(normalise_readings(readings), CHANNELS if ranges is None else ranges)
         if self.unknown:
             raise InvalidArgumentError(
-                "recipe",
-                ", ".join(self.unknown),
-                "was made outside of the recipe",
+                "recipe", ", ".join(self.unknown), "was made outside of the recipe",
                 "Add them to the table by the code that made them for training",
-            )
+            )  # fmt: skip
         if machines is not None and not self.running and not self.attributes:
             raise InvalidArgumentError(
-                "machines",
-                "a frame",
-                "is read by no recipe without such a rule",
+                "machines", "a frame", "is read by no recipe without such a rule",
                 "Leave it out: no class has a rule for running",
-            )
+            )  # fmt: skip
         classes = None if machines is None or not self.running else machines.select("machine_id", "machine_class")
         rows = () if classes is None else classes.drop_nulls().iter_rows()
         rules = self.running_rules(readings["machine_id"].unique() if self.running else (), dict(rows))
-        buckets = bucket_readings(self._prepared(readings), hop=self.hop, running=rules)
+        if self.normaliser is not None:
+            readings = normalised_channels(self.normaliser, readings, settings=self.channels or ())
+        buckets = bucket_readings(readings, hop=self.hop, running=rules)
         features = self.windows(buckets).drop("revision")
         returns = returns_to_service(None if events is None else failures_among(events), maintenance)
         return self.derive(features, returns=returns, events=events, replaced=replaced, machines=machines)
@@ -303,11 +300,9 @@ class FeatureRecipe(BaseModel):
         if self.events:
             if events is None:
                 raise InvalidArgumentError(
-                    "events",
-                    None,
-                    f"is no frame, and {', '.join(self.events)} count",
+                    "events", None, f"is no frame, and {', '.join(self.events)} count",
                     "Give the machines' events, an empty frame EVENTS where there are none",
-                )
+                )  # fmt: skip
             rows = add_events(rows, events, names=self.events, lengths=self.event_lengths)
         if self.attributes:
             if machines is None:
@@ -393,15 +388,3 @@ class FeatureRecipe(BaseModel):
     def _named(self, channel: str) -> str:
         is_scaled = self.normaliser is not None and channel not in self.normaliser.setting_channels
         return f"{channel}{NORMALISED}" if is_scaled else channel
-
-    def _prepared(self, readings: "pl.DataFrame") -> "pl.DataFrame":
-        """Readings as they are put into buckets; settings, which say what the condition is, only where asked for."""
-        import polars as pl
-
-        if self.normaliser is None:
-            return readings
-        settings = [name for name in self.normaliser.setting_channels if name not in (self.channels or ())]
-        kept = self.normaliser.apply(readings).filter(~pl.col("channel").is_in(settings))
-        is_scaled = ~pl.col("channel").is_in(list(self.normaliser.setting_channels))
-        named = pl.when(is_scaled).then(pl.col("channel") + NORMALISED).otherwise("channel")
-        return kept.with_columns(channel=named)

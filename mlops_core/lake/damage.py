@@ -38,8 +38,14 @@ class Damage(BaseModel):
     @classmethod
     def of(cls, key: str, version: str, problem: str, *, at: datetime, by: str, is_mended: bool = False) -> Self:
         """Return the damage of one version of an object."""
-        known = {"key": key, "version": _bare(version), "problem": problem[:500]}
-        return cls(**known, noticed_at=at, noticed_by=by, is_mended=is_mended)
+        return cls(
+            key=key,
+            version=_bare(version),
+            problem=problem[:500],
+            noticed_at=at,
+            noticed_by=by,
+            is_mended=is_mended,
+        )
 
     @property
     def id(self) -> str:

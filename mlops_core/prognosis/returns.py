@@ -13,7 +13,6 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-from mlops_core.errors import DurationError
 from mlops_core.time import parse_duration
 
 Returns: TypeAlias = str | timedelta
@@ -64,10 +63,7 @@ def assumed_returns(
         return {}
     if returns == "after_gap":
         return _after_gaps(stops, rows)
-    try:
-        outage = timedelta(0) if returns in {"at_once", timedelta(0)} else parse_duration(returns)
-    except DurationError:
-        raise DurationError(returns) from None
+    outage = timedelta(0) if returns in {"at_once", timedelta(0)} else parse_duration(returns)
     return {(machine_id, at): at + outage for machine_id, moments in stops.items() for at in moments}
 
 
