@@ -30,7 +30,7 @@ def encode_parquet(frame: pl.DataFrame, metadata: Mapping[str, str] | None = Non
         use_pyarrow=False,
         metadata={**BLANK_SEAL, **(metadata or {})},
     )
-    return sealed(sink.getvalue())
+    return sealed(sink)
 
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)

@@ -7,6 +7,7 @@ and the blank is filled in. Tables of earlier releases have a hash of their valu
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import Final
 
 import polars as pl
@@ -22,17 +23,20 @@ BLANK_SEAL: Final = {SEAL: _BLANK}
 """The metadata that a table is to be encoded with."""
 
 
-def sealed(file: bytes) -> bytes:
-    """Return an encoded table with its blank seal filled in.
+def sealed(file: BytesIO) -> bytes:
+    """Return an encoded table with its blank seal filled in, where it lies: a large one is not held twice.
 
     Raises:
         MalformedObjectError: it has no blank seal.
 
     """
-    start = _seal_start(file)
-    if start is None or file[start : start + len(_BLANK)] != _BLANK.encode():
+    start = _seal_start(file.getvalue())
+    if start is None or file.getvalue()[start : start + len(_BLANK)] != _BLANK.encode():
         raise MalformedObjectError("table", "was encoded without a blank seal")
-    return file[:start] + _hash(file, start) + file[start + len(_BLANK) :]
+    seal = _hash(file.getvalue(), start)
+    file.seek(start)
+    file.write(seal)
+    return file.getvalue()
 
 
 def is_as_sealed(file: bytes) -> bool | None:

@@ -74,7 +74,7 @@ def test_among_objects_that_are_read_together_the_damaged_one_is_named():
 
 def test_a_file_without_a_blank_seal_cannot_be_sealed():
     with pytest.raises(MalformedObjectError, match="without a blank seal"):
-        sealed(encode_parquet(TABLE))
+        sealed(BytesIO(encode_parquet(TABLE)))
 
 
 @pytest.mark.parametrize("changed", CHANGES.values(), ids=CHANGES)
