@@ -149,7 +149,7 @@ def _only_open(stored: "list[StoredAlarm]", machine_id: str) -> str:
 
 def _recent(stack: str, outputs: OutputsFile) -> "list[Alarm]":
 
-    from handlers.stores.fleet_page import recent_episodes
+    from handlers.stores import recent_episodes
     from mlops_core.page import episode_alarm
 
     episodes = recent_episodes(open_stack(stack, outputs).alarms, datetime.now(UTC))

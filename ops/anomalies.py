@@ -116,7 +116,7 @@ def write_lookout(scored: "pl.DataFrame", folder: Path) -> dict[str, Any]:
 
 
 def _serving(stack: "Stack") -> "BaselineBundle":
-    from handlers.stores.baseline_registry import BaselineRegistry
+    from handlers.stores import BaselineRegistry
 
     registry = BaselineRegistry(stack.lake)
     champion = registry.champion()
@@ -128,7 +128,7 @@ def _serving(stack: "Stack") -> "BaselineBundle":
 def _scored(stack: "Stack", bundle: "BaselineBundle", days: int, machine: str | None) -> "pl.DataFrame":
     import polars as pl
 
-    from handlers.stores.feature_history import FeatureHistory
+    from handlers.stores import FeatureHistory
     from mlops_core.condition import score_anomalies
 
     now = datetime.now(UTC)

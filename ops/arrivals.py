@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.stores.online_features import FeatureRow
+from handlers.stores import FeatureRow
 from ops.cost.workload import READINGS_PER_MINUTE
 
 HOUR: Final = timedelta(hours=1)

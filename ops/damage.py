@@ -6,11 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from handlers.stores.items import DamagedItem
-from handlers.stores.last_seen import last_seen_object
-from handlers.stores.partitions import decode_parquet
-from handlers.stores.predictions import Predictions, scores_object
-from handlers.stores.ranking import ranking_object
+from handlers.stores import DamagedItem, Predictions, decode_parquet, last_seen_object, ranking_object, scores_object
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import (
     ACCEPTED_DAMAGE_PREFIX,

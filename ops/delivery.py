@@ -8,8 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
-from handlers.stores.lake import DataLake
-from handlers.stores.publisher import Publisher
+from handlers.stores import DataLake, Publisher
 from mlops_core.lake import encode_events, encode_history
 from mlops_core.telemetry import CHANNELS, Channel, Event, reading_message
 from ops.concurrency import in_parallel

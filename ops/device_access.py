@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from handlers.stores.device_registry import Certificate, DeviceRegistry
+from handlers.stores import Certificate, DeviceRegistry
 from ops.concurrency import in_parallel
 from ops.device_keys import KeySet, begin, newest, read_request
 from ops.errors import OpsError

@@ -25,8 +25,7 @@ def grades(
 
     GOOD: nothing is wrong. POOR: learn from it, and look at what is named. UNUSABLE: mend it first.
     """
-    from handlers.stores.quarantine import days_until
-    from handlers.stores.readings import stored_readings
+    from handlers.stores import days_until, stored_readings
 
     loaded = open_stack(stack, outputs)
     paths = [f"date={day:%Y-%m-%d}/" for day in days_until(datetime.now(UTC), days)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from handlers.stores.label_history import MaintenanceConflictError
+from handlers.stores import MaintenanceConflictError
 from mlops_core.files import LayoutOptions, read_failures
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord
 from ops import journal as journals

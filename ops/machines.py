@@ -32,7 +32,7 @@ KEYS = Path("devices")
 @app.command("list")
 def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_json: AsJson = False) -> None:
     """List machines: state of a simulated one, certificate of a real one, vibration zone, and how fresh data are."""
-    from handlers.stores.known_machines import read_fleet
+    from handlers.stores import read_fleet
     from mlops_core.condition import KnownMachine, OperatingState, StateSince
     from ops.device_access import fleet_access
 

@@ -12,7 +12,7 @@ from ops.errors import OptionError, first_fault
 from ops.options import AsJson, By, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
-    from handlers.stores.label_history import LabelEntry
+    from handlers.stores import LabelEntry
     from mlops_core.telemetry import MaintenanceRecord
 
 app = typer.Typer(

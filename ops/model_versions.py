@@ -7,11 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.model_registry import ModelRegistry, UnknownModelError
-from handlers.stores.recipes import stack_recipe
-from handlers.stores.serving import load_servable
-from handlers.stores.versioned import Stored
+from handlers.stores import BaselineRegistry, ModelRegistry, Stored, UnknownModelError, load_servable, stack_recipe
 from mlops_core.errors import BundleError, FeatureMismatchError
 from mlops_core.lake import TRIALS_PREFIX
 from mlops_core.prognosis import Champion, ModelBundle

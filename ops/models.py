@@ -8,7 +8,7 @@ from ops.console import print_answer, print_json, print_line, print_markdown, pr
 from ops.options import AsJson, OutputsFile, StackName, open_stack
 
 if TYPE_CHECKING:
-    from handlers.stores.versioned import Stored
+    from handlers.stores import Stored
     from mlops_core.prognosis import Champion
     from ops.model_versions import BaselineShelf, ModelShelf, ModelVersion
 

@@ -27,7 +27,7 @@ def ui(
     """
     import uvicorn
 
-    from handlers.stores.fleet_page import read_page
+    from handlers.stores import read_page
     from ops.ui.actions import alarm_actions, plan_action, repair_action
     from ops.ui.server import Action, Recent, application
 
@@ -75,8 +75,7 @@ def report(
     It is the newest snapshot that the stack keeps on a schedule; where that is older than the data of a page may be,
     or there is none, the stack is read with your own credentials.
     """
-    from handlers.stores.fleet_page import STALE_AFTER, read_page
-    from handlers.stores.page_snapshots import PageSnapshots
+    from handlers.stores import STALE_AFTER, PageSnapshots, read_page
     from mlops_core.page import snapshot
 
     loaded, at = open_stack(stack, outputs), datetime.now(UTC)

@@ -103,7 +103,7 @@ def replay(
     Each is written into the lake first and then removed from quarantine: stop it and start it as you like, nothing
     is lost or doubled. One that cannot be moved stays, is named, and keeps no other from being let in.
     """
-    from handlers.stores.quarantine import Unreadable
+    from handlers.stores import Unreadable
     from ops.quarantined import release_of, retry, second_chance
     from ops.ranges import reach
 
@@ -170,7 +170,7 @@ def redrive(
 
 def _chosen(date: str | None, days: int) -> "list[date]":
 
-    from handlers.stores.quarantine import days_until
+    from handlers.stores import days_until
 
     if date is None:
         return days_until(datetime.now(UTC), days)

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.environment import HISTORICAL_REACH
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.quarantine import AT_ONCE, Refused, Unreadable
+from handlers.stores import AT_ONCE, DataLake, LabelHistory, Refused, Unreadable
 from mlops_core.lake import (
     QuarantineRecord,
     encode_events,

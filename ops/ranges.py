@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
-from handlers.stores.readings import stored_dates
+from handlers.stores import stored_dates
 from mlops_core.time import utc_text
 from ops.console import Advance, progress_bar
 from ops.errors import FunctionFailedError, OptionError

@@ -12,7 +12,7 @@ import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.environment import HISTORICAL_REACH
-from handlers.stores.publisher import Publisher
+from handlers.stores import Publisher
 from mlops_core.files import LayoutOptions, read_readings
 from mlops_core.telemetry import CHANNELS, Channels
 from ops import journal as journals, lookout_import

@@ -4,8 +4,7 @@ import time
 
 import polars as pl
 
-from handlers.stores.lake import DataLake, ObjectMovedError
-from handlers.stores.readings import read_objects, stored_versions
+from handlers.stores import DataLake, ObjectMovedError, read_objects, stored_versions
 from ops.console import Advance
 
 _IDENTITY_AND_VALUE = ["machine_id", "channel", "event_timestamp", "value"]

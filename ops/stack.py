@@ -15,16 +15,18 @@ from botocore.config import Config
 from pydantic import ValidationError
 
 from contract.outputs import StackOutputs
-from handlers.stores.alarms import Alarms
-from handlers.stores.channels import load_channels
-from handlers.stores.device_registry import DeviceRegistry
-from handlers.stores.fleet import FleetStore
-from handlers.stores.fleet_sources import FleetSources
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.machines import Machines
-from handlers.stores.online_features import OnlineFeatures
-from handlers.stores.quarantine import Quarantine
+from handlers.stores import (
+    Alarms,
+    DataLake,
+    DeviceRegistry,
+    FleetSources,
+    FleetStore,
+    LabelHistory,
+    Machines,
+    OnlineFeatures,
+    Quarantine,
+    load_channels,
+)
 from mlops_core.telemetry import Channels
 from ops.errors import (
     LocalStackAbsentError,

@@ -45,8 +45,7 @@ def status(
 
 
 def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[str, object]:
-    from handlers.stores.known_machines import read_fleet
-    from handlers.stores.quarantine import days_until
+    from handlers.stores import days_until, read_fleet
     from ops.arrivals import messages
     from ops.damage import Doctor
 
@@ -76,7 +75,7 @@ def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[
 
 def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dict[str, object] | None:
     """How far processing has come; None where no scheduled run has ended yet, or where the checkpoint is damaged."""
-    from handlers.stores.checkpoint import checkpoint_object
+    from handlers.stores import checkpoint_object
 
     try:
         stored = checkpoint_object(stack.lake).load()

@@ -25,7 +25,7 @@ def trial(
     as_json: AsJson = False,
 ) -> None:
     """Compare what the champion predicted with failures and verdicts that followed; names promises surely not kept."""
-    from handlers.stores.champion_trial import try_stored
+    from handlers.stores import try_stored
     from ops.model_versions import ModelShelf, NoChampionError
 
     loaded = open_stack(stack, outputs)

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from handlers.stores.lake import DataLake
-from handlers.stores.quarantine import Quarantine, Refused
+from handlers.stores import DataLake, Quarantine, Refused
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import QUARANTINE_PREFIX, RAW_PREFIX, QuarantineRecord, decode_readings, hour_path
 from mlops_core.telemetry import FAILURE_KIND, READINGS_LEVEL, Channel

@@ -157,7 +157,7 @@ def test_a_report_is_the_snapshot_that_is_kept_until_it_is_old_or_the_stack_is_t
     assert reported()
     assert not reported("--now")
     assert deployed.json("report", "--link")["bytes"] == len(b"as it was")
-    monkeypatch.setattr("handlers.stores.fleet_page.STALE_AFTER", timedelta(0))
+    monkeypatch.setattr("handlers.stores.STALE_AFTER", timedelta(0))
     assert not reported()
 
 

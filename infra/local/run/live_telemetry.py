@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from handlers.stores.publisher import Publisher
+from handlers.stores import Publisher
 from infra.local.run.bad_messages import BadMessage, bad_messages
 from infra.local.run.gateway import gateway_batch
 from infra.local.run.reconciliation import saved_states, wait_until_drained

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import ModelRegistry
 from infra.local.run.signed_http import request
 from ops.stack import Stack
 

@@ -8,9 +8,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from handlers.stores.lake import DataLake
-from handlers.stores.machine_state import MachineStates
-from handlers.stores.readings import stored_readings
+from handlers.stores import DataLake, MachineStates, stored_readings
 from infra.local.run.bad_messages import BadMessage
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import (

@@ -10,8 +10,7 @@ from functools import partial
 
 import polars as pl
 
-from handlers.stores.machine_state import MachineStates
-from handlers.stores.machines import Machines
+from handlers.stores import Machines, MachineStates
 from infra.local.run.reconciliation import Stored
 from infra.local.run.scenario import Cause, scenario
 from mlops_core.lake import encode_events, encode_history

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from handlers.stores.fleet_page import read_page
-from handlers.stores.known_machines import read_fleet
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import ModelRegistry, read_fleet, read_page
 from infra.local.engine.deploy import Deployment, deploy
 from infra.local.engine.emulator import STACK_FILE, Emulator
 from infra.local.run.live_telemetry import PATIENCE_SECONDS, LiveTelemetry, publish_and_drain
