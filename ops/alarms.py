@@ -12,7 +12,6 @@ from ops.options import AsJson, By, OutputsFile, StackName, open_stack, parse_le
 
 if TYPE_CHECKING:
     from mlops_core.alerting.episodes import Alarm as StoredAlarm, Episode
-    from mlops_core.page import Alarm
 
 app = typer.Typer(invoke_without_command=True, help="Alarm episodes: list, acknowledge, begin the work, shelve, close.")
 
@@ -41,11 +40,15 @@ def list_alarms(
     as_json: AsJson = False,
 ) -> None:
     """List the alarm episodes of the last 14 days, the open and most urgent first."""
-    ordered = [
-        alarm
-        for alarm in _recent(stack, outputs)
-        if machine in {None, alarm.machine} and not (is_open and alarm.state == "CLOSED")
+    from handlers.stores import recent_episodes
+    from mlops_core.page import episode_alarm
+
+    episodes = recent_episodes(open_stack(stack, outputs).alarms, datetime.now(UTC))
+    documents = [episode_alarm(episode) for of_machine in episodes.values() for episode in of_machine]
+    chosen = [
+        alarm for alarm in documents if machine in {None, alarm.machine} and not (is_open and alarm.state == "CLOSED")
     ]
+    ordered = sorted(chosen, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))
     if as_json:
         print_json({"stack": stack, "alarms": [alarm.model_dump() for alarm in ordered]})
         return
@@ -145,13 +148,3 @@ def _only_open(stored: "list[StoredAlarm]", machine_id: str) -> str:
         known = f"its open alarms are {', '.join(found)}" if found else "it has no open alarm"
         raise OptionError(f"{machine_id} does not say which alarm is meant: {known}.", "Give the episode's id.")
     return found[0]
-
-
-def _recent(stack: str, outputs: OutputsFile) -> "list[Alarm]":
-
-    from handlers.stores import recent_episodes
-    from mlops_core.page import episode_alarm
-
-    episodes = recent_episodes(open_stack(stack, outputs).alarms, datetime.now(UTC))
-    documents = [episode_alarm(episode) for of_machine in episodes.values() for episode in of_machine]
-    return sorted(documents, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))
