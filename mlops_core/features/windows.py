@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from mlops_core.errors import WindowError
 from mlops_core.time import EPOCH, MICROSECOND, microseconds, parse_duration
 
+HOPS_OF_A_WINDOW = 1_000_000  # 114 years of hours, 12 days of seconds; each row looks back on them in memory
+
 
 def length_name(length: timedelta | str) -> str:
     """What a feature's name says of its window length: whole hours as '6h', otherwise minutes as '90m', or seconds.
@@ -39,7 +41,8 @@ class Windows:
 
         Raises:
             DurationError: a duration cannot be read or is not positive.
-            WindowError: there is no length, two lengths are equal, or a length is not a multiple of the hop.
+            WindowError: there is no length, two lengths are equal, or a length is not a multiple of the hop, or is more
+                than a million of them.
 
         """
         windows = cls(tuple(parse_duration(length) for length in lengths), parse_duration(hop))
@@ -54,6 +57,10 @@ class Windows:
                     name,
                     f"is not a multiple of the hop {windows.hop}",
                     "Choose a hop that divides every length, or lengths that are multiples of the hop",
+                )
+            if (hops := length // windows.hop) > HOPS_OF_A_WINDOW:
+                raise WindowError(
+                    "lengths", name, f"is {hops:,} hops of {windows.hop}", "Choose a longer hop, or a shorter length"
                 )
         return windows
 

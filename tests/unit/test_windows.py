@@ -92,6 +92,7 @@ def test_lengths_are_counted_in_hops():
         (("30m",), "1h", "divides every length"),
         (("1h", "60m"), "1h", "once"),
         ((), "1h", "at least one"),
+        (("99999999d",), "1h", "a shorter length"),
     ],
 )
 def test_lengths_and_hop_that_do_not_fit_are_refused_with_the_remedy(lengths, hop, remedy):
