@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from mlops_core.page import FleetPage, snapshot
 from tests.browser.conftest import Plant
@@ -13,18 +14,26 @@ from tests.browser.conftest import Plant
 pytestmark = pytest.mark.verify
 
 VIEWS = ["fleet", "machine/PUMP-A04", "alarms", "quality", "models"]
-MADE_AT = "2026-11-30T05:05:00Z"  # of the plant's document: the page says what time it is now
+MADE_AT = "2026-11-30T05:05:00Z"  # of the plant's document
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", Path(__file__).parents[2] / "build" / "screenshots"))
 """Where pictures of every view go; with SCREENSHOTS=docs/images they are those of the documents."""
 
 
+def opened(browser: Browser, *, width: int = 1400, scheme: Literal["light", "dark"] | None = None) -> Page:
+    """Return an empty page whose clock stands at the time of the plant's document: a later one makes its data stale."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.clock.set_fixed_time(MADE_AT)
+    return page
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
-def test_every_view_is_accessible_and_asks_nobody_else(browser: Browser, plant: Plant, width: int, scheme: str) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_every_view_is_accessible_and_asks_nobody_else(
+    browser: Browser, plant: Plant, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    page = opened(browser, width=width, scheme=scheme)
     requests: list[str] = []
     errors: list[str] = []
-    page.clock.set_fixed_time(MADE_AT)
     page.on("request", lambda request: requests.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -43,7 +52,7 @@ def test_every_view_is_accessible_and_asks_nobody_else(browser: Browser, plant: 
 
 
 def test_the_fleet_stands_worst_first_and_says_what_to_do(browser: Browser, plant: Plant) -> None:
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page = opened(browser)
     page.goto(plant.view("fleet"))
     expect(page.locator("h1")).to_have_text("Stop 2, repair 1, plan 4; 2 are silent. 9 run as usual.")
     assert page.locator(".fleet .id").all_inner_texts()[:3] == ["PUMP-A04", "COMPRESSOR-C02", "FAN-B05"]
@@ -56,10 +65,9 @@ def test_a_file_shows_what_the_page_showed_and_asks_nobody(browser: Browser, pla
     document = FleetPage.model_validate_json((Path(__file__).parent / "plant_north.json").read_bytes())
     file = tmp_path / "fleet.html"
     file.write_text(snapshot(document), encoding="utf-8")
-    live, kept = browser.new_page(), browser.new_page()
+    live, kept = opened(browser), browser.new_page()
     requests: list[str] = []
     kept.on("request", lambda request: requests.append(request.url))
-    live.clock.set_fixed_time(MADE_AT)
     for view in ("fleet", "machine/PUMP-A04"):
         live.goto("about:blank")
         live.goto(plant.view(view))
@@ -75,7 +83,7 @@ def test_a_file_shows_what_the_page_showed_and_asks_nobody(browser: Browser, pla
 
 
 def test_the_token_leaves_the_address(browser: Browser, plant: Plant) -> None:
-    page = browser.new_page()
+    page = opened(browser)
     page.goto(plant.view("alarms"))
     page.wait_for_selector("h1")
     assert page.url == f"{plant.address}#/alarms"
@@ -83,7 +91,7 @@ def test_the_token_leaves_the_address(browser: Browser, plant: Plant) -> None:
 
 
 def test_a_repair_is_recorded_with_the_keyboard_alone(browser: Browser, plant: Plant) -> None:
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page = opened(browser)
     page.goto(plant.view("machine/FAN-B05"))
     page.get_by_role("button", name="Record repair").focus()
     page.keyboard.press("Enter")
@@ -103,7 +111,7 @@ def test_a_repair_is_recorded_with_the_keyboard_alone(browser: Browser, plant: P
 
 
 def test_escape_leaves_a_dialog_and_nothing_is_done(browser: Browser, plant: Plant) -> None:
-    page = browser.new_page()
+    page = opened(browser)
     page.goto(plant.view("machine/PUMP-A04"))
     page.get_by_role("button", name="Acknowledge").click()
     page.keyboard.press("Escape")
