@@ -148,12 +148,12 @@ class _Stack:
         ran = CliRunner().invoke(app, [*arguments, "--stack", "azure", "--outputs", str(self._outputs), "--json"])
         if ran.exit_code:
             raise SystemExit(f"mlops {' '.join(arguments)}: {ran.output} {ran.exception}")
-        said = json.loads(ran.stdout)
-        if said.get("rejected"):
-            raise SystemExit(f"refused: {said['rejected']}")
+        answer = json.loads(ran.stdout)
+        if answer.get("rejected"):
+            raise SystemExit(f"refused: {answer['rejected']}")
         if arguments[0] == "import":
             _tell(f"mlops {' '.join(arguments[:2])}: {time.process_time() - began:.1f} CPU-s")
-        return said
+        return answer
 
     def _function(self, name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         from importlib import import_module
@@ -187,8 +187,8 @@ class _Stack:
     def bring_failures(self, tables: dict[str, pl.DataFrame], machines: list[str]) -> None:
         """Import failures; the component is replaced within the hour, so the machine is back at once."""
         part = self._part(tables["failures"], machines, "failures")
-        said = ("--code-column", "failure", "--return-column", "datetime")
-        self._command("import", "--failures", part, *ZONE, *said)
+        columns = ("--code-column", "failure", "--return-column", "datetime")
+        self._command("import", "--failures", part, *ZONE, *columns)
 
     def process(self, start: datetime, end: datetime) -> None:
         """Have the processing function compute [start, end), as `mlops backfill` does, a week an invocation."""

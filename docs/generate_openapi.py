@@ -1,6 +1,6 @@
 """Writes docs/openapi.json, the description of the HTTP API: `python -m docs.generate_openapi`.
 
-Paths and schemas are those of the resolvers of the functions behind it; what is said here is common to all of them.
+Paths and schemas are those of the resolvers of the functions behind it; what is described here they share.
 """
 
 import json

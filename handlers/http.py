@@ -161,19 +161,19 @@ def responses(
         problems: status, description and document of each problem.
 
     """
-    said: dict[int, list[tuple[str, type[Document]]]] = {}
+    by_status: dict[int, list[tuple[str, type[Document]]]] = {}
     for status, (description, document) in answers.items():
-        said.setdefault(status, []).append((description, document))
+        by_status.setdefault(status, []).append((description, document))
     for status, description, problem in problems:
-        said.setdefault(status, []).append((f"{description} ({problem.model_fields['error'].default})", problem))
+        by_status.setdefault(status, []).append((f"{description} ({problem.model_fields['error'].default})", problem))
     for status, description in _OF_THE_GATEWAY.items():
-        said.setdefault(status, []).append((description, GatewayMessage))
+        by_status.setdefault(status, []).append((description, GatewayMessage))
     return {
         status: {
             "description": "; or: ".join(description for description, _ in each),
             "content": {JSON: {"model": Union[tuple(document for _, document in each)]}},  # noqa: UP007 - of as many as there are
         }
-        for status, each in sorted(said.items())
+        for status, each in sorted(by_status.items())
     }
 
 

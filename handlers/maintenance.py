@@ -33,8 +33,8 @@ class MaintenanceRequest(MaintenanceReport):
 
     def of(self, machine_id: str) -> MaintenanceRecord:
         """Return the record of a machine."""
-        said = {name: getattr(self, name) for name in MaintenanceReport.model_fields}
-        return MaintenanceRecord(machine_id=machine_id, **said)
+        fields = {name: getattr(self, name) for name in MaintenanceReport.model_fields}
+        return MaintenanceRecord(machine_id=machine_id, **fields)
 
 
 class MaintenanceReceipt(http.Document):
@@ -49,8 +49,8 @@ class MaintenanceReceipt(http.Document):
     @classmethod
     def of(cls, record: MaintenanceRecord, *, is_new: bool) -> Self:
         """Return the receipt of a record."""
-        said: dict[str, Any] = {name: getattr(record, name) for name in cls.model_fields if name != "is_new"}
-        return cls(is_new=is_new, **said)
+        fields: dict[str, Any] = {name: getattr(record, name) for name in cls.model_fields if name != "is_new"}
+        return cls(is_new=is_new, **fields)
 
 
 class RefusedRecord(http.UnreadableBody):

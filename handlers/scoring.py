@@ -209,21 +209,21 @@ def _scores(
     fresh: list[Score] = []
     incomplete: dict[str, str] = {}
     foreign: dict[str, str] = {}
-    for machine_id, said in predictions.items():
-        match said:
+    for machine_id, result in predictions.items():
+        match result:
             case Prediction():
                 score = next_score(
                     previous.get(machine_id),
-                    said,
+                    result,
                     revision=revisions[machine_id],
                     plan=bundle.alarm_plan,
                     open_alarm=_open_alarm(alarms.get(machine_id)),
                 )
                 fresh += [score] if score else []
             case FeatureMismatchError():
-                incomplete[machine_id] = said.message
+                incomplete[machine_id] = result.message
             case OutOfDomainError():
-                foreign[machine_id] = said.message
+                foreign[machine_id] = result.message
             case EmptyFeaturesError():
                 continue
     count(MachinesIncomplete=len(incomplete))

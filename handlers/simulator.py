@@ -146,8 +146,8 @@ class Fleet:
 
 
 def _messages(advanced: Advance, topic_prefix: str, *, history_before: datetime) -> list[Message]:
-    """Return what a machine said, in the order of time; what a long pause has made history says that it is."""
-    said = [
+    """Return what a machine published, in the order of time; what a long pause has made history says that it is."""
+    messages = [
         (
             at,
             reading_message(
@@ -167,4 +167,4 @@ def _messages(advanced: Advance, topic_prefix: str, *, history_before: datetime)
         )
         for failure in advanced.failures
     ]
-    return [message for _, message in sorted(said, key=lambda moment: moment[0])]
+    return [message for _, message in sorted(messages, key=lambda moment: moment[0])]

@@ -1,4 +1,4 @@
-"""What people write over the HTTP API: what no sensor said of a machine, and answers to alarms; a function for each."""
+"""What people write over the HTTP API: what no sensor measured, and answers to alarms; a function for each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -60,7 +60,7 @@ class MaintenanceArgs(OperatorRoutesArgs, FeaturesAccess, LabelHistoryAccess):
 
 
 class Maintenance(pulumi.ComponentResource):
-    """`POST /machines/{machine_id}/maintenance`, for callers whom IAM lets invoke it: what no sensor said.
+    """`POST /machines/{machine_id}/maintenance`, for callers whom IAM lets invoke it: what no sensor measured.
 
     Example:
         >>> maintenance = Maintenance("maintenance", {

@@ -98,7 +98,7 @@ def _read(
         settings = model.model_validate(values)
     except ValidationError as error:
         faults = [_problem(namespace, fault, schemas) for fault in error.errors(include_url=False)]
-        named = {key for key, _, _ in problems}  # of a value that could not be read, no more is to be said
+        named = {key for key, _, _ in problems}  # of a value that could not be read, there is no more to report
         problems += [fault for fault in faults if fault[0] not in named]
         raise SettingsError(problems) from None
     if problems:

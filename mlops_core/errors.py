@@ -106,7 +106,7 @@ class ColumnValueError(SchemaError):
 
 
 class UnreadableFileError(MlopsError, ValueError):
-    """A file that is no CSV or Parquet of the layout that was said: `path` names it."""
+    """A file that is no CSV or Parquet of the layout that was given: `path` names it."""
 
     def __init__(self, path: str, problem: str, hint: str) -> None:
         super().__init__(f"{path} {problem}", hint)

@@ -121,11 +121,13 @@ def close(
     )
 
 
-def _answer(named: str, stack: str, outputs: OutputsFile, *, as_json: bool, by: str | None, **said: str | None) -> None:
+def _answer(
+    named: str, stack: str, outputs: OutputsFile, *, as_json: bool, by: str | None, **fields: str | None
+) -> None:
 
     from ops.ui.actions import read_answer
 
-    answer = read_answer({**{k: v for k, v in said.items() if v is not None}, "stated_name": by or getuser()})
+    answer = read_answer({**{k: v for k, v in fields.items() if v is not None}, "stated_name": by or getuser()})
     loaded = open_stack(stack, outputs)
     episode_id = named if "." in named else _only_open(loaded.alarms.of_machine(named), named)
     after = loaded.alarms.answer(episode_id, answer, principal=loaded.principal, now=datetime.now(UTC))

@@ -47,8 +47,8 @@ def describe(
     if machine_class is not None and machine_class not in known:
         names = ", ".join(known) or "none is configured"
         raise OptionError(f"--class: there is no class {machine_class}.", f"Classes of {stack}: {names}.")
-    said = {"machine_class": machine_class, "iso_group": iso_group, "site": site}
-    changes: dict[str, object] = {name: value for name, value in said.items() if value is not None}
+    given = {"machine_class": machine_class, "iso_group": iso_group, "site": site}
+    changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     numbers = _rated(rated or [])
     now = datetime.now(UTC)
     moments = _replaced(replaced or [], loaded, now)
@@ -115,10 +115,10 @@ def _rated(pairs: list[str]) -> dict[str, float]:
     return numbers
 
 
-def _replaced(said: list[str], stack: "Stack", now: "datetime") -> "dict[str, datetime]":
+def _replaced(given: list[str], stack: "Stack", now: "datetime") -> "dict[str, datetime]":
 
     moments: dict[str, datetime] = {}
-    for each in said:
+    for each in given:
         channel, _, moment = each.partition("=")
         if channel not in stack.channels:
             known = ", ".join(stack.channels)

@@ -1,4 +1,4 @@
-"""``mlops maintenance``: what technicians know of machines and no sensor said."""
+"""``mlops maintenance``: what technicians know of machines and no sensor measured."""
 
 from datetime import UTC, datetime, timedelta
 from getpass import getuser
@@ -111,7 +111,7 @@ def list_maintenance(
     outputs: OutputsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List failures and repairs, the newest first: who or what said so, and when the machine ran again."""
+    """List failures and repairs, the newest first: who or what recorded it, and when the machine ran again."""
     loaded, since = open_stack(stack, outputs), datetime.now(UTC) - timedelta(days=days)
     entries = sorted(
         (
@@ -142,14 +142,14 @@ def _source(entry: "LabelEntry") -> str:
     return " and ".join(each for each in said_by if each is not None)
 
 
-def _read(**said: str | None) -> "MaintenanceRecord":
+def _read(**fields: str | None) -> "MaintenanceRecord":
     """What the options say; OptionError, naming the first at fault, where they say nothing that can be recorded."""
     from pydantic import ValidationError
 
     from mlops_core.telemetry import MaintenanceRecord
 
     try:
-        return MaintenanceRecord.model_validate(said, strict=False)
+        return MaintenanceRecord.model_validate(fields, strict=False)
     except ValidationError as error:
         where, reason = first_fault(error)
         option = _OPTIONS[where[0]] if where else "--returned"

@@ -85,13 +85,13 @@ def report(
         kept = None
     page = snapshot(read_page(loaded.sources, at)).encode() if kept is None else snapshots.read(kept.version)
     as_of = at if kept is None else kept.put_at
-    said = {"stack": stack, "as_of": as_of, "bytes": len(page)}
+    summary = {"stack": stack, "as_of": as_of, "bytes": len(page)}
     if link:
         version = snapshots.put(page) if kept is None else kept.version
         address = snapshots.link(version, holds_for=timedelta(hours=hours))
         line = f"Whoever has this link sees {stack} as of {as_of:%Y-%m-%d %H:%M} UTC, for {hours} h at most."
-        print_answer({**said, "link": address, "hours": hours}, address, line, as_json=as_json)
+        print_answer({**summary, "link": address, "hours": hours}, address, line, as_json=as_json)
         return
     output.write_bytes(page)
     line = f"{output}: {len(page) / 1024:,.0f} KB, the fleet of {stack} as of {as_of:%Y-%m-%d %H:%M} UTC."
-    print_answer({**said, "file": str(output)}, line, as_json=as_json)
+    print_answer({**summary, "file": str(output)}, line, as_json=as_json)

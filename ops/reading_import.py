@@ -114,8 +114,8 @@ def source_digest(file: Path, layout: LayoutOptions, channels: Channels, *marks:
         if each.is_file():
             with each.open("rb") as stream:
                 content.append(hashlib.file_digest(stream, "sha256").hexdigest())
-    said = sorted(((name, value) for name, value in layout.items() if value), key=itemgetter(0))
-    decisive = (content, said, channels.hash, *marks)
+    options = sorted(((name, value) for name, value in layout.items() if value), key=itemgetter(0))
+    decisive = (content, options, channels.hash, *marks)
     return hashlib.sha256(repr(decisive).encode()).hexdigest()
 
 

@@ -90,7 +90,7 @@ def main(machines: int, days: int, every_days: float = 365.0) -> None:
 def build(
     folder: Path, known: list[dict[str, Any]], days: int
 ) -> tuple[float, dict[str, int], float, float, dict[str, Any]]:
-    """Build the training set; returns CPU s, requests, MB before, the set's MB and what the function said."""
+    """Build the training set; returns CPU s, requests, MB before, the set's MB and the function's answer."""
     os.environ |= {
         "DATA_LAKE_BUCKET": "lake", "LABEL_HISTORY_TABLE": "labels", "MACHINES_TABLE": "machines",
         "FEATURE_LENGTHS_HOURS": "[1,6,24]",

@@ -51,17 +51,17 @@ class Traffic:
     _of_machine: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
 
     def messages(self, number: int) -> Iterator[Message]:
-        """Draw so many messages: of a hundred, 2 are bad, 2 said before, 1 changed, 1 a failure, a fifth late."""
+        """Draw so many messages: of a hundred, 2 are bad, 2 sent before, 1 changed, 1 a failure, a fifth late."""
         drawn = random.Random(self.seed)  # noqa: S311 - not for secrets
-        said: list[Message] = []
+        sent: list[Message] = []
         for index in range(number):
             kind = drawn.random()
             self.elements += 1
             if kind < 0.02:
                 yield self._bad(drawn, index)
-            elif kind < 0.04 and said:
+            elif kind < 0.04 and sent:
                 self.repeated += 1
-                yield drawn.choice(said)
+                yield drawn.choice(sent)
             elif kind < 0.05 and self.readings:
                 self.changed += 1
                 machine_id, channel, at, value = drawn.choice(self.readings)
@@ -70,23 +70,23 @@ class Traffic:
                 yield self._failure(drawn)
             else:
                 message = self._reading(self._row(drawn, drawn.choice(MACHINES)))
-                said.append(message)
+                sent.append(message)
                 yield message
 
     def batches(self, number: int, size: int) -> Iterator[Message]:
-        """Draw so many messages, most of them of `size` elements: of a hundred, 2 are bad, 2 said before, 1 a failure.
+        """Draw so many messages, most of them of `size` elements: of a hundred, 2 are bad, 2 sent before, 1 a failure.
 
-        Of a hundred elements 2 are refused, 2 are said before and 1 has another value.
+        Of a hundred elements 2 are refused, 2 are sent before and 1 has another value.
         """
         drawn = random.Random(self.seed)  # noqa: S311 - not for secrets
-        said: list[_Batch] = []
+        sent: list[_Batch] = []
         for index in range(number):
             kind = drawn.random()
             if kind < 0.02:
                 self.elements += 1
                 yield self._bad(drawn, index)
-            elif kind < 0.04 and said:
-                batch = drawn.choice(said)
+            elif kind < 0.04 and sent:
+                batch = drawn.choice(sent)
                 self.elements += batch.readings + len(batch.refused)
                 self.repeated += batch.readings
                 self.refused += batch.refused
@@ -95,8 +95,8 @@ class Traffic:
                 self.elements += 1
                 yield self._failure(drawn)
             else:
-                said.append(self._batch(drawn, size))
-                yield said[-1].message
+                sent.append(self._batch(drawn, size))
+                yield sent[-1].message
 
     def _batch(self, drawn: random.Random, size: int) -> _Batch:
         machine_id = drawn.choice(MACHINES)

@@ -150,18 +150,18 @@ class LabelHistory(Table[LabelEntry]):
         failed. Raises MaintenanceConflictError where it contradicts what is on record, unless it is meant to `correct`
         that.
         """
-        said = _said(record)
+        fields = _fields(record)
         if event_code is not None:
-            said["event_code"] = event_code
+            fields["event_code"] = event_code
         signature = {"recorded_by": record.recorded_by, "caller": caller, "recorded_at": utc_text(recorded_at)}
         signed = {name: value for name, value in signature.items() if value is not None}
         default = {"event_code": REPORTED} if record.kind is MaintenanceKind.FAILURE and event_code is None else {}
-        assignments = [f"#{name} = :{name}" for name in said]
+        assignments = [f"#{name} = :{name}" for name in fields]
         assignments += [f"#{n} = :{n}" if correct else f"#{n} = if_not_exists(#{n}, :{n})" for n in signed]
         assignments += [f"#{name} = if_not_exists(#{name}, :{name})" for name in default]
-        agrees = " AND ".join(f"(attribute_not_exists(#{name}) OR #{name} = :{name})" for name in said)
+        agrees = " AND ".join(f"(attribute_not_exists(#{name}) OR #{name} = :{name})" for name in fields)
         condition: dict[str, Any] = {"ConditionExpression": agrees} if agrees and not correct else {}
-        values = said | signed | default
+        values = fields | signed | default
         answer = self._written(
             self._client.update_item,
             Key=_key(record),
@@ -174,7 +174,7 @@ class LabelHistory(Table[LabelEntry]):
         if answer is None:
             raise MaintenanceConflictError(record)
         before = answer.get("Attributes", {})
-        stood = all(before.get(name) == {"S": value} for name, value in said.items())
+        stood = all(before.get(name) == {"S": value} for name, value in fields.items())
         return not ("recorded_at" in before and stood)
 
     def record_verdict(self, episode: Episode) -> None:
@@ -182,7 +182,7 @@ class LabelHistory(Table[LabelEntry]):
         given = next((step for step in reversed(episode.steps) if step.kind is StepKind.VERDICT), None)
         if given is None or episode.verdict is None:
             return
-        said: dict[str, str | None] = {
+        fields: dict[str, str | None] = {
             "machine_id": episode.machine_id,
             "event_timestamp": f"{utc_text(episode.opened)}{_VERDICT}{episode.source}#{episode.subject}",
             "verdict": episode.verdict,
@@ -193,7 +193,7 @@ class LabelHistory(Table[LabelEntry]):
             "caller": given.by,
             "recorded_at": utc_text(given.at),
         }
-        item: dict[str, Any] = {name: {"S": value} for name, value in said.items() if value is not None}
+        item: dict[str, Any] = {name: {"S": value} for name, value in fields.items() if value is not None}
         self._client.put_item(TableName=self._table, Item=item)
 
     def load_verdicts(self) -> list[dict[str, object]]:
@@ -201,7 +201,7 @@ class LabelHistory(Table[LabelEntry]):
         return [_verdict(item) for item in self._scanned() if _is_verdict(item)]
 
     def withdraw(self, record: MaintenanceRecord) -> bool:
-        """Take back what technicians alone have said of a machine, kind and moment; False where there is no such item.
+        """Take back what technicians alone recorded of a machine, kind and moment; False where there is no such item.
 
         A failure that sensors announced stays, with whatever was added to it.
         """
@@ -222,11 +222,11 @@ def _key(record: MaintenanceRecord) -> dict[str, Any]:
     return {"machine_id": {"S": record.machine_id}, "event_timestamp": {"S": f"{utc_text(record.at)}{suffix}"}}
 
 
-def _said(record: MaintenanceRecord) -> dict[str, str]:
+def _fields(record: MaintenanceRecord) -> dict[str, str]:
     """What a later record may not change unasked."""
     returned = record.returned_to_service_at
-    said = {"returned_to_service_at": None if returned is None else utc_text(returned), "note": record.note}
-    return {name: value for name, value in said.items() if value is not None}
+    fields = {"returned_to_service_at": None if returned is None else utc_text(returned), "note": record.note}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _is_verdict(item: Mapping[str, Any]) -> bool:

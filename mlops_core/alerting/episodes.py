@@ -96,7 +96,7 @@ class Step(BaseModel):
         kind: what changed.
         by: the IAM principal that did it; None where no person did.
         stated_name: the name that this person gave.
-        note: what the person said.
+        note: the person's remark.
 
     """
 

@@ -1,4 +1,4 @@
-"""What the columns of a file hold: said by its owner, and where they are called as usual, found by their names."""
+"""What the columns of a file hold: given by its owner, or found by the usual names."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -66,13 +66,13 @@ def read_failures(
         ['PRESS-1']
 
     """
-    table, said = _open_log(path, FileLayout(**layout), roles=_FAILURE_ROLES)
-    judged = _judged_failures(table.read([*said.columns().values()]), said, earliest, latest)
+    table, found = _open_log(path, FileLayout(**layout), roles=_FAILURE_ROLES)
+    judged = _judged_failures(table.read([*found.columns().values()]), found, earliest, latest)
     accepted = judged.filter(pl.col("reason").is_null())
     failures = accepted.sort(
         "machine_id", "event_timestamp", "returned_to_service_at", "event_code", nulls_last=True
     ).unique(["machine_id", "event_timestamp"], keep="first", maintain_order=True)
-    return FailuresFile(in_schema(failures, FAILURES), _log_report(table, said, judged, failures, {}))
+    return FailuresFile(in_schema(failures, FAILURES), _log_report(table, found, judged, failures, {}))
 
 
 def _judged_failures(
@@ -142,19 +142,19 @@ def read_events(
         ('error', 'E17')
 
     """
-    table, said = _open_log(path, FileLayout(**layout), roles=_EVENT_ROLES)
-    if said.code_column is None or (said.kind is None and said.kind_column is None):
-        has, missing = f"It has: {', '.join(table.names)}", "codes" if said.code_column is None else "kinds"
+    table, found = _open_log(path, FileLayout(**layout), roles=_EVENT_ROLES)
+    if found.code_column is None or (found.kind is None and found.kind_column is None):
+        has, missing = f"It has: {', '.join(table.names)}", "codes" if found.code_column is None else "kinds"
         raise UnreadableFileError(
             str(path), f"has no column that is known to hold {missing} of events",
             f"{has}. Name it: code_column=" if missing == "codes" else f'{has}. Give kind="error", or kind_column=',
         )  # fmt: skip
     figures = {name: name for name in _NUMBERS if name in table.names}
-    judged = _judged_events(table.read([*said.columns().values(), *figures]), said, earliest, latest)
+    judged = _judged_events(table.read([*found.columns().values(), *figures]), found, earliest, latest)
     accepted = judged.filter(pl.col("reason").is_null())
     identity = ["event_timestamp", "machine_id", "kind", "event_code"]
     events = accepted.sort(*identity, *_NUMBERS, nulls_last=True).unique(identity, keep="first", maintain_order=True)
-    report = _log_report(table, said, judged.with_columns(channel="kind", value="event_code"), events, figures)
+    report = _log_report(table, found, judged.with_columns(channel="kind", value="event_code"), events, figures)
     return EventsFile(in_schema(events, _READ), report)
 
 

@@ -73,19 +73,19 @@ def read_readings(
 
     """
     table = open_table(Path(path), chosen := FileLayout(**layout))
-    said = chosen.found_in(str(path), table.names, roles=_ROLES)
-    _check(said, table)
+    found = chosen.found_in(str(path), table.names, roles=_ROLES)
+    _check(found, table)
     words = _words(channels)
     columns: dict[str, str] = {}
-    if said.channel_column is None:
-        columns = channel_columns(str(path), said, table.names, words if only_known else None)
+    if found.channel_column is None:
+        columns = channel_columns(str(path), found, table.names, words if only_known else None)
         _refuse_unknown(columns, channels if only_known else {*columns.values()})
     elif only_known:
-        said = replace(said, channel_names={**words, **said.channel_names})
-    cells, empty, columns = _cells(table, said, columns)
+        found = replace(found, channel_names={**words, **found.channel_names})
+    cells, empty, columns = _cells(table, found, columns)
     judged = cells.with_columns(
-        read_instants(cells["time"], said).alias("event_timestamp"),
-        numbers(cells["value"], said).alias("number"),
+        read_instants(cells["time"], found).alias("event_timestamp"),
+        numbers(cells["value"], found).alias("number"),
         quality_of(cells["quality"]).alias("quality"),
     )
     rules = reading_rules(channels, only_known=only_known, earliest=earliest, latest=latest)
@@ -96,7 +96,7 @@ def read_readings(
     )
     readings = accepted.unique().sort("event_timestamp", "machine_id", "channel", "value")
     report = replace(
-        FileReport.of(table, said, columns),
+        FileReport.of(table, found, columns),
         values=cells.height,
         accepted=readings.height,
         empty=empty,

@@ -33,7 +33,7 @@ def predict(bundle: ModelBundle, features: pl.DataFrame, *, reasons: int = 0, st
 
     Returns:
         The fields of `Prediction` as columns; `reasons` is a list of structs. A row whose windows hold no reading has
-        nulls, for nothing can be said of it; so has one of a machine unlike all that the model has learned from, whose
+        nulls, for nothing is known of it; so has one of a machine unlike all that the model has learned from, whose
         `unusual_features` name the columns in which it began elsewhere.
 
     Raises:

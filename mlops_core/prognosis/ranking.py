@@ -97,22 +97,22 @@ def rank_fleet(
 
     """
     predicted = [row for row in rows if states[row[0]].state.is_predicted]
-    said = dict(zip((row[0] for row in predicted), predict_many(bundle, predicted), strict=True))
+    results = dict(zip((row[0] for row in predicted), predict_many(bundle, predicted), strict=True))
     unusual = anomalies or {}
     known = (
         RankedMachine(name, at, states[name].state, states[name].since, anomaly=unusual.get(name))
         for name, at, _ in rows
     )
     machines = sorted(
-        (_ranked(each, said.get(each.machine_id)) for each in known),
+        (_ranked(each, results.get(each.machine_id)) for each in known),
         key=lambda each: (-each.prediction.failure_probability if each.prediction else 1.0, each.machine_id),
     )
-    return FleetRanking(bundle.version, len(machines), tuple(machines[:MOST_RANKED]), baseline_version), said
+    return FleetRanking(bundle.version, len(machines), tuple(machines[:MOST_RANKED]), baseline_version), results
 
 
-def _ranked(known: RankedMachine, said: Prediction | Refusal | None) -> RankedMachine:
-    if said is None:
+def _ranked(known: RankedMachine, result: Prediction | Refusal | None) -> RankedMachine:
+    if result is None:
         return known
-    if isinstance(said, Prediction):
-        return replace(known, prediction=said)
-    return replace(known, unpredicted=_UNPREDICTED[type(said)])
+    if isinstance(result, Prediction):
+        return replace(known, prediction=result)
+    return replace(known, unpredicted=_UNPREDICTED[type(result)])

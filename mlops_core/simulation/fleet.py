@@ -34,7 +34,7 @@ SHORT_PART, LONGEST_PART = 4_096, 16_384  # rows
 
 @dataclass(frozen=True)
 class SimulatedHistory:
-    """What a fleet said, what happened to it, and what was true all along.
+    """What a fleet published, what happened to it, and what was true all along.
 
     Attributes:
         readings: READINGS, sorted by machine (in the order given), channel and time.

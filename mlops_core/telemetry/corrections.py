@@ -1,8 +1,8 @@
 """Corrections: a reading that replaces another value of its identity, whichever is larger; the later one counts.
 
 Nothing is deleted: a correction is one more reading of the same identity, marked by `corrected_at`, the moment when it
-was made. One with a null value withdraws what was said: nothing was measured. A frame with corrections has that column
-beside those of `READINGS`, null for what machines said.
+was made. One with a null value withdraws the measurement. A frame with corrections has that column
+beside those of `READINGS`, null for what machines sent.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a technician records of a machine because no sensor said it: a failure, or work that made it as good as new."""
+"""What a technician records of a machine and no sensor measures: a failure, or work that made it as good as new."""
 
 import re
 from datetime import UTC, datetime

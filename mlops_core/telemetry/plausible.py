@@ -12,10 +12,10 @@ class ImplausibleValuesWarning(UserWarning):
     """Values outside the plausible range of their channel, which count as not measured: `counts` by channel."""
 
     def __init__(self, counts: Mapping[str, int]) -> None:
-        said = ", ".join(f"{channel} {count:,}" for channel, count in counts.items())
+        parts = ", ".join(f"{channel} {count:,}" for channel, count in counts.items())
         super().__init__(
-            f"Values outside the plausible range of their channel count as not measured: {said}. Give channels={{}}, or"
-            " the ranges of yours, if they are right; grade_sensors says which machines they are of"
+            f"Values outside the plausible range of their channel count as not measured: {parts}. Give channels={{}},"
+            " or the ranges of yours, if they are right; grade_sensors says which machines they are of"
         )
         self.counts = counts
 

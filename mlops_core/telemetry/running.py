@@ -1,4 +1,4 @@
-"""When a machine runs: the rule of its class, and what it has said so far."""
+"""When a machine runs: the rule of its class, and what was measured of it so far."""
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping

@@ -100,8 +100,8 @@ def alarm_actions(stack: "Stack", principal: str) -> "Mapping[str, Action]":
 
     def action(name: AnswerAction) -> "Action":
         def answer(fields: Mapping[str, object]) -> str:
-            said = {key: value for key, value in fields.items() if key in Answer.model_fields and value != ""}
-            asked = read_answer({**said, "action": name})
+            given = {key: value for key, value in fields.items() if key in Answer.model_fields and value != ""}
+            asked = read_answer({**given, "action": name})
             episode = stack.alarms.answer(
                 str(fields.get("alarm_id")), asked, principal=principal, now=datetime.now(UTC)
             )
@@ -118,10 +118,10 @@ def alarm_actions(stack: "Stack", principal: str) -> "Mapping[str, Action]":
     return {name: action(each) for name, each in named.items()}
 
 
-def read_answer(said: Mapping[str, object]) -> Answer:
-    """Return what was said as an answer to an alarm; OptionError where it is none."""
+def read_answer(given: Mapping[str, object]) -> Answer:
+    """Return the given fields as an answer to an alarm; OptionError where it is none."""
     try:
-        return Answer.model_validate(said)
+        return Answer.model_validate(given)
     except ValidationError as error:
         raise OptionError(f"{_problem(error)}.", "Nothing was changed.") from None
 

@@ -50,7 +50,7 @@ def publish(laptop: Laptop, messages: list[Message]) -> None:
     wait_until_drained(laptop.stack, timeout=60)
 
 
-def accepted(laptop: Laptop, machine_id: str, channel: str, at: datetime, value: float) -> Message:
+def reading_of(laptop: Laptop, machine_id: str, channel: str, at: datetime, value: float) -> Message:
     return reading_message(machine_id, channel, at, value, topic_prefix=laptop.stack.topic_prefix)
 
 
@@ -82,7 +82,7 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
     machine_ids, hours = ["E2E-A", "E2E-B"], 30
     start = this_hour() - (hours + 2) * HOUR
     published = waves(machine_ids, start, hours)
-    publish(laptop, [accepted(laptop, *row) for row in published.iter_rows()])
+    publish(laptop, [reading_of(laptop, *row) for row in published.iter_rows()])
     end = start + hours * HOUR
     answer = invoke(
         laptop.endpoint,
@@ -109,7 +109,7 @@ def test_features_of_what_was_published_equal_an_independent_computation_in_both
 def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(laptop: Laptop):
     lake = laptop.stack.lake
     hours = [this_hour() - back * HOUR for back in (3, 12, 20)]  # more than a chunk apart
-    publish(laptop, [accepted(laptop, "GOES-ON", "temperature", hour, 50.0) for hour in hours])
+    publish(laptop, [reading_of(laptop, "GOES-ON", "temperature", hour, 50.0) for hour in hours])
     answer = invoke(laptop.endpoint, laptop.stack.outputs.processing_function_name, {"chunks": 2})
     assert not answer["is_complete"]
     eventually(
@@ -124,7 +124,7 @@ def test_a_run_that_stops_before_its_work_does_goes_on_by_itself(laptop: Laptop)
 def test_each_kind_of_bad_input_is_in_quarantine_with_its_bytes_and_its_reason_and_nothing_else_is(laptop: Laptop):
     before = objects(laptop)
     sent = bad_messages(laptop.stack.topic_prefix, "PUMP-A02", datetime.now(UTC))
-    good = accepted(laptop, "PUMP-A02", "temperature", datetime.now(UTC), 40.0)
+    good = reading_of(laptop, "PUMP-A02", "temperature", datetime.now(UTC), 40.0)
     publish(laptop, [*(Message(bad.topic, bad.payload) for bad in sent[:9]), good])
     publish(laptop, [Message(bad.topic, bad.payload) for bad in sent[9:]])
     found = quarantined_messages(laptop.stack, besides=before)
@@ -138,7 +138,7 @@ def test_odd_but_valid_messages_are_accepted_in_utc_with_what_they_add(laptop: L
     at = datetime.now(UTC).replace(microsecond=0)
     local = at.astimezone(timezone(timedelta(hours=-3)))
     body = {"machine_id": "ODD-1", "timestamp_utc": local.isoformat(), "vibration_rms": 2.5, "firmware": "2.0"}
-    yesterday = accepted(laptop, "ODD-1", "vibration", at - timedelta(days=1), 3.5)
+    yesterday = reading_of(laptop, "ODD-1", "vibration", at - timedelta(days=1), 3.5)
     publish(laptop, [Message(f"{laptop.stack.topic_prefix}/ODD-1/vibration", json.dumps(body).encode()), yesterday])
     rows = readings_since(laptop, before).rows()
     assert rows == [("ODD-1", "vibration", at - timedelta(days=1), 3.5), ("ODD-1", "vibration", at, 2.5)]
@@ -147,7 +147,7 @@ def test_odd_but_valid_messages_are_accepted_in_utc_with_what_they_add(laptop: L
 def test_a_message_sent_twice_and_a_batch_delivered_twice_count_once(laptop: Laptop):
     before = objects(laptop)
     at = this_hour()
-    message = accepted(laptop, "TWICE-1", "temperature", at, 30.0)
+    message = reading_of(laptop, "TWICE-1", "temperature", at, 30.0)
     publish(laptop, [message, message])
     record = {
         "messageId": "again",
@@ -171,7 +171,7 @@ def test_a_late_reading_makes_a_higher_revision_of_its_windows(laptop: Laptop):
     event = {"start": (end - HOUR).isoformat(), "end": end.isoformat()}
     revisions = []
     for minute in (10, 40):
-        publish(laptop, [accepted(laptop, "LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
+        publish(laptop, [reading_of(laptop, "LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
         invoke(laptop.endpoint, laptop.stack.outputs.processing_function_name, event)
         online = {row.machine_id: row for row in laptop.stack.fleet.load_fleet()}
         revisions.append(online["LATE-1"].revision)
@@ -199,7 +199,7 @@ def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(
     rule = iot.get_topic_rule(ruleName=name)["rule"]
     payload = {key: rule[key] for key in ("sql", "awsIotSqlVersion", "errorAction")}
     broken = {**rule["actions"][0]["sqs"], "queueUrl": laptop.stack.outputs.ingestion_queue_url + "-absent"}
-    before, message = objects(laptop), accepted(laptop, "DEAD-1", "temperature", this_hour(), 33.0)
+    before, message = objects(laptop), reading_of(laptop, "DEAD-1", "temperature", this_hour(), 33.0)
     iot.replace_topic_rule(ruleName=name, topicRulePayload={**payload, "actions": [{"sqs": broken}]})
     try:
         publish(laptop, [message])
@@ -228,8 +228,9 @@ def test_overlapping_simulator_runs_publish_one_life_and_nothing_is_lost(rested:
 
     eventually(arrived, within=60, what="the states of both runs")
     wait_until_drained(rested.stack, timeout=60)
-    accepted = lived(states, saved_states(rested.stack, machine_ids), timedelta(minutes=1))
-    ledger = reconcile(rested.stack, accepted, [], before=before)
+    nothing_else = pl.DataFrame(schema=READINGS)
+    published = lived(states, saved_states(rested.stack, machine_ids), timedelta(minutes=1), nothing_else)
+    ledger = reconcile(rested.stack, published, [], before=before)
     assert ledger.published == ledger.lake_distinct > 0
 
 

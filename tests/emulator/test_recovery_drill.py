@@ -24,7 +24,7 @@ from mlops_core.telemetry import failure_message
 from ops.damage import Doctor
 from ops.ranges import process_range
 from tests.emulator.conftest import Laptop
-from tests.emulator.test_pipeline import accepted, publish, this_hour
+from tests.emulator.test_pipeline import publish, reading_of, this_hour
 from tests.emulator.waiting import eventually
 
 HOUR = timedelta(hours=1)
@@ -45,7 +45,7 @@ def drill(laptop: Laptop) -> Drill:
     hour = this_hour() - 6 * HOUR
     publish(
         laptop,
-        [accepted(laptop, MACHINE, "temperature", hour + minute * HOUR / 60, 40.0 + minute) for minute in range(60)],
+        [reading_of(laptop, MACHINE, "temperature", hour + minute * HOUR / 60, 40.0 + minute) for minute in range(60)],
     )
     return Drill(laptop, hour, recomputed(laptop, hour))
 

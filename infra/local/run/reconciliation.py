@@ -52,7 +52,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Lived:
-    """What machines said between two of their states."""
+    """What machines published between two of their states."""
 
     readings: pl.DataFrame
     failures: pl.DataFrame
@@ -69,7 +69,7 @@ def lived(
     failures: list[tuple[str, datetime, str]] = []
     for machine_id, state in before.items():
         published = advance(state, after[machine_id].event_timestamp, interval=interval)
-        readings += [(machine_id, said.channel, said.event_timestamp, said.value) for said in published.readings]
+        readings += [(machine_id, each.channel, each.event_timestamp, each.value) for each in published.readings]
         failures += [(machine_id, failure.event_timestamp, failure.event_code) for failure in published.failures]
     return Lived(
         pl.concat([pl.DataFrame(readings, schema=_schema(READING), orient="row"), also.select(READING)]),
@@ -119,7 +119,7 @@ class Stored:
         return cls(frozenset(lake.versions("")), stored_readings(lake).select(READING).unique())
 
 
-def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, before: Stored) -> Ledger:
+def reconcile(stack: Stack, published: Lived, refused: Iterable[BadMessage], *, before: Stored) -> Ledger:
     """Compare what was published with what has been stored since ``before``. Raises ReconciliationError."""
     lake = stack.lake
     stored = stored_readings(lake).select(READING).unique()
@@ -130,15 +130,15 @@ def reconcile(stack: Stack, said: Lived, refused: Iterable[BadMessage], *, befor
     quarantined = quarantined_messages(stack, besides=before.keys)
     dead_lettered = sum(stack.depth(stack.outputs.dead_letter_queue_url))
     differences = [
-        *_differences("reading", said.readings, readings, READING),
-        *_differences("failure", said.failures, failures, FAILURE),
+        *_differences("reading", published.readings, readings, READING),
+        *_differences("failure", published.failures, failures, FAILURE),
         *(f"not in quarantine as {_shown(refusal)}" for refusal in sent - quarantined),
         *(f"in quarantine unasked: {_shown(refusal)}" for refusal in quarantined - sent),
     ]
     if differences:
         raise ReconciliationError([*differences[:10], f"{dead_lettered} messages are dead letters"])
     return Ledger(
-        published=said.readings.height + said.failures.height + sent.total(),
+        published=published.readings.height + published.failures.height + sent.total(),
         lake_distinct=readings.height + failures.height,
         quarantined=quarantined.total(),
         dead_lettered=dead_lettered,
@@ -158,9 +158,10 @@ def _shown(refusal: Refusal) -> str:
     return f"{reason}: {topic} {payload[:80]!r}"
 
 
-def _differences(what: str, said: pl.DataFrame, stored: pl.DataFrame, identity: list[str]) -> list[str]:
+def _differences(what: str, published: pl.DataFrame, stored: pl.DataFrame, identity: list[str]) -> list[str]:
     lost, unasked = (
-        left.join(right, on=identity, how="anti", nulls_equal=True) for left, right in ((said, stored), (stored, said))
+        left.join(right, on=identity, how="anti", nulls_equal=True)
+        for left, right in ((published, stored), (stored, published))
     )
     return [
         f"{frame.height} {what}s {adjective}, the first: {frame.sort(identity).row(0)}"

@@ -70,7 +70,7 @@ class Screen:
         return tell
 
     def failure(self, message: str, log: Path, warnings: Sequence[str]) -> None:
-        """Show why the stage under way failed, where to look, and what was last said there."""
+        """Show why the stage under way failed, where to look, and what it printed last."""
         self.console.print(f"[red]✘ {escape(self.failed or 'The run')} failed[/]")
         self.console.print(printable(message, keep="\n"), markup=False, soft_wrap=True)
         self.console.print(f"The emulator and the functions log to {log}", markup=False, soft_wrap=True)

@@ -66,8 +66,8 @@ class LaptopRun:
         self.predict(stack, history)
         interval = timedelta(seconds=int(deployment.settings["samplingIntervalSeconds"]))
         with self.screen.stage("Reconciliation") as stage:
-            said = lived(history.states, live.states, interval, live.batched)
-            ledger = reconcile(stack, said, live.refused, before=history.stored)
+            published = lived(history.states, live.states, interval, live.batched)
+            ledger = reconcile(stack, published, live.refused, before=history.stored)
             stage.result = (
                 f"{ledger.published:,} published = {ledger.lake_distinct:,} in the lake"
                 f" + {ledger.quarantined} quarantined + {ledger.dead_lettered} dead letters"
