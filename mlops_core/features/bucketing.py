@@ -13,6 +13,7 @@ import polars as pl
 from mlops_core.features.kernel import Booleans, Integers, Moments, changes, reduce_buckets
 
 ROWS_AT_A_TIME = 1 << 15  # what is computed of each row stays in the processor's cache, whatever the history
+TIMES_AT_A_TIME = 1 << 20  # 8 MB: glibc keeps twice the largest block that was freed for what is allocated next
 
 _SERIES = ("machine_id", "channel")
 
@@ -50,13 +51,14 @@ def reduce_readings(
         starts = (np.cumsum(counted) - counted)[starts]
         times, values = times[counted], values[counted]
     blocks = np.flatnonzero(changes(starts // rows_at_a_time)).tolist()
-    moments = Moments.concatenate(
-        [
-            reduce_buckets(values[rows], times[rows], starts[first:end] - rows.start, hop_microseconds)
-            for first, end in pairwise([*blocks, len(starts)])
-            for rows in [slice(starts[first], starts[end] if end < len(starts) else None)]
-        ]
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # callers refuse what is too large by the extremes
+        moments = Moments.concatenate(
+            [
+                reduce_buckets(values[rows], times[rows], starts[first:end] - rows.start, hop_microseconds)
+                for first, end in pairwise([*blocks, len(starts)])
+                for rows in [slice(starts[first], starts[end] if end < len(starts) else None)]
+            ]
+        )
     table = buckets.with_columns(**vars(moments) | revision)
     return table.sort(_SERIES, maintain_order=True) if is_ordered else table
 
@@ -72,10 +74,10 @@ def _heads(readings: pl.DataFrame) -> Integers:
 
 
 def _rows_that(differ: Callable[[Integers, Integers], Booleans], times: Integers, unit: int = 1) -> Integers:
-    """The rows whose time, in whole units, differs so from the row before; by blocks, which stay in the cache."""
+    """The rows whose time, in whole units, differs so from the row before; by blocks, so that memory is bounded."""
     rows = [np.empty(0, dtype=np.int64)]
-    for first in range(0, len(times), ROWS_AT_A_TIME):
-        block = times[first : first + ROWS_AT_A_TIME + 1]
+    for first in range(0, len(times), TIMES_AT_A_TIME):
+        block = times[first : first + TIMES_AT_A_TIME + 1]
         block = block if unit == 1 else block // unit
         rows.append(np.flatnonzero(differ(block[1:], block[:-1])) + (first + 1))
     return np.concatenate(rows)

@@ -47,17 +47,27 @@ def bucket_readings(
         SchemaError: a column is missing, has another type, or holds null ids, NaN, infinity or values beyond 1e70.
 
     """
-    width = parse_duration(hop)
-    checked, replaced = normalise_readings(readings), None
+    checked = normalise_readings(readings)
     if CORRECTED_AT in readings.columns:
-        marked = checked.with_columns(readings[CORRECTED_AT].cast(TIMESTAMP))
-        withdrawn = marked.filter(pl.col("value").is_null(), pl.col(CORRECTED_AT).is_not_null())
-        checked, replaced = split_corrected(marked)
+        checked = checked.with_columns(readings[CORRECTED_AT].cast(TIMESTAMP))
+    return bucket_normalised(checked, hop=hop, running=running)
+
+
+def bucket_normalised(
+    readings: pl.DataFrame, *, hop: timedelta | str, running: Mapping[str, RunningRule] | None = None
+) -> pl.DataFrame:
+    """Reduce readings that `normalise_readings` gave, with or without a column of corrections, as `bucket_readings`."""
+    width, replaced = parse_duration(hop), None
+    if CORRECTED_AT in readings.columns:
+        withdrawn = readings.filter(pl.col("value").is_null(), pl.col(CORRECTED_AT).is_not_null())
+        readings, replaced = split_corrected(readings)
         replaced = pl.concat([replaced, withdrawn])
     microseconds = width // MICROSECOND
-    kept, off = while_running(_without_nulls(checked), running or {}, hop=width)
+    measured = readings.drop_nulls("value") if readings["value"].null_count() else readings
+    kept, off = while_running(measured, running or {}, hop=width)
     begins = pl.col("bucket") * microseconds
     reduced = reduce_readings(kept, microseconds)
+    _refuse_too_large(reduced["minimum"], reduced["maximum"], off["value"], readings["value"])
     if replaced is not None:
         bucket = pl.col("event_timestamp").cast(pl.Int64) // microseconds
         reduced = _with_more_revisions(reduced, replaced.unique(), bucket.alias("bucket"))
@@ -82,13 +92,14 @@ def _with_more_revisions(buckets: pl.DataFrame, rows: pl.DataFrame, bucket: pl.E
     return counted.with_columns(pl.col("revision") + pl.col("_more").fill_null(0)).drop("_more")
 
 
-def _without_nulls(readings: pl.DataFrame) -> pl.DataFrame:
-    values = readings["value"]
-    if too_large := int(((values > LARGEST_VALUE) | (values < -LARGEST_VALUE)).sum()):
-        raise ColumnValueError(
-            "readings", "value", f"is beyond {LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
-        )
-    return readings.drop_nulls("value") if values.null_count() else readings
+def _refuse_too_large(lowest: pl.Series, highest: pl.Series, off: pl.Series, values: pl.Series) -> None:
+    """Refuse values whose powers leave the range of a double, by the extremes of buckets and what these leave out."""
+    if all(extremes.is_between(-LARGEST_VALUE, LARGEST_VALUE).all() for extremes in (lowest, highest, off)):
+        return
+    too_large = int((values.abs() > LARGEST_VALUE).sum())
+    raise ColumnValueError(
+        "readings", "value", f"is beyond {LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
+    )
 
 
 def merge_buckets(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from mlops_core.features.buckets import bucket_readings, features_from_buckets
+from mlops_core.features.buckets import bucket_normalised, features_from_buckets
 from mlops_core.features.statistics import EXTRA_STATISTICS, STATISTICS
 from mlops_core.telemetry import (
     CHANNELS,
     CORRECTED_AT,
+    TIMESTAMP,
     Channel,
     by_machines,
     normalise_readings,
@@ -77,8 +78,8 @@ def compute_features(
     def of_whole_machines(frame: pl.DataFrame) -> pl.DataFrame:
         plausible = without_implausible(normalise_readings(frame), channels)
         if CORRECTED_AT in frame.columns:
-            plausible = plausible.with_columns(frame[CORRECTED_AT])
-        buckets = bucket_readings(plausible, hop=hop)
+            plausible = plausible.with_columns(frame[CORRECTED_AT].cast(TIMESTAMP))
+        buckets = bucket_normalised(plausible, hop=hop)
         features = features_from_buckets(
             buckets, lengths=lengths, hop=hop, start=start, end=end, statistics=statistics, channels=names
         )
