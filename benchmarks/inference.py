@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -44,6 +44,22 @@ _BENCH_PYTHON = ROOT / "build" / "envs" / "bench" / "bin" / "python"
 _HERE = Path(__file__).parent
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _MOST_MB = 75.0
+
+VARIABLES: Final = {
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "DATA_LAKE_BUCKET": "lake",
+    "DYNAMODB_TABLE_NAME": "features",
+    "LABEL_HISTORY_TABLE": "labels",
+    "ALARMS_TABLE": "alarms",
+    "MACHINES_TABLE": "machines",
+    "SILENT_AFTER_HOURS": "3",
+    "FEATURE_LENGTHS_HOURS": json.dumps(_LENGTHS),
+    "FEATURES_STALE_AFTER_HOURS": "12",
+    "MODEL_RECHECK_SECONDS": "3600",
+    "POWERTOOLS_SERVICE_NAME": "inference",
+    "POWERTOOLS_METRICS_NAMESPACE": "benchmarks",
+}
+"""The environment of the function that is measured."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +146,7 @@ def measure(way: str, given: Deployed) -> dict[str, Any]:
         environment = {
             "PYTHONPATH": os.pathsep.join(map(str, given.path)),
             "AWS_DEFAULT_REGION": "eu-west-1",
-            "DATA_LAKE_BUCKET": "lake",
-            "DYNAMODB_TABLE_NAME": "features",
-            "FEATURE_LENGTHS_HOURS": json.dumps(_LENGTHS),
-            "FEATURES_STALE_AFTER_HOURS": "12",
-            "MODEL_RECHECK_SECONDS": "3600",
-            "POWERTOOLS_SERVICE_NAME": "inference",
-            "POWERTOOLS_METRICS_NAMESPACE": "benchmarks",
+            **VARIABLES,
         }
     else:
         reading = "each" if way == EACH else "once"

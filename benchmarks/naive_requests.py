@@ -23,7 +23,8 @@ def main() -> None:
     items: dict[str, Any] = json.loads((folder / "items.json").read_text())
     champion = json.loads((folder / "lake/models/champion.json").read_text())["version"]
     model = folder / "lake/models" / champion
-    names = json.loads((model / "features.json").read_text())["names"]
+    schema = json.loads((model / "features.json").read_text())
+    names = schema["names"]
     calibration = json.loads((model / "calibration.json").read_text())["probability"]
     shift = math.log(calibration["kept_share"])
     kept: list[Any] = []
@@ -37,12 +38,17 @@ def main() -> None:
             kept.extend(read)
         return read
 
+    def expected(row: dict[str, float], count: str) -> float:
+        channel, hours = count.removesuffix("h").rsplit("_", 1)
+        return row[f"{channel}_24h"] * int(hours) / 24
+
     def ask(number: int) -> tuple[float, float]:
         machine_id = machine_ids[number % len(machine_ids)]
         started = time.perf_counter()
         stored = items[machine_id]["features"]["M"]
         row = {name: float(stored[name]["N"]) if name in stored else float("nan") for name in names}
-        frame = pandas.DataFrame([row], columns=names)
+        row |= {name: row[name] / expected(row, name) for name in schema["shares"]}  # counts, as the model reads them
+        frame = pandas.DataFrame([row], columns=names, dtype="float32")
         failure, life = (booster.predict(frame, raw_score=True)[0] for booster in models())
         probability = 1 / (1 + math.exp(-(calibration["slope"] * (failure + shift) + calibration["intercept"])))
         body = {"machine_id": machine_id, "failure_probability": probability, "rul_hours": math.expm1(life)}

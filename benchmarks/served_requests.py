@@ -32,14 +32,20 @@ class Lake:
         return {"Body": BytesIO(self._bodies[Key])}
 
 
-class Table:
-    """Stands for the DynamoDB client: the items are in one file."""
+class Tables:
+    """Stands for the DynamoDB client: newest features are in one file, the other tables are empty."""
 
     def __init__(self, items: dict[str, Any]) -> None:
         self.items = items
 
-    def get_item(self, *, Key: dict[str, Any], **_: object) -> dict[str, Any]:  # noqa: N803 - boto3's name
-        return {"Item": self.items[Key["machine_id"]["S"]]}
+    def get_item(self, *, TableName: str, Key: dict[str, Any], **_: object) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        return {"Item": self.items[Key["machine_id"]["S"]]} if TableName == "features" else {}
+
+    def get_paginator(self, _operation: str) -> "Tables":
+        return self
+
+    def paginate(self, **_: object) -> list[dict[str, Any]]:
+        return [{"Items": []}]
 
 
 def main() -> None:
@@ -49,16 +55,16 @@ def main() -> None:
     from handlers.stores import clients
 
     imported = time.perf_counter() - began
-    table = Table(json.loads((folder / "items.json").read_text()))
+    tables = Tables(json.loads((folder / "items.json").read_text()))
     lake = Lake(folder / "lake")
-    clients.s3, clients.dynamodb = lambda: lake, lambda: table
+    clients.s3, clients.dynamodb = lambda: lake, lambda: tables
     context = SimpleNamespace(
         function_name="inference",
         memory_limit_in_mb=512,
         invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:inference",
         aws_request_id="1",
     )
-    machine_ids = list(table.items)
+    machine_ids = list(tables.items)
     out, sys.stdout = sys.stdout, open("/dev/null", "w")  # noqa: PTH123, SIM115 - the function's log
 
     def ask(number: int) -> tuple[float, float]:

@@ -1,10 +1,13 @@
 """The harness counts right, and refuses to compare what does not agree."""
 
+from datetime import timedelta
+
 import pytest
 
 from benchmarks import inference
 from benchmarks.harness import Benchmark, DisagreementError, Figures, Reach, Way, ratio, refuse_disagreement, summary
 from benchmarks.page import plot
+from contract.environment import InferenceSettings
 
 WAYS = {"ours": Way(lambda _: None), "peer": Way(lambda _: None)}
 
@@ -62,3 +65,7 @@ def test_requests_are_told_by_their_quantiles_and_the_package_by_its_bound():
     assert reached["cold import, ms"] == pytest.approx(300)
     (package,) = [target for target in inference.reach({inference.OURS: [run]}, 76.0) if "package" in target.what]
     assert package.value(figures()) > package.at_most
+
+
+def test_the_environment_of_the_measured_function_is_what_it_reads():
+    assert InferenceSettings.read(inference.VARIABLES).silent_after == timedelta(hours=3)
