@@ -62,12 +62,7 @@ def latest_possible(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> 
 
     """
     counts = _counts(windows, channel, lengths)
-    silent = timedelta() if counts else lengths[-1]
-    for length, count in counts.items():
-        if count > 0:
-            break
-        silent = length
-    return windows.window_end - silent
+    return windows.window_end - (_longest_empty(counts) if counts else lengths[-1])
 
 
 def update_last_seen(
@@ -146,15 +141,26 @@ def transitions(
 
 def _bound(known: LastSeen | None, windows: NewestWindows, channel: str, lengths: _LENGTHS) -> datetime | None:
     """The moment before which the last reading came; None where the channel was never seen, or the row says nothing."""
-    counts, possible = _counts(windows, channel, lengths), latest_possible(windows, channel, lengths)
+    counts = _counts(windows, channel, lengths)
     if not counts:
         return None
+    possible = windows.window_end - _longest_empty(counts)
     if any(counts.values()):
         return possible
     if known is None:
         return None
     # Nothing in the longest window, which joins on to the silence that is known, or leaves a gap that was not observed.
     return min(known.not_after, possible) if possible <= known.until else possible
+
+
+def _longest_empty(counts: Mapping[timedelta, float]) -> timedelta:
+    """Return the length of the longest window before the first that holds readings; zero without any."""
+    silent = timedelta()
+    for length, count in counts.items():
+        if count > 0:
+            break
+        silent = length
+    return silent
 
 
 def _counts(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> dict[timedelta, float]:
@@ -164,6 +170,6 @@ def _counts(windows: NewestWindows, channel: str, lengths: _LENGTHS) -> dict[tim
     """
     names = {length: f"count_{length // _HOUR}h" for length in lengths}
     found = {length: windows.features.get(f"{channel}_{name}") for length, name in names.items()}
-    if is_off(windows.features):
+    if not all(found.values()) and is_off(windows.features):  # which looks through the names of all features
         found = {length: count or windows.features.get(f"{RUNNING}_{names[length]}") for length, count in found.items()}
     return {length: count for length, count in found.items() if count is not None}
