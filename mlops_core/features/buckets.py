@@ -67,7 +67,7 @@ def bucket_normalised(
     kept, off = while_running(measured, running or {}, hop=width)
     begins = pl.col("bucket") * microseconds
     reduced = reduce_readings(kept, microseconds)
-    _refuse_too_large(reduced["minimum"], reduced["maximum"], off["value"], readings["value"])
+    _refuse_too_large(reduced, off["value"], readings["value"])
     if replaced is not None:
         bucket = pl.col("event_timestamp").cast(pl.Int64) // microseconds
         reduced = _with_more_revisions(reduced, replaced.unique(), bucket.alias("bucket"))
@@ -92,14 +92,20 @@ def _with_more_revisions(buckets: pl.DataFrame, rows: pl.DataFrame, bucket: pl.E
     return counted.with_columns(pl.col("revision") + pl.col("_more").fill_null(0)).drop("_more")
 
 
-def _refuse_too_large(lowest: pl.Series, highest: pl.Series, off: pl.Series, values: pl.Series) -> None:
-    """Refuse values whose powers leave the range of a double, by the extremes of buckets and what these leave out."""
-    if all(extremes.is_between(-LARGEST_VALUE, LARGEST_VALUE).all() for extremes in (lowest, highest, off)):
+def _refuse_too_large(buckets: pl.DataFrame, off: pl.Series, values: pl.Series) -> None:
+    """Refuse values whose powers leave the range of a double.
+
+    The extremes of buckets bound every value in them. All values are looked at only where an extreme is too large, or
+    where a value gave way to a larger one of its timestamp, and so is in no bucket.
+    """
+    extremes = (buckets["minimum"], buckets["maximum"], off)
+    is_within = all(each.is_between(-LARGEST_VALUE, LARGEST_VALUE).all() for each in extremes)
+    if is_within and buckets["revision"].sum() == buckets["count"].sum():
         return
-    too_large = int((values.abs() > LARGEST_VALUE).sum())
-    raise ColumnValueError(
-        "readings", "value", f"is beyond {LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
-    )
+    if too_large := int((values.abs() > LARGEST_VALUE).sum()):
+        raise ColumnValueError(
+            "readings", "value", f"is beyond {LARGEST_VALUE:g}", too_large, "Remove them, or choose a larger unit"
+        )
 
 
 def merge_buckets(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -188,6 +188,12 @@ def test_values_that_no_sensor_gives_are_refused_with_their_number(value):
         features_of(("A", "x", 0, value), ("A", "x", 1, value), ("A", "x", 2, 1.0))
 
 
+@pytest.mark.parametrize("others", [[("A", "x", 0, 5.0)], [("A", "x", 0, 5.0), ("A", "x", 0, 6.0)]])
+def test_a_value_that_is_too_large_is_refused_where_a_larger_one_of_its_timestamp_counts(others):
+    with pytest.raises(ColumnValueError, match=r"beyond 1e\+70 in 1 row"):
+        features_of(("A", "x", 0, -1e80), *others, ("A", "x", 1, 1.0))
+
+
 def test_values_of_any_allowed_size_give_finite_numbers():
     rng = random.Random(4)  # noqa: S311
     sizes = [0.0, 5e-324, 1e-200, 1e-90, 1e-30, 1.0, 1e30, 1e70]
