@@ -18,12 +18,13 @@ def limit_alarm(
     """Return the alarm that follows from readings (event time, value) of its machine and channel; itself where none.
 
     One change of stage at a time: call again with what it returned until it returns what it was given. Where limits
-    were taken away (None), an open episode ends with the newest reading.
+    were taken away (None), an open episode ends with the newest reading that is not from before it.
     """
     if limits is None:
-        if alarm.episode is None or not alarm.is_open or not readings:
+        newest = max((at for at, _ in readings), default=None)
+        if alarm.episode is None or not alarm.is_open or newest is None or newest < alarm.episode.opened:
             return alarm
-        return alarm.following(episode=alarm.episode.ended(max(readings)[0]), evidence="", now=now)
+        return alarm.following(episode=alarm.episode.ended(newest), evidence="", now=now)
     state = limit_state(alarm)
     after = judge(state, readings, limits)
     if after == state:

@@ -110,6 +110,7 @@ def test_an_episode_of_limits_that_were_taken_away_ends_with_the_next_reading(aw
         deploy("ingestion", MACHINE_CLASSES=json.dumps(classes))(deliver(*messages, received_at_ms=received_at_ms))
 
     ingest({"temperature": {"watch": 80, "hold": 0}}, AT)
+    ingest(limits, AT - timedelta(minutes=10))  # readings from before the episode, which arrive late, do not end it
     for minutes in (5, 10):
         ingest(limits, AT + timedelta(minutes=minutes))
     assert headlines(aws) == [
