@@ -1,4 +1,4 @@
-"""The rules of ingestion for a column of readings: the same reasons, in the same order, as for messages."""
+"""Rows of files by the rules of ingestion: the same reasons, in the same order, as for messages."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,6 +24,12 @@ def trimmed(text: pl.Expr) -> pl.Expr:
     Control characters are none of it: an identifier that ends in U+001F is no identifier, as for ingestion.
     """
     return text.cast(pl.String).str.strip_chars()
+
+
+def machine_ids(layout: FileLayout) -> pl.Expr:
+    """Return the machine of each row, by its id in the fleet."""
+    machine = pl.lit(layout.machine) if layout.machine_column is None else trimmed(pl.col(layout.machine_column))
+    return machine.replace(layout.machine_names).alias("machine_id")
 
 
 def numbers(values: pl.Series, layout: FileLayout) -> pl.Series:

@@ -10,7 +10,7 @@ import polars as pl
 
 from mlops_core.errors import QuarantineReason, UnreadableFileError
 from mlops_core.files.instants import read_instants
-from mlops_core.files.judge import bad_machine, first_broken, numbers, time_rules, trimmed
+from mlops_core.files.judge import bad_machine, first_broken, machine_ids, numbers, time_rules, trimmed
 from mlops_core.files.layout import FileLayout
 from mlops_core.files.options import LayoutOptions
 from mlops_core.files.report import FileReport, in_schema, rejects_of
@@ -207,12 +207,6 @@ def _open_log(path: str | Path, chosen: FileLayout, *, roles: Sequence[str]) -> 
             f"It has: {', '.join(table.names)}. Name it: {'time' if missing == 'times' else 'machine'}_column=",
         )  # fmt: skip
     return table, layout
-
-
-def machine_ids(layout: FileLayout) -> pl.Expr:
-    """Return the machine of each row, by its id in the fleet."""
-    machine = pl.lit(layout.machine) if layout.machine_column is None else trimmed(pl.col(layout.machine_column))
-    return machine.replace(layout.machine_names).alias("machine_id")
 
 
 def _log_report(

@@ -10,9 +10,16 @@ import polars as pl
 
 from mlops_core.errors import InvalidArgumentError, UnreadableFileError
 from mlops_core.files.instants import read_instants
-from mlops_core.files.judge import first_broken, implausible_times, numbers, quality_of, reading_rules, trimmed
+from mlops_core.files.judge import (
+    first_broken,
+    implausible_times,
+    machine_ids,
+    numbers,
+    quality_of,
+    reading_rules,
+    trimmed,
+)
 from mlops_core.files.layout import FileLayout, channel_columns
-from mlops_core.files.logs import machine_ids
 from mlops_core.files.options import LayoutOptions
 from mlops_core.files.report import FileReport, conflicts_in, in_schema, rejects_of
 from mlops_core.files.tables import ROW, Table, open_table
