@@ -24,8 +24,6 @@ _AFTER_A_FAILURE: Final = (
     "Stop it if it still runs, and find out what failed. No prediction is made of it until it is back in service; then"
     " record the repair: mlops maintenance record {machine_id} --kind repair --at WHEN."
 )
-
-
 _TO_DO_FIRST: Final = (
     "What to do: begin with the first. If many machines change together, suspect what they share: power, network, a"
     " gateway, a model. Reasons: mlops alarms, and mlops machine MACHINE."

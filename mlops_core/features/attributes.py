@@ -1,7 +1,4 @@
-"""Attributes of machines as features: a number as it is, a category as 0 or 1 for each of its values.
-
-Loads polars only where it computes.
-"""
+"""Attributes of machines as features: a number as it is, a category as 0 or 1 for each of its values."""
 
 from collections.abc import Sequence
 from typing import Final

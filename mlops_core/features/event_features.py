@@ -5,7 +5,7 @@ events           x      x   y               window [8 h, 12 h) of the row at 12 
 -----------------|---[--|---|---------)-->  in_4h: 2   hours_since: of the event at y; one at 12 h is still ahead
                  2   8  9   11        12
 ```
-A kind of events (`error`) has columns, and so has one code of it (`error/E1`). Loads polars only where it computes.
+A kind of events (`error`) has columns, and so has one code of it (`error/E1`).
 """
 
 from collections.abc import Sequence
