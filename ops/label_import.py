@@ -65,6 +65,7 @@ def record_labels(
 ) -> dict[str, object]:
     """Record each row of a frame FAILURES; returns how many were recorded and known, and what contradicts a record."""
     kind, who = MaintenanceKind.FAILURE if is_failure else MaintenanceKind.REPAIR, getuser()
+    history = stack.label_history  # one client, made before the threads: a session does not make them side by side
 
     def keep(row: dict[str, Any]) -> _Outcome:
         record = MaintenanceRecord.model_validate(
@@ -78,7 +79,7 @@ def record_labels(
         )
         code = row["event_code"] if is_failure else None
         try:
-            is_new = stack.label_history.record_maintenance(record, recorded_at=now, correct=correct, event_code=code)
+            is_new = history.record_maintenance(record, recorded_at=now, correct=correct, event_code=code)
         except MaintenanceConflictError as error:
             return _Outcome("CONFLICT", str(error))
         return _Outcome("NEW" if is_new else "KNOWN")

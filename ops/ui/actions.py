@@ -70,6 +70,7 @@ def plan_action(stack: "Stack", principal: str) -> "Action":
 
 def repair_action(stack: "Stack", principal: str) -> "Action":
     """Return the action that records a repair, or a failure and its repair."""
+    history = stack.label_history
 
     def record(fields: Mapping[str, object]) -> str:
         now = datetime.now(UTC)
@@ -87,7 +88,7 @@ def repair_action(stack: "Stack", principal: str) -> "Action":
             raise OptionError(f"{_problem(error)}.", "Nothing was recorded.") from None
         if made.in_the_future(now):
             raise OptionError("That has not come yet.", "Record what has happened, once it has.")
-        is_new = stack.label_history.record_maintenance(made, recorded_at=now, caller=principal)
+        is_new = history.record_maintenance(made, recorded_at=now, caller=principal)
         return (
             f"{'Recorded' if is_new else 'Recorded already'}: {made.kind} of {made.machine_id} at {utc_text(made.at)}."
         )
@@ -97,14 +98,13 @@ def repair_action(stack: "Stack", principal: str) -> "Action":
 
 def alarm_actions(stack: "Stack", principal: str) -> "Mapping[str, Action]":
     """Return the actions that answer an alarm: acknowledge it, begin the work, shelve it, close it with a verdict."""
+    alarms = stack.alarms
 
     def action(name: AnswerAction) -> "Action":
         def answer(fields: Mapping[str, object]) -> str:
             given = {key: value for key, value in fields.items() if key in Answer.model_fields and value != ""}
             asked = read_answer({**given, "action": name})
-            episode = stack.alarms.answer(
-                str(fields.get("alarm_id")), asked, principal=principal, now=datetime.now(UTC)
-            )
+            episode = alarms.answer(str(fields.get("alarm_id")), asked, principal=principal, now=datetime.now(UTC))
             return f"{_DONE[name]}: {episode.machine_id}, {episode.id}."
 
         return answer

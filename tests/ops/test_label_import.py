@@ -1,7 +1,10 @@
 """``mlops import --failures`` and ``--maintenance``: a log in bulk, the same again changes nothing."""
 
+import threading
 from pathlib import Path
+from typing import Any, cast
 
+import boto3
 import pytest
 
 from handlers.stores.label_history import LabelEntry, LabelHistory
@@ -62,6 +65,21 @@ def test_repairs_are_recorded_in_bulk(deployed: Deployed, log: Path) -> None:
     report = deployed.json("import", "--maintenance", str(log), *COLUMNS)
     assert (report["kind"], report["recorded"]) == ("repair", 2)
     assert {str(entry.kind) for entry in entries(deployed)} == {"repair"}
+
+
+def test_records_that_are_written_side_by_side_share_a_client_made_before_them(
+    deployed: Deployed, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    makers: list[threading.Thread] = []
+    make = cast("Any", boto3.Session).client
+
+    def noted(session: boto3.Session, service: str, **options: object) -> object:
+        makers.append(threading.current_thread())
+        return make(session, service, **options)
+
+    monkeypatch.setattr(boto3.Session, "client", noted)
+    deployed.json("import", "--failures", str(log), *COLUMNS)
+    assert set(makers) == {threading.current_thread()}
 
 
 def test_a_dry_run_records_nothing(deployed: Deployed, log: Path) -> None:
