@@ -124,7 +124,6 @@ def close(
 def _answer(
     named: str, stack: str, outputs: OutputsFile, *, as_json: bool, by: str | None, **fields: str | None
 ) -> None:
-
     from ops.ui.actions import read_answer
 
     answer = read_answer({**{k: v for k, v in fields.items() if v is not None}, "stated_name": by or getuser()})

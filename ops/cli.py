@@ -52,11 +52,11 @@ class ReadableErrors(TyperGroup):
         try:
             return super().invoke(ctx)
         except OpsError as error:
-            _say(str(error))
+            print_error(str(error))
         except _domain_and_sdk_errors() as error:  # evaluated only once something was raised: `--help` imports no SDK
-            _say(_explained(error))
+            print_error(_explained(error))
         except KeyboardInterrupt:
-            _say("Interrupted. What was acknowledged stays; run the same command again to go on.")
+            print_error("Interrupted. What was acknowledged stays; run the same command again to go on.")
             raise typer.Exit(130) from None
         raise typer.Exit(1)
 
@@ -113,11 +113,6 @@ app.add_typer(models.app, name="models")
 def main() -> None:
     """Entry point of the ``mlops`` command."""
     app(prog_name="mlops")
-
-
-def _say(line: str) -> None:
-
-    print_error(line)
 
 
 def _domain_and_sdk_errors() -> tuple[type[Exception], ...]:

@@ -55,7 +55,6 @@ def doctor(
 
 
 def _print(mended: "Sequence[Finding]", left: "Sequence[Finding]") -> None:
-
     for finding in mended:
         print_line(f"Settled: {finding.damage.key}")
     if left:

@@ -48,7 +48,7 @@ def reset(
     _run("reset", directory, {}, *(["--yes"] if yes else []))
 
 
-def _run(verb: str, directory: Path | None, options: "dict[str, int | None]", *flags: str) -> None:
+def _run(verb: str, directory: Path | None, options: dict[str, int | None], *flags: str) -> None:
     """Become the command of the laptop's stack, so that Ctrl-C and exit status are its own."""
     given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     where = [] if directory is None else ["--directory", str(directory)]

@@ -91,7 +91,7 @@ def retire(
     _show(record, stack, as_json=as_json)
 
 
-def read_moment(text: str, option: str) -> "datetime":
+def read_moment(text: str, option: str) -> datetime:
     """Return a moment with an offset from UTC; OptionError, naming the option, for anything else."""
     from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
@@ -104,7 +104,6 @@ def read_moment(text: str, option: str) -> "datetime":
 
 
 def _rated(pairs: list[str]) -> dict[str, float]:
-
     numbers: dict[str, float] = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
@@ -115,8 +114,7 @@ def _rated(pairs: list[str]) -> dict[str, float]:
     return numbers
 
 
-def _replaced(given: list[str], stack: "Stack", now: "datetime") -> "dict[str, datetime]":
-
+def _replaced(given: list[str], stack: "Stack", now: datetime) -> dict[str, datetime]:
     moments: dict[str, datetime] = {}
     for each in given:
         channel, _, moment = each.partition("=")
@@ -138,7 +136,7 @@ def _changed(change: "Callable[[], MachineRecord]") -> "MachineRecord":
         raise OptionError(f"{option}: {reason}.", "`mlops machines describe --help` shows what each takes.") from None
 
 
-def _end_alarms(stack: "Stack", machine_id: str, now: "datetime") -> None:
+def _end_alarms(stack: "Stack", machine_id: str, now: datetime) -> None:
     """Close the episodes of a machine that has left, without an announcement."""
     alarms = stack.alarms
     for alarm in alarms.of_machine(machine_id):
@@ -149,7 +147,6 @@ def _end_alarms(stack: "Stack", machine_id: str, now: "datetime") -> None:
 
 
 def _show(record: "MachineRecord", stack: str, *, as_json: bool) -> None:
-
     if as_json:
         print_json({"stack": stack, **record.model_dump(mode="json")})
         return

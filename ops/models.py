@@ -150,7 +150,6 @@ def _move(
     *,
     as_json: bool,
 ) -> None:
-
     made = shelf.promote(version, after=stored, reason=reason)
     previous = stored.value.version if stored else None
     print_answer(

@@ -119,7 +119,6 @@ def _ago(minutes: float) -> str:
 
 
 def _page(stack: str, outputs: OutputsFile) -> "FleetPage":
-
     from handlers.stores import read_page
 
     return read_page(open_stack(stack, outputs).sources, datetime.now(UTC))

@@ -74,6 +74,5 @@ def change_plans(
 
 
 def _print(record: "MachineRecord", stack: str, text: str, *, as_json: bool) -> None:
-
     plans = record.model_dump(mode="json", include={"machine_id", "plans"})
     print_answer({"stack": stack, **plans}, text, as_json=as_json)

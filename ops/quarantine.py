@@ -168,8 +168,7 @@ def redrive(
     )
 
 
-def _chosen(date: str | None, days: int) -> "list[date]":
-
+def _chosen(date: str | None, days: int) -> list[date]:
     from handlers.stores import days_until
 
     if date is None:

@@ -47,8 +47,8 @@ def import_readings(
 ) -> None:
     """Read a file by the rules of ingestion, report what was refused, and send the rest unless it is a dry run.
 
-    With ``is_lookout`` it is a folder, and its labels are recorded as failures. How readings are sent, and what is
-    waited for, the options of ``mlops import`` say.
+    With ``is_lookout`` it is a folder, and its labels are recorded as failures. The other arguments are the
+    options of ``mlops import``.
     """
     now = datetime.now(UTC)
     try:

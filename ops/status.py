@@ -44,7 +44,7 @@ def status(
         _print(report, show_all=show_all)
 
 
-def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[str, object]:
+def _report(stack: "Stack", now: datetime, after: timedelta | None) -> dict[str, object]:
     from handlers.stores import days_until, read_fleet
     from ops.arrivals import messages
     from ops.damage import Doctor
@@ -73,7 +73,7 @@ def _report(stack: "Stack", now: "datetime", after: "timedelta | None") -> dict[
     }
 
 
-def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dict[str, object] | None:
+def _processing(stack: "Stack", now: datetime, damaged: dict[str, str]) -> dict[str, object] | None:
     """How far processing has come; None where no scheduled run has ended yet, or where the checkpoint is damaged."""
     from handlers.stores import checkpoint_object
 
@@ -93,7 +93,7 @@ def _processing(stack: "Stack", now: "datetime", damaged: dict[str, str]) -> dic
     }
 
 
-def _arrived(stack: "Stack", now: "datetime") -> dict[str, object] | None:
+def _arrived(stack: "Stack", now: datetime) -> dict[str, object] | None:
     """What the newest windows count against what an estimate assumes; None where they hold nothing."""
     from ops.arrivals import arrivals
 
@@ -103,8 +103,7 @@ def _arrived(stack: "Stack", now: "datetime") -> dict[str, object] | None:
     return None if arrived is None else asdict(arrived)
 
 
-def _print(report: "Mapping[str, Any]", *, show_all: bool) -> None:
-
+def _print(report: Mapping[str, Any], *, show_all: bool) -> None:
     print_line(f"Stack {report['stack']} at {report['at']:%Y-%m-%d %H:%M} UTC")
     queues = (
         f"{name} {depth['waiting']:,} waiting, {depth['in_flight']:,} in flight"
@@ -142,8 +141,7 @@ def _print(report: "Mapping[str, Any]", *, show_all: bool) -> None:
     _print_machines(report, show_all=show_all)
 
 
-def _print_machines(report: "Mapping[str, Any]", *, show_all: bool) -> None:
-
+def _print_machines(report: Mapping[str, Any], *, show_all: bool) -> None:
     machines = sorted(report["machines"], key=_urgency)
     silent = sum(channel["silent"] for machine in machines for channel in machine["channels"])
     states = Counter(machine["state"] for machine in machines)
@@ -168,17 +166,17 @@ _CHANNEL_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _urgency(machine: "Mapping[str, Any]") -> tuple[int, str]:
+def _urgency(machine: Mapping[str, Any]) -> tuple[int, str]:
     """Sort key, worst first; below `_CALM` for a machine that somebody should look at."""
     is_calm = machine["state"] in _AS_USUAL and not (machine["state"] == "RUNNING" and _silent(machine))
     return (_CALM if is_calm else 0) + _WORST_FIRST.index(machine["state"]), machine["machine_id"]
 
 
-def _silent(machine: "Mapping[str, Any]") -> list[str]:
+def _silent(machine: Mapping[str, Any]) -> list[str]:
     return [channel["channel"] for channel in machine["channels"] if channel["silent"]]
 
 
-def _row(machine: "Mapping[str, Any]") -> list[object]:
+def _row(machine: Mapping[str, Any]) -> list[object]:
     silent, channels = _silent(machine), machine["channels"]
     last = max((each["last_seen"] for each in channels if each["last_seen"]), default=None)
     bounds = [each["not_after"] for each in channels if each["not_after"]]
@@ -188,7 +186,7 @@ def _row(machine: "Mapping[str, Any]") -> list[object]:
     return [machine["machine_id"], machine["state"], machine["zone"], named and f"{named}{more}", seen]
 
 
-def _channel_rows(machines: "Sequence[Mapping[str, Any]]") -> list[list[object]]:
+def _channel_rows(machines: Sequence[Mapping[str, Any]]) -> list[list[object]]:
     return [
         [
             machine["machine_id"],
@@ -204,5 +202,5 @@ def _channel_rows(machines: "Sequence[Mapping[str, Any]]") -> list[list[object]]
     ]
 
 
-def _bound(not_after: "datetime | None") -> str | None:
+def _bound(not_after: datetime | None) -> str | None:
     return None if not_after is None else f"before {not_after:%Y-%m-%d %H:%M:%S}"

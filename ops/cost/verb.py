@@ -73,7 +73,6 @@ def cost(
 
 
 def _print(bill: "Bill", simplest: "Bill", prices: "Prices", *, title: str, explain: bool) -> None:
-
     print_table(title, ["service", "USD"], list(bill.by_service().items()))
     if explain:
         rows = [
