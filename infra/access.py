@@ -1,4 +1,4 @@
-"""What components are given of one another, and what their functions share: declared once for all arguments."""
+"""Arguments that several components take: access to one another's resources, and what their functions share."""
 
 from typing import NotRequired, TypedDict
 

@@ -36,8 +36,8 @@ class Kind:
     ``named``: the input that takes a generated name where the program gives none. ``rename``: dotted input path to
     the parameter's member, or ``Parent.Member``. ``ignore``: inputs without a meaning here. ``reshape``: rewrites the
     inputs before they are mapped. ``then``: inputs that have a call of their own. ``outputs``: ``id`` and every output
-    that a program may read, in the words of ``str.format``, of the inputs and of ``response``; ``more``: those that are
-    no such text. The inputs are outputs too.
+    that a program may read, as format strings of the inputs and of ``response``; ``more``: outputs that a format string
+    cannot express. The inputs are outputs too.
     """
 
     service: str
@@ -52,8 +52,8 @@ class Kind:
 
     def outputs_of(self, created: Created) -> dict[str, Any]:
         """Return the outputs of a resource that was made."""
-        told = {"response": created.response, **created.inputs}
-        return {key: text.format_map(told) for key, text in self.outputs.items()} | self.more(created)
+        fields = {"response": created.response, **created.inputs}
+        return {key: text.format_map(fields) for key, text in self.outputs.items()} | self.more(created)
 
 
 def arn(service: str, resource: str, *, region: str = REGION) -> str:
