@@ -50,8 +50,7 @@ def models(
     notices = fleet.alerting.access["notice_topic_arn"]
     serving: ServingArgs = {
         **lake.access,
-        "realtime_features_table": processing.realtime_features.name,
-        "realtime_features_arn": processing.realtime_features.arn,
+        **processing.features_access,
         "alarms": fleet.alerting.access,
         **ingestion.label_access,
         "machines": fleet.machines.access,
@@ -115,8 +114,7 @@ def models(
         "maintenance",
         {
             "api": inference.api,
-            "realtime_features_table": processing.realtime_features.name,
-            "realtime_features_arn": processing.realtime_features.arn,
+            **processing.features_access,
             **ingestion.label_access,
             "timeout_seconds": settings.inference_timeout_seconds,
             "memory_mb": settings.lambda_memory_mb,

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from contract.functions import FUNCTIONS
-from infra.access import LabelHistoryAccess, LakeAccess, SharedFunctions
+from infra.access import FeaturesAccess, LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.backfill import Backfill
 from infra.catalogue import LakeCatalogue
 from infra.channels import read_channels
@@ -90,6 +90,8 @@ class Processing(pulumi.ComponentResource):
     """
 
     realtime_features: aws.dynamodb.Table
+    features_access: FeaturesAccess
+    """Given to the components whose functions read the newest features."""
 
     def __init__(self, name: str, args: ProcessingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:processing:Processing", name, None, opts)
@@ -103,6 +105,10 @@ class Processing(pulumi.ComponentResource):
             self,
             hash_key="machine_id",
         )
+        self.features_access = {
+            "realtime_features_table": self.realtime_features.name,
+            "realtime_features_arn": self.realtime_features.arn,
+        }
         self.function = PythonFunction(
             f"{name}-{FUNCTIONS['processing'].resource}",
             {
