@@ -57,7 +57,7 @@ class StackSettings(
             self._targets_have_names_of_their_own,
             self._large_batch_has_window,
             self._fleet_can_fit,
-            self._budget_is_told_to_somebody,
+            self._budget_has_a_recipient,
             self._reservation_holds_the_readers,
             self._readings_outlive_their_use,
             self._history_reaches_beyond_lateness,
@@ -99,7 +99,7 @@ class StackSettings(
         if problem := unfit(self):
             raise _conflict("fleetSize", problem)
 
-    def _budget_is_told_to_somebody(self) -> None:
+    def _budget_has_a_recipient(self) -> None:
         if self.monthly_budget and not self.notice_emails:
             raise _conflict("monthlyBudget", "nobody would be notified; name somebody in noticeEmails")
 

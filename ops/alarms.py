@@ -131,10 +131,10 @@ def _answer(
     episode_id = named if "." in named else _only_open(loaded.alarms.of_machine(named), named)
     after = loaded.alarms.answer(episode_id, answer, principal=loaded.principal, now=datetime.now(UTC))
     document = {"stack": stack, "episode": after.model_dump(mode="json") | {"id": after.id}}
-    print_answer(document, f"{after.id}: {_told(after)}.", as_json=as_json)
+    print_answer(document, f"{after.id}: {_summary(after)}.", as_json=as_json)
 
 
-def _told(episode: "Episode") -> str:
+def _summary(episode: "Episode") -> str:
     if episode.verdict is not None:
         still = ", open until the machine is back in service" if episode.is_open else ""
         return f"{episode.verdict.replace('_', ' ').lower()}{still}"

@@ -88,7 +88,7 @@ def add(
     loaded = open_stack(stack, outputs)
     made = _access(loaded, keys).add(checked(machine_id), csr)
     _note_added(loaded, machine_id)
-    _tell(loaded, machine_id, made, as_json=as_json)
+    _print_connection(loaded, machine_id, made, as_json=as_json)
 
 
 @app.command("rotate")
@@ -111,7 +111,7 @@ def rotate(
             "The old certificate is active still. Once the machine uses this one:"
             f" mlops machines rotate {machine_id} --finish --stack {stack}"
         )
-        _tell(loaded, machine_id, access.rotate(checked(machine_id), csr), still, as_json=as_json)
+        _print_connection(loaded, machine_id, access.rotate(checked(machine_id), csr), still, as_json=as_json)
         return
     retired = [each.certificate_id for each in access.finish(checked(machine_id))]
     line = f"{machine_id}: {len(retired)} old certificate(s) retired, the newest stays."
@@ -209,7 +209,7 @@ def _note_added(stack: "Stack", machine_id: str) -> None:
     )
 
 
-def _tell(stack: "Stack", machine_id: str, made: "KeySet", *more: str, as_json: bool) -> None:
+def _print_connection(stack: "Stack", machine_id: str, made: "KeySet", *more: str, as_json: bool) -> None:
     from ops.device_connection import connection
 
     details = connection(stack, machine_id, made)

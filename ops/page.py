@@ -47,7 +47,7 @@ def ui(
     print_answer(
         {"stack": stack, "address": address},
         f"The fleet of {stack}: {address}",
-        "Ctrl-C ends it. Whoever has this address on this computer may act as you.",
+        "Ctrl-C stops it. Anyone on this computer who has this address can act as you.",
         as_json=as_json,
     )
     if not no_browser:
@@ -89,7 +89,7 @@ def report(
     if link:
         version = snapshots.put(page) if kept is None else kept.version
         address = snapshots.link(version, holds_for=timedelta(hours=hours))
-        line = f"Whoever has this link sees {stack} as of {as_of:%Y-%m-%d %H:%M} UTC, for {hours} h at most."
+        line = f"Anyone who has this link can see {stack} as of {as_of:%Y-%m-%d %H:%M} UTC, for {hours} h at most."
         print_answer({**summary, "link": address, "hours": hours}, address, line, as_json=as_json)
         return
     output.write_bytes(page)
