@@ -153,7 +153,8 @@ class FeatureRecipe(BaseModel):
         """Return the features of readings, from each machine's beginning: machine_id, window_end, then the columns.
 
         Args:
-            readings: frame READINGS, of whole machine histories, since drift and age count from the beginning.
+            readings: frame READINGS, of whole machine histories, since drift and age count from the beginning; with
+                corrections, in a column `corrected_at`, as `compute_features` reads them.
             events: frame FAILURES, for the returns to service that age counts from; with events of other kinds, that
                 are counted, EVENTS with the column `returned_to_service_at` of failures.
             machines: one row each: machine_id, the `attributes`, and for rules of running machine_class, where one has
@@ -173,9 +174,17 @@ class FeatureRecipe(BaseModel):
         from mlops_core.features.buckets import bucket_readings
         from mlops_core.features.derived import failures_among, returns_to_service
         from mlops_core.features.normaliser import normalised_channels
-        from mlops_core.telemetry import CHANNELS, normalise_readings, without_implausible
+        from mlops_core.telemetry import (
+            CHANNELS,
+            CORRECTED_AT,
+            normalise_readings,
+            split_corrected,
+            without_implausible,
+        )
 
-        readings = without_implausible(normalise_readings(readings), CHANNELS if ranges is None else ranges)
+        plausible = without_implausible(normalise_readings(readings), CHANNELS if ranges is None else ranges)
+        corrections = [readings[CORRECTED_AT]] if CORRECTED_AT in readings.columns else []
+        readings, _ = split_corrected(plausible.with_columns(corrections))
         if self.unknown:
             raise InvalidArgumentError(
                 "recipe", ", ".join(self.unknown), "was made outside of the recipe",
@@ -311,11 +320,7 @@ class FeatureRecipe(BaseModel):
         return rows.filter("_asked").drop("_asked")
 
     def beginnings(
-        self,
-        features: "pl.DataFrame",
-        known: "pl.DataFrame | None" = None,
-        *,
-        replaced: "pl.DataFrame | None" = None,
+        self, features: "pl.DataFrame", known: "pl.DataFrame | None" = None, *, replaced: "pl.DataFrame | None" = None
     ) -> "pl.DataFrame":
         """Return the rows that drift and age of later rows depend on, of `features` and of those `known` before.
 

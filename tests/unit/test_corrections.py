@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from mlops_core.features import bucket_readings
+from mlops_core.features import FeatureRecipe, bucket_readings, learn_normaliser
 from mlops_core.lake import decode_readings, distinct_readings, encode_history
 from mlops_core.telemetry import CORRECTED_AT, READINGS, split_corrected, union_readings
 
@@ -43,6 +43,14 @@ def test_the_latest_correction_counts_and_the_revision_rises(
     buckets = bucket_readings(union_readings(frames), hop="1h")
     assert buckets["revision"].to_list() == [revision]
     assert moments(union_readings(frames)).equals(moments(frame([20.0, value, 21.0])))
+
+
+@pytest.mark.parametrize("setting", [None, "speed"], ids=["as measured", "normalised"])
+def test_a_recipe_computes_what_corrections_left(setting: str | None) -> None:
+    speed = frame([1.0, 1.0, 1.0]).with_columns(channel=pl.lit("speed"))
+    whole, left = union_readings([speed, SPIKE, FIRST, SECOND]), union_readings([speed, frame([20.0, 47.0, 21.0])])
+    recipe = FeatureRecipe(normaliser=learn_normaliser(left, settings=[setting]) if setting else None)
+    assert recipe.compute(whole, ranges={}).equals(recipe.compute(left, ranges={}))
 
 
 def test_order_repetition_and_compaction_change_nothing() -> None:
