@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from contract.environment import SimulatorSettings
 from handlers import runtime
-from handlers.deadline import Pace
+from handlers.deadline import Deadline
 from handlers.logs import ascii_logger, count
 from handlers.stores import MachineStates, MaintenanceConflictError, Publisher, SavedState, clients
 from mlops_core.errors import MlopsError
@@ -69,7 +69,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     machine_ids = _settings().machine_ids
     fleet = Fleet(_settings())
     with ThreadPoolExecutor(clients.THREADS) as pool:
-        runs = {machine_id: pool.submit(fleet.step, machine_id, now, Pace(context)) for machine_id in machine_ids}
+        runs = {machine_id: pool.submit(fleet.step, machine_id, now, Deadline(context)) for machine_id in machine_ids}
     failures = {machine_id: error for machine_id, run in runs.items() if (error := run.exception())}
     steps = [run.result() for machine_id, run in runs.items() if machine_id not in failures]
     outcome = {
@@ -95,13 +95,13 @@ class Fleet:
         self._publisher = Publisher(clients.iot_data(chosen.iot_endpoint))
         self._history = runtime.label_history(chosen)
 
-    def step(self, machine_id: str, now: datetime, pace: Pace) -> Step:
+    def step(self, machine_id: str, now: datetime, deadline: Deadline) -> Step:
         """Advance one machine to `now`, or as far towards it as one run goes, and publish in the order of time."""
         saved = self._state(machine_id, now)
         until = min(now, saved.state.event_timestamp + self._settings.max_catch_up)
         stride = max(STRIDE, self._settings.sampling_interval)
         published = 0
-        while saved.state.event_timestamp < until and pace.room(1):
+        while saved.state.event_timestamp < until and deadline.allows_another():
             stride_end = min(until, saved.state.event_timestamp + stride)
             advanced = advance(saved.state, stride_end, interval=self._settings.sampling_interval)
             for message in _messages(
@@ -114,7 +114,6 @@ class Fleet:
             if not self._states.save(advanced.state, after=saved.revision):
                 return Step(published, is_saved=False)
             saved = SavedState(advanced.state, saved.revision + 1)
-            pace.ended(1)
         return Step(published, is_saved=True)
 
     def _record_return(self, machine_id: str, at: datetime, now: datetime) -> None:

@@ -139,6 +139,28 @@ def test_a_run_that_is_slow_saves_what_it_said_and_the_next_goes_on(aws, deploy,
     assert Counter(broker) == sum((life(machine, 100) for machine in states(aws)), Counter())
 
 
+def test_a_machine_that_waited_for_a_thread_until_the_time_was_nearly_over_begins_nothing(
+    aws, deploy, broker, context, hook, monkeypatch
+):
+    simulator = deploy("simulator")
+    simulator(at(0))
+    monkeypatch.setattr(clients, "THREADS", 1)
+    left = [60_000]
+    monkeypatch.setattr(context, "get_remaining_time_in_millis", lambda: left[0])
+
+    def takes_ten_seconds(**_):
+        left[0] -= 10_000
+
+    hook(clients.dynamodb(), "before-call.dynamodb.PutItem", takes_ten_seconds)
+    simulator(at(100))
+    before = states(aws)
+    assert before["PUMP-A01"][1] > before["FAN-B01"][1] == 1
+    assert left[0] > 0
+    left[0] = 3_600_000
+    simulator(at(100))
+    assert Counter(broker) == sum((life(machine, 100) for machine in before), Counter())
+
+
 def test_a_clock_that_went_back_says_nothing_and_saves_nothing(aws, deploy, broker):
     invoke = deploy("simulator")
     invoke(at(10))
