@@ -16,7 +16,7 @@ from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_rows import FeatureWriter
 from handlers.hour_buckets import HourBuilder
-from handlers.hour_readings import Work
+from handlers.hour_readings import HourReadings, Work
 from handlers.stores import (
     DamagedPartitionError,
     DamageRecords,
@@ -262,17 +262,17 @@ class Run:
         listing, foreign = listed_sources(sound, compacted)
         if foreign:
             logger.warning("Objects of the lake that no function wrote", extra={"keys": foreign[:10]})
+        readings = HourReadings(
+            self._lake, listing, self.work, versions=raw, records=self.records, most=self._most_readings
+        )
         builder = HourBuilder(
             self._settings,
-            self._lake,
+            readings,
             partitions,
             layout,
-            listing,
             self.work,
-            versions=raw,
             records=self.records,
             rules=partial(self._recipe.running_rules, assigned=self._assigned),
-            most_readings=self._most_readings,
         )
         writer = FeatureWriter(
             self._settings,

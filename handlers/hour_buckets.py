@@ -11,9 +11,9 @@ from contract.environment import ProcessingSettings
 from handlers.bucket_partitions import BucketPartitions
 from handlers.crowded_hours import CrowdedHourError, by_machines, count_by_machine
 from handlers.hour_readings import HourReadings, Work
-from handlers.stores import DamagedPartitionError, DamageRecords, DataLake, Partitions
+from handlers.stores import DamagedPartitionError, DamageRecords, Partitions
 from mlops_core.features import BUCKETS, bucket_readings
-from mlops_core.lake import OVERSIZE_PREFIX, Built, Layout, Sources, hour_path, is_to_be_compacted
+from mlops_core.lake import OVERSIZE_PREFIX, Built, Layout, hour_path, is_to_be_compacted
 from mlops_core.processing import Rebuilt
 from mlops_core.telemetry import RunningRule, union_readings
 
@@ -24,32 +24,28 @@ RunningRules = Callable[[Iterable[str]], Mapping[str, RunningRule]]
 
 
 class HourBuilder:
-    """Builds hours. `listing` says what their readings are stored in, and is kept up to date by compaction.
+    """Builds hours from their `readings`.
 
-    `partitions` are as they were before the readings were listed, `versions` those of the raw objects. What cannot be
-    read is noted in `records` and set aside; the hour is built from the rest, or from what the damaged came from.
-    No more than `most_readings` are in memory at once: of an hour with more, buckets are built machine by machine.
+    `partitions` are as they were before the readings were listed. An hour is built without what cannot be read, which
+    `readings` sets aside or recovers. Of an hour with more readings than fit, buckets are built machine by machine.
     """
 
     def __init__(
         self,
         settings: ProcessingSettings,
-        lake: DataLake,
+        readings: HourReadings,
         partitions: Partitions,
         layout: Layout,
-        listing: dict[datetime, Sources],
         work: Work,
         *,
-        versions: Mapping[str, str],
         records: DamageRecords,
         rules: RunningRules,
-        most_readings: int,
     ) -> None:
         self._rules = rules
-        self._most = most_readings
+        self._most = readings.most
         self._hop = settings.feature_hop
         self._buckets = BucketPartitions(partitions, layout, records, self._hop)
-        self._readings = HourReadings(lake, listing, work, versions=versions, records=records, most=most_readings)
+        self._readings = readings
         self._work = work
         self._records = records
 
