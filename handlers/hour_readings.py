@@ -133,7 +133,7 @@ class HourReadings:
             try:
                 yield from slices_of(body, most)
             except MalformedObjectError as error:
-                self._records.note(key, sources.compacted, error.message.partition(": ")[2], is_mended=False)
+                self._records.note(key, sources.compacted, error.problem, is_mended=False)
         bodies = RawBodies(self._lake, sources.raw)
         while bodies.left:
             yield self._decoded(bodies.take(most, at_least_one=True))[1]
@@ -181,7 +181,7 @@ class HourReadings:
                 raise CrowdedHourError(self.most)
             return decode_parquet(body)
         except MalformedObjectError as error:
-            self._records.note(key, version, error.message.partition(": ")[2], is_mended=True)
+            self._records.note(key, version, error.problem, is_mended=True)
         kept = self._lake.versions(f"{REPLACED_PREFIX}{hour_path(hour)}/")
         bodies = dict(zip(kept, self._lake.read_listed(list(kept)), strict=True))
         _, readings = self._decoded(bodies, kept)
@@ -204,7 +204,7 @@ class HourReadings:
                 whole[key] = self._readable(key, body)
             except MalformedObjectError as error:
                 version = (versions or self._versions).get(key, "")
-                self._records.note(key, version, error.message.partition(": ")[2], is_mended=False)
+                self._records.note(key, version, error.problem, is_mended=False)
         return whole, self._readings(whole)
 
     def _readable(self, key: str, body: bytes) -> bytes:

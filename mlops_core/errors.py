@@ -117,10 +117,11 @@ RESTORE = "Inspect the object; restore its previous version"
 
 
 class MalformedObjectError(MlopsError, ValueError):
-    """A stored object, or a line of one, that is not what this library writes."""
+    """A stored object, or a line of one, that is not what this library writes: `problem` says why."""
 
     def __init__(self, where: str, problem: str, hint: str = RESTORE) -> None:
         super().__init__(f"{where}: {problem}", hint)
+        self.problem = problem
 
 
 class QuarantineReason(StrEnum):

@@ -243,7 +243,7 @@ class Doctor:
                 try:
                     self._decoder(key)(body)
                 except MalformedObjectError as error:
-                    problem = error.message.partition(": ")[2] or error.message
+                    problem = error.problem or error.message
                     yield Finding(Damage.of(key, versions[key], problem, at=self._now, by=NOTICED_BY), _remedy(key))
 
     def _decoder(self, key: str) -> Callable[[bytes], object]:

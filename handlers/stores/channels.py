@@ -17,7 +17,7 @@ def load_channels(lake: DataLake, key: str | None) -> Channels:
         channels = Channels.from_document(lake.read(key))
     except MalformedObjectError as error:
         hint = "Deploy again, or restore its previous version"
-        raise MalformedObjectError(key, error.message.partition(": ")[2], hint) from error
+        raise MalformedObjectError(key, error.problem, hint) from error
     if channels_key(channels.hash) != key:
         raise MalformedObjectError(key, "holds other channels than its name says")
     return channels

@@ -186,8 +186,7 @@ class Partitions:
             for key in portion:
                 found = held[key] if key in held else decoded[key]
                 if isinstance(found, MalformedObjectError):
-                    problem = found.message.partition(": ")[2]
-                    damaged.append(DamagedPartitionError(key, self._version(key) or "", problem))
+                    damaged.append(DamagedPartitionError(key, self._version(key) or "", found.problem))
                 else:
                     self._held.put(key, found)
                     frames[key] = found

@@ -70,10 +70,9 @@ def _each(
         try:
             yield decode([body])
         except MalformedObjectError as error:
-            problem = error.message.partition(": ")[2]
             if on_damaged is None:
-                raise MalformedObjectError(key, problem, "See what can be done: mlops doctor") from error
-            on_damaged(key, problem)
+                raise MalformedObjectError(key, error.problem, "See what can be done: mlops doctor") from error
+            on_damaged(key, error.problem)
 
 
 def stored_readings(
