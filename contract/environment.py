@@ -25,7 +25,7 @@ from mlops_core.condition.classes import MachineClass
 from mlops_core.telemetry import MachineId
 
 HISTORICAL_REACH = timedelta(days=400)
-"""How old what a device marks as historical may be, where a stack does not say."""
+"""Maximum age of what a device marks as historical, where a stack configures none."""
 
 
 class LakeSettings(FunctionSettings):
@@ -65,8 +65,8 @@ class AlarmSettings(AlarmTableSettings, NoticeSettings):
 class ReceivingSettings(LakeSettings, AlarmSettings):
     """Settings of every function that takes messages of machines from a queue.
 
-    `allowed_lateness`: age beyond which a reading is quarantined as too late; `historical_reach`: that of a reading
-    which says that it is historical.
+    `allowed_lateness`: age beyond which a message is quarantined as too late; `historical_reach`: the same for one that
+    is marked as historical.
     """
 
     mqtt_topic_prefix: TopicPrefix

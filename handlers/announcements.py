@@ -1,12 +1,12 @@
 """Alarms from their stored state to a message: stored first, then sent, then noted, so that each is sent at least once.
 
 Who stores a change that is news (an episode opened, rose, ended, or is due again) claims its announcement with that
-write, and makes it; other changes leave the claim alone. Where that process dies in between, the next one that meets
-the alarm after the claim has expired claims it anew, by one conditional write: it has the same message again, the next
-reading of the channel, or is a scoring run. Until then the announcement is left to the process that has claimed it.
+write, and makes it; other changes leave the claim alone. If that process dies before it has announced, the claim
+expires, and the next process that reads the alarm claims it by a conditional write: one that gets the same message
+again, or the next reading of the channel, or a scoring run. Until then no other process announces it.
 
-Alarms that wait are looked at in each scoring run: a shelved one returns when its time is over, an unacknowledged one
-is announced again, and so is what a process stored and did not live to announce: nothing else may ever look at it.
+Each scoring run reads all alarms: a shelved episode returns when its time is over, an unacknowledged one is announced
+again, and an announcement whose claim has expired is made. Nothing else need ever read such an alarm again.
 """
 
 from collections import defaultdict
@@ -28,6 +28,7 @@ from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
 logger = Logger(child=True)
 
 _Due = tuple[Alarm, Episode]
+"""An alarm whose announcement is due, and its episode."""
 
 
 class Step(Protocol):
@@ -79,7 +80,7 @@ class AlarmDesk:
             alarm = self.alarms.load(machine_id, source, subject)
 
     def announce(self, alarm: Alarm, *, has_claimed: bool = False) -> Alarm:
-        """Send what is due of an alarm, unless another process has claimed it; returns it as it is known now."""
+        """Send the announcement that is due, unless another process has claimed it; returns the alarm as known now."""
         episode = alarm.episode
         if episode is None or not alarm.is_due():
             return alarm
@@ -109,7 +110,7 @@ class AlarmDesk:
         """
         step, now = partial(overdue_alarm, remind_after=remind_after), self._clock()
         stored = self.alarms.load_all()
-        for alarm in filter(partial(_is_left, now=now), stored):
+        for alarm in filter(partial(_is_unclaimed, now=now), stored):
             self.announce(alarm)
         due = [alarm for alarm in stored if step(alarm, now=now) != alarm]
         for alarm in due:
@@ -118,9 +119,9 @@ class AlarmDesk:
 
     @contextmanager
     def gathering(self) -> Generator[None]:
-        """Send what changes within the block at its end: each by itself, or all in one where they are many.
+        """Send the announcements of the block at its end: each by itself, or one digest where there are many.
 
-        What waits longer than half of the time in which others leave it alone is sent before.
+        They are sent earlier once the oldest has waited for half of the time that its claim lasts.
         """
         self._gathered = {}
         try:
@@ -170,8 +171,8 @@ def alarm_desk(chosen: AlarmSettings) -> AlarmDesk:
     )
 
 
-def _is_left(alarm: Alarm, *, now: datetime) -> bool:
-    """Whether an announcement is due that nobody is making; what a person has closed needs none any more."""
+def _is_unclaimed(alarm: Alarm, *, now: datetime) -> bool:
+    """Whether an announcement is due and no process has claimed it. An episode that a person closed needs none."""
     is_wanted = alarm.episode is not None and not alarm.episode.was_closed_by_person
     return is_wanted and alarm.is_due() and not alarm.is_claimed(now)
 

@@ -19,7 +19,7 @@ UNJUDGED: Final = Anomaly(score=0.0, shares=(), strongest=("", 0.0, 0.0))
 
 
 class FleetAnomalies(NamedTuple):
-    """Anomalies by machine, how many machines have an open episode, how many changes were announced, and by what."""
+    """Anomalies by machine, numbers of machines with an open episode and of announced changes, and the baseline."""
 
     anomalies: Mapping[str, Anomaly]
     unusual: int
@@ -55,7 +55,7 @@ def watch_anomalies(
         if anomaly is not None:
             anomalies[row.machine_id] = anomaly
         elif known.is_open and row.machine_id in replaced:
-            anomaly = UNJUDGED  # the sensor is gone that was unlike itself
+            anomaly = UNJUDGED  # the sensor with the anomaly has been replaced
         else:
             continue
         if row.machine_id in covered and not known.is_open:

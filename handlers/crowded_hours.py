@@ -54,7 +54,7 @@ class RawBodies:
 
 
 def count_by_machine(portions: Iterable[pl.DataFrame]) -> Mapping[str, int]:
-    """Return how many readings of each machine there are, repeated ones counted too."""
+    """Return the number of readings of each machine, duplicates included."""
     counts: Counter[str] = Counter()
     for portion in portions:
         counts.update(dict(portion["machine_id"].value_counts().iter_rows()))
@@ -73,7 +73,7 @@ def by_machines(
         counts: readings by machine, `count_by_machine` of the same portions.
         portions: reads everything anew, some readings at a time.
         most: distinct readings that fit in memory at once.
-        leave_out: takes each machine that alone has more, and how many, repeated ones counted too.
+        leave_out: takes each machine that alone has more, and its number of readings, duplicates included.
 
     """
     for group in machines_together(counts, most):

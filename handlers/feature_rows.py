@@ -226,7 +226,7 @@ class FeatureWriter:
             pl.col("window_end") <= window_range.end
         )
         frames: dict[str, pl.DataFrame] = {}
-        for first in range(0, len(window_range.hours), _HOURS_AT_ONCE):  # few whole hours in memory once more
+        for first in range(0, len(window_range.hours), _HOURS_AT_ONCE):  # bounds how many hours are held twice
             hours = window_range.hours[first : first + _HOURS_AT_ONCE]
             new = features.filter(pl.col("window_end").is_between(hours[0], hours[-1] + HOUR, closed="left"))
             known = [stored[key] for hour in hours if (key := features_key(hour, shard)) in stored]

@@ -95,7 +95,7 @@ class HourBuilder:
         counts, malformed = count_by_machine(portions()), self._work.malformed_lines
         pieces = by_machines(counts, portions, self._most, leave_out)
         buckets = pl.concat([pl.DataFrame(schema=BUCKETS), *map(self._bucketed, pieces)])
-        self._work.malformed_lines = malformed  # which every later pass has met again
+        self._work.malformed_lines = malformed  # later passes have counted the same lines again
         return buckets
 
     def _late(self, hours: Sequence[datetime]) -> dict[datetime, Rebuilt]:

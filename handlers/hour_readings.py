@@ -1,4 +1,4 @@
-"""The readings of hours: raw objects, the compacted object they are taken into, and the bytes that are kept of them.
+"""The readings of hours: raw objects, the compacted object that takes them in, and the copies of what was taken in.
 
 Compaction is safe to stop anywhere and to do twice or at once. The bytes of the raw objects are kept first; the hour's
 compacted object is replaced only as it was seen, by a superset; it is read back, and only where it holds every reading
@@ -32,7 +32,7 @@ from mlops_core.telemetry import READINGS, union_readings
 
 logger = Logger(child=True)
 
-_PORTIONS = 4  # of what fits in memory, where readings are read to be sorted out
+_PORTIONS = 4  # a portion is a quarter of the readings that fit in memory
 
 
 class ReadingsLostError(MlopsError):
@@ -55,10 +55,11 @@ class Work:
 
 
 class HourReadings:
-    """What hours' readings are stored in, by `listing`, which compaction keeps up to date.
+    """Reads and compacts the readings of hours.
 
-    `versions` are those of the raw objects as they were listed. What cannot be read is noted in `records` and set
-    aside. No more than `most` readings are in memory at once.
+    `listing` says by hour in which objects they are; compaction keeps it up to date. `versions`: ETags of the raw
+    objects when they were listed. An object that cannot be read is noted in `records` and set aside. No more than
+    `most` readings are in memory at once.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class HourReadings:
         return self._listing[hour]
 
     def portions(self, hour: datetime) -> Iterator[pl.DataFrame]:
-        """Yield the stored readings of an hour, repeated ones too, as many at a time as leave room to sort them out."""
+        """Yield the stored readings of an hour, duplicates included, in portions that leave room to remove those."""
         sources, most = self.undamaged(hour), max(1, self.most // _PORTIONS)
         if sources.compacted is not None:
             key = compacted_key(hour)
@@ -197,7 +198,7 @@ class HourReadings:
         try:
             return bodies, self._readings(bodies)
         except MalformedObjectError:
-            pass  # which of them it is, the next line finds out
+            pass  # the next lines find out which of them it is
         whole: dict[str, bytes] = {}
         for key, body in bodies.items():
             try:

@@ -46,7 +46,10 @@ class Fault(Document):
 
 
 class UnreadableBody(BadRequest):
-    """A body that is not what it should be, with each reason: `called` in words, of a model with `known_fields`."""
+    """A body that fails validation, with each reason.
+
+    called: completes "This is", for the message. known_fields: the names of fields that an answer may repeat.
+    """
 
     called: ClassVar[str]
     known_fields: ClassVar[Collection[str]]

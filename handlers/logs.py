@@ -1,4 +1,4 @@
-"""The logs of a function, one JSON document a line, in ASCII; and what it counts."""
+"""The logs of a function, one JSON document a line, in ASCII; and its counters."""
 
 import json
 import os
@@ -22,6 +22,6 @@ def ascii_logger() -> Logger:
 
 
 def count(**counts: int) -> None:
-    """Add to the metrics of these names, which the handler publishes when it ends."""
+    """Add to the metrics of these names; they are published when the handler ends."""
     for name, value in counts.items():
         _metrics.add_metric(name, MetricUnit.Count, value)

@@ -44,7 +44,7 @@ class MaintenanceReceipt(http.Document):
     kind: MaintenanceKind
     at: AwareDatetime
     returned_to_service_at: AwareDatetime | None
-    is_new: bool = Field(description="False where all of it stood there already")
+    is_new: bool = Field(description="False where all of it was recorded already")
 
     @classmethod
     def of(cls, record: MaintenanceRecord, *, is_new: bool) -> Self:
@@ -78,7 +78,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     tags=["maintenance"],
     responses=http.responses(
         {
-            200: ("All of it stood there already", MaintenanceReceipt),
+            200: ("All of it was recorded already", MaintenanceReceipt),
             201: ("Recorded", MaintenanceReceipt),
         },
         [

@@ -104,7 +104,7 @@ def _backfill(step: BackfillStep, context: LambdaContext) -> dict[str, Any]:
 
 @contextmanager
 def _run(context: LambdaContext, now: datetime, *, chunks: int | None = None) -> Generator[Run]:
-    """Give a run; what it did is counted, and what it found damaged announced, however it ends."""
+    """Give a run. When it ends, even by an error, its work is counted and newly found damage announced."""
     most_readings = readings_that_fit(int(context.memory_limit_in_mb))
     run = Run(_settings(), Pace(context), now, most_readings=most_readings, chunks=chunks)
     try:

@@ -145,7 +145,7 @@ class Fleet:
 
 
 def _messages(advanced: Advance, topic_prefix: str, *, history_before: datetime) -> list[Message]:
-    """Return what a machine published, in the order of time; what a long pause has made history says that it is."""
+    """Return a machine's messages in the order of time; those from before `history_before` are marked as replayed."""
     messages = [
         (
             at,

@@ -1,4 +1,4 @@
-"""What features take from the records of machines: their attributes, and since when sensors are there."""
+"""What features take from the records of machines: attributes, and when sensors were replaced or moved."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,7 @@ from mlops_core.features import REPLACED, FeatureRecipe
 
 
 def replaced_sensors(records: Mapping[str, MachineRecord]) -> pl.DataFrame:
-    """Return the frame REPLACED: sensors on record as replaced or moved, whose normal level begins anew."""
+    """Return the frame REPLACED: sensors recorded as replaced or moved, whose normal level starts afresh."""
     rows = [
         (machine_id, channel, at) for machine_id, record in records.items() for channel, at in record.replaced.items()
     ]

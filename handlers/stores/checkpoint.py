@@ -1,6 +1,6 @@
-"""How far processing has come, and into how many shards it divides its outputs: two objects, moved by compare-and-swap.
+"""The checkpoint of processing, and the layout (shards) of its outputs: two objects, moved by compare-and-swap.
 
-Of two runs that move one of them at once, one wins.
+Of two runs that move one of them at the same time, one wins.
 """
 
 from datetime import datetime
@@ -27,10 +27,10 @@ def recovered_checkpoint(lake: DataLake, records: DamageRecords, *, otherwise: C
 
 
 def current_layout(lake: DataLake, shards: int, *, closed_until: datetime, records: DamageRecords) -> Layout:
-    """Return the layout of a lake whose newest hours are to lie in so many shards, noted there.
+    """Return the layout of a lake, stored anew where its newest hours are in another number of shards than `shards`.
 
-    In the place of a damaged one its latest earlier version is taken, and noted again. Raises MalformedObjectError
-    where there is none, and ObjectMovedError where another run has noted something else meanwhile.
+    A damaged layout is replaced by its latest earlier version. Raises MalformedObjectError where there is none, and
+    ObjectMovedError where another run has stored a layout meanwhile.
     """
     document = VersionedObject(lake, LAYOUT_KEY, encode=Layout.encode, decode=Layout.decode)
     stored = document.recovered(records)

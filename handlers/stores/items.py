@@ -1,4 +1,4 @@
-"""Tables of DynamoDB: how their items are read, what becomes of damaged ones, and how they are written."""
+"""Tables of DynamoDB: consistent reads, damaged items set apart, conditional writes."""
 
 import json
 from abc import ABC, abstractmethod
@@ -26,7 +26,7 @@ def number(value: float) -> str:
 
 
 class DamagedItem(NamedTuple):
-    """An item that is not what this program writes: its table, the values of its keys, what is wrong, and itself."""
+    """An item that cannot be decoded: its table, the values of its keys, the problem, and its content as JSON."""
 
     table: str
     keys: tuple[str, ...]
@@ -70,7 +70,7 @@ class Table(ABC, Generic[Record]):
     @staticmethod
     @abstractmethod
     def decode(item: Item) -> Record:
-        """Return the record of an item; raises a ValueError, KeyError, TypeError or AttributeError of another's."""
+        """Return the record of an item. Raises ValueError, KeyError, TypeError or AttributeError if it is damaged."""
 
     def _one(self, key: Mapping[str, Any]) -> Record | None:
         """Return the record under a key; None where there is none. Raises DamagedItemError."""
@@ -107,7 +107,7 @@ class Table(ABC, Generic[Record]):
                 on_damaged(DamagedItem(self._table, named, problem, json.dumps(item, sort_keys=True, default=str)))
 
     def _written(self, write: Callable[..., Any], **arguments: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - the SDK's arguments
-        """Make a conditional write; returns its answer, None where the condition does not hold of what is there."""
+        """Make a conditional write; returns its answer, or None if the condition fails."""
         try:
             return write(TableName=self._table, **arguments)
         except self._client.exceptions.ConditionalCheckFailedException:

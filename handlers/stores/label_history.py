@@ -223,7 +223,7 @@ def _key(record: MaintenanceRecord) -> dict[str, Any]:
 
 
 def _fields(record: MaintenanceRecord) -> dict[str, str]:
-    """What a later record may not change unasked."""
+    """Return the attributes that only a correction may change."""
     returned = record.returned_to_service_at
     fields = {"returned_to_service_at": None if returned is None else utc_text(returned), "note": record.note}
     return {name: value for name, value in fields.items() if value is not None}

@@ -39,10 +39,10 @@ UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 def decode_parquet(body: bytes) -> pl.DataFrame:
     """Return the frame of an object. Raises MalformedObjectError where it is not whole, or not what was written."""
-    is_whole = _is_not_changed(body)
+    is_sealed = _has_seal(body)
     try:
         frame = pl.read_parquet(BytesIO(body))
-        problem = None if is_whole else values_problem(frame, pl.read_parquet_metadata(BytesIO(body)))
+        problem = None if is_sealed else values_problem(frame, pl.read_parquet_metadata(BytesIO(body)))
     except UNREADABLE as error:
         raise MalformedObjectError("object", str(error)) from error
     if problem is not None:
@@ -51,16 +51,16 @@ def decode_parquet(body: bytes) -> pl.DataFrame:
 
 
 def decode_each(bodies: Sequence[bytes], where: pl.Expr | None = None) -> Sequence[pl.DataFrame | MalformedObjectError]:
-    """Return the frames of objects, or what is wrong with each; with `where`, the rows for which it holds.
+    """Return the frame of each object, or its error. `where` selects rows.
 
-    Decoded together, a small object costs half of what it costs alone.
+    Decoding small objects together costs half of what it costs one by one.
     """
     try:
-        if all(map(_is_not_changed, bodies)):
+        if all(map(_has_seal, bodies)):
             tables = [pl.scan_parquet(BytesIO(body)) for body in bodies]
             return pl.collect_all(tables if where is None else [table.filter(where) for table in tables])
     except (MalformedObjectError, *UNREADABLE):
-        pass  # which of them it is, the next lines find out
+        pass  # the next lines find out which of them it is
     found: list[pl.DataFrame | MalformedObjectError] = []
     for body in bodies:
         try:
@@ -71,12 +71,12 @@ def decode_each(bodies: Sequence[bytes], where: pl.Expr | None = None) -> Sequen
     return found
 
 
-def _is_not_changed(body: bytes) -> bool:
-    """Whether an object has a seal, which is of its bytes. Raises MalformedObjectError where those are others."""
-    is_whole = is_as_sealed(body)
-    if is_whole is False:
+def _has_seal(body: bytes) -> bool:
+    """Whether an object has a seal of its bytes. Raises MalformedObjectError where its bytes differ from the seal."""
+    is_intact = is_as_sealed(body)
+    if is_intact is False:
         raise MalformedObjectError("object", "holds other bytes than it was written with")
-    return is_whole is True
+    return is_intact is True
 
 
 def rows_of(body: bytes) -> int:
@@ -88,11 +88,11 @@ def rows_of(body: bytes) -> int:
 
 
 def slices_of(body: bytes, rows: int) -> Iterator[pl.DataFrame]:
-    """Yield the rows of an object in order, so many at a time; a seal of values is not compared.
+    """Yield the rows of an object in order, `rows` at a time. A seal of values (earlier releases) is not checked.
 
     Raises MalformedObjectError.
     """
-    _is_not_changed(body)
+    _has_seal(body)
     height = rows_of(body)
     try:
         for first in range(0, height, rows):
@@ -174,7 +174,7 @@ class Partitions:
         return None
 
     def read_undamaged(self, keys: Iterable[str]) -> tuple[dict[str, pl.DataFrame], list[DamagedPartitionError]]:
-        """Return the frames of those partitions of `keys` that exist, by key, and apart from them the damaged ones."""
+        """Return the frames of the existing partitions among `keys`, by key, and an error for each damaged one."""
         frames: dict[str, pl.DataFrame] = {}
         damaged: list[DamagedPartitionError] = []
         existing = self.under_any(keys)
