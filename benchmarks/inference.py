@@ -143,11 +143,7 @@ def measure(way: str, given: Deployed) -> dict[str, Any]:
     """Answer requests one way in a process of its own: its import, its first answer, and then each later one."""
     if way == OURS:
         script = [str(lambda_interpreter()), str(_HERE / "served_requests.py"), str(given.data), str(REQUESTS[way])]
-        environment = {
-            "PYTHONPATH": os.pathsep.join(map(str, given.path)),
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            **VARIABLES,
-        }
+        environment = {"PYTHONPATH": os.pathsep.join(map(str, given.path)), **VARIABLES}
     else:
         reading = "each" if way == EACH else "once"
         script = [str(_BENCH_PYTHON), str(_HERE / "naive_requests.py"), str(given.data), str(REQUESTS[way]), reading]

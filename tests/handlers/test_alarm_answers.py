@@ -59,8 +59,8 @@ def test_the_open_and_most_urgent_stand_first(ask: Ask):
     stored("CLOSED", Stage.ACT, is_open=False)
     stored("PLAN")
     stored("NOW", Stage.ACT)
-    content = ask(LIST)[1]["alarms"]
-    assert [each["machine_id"] for each in content] == ["NOW", "PLAN", "CLOSED"]
+    listed = ask(LIST)[1]["alarms"]
+    assert [each["machine_id"] for each in listed] == ["NOW", "PLAN", "CLOSED"]
     assert [each["machine_id"] for each in ask(LIST, query={"open": "true"})[1]["alarms"]] == ["NOW", "PLAN"]
     status, problem = ask(LIST, query={"open": "perhaps"})
     assert (status, problem["faults"][0]["field"]) == (400, "open")

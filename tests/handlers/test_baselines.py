@@ -106,9 +106,9 @@ def test_the_endpoint_says_nothing_of_a_sensor_that_is_newer_than_the_baseline(d
     moved = {"vibration": START + timedelta(hours=HOURS)}
     Machines(clients.dynamodb(), "machines").change("M3", lambda record: record.model_copy(update={"replaced": moved}))
     invoke = deploy("inference")
-    result = [MachineReport.model_validate(get(invoke, "GET /machines/{machine_id}", machine_id="M3")[1])]
-    result += FleetReport.model_validate(get(invoke, "GET /machines")[1]).machines
-    assert [machine.anomaly for machine in result] == [None, None]  # fewer than half of what it compares is measured
+    reports = [MachineReport.model_validate(get(invoke, "GET /machines/{machine_id}", machine_id="M3")[1])]
+    reports += FleetReport.model_validate(get(invoke, "GET /machines")[1]).machines
+    assert [machine.anomaly for machine in reports] == [None, None]  # fewer than half of what it compares is measured
 
 
 def test_the_endpoint_answers_with_anomalies_where_there_is_no_model_and_names_who_spoke(deploy, features, aws):
@@ -117,13 +117,13 @@ def test_the_endpoint_answers_with_anomalies_where_there_is_no_model_and_names_w
     offer("M1", 0, 1.0)
     invoke = deploy("inference")
     status, document = get(invoke, "GET /machines")
-    result = FleetReport.model_validate(document)
-    assert (status, result.model_version) == (200, None)
-    assert [machine.machine_id for machine in result.machines] == ["M3", "M1"]
-    worst = result.machines[0]
+    fleet = FleetReport.model_validate(document)
+    assert (status, fleet.model_version) == (200, None)
+    assert [machine.machine_id for machine in fleet.machines] == ["M3", "M1"]
+    worst = fleet.machines[0]
     assert (worst.status, worst.spoken_by, worst.anomaly.state) == ("NO_MODEL", ("anomaly",), "UNUSUAL")
     assert worst.anomaly.contributions[0].channel == "vibration"
-    assert result.machines[1].anomaly.state == "NORMAL"
+    assert fleet.machines[1].anomaly.state == "NORMAL"
 
 
 def test_model_and_baseline_answer_together(deploy, features, aws):

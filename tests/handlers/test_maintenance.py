@@ -176,12 +176,10 @@ def labels(history: LabelHistory) -> list[tuple[int, str, bool]]:
 
 def test_a_failure_that_no_sensor_announced_labels_rows_and_none_follows_until_the_return(history: LabelHistory):
     history.record_maintenance(record(returned_to_service_at=BACK), recorded_at=AT)
-    content = labels(history)
-    assert [hour for hour, _, fails in content if fails] == [4, 5, 6]
-    assert [hour for hour, run, _ in content if run == "PUMP-1#0"] == list(range(7))
-    assert [hour for hour, run, _ in content if run == "PUMP-1#1"] == list(range(16, 24)), (
-        "hour 15 is the return itself"
-    )
+    rows = labels(history)
+    assert [hour for hour, _, fails in rows if fails] == [4, 5, 6]
+    assert [hour for hour, run, _ in rows if run == "PUMP-1#0"] == list(range(7))
+    assert [hour for hour, run, _ in rows if run == "PUMP-1#1"] == list(range(16, 24)), "hour 15 is the return itself"
 
 
 @pytest.mark.filterwarnings("ignore::mlops_core.prognosis.returns.ReturnsAssumedWarning")
@@ -196,6 +194,6 @@ def test_a_repair_gives_the_return_that_the_sensors_failure_lacks(history: Label
 
 def test_a_repair_before_any_failure_ends_a_run_that_did_not_fail(history: LabelHistory):
     history.record_maintenance(record(MaintenanceKind.REPAIR), recorded_at=AT)
-    content = labels(history)
-    assert not any(fails for _, _, fails in content)
-    assert {run for hour, run, _ in content if hour > 6} == {"PUMP-1#1"}
+    rows = labels(history)
+    assert not any(fails for _, _, fails in rows)
+    assert {run for hour, run, _ in rows if hour > 6} == {"PUMP-1#1"}

@@ -304,9 +304,9 @@ def test_every_run_of_a_machine_that_only_the_simulator_speaks_of_has_rows_to_le
     invoke(at(150 * 24 * 60))
     received = START + timedelta(days=150)
     for topic, payload in broker:
-        sent = parse_message(topic, payload, received, allowed_lateness=timedelta(days=500))
-        if isinstance(sent, FailureEvent):
-            history.record(sent)
+        parsed = parse_message(topic, payload, received, allowed_lateness=timedelta(days=500))
+        if isinstance(parsed, FailureEvent):
+            history.record(parsed)
     hours = [START + timedelta(hours=hour) for hour in range(150 * 24)]
     labelled = label_features(
         pl.DataFrame({"machine_id": "PUMP-A01", "window_end": hours}, schema_overrides={"window_end": TIMESTAMP}),

@@ -48,13 +48,13 @@ def serve_and_predict(probability: float, *, failing: int) -> None:
 def test_a_promise_that_is_surely_not_kept_is_told_of_and_the_report_is_kept_once_a_day(deploy, aws):
     serve_and_predict(0.01, failing=4)
     tell = deploy("trial")
-    scored = tell({})
-    assert any("announced 0% of failures" in promise for promise in scored["broken"])
+    outcome = tell({})
+    assert any("announced 0% of failures" in promise for promise in outcome["broken"])
     [notice] = aws.notices()
     assert "announced 0% of failures" in notice
     [(key, body)] = aws.objects("trials/").items()
     report = json.loads(body)
-    assert (key, report["model_version"], report["trial"]["failures"]) == (scored["key"], BUNDLE.version, 4)
+    assert (key, report["model_version"], report["trial"]["failures"]) == (outcome["key"], BUNDLE.version, 4)
     tell({})
     assert len(aws.notices()) == 1
 

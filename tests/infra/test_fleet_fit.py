@@ -23,7 +23,7 @@ def test_out_of_the_box_thousands_of_machines_fit(fleet):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "named"),
     [
         ({"fleetSize": 15_000}, ["processingMemoryMb"]),
         ({"fleetSize": 15_000, "processingMemoryMb": 2048}, []),
@@ -37,8 +37,8 @@ def test_out_of_the_box_thousands_of_machines_fit(fleet):
         ({"fleetSize": 50_000, "processingMemoryMb": 8192}, ["trainingTimeoutSeconds"]),
     ],
 )  # fmt: skip
-def test_what_is_too_small_is_said_with_its_key(changes, message):
-    assert keys(advice(settings(**changes))) == message
+def test_what_is_too_small_is_said_with_its_key(changes, named):
+    assert keys(advice(settings(**changes))) == named
 
 
 def test_the_remedy_that_is_named_suffices():

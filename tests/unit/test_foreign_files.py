@@ -101,15 +101,15 @@ def test_columns_called_row_hold_what_the_file_says(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"PK\x03\x04\x14\x00", "workbook"),
         (b"time,temp\r2026-01-31T06:00:00Z,20.1\r", "new-line"),
         (b'time,temp\n2026-01-31T06:00:00Z,"20.1\n2026-01-31T06:01:00Z,20\n', "unexpected end"),
     ],
 )
-def test_what_is_no_csv_is_refused_and_never_read_in_part(file: Path, content: bytes, said: str) -> None:
-    with pytest.raises(UnreadableFileError, match=said):
+def test_what_is_no_csv_is_refused_and_never_read_in_part(file: Path, content: bytes, message: str) -> None:
+    with pytest.raises(UnreadableFileError, match=message):
         read(file, content)
 
 

@@ -93,9 +93,9 @@ def labelled(history):
 def test_a_run_has_the_code_of_its_failure(history, labelled):
     codes = dict(history.failures.select(pl.concat_str("machine_id", "event_timestamp"), "event_code").iter_rows())
     ends = pl.col("window_end") + pl.duration(microseconds=(pl.col("rul_hours") * 3.6e9).round())
-    prediction = labelled.drop_nulls("rul_hours").select(pl.concat_str("machine_id", ends), "failure_mode").unique()
-    assert prediction.height > 20
-    assert all(codes[failure] == mode for failure, mode in prediction.iter_rows())
+    named = labelled.drop_nulls("rul_hours").select(pl.concat_str("machine_id", ends), "failure_mode").unique()
+    assert named.height > 20
+    assert all(codes[failure] == mode for failure, mode in named.iter_rows())
     assert labelled.filter("is_censored")["failure_mode"].null_count() == labelled["is_censored"].sum()
     with pytest.raises(MissingColumnError, match="rul_hours"):
         label_modes(labelled.drop("rul_hours"), history.failures)

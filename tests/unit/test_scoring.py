@@ -104,12 +104,12 @@ def test_a_notice_says_what_may_happen_when_and_why():
     why = Reason("vibration_rms_6h", 9.0, 3.0, 8.0, "vibration r.m.s. over 6 h is 9 mm/s")
     score = scores(0.9)[0]
     alarm = alarm_of(replace(score, prediction=replace(score.prediction, reasons=(why,))))
-    predicted = episode_notice(alarm.episode)
-    assert predicted.subject == "ACT: PUMP-1 is likely to fail"
-    assert "within 24 h with a probability of 90%" in predicted.text
-    assert "20 h left, in 8 of 10 cases 5 to 40 h" in predicted.text
-    assert f"- {why.text}\n- look first at bearings" in predicted.text
-    assert "\nWhat to do: " in predicted.text
+    notice = episode_notice(alarm.episode)
+    assert notice.subject == "ACT: PUMP-1 is likely to fail"
+    assert "within 24 h with a probability of 90%" in notice.text
+    assert "20 h left, in 8 of 10 cases 5 to 40 h" in notice.text
+    assert f"- {why.text}\n- look first at bearings" in notice.text
+    assert "\nWhat to do: " in notice.text
 
 
 def test_a_subject_fits_what_sns_takes():

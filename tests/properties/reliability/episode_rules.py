@@ -71,8 +71,8 @@ class EpisodeRules:
             older, newer = (moment(json.loads(alarm.evidence)["until"]) for alarm in (before, after))
             found.append((older < newer, "I2 a feature row is judged once", f"{before.evidence} to {after.evidence}"))
         if "announced" in written.assigned:
-            texts_of = self.texts.get(after.announced, set())
-            is_told = any(text in texts_of for _, text in sent)
+            texts = self.texts.get(after.announced, set())
+            is_told = any(text in texts for _, text in sent)
             found.append((is_told, "I5 what is noted as announced was sent", f"{after.announced}"))
         return found
 
