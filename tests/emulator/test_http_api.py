@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from typer.testing import CliRunner
 
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import LabelHistory, ModelRegistry
 from infra.local.engine.emulator import STACK_FILE
 from infra.local.run.signed_http import request
 from ops.cli import app

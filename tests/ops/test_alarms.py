@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.fleet_page import read_page
+from handlers.stores import Alarms, read_page
 from mlops_core.alerting.episodes import AlarmSource, Episode, EpisodeLife, Stage, StepKind, Verdict
 from ops.errors import OptionError
 from ops.ui.actions import alarm_actions

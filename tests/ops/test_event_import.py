@@ -7,9 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from handlers.stores.event_history import EventHistory
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
+from handlers.stores import DataLake, EventHistory, LabelHistory
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import EVENTS_PREFIX, decode_events
 from mlops_core.telemetry import EVENTS

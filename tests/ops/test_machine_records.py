@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.machines import Machines
+from handlers.stores import Alarms, Machines
 from mlops_core.alerting.episodes import AlarmSource, Stage
 from mlops_core.time import utc_text
 from tests.ops.conftest import Deployed

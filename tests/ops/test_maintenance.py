@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores import FeatureRow, LabelHistory, OnlineFeatures
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from tests.ops.conftest import Deployed

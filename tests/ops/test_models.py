@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import BaselineRegistry, ModelRegistry
 from mlops_core.condition import train_baseline
 from mlops_core.lake import CHAMPION_KEY
 from mlops_core.telemetry import FAILURES

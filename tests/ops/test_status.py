@@ -7,10 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from handlers.stores.checkpoint import checkpoint_object
+from handlers.stores import FeatureRow, MachineStates, OnlineFeatures, checkpoint_object
 from handlers.stores.known_machines import freshness
-from handlers.stores.machine_state import MachineStates
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from mlops_core.condition import Freshness
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key

@@ -4,8 +4,7 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta
 
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import LabelHistory, ModelRegistry
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text

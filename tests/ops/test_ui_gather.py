@@ -6,13 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 import pytest
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.fleet_page import read_page
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from handlers.stores.page_snapshots import PageSnapshots
+from handlers.stores import Alarms, FeatureRow, LabelHistory, OnlineFeatures, PageSnapshots, encode_parquet, read_page
 from handlers.stores.page_trends import rounded
-from handlers.stores.partitions import encode_parquet
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from mlops_core.lake import PAGE_KEY, encode_readings, features_key
 from mlops_core.page import FleetPage
