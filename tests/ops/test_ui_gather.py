@@ -6,15 +6,15 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 import pytest
 
-from handlers.stores import Alarms, FeatureRow, LabelHistory, OnlineFeatures, PageSnapshots, encode_parquet, read_page
+from handlers.stores import FeatureRow, PageSnapshots, encode_parquet, read_page
 from handlers.stores.page_trends import rounded
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
-from mlops_core.lake import PAGE_KEY, encode_readings, features_key
+from mlops_core.lake import PAGE_KEY, features_key
 from mlops_core.page import FleetPage
 from mlops_core.telemetry import FailureEvent, Reading
 from ops.errors import OptionError
 from ops.ui.actions import plan_action
-from tests.ops.conftest import Deployed
+from tests.ops.conftest import Deployed, keep
 from tests.page_file import document_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -26,12 +26,10 @@ def report(deployed: Deployed, machine_id: str, at: datetime, vibration: float) 
         Reading(machine_id=machine_id, channel=channel, event_timestamp=at, value=1.0, received_at=at)
         for channel in ("temperature", "vibration")
     ]
-    for raw in encode_readings(readings):
-        deployed.stack.lake.create(*raw)
+    keep(deployed.stack, readings)
     features = {f"{channel}_count_1h": 60.0 for channel in ("temperature", "vibration")}
     row = FeatureRow(machine_id, at.replace(minute=0, second=0), 1, features | {"vibration_rms_1h": vibration})
-    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.outputs.realtime_features_table_name)
-    table.offer(row, updated_at=NOW)
+    deployed.stack.online_features.offer(row, updated_at=NOW)
 
 
 def raise_alarm(deployed: Deployed, machine_id: str, source: AlarmSource, stage: Stage, subject: str = "") -> None:
@@ -40,7 +38,7 @@ def raise_alarm(deployed: Deployed, machine_id: str, source: AlarmSource, stage:
     )
     empty = Alarm(machine_id=machine_id, source=source, subject=subject)
     alarm = empty.following(episode=episode, evidence="", now=NOW)
-    assert Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name).save(alarm, now=NOW)
+    assert deployed.stack.alarms.save(alarm, now=NOW)
 
 
 def test_a_stack_without_machines_is_a_page_that_says_what_is_missing(deployed: Deployed) -> None:
@@ -96,7 +94,7 @@ def test_failures_and_repairs_are_a_machines_history(deployed: Deployed) -> None
     event = FailureEvent(
         machine_id="A", event_timestamp=NOW - HOUR, received_at=NOW, event_code="WEAR", measured_value=12, threshold=11
     )
-    LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name).record(event)
+    deployed.stack.label_history.record(event)
     (happened,) = read_page(deployed.stack.sources, NOW).machines[0].events
     assert (happened.kind, happened.text) == ("failure", "WEAR")
 
