@@ -77,7 +77,7 @@ def send(fleet, deploy, document) -> Send:
 
 
 def of_any_route(requests: Callable[..., st.SearchStrategy[Request]]) -> st.SearchStrategy[Request]:
-    return st.one_of(requests(route, machine_ids=MACHINES) for route in http_contract.ROUTES)
+    return st.one_of([requests(route, machine_ids=MACHINES) for route in http_contract.ROUTES])
 
 
 @pytest.fixture
