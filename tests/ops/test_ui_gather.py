@@ -51,12 +51,15 @@ def test_a_stack_without_machines_is_a_page_that_says_what_is_missing(deployed: 
 def test_machines_stand_in_order_of_what_is_to_be_done(deployed: Deployed) -> None:
     for machine_id in ("CALM", "FAILED", "LOUD", "WARM"):
         report(deployed, machine_id, NOW - timedelta(minutes=1), vibration=1.0)
-    report(deployed, "QUIET", NOW - 30 * HOUR, vibration=1.0)
+    for machine_id in ("QUIET", "LOST"):
+        report(deployed, machine_id, NOW - 30 * HOUR, vibration=1.0)
+    raise_alarm(deployed, "LOST", AlarmSource.LIMIT, Stage.ACT, "vibration")
     raise_alarm(deployed, "LOUD", AlarmSource.LIMIT, Stage.ACT, "vibration")
     raise_alarm(deployed, "WARM", AlarmSource.FAILURE_MODEL, Stage.WATCH)
     raise_alarm(deployed, "FAILED", AlarmSource.FAILURE, Stage.ACT)
     page = read_page(deployed.stack.sources, NOW, actions=["repair"], principal="arn:aws:iam::1:user/ann")
     assert [(machine.id, machine.state, machine.stage) for machine in page.machines] == [
+        ("LOST", "SILENT", "ACT"),
         ("LOUD", "RUNNING", "ACT"),
         ("FAILED", "FAILED", None),
         ("WARM", "RUNNING", "WATCH"),
@@ -64,8 +67,8 @@ def test_machines_stand_in_order_of_what_is_to_be_done(deployed: Deployed) -> No
         ("CALM", "RUNNING", None),
     ]
     assert [reason.text for reason in page.machines[0].reasons] == ["Because"]
-    assert {alarm.machine for alarm in page.alarms} == {"LOUD", "WARM", "FAILED"}
-    assert {sensor.machine for sensor in page.quality.sensors} == {"QUIET"}
+    assert {alarm.machine for alarm in page.alarms} == {"LOST", "LOUD", "WARM", "FAILED"}
+    assert {sensor.machine for sensor in page.quality.sensors} == {"QUIET", "LOST"}
     assert FleetPage.model_validate_json(page.model_dump_json()) == page
 
 
@@ -85,6 +88,8 @@ def test_a_fortnight_of_each_channel_comes_from_the_offline_store(deployed: Depl
     temperature, vibration = read_page(deployed.stack.sources, NOW).machines[0].channels
     assert (temperature.key, temperature.unit, vibration.unit) == ("temperature", "°C", "mm/s")
     assert len(vibration.values) == 84
+    assert vibration.normal is not None
+    assert vibration.normal[0] == 0.0  # no velocity is below
     drawn = {step: value for step, value in enumerate(vibration.values) if value is not None}
     assert drawn == pytest.approx({0: 1.5, 1: 2.5, 83: 84.5}, abs=83 / 250)
 
