@@ -31,12 +31,11 @@ class Registration(NamedTuple):
 
 
 class RecordingMonitor(MockMonitor):
-    """Keeps every registration in order, and the outputs of components and of the stack."""
+    """Keeps every registration in order, and the outputs of the stack."""
 
     def __init__(self, mocks: Mocks) -> None:
         super().__init__(mocks)
         self.registrations: list[Registration] = []
-        self.component_outputs: dict[str, dict[str, Any]] = {}
         self.stack_outputs: dict[str, Any] = {}
         self._guard = threading.Lock()
         self._home = threading.get_ident()
@@ -82,13 +81,9 @@ class RecordingMonitor(MockMonitor):
         return response
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: ANN401, N802 - Pulumi's RPCs have these names and no types
-        """Keep the outputs of a component, or of the stack."""
-        outputs = plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
-        with self._guard:
-            if request.urn.split("::")[2] == _STACK:
-                self.stack_outputs = outputs
-            else:
-                self.component_outputs[request.urn] = outputs
+        """Keep the outputs of the stack."""
+        if request.urn.split("::")[2] == _STACK:
+            self.stack_outputs = plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
         return cast("Any", super().RegisterResourceOutputs(request))  # pyright: ignore[reportUnknownMemberType] - Pulumi's RPCs have these names and no types
 
     def _lend_loop(self) -> None:

@@ -11,10 +11,9 @@ options = pulumi.ResourceOptions(provider=provider)
 account = aws.get_caller_identity(opts=pulumi.InvokeOptions(provider=provider)).account_id
 
 
-def trust(service: str) -> pulumi.Output[str]:
-    return aws.iam.get_policy_document_output(
-        statements=[{"actions": ["sts:AssumeRole"], "principals": [{"type": "Service", "identifiers": [service]}]}]
-    ).json
+def trust(service: str) -> str:
+    assume = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [assume]})
 
 
 class Lake(pulumi.ComponentResource):
