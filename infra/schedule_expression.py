@@ -24,6 +24,10 @@ _FIELDS = (
     ("year", 1970, 2199, ()),
 )
 _DAY_OF_MONTH, _DAY_OF_WEEK, _YEAR = 2, 4, 5
+_SPECIAL_DAYS = {
+    _DAY_OF_MONTH: re.compile(r"L|LW|([1-9]|[12]\d|3[01])W"),
+    _DAY_OF_WEEK: re.compile(r"L|[1-7]L|[1-7]#[1-5]"),
+}
 _SOME_DAY = date(2028, 1, 1)
 
 
@@ -65,21 +69,9 @@ def intervals(expression: str) -> Intervals | None:
 
 
 def _members(text: str, position: int) -> set[int]:
-    """The numbers that a field of a cron expression denotes."""
-    _, least, greatest, _ = _FIELDS[position]
-    found: set[int] = set()
-    for element in text.split(","):
-        base, _, step = element.partition("/")
-        first, dash, last = base.partition("-")
-        begin = least if first in {"*", "?"} else _number(first, position) or least
-        end = (_number(last, position) or least) if dash else greatest if step or first in {"*", "?"} else begin
-        # A range may wrap round, such as FRI-MON.
-        span = greatest - least + 1
-        found |= {
-            least + (number - least) % span
-            for number in range(begin, (end if end >= begin else end + span) + 1, int(step or 1))
-        }
-    return found
+    """The numbers that a correct field of a cron expression denotes; `?` leaves all of them to another field."""
+    elements = text.replace("?", "*").split(",")
+    return {number for element in elements for number in _numbers(element, position) or ()}
 
 
 def _rate_problem(value: int, unit: str, *, plural: bool) -> str | None:
@@ -112,23 +104,26 @@ def _cron_problem(fields: list[str]) -> str | None:
 def _is_field(text: str, position: int) -> bool:
     if text == "?":
         return position in (_DAY_OF_MONTH, _DAY_OF_WEEK)
-    return all(_is_element(element, position) for element in text.split(","))
+    special = _SPECIAL_DAYS.get(position)
+    return all(
+        (special is not None and special.fullmatch(element)) or _numbers(element, position) is not None
+        for element in text.split(",")
+    )
 
 
-def _is_element(element: str, position: int) -> bool:
-    """Whether one member of a comma-separated list is `*`, a number, a range, a step, or one of the special days."""
-    if position == _DAY_OF_MONTH and re.fullmatch(r"L|LW|([1-9]|[12]\d|3[01])W", element):
-        return True
-    if position == _DAY_OF_WEEK and re.fullmatch(r"L|[1-7]L|[1-7]#[1-5]", element):
-        return True
+def _numbers(element: str, position: int) -> set[int] | None:
+    """The numbers that one member of a comma-separated list denotes: `*`, a number, a range, a step; None of others."""
+    _, least, greatest, _ = _FIELDS[position]
     base, slash, step = element.partition("/")
-    if slash and not (step.isdecimal() and int(step) >= 1):
-        return False
     first, dash, last = base.partition("-")
-    if dash:
-        bounds = [_number(bound, position) for bound in (first, last)]
-        return None not in bounds
-    return base == "*" or _number(base, position) is not None
+    begin = least if base == "*" else _number(first, position)
+    end = _number(last, position) if dash else greatest if slash or base == "*" else begin
+    if begin is None or end is None or (slash and not (step.isdecimal() and int(step) >= 1)):
+        return None
+    # A range may wrap round, such as FRI-MON.
+    span = greatest - least + 1
+    numbers = range(begin, (end if end >= begin else end + span) + 1, int(step or 1))
+    return {least + (number - least) % span for number in numbers}
 
 
 def _number(text: str, position: int) -> int | None:
