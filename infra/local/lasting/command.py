@@ -98,11 +98,10 @@ def _up(screen: Screen, folder: Path, options: argparse.Namespace) -> int:
 
 def _take_up(screen: Screen, folder: Path, record: Record) -> None:
     """Start what the folder holds, with the functions of this checkout."""
-    with screen.stage("Emulator") as stage, _left_whole(folder):
-        emulator_interpreter()
-        lambda_interpreter()
-        emulator = Emulator(folder, keep=True, ports=record.ports, lasting=True)
-        emulator.__enter__()
+    with (
+        screen.stage("Emulator") as stage,
+        Emulator(folder, keep=True, ports=record.ports, lasting=True) as emulator,
+    ):
         emulator.describe(record.outputs)
         changed = update_code(emulator.endpoint)
         if changed:
@@ -118,7 +117,7 @@ def _make(screen: Screen, folder: Path, ports: Ports, plan: HistoryPlan) -> None
         emulator_interpreter()
         lambda_interpreter()
         stage.result = "the emulator's, and what Lambda provides"
-    done, program = False, program_digest()
+    program = program_digest()
     try:
         with Emulator(folder, keep=True, ports=ports, lasting=True) as emulator:
             outputs = LaptopRun(screen, emulator, plan).begin()
@@ -133,10 +132,9 @@ def _make(screen: Screen, folder: Path, ports: Ports, plan: HistoryPlan) -> None
                 )
                 record.write(folder)
                 stage.result = f"{kept_bytes(folder) / _MEGABYTE:,.0f} MB under {folder}"
-            done = True
-    finally:
-        if not done:
-            _remove(folder)
+    except BaseException:
+        _remove(folder)
+        raise
 
 
 def _down(screen: Screen, folder: Path) -> int:
@@ -175,16 +173,6 @@ def _remove(folder: Path) -> None:
     (folder / FILE).unlink(missing_ok=True)
     for part in (STATE, LAKE, "tmp"):
         shutil.rmtree(folder / part, ignore_errors=True)
-
-
-@contextmanager
-def _left_whole(folder: Path) -> Generator[None]:
-    """Stop in order what was started where a start does not come to its end."""
-    try:
-        yield
-    except BaseException:
-        stop(folder)
-        raise
 
 
 @contextmanager
