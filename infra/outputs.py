@@ -1,19 +1,10 @@
 """The outputs of the stack: the values of `contract.outputs`, which commands, tests and other stacks read by name."""
 
-from collections.abc import Mapping
-
 import pulumi
 
 from contract.outputs import StackOutputs
-from infra.dashboard import Dashboard
-from infra.data_lake import DataLake
-from infra.devices import Devices
-from infra.ingestion import Ingestion
-from infra.layer import PythonLayer
 from infra.models import Models
-from infra.processing import Processing
-from infra.stack import Fleet
-from infra.stack_settings import StackSettings
+from infra.stack import Telemetry
 from mlops_core.condition.classes import running_classes
 from mlops_core.lake import MODELS_PREFIX
 
@@ -25,18 +16,10 @@ def export(outputs: StackOutputs[pulumi.Input[str]]) -> None:
             pulumi.export(name, value)
 
 
-def stack_outputs(
-    settings: StackSettings,
-    lake: DataLake,
-    layers: Mapping[str, PythonLayer],
-    ingestion: Ingestion,
-    processing: Processing,
-    devices: Devices,
-    made: Models,
-    fleet: Fleet,
-    dashboard: Dashboard | None,
-) -> StackOutputs[pulumi.Input[str]]:
+def stack_outputs(telemetry: Telemetry, made: Models) -> StackOutputs[pulumi.Input[str]]:
     """Return the stack's outputs."""
+    settings, lake, layers = telemetry.settings, telemetry.lake, telemetry.layers
+    ingestion, devices, processing = telemetry.ingestion, telemetry.devices, telemetry.processing
     steps = made.training.steps
     functions = {
         "simulator": ingestion.simulator,
@@ -56,7 +39,7 @@ def stack_outputs(
         data_lake_bucket=lake.bucket_name,
         data_lake_bucket_arn=lake.bucket_arn,
         model_registry=pulumi.Output.concat("s3://", lake.bucket_name, "/", MODELS_PREFIX),
-        dashboard_name=dashboard and dashboard.name,
+        dashboard_name=made.dashboard and made.dashboard.name,
         channels_key=lake.access.get("channels_key"),
         data_layer_arn=layers["polars"].arn,
         base_layer_arn=layers["base"].arn,
@@ -98,11 +81,11 @@ def stack_outputs(
         realtime_features_table_arn=processing.realtime_features.arn,
         predictions_table_name=made.scoring.predictions.name,
         predictions_table_arn=made.scoring.predictions.arn,
-        alarms_table_name=fleet.alerting.alarms.name,
-        alarms_table_arn=fleet.alerting.alarms.arn,
-        machines_table_name=fleet.machines.table.name,
-        machines_table_arn=fleet.machines.table.arn,
-        notice_topic_arn=fleet.alerting.access["notice_topic_arn"],
+        alarms_table_name=telemetry.alerting.alarms.name,
+        alarms_table_arn=telemetry.alerting.alarms.arn,
+        machines_table_name=telemetry.machines.table.name,
+        machines_table_arn=telemetry.machines.table.arn,
+        notice_topic_arn=telemetry.alerting.access["notice_topic_arn"],
         event_bus_name=made.alarm_events.bus.name,
         ingestion_queue_url=ingestion.readings_queue.url,
         label_queue_url=ingestion.label_queue.url,

@@ -1,12 +1,10 @@
-"""What this stack registers, in order, with its settings: layers, what keeps the fleet, telemetry, features, queues."""
-
-from collections.abc import Mapping
-from typing import NamedTuple
+"""What this stack registers, in order, with its settings: layers, what keeps the fleet, telemetry, features."""
 
 import pulumi
 
 from contract.functions import FUNCTIONS
 from infra.alerting import Alerting, NoticeTopic
+from infra.budget import Budget
 from infra.data_lake import DataLake
 from infra.devices import Devices
 from infra.encryption import EncryptionKey
@@ -14,7 +12,7 @@ from infra.function import FunctionDefaults
 from infra.ingestion import Ingestion
 from infra.layer import PythonLayer
 from infra.machines import Machines
-from infra.monitoring import AlarmTopic, QueueAlarms
+from infra.monitoring import AlarmTopic
 from infra.packaging import Layer, Target
 from infra.processing import Processing
 from infra.stack_settings import StackSettings
@@ -23,141 +21,128 @@ from infra.stack_settings import StackSettings
 _INGESTION_SECONDS = 60
 
 
-def made_lake(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> DataLake:
-    """Register the data lake."""
-    return DataLake(
-        "data-lake",
-        {
-            "bucket_name": settings.data_lake_bucket_name or None,
-            "raw_retention_days": settings.raw_retention_days,
-            "quarantine_retention_days": settings.quarantine_retention_days,
-            "kms_key_arn": key and key.arn,
-            "access_logging": settings.access_logging,
-            "channels": settings.channels,
-            "protect": settings.protect_data,
-        },
-        options,
-    )
+class Telemetry:
+    """From readings to features: everything of the stack that knows no model.
 
+    `alarm_topic` is None where alarms are off. `functions` is what all functions have in common, `keeping_failures`
+    the same of those whose failed runs go where those of ingestion go.
+    """
 
-def python_layers(settings: StackSettings, lake: DataLake, options: pulumi.ResourceOptions) -> dict[str, PythonLayer]:
-    """Register the layers that the functions take, by name."""
-    names = sorted({layer for function in FUNCTIONS.values() for layer in function.layers})
-    return {
-        name: PythonLayer(
-            f"{name}-layer", {"layer": Layer.of(name, _target(settings)), "bucket_name": lake.bucket_name}, options
+    def __init__(self, settings: StackSettings, options: pulumi.ResourceOptions) -> None:
+        self.settings, self.options = settings, options
+        self._protect = settings.protect_data
+        key = EncryptionKey("key", {"protect": self._protect}, options) if settings.customer_managed_key else None
+        self._key_arn = key and key.arn
+        self.alarm_topic = (
+            AlarmTopic("alarms", {"emails": settings.alarm_emails, "kms_key_arn": self._key_arn}, options)
+            if settings.alarms_enabled
+            else None
         )
-        for name in names
-    }
+        if settings.monthly_budget:
+            Budget("budget", {"monthly_usd": settings.monthly_budget, "emails": settings.notice_emails}, options)
+        self._make_lake()
+        self._make_functions()
+        self._make_fleet()
+        self._make_ingestion()
+        self._make_processing()
 
+    def _make_lake(self) -> None:
+        self.lake = DataLake(
+            "data-lake",
+            {
+                "bucket_name": self.settings.data_lake_bucket_name or None,
+                "raw_retention_days": self.settings.raw_retention_days,
+                "quarantine_retention_days": self.settings.quarantine_retention_days,
+                "kms_key_arn": self._key_arn,
+                "access_logging": self.settings.access_logging,
+                "channels": self.settings.channels,
+                "protect": self._protect,
+            },
+            self.options,
+        )
 
-def function_defaults(
-    settings: StackSettings, layers: Mapping[str, PythonLayer], key: EncryptionKey | None, alarms: AlarmTopic | None
-) -> FunctionDefaults:
-    """What the functions of the stack have in common."""
-    return {
-        "target": _target(settings),
-        "layers": {name: layer.arn for name, layer in layers.items()},
-        "reserved_concurrency": settings.reserved_concurrency,
-        "log_retention_days": settings.log_retention_days,
-        "log_level": settings.log_level,
-        "time_zone": settings.time_zone,
-        "tracing": settings.tracing,
-        "kms_key_arn": key and key.arn,
-        "alarm_topic_arn": alarms and alarms.arn,
-    }
+    def _make_functions(self) -> None:
+        """Register the layers that the functions take, and note what the functions have in common."""
+        target = Target.of(self.settings.lambda_python, self.settings.lambda_architecture)
+        names = sorted({layer for function in FUNCTIONS.values() for layer in function.layers})
+        self.layers = {
+            name: PythonLayer(
+                f"{name}-layer",
+                {"layer": Layer.of(name, target), "bucket_name": self.lake.bucket_name},
+                self.options,
+            )
+            for name in names
+        }
+        self.functions: FunctionDefaults = {
+            "target": target,
+            "layers": {name: layer.arn for name, layer in self.layers.items()},
+            "reserved_concurrency": self.settings.reserved_concurrency,
+            "log_retention_days": self.settings.log_retention_days,
+            "log_level": self.settings.log_level,
+            "time_zone": self.settings.time_zone,
+            "tracing": self.settings.tracing,
+            "kms_key_arn": self._key_arn,
+            "alarm_topic_arn": self.alarm_topic and self.alarm_topic.arn,
+        }
 
-
-def _target(settings: StackSettings) -> Target:
-    return Target.of(settings.lambda_python, settings.lambda_architecture)
-
-
-class Fleet(NamedTuple):
-    """What machines and alarms are kept in."""
-
-    alerting: Alerting
-    machines: Machines
-
-
-def made_fleet(settings: StackSettings, key: EncryptionKey | None, options: pulumi.ResourceOptions) -> Fleet:
-    """Register the topic of notifications, the table of alarms and that of machines."""
-    key_arn, protect = key and key.arn, settings.protect_data
-    notices = NoticeTopic("notices", {"kms_key_arn": key_arn, "emails": settings.notice_emails}, options)
-    return Fleet(
-        Alerting("alerting", {"notice_topic_arn": notices.arn, "kms_key_arn": key_arn, "protect": protect}, options),
-        Machines(
+    def _make_fleet(self) -> None:
+        """Register the topic of notifications, the table of alarms and that of machines."""
+        notices = NoticeTopic(
+            "notices", {"kms_key_arn": self._key_arn, "emails": self.settings.notice_emails}, self.options
+        )
+        self.alerting = Alerting(
+            "alerting",
+            {"notice_topic_arn": notices.arn, "kms_key_arn": self._key_arn, "protect": self._protect},
+            self.options,
+        )
+        self.machines = Machines(
             "machines",
-            {"kms_key_arn": key_arn, "protect": protect, "machine_classes": settings.machine_classes},
-            options,
-        ),
-    )
+            {
+                "kms_key_arn": self._key_arn,
+                "protect": self._protect,
+                "machine_classes": self.settings.machine_classes,
+            },
+            self.options,
+        )
 
+    def _make_ingestion(self) -> None:
+        """Register ingestion, and the access of machines."""
+        self.ingestion = Ingestion(
+            "ingestion",
+            {
+                **self.lake.access,
+                "alarms": self.alerting.access,
+                "machines": self.machines.access,
+                "settings": self.settings,
+                "functions": self.functions,
+                "protect": self._protect,
+            },
+            self.options,
+        )
+        self.keeping_failures: FunctionDefaults = {
+            **self.functions,
+            "dead_letter_queue_arn": self.ingestion.dead_letter_queue.arn,
+        }
+        rules = sorted(set(self.ingestion.rules.rule_names.values())) if self.settings.basic_ingest else []
+        self.devices = Devices(
+            "devices", {"topic_prefix": self.settings.mqtt_topic_prefix, "basic_ingest_rules": rules}, self.options
+        )
 
-def made_ingestion(
-    settings: StackSettings, lake: DataLake, functions: FunctionDefaults, fleet: Fleet, options: pulumi.ResourceOptions
-) -> Ingestion:
-    """Register ingestion."""
-    return Ingestion(
-        "ingestion",
-        {
-            **lake.access,
-            "alarms": fleet.alerting.access,
-            "machines": fleet.machines.access,
-            "settings": settings,
-            "functions": functions,
-            "protect": settings.protect_data,
-        },
-        options,
-    )
-
-
-def made_devices(settings: StackSettings, ingestion: Ingestion, options: pulumi.ResourceOptions) -> Devices:
-    """Register the access of machines."""
-    rules = sorted(set(ingestion.rules.rule_names.values())) if settings.basic_ingest else []
-    return Devices("devices", {"topic_prefix": settings.mqtt_topic_prefix, "basic_ingest_rules": rules}, options)
-
-
-def made_processing(
-    settings: StackSettings,
-    lake: DataLake,
-    functions: FunctionDefaults,
-    ingestion: Ingestion,
-    fleet: Fleet,
-    options: pulumi.ResourceOptions,
-) -> Processing:
-    """Register processing, whose failed runs go where those of ingestion go."""
-    return Processing(
-        "processing",
-        {
-            **lake.access,
-            **ingestion.label_access,
-            "notice_topic_arn": fleet.alerting.access["notice_topic_arn"],
-            "machines": fleet.machines.access,
-            "channels": settings.channels,
-            "settings": settings,
-            "closing_grace_seconds": settings.ingestion_batch_window_seconds + _INGESTION_SECONDS,
-            "lake_shards": settings.lake_shards,
-            "allowed_lateness_hours": settings.allowed_lateness_hours,
-            "functions": keeping_failures(functions, ingestion),
-            "protect": settings.protect_data,
-        },
-        options,
-    )
-
-
-def keeping_failures(functions: FunctionDefaults, ingestion: Ingestion) -> FunctionDefaults:
-    """What functions have in common whose failed runs go where those of ingestion go."""
-    return {**functions, "dead_letter_queue_arn": ingestion.dead_letter_queue.arn}
-
-
-def watch_queues(ingestion: Ingestion, alarms: AlarmTopic, options: pulumi.ResourceOptions) -> None:
-    """Register the alarms of the queues of ingestion."""
-    QueueAlarms(
-        "queue-alarms",
-        {
-            "topic_arn": alarms.arn,
-            "buffers": {"readings": ingestion.readings_queue, "labels": ingestion.label_queue},
-            "dead_letter_queue": ingestion.dead_letter_queue,
-        },
-        options,
-    )
+    def _make_processing(self) -> None:
+        self.processing = Processing(
+            "processing",
+            {
+                **self.lake.access,
+                **self.ingestion.label_access,
+                "notice_topic_arn": self.alerting.access["notice_topic_arn"],
+                "machines": self.machines.access,
+                "channels": self.settings.channels,
+                "settings": self.settings,
+                "closing_grace_seconds": self.settings.ingestion_batch_window_seconds + _INGESTION_SECONDS,
+                "lake_shards": self.settings.lake_shards,
+                "allowed_lateness_hours": self.settings.allowed_lateness_hours,
+                "functions": self.keeping_failures,
+                "protect": self._protect,
+            },
+            self.options,
+        )
