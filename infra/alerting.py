@@ -6,8 +6,9 @@ from typing import TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from infra.policies import Statement, allow, document
+from infra.policies import Statement, allow
 from infra.table import TableOptions, string_keyed_table
+from infra.topic import email_topic
 
 
 class NoticeTopicArgs(TypedDict, total=False):
@@ -35,20 +36,8 @@ class NoticeTopic(pulumi.ComponentResource):
     def __init__(self, name: str, args: NoticeTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         # The type's name is that of the module which it was first in: it is part of the URN of what is deployed.
         super().__init__("mlops:scoring:NoticeTopic", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        topic = aws.sns.Topic(name, kms_master_key_id=args.get("kms_key_arn") or "alias/aws/sns", opts=child)
-        refuse_plain_text = Statement(
-            Sid="RefusePlainText",
-            Effect="Deny",
-            Principal="*",
-            Action=["sns:Publish"],
-            Resource=[topic.arn],
-            Condition={"Bool": {"aws:SecureTransport": "false"}},
-        )
-        aws.sns.TopicPolicy(f"{name}-policy", arn=topic.arn, policy=document([refuse_plain_text]), opts=child)
-        for email in args.get("emails", ()):
-            aws.sns.TopicSubscription(f"{name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child)
-        self.arn = topic.arn
+        key = args.get("kms_key_arn") or "alias/aws/sns"
+        self.arn = email_topic(name, self, kms_key_arn=key, emails=args.get("emails", ()))
         self.register_outputs({"arn": self.arn})
 
 

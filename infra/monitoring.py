@@ -1,15 +1,16 @@
 """Alarms: who is notified, and the alarms of queues (dead letters, age of the oldest message)."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.account import current_account
 from infra.naming import namespace
-from infra.policies import Statement, document
+from infra.policies import Statement
 from infra.queues import Queue
+from infra.topic import email_topic
 from mlops_core.alerting import DEAD_LETTERS, OLD_MESSAGES, with_runbook
 
 _QUARTER_HOUR = 900
@@ -37,29 +38,26 @@ class AlarmTopic(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AlarmTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlops:monitoring:AlarmTopic", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        topic = aws.sns.Topic(name, kms_master_key_id=args.get("kms_key_arn"), opts=child)
-        publish = Statement(
-            Sid="AlarmsPublish",
-            Effect="Allow",
-            Principal={"Service": "cloudwatch.amazonaws.com"},
-            Action=["sns:Publish"],
-            Resource=[topic.arn],
-            Condition={"StringEquals": {"aws:SourceAccount": current_account(self).id}},
+        account_id = current_account(self).id
+        self.arn = email_topic(
+            name,
+            self,
+            kms_key_arn=args.get("kms_key_arn"),
+            emails=args.get("emails", ()),
+            statements=lambda topic_arn: [_alarms_publish(topic_arn, account_id)],
         )
-        refuse_plain_text = Statement(
-            Sid="RefusePlainText",
-            Effect="Deny",
-            Principal="*",
-            Action=["sns:Publish"],
-            Resource=[topic.arn],
-            Condition={"Bool": {"aws:SecureTransport": "false"}},
-        )
-        aws.sns.TopicPolicy(f"{name}-policy", arn=topic.arn, policy=document([publish, refuse_plain_text]), opts=child)
-        for email in args.get("emails", ()):
-            aws.sns.TopicSubscription(f"{name}-{email}", topic=topic.arn, protocol="email", endpoint=email, opts=child)
-        self.arn = topic.arn
         self.register_outputs({"arn": self.arn})
+
+
+def _alarms_publish(topic_arn: pulumi.Output[str], account_id: pulumi.Output[str]) -> Statement:
+    return Statement(
+        Sid="AlarmsPublish",
+        Effect="Allow",
+        Principal={"Service": "cloudwatch.amazonaws.com"},
+        Action=["sns:Publish"],
+        Resource=[topic_arn],
+        Condition={"StringEquals": {"aws:SourceAccount": account_id}},
+    )
 
 
 class QueueAlarmsArgs(TypedDict):
@@ -121,27 +119,25 @@ class QueueAlarms(pulumi.ComponentResource):
         )
 
 
-class Counted(NamedTuple):
-    """What a function counts at each of its runs, and what a count above none means."""
-
-    service: str
-    metric: str
-    meaning: str
-    page: str
-    """Under docs/alarms."""
-
-
-def count_alarm(name: str, topic_arn: pulumi.Input[str], counted: Counted, *, parent: pulumi.Resource) -> None:
-    """An alarm on what a function counted in its last run, for the whole fleet.
+def count_alarm(
+    name: str,
+    topic_arn: pulumi.Input[str],
+    description: str,
+    *,
+    service: str,
+    metric: str,
+    parent: pulumi.Resource,
+) -> None:
+    """An alarm on what a function counted in its last run above none, for the whole fleet.
 
     A metric for each machine would cost more than the platform; notices name them.
     """
     aws.cloudwatch.MetricAlarm(
         name,
-        alarm_description=with_runbook(counted.meaning, counted.page),
+        alarm_description=description,
         namespace=namespace(),
-        metric_name=counted.metric,
-        dimensions={"service": counted.service},
+        metric_name=metric,
+        dimensions={"service": service},
         statistic="Maximum",
         period=300,
         evaluation_periods=1,

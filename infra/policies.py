@@ -66,12 +66,10 @@ def trust(
         Principal={"Service": service},
     )
     if account is not None:
-        condition: dict[str, Mapping[str, pulumi.Input[str] | Sequence[pulumi.Input[str]]]] = {
-            "StringEquals": {"aws:SourceAccount": account}
+        statement["Condition"] = {
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnEquals": {"aws:SourceArn": sources},
         }
-        if sources:
-            condition["ArnEquals"] = {"aws:SourceArn": sources}
-        statement["Condition"] = condition
     return document([statement])
 
 

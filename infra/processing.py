@@ -14,12 +14,12 @@ from infra.catalogue import LakeCatalogue
 from infra.channels import read_channels
 from infra.function import FunctionDefaults, PythonFunction
 from infra.machines import MachinesAccess, machine_settings, read_machines
-from infra.monitoring import Counted, count_alarm
+from infra.monitoring import count_alarm
 from infra.policies import Statement, allow, listing, objects
 from infra.schedule import FunctionSchedule
 from infra.setting_groups import ProcessingSettings
 from infra.table import string_keyed_table
-from mlops_core.alerting import DAMAGED_DATA
+from mlops_core.alerting import DAMAGED_DATA, with_runbook
 from mlops_core.lake import (
     BACKFILLS_PREFIX,
     BEGINNINGS_KEY,
@@ -37,7 +37,6 @@ from mlops_core.lake import (
 )
 from mlops_core.telemetry import Channels
 
-_DAMAGE = Counted("processing", "DamagedObjects", DAMAGED_DATA, "damage")
 _RAW, _COMPACTED, _REPLACED = f"{RAW_PREFIX}*", f"{COMPACTED_PREFIX}*", f"{REPLACED_PREFIX}*"
 _DAMAGED = f"{DAMAGED_PREFIX}*"
 # Documents whose earlier version counts where the newest is damaged; all else is made again of the readings.
@@ -131,7 +130,8 @@ class Processing(pulumi.ComponentResource):
             child,
         )
         if (alarms := functions.get("alarm_topic_arn")) is not None:
-            count_alarm(f"{name}-damage", alarms, _DAMAGE, parent=self)
+            damaged = with_runbook(DAMAGED_DATA, "damage")
+            count_alarm(f"{name}-damage", alarms, damaged, service="processing", metric="DamagedObjects", parent=self)
         self.schedule = FunctionSchedule(
             f"{name}-schedule",
             {

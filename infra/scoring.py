@@ -12,16 +12,17 @@ from infra.alerting import alarm_settings, alarm_statements
 from infra.function import FunctionDefaults, PythonFunction
 from infra.inference import ServingArgs, serving_of, serving_settings, serving_statements
 from infra.machines import read_machines
-from infra.monitoring import Counted, count_alarm
+from infra.monitoring import count_alarm
 from infra.policies import allow, compact_json, objects
 from infra.table import string_keyed_table
-from mlops_core.alerting import CHAMPION_REFUSED, DAMAGED_DATA, SILENT_CHANNELS
+from mlops_core.alerting import CHAMPION_REFUSED, DAMAGED_DATA, SILENT_CHANNELS, with_runbook
 from mlops_core.lake import CHECKPOINT_KEY, FLEET_PREFIX, FRESHNESS_KEY, NEWEST_KEY, PREDICTIONS_PREFIX
 
+# What a run counts, by the alarm that is on above none: the metric, and the alarm's description.
 _COUNTED = {
-    "silence": Counted("scoring", "SilentChannels", SILENT_CHANNELS, "silence"),
-    "refused": Counted("scoring", "ModelsRefused", CHAMPION_REFUSED, "champion-refused"),
-    "damage": Counted("scoring", "DamagedItems", DAMAGED_DATA, "damage"),
+    "silence": ("SilentChannels", with_runbook(SILENT_CHANNELS, "silence")),
+    "refused": ("ModelsRefused", with_runbook(CHAMPION_REFUSED, "champion-refused")),
+    "damage": ("DamagedItems", with_runbook(DAMAGED_DATA, "damage")),
 }
 
 
@@ -103,8 +104,8 @@ class Scoring(pulumi.ComponentResource):
             child,
         )
         if (alarms := functions.get("alarm_topic_arn")) is not None:
-            for what, counted in _COUNTED.items():
-                count_alarm(f"{name}-{what}", alarms, counted, parent=self)
+            for what, (metric, description) in _COUNTED.items():
+                count_alarm(f"{name}-{what}", alarms, description, service="scoring", metric=metric, parent=self)
         self.rule_name = self._run_when_committed(name, args)
         self.register_outputs({"function_name": self.function.name, "predictions_table": self.predictions.name})
 

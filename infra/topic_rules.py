@@ -17,18 +17,10 @@ FAILURE_TOPIC = "event/failure"
 _SELECT = "SELECT encode(*, 'base64') AS payload_base64, topic() AS topic, timestamp() AS received_at_ms"
 
 
-class Target(TypedDict):
-    """A queue as the action of a rule names it."""
-
-    queue_url: pulumi.Input[str]
-    role_arn: pulumi.Input[str]
-    use_base64: pulumi.Input[bool]
-
-
 class Sender(NamedTuple):
-    """A queue, the role to send to it with, and the policy without which the role is of no use."""
+    """A queue as the action of a rule names it, and the policy without which its role is of no use."""
 
-    target: Target
+    target: aws.iot.TopicRuleSqsArgsDict
     policy: aws.iam.RolePolicy
 
 

@@ -56,5 +56,4 @@ def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.Da
 
 def bucket_moments(buckets: pl.DataFrame) -> Moments:
     """The moments of checked buckets."""
-    physical = buckets.select(pl.col([field.name for field in fields(Moments)]).to_physical())
-    return Moments(*(column.to_numpy() for column in physical))
+    return Moments(*(buckets[field.name].to_physical().to_numpy() for field in fields(Moments)))

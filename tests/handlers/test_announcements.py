@@ -6,7 +6,8 @@ import pytest
 from aws_lambda_powertools import Metrics
 
 from handlers.announcements import AlarmDesk
-from handlers.stores import Alarms, clients
+from handlers.stores import clients
+from handlers.stores.alarms import Alarms
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.stores import ChampionMovedError, DataLake, ModelRegistry, UnknownModelError, clients
+from handlers.stores import clients
+from handlers.stores.lake import DataLake
+from handlers.stores.model_registry import ChampionMovedError, ModelRegistry, UnknownModelError
 from mlops_core.errors import (
     BundleError,
     CorruptBundleError,

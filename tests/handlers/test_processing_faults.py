@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.stores import ObjectMovedError, clients
+from handlers.stores import clients
+from handlers.stores.lake import ObjectMovedError
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.processed_lake import (
     CHECKPOINT,

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores import Alarms, clients
+from handlers.stores import clients
+from handlers.stores.alarms import Alarms
 from mlops_core.alerting import Answer
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLife, Stage
 

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading
-from tests.ops.conftest import Deployed, keep
+from tests.ops.conftest import Deployed
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 
@@ -14,7 +15,8 @@ def test_sensors_of_the_lake_are_graded_the_worst_first(deployed: Deployed) -> N
         for machine, value in {"A": lambda minute: 60 + minute * 7919 % 997 / 997, "B": lambda _: 60.0}.items()
         for minute in range(100)
     ]
-    keep(deployed.stack, readings)
+    for raw in encode_readings(readings):
+        deployed.stack.lake.create(*raw)
     graded = {row["machine_id"]: row for row in deployed.json("grades", "--days", "2")["grades"]}
     assert {machine: row["grade"] for machine, row in graded.items()} == {"A": "GOOD", "B": "UNUSABLE"}
     assert graded["B"]["findings"] == ["STUCK", "CONSTANT"]

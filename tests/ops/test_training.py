@@ -35,7 +35,8 @@ def ends(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Ends:
 
         monkeypatch.setattr(Stack, "state_machines", Machines())
 
-    deployed.set_outputs(training_state_machine_arn="training")
+    document = json.loads(deployed.outputs_file.read_text()) | {"training_state_machine_arn": "training"}
+    deployed.outputs_file.write_text(json.dumps(document))
     return end
 
 
