@@ -7,7 +7,7 @@ episodes, so an anomaly never says ACT: how soon a machine fails is for limits a
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from mlops_core.alerting.episodes import Alarm, Episode, Stage
 from mlops_core.condition import Anomaly
@@ -15,10 +15,8 @@ from mlops_core.condition.baseline import CALM_ROWS
 from mlops_core.prognosis.reasons import phrase
 
 
-class _Evidence(BaseModel):
+class _Evidence(BaseModel, frozen=True):
     """How many rows in a row were beyond the limit, or calm, up to `until`; since when they were beyond."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     until: AwareDatetime
     beyond: int = 0

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLife, Stage, Step, StepKind, Verdict
 from mlops_core.errors import MlopsError
@@ -46,10 +46,8 @@ class NoSuchEpisodeError(MlopsError):
         super().__init__(f"There is no episode {episode_id} any more, or never was", "`mlops alarms list` names them")
 
 
-class Answer(BaseModel):
+class Answer(BaseModel, frozen=True, extra="forbid", strict=True):
     """What a person does about an episode."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     action: AnswerAction = Field(strict=False)
     until: Moment | None = Field(default=None, description="Of shelve: when it comes back, at most 30 days ahead")

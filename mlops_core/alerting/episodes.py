@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from mlops_core.telemetry import MachineId
 from mlops_core.time import utc_text
@@ -88,7 +88,7 @@ class StepKind(StrEnum):
     REMINDED = "REMINDED"
 
 
-class Step(BaseModel):
+class Step(BaseModel, frozen=True):
     """One change of an episode. Fields of a newer program are ignored when read.
 
     Attributes:
@@ -100,8 +100,6 @@ class Step(BaseModel):
 
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     at: AwareDatetime
     kind: StepKind
     by: str | None = None
@@ -109,7 +107,7 @@ class Step(BaseModel):
     note: str | None = None
 
 
-class Episode(BaseModel):
+class Episode(BaseModel, frozen=True):
     """One alarm episode. Fields of a newer program are ignored when read.
 
     Attributes:
@@ -127,8 +125,6 @@ class Episode(BaseModel):
         steps: its life, in order, the newest last.
 
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     machine_id: MachineId
     source: AlarmSource
@@ -192,7 +188,7 @@ class Episode(BaseModel):
         return self.model_copy(update={"steps": (*self.steps, step)[-MOST_STEPS:]})
 
 
-class Alarm(BaseModel):
+class Alarm(BaseModel, frozen=True):
     """What is stored of one machine, source and subject.
 
     Attributes:
@@ -203,8 +199,6 @@ class Alarm(BaseModel):
         sequence: how often it was written; 0 for one that is not stored.
 
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     machine_id: MachineId
     source: AlarmSource

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from mlops_core.condition.limits import ChannelLimits, zone_limits
@@ -32,10 +32,8 @@ def known_group(group: str) -> str:
     return group
 
 
-class PlannedMaintenance(BaseModel):
+class PlannedMaintenance(BaseModel, frozen=True):
     """A span `[begins, ends)` in which a machine is worked on: no alarm of limits, silence or models opens in it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     begins: AwareDatetime
     ends: AwareDatetime
@@ -53,7 +51,7 @@ class PlannedMaintenance(BaseModel):
         return self.begins <= at < self.ends
 
 
-class MachineRecord(BaseModel):
+class MachineRecord(BaseModel, frozen=True):
     """One machine, as its operators describe it. Fields of a newer program are ignored when read.
 
     Attributes:
@@ -68,8 +66,6 @@ class MachineRecord(BaseModel):
         replaced: by channel, when its sensor was replaced or moved last: what was usual before says nothing after.
 
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     machine_id: MachineId
     machine_class: Text | None = None
@@ -101,7 +97,7 @@ class MachineRecord(BaseModel):
         return self if len(kept) == len(self.plans) else self.model_copy(update={"plans": kept})
 
 
-class MachineClass(BaseModel):
+class MachineClass(BaseModel, frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True):
     """What machines have in common.
 
     Attributes:
@@ -111,8 +107,6 @@ class MachineClass(BaseModel):
         running: when a machine runs; None: whenever it sends.
 
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     machines: tuple[str, ...] = Field(default=(), strict=False)
     iso_group: Annotated[str, AfterValidator(known_group)] = "default"

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from mlops_core.condition.severity import ZoneBoundaries
@@ -24,7 +24,7 @@ DEFAULT_HOLD: Final = timedelta(minutes=1)
 """Two readings a minute apart, so that one outlier raises nothing and an alarm comes within two minutes."""
 
 
-class ChannelLimits(BaseModel):
+class ChannelLimits(BaseModel, frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True):
     """The limits of one channel, in its unit; a value at a limit is beyond it.
 
     Attributes:
@@ -36,8 +36,6 @@ class ChannelLimits(BaseModel):
         source: where the numbers come from.
 
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     watch: float | None = Field(default=None, allow_inf_nan=False)
     act: float | None = Field(default=None, allow_inf_nan=False)
@@ -73,7 +71,7 @@ class ChannelLimits(BaseModel):
         return value < limit - back if self.is_upper else value > limit + back
 
 
-class LimitState(BaseModel):
+class LimitState(BaseModel, frozen=True):
     """What is remembered of one machine and channel.
 
     Attributes:
@@ -85,8 +83,6 @@ class LimitState(BaseModel):
         value: what that reading was.
 
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     stage: str | None = None
     opened: AwareDatetime | None = None

@@ -13,7 +13,7 @@ from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from mlops_core.errors import InvalidArgumentError, require_columns
 
@@ -30,10 +30,8 @@ class EvaluationZone(StrEnum):
     D = "D"  # severe enough to damage the machine
 
 
-class ZoneBoundaries(BaseModel):
+class ZoneBoundaries(BaseModel, frozen=True):
     """The velocities r.m.s., in mm/s, at which zones B, C and D begin, and where these numbers come from."""
-
-    model_config = ConfigDict(frozen=True)
 
     b_begins: float = Field(gt=0, allow_inf_nan=False)
     c_begins: float = Field(gt=0, allow_inf_nan=False)

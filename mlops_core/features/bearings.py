@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import cos, radians
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,8 @@ class DefectFrequencies:
     ftf: float
 
 
-class BearingGeometry(BaseModel):
+class BearingGeometry(BaseModel, frozen=True):
     """A bearing with a fixed outer race; both diameters in one unit, whichever."""
-
-    model_config = ConfigDict(frozen=True)
 
     rolling_elements: int = Field(ge=1)
     element_diameter: float = Field(gt=0, allow_inf_nan=False)

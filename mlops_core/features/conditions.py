@@ -5,22 +5,20 @@ Needs no polars until it is applied: the service that predicts for one machine r
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-class ChannelScale(BaseModel):
+class ChannelScale(BaseModel, frozen=True):
     """What a channel is like under each condition, in the channel's unit; null where training had no such readings."""
-
-    model_config = ConfigDict(frozen=True)
 
     means: tuple[float | None, ...]
     deviations: tuple[float | None, ...]
 
 
-class ConditionNormaliser(BaseModel):
+class ConditionNormaliser(BaseModel, frozen=True):
     """Means and standard deviations of channels under operating conditions. Made by `learn_normaliser`.
 
     setting_channels: the channels that say what the condition is; none for a single condition.
@@ -29,8 +27,6 @@ class ConditionNormaliser(BaseModel):
     assignment: "equal", a condition is met exactly; "nearest", the nearest centre counts.
     channels: what was learned.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     setting_channels: tuple[str, ...]
     setting_scales: tuple[float, ...]

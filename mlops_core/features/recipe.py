@@ -15,7 +15,7 @@ from hashlib import sha256
 from math import gcd
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from mlops_core.errors import InvalidArgumentError
 from mlops_core.features.conditions import ConditionNormaliser
@@ -47,7 +47,7 @@ _Length = Annotated[str, BeforeValidator(length_name)]
 """A duration in any form, kept as text in one form."""
 
 
-class FeatureRecipe(BaseModel):
+class FeatureRecipe(BaseModel, frozen=True, extra="forbid"):
     """What features there are, and how they are computed from readings.
 
     Attributes:
@@ -67,8 +67,6 @@ class FeatureRecipe(BaseModel):
         unknown: columns that were made outside of the recipe. Only who made them can make them again.
 
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     channels: tuple[str, ...] | None = None
     channels_sha256: str | None = None

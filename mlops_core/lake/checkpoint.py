@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, NamedTuple, Self, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake.keys import Sources, hour_of_text, hour_text
@@ -63,7 +63,7 @@ def _without_shards(hours: dict[str, str]) -> dict[str, str]:
 Due = Annotated[dict[str, tuple[str, ...] | None], BeforeValidator(_machines_by_hour)]
 
 
-class Checkpoint(BaseModel):
+class Checkpoint(BaseModel, frozen=True):
     """What has been committed.
 
     Of the window ends after `processed_from`, all up to `processed_until` have been computed; those in the feature
@@ -72,8 +72,6 @@ class Checkpoint(BaseModel):
     been offered all rows but those in feature partitions from the hour `unoffered_from` on. `made_with` says with what
     hop, features and rules of running all this was computed; None in a checkpoint of the first release.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     version: int = Field(ge=0)
     processed_from: UtcInstant

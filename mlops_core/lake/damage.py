@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from mlops_core.lake.keys import ACCEPTED_DAMAGE_PREFIX, DAMAGED_PREFIX, RawObject
 from mlops_core.records import canonical_json, stored_record
@@ -19,13 +19,11 @@ def damage_id(key: str, version: str) -> str:
     return sha256(f"{key}\n{_bare(version)}".encode()).hexdigest()[:32]
 
 
-class Damage(BaseModel):
+class Damage(BaseModel, frozen=True):
     """A damaged object or item: its key, the version (ETag) that is damaged, what is wrong, and who noticed when.
 
     is_mended: it was made again. content: of an item, which has no earlier version, what it held, as JSON.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     version: str

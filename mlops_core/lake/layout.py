@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from mlops_core.lake.keys import MAXIMUM_SHARDS, hour_of_text, hour_text
 from mlops_core.records import canonical_json, stored_record
@@ -17,19 +17,15 @@ from mlops_core.records import canonical_json, stored_record
 _HOUR: Final = timedelta(hours=1)
 
 
-class Epoch(BaseModel):
+class Epoch(BaseModel, frozen=True):
     """From an hour on (text as `2026-11-21T10`; None: from the beginning), outputs lie in so many shards."""
-
-    model_config = ConfigDict(frozen=True)
 
     since: str | None
     shards: int = Field(ge=1, le=MAXIMUM_SHARDS)
 
 
-class Layout(BaseModel):
+class Layout(BaseModel, frozen=True):
     """The epochs of a lake, oldest first."""
-
-    model_config = ConfigDict(frozen=True)
 
     epochs: tuple[Epoch, ...] = Field(min_length=1)
 

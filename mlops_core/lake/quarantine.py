@@ -5,7 +5,7 @@ from base64 import b64decode, b64encode
 from hashlib import sha256
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer
 
 from mlops_core.errors import MalformedObjectError, QuarantineReason
 from mlops_core.lake.keys import RawObject, quarantine_key
@@ -24,13 +24,11 @@ Payload = Annotated[
 ]
 
 
-class QuarantineRecord(BaseModel):
+class QuarantineRecord(BaseModel, frozen=True, validate_by_name=True):
     """A refused message or element of one: its bytes as they arrived, where, when and why, and the delivery's id.
 
     `readings` is how many readings an element would have given.
     """
-
-    model_config = ConfigDict(frozen=True, validate_by_name=True)
 
     reason: QuarantineReason
     detail: str

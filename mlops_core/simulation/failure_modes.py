@@ -14,7 +14,7 @@ import math
 from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from mlops_core.simulation.random_streams import FloatArray
 
@@ -24,10 +24,8 @@ VIBRATION_LIMIT_MM_S = 11.2
 TEMPERATURE_LIMIT_CELSIUS = 95.0
 
 
-class FailureMode(BaseModel):
+class FailureMode(BaseModel, frozen=True):
     """One way to fail. Ranges are (lowest, highest)."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     event_code: str

@@ -17,7 +17,7 @@ Levels hold on the hour and are joined by straight lines; each reading adds nois
 import math
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from mlops_core.simulation.failure_modes import FAILURE_MODES, FailureMode, Range, symptom
 from mlops_core.simulation.operating_conditions import OperatingConditions, mean_cubed_load
@@ -30,10 +30,8 @@ REST_VIBRATION_MM_S: Range = (1.2, 3.0)
 RISE_CELSIUS: Range = (18.0, 30.0)
 
 
-class MaintenancePolicy(BaseModel):
+class MaintenancePolicy(BaseModel, frozen=True):
     """What is done to machines, and how well. Ranges are (lowest, highest), drawn from uniformly."""
-
-    model_config = ConfigDict(frozen=True)
 
     repair_hours: Range = Field(default=(6.0, 36.0), description="from failure to return to service")
     repair_quality: Range = Field(default=(0.85, 1.0), description="1: as new; q leaves damage 1 - q behind")
@@ -51,10 +49,8 @@ class MaintenancePolicy(BaseModel):
         return self
 
 
-class DegradationLaw(BaseModel):
+class DegradationLaw(BaseModel, frozen=True):
     """All constants of a fleet's degradation. The defaults give run lengths of about three weeks."""
-
-    model_config = ConfigDict(frozen=True)
 
     guaranteed_life_hours: float = Field(default=120.0, ge=0, description="no new machine fails before, at mean load")
     characteristic_life_hours: float = Field(default=480.0, gt=0, description="Weibull scale beyond the guarantee")

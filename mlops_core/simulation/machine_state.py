@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
+from pydantic import AwareDatetime, BaseModel, Field, field_serializer
 
 from mlops_core.simulation.law import DegradationLaw, Machine, Run
 from mlops_core.telemetry import MachineId
@@ -32,10 +32,8 @@ class MachineStatus(StrEnum):
     REPAIRED = "repaired"
 
 
-class MachineState(BaseModel):
+class MachineState(BaseModel, frozen=True):
     """A machine at `event_timestamp`: everything before it has been published, nothing from it on. JSON-able."""
-
-    model_config = ConfigDict(frozen=True)
 
     machine_id: MachineId
     seed: int

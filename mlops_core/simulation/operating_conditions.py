@@ -6,7 +6,7 @@ Both are functions of (seed, name, hour since the epoch), so no hour needs the h
 from functools import lru_cache
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from mlops_core.simulation.random_streams import (
     FloatArray,
@@ -24,10 +24,8 @@ HOURLY_AMPLITUDE = 0.45
 WEATHER_HOURS = 72
 
 
-class OperatingConditions(BaseModel):
+class OperatingConditions(BaseModel, frozen=True):
     """Load and ambient of a fleet."""
-
-    model_config = ConfigDict(frozen=True)
 
     load_variation: float = Field(default=0.3, ge=0, le=0.6, description="how far load leaves 1 (rated); 0: never")
     ambient_celsius: float = Field(default=21.0, ge=-40, le=60, description="mean ambient temperature")

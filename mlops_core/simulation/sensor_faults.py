@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from mlops_core.simulation.random_streams import random_words, stream_key, uniforms, within
 from mlops_core.telemetry import READINGS, TIMESTAMP, normalise_readings
@@ -40,10 +40,8 @@ _DAY = timedelta(days=1)
 _WORDS = float(2**64)
 
 
-class SensorFaults(BaseModel):
+class SensorFaults(BaseModel, frozen=True):
     """How often sensors fail, and how badly. Episodes of one kind begin at most once a day and last at most one."""
-
-    model_config = ConfigDict(frozen=True)
 
     dropout_per_day: float = Field(default=0.0, ge=0, le=1, description="chance per sensor and day that it goes silent")
     dropout_hours: tuple[float, float] = Field(default=(0.25, 6.0), description="shortest and longest, uniform")

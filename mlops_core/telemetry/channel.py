@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from mlops_core.errors import InvalidArgumentError, MalformedObjectError
 
@@ -29,7 +29,7 @@ _RESERVED: Final = {
 _Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
-class Channel(BaseModel):
+class Channel(BaseModel, frozen=True, extra="forbid"):
     """One measured quantity of a machine.
 
     `name` is part of topics, readings and feature names; `payload_field` holds the value in a message's JSON (default:
@@ -39,8 +39,6 @@ class Channel(BaseModel):
     numbers. `quantity` says what is measured where a standard depends on it (`velocity_rms`, in mm/s). `statistics`
     names those that its windows get (default: all, or few where a stack has many channels).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: _Identifier
     payload_field: str = Field(default="value", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")

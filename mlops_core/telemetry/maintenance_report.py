@@ -10,7 +10,6 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field as Described,
     StringConstraints,
     model_validator,
@@ -68,10 +67,8 @@ class MaintenanceKind(StrEnum):
     REPAIR = "repair"
 
 
-class MaintenanceReport(BaseModel):
+class MaintenanceReport(BaseModel, frozen=True, extra="forbid", strict=True):
     """What happened to a machine, and when."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     kind: Annotated[MaintenanceKind, Described(strict=False)]
     at: Moment = Described(description="When it failed, or was taken out of service for the work")
@@ -93,7 +90,7 @@ class MaintenanceReport(BaseModel):
         return [name for name, moment in moments.items() if moment is not None and moment > now + FUTURE_TOLERANCE]
 
 
-class MaintenanceRecord(MaintenanceReport):
+class MaintenanceRecord(MaintenanceReport, frozen=True):
     """A report of one machine."""
 
     machine_id: MachineId

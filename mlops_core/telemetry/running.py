@@ -6,11 +6,11 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 
-class RunningRule(BaseModel):
+class RunningRule(BaseModel, frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True):
     """When a machine runs.
 
     Attributes:
@@ -19,8 +19,6 @@ class RunningRule(BaseModel):
         states: it runs while the channel has one of these values.
 
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     channel: str = Field(min_length=1)
     above: float | None = Field(default=None, allow_inf_nan=False)
@@ -37,10 +35,8 @@ class RunningRule(BaseModel):
         return value > self.above if self.above is not None else value in (self.states or ())
 
 
-class RunningClass(BaseModel):
+class RunningClass(BaseModel, frozen=True, extra="forbid"):
     """A class of machines: the patterns of the ids that belong to it, and its rule, if it has one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     machines: tuple[str, ...] = ()
     rule: RunningRule | None = None
