@@ -25,48 +25,47 @@ _Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class FailureModes:
+class Centroids:
     """Centroids of m modes in n features.
 
     Attributes:
-        names: of the modes, m.
         centroids: m x n, in deviations from `means`.
         means, deviations: of the features, n; a feature that never varies has centroids 0.
         shares: of the failures that were of each mode, m.
+
+    """
+
+    centroids: tuple[tuple[float, ...], ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+    shares: tuple[float, ...]
+
+    def scores(self, matrix: NDArray[np.float32]) -> _Floats:
+        """Log odds of each mode, k x m, but for a constant of each row."""
+        scaled = (matrix.astype(np.float64) - self.means) / self.deviations
+        apart = [np.nansum(scaled * centroid - centroid**2 / 2, axis=1) for centroid in np.array(self.centroids)]
+        return np.stack(apart, axis=1) + np.log(np.maximum(self.shares, np.finfo(np.float64).tiny))
+
+
+@dataclass(frozen=True)
+class FailureModes(Centroids):
+    """Modes that the features tell apart, and how surely.
+
+    Attributes:
+        names: of the modes, m.
         failures: held-out failures by which it was judged, those of rare modes among them.
         right, majority_right: the share of them that was named rightly, and that of always naming the most frequent.
 
     """
 
     names: tuple[str, ...]
-    centroids: tuple[tuple[float, ...], ...]
-    means: tuple[float, ...]
-    deviations: tuple[float, ...]
-    shares: tuple[float, ...]
     failures: int
     right: float
     majority_right: float
 
     def name(self, matrix: NDArray[np.float32]) -> list[str]:
         """Return the likeliest mode of each row, k x n, should its machine fail; a NaN speaks for none."""
-        fit = _Centroids(
-            np.array(self.means), np.array(self.deviations), np.array(self.centroids), np.array(self.shares)
-        )
-        return [self.names[index] for index in fit.scores(matrix).argmax(axis=1)]
-
-
-@dataclass(frozen=True)
-class _Centroids:
-    means: _Floats
-    deviations: _Floats
-    centroids: _Floats
-    shares: _Floats
-
-    def scores(self, matrix: NDArray[np.float32]) -> _Floats:
-        """Log odds of each mode, k x m, but for a constant of each row."""
-        scaled = (matrix.astype(np.float64) - self.means) / self.deviations
-        apart = [np.nansum(scaled * centroid - centroid**2 / 2, axis=1) for centroid in self.centroids]
-        return np.stack(apart, axis=1) + np.log(np.maximum(self.shares, np.finfo(np.float64).tiny))
+        return [self.names[index] for index in self.scores(matrix).argmax(axis=1)]
 
 
 def fit_modes(
@@ -102,24 +101,21 @@ def fit_modes(
         fit = _fit(matrix[learned], place[of_run][learned], weight[learned], len(names))
         for run in np.unique(of_run[folds == fold]):
             score = fit.scores(matrix[(folds == fold) & (of_run == run)]).mean(axis=0)
-            right[run], usual[run] = score.argmax() == place[run], fit.shares.argmax() == place[run]
+            right[run], usual[run] = score.argmax() == place[run], np.argmax(fit.shares) == place[run]
     if _chance(int((right & ~usual).sum()), int((usual & ~right).sum())) > _CHANCE:
         return None
     rows = place[of_run] >= 0
     fit = _fit(matrix[rows], place[of_run][rows], weight[rows], len(names))
     return FailureModes(
+        **vars(fit),
         names=tuple(names.tolist()),
-        centroids=tuple(tuple(centroid) for centroid in fit.centroids.tolist()),
-        means=tuple(fit.means.tolist()),
-        deviations=tuple(fit.deviations.tolist()),
-        shares=tuple(fit.shares.tolist()),
         failures=len(codes),
         right=float(right.mean()),
         majority_right=float(usual.mean()),
     )
 
 
-def _fit(matrix: NDArray[np.float32], place: NDArray[np.int64], weight: _Floats, modes: int) -> _Centroids:
+def _fit(matrix: NDArray[np.float32], place: NDArray[np.int64], weight: _Floats, modes: int) -> Centroids:
     """Centroids of rows that count by `weight`; where a mode has no value of a feature, the mean of all."""
     is_known = ~np.isnan(matrix)
     values, weights = np.where(is_known, matrix, 0.0).astype(np.float64), weight[:, None] * is_known
@@ -136,7 +132,12 @@ def _fit(matrix: NDArray[np.float32], place: NDArray[np.int64], weight: _Floats,
     deviations[~varies] = 1.0
     centroids = np.where(varies, (centres - means) / deviations, 0.0)
     shares = np.bincount(place, weights=weight, minlength=modes) / weight.sum()
-    return _Centroids(means, deviations, centroids, shares)
+    return Centroids(
+        centroids=tuple(map(tuple, centroids.tolist())),
+        means=tuple(means.tolist()),
+        deviations=tuple(deviations.tolist()),
+        shares=tuple(shares.tolist()),
+    )
 
 
 def _chance(better: int, worse: int) -> float:
