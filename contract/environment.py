@@ -88,15 +88,15 @@ class SimulatorSettings(LabelHistorySettings):
     @model_validator(mode="after")
     def _machines_are_distinct(self) -> Self:
         if len(set(self.machine_ids)) < len(self.machine_ids):
-            message = "MACHINE_IDS: must name each machine once"
-            raise ValueError(message)
+            raise ValueError("MACHINE_IDS: must name each machine once")
         return self
 
     @model_validator(mode="after")
     def _a_step_fits(self) -> Self:
         if self.max_catch_up < self.sampling_interval:
-            message = "MAX_CATCH_UP_MINUTES: must be at least SAMPLING_INTERVAL_SECONDS, or time would never advance"
-            raise ValueError(message)
+            raise ValueError(
+                "MAX_CATCH_UP_MINUTES: must be at least SAMPLING_INTERVAL_SECONDS, or time would never advance"
+            )
         return self
 
 
@@ -153,11 +153,9 @@ class ProcessingSettings(ComputingSettings, OnlineSettings, LabelHistorySettings
     def _hop_divides_the_lengths(self) -> Self:
         hour = timedelta(hours=1)
         if hour % self.feature_hop:
-            message = "FEATURE_HOP_MINUTES: must divide 60, because the lake is partitioned by the hour"
-            raise ValueError(message)
+            raise ValueError("FEATURE_HOP_MINUTES: must divide 60, because the lake is partitioned by the hour")
         if not self.feature_lengths or len(set(self.feature_lengths)) < len(self.feature_lengths):
-            message = "FEATURE_LENGTHS_HOURS: must name one length or more, each once"
-            raise ValueError(message)
+            raise ValueError("FEATURE_LENGTHS_HOURS: must name one length or more, each once")
         return self
 
 

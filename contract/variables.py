@@ -39,16 +39,13 @@ def _variable(location: tuple[int | str, ...]) -> str:
 
 def _whole(unit: str) -> Callable[[object], timedelta]:
     def parse(raw: object) -> timedelta:
-        if isinstance(raw, timedelta):
-            span = raw
-        else:
-            try:
-                span = timedelta(**{unit: int(str(raw))})
-            except (ValueError, OverflowError):
-                span = timedelta(0)
-        if span <= timedelta(0) or span % timedelta(**{unit: 1}):
-            message = f"must be a whole number of {unit}, 1 or more, and fewer than a billion days"
-            raise ValueError(message)
+        one = timedelta(**{unit: 1})
+        try:
+            span = raw if isinstance(raw, timedelta) else int(str(raw)) * one
+        except (ValueError, OverflowError):
+            span = timedelta(0)
+        if span <= timedelta(0) or span % one:
+            raise ValueError(f"must be a whole number of {unit}, 1 or more, and fewer than a billion days")
         return span
 
     return parse
@@ -64,8 +61,7 @@ def _from_json(raw: object) -> object:
     try:
         return json.loads(raw)
     except ValueError:
-        message = "must be JSON"
-        raise ValueError(message) from None
+        raise ValueError("must be JSON") from None
 
 
 Days = Annotated[timedelta, BeforeValidator(_whole("days")), _count("days")]
