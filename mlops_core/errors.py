@@ -74,7 +74,7 @@ class MissingColumnError(SchemaError):
     """A required column is absent."""
 
     def __init__(self, frame: str, column: str, present: Iterable[str]) -> None:
-        columns = ", ".join(present) or "none"
+        columns = _some([*present], limit=6) or "none"
         super().__init__(
             frame,
             column,

@@ -19,7 +19,7 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import ColumnTypeError, InvalidArgumentError, MissingColumnError
+from mlops_core.errors import ColumnTypeError, InvalidArgumentError, require_columns
 from mlops_core.prognosis.returns import Returns, ReturnsAssumedWarning, assumed_returns
 from mlops_core.prognosis.verdicts import faults, judged_rows, known_verdicts, without_refuted
 from mlops_core.telemetry import TIMESTAMP, by_machines, normalise_failures, renewals
@@ -175,9 +175,7 @@ def _warn_of_assumptions(rows: pl.DataFrame, as_recorded: pl.DataFrame) -> None:
 
 
 def _rows(features: pl.DataFrame, known_until: datetime | None) -> pl.DataFrame:
-    for column in ("machine_id", "window_end"):
-        if column not in features.columns:
-            raise MissingColumnError("features", column, features.columns[:6])
+    require_columns("features", features.columns, "machine_id", "window_end")
     if features.schema["window_end"] != TIMESTAMP:
         raise ColumnTypeError(
             "features", "window_end", str(features.schema["window_end"]), str(TIMESTAMP), "compute_features gives it so"

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import MissingColumnError
+from mlops_core.errors import require_columns
 from mlops_core.prognosis.modes import FAILURE_MODE
 from mlops_core.telemetry import normalise_failures
 
@@ -34,9 +34,7 @@ def label_modes(labelled: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
         'failure_mode'
 
     """
-    for column in ("machine_id", "window_end", "rul_hours"):
-        if column not in labelled.columns:
-            raise MissingColumnError("labelled", column, labelled.columns[-6:])
+    require_columns("labelled", labelled.columns, "machine_id", "window_end", "rul_hours")
     coded = normalise_failures(failures).select("machine_id", _failed_at="event_timestamp", _code="event_code")
     left = pl.duration(microseconds=(pl.col("rul_hours") * 3.6e9).round())
     rows = labelled.with_columns(_ends=pl.col("window_end") + left).with_row_index("_row")

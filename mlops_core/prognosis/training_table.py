@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.errors import InvalidArgumentError, MissingColumnError, UntrainableError, UntrainableReason
+from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason, require_columns
 from mlops_core.features import RUNNING, parse_feature_name
 from mlops_core.prognosis.coverage import as_shares, sampled_counts
 from mlops_core.prognosis.labels import LABELS
@@ -112,9 +112,7 @@ def training_table(
         UntrainableError: no rows, no features, or labels that were made for another horizon.
 
     """
-    for column in ("machine_id", "window_end", *LABELS):
-        if column not in labelled.columns:
-            raise MissingColumnError("labelled", column, labelled.columns[:6])
+    require_columns("labelled", labelled.columns, "machine_id", "window_end", *LABELS)
     names = feature_columns(labelled) if names is None else names
     if not names:
         raise UntrainableError(UntrainableReason.NO_FEATURES, "the frame holds keys and labels only")

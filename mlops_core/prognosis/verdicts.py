@@ -6,8 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.errors import ColumnTypeError, require_columns
-from mlops_core.telemetry import VERDICTS
+from mlops_core.telemetry import VERDICTS, require_schema
 
 _FAULT: Final = "FAULT_FOUND"
 _NO_FAULT: Final = "NO_FAULT"
@@ -22,12 +21,7 @@ def known_verdicts(verdicts: pl.DataFrame | None, known_until: datetime | None) 
     """
     if verdicts is None:
         return VERDICTS.to_frame()
-    for column, expected in VERDICTS.items():
-        require_columns("verdicts", verdicts.columns, column)
-        if verdicts.schema[column] not in (expected, pl.Null()):
-            raise ColumnTypeError(
-                "verdicts", column, str(verdicts.schema[column]), str(expected), "Make it of the schema VERDICTS"
-            )
+    require_schema("verdicts", verdicts, VERDICTS)
     fitted = verdicts.select(VERDICTS.names()).cast(VERDICTS)
     return fitted if known_until is None else fitted.filter(pl.col("decided_at") <= known_until)
 

@@ -25,6 +25,7 @@ from .frames import (
     normalise_failures as normalise_failures,
     normalise_readings as normalise_readings,
     renewals as renewals,
+    require_schema as require_schema,
 )
 from .grades import (
     GRADES as GRADES,

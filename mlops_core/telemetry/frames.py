@@ -138,14 +138,18 @@ def renewals(maintenance: pl.DataFrame) -> pl.DataFrame:
         MissingColumnError, ColumnTypeError, ColumnValueError: the frame does not fit.
 
     """
-    for column, expected in MAINTENANCE.items():
-        require_columns("maintenance", maintenance.columns, column)
-        if maintenance.schema[column] not in (expected, pl.Null()):
-            raise ColumnTypeError(
-                "maintenance", column, str(maintenance.schema[column]), str(expected), f"Cast it to {expected}"
-            )
+    require_schema("maintenance", maintenance, MAINTENANCE)
     _refuse_early_returns(maintenance, "maintenance", "Correct those records")
     return maintenance.filter("renews").select("machine_id", "event_timestamp", "returned_to_service_at")
+
+
+def require_schema(name: str, frame: pl.DataFrame, schema: pl.Schema) -> None:
+    """Raise MissingColumnError or ColumnTypeError where a column is absent, or of another type without being null."""
+    require_columns(name, frame.columns, *schema)
+    for column, expected in schema.items():
+        found = frame.schema[column]
+        if found not in (expected, pl.Null()):
+            raise ColumnTypeError(name, column, str(found), str(expected), f"Cast it to {expected}")
 
 
 def _checked(
