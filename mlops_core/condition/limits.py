@@ -148,12 +148,11 @@ def _next(state: LimitState, at: datetime, value: float, limits: ChannelLimits) 
 _RANKS: Final = {None: 0, "WATCH": 1, "ACT": 2}
 
 
-def zone_limits(boundaries: ZoneBoundaries, *, hold: timedelta = DEFAULT_HOLD) -> ChannelLimits:
+def zone_limits(boundaries: ZoneBoundaries) -> ChannelLimits:
     """Return the limits of ISO 20816's zones for velocity r.m.s. in mm/s: zone C is WATCH, zone D is ACT."""
     return ChannelLimits(
         watch=boundaries.c_begins,
         act=boundaries.d_begins,
-        hold=hold,
         watch_name="in zone C",
         act_name="in zone D",
         source=boundaries.source,

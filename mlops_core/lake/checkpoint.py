@@ -83,6 +83,10 @@ class Checkpoint(BaseModel, frozen=True):
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
+        for text in (*self.hours, *self.due):
+            hour_of_text(text)
+        for text in self.hours:
+            self.built(text)
         if self.processed_from > self.processed_until:
             raise ValueError("processed_from is later than processed_until")
         if self.due and max(self.due) > hour_text(self.processed_until):
@@ -112,12 +116,4 @@ class Checkpoint(BaseModel, frozen=True):
     def decode(cls, body: bytes) -> Self:
         """Return what `encode` wrote. Raises MalformedObjectError for anything else."""
         hint = "Restore its previous version, or remove it to start from the last hours"
-        checkpoint = stored_record(cls, body, where="checkpoint", hint=hint)
-        try:
-            for text in (*checkpoint.hours, *checkpoint.due):
-                hour_of_text(text)
-            for text in checkpoint.hours:
-                checkpoint.built(text)
-        except MalformedObjectError as error:
-            raise MalformedObjectError("checkpoint", str(error), hint) from error
-        return checkpoint
+        return stored_record(cls, body, where="checkpoint", hint=hint)

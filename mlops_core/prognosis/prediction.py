@@ -118,31 +118,20 @@ def predict_many(
             Reasons take nine tenths of the time.
 
     """
-    found: list[Prediction | Refusal | None] = []
-    identities: list[tuple[str, datetime]] = []
-    values: list[NDArray[np.float32]] = []
-    for machine_id, window_end, features in rows:
+    given = list(rows)
+    found: dict[int, Prediction | Refusal] = {}
+    values: dict[int, NDArray[np.float32]] = {}
+    for at, (machine_id, _, features) in enumerate(given):
         try:
-            values.append(_row(bundle, machine_id, features, nulls_omitted=True))
+            values[at] = _row(bundle, machine_id, features, nulls_omitted=True)
         except (EmptyFeaturesError, FeatureMismatchError) as error:
-            found.append(error)
-        else:
-            identities.append((machine_id, window_end))
-            found.append(None)
-    if not values:
-        return [each for each in found if each is not None]
-    matrix = np.stack(values)
-    foreign = bundle.schema.foreign(matrix)
-    predictions = iter(
-        OutOfDomainError(identity[0], bundle.version, columns) if columns else prediction
-        for identity, columns, prediction in zip(
-            identities,
-            foreign,
-            _predictions(bundle, identities, matrix, reasons=reasons, explained=explained),
-            strict=True,
-        )
-    )
-    return [next(predictions) if each is None else each for each in found]
+            found[at] = error
+    if values:
+        matrix, identities = np.stack([*values.values()]), [given[at][:2] for at in values]
+        predictions = _predictions(bundle, identities, matrix, reasons=reasons, explained=explained)
+        for at, columns, prediction in zip(values, bundle.schema.foreign(matrix), predictions, strict=True):
+            found[at] = OutOfDomainError(given[at][0], bundle.version, columns) if columns else prediction
+    return [found[at] for at in range(len(given))]
 
 
 def _row(

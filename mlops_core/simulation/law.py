@@ -75,23 +75,17 @@ class DegradationLaw(BaseModel, frozen=True):
         return -math.expm1(-(beyond**self.life_shape))
 
 
-class Nameplate(NamedTuple):
-    """What distinguishes a machine from another of its kind, for all its runs."""
+class Machine(NamedTuple):
+    """One machine under a law, and what distinguishes it from another of its kind, for all its runs."""
 
+    law: DegradationLaw
+    seed: int
+    machine_id: str
     rest_vibration: float  # mm/s at rated load, undamaged
     rise: float  # degrees Celsius above ambient at rated load, undamaged
     load_key: int
     wander_key: int
     noise_key: int
-
-
-class Machine(NamedTuple):
-    """One machine under a law."""
-
-    law: DegradationLaw
-    seed: int
-    machine_id: str
-    nameplate: Nameplate
 
 
 class Run(NamedTuple):
@@ -110,30 +104,32 @@ class Run(NamedTuple):
 
 
 def machine_of(law: DegradationLaw, seed: int, machine_id: str) -> Machine:
-    """Return a machine with its nameplate."""
+    """Return a machine with what its nameplate says."""
     vibration, rise = uniforms(stream_key(seed, machine_id, "nameplate"), 0, 2)
-    nameplate = Nameplate(
+    return Machine(
+        law,
+        seed,
+        machine_id,
         rest_vibration=within(REST_VIBRATION_MM_S, vibration),
         rise=within(RISE_CELSIUS, rise),
         load_key=stream_key(seed, machine_id, "load"),
         wander_key=stream_key(seed, machine_id, "wander"),
         noise_key=stream_key(seed, machine_id, "noise"),
     )
-    return Machine(law, seed, machine_id, nameplate)
 
 
 def draw_run(machine: Machine, number: int) -> Run:
     """Return run `number` (0: the first after commissioning) of a machine."""
-    law, nameplate = machine.law, machine.nameplate
+    law = machine.law
     chances = uniforms(stream_key(machine.seed, machine.machine_id, "run", number), 0, 8)
     mode = _mode_at(law.failure_modes, chances[0])
     beyond = law.characteristic_life_hours * (-math.log(chances[1])) ** (1 / law.life_shape)
     end_level = mode.threshold * (1 + within(mode.end_excess, chances[4]))
     side_gain = within(mode.side_gain, chances[5])
     if mode.trip_channel == "vibration":
-        vibration_gain, temperature_gain = max(end_level - nameplate.rest_vibration, 0.0), side_gain
+        vibration_gain, temperature_gain = max(end_level - machine.rest_vibration, 0.0), side_gain
     else:
-        rest = law.conditions.ambient_celsius + nameplate.rise + law.celsius_per_mm_s * side_gain
+        rest = law.conditions.ambient_celsius + machine.rise + law.celsius_per_mm_s * side_gain
         vibration_gain, temperature_gain = side_gain, max(end_level - rest, 0.0)
     quality = within(law.maintenance.repair_quality, chances[7]) if number else 1.0
     return Run(
@@ -169,12 +165,12 @@ def sensor_levels(
         damage: in [0, 1].
 
     """
-    law, nameplate = machine.law, machine.nameplate
+    law = machine.law
     grown = symptom(damage, run.onset, run.linear_share) * (1.0 + run.mode.load_sensitivity * (load - 1.0))
-    vibration = nameplate.rest_vibration * (0.6 + 0.4 * load) + run.vibration_gain * grown
-    vibration = vibration * (1.0 + law.wander * smooth_noise(nameplate.wander_key, hours, WANDER_HOURS, 0))
-    temperature = ambient + nameplate.rise * (0.4 + 0.6 * load) + run.temperature_gain * grown
-    temperature = temperature + law.celsius_per_mm_s * (vibration - nameplate.rest_vibration)
+    vibration = machine.rest_vibration * (0.6 + 0.4 * load) + run.vibration_gain * grown
+    vibration = vibration * (1.0 + law.wander * smooth_noise(machine.wander_key, hours, WANDER_HOURS, 0))
+    temperature = ambient + machine.rise * (0.4 + 0.6 * load) + run.temperature_gain * grown
+    temperature = temperature + law.celsius_per_mm_s * (vibration - machine.rest_vibration)
     return temperature * TEMPERATURE_STEPS, vibration * VIBRATION_STEPS
 
 

@@ -76,7 +76,7 @@ def _run_path(machine: Machine, run: Run, started: int) -> RunPath:
     length = int(1.1 * expected) + 72
     while True:
         hours = np.arange(first_hour, first_hour + length, dtype=np.uint64)
-        load = relative_load(law.conditions, machine.nameplate.load_key, hours)
+        load = relative_load(law.conditions, machine.load_key, hours)
         rate = damage_rate(law, run, load)
         added = rate.copy()
         added[0] *= ((first_hour + 1) * HOUR - started) / HOUR

@@ -118,7 +118,7 @@ class Sampler:
         for begin in range(span.start, span.stop, BLOCK):
             block = slice(begin, min(begin + BLOCK, span.stop))
             out = slice(begin - span.start, block.stop - span.start)
-            words = self._upper_words(machine.nameplate.noise_key, block)
+            words = self._upper_words(machine.noise_key, block)
             line = self._line(temperature, slopes[0], first, block)
             np.add(line, self._drawn(self.temperature_added, words, TEMPERATURE_LANE), out=temperatures[out])
             line = self._line(vibration, slopes[1], first, block)

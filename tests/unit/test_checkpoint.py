@@ -42,6 +42,6 @@ def test_anything_else_is_no_checkpoint(body):
 
 
 def test_a_checkpoint_with_an_hour_that_cannot_be_is_refused():
-    checkpoint = Checkpoint(version=1, processed_from=at(0), processed_until=at(5), hours={"2026-13-21T04": "a/b/1"})
+    checkpoint = Checkpoint(version=1, processed_from=at(0), processed_until=at(5), hours={"2026-11-21T04": "a/b/1"})
     with pytest.raises(MalformedObjectError, match="2026-13-21"):
-        Checkpoint.decode(checkpoint.encode())
+        Checkpoint.decode(checkpoint.encode().replace(b'"2026-11-21T04"', b'"2026-13-21T04"'))
