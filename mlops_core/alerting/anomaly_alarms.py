@@ -18,7 +18,7 @@ from mlops_core.prognosis.reasons import phrase
 class _Evidence(BaseModel, frozen=True):
     """How many rows in a row were beyond the limit, or calm, up to `until`; since when they were beyond."""
 
-    until: AwareDatetime
+    until: AwareDatetime | None = None
     beyond: int = 0
     calm: int = 0
     since: AwareDatetime | None = None
@@ -31,9 +31,9 @@ def anomaly_alarm(
 
     A row that is not newer than the last one is no further evidence. A machine that is normal, and was, is not stored.
     """
-    known = _Evidence.model_validate_json(alarm.evidence) if alarm.evidence else None
-    is_seen = known is not None and window_end <= known.until
-    is_quiet = not anomaly.is_beyond and (known is None or not (alarm.is_open or known.beyond))
+    known = _Evidence.model_validate_json(alarm.evidence) if alarm.evidence else _Evidence()
+    is_seen = known.until is not None and window_end <= known.until
+    is_quiet = not (anomaly.is_beyond or alarm.is_open or known.beyond)
     if is_seen or is_quiet:
         return alarm
     after = _next(known, window_end, anomaly)
@@ -63,12 +63,10 @@ def anomaly_reasons(anomaly: Anomaly, *, since: datetime, version: str) -> tuple
     )
 
 
-def _next(known: _Evidence | None, window_end: datetime, anomaly: Anomaly) -> _Evidence:
+def _next(known: _Evidence, window_end: datetime, anomaly: Anomaly) -> _Evidence:
     if not anomaly.is_beyond:
-        return _Evidence(until=window_end, calm=1 + (known.calm if known else 0) if anomaly.is_calm else 0)
-    beyond = known.beyond if known else 0
-    since = known.since if known is not None and beyond else None
-    return _Evidence(until=window_end, beyond=beyond + 1, since=since or window_end)
+        return _Evidence(until=window_end, calm=known.calm + 1 if anomaly.is_calm else 0)
+    return _Evidence(until=window_end, beyond=known.beyond + 1, since=known.since or window_end)
 
 
 def _was_closed_by_hand(episode: Episode | None, after: _Evidence) -> bool:

@@ -19,6 +19,17 @@ _TO_DO: Final = {
     Stage.WATCH: "Plan an inspection within days.",
     Stage.ACT: "Inspect it within hours; stop it where that is the safer choice.",
 }
+_HEADLINES: Final = {
+    AlarmSource.FAILURE: ("{machine_id} has failed", "{machine_id} is back in service"),
+    AlarmSource.LIMIT: (
+        "{stage}: {machine_id} {subject} is beyond its limit",
+        "{machine_id} {subject} is back within its limits",
+    ),
+    AlarmSource.SILENCE: ("{machine_id} {subject} is silent", "{machine_id} {subject} is heard again"),
+    AlarmSource.ANOMALY: ("{stage}: {machine_id} behaves unusually", "{machine_id} is back to normal"),
+    AlarmSource.FAILURE_MODEL: ("{stage}: {machine_id} is likely to fail", "{machine_id} is back to normal"),
+}
+"""What is said of an episode that is open, and of one that has ended."""
 _PREFIXES: Final = {StepKind.REMINDED: "UNANSWERED, ", StepKind.UNSHELVED: "Back from the shelf, "}
 _AFTER_A_FAILURE: Final = (
     "Stop it if it still runs, and find out what failed. No prediction is made of it until it is back in service; then"
@@ -60,7 +71,9 @@ def episode_notice(episode: Episode) -> Notice:
 def headline(episode: Episode) -> str:
     """Return what has become of an episode, in one line."""
     newest = _newest(episode)
-    return f"{_PREFIXES.get(newest, '') if newest else ''}{_headline(episode)}"
+    opened, ended = _HEADLINES[episode.source]
+    words = (opened if episode.is_open else ended).format_map(vars(episode))
+    return f"{_PREFIXES.get(newest, '') if newest else ''}{words}"
 
 
 def is_reminder(episode: Episode) -> bool:
@@ -70,24 +83,6 @@ def is_reminder(episode: Episode) -> bool:
 
 def _newest(episode: Episode) -> StepKind | None:
     return episode.steps[-1].kind if episode.steps else None
-
-
-def _headline(episode: Episode) -> str:
-    machine_id, subject = episode.machine_id, episode.subject
-    match episode.source:
-        case AlarmSource.FAILURE:
-            return f"{machine_id} has failed" if episode.is_open else f"{machine_id} is back in service"
-        case AlarmSource.LIMIT:
-            beyond = f"{episode.stage}: {machine_id} {subject} is beyond its limit"
-            return beyond if episode.is_open else f"{machine_id} {subject} is back within its limits"
-        case AlarmSource.SILENCE:
-            return f"{machine_id} {subject} is {'silent' if episode.is_open else 'heard again'}"
-        case AlarmSource.ANOMALY:
-            unusual = f"{episode.stage}: {machine_id} behaves unusually"
-            return unusual if episode.is_open else f"{machine_id} is back to normal"
-        case AlarmSource.FAILURE_MODEL:
-            likely = f"{episode.stage}: {machine_id} is likely to fail"
-            return likely if episode.is_open else f"{machine_id} is back to normal"
 
 
 def _to_do(episode: Episode) -> str:
