@@ -3,6 +3,7 @@ from .instants import (
 )
 from .layout import (
     FileLayout as FileLayout,
+    LayoutOptions as LayoutOptions,
 )
 from .logs import (
     EventsFile as EventsFile,
@@ -13,9 +14,6 @@ from .logs import (
 from .lookout import (
     LookoutDataset as LookoutDataset,
     read_lookout as read_lookout,
-)
-from .options import (
-    LayoutOptions as LayoutOptions,
 )
 from .readings import (
     ReadingsFile as ReadingsFile,

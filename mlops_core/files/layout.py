@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypedDict
 
 from mlops_core.errors import DurationError, InvalidArgumentError, UnreadableFileError
 from mlops_core.files.units import DEFAULT_ORIGINS, PER_MICROSECOND, STEPS
@@ -165,6 +165,31 @@ class FileLayout:
         """Which column was taken for what, by role, for a report."""
         roles = [each.name for each in fields(self) if each.name.endswith("_column")]
         return {role.removesuffix("_column"): getattr(self, role) for role in roles if getattr(self, role) is not None}
+
+
+class LayoutOptions(TypedDict, total=False):
+    """The arguments of `FileLayout`, as those of the functions that read files."""
+
+    machine: str | None
+    machine_column: str | None
+    machine_names: Mapping[str, str]
+    channel_names: Mapping[str, str]
+    channel_column: str | None
+    value_column: str | None
+    quality_column: str | None
+    time_column: str | None
+    time_format: str | None
+    time_zone: str | None
+    time_unit: str | None
+    time_origin: datetime | None
+    return_column: str | None
+    code_column: str | None
+    kind: str | None
+    kind_column: str | None
+    separator: str | None
+    decimal_comma: bool
+    encoding: str | None
+    skip_lines: int
 
 
 def _usual_column(role: str, names: Sequence[str]) -> str | None:

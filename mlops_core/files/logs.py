@@ -11,8 +11,7 @@ import polars as pl
 from mlops_core.errors import QuarantineReason, UnreadableFileError
 from mlops_core.files.instants import read_instants
 from mlops_core.files.judge import bad_machine, first_broken, machine_ids, numbers, time_rules, trimmed
-from mlops_core.files.layout import FileLayout
-from mlops_core.files.options import LayoutOptions
+from mlops_core.files.layout import FileLayout, LayoutOptions
 from mlops_core.files.report import FileReport, in_schema, rejects_of
 from mlops_core.files.tables import ROW, Table, open_table
 from mlops_core.telemetry import EVENT_KIND_PATTERN, EVENTS, FAILURES, LARGEST_EVENT_VALUE, is_event_code

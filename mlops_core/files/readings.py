@@ -19,8 +19,7 @@ from mlops_core.files.judge import (
     reading_rules,
     trimmed,
 )
-from mlops_core.files.layout import FileLayout, channel_columns
-from mlops_core.files.options import LayoutOptions
+from mlops_core.files.layout import FileLayout, LayoutOptions, channel_columns
 from mlops_core.files.report import FileReport, conflicts_in, in_schema, rejects_of
 from mlops_core.files.tables import ROW, Table, open_table
 from mlops_core.telemetry import CHANNELS, READINGS, Channel
