@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.naming import identifier
-from mlops_core.features import bucket_readings, chosen_statistics, features_from_buckets, select_statistics
+from mlops_core.features import BUCKETS, FeatureRecipe, channel_statistics, chosen_statistics
 from mlops_core.lake import COMPACTED_PREFIX, FEATURES_PREFIX
 from mlops_core.telemetry import READINGS, Channels
 
@@ -182,13 +182,12 @@ class LakeCatalogue(pulumi.ComponentResource):
 
 def feature_columns(args: LakeCatalogueArgs) -> dict[str, str]:
     """Name and type of each column of the feature table: what the library makes of no readings at all."""
-    hop = f"{args['feature_hop_minutes']}m"
-    features = features_from_buckets(
-        bucket_readings(READINGS.to_frame(), hop=hop),
-        lengths=[f"{hours}h" for hours in args["feature_lengths_hours"]],
-        hop=hop,
+    recipe = FeatureRecipe(
+        channels=tuple(args["channels"]),
+        lengths=tuple(f"{hours}h" for hours in args["feature_lengths_hours"]),
+        hop=f"{args['feature_hop_minutes']}m",
         statistics=chosen_statistics(args["channels"]),
-        channels=list(args["channels"]),
+        own_statistics=channel_statistics(args["channels"]),
     )
-    columns = select_statistics(features, args["channels"]).schema
+    columns = recipe.windows(BUCKETS.to_frame()).schema
     return {column: _COLUMN_TYPES[kind.base_type()] for column, kind in columns.items()}

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from mlops_core.adapters.source_files import SourceFileError, SourceFormatError
 from mlops_core.telemetry import FAILURES, READINGS, TIMESTAMP
 
-IMS_SAMPLES_PER_SECOND: Final = 20480.0
 FAILED_BEARINGS: Final = {1: {3: "INNER_RACE", 4: "ROLLING_ELEMENT"}, 2: {1: "OUTER_RACE"}, 3: {3: "OUTER_RACE"}}
 STANDSTILL: Final = 0.05  # a bearing whose r.m.s. is below this part of its median is not turning
 

@@ -61,7 +61,6 @@ from .selection import (
     MANY_CHANNELS as MANY_CHANNELS,
     channel_statistics as channel_statistics,
     chosen_statistics as chosen_statistics,
-    select_statistics as select_statistics,
 )
 from .statistics import (
     EXTRA_STATISTICS as EXTRA_STATISTICS,

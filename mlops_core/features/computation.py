@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from mlops_core.features.buckets import bucket_normalised, features_from_buckets
-from mlops_core.features.statistics import EXTRA_STATISTICS, STATISTICS
+from mlops_core.features.statistics import STATISTICS
 from mlops_core.telemetry import (
     CHANNELS,
     CORRECTED_AT,
@@ -16,8 +16,6 @@ from mlops_core.telemetry import (
     normalise_readings,
     without_implausible,
 )
-
-__all__ = ["EXTRA_STATISTICS", "STATISTICS", "compute_features"]
 
 
 def compute_features(

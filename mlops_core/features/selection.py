@@ -1,14 +1,8 @@
 """Which statistics the windows of each channel get: those that it names, or those of a stack with so many channels."""
 
-from typing import TYPE_CHECKING
-
 from mlops_core.errors import InvalidArgumentError
-from mlops_core.features.names import parse_feature_name
 from mlops_core.features.statistics import REGISTRY, STATISTICS
 from mlops_core.telemetry import Channels
-
-if TYPE_CHECKING:
-    import polars as pl
 
 MANY_CHANNELS = 20
 """A stack with more channels than this gets `FEW_STATISTICS` of each that names none."""
@@ -39,14 +33,3 @@ def chosen_statistics(channels: Channels) -> tuple[str, ...]:
     """The statistics that any channel has, in the registry's order."""
     chosen = {statistic for statistics in channel_statistics(channels).values() for statistic in statistics}
     return tuple(statistic for statistic in REGISTRY if statistic in chosen)
-
-
-def select_statistics(features: "pl.DataFrame", channels: Channels) -> "pl.DataFrame":
-    """Feature rows without the columns of statistics that their channel does not have."""
-    statistics = channel_statistics(channels)
-    parsed = {column: parse_feature_name(column) for column in features.columns}
-    return features.select(
-        column
-        for column, parts in parsed.items()
-        if parts is None or parts.statistic in statistics.get(parts.channel, (parts.statistic,))
-    )
