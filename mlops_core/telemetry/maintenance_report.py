@@ -10,6 +10,7 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field as Described,
     StringConstraints,
     model_validator,
@@ -67,8 +68,10 @@ class MaintenanceKind(StrEnum):
     REPAIR = "repair"
 
 
-class MaintenanceReport(BaseModel, frozen=True, extra="forbid", strict=True):
+class MaintenanceReport(BaseModel):
     """What happened to a machine, and when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     kind: Annotated[MaintenanceKind, Described(strict=False)]
     at: Moment = Described(description="When it failed, or was taken out of service for the work")
@@ -90,7 +93,7 @@ class MaintenanceReport(BaseModel, frozen=True, extra="forbid", strict=True):
         return [name for name, moment in moments.items() if moment is not None and moment > now + FUTURE_TOLERANCE]
 
 
-class MaintenanceRecord(MaintenanceReport, frozen=True):
+class MaintenanceRecord(MaintenanceReport):
     """A report of one machine."""
 
     machine_id: MachineId
