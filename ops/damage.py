@@ -214,17 +214,19 @@ class Doctor:
         Raw objects are written once: the earlier version gets a name of its own beside the damaged one.
         """
         decode = self._decoder(damage.key)
-        for body in self._lake.earlier(damage.key):
-            try:
-                decode(body)
-            except MalformedObjectError:
-                continue
-            if damage.key.startswith(RAW_PREFIX):
-                self._lake.create(raw_key(raw_hour(damage.key), sha256(body).hexdigest()), body)
-                return True
-            if damage.key in self._decoders or damage.key.startswith((FEATURES_PREFIX, EVENT_DAYS_PREFIX)):
-                self._lake.replace(damage.key, body, seen=f'"{damage.version}"')
-                return True
+
+        def readable(body: bytes) -> bytes:
+            decode(body)
+            return body
+
+        body = self._lake.earlier(damage.key, readable)
+        if body is not None and damage.key.startswith(RAW_PREFIX):
+            self._lake.create(raw_key(raw_hour(damage.key), sha256(body).hexdigest()), body)
+            return True
+        is_replaced = damage.key in self._decoders or damage.key.startswith((FEATURES_PREFIX, EVENT_DAYS_PREFIX))
+        if body is not None and is_replaced:
+            self._lake.replace(damage.key, body, seen=f'"{damage.version}"')
+            return True
         return False
 
     def _make_item_again(self, item: DamagedItem) -> None:

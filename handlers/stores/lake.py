@@ -1,19 +1,22 @@
 """Objects of the data lake in S3: created once, replaced as they were seen, listed, read, removed where restorable."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from handlers.stores.clients import THREADS
-from mlops_core.errors import MlopsError
+from mlops_core.errors import MalformedObjectError, MlopsError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+Value = TypeVar("Value")
 
 _CONFLICTS_TRIED = 5
 _REMOVED_AT_ONCE = 1000  # the most that S3 takes
@@ -103,14 +106,18 @@ class DataLake:
         """Return the body of one object. A missing key is an error like any other."""
         return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
-    def earlier(self, key: str) -> Iterator[bytes]:
-        """Yield the bodies of an object's earlier versions, the latest first, as far as the bucket keeps them."""
+    def earlier(self, key: str, decode: Callable[[bytes], Value]) -> Value | None:
+        """Return what `decode` makes of an object's latest earlier version that it can read.
+
+        None where the bucket keeps none. A version that cannot be read is a MalformedObjectError of `decode`.
+        """
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
         for version in (each for page in pages for each in page.get("Versions", ())):
             if version.get("Key") == key and not version.get("IsLatest") and "VersionId" in version:
-                yield self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])[
-                    "Body"
-                ].read()
+                stored = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])
+                with suppress(MalformedObjectError):
+                    return decode(stored["Body"].read())
+        return None
 
     def read_listed(self, keys: Iterable[str]) -> list[bytes]:
         """Return the bodies of keys that a listing named, read in parallel.

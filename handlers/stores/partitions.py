@@ -166,12 +166,7 @@ class Partitions:
 
     def earlier(self, key: str) -> pl.DataFrame | None:
         """Return the latest earlier version of a partition that can be read; None where the bucket keeps none."""
-        for body in self._lake.earlier(key):
-            try:
-                return decode_parquet(body)
-            except MalformedObjectError:
-                continue
-        return None
+        return self._lake.earlier(key, decode_parquet)
 
     def read_undamaged(self, keys: Iterable[str]) -> tuple[dict[str, pl.DataFrame], list[DamagedPartitionError]]:
         """Return the frames of the existing partitions among `keys`, by key, and an error for each damaged one."""

@@ -1,6 +1,7 @@
 """The readings of the lake wherever they lie: in the raw objects of an hour, or in its compacted one."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 
 import polars as pl
@@ -89,8 +90,6 @@ def stored_readings(
         return read_objects(lake, stored_versions(lake, paths), on_malformed=on_malformed, on_damaged=on_damaged)
 
     for _ in range(_LOOKS - 1):
-        try:
+        with suppress(ObjectMovedError):
             return read()
-        except ObjectMovedError:
-            continue
     return read()

@@ -1,6 +1,7 @@
 """Documents of the lake that are replaced by compare-and-swap (S3's If-Match): of two runs that write, one wins."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -69,7 +70,7 @@ class VersionedObject(Generic[Value]):
                 return Stored(self.decode(self._lake.read(self.key)), seen)
             except MalformedObjectError as error:
                 problem = error.message
-        earlier = self._earlier()
+        earlier = self._lake.earlier(self.key, self.decode)
         records.note(self.key, seen, problem, is_mended=earlier is not None)
         return Stored(earlier, seen)
 
@@ -83,14 +84,6 @@ class VersionedObject(Generic[Value]):
         except MalformedObjectError as error:
             logger.error("A damaged document is passed over", extra={"key": self.key, "problem": error.message})  # noqa: TRY400 - the message says it all
             return Stored(None, seen)
-
-    def _earlier(self) -> Value | None:
-        for body in self._lake.earlier(self.key):
-            try:
-                return self.decode(body)
-            except MalformedObjectError:
-                continue
-        return None
 
     def save(self, value: Value, *, after: Stored[Value | None] | None) -> Stored[Value]:
         """Put `value` in the place of `after`, None for no object. Raises ObjectMovedError where another run did."""
@@ -107,14 +100,11 @@ class VersionedObject(Generic[Value]):
             ObjectMovedError: another run was faster time after time.
 
         """
-        for attempt in range(1, _ATTEMPTS + 1):
+        for _ in range(_ATTEMPTS):
             stored = self.readable()
             value = change(stored.value if stored else None)
             if stored is not None and value == stored.value:
                 return Stored(value, stored.seen)
-            try:
+            with suppress(ObjectMovedError):
                 return self.save(value, after=stored)
-            except ObjectMovedError:
-                if attempt == _ATTEMPTS:
-                    raise
-        raise AssertionError  # the last attempt returns or raises
+        raise ObjectMovedError(self.key)
