@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import polars as pl
 from aws_lambda_powertools import Logger
 
-from handlers.stores import DamagedPartitionError, DamageRecords, Partitions
+from handlers.stores import DamagedPartitionError, Partitions
+from handlers.workspace import Workspace
 from mlops_core.features import BUCKETS, RUNNING
 from mlops_core.lake import Layout, buckets_key, buckets_prefix, shard_of
 
@@ -16,13 +17,13 @@ _BUCKET = ["machine_id", "channel", "bucket_start"]
 
 
 class BucketPartitions:
-    """The stored buckets of a hop. A damaged partition is noted in `records` and replaced."""
+    """The stored buckets of a hop. A damaged partition is noted and replaced."""
 
-    def __init__(self, partitions: Partitions, layout: Layout, records: DamageRecords, hop: timedelta) -> None:
+    def __init__(self, workspace: Workspace, partitions: Partitions, layout: Layout) -> None:
+        self._records = workspace.records
+        self._hop = workspace.settings.feature_hop
         self._partitions = partitions
         self._layout = layout
-        self._records = records
-        self._hop = hop
 
     def write(self, hours: Sequence[datetime], new: pl.DataFrame, *, replaced: pl.Series | None) -> dict[datetime, int]:
         """Write the buckets of hours: of all machines, or in the place of those of the machines `replaced`.

@@ -6,7 +6,6 @@ The first step is one hour of event time; those after it are as long as the time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import NamedTuple
 
 from aws_lambda_powertools import Logger
@@ -16,11 +15,10 @@ from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_rows import FeatureWriter
 from handlers.hour_buckets import HourBuilder
-from handlers.hour_readings import HourReadings, Work
+from handlers.hour_readings import HourReadings
 from handlers.stores import (
     DamagedPartitionError,
     DamageRecords,
-    EventHistory,
     Machines,
     NewestFeatures,
     ObjectMovedError,
@@ -31,8 +29,8 @@ from handlers.stores import (
     current_layout,
     recipe_of,
     recovered_checkpoint,
-    replaced_sensors,
 )
+from handlers.workspace import Workspace
 from mlops_core.lake import (
     BEGINNINGS_KEY,
     BUCKETS_PREFIX,
@@ -74,49 +72,45 @@ class Run:
     def __init__(
         self, chosen: ProcessingSettings, pace: Pace, now: datetime, *, most_readings: int, chunks: int | None = None
     ) -> None:
-        self._settings = chosen
-        self._most_readings = most_readings
-        self._pace = pace
-        self._most_chunks = chunks
-        self._is_complete = False
-        self.now = now
-        """The moment that this run takes for the present."""
-        self.closed_until = closed_hour(now.astimezone(UTC))
-        """The end of the last whole hour."""
-        self._grace = timedelta(seconds=chosen.closing_grace_seconds)
-        self._recipe = recipe_of(chosen, runtime.channels(chosen))
-        self._machines = Machines(clients.dynamodb(), chosen.machines_table).load_all()
-        self._new_sensors = replaced_sensors(self._machines)
-        self._assigned = {
-            name: record.machine_class for name, record in self._machines.items() if record.machine_class is not None
-        }
+        lake = runtime.lake(chosen)
+        self._workspace = Workspace(
+            chosen,
+            lake,
+            newest=NewestFeatures(lake, runtime.online_features(chosen)),
+            labels=runtime.label_history(chosen),
+            recipe=recipe_of(chosen, runtime.channels(chosen)),
+            machines=Machines(clients.dynamodb(), chosen.machines_table).load_all(),
+            records=DamageRecords(lake, noticed_by="processing", now=now),
+            most_readings=most_readings,
+        )
+        self.work = self._workspace.work
+        self.records = self._workspace.records
         self.rules = ProcessingRules(
             hop=chosen.feature_hop,
             longest_length=max(chosen.feature_lengths),
             chunk=chosen.time_window,
             allowed_lateness=chosen.allowed_lateness,
-            features=self._recipe.columns_id,
-            running=self._recipe.running_id(self._assigned),
+            features=self._workspace.recipe.columns_id,
+            running=self._workspace.recipe.running_id(self._workspace.assigned_classes),
         )
-        self._lake = runtime.lake(chosen)
-        self._newest = NewestFeatures(self._lake, runtime.online_features(chosen))
-        self._history = runtime.label_history(chosen)
-        self.records = DamageRecords(self._lake, noticed_by="processing", now=now)
-        self._made_again: set[str] = set()
-        self._watermark: datetime | None = None
-        self.work = Work()
+        self._pace = pace
+        self._most_chunks = chunks
+        self.now = now
+        """The moment that this run takes for the present."""
+        self.closed_until = closed_hour(now.astimezone(UTC))
+        """The end of the last whole hour."""
+        self.watermark: datetime | None = None
+        """Up to when rows are committed; None where this run has not looked at the checkpoint."""
         self.reached: datetime | None = None
+        """Up to when this run has computed rows."""
         self.overtaken = 0
+        self._is_complete = False
+        self._made_again: set[str] = set()
 
     @property
     def is_progress(self) -> bool:
         """Whether anything was done."""
         return self._pace.pieces > 0
-
-    @property
-    def watermark_lag(self) -> timedelta | None:
-        """How far the watermark lies behind the present; None where this run has not looked at the checkpoint."""
-        return None if self._watermark is None else self.now - self._watermark
 
     def until_not_overtaken(self, start: datetime | None, end: datetime | None) -> bool:
         """Process, and look again where another run was faster; returns whether all is done.
@@ -133,94 +127,88 @@ class Run:
                 logger.warning("Overtaken by another run", extra={"key": error.key})
 
     def _since_checkpoint(self) -> bool:
-        self.closed_until = closed_hour(self.now.astimezone(UTC) - self._grace)
-        file = checkpoint_object(self._lake)
+        lake, grace = self._workspace.lake, timedelta(seconds=self._workspace.settings.closing_grace_seconds)
+        self.closed_until = closed_hour(self.now.astimezone(UTC) - grace)
+        file = checkpoint_object(lake)
         # Where to begin is settled before any work: the hours of a first run that fails are left for the next, however
         # late that comes.
         lost = first_checkpoint(self.closed_until, replace(self.rules, chunk=self.rules.memory))
-        stored = recovered_checkpoint(self._lake, self.records, otherwise=lost) or file.save(
+        stored = recovered_checkpoint(lake, self.records, otherwise=lost) or file.save(
             first_checkpoint(self.closed_until, self.rules), after=None
         )
         refuse_the_future(stored.value, self.now)
-        self._watermark = stored.value.processed_until
+        self.watermark = stored.value.processed_until
         checkpoint = adapted(stored.value, self.rules)
         unoffered = checkpoint.unoffered_from
         begins = [first_listed_hour(checkpoint, self.rules), checkpoint.first_due, unoffered]
-        builder, writer, listing, _ = self.look(self.days(min(filter(None, begins)), self.closed_until))
+        look = self.look(self.days(min(filter(None, begins)), self.closed_until))
         if unoffered is not None:
-            writer.recall(unoffered, checkpoint.processed_until)
-        for step in self._steps(builder, writer, listing, checkpoint, self.closed_until):
-            checkpoint = step.checkpoint
-            if step.is_to_be_saved:
+            look.writer.recall(unoffered, checkpoint.processed_until)
+        for after, is_to_be_saved in self._steps(look, checkpoint, self.closed_until):
+            checkpoint = after
+            if is_to_be_saved:
                 stored = file.save(checkpoint, after=stored)
-                self._watermark = checkpoint.processed_until
-                self.reached = checkpoint.processed_until
-        writer.offer(now=self.now)
+                self.watermark = self.reached = checkpoint.processed_until
+        look.writer.offer(now=self.now)
         is_damaged = self.records.is_set_aside(CHECKPOINT_KEY, stored.seen)
         if checkpoint != stored.value or checkpoint.unoffered_from or is_damaged:
             file.save(checkpoint.offered(version=stored.value.version + 1), after=stored)
-        self._watermark = self.reached = checkpoint.processed_until
+        self.watermark = self.reached = checkpoint.processed_until
         return self._is_complete
 
     def _over(self, start: datetime, end: datetime) -> bool:
         start = max(start, self.reached or start)
-        builder, writer, listing, _ = self.look(self.days(start - self.rules.lookback, end))
+        look = self.look(self.days(start - self.rules.lookback, end))
         checkpoint, ends = range_checkpoint(start, end, self.closed_until)
-        begins = checkpoint.processed_until
-        writer.drop_off_grid(begins)
-        for step in self._steps(builder, writer, listing, checkpoint, ends):
-            checkpoint = step.checkpoint
-        writer.offer(now=self.now)
-        if checkpoint.processed_until > begins or self._is_complete:
-            self.reached = checkpoint.processed_until
+        begins = reached = checkpoint.processed_until
+        look.writer.drop_off_grid(begins)
+        for after, _ in self._steps(look, checkpoint, ends):
+            reached = after.processed_until
+        look.writer.offer(now=self.now)
+        if reached > begins or self._is_complete:
+            self.reached = reached
         return self._is_complete
 
-    def _steps(
-        self, builder: HourBuilder, writer: FeatureWriter, listing: Listing, checkpoint: Checkpoint, until: datetime
-    ) -> Iterator["Step"]:
+    def _steps(self, look: "Look", checkpoint: Checkpoint, until: datetime) -> Iterator[tuple[Checkpoint, bool]]:
         """Do step after step while time allows: hours are built, then rows computed. `_is_complete`: nothing is left.
 
-        No hour is built more than a chunk ahead of the rows. A checkpoint is to be saved where another step follows,
-        unless that computes what this one, a short one, built.
+        Yields the checkpoint after each step, and whether it is to be saved: where another step follows, unless that
+        computes what this one, a short one, built. No hour is built more than a chunk ahead of the rows.
         """
-        done: Step | None = None
+        has_computed: bool | None = None  # of the last step
         while True:
             room = 0 if self._pace.pieces == self._most_chunks else self._pace.room(self.rules.chunk_hours)
-            changed = changed_hours(listing, checkpoint, self.rules, until)
+            changed = changed_hours(look.listing, checkpoint, self.rules, until)
             soon = checkpoint.processed_until + self.rules.chunk
             near = [hour for hour in changed if hour < soon]
             bound = min([hour for hour in changed if hour >= soon], default=until)
             computation = next_computation(checkpoint, self.rules, bound, hours=max(room, 1))
             self._is_complete = not changed and computation is None
             is_over = self._is_complete or not room
-            if done:
-                is_worth_it = done.is_to_be_saved or bool(near) or self._pace.was_slow
-                yield done._replace(is_to_be_saved=is_worth_it and not is_over)
+            if has_computed is not None:
+                is_worth_it = has_computed or bool(near) or self._pace.was_slow
+                yield checkpoint, is_worth_it and not is_over
             if is_over:
                 return
             if near:
                 hours = _within(room, {hour: changed[hour] for hour in near})
-                checkpoint = after_building(checkpoint, builder.build(hours), self.rules)
+                checkpoint = after_building(checkpoint, look.builder.build(hours), self.rules)
                 self._pace.ended(sum(not is_late for is_late in hours.values()))
-                done = Step(checkpoint, is_to_be_saved=False)
+                has_computed = False
             elif computation:
                 try:
                     for window_range in computation.ranges:
-                        writer.write(window_range, checkpoint)
+                        look.writer.write(window_range, checkpoint)
                 except (DamagedPartitionError, OutdatedPartitionError) as error:
-                    checkpoint = self._built_again(error, builder, listing, checkpoint)
-                    done = None  # which has been saved, if it was to be
+                    checkpoint = self._built_again(error, look, checkpoint)
+                    has_computed = None  # the step before has been saved, if it was to be
                     continue
                 checkpoint = computation.checkpoint
                 self._pace.ended(computation.hours)
-                done = Step(checkpoint, is_to_be_saved=True)
+                has_computed = True
 
     def _built_again(
-        self,
-        error: DamagedPartitionError | OutdatedPartitionError,
-        builder: HourBuilder,
-        listing: Listing,
-        checkpoint: Checkpoint,
+        self, error: DamagedPartitionError | OutdatedPartitionError, look: "Look", checkpoint: Checkpoint
     ) -> Checkpoint:
         """Have the hour of a bucket partition built again that is damaged, gone or of another hop.
 
@@ -234,9 +222,9 @@ class Run:
         self._made_again.add(error.key)
         hour = buckets_hour(error.key)
         if isinstance(error, DamagedPartitionError):
-            self.records.note(error.key, error.version, error.problem, is_mended=hour in listing)
-        if hour not in listing or hour < first_listed_hour(checkpoint, self.rules):
-            builder.build({hour: False})
+            self.records.note(error.key, error.version, error.problem, is_mended=hour in look.listing)
+        if hour not in look.listing or hour < first_listed_hour(checkpoint, self.rules):
+            look.builder.build({hour: False})
         hours = {text: built for text, built in checkpoint.hours.items() if text != hour_text(hour)}
         return checkpoint.model_copy(update={"hours": hours})
 
@@ -252,42 +240,18 @@ class Run:
         compacted object, too.
         """
         self.records.look()
-        shards = self._settings.lake_shards
-        layout = current_layout(self._lake, shards, closed_until=self.closed_until, records=self.records)
+        lake, shards = self._workspace.lake, self._workspace.settings.lake_shards
+        layout = current_layout(lake, shards, closed_until=self.closed_until, records=self.records)
         outputs = [BEGINNINGS_KEY, *(f"{prefix}{path}/" for prefix in _OUTPUT_PREFIXES for path in paths)]
-        partitions = Partitions(self._lake, outputs, held=BUCKETS_PREFIX)
-        compacted = self._lake.versions_under(f"{COMPACTED_PREFIX}{path}/" for path in paths)
-        raw = self._lake.versions_under(f"{RAW_PREFIX}{path}/" for path in paths)
+        partitions = Partitions(lake, outputs, held=BUCKETS_PREFIX)
+        compacted = lake.versions_under(f"{COMPACTED_PREFIX}{path}/" for path in paths)
+        raw = lake.versions_under(f"{RAW_PREFIX}{path}/" for path in paths)
         sound = [key for key, version in raw.items() if not self.records.is_set_aside(key, version)]
         listing, foreign = listed_sources(sound, compacted)
         if foreign:
             logger.warning("Objects of the lake that no function wrote", extra={"keys": foreign[:10]})
-        readings = HourReadings(
-            self._lake, listing, self.work, versions=raw, records=self.records, most=self._most_readings
-        )
-        builder = HourBuilder(
-            self._settings,
-            readings,
-            partitions,
-            layout,
-            self.work,
-            records=self.records,
-            rules=partial(self._recipe.running_rules, assigned=self._assigned),
-        )
-        writer = FeatureWriter(
-            self._settings,
-            partitions,
-            self._newest,
-            self._history,
-            layout,
-            self.work,
-            recipe=self._recipe,
-            records=self.records,
-            new_sensors=self._new_sensors,
-            machines=self._machines,
-            events=EventHistory(self._lake, self._recipe, self._history, self.records) if self._recipe.events else None,
-        )
-        return Look(builder, writer, listing, layout)
+        builder = HourBuilder(self._workspace, HourReadings(self._workspace, listing, versions=raw), partitions, layout)
+        return Look(builder, FeatureWriter(self._workspace, partitions, layout), listing, layout)
 
 
 class Look(NamedTuple):
@@ -297,13 +261,6 @@ class Look(NamedTuple):
     writer: FeatureWriter
     listing: Listing
     layout: Layout
-
-
-class Step(NamedTuple):
-    """A step that is done, and whether its checkpoint is to be stored before the next."""
-
-    checkpoint: Checkpoint
-    is_to_be_saved: bool
 
 
 def _within(room: int, hours: Mapping[datetime, bool]) -> dict[datetime, bool]:

@@ -1,26 +1,23 @@
 """The buckets of hours, built from their readings: all of an hour, those of late machines, or portion by portion."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
 import polars as pl
 
-from contract.environment import ProcessingSettings
 from handlers.bucket_partitions import BucketPartitions
 from handlers.crowded_hours import CrowdedHourError, by_machines, count_by_machine
-from handlers.hour_readings import HourReadings, Work
-from handlers.stores import DamagedPartitionError, DamageRecords, Partitions
+from handlers.hour_readings import HourReadings
+from handlers.stores import DamagedPartitionError, Partitions
+from handlers.workspace import Workspace
 from mlops_core.features import BUCKETS, bucket_readings
 from mlops_core.lake import OVERSIZE_PREFIX, Built, Layout, hour_path, is_to_be_compacted
 from mlops_core.processing import Rebuilt
-from mlops_core.telemetry import RunningRule, union_readings
+from mlops_core.telemetry import union_readings
 
 _HOURS_AT_ONCE = 6
-
-RunningRules = Callable[[Iterable[str]], Mapping[str, RunningRule]]
-"""Gives for machines when they run."""
 
 
 class HourBuilder:
@@ -30,24 +27,12 @@ class HourBuilder:
     `readings` sets aside or recovers. Of an hour with more readings than fit, buckets are built machine by machine.
     """
 
-    def __init__(
-        self,
-        settings: ProcessingSettings,
-        readings: HourReadings,
-        partitions: Partitions,
-        layout: Layout,
-        work: Work,
-        *,
-        records: DamageRecords,
-        rules: RunningRules,
-    ) -> None:
-        self._rules = rules
-        self._most = readings.most
-        self._hop = settings.feature_hop
-        self._buckets = BucketPartitions(partitions, layout, records, self._hop)
+    def __init__(self, workspace: Workspace, readings: HourReadings, partitions: Partitions, layout: Layout) -> None:
+        self._workspace = workspace
+        self._assigned = workspace.assigned_classes
+        self._most = workspace.most_readings
+        self._buckets = BucketPartitions(workspace, partitions, layout)
         self._readings = readings
-        self._work = work
-        self._records = records
 
     def build(self, hours: Mapping[datetime, bool]) -> dict[datetime, Rebuilt]:
         """Build hours: True, where only the machines of their raw objects have changed."""
@@ -73,11 +58,11 @@ class HourBuilder:
             pass
         except DamagedPartitionError as error:
             # The buckets of the machines beside the late ones are lost: the hours are built from all their readings.
-            self._records.note(error.key, error.version, error.problem, is_mended=True)
+            self._workspace.records.note(error.key, error.version, error.problem, is_mended=True)
         if built is None:
             return results | self.build(dict.fromkeys(late, False))
         results |= built
-        self._work.hours_changed += len(results)
+        self._workspace.work.hours_changed += len(results)
         return results
 
     def _crowded(self, hour: datetime) -> pl.DataFrame:
@@ -89,13 +74,13 @@ class HourBuilder:
                 f" they are and count in no window. Raise processingMemoryMb, then mlops backfill the hour"
             )
             key = f"{OVERSIZE_PREFIX}{hour_path(hour)}/{machine_id}"
-            self._records.note(key, "", problem, is_mended=False)
+            self._workspace.records.note(key, "", problem, is_mended=False)
 
         portions = partial(self._readings.portions, hour)
-        counts, malformed = count_by_machine(portions()), self._work.malformed_lines
+        counts, malformed = count_by_machine(portions()), self._workspace.work.malformed_lines
         pieces = by_machines(counts, portions, self._most, leave_out)
         buckets = pl.concat([pl.DataFrame(schema=BUCKETS), *map(self._bucketed, pieces)])
-        self._work.malformed_lines = malformed  # later passes have counted the same lines again
+        self._workspace.work.malformed_lines = malformed  # later passes have counted the same lines again
         return buckets
 
     def _late(self, hours: Sequence[datetime]) -> dict[datetime, Rebuilt]:
@@ -121,5 +106,5 @@ class HourBuilder:
         }
 
     def _bucketed(self, readings: pl.DataFrame) -> pl.DataFrame:
-        rules = self._rules(readings["machine_id"].unique())
-        return bucket_readings(readings, hop=self._hop, running=rules)
+        rules = self._workspace.recipe.running_rules(readings["machine_id"].unique(), assigned=self._assigned)
+        return bucket_readings(readings, hop=self._workspace.settings.feature_hop, running=rules)

@@ -8,14 +8,14 @@ Of readings that do not fit in memory together as many are compacted as fit; the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
 from aws_lambda_powertools import Logger
 
 from handlers.crowded_hours import CrowdedHourError, RawBodies
-from handlers.stores import DamageRecords, DataLake, decode_each, decode_parquet, encode_parquet, rows_of, slices_of
+from handlers.stores import decode_each, decode_parquet, encode_parquet, rows_of, slices_of
+from handlers.workspace import Workspace
 from mlops_core.errors import MalformedObjectError, MlopsError
 from mlops_core.lake import (
     REPLACED_PREFIX,
@@ -42,42 +42,21 @@ class ReadingsLostError(MlopsError):
         super().__init__(f"{key} lacks {missing} readings of raw objects, which therefore stay", "Report it")
 
 
-@dataclass
-class Work:
-    """What has been done so far, for logs and metrics."""
-
-    feature_rows: int = 0
-    online_written: int = 0
-    hours_changed: int = 0
-    malformed_lines: int = 0
-    windows: set[datetime] = field(default_factory=set[datetime])
-    machines: set[str] = field(default_factory=set[str])
-
-
 class HourReadings:
     """Reads and compacts the readings of hours.
 
     `listing` says by hour in which objects they are; compaction keeps it up to date. `versions`: ETags of the raw
-    objects when they were listed. An object that cannot be read is noted in `records` and set aside. No more than
-    `most` readings are in memory at once.
+    objects when they were listed. An object that cannot be read is noted and set aside. No more readings are in memory
+    at once than fit.
     """
 
-    def __init__(
-        self,
-        lake: DataLake,
-        listing: dict[datetime, Sources],
-        work: Work,
-        *,
-        versions: Mapping[str, str],
-        records: DamageRecords,
-        most: int,
-    ) -> None:
-        self.most = most
-        self._lake = lake
+    def __init__(self, workspace: Workspace, listing: dict[datetime, Sources], *, versions: Mapping[str, str]) -> None:
+        self._lake = workspace.lake
+        self._records = workspace.records
+        self._work = workspace.work
+        self._most = workspace.most_readings
         self._listing = listing
-        self._work = work
         self._versions = versions
-        self._records = records
 
     def sources(self, hour: datetime) -> Sources:
         """Return what an hour's readings are stored in."""
@@ -93,18 +72,18 @@ class HourReadings:
             return self._compacted(hour, sources)
         base = self._base(hour)
         bodies = RawBodies(self._lake, sources.raw)
-        _, late = self._decoded(bodies.take(self.most - (0 if base is None else base.height)))
+        _, late = self._decoded(bodies.take(self._most - (0 if base is None else base.height)))
         if bodies.left:
-            raise CrowdedHourError(self.most)
+            raise CrowdedHourError(self._most)
         return late if base is None else union_readings([base, late]), frozenset()
 
     def late(self, hours: Sequence[datetime]) -> pl.DataFrame:
         """Return the readings of the raw objects of hours. Raises CrowdedHourError."""
         raw = RawBodies(self._lake, [key for hour in hours for key in self.sources(hour).raw])
-        room, parts = self.most, list[pl.DataFrame]()
+        room, parts = self._most, list[pl.DataFrame]()
         while raw.left:
             if not (taken := raw.take(room)):
-                raise CrowdedHourError(self.most)
+                raise CrowdedHourError(self._most)
             parts.append(self._decoded(taken)[1])
             room -= parts[-1].height
         return union_readings(parts)
@@ -127,7 +106,7 @@ class HourReadings:
 
     def portions(self, hour: datetime) -> Iterator[pl.DataFrame]:
         """Yield the stored readings of an hour, duplicates included, in portions that leave room to remove those."""
-        sources, most = self.undamaged(hour), max(1, self.most // _PORTIONS)
+        sources, most = self.undamaged(hour), max(1, self._most // _PORTIONS)
         if sources.compacted is not None:
             key = compacted_key(hour)
             (body,) = self._lake.read_listed([key])
@@ -150,9 +129,9 @@ class HourReadings:
         version = self._listing[hour].compacted
         raw = RawBodies(self._lake, sources.raw)
         while raw.left:
-            taken = raw.take(self.most - (0 if base is None else base.height))
+            taken = raw.take(self._most - (0 if base is None else base.height))
             if not taken:
-                raise CrowdedHourError(self.most)
+                raise CrowdedHourError(self._most)
             bodies, readings = self._decoded(taken)
             if bodies:
                 union = distinct_readings([readings] if base is None else [base, readings])
@@ -178,8 +157,8 @@ class HourReadings:
             return None
         (body,) = self._lake.read_listed([key])
         try:
-            if rows_of(body) > self.most:
-                raise CrowdedHourError(self.most)
+            if rows_of(body) > self._most:
+                raise CrowdedHourError(self._most)
             return decode_parquet(body)
         except MalformedObjectError as error:
             self._records.note(key, version, error.problem, is_mended=True)

@@ -147,5 +147,5 @@ def _count(run: Run) -> None:
         DamagedObjects=run.records.waiting,
         RunsOvertaken=run.overtaken,
     )
-    if run.watermark_lag is not None:
-        metrics.add_metric("WatermarkLagHours", MetricUnit.NoUnit, run.watermark_lag / HOUR)
+    if run.watermark is not None:
+        metrics.add_metric("WatermarkLagHours", MetricUnit.NoUnit, (run.now - run.watermark) / HOUR)
