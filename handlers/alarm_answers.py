@@ -8,7 +8,6 @@ from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Self
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,13 +15,11 @@ from pydantic import AwareDatetime, Field
 
 from contract.environment import AlarmAnswerSettings
 from handlers import http, runtime
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.stores import Alarms, clients
 from mlops_core.alerting import Answer, AnswerRefusedError, EpisodeState, NoSuchEpisodeError
 from mlops_core.alerting.episodes import Episode, StepKind
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(AlarmAnswerSettings)
 
 
@@ -77,9 +74,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     summary="The newest alarm episode of each machine and source, the open and most urgent first",
     operation_id="listAlarms",
     tags=["alarms"],
-    responses=http.responses(
-        {200: ("The episodes", AlarmList)}, [(400, "A query that cannot be read", UnreadableAnswer)]
-    ),
+    responses=http.responses((200, "The episodes", AlarmList), (400, "A query that cannot be read", UnreadableAnswer)),
 )
 def list_alarms(
     open: Annotated[bool, Query(description="Only those that have not ended")] = False,  # noqa: A002 - the parameter's name in the API
@@ -97,12 +92,10 @@ def list_alarms(
     operation_id="answerAlarm",
     tags=["alarms"],
     responses=http.responses(
-        {200: ("The episode as it is now", EpisodeReport)},
-        [
-            (400, "A body that is no answer, with each reason", UnreadableAnswer),
-            (404, "No such episode, or a newer one has taken its place", http.UnknownAlarm),
-            (409, "The episode, as it is, does not take this answer", http.RefusedAnswer),
-        ],
+        (200, "The episode as it is now", EpisodeReport),
+        (400, "A body that is no answer, with each reason", UnreadableAnswer),
+        (404, "No such episode, or a newer one has taken its place", http.UnknownAlarm),
+        (409, "The episode, as it is, does not take this answer", http.RefusedAnswer),
     ),
 )
 def answer_alarm(

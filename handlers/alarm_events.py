@@ -7,19 +7,16 @@ with an id that is the same each time. A verdict is kept as a label on the same 
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord, DynamoDBStreamEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import AlarmEventSettings
 from handlers import runtime
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.stores import EventBus, clients
 from mlops_core.alerting import episode_changed
 from mlops_core.alerting.episodes import Episode, StepKind
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(AlarmEventSettings)
 
 

@@ -16,16 +16,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-from aws_lambda_powertools import Logger
-
 from contract.environment import AlarmSettings
-from handlers.logs import count
+from handlers.logs import count, logger
 from handlers.stores import MOST_ATTEMPTS, AlarmContendedError, Alarms, Notifier, clients
 from mlops_core.alerting import episodes, overdue_alarm
 from mlops_core.alerting.episode_notices import MOST_NOTICES, Notice, digest_notice, episode_notice, is_reminder
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode
-
-logger = Logger(child=True)
 
 _Due = tuple[Alarm, Episode]
 """An alarm whose announcement is due, and its episode."""

@@ -81,91 +81,91 @@ BackfillStep = Annotated[PlanHours | BuildHour | PlanPieces | ComputePiece | Fin
 STEP: TypeAdapter[BackfillStep] = TypeAdapter(BackfillStep)
 
 
-class Backfill:
-    """One job on the lake that a run works on. `time_left`: of this invocation, in any unit."""
+def do(step: BackfillStep, run: Run, notes: BackfillNotes, *, time_left: Callable[[], float]) -> dict[str, Any]:
+    """Do a step of a job; returns what the steps after it need. `time_left`: of this invocation, in any unit."""
+    match step:
+        case PlanHours():
+            return _plan_hours(step, run, notes)
+        case BuildHour():
+            _build(hour_of_text(step.hour), run, notes)
+        case PlanPieces():
+            return _plan_pieces(step, run, notes)
+        case ComputePiece():
+            _compute(step, run, notes)
+        case Finish():
+            return _finish(step, run, time_left)
+    return {}
 
-    def __init__(self, run: Run, notes: BackfillNotes, *, time_left: Callable[[], float]) -> None:
-        self._run = run
-        self._notes = notes
-        self._time_left = time_left
 
-    def do(self, step: BackfillStep) -> dict[str, Any]:
-        """Do a step; returns what the steps after it need."""
-        match step:
-            case PlanHours():
-                return self._plan_hours(step)
-            case BuildHour():
-                self._build(hour_of_text(step.hour))
-            case PlanPieces():
-                return self._plan_pieces(step)
-            case ComputePiece():
-                self._compute(step)
-            case Finish():
-                return self._finish(step)
-        return {}
+def _plan_hours(step: PlanHours, run: Run, notes: BackfillNotes) -> dict[str, Any]:
+    start, end = closed_hour(step.start), min(step.end, run.closed_until)
+    look = run.look(day_paths(start - run.rules.lookback, end))
+    hours = unbuilt_hours(look.listing, notes.built(), run.rules, start, end)
+    return {"end": utc_text(end), **notes.keep_units("hours", [{"hour": hour_text(hour)} for hour in hours])}
 
-    def _plan_hours(self, step: PlanHours) -> dict[str, Any]:
-        start, end = closed_hour(step.start), min(step.end, self._run.closed_until)
-        look = self._run.look(day_paths(start - self._run.rules.lookback, end))
-        hours = unbuilt_hours(look.listing, self._notes.built(), self._run.rules, start, end)
-        return {"end": utc_text(end), **self._notes.keep_units("hours", [{"hour": hour_text(hour)} for hour in hours])}
 
-    def _build(self, hour: datetime) -> None:
-        look = self._run.look([hour_path(hour)])
-        has_readings = hour in look.listing
-        built = look.builder.build({hour: False})[hour].built
-        if has_readings:
-            self._notes.keep_built(hour, built)
+def _build(hour: datetime, run: Run, notes: BackfillNotes) -> None:
+    look = run.look([hour_path(hour)])
+    has_readings = hour in look.listing
+    built = look.builder.build({hour: False})[hour].built
+    if has_readings:
+        notes.keep_built(hour, built)
 
-    def _plan_pieces(self, step: PlanPieces) -> dict[str, Any]:
-        rules, start = self._run.rules, closed_hour(step.start)
-        look = self._run.look(day_paths(start, step.end))
-        look.writer.drop_off_grid(start)
-        checkpoint = backfill_checkpoint(self._notes.built(), rules, start)
-        self._notes.keep_checkpoint(checkpoint)
-        done = self._notes.computed()
-        units = [
-            _unit(piece)
-            for piece in backfill_pieces(checkpoint, rules, look.layout, step.end)
-            if piece.can_have_rows(checkpoint, rules, look.layout) or look.writer.has_rows(*piece)
-            if done.get(piece.name) != piece.origin(checkpoint, rules)
-        ]
-        progress = {"reached": utc_text(start), "end": utc_text(step.end), "feature_rows": 0, "online_written": 0}
-        return {**progress, **self._notes.keep_units("pieces", units)}
 
-    def _compute(self, step: ComputePiece) -> None:
-        rules, first, last = self._run.rules, hour_of_text(step.first), hour_of_text(step.last)
-        hours = dict.fromkeys(first + number * HOUR for number in range((last - first) // HOUR + 1))
-        (window_range,) = window_ranges(hours, step.end, rules)
-        checkpoint = self._notes.checkpoint()
-        writer = self._run.look(day_paths(first - rules.lookback, last)).writer
-        try:
-            writer.write_shard(window_range, step.shard, checkpoint)
-        except (DamagedPartitionError, OutdatedPartitionError) as error:
-            if isinstance(error, DamagedPartitionError):
-                self._run.records.note(error.key, error.version, error.problem, is_mended=True)
-            self._build(buckets_hour(error.key))
-            writer = self._run.look(day_paths(first - rules.lookback, last)).writer
-            writer.write_shard(window_range, step.shard, checkpoint)
-        piece = Piece(window_range, step.shard)
-        self._notes.keep_computed(piece.name, piece.origin(checkpoint, rules))
+def _plan_pieces(step: PlanPieces, run: Run, notes: BackfillNotes) -> dict[str, Any]:
+    rules, start = run.rules, closed_hour(step.start)
+    look = run.look(day_paths(start, step.end))
+    look.writer.drop_off_grid(start)
+    checkpoint = backfill_checkpoint(notes.built(), rules, start)
+    notes.keep_checkpoint(checkpoint)
+    done = notes.computed()
+    units = [
+        _unit(piece)
+        for piece in backfill_pieces(checkpoint, rules, look.layout, step.end)
+        if piece.can_have_rows(checkpoint, rules, look.layout) or look.writer.has_rows(*piece)
+        if done.get(piece.name) != piece.origin(checkpoint, rules)
+    ]
+    progress = {"reached": utc_text(start), "end": utc_text(step.end), "feature_rows": 0, "online_written": 0}
+    return {**progress, **notes.keep_units("pieces", units)}
 
-    def _finish(self, step: Finish) -> dict[str, Any]:
-        half = self._time_left() / 2  # the other is for the online store
-        look = self._run.look(day_paths(step.reached, step.end))
-        hour, rows, is_begun = closed_hour(step.reached + self._run.rules.hop), 0, False
-        while hour <= step.end and (self._time_left() > half or not is_begun):
-            rows += look.writer.adopt(hour)
-            hour, is_begun = hour + HOUR, True
-        look.writer.keep()
-        look.writer.offer(now=self._run.now)
-        return {
-            "end": utc_text(step.end),
-            "reached": utc_text(hour - self._run.rules.hop),
-            "feature_rows": step.feature_rows + rows,
-            "online_written": step.online_written + self._run.work.online_written,
-            "is_complete": hour > step.end,
-        }
+
+def _compute(step: ComputePiece, run: Run, notes: BackfillNotes) -> None:
+    rules, first, last = run.rules, hour_of_text(step.first), hour_of_text(step.last)
+    hours = dict.fromkeys(first + number * HOUR for number in range((last - first) // HOUR + 1))
+    (window_range,) = window_ranges(hours, step.end, rules)
+    checkpoint = notes.checkpoint()
+
+    def write() -> None:
+        writer = run.look(day_paths(first - rules.lookback, last)).writer
+        writer.write_shard(window_range, step.shard, checkpoint)
+
+    try:
+        write()
+    except (DamagedPartitionError, OutdatedPartitionError) as error:
+        if isinstance(error, DamagedPartitionError):
+            run.records.note(error.key, error.version, error.problem, is_mended=True)
+        _build(buckets_hour(error.key), run, notes)
+        write()
+    piece = Piece(window_range, step.shard)
+    notes.keep_computed(piece.name, piece.origin(checkpoint, rules))
+
+
+def _finish(step: Finish, run: Run, time_left: Callable[[], float]) -> dict[str, Any]:
+    half = time_left() / 2  # the other is for the online store
+    look = run.look(day_paths(step.reached, step.end))
+    hour, rows, is_begun = closed_hour(step.reached + run.rules.hop), 0, False
+    while hour <= step.end and (time_left() > half or not is_begun):
+        rows += look.writer.adopt(hour)
+        hour, is_begun = hour + HOUR, True
+    look.writer.keep()
+    look.writer.offer(now=run.now)
+    return {
+        "end": utc_text(step.end),
+        "reached": utc_text(hour - run.rules.hop),
+        "feature_rows": step.feature_rows + rows,
+        "online_written": step.online_written + run.work.online_written,
+        "is_complete": hour > step.end,
+    }
 
 
 def _unit(piece: Piece) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import BaselineSettings
 from handlers import runtime
-from handlers.logs import ascii_logger
+from handlers.logs import logger
 from handlers.stores import BaselineRegistry, FeatureHistory, Machines, clients, replaced_sensors
 from handlers.training_event import TrainingEvent
 from mlops_core.condition import MachineRecord, level_columns, train_baseline
@@ -24,7 +24,6 @@ from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.prognosis import label_features, without_planned_maintenance
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
-logger = ascii_logger()
 _settings = runtime.settings(BaselineSettings)
 
 _LONGEST_HISTORY: Final = timedelta(days=60)

@@ -4,14 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
-from aws_lambda_powertools import Logger
 
+from handlers.logs import logger
 from handlers.stores import DamagedPartitionError, Partitions
 from handlers.workspace import Workspace
 from mlops_core.features import BUCKETS, RUNNING
 from mlops_core.lake import Layout, buckets_key, buckets_prefix, shard_of
-
-logger = Logger(child=True)
 
 _BUCKET = ["machine_id", "channel", "bucket_start"]
 

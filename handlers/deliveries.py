@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
-from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from handlers.logs import logger
 from handlers.stores import THREADS, DataLake
 from mlops_core.errors import MessageRejectedError, QuarantineReason
 from mlops_core.lake import QuarantineRecord, RawObject, encode_quarantine
@@ -125,7 +126,7 @@ class DurableBatch(BatchProcessor, Generic[Message]):
             self._failed.add(record.message_id)
             self.failure_handler(record, (type(error), error, error.__traceback__))  # pyright: ignore[reportUnknownMemberType] - untyped in Powertools
 
-    def log_failures(self, logger: Logger) -> None:
+    def log_failures(self) -> None:
         """Log each error once, however many records it failed."""
         for error in {id(error): error for _, error, _ in self.exceptions if error}.values():
             logger.error("Messages not kept, to be delivered again", exc_info=error)

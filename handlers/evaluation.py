@@ -5,13 +5,12 @@ from io import BytesIO
 from typing import Any
 
 import polars as pl
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from contract.environment import RegistrySettings
 from handlers import runtime
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.stores import ModelRegistry, UnknownModelError
 from handlers.training_event import Execution
 from handlers.training_set import IS_HELD_OUT, rows_key
@@ -20,8 +19,6 @@ from mlops_core.lake import TRAINING_PREFIX
 from mlops_core.prognosis import ModelBundle, judge_challenger
 from mlops_core.records import canonical_json
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(RegistrySettings)
 
 
@@ -72,5 +69,5 @@ def _verified(registry: ModelRegistry, version: str) -> tuple[ModelBundle | None
     try:
         return registry.load(version), None
     except (BundleError, UnknownModelError) as error:
-        logger.error("The champion is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400 - the error's message says it all
+        logger.error("The champion is refused", extra={"version": version, "problem": error.message})
         return None, error.message

@@ -8,14 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from aws_lambda_powertools import Logger
-
 from contract.environment import ProcessingSettings
 from handlers import runtime
 from handlers.deadline import Pace
 from handlers.feature_rows import FeatureWriter
 from handlers.hour_buckets import HourBuilder
 from handlers.hour_readings import HourReadings
+from handlers.logs import logger
 from handlers.stores import (
     DamagedPartitionError,
     DamageRecords,
@@ -59,8 +58,6 @@ from mlops_core.processing import (
     refuse_the_future,
 )
 
-logger = Logger(child=True)
-
 _OUTPUT_PREFIXES = (BUCKETS_PREFIX, FEATURES_PREFIX)
 _ATTEMPTS = 3
 _MOST_HOURS = 48
@@ -93,7 +90,7 @@ class Run:
             features=self._workspace.recipe.columns_id,
             running=self._workspace.recipe.running_id(self._workspace.assigned_classes),
         )
-        self._pace = pace
+        self.pace = pace
         self._most_chunks = chunks
         self.now = now
         """The moment that this run takes for the present."""
@@ -106,11 +103,6 @@ class Run:
         self.overtaken = 0
         self._is_complete = False
         self._made_again: set[str] = set()
-
-    @property
-    def is_progress(self) -> bool:
-        """Whether anything was done."""
-        return self._pace.pieces > 0
 
     def until_not_overtaken(self, start: datetime | None, end: datetime | None) -> bool:
         """Process, and look again where another run was faster; returns whether all is done.
@@ -177,7 +169,7 @@ class Run:
         """
         has_computed: bool | None = None  # of the last step
         while True:
-            room = 0 if self._pace.pieces == self._most_chunks else self._pace.room(self.rules.chunk_hours)
+            room = 0 if self.pace.pieces == self._most_chunks else self.pace.room(self.rules.chunk_hours)
             changed = changed_hours(look.listing, checkpoint, self.rules, until)
             soon = checkpoint.processed_until + self.rules.chunk
             near = [hour for hour in changed if hour < soon]
@@ -186,14 +178,14 @@ class Run:
             self._is_complete = not changed and computation is None
             is_over = self._is_complete or not room
             if has_computed is not None:
-                is_worth_it = has_computed or bool(near) or self._pace.was_slow
+                is_worth_it = has_computed or bool(near) or self.pace.was_slow
                 yield checkpoint, is_worth_it and not is_over
             if is_over:
                 return
             if near:
                 hours = _within(room, {hour: changed[hour] for hour in near})
                 checkpoint = after_building(checkpoint, look.builder.build(hours), self.rules)
-                self._pace.ended(sum(not is_late for is_late in hours.values()))
+                self.pace.ended(sum(not is_late for is_late in hours.values()))
                 has_computed = False
             elif computation:
                 try:
@@ -204,7 +196,7 @@ class Run:
                     has_computed = None  # the step before has been saved, if it was to be
                     continue
                 checkpoint = computation.checkpoint
-                self._pace.ended(computation.hours)
+                self.pace.ended(computation.hours)
                 has_computed = True
 
     def _built_again(

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
-from aws_lambda_powertools import Logger
 
 from handlers.crowded_hours import CrowdedHourError, RawBodies
+from handlers.logs import logger
 from handlers.stores import decode_each, decode_parquet, encode_parquet, rows_of, slices_of
 from handlers.workspace import Workspace
 from mlops_core.errors import MalformedObjectError, MlopsError
@@ -29,8 +29,6 @@ from mlops_core.lake import (
     replaced_object,
 )
 from mlops_core.telemetry import READINGS, union_readings
-
-logger = Logger(child=True)
 
 _PORTIONS = 4  # a portion is a quarter of the readings that fit in memory
 

@@ -4,10 +4,11 @@ docs/openapi.json is made from the resolvers of the functions: a route, a field 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from json import dumps
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, Union
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias, Union
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
@@ -125,13 +126,16 @@ MachineIdInPath = Annotated[
     str, Path(pattern=f"^{MACHINE_ID_PATTERN}$", description="The machine's id, as in its topics")
 ]
 
+Answer: TypeAlias = tuple[int, str, type[Document]]
+"""A status, when it is answered, and the document."""
+
 # A 503 of the gateway itself: the function was busy or ran out of time.
-_OF_THE_GATEWAY: Final = {
-    403: "Not signed, or not allowed by IAM",
-    429: "Too many requests at once: try again, more slowly",
-    500: "The function failed: try again",
-    503: "The function did not answer in time: try again",
-}
+_OF_THE_GATEWAY: Final[Sequence[Answer]] = (
+    (403, "Not signed, or not allowed by IAM", GatewayMessage),
+    (429, "Too many requests at once: try again, more slowly", GatewayMessage),
+    (500, "The function failed: try again", GatewayMessage),
+    (503, "The function did not answer in time: try again", GatewayMessage),
+)
 
 
 def respond(status: HTTPStatus, document: Document) -> Response[str]:
@@ -154,23 +158,12 @@ class _WholePaths(APIGatewayHttpResolver):
         return APIGatewayHttpResolver._compile_regex(rule, base_regex)  # noqa: SLF001 - as the REST resolver does
 
 
-def responses(
-    answers: Mapping[int, tuple[str, type[Document]]], problems: Sequence[tuple[int, str, type[Problem]]] = ()
-) -> dict[int, OpenAPIResponse]:
-    """Return what a route answers by status, for the description; what API Gateway itself says is added.
-
-    Args:
-        answers: description and document by status.
-        problems: status, description and document of each problem.
-
-    """
-    by_status: dict[int, list[tuple[str, type[Document]]]] = {}
-    for status, (description, document) in answers.items():
-        by_status.setdefault(status, []).append((description, document))
-    for status, description, problem in problems:
-        by_status.setdefault(status, []).append((f"{description} ({problem.model_fields['error'].default})", problem))
-    for status, description in _OF_THE_GATEWAY.items():
-        by_status.setdefault(status, []).append((description, GatewayMessage))
+def responses(*answers: Answer) -> dict[int, OpenAPIResponse]:
+    """Return what a route answers by status, for the description; what API Gateway itself says is added."""
+    by_status: defaultdict[int, list[tuple[str, type[Document]]]] = defaultdict(list)
+    for status, description, document in (*answers, *_OF_THE_GATEWAY):
+        code = document.model_fields.get("error")
+        by_status[status].append((description if code is None else f"{description} ({code.default})", document))
     return {
         status: {
             "description": "; or: ".join(description for description, _ in each),

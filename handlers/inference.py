@@ -6,14 +6,13 @@ from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import InferenceSettings
 from handlers import http, runtime
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.machine_reports import FleetReport, Judges, MachineReport, fleet_report, machine_report, ranked
 from handlers.machine_states import machine_knowledge, state_of, states_of
 from handlers.stores import (
@@ -30,8 +29,6 @@ from handlers.stores import (
 from mlops_core.alerting import MachineLastSeen, last_seen_by_machine
 from mlops_core.condition import BaselineBundle
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(InferenceSettings)
 
 LIVE_FLEET: Final = 500
@@ -65,8 +62,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     operation_id="listMachines",
     tags=["predictions"],
     responses=http.responses(
-        {200: ("The worst machines, up to the limit", FleetReport)},
-        [(400, "A query that cannot be read", http.BadRequest), _NO_MODEL],
+        (200, "The worst machines, up to the limit", FleetReport),
+        (400, "A query that cannot be read", http.BadRequest),
+        _NO_MODEL,
     ),
 )
 def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines in the answer")] = 100) -> FleetReport:
@@ -94,8 +92,9 @@ def fleet(limit: Annotated[int, Query(ge=1, le=1000, description="Most machines 
     operation_id="getMachine",
     tags=["predictions"],
     responses=http.responses(
-        {200: ("What is foretold, or in its status why nothing is", MachineReport)},
-        [(404, "No machine of that id has had features", http.UnknownMachine), _NO_MODEL],
+        (200, "What is foretold, or in its status why nothing is", MachineReport),
+        (404, "No machine of that id has had features", http.UnknownMachine),
+        _NO_MODEL,
     ),
 )
 def machine(machine_id: http.MachineIdInPath) -> MachineReport:

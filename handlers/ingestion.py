@@ -11,7 +11,6 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -20,14 +19,12 @@ from handlers import runtime
 from handlers.announcements import alarm_desk
 from handlers.deliveries import Done, DurableBatch, Parsed, grouped
 from handlers.limits import LimitWatch
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.stores import Machines, clients
 from mlops_core.features import first_window_end
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Channels, Reading, parse_messages
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(IngestionSettings)
 
 HOUR = timedelta(hours=1)
@@ -47,7 +44,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         _count(kept, refused=sum(refused.message.readings for refused in batch.refused))
         if kept:
             batch.attempt(_watch().to_judge(delivered for group, _ in kept for delivered in group), _watch().judge)
-        batch.log_failures(logger)
+        batch.log_failures()
     return batch.response()
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -16,7 +15,7 @@ from contract.environment import LabelSettings
 from handlers import runtime
 from handlers.announcements import AlarmDesk, alarm_desk
 from handlers.deliveries import Delivered, DurableBatch, Parsed, grouped
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.stores import last_return
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.failure_alarms import failure_alarm
@@ -24,8 +23,6 @@ from mlops_core.errors import MlopsError
 from mlops_core.lake import encode_events, hour_path
 from mlops_core.telemetry import Event, FailureEvent, parse_messages
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(LabelSettings)
 
 
@@ -55,7 +52,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         if others := len(messages) - len(durable):
             count(EventsAccepted=others)
         count(FailuresAccepted=len(recorded), FailuresDuplicate=sum(not is_new for _, is_new in recorded))
-        batch.log_failures(logger)
+        batch.log_failures()
     return batch.response()
 
 

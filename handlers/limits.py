@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.announcements import AlarmDesk
 from handlers.deliveries import Delivered, grouped
+from handlers.logs import logger
 from handlers.stores import Machines
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.alerting.limit_alarms import limit_alarm, limit_state
@@ -23,8 +23,6 @@ from mlops_core.condition import MachineRecord
 from mlops_core.condition.classes import MachineClasses, class_of, limits_of
 from mlops_core.condition.limits import ChannelLimits
 from mlops_core.telemetry import Channel, Reading, RunningRule, RunningTrack
-
-logger = Logger(child=True)
 
 LOOKED_UP_EVERY: Final = timedelta(minutes=1)
 MACHINES_LOOKED_UP_EVERY: Final = timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""The logs of a function, one JSON document a line, in ASCII; and its counters."""
+"""The log of a function, one JSON document a line, in ASCII; and its metrics."""
 
 import json
 import os
@@ -7,7 +7,8 @@ from functools import partial
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-_metrics = Metrics()
+metrics = Metrics()
+"""What the function counts; `metrics.log_metrics` publishes it when the handler ends."""
 
 
 def ascii_logger() -> Logger:
@@ -24,4 +25,8 @@ def ascii_logger() -> Logger:
 def count(**counts: int) -> None:
     """Add to the metrics of these names; they are published when the handler ends."""
     for name, value in counts.items():
-        _metrics.add_metric(name, MetricUnit.Count, value)
+        metrics.add_metric(name, MetricUnit.Count, value)
+
+
+logger = ascii_logger()
+"""The function's own; loggers of modules are its children."""

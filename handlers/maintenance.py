@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Self
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,12 +14,10 @@ from pydantic import AwareDatetime, Field
 
 from contract.environment import MaintenanceSettings
 from handlers import http, runtime
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.stores import MaintenanceConflictError
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, MaintenanceReport
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(MaintenanceSettings)
 
 
@@ -77,15 +74,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     operation_id="recordMaintenance",
     tags=["maintenance"],
     responses=http.responses(
-        {
-            200: ("All of it was recorded already", MaintenanceReceipt),
-            201: ("Recorded", MaintenanceReceipt),
-        },
-        [
-            (400, "A body that is no record, with each reason", RefusedRecord),
-            (404, "No machine of that id has had features", http.UnknownMachine),
-            (409, "Another return to service or note is on record: send a correction", http.Contradiction),
-        ],
+        (200, "All of it was recorded already", MaintenanceReceipt),
+        (201, "Recorded", MaintenanceReceipt),
+        (400, "A body that is no record, with each reason", RefusedRecord),
+        (404, "No machine of that id has had features", http.UnknownMachine),
+        (409, "Another return to service or note is on record: send a correction", http.Contradiction),
     ),
 )
 def record_maintenance(

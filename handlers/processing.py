@@ -10,17 +10,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from contract.environment import ProcessingSettings
-from handlers import runtime
-from handlers.backfill import STEP, Backfill, BackfillStep
+from handlers import backfill, runtime
 from handlers.deadline import Pace
 from handlers.feature_run import Run
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.stores import BackfillNotes, Notifier, clients
 from mlops_core.alerting import damage_notice
 from mlops_core.errors import MlopsError
@@ -28,8 +26,6 @@ from mlops_core.lake import Damage
 from mlops_core.processing import FutureMomentError, readings_that_fit
 from mlops_core.time import utc_text
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(ProcessingSettings)
 
 # Lambda stops a function that invokes itself more than about 16 times in a chain; the schedule goes on from there.
@@ -74,7 +70,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     An event with a `step` is one of a backfill's that Step Functions runs side by side.
     """
     if "step" in event:
-        return _backfill(STEP.validate_python(event), context)
+        return _backfill(backfill.STEP.validate_python(event), context)
     request = ProcessingEvent.model_validate(event)
     now = _clock()
     if request.at and request.at > now:
@@ -96,10 +92,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return outcome
 
 
-def _backfill(step: BackfillStep, context: LambdaContext) -> dict[str, Any]:
+def _backfill(step: backfill.BackfillStep, context: LambdaContext) -> dict[str, Any]:
     with _run(context, _clock()) as run:
         notes = BackfillNotes(runtime.lake(_settings()), step.job)
-        return Backfill(run, notes, time_left=context.get_remaining_time_in_millis).do(step)
+        return backfill.do(step, run, notes, time_left=context.get_remaining_time_in_millis)
 
 
 @contextmanager
@@ -120,7 +116,7 @@ def _clock() -> datetime:
 
 def _go_on(request: ProcessingEvent, run: Run, context: LambdaContext) -> None:
     """Have a scheduled run continued; the answer to a request for a range says how far it came."""
-    if not run.is_progress:
+    if not run.pace.pieces:
         raise NoProgressError
     if request.start:
         return

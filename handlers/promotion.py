@@ -8,10 +8,9 @@ from pydantic import BaseModel
 
 from contract.environment import RegistrySettings
 from handlers import runtime
-from handlers.logs import ascii_logger
+from handlers.logs import logger
 from handlers.stores import ChampionMovedError, ModelRegistry
 
-logger = ascii_logger()
 _settings = runtime.settings(RegistrySettings)
 
 

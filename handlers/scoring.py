@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import ScoringSettings
 from handlers import runtime
 from handlers.announcements import AlarmDesk, alarm_desk
 from handlers.anomalies import FleetAnomalies, watch_anomalies
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.machine_states import machine_knowledge, states_of
 from handlers.silence import SilenceWatch
 from handlers.stores import (
@@ -50,8 +49,6 @@ from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError, OutOfDom
 from mlops_core.prognosis import FleetRanking, ModelBundle, Prediction, Refusal, rank_fleet
 from mlops_core.telemetry import Channels
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(ScoringSettings)
 
 

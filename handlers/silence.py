@@ -6,8 +6,7 @@ A message is sent before its note is kept, so it is sent at least once.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from aws_lambda_powertools import Logger
-
+from handlers.logs import logger
 from handlers.stores import (
     Channels,
     DataLake,
@@ -25,8 +24,6 @@ from mlops_core.alerting import (
     transitions,
     update_last_seen,
 )
-
-logger = Logger(child=True)
 
 
 class SilenceWatch:

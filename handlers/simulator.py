@@ -15,21 +15,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel
 
 from contract.environment import SimulatorSettings
 from handlers import runtime
 from handlers.deadline import Deadline
-from handlers.logs import ascii_logger, count
+from handlers.logs import count, logger, metrics
 from handlers.stores import MachineStates, MaintenanceConflictError, Publisher, SavedState, clients
 from mlops_core.errors import MlopsError
 from mlops_core.simulation import Advance, advance, new_machine
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, Message, failure_message, reading_message
 
-logger = ascii_logger()
-metrics = Metrics()
 _settings = runtime.settings(SimulatorSettings)
 
 STRIDE = timedelta(minutes=10)

@@ -10,11 +10,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import SnapshotSettings
 from handlers import runtime
-from handlers.logs import ascii_logger
+from handlers.logs import logger
 from handlers.stores import FleetSources, PageSnapshots, clients, read_page
 from mlops_core.page import snapshot
 
-logger = ascii_logger()
 _settings = runtime.settings(SnapshotSettings)
 
 

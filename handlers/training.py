@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from contract.environment import TrainingSettings
 from handlers import runtime
-from handlers.logs import ascii_logger
+from handlers.logs import logger
 from handlers.stores import ModelRegistry
 from handlers.training_event import Execution
 from handlers.training_set import IS_HELD_OUT, RECIPE, rows_key
@@ -18,7 +18,6 @@ from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis import TrainingSettings as HowToTrain, train
 from mlops_core.prognosis.alarm_budget import AlarmBudget
 
-logger = ascii_logger()
 _settings = runtime.settings(TrainingSettings)
 
 

@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import TrainingSetSettings
 from handlers import runtime
-from handlers.logs import ascii_logger
+from handlers.logs import logger
 from handlers.stores import (
     REPORTED,
     Beginnings,
@@ -46,7 +46,6 @@ from mlops_core.prognosis import (
 )
 from mlops_core.telemetry import FAILURES, MAINTENANCE, VERDICTS
 
-logger = ascii_logger()
 _settings = runtime.settings(TrainingSetSettings)
 
 IS_HELD_OUT: Final = "is_held_out"

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contract.environment import TrialSettings
 from handlers import runtime
-from handlers.logs import ascii_logger
+from handlers.logs import logger
 from handlers.stores import BaselineRegistry, FeatureHistory, LabelHistory, ModelRegistry, Notifier, clients, try_stored
 from mlops_core.alerting import trial_notice
 from mlops_core.condition import ClassStep, LevelShift, class_steps, level_shifts, shift_columns
@@ -24,7 +24,6 @@ from mlops_core.prognosis import Trial
 from mlops_core.records import canonical_json
 from mlops_core.telemetry import FAILURES, MAINTENANCE
 
-logger = ascii_logger()
 _settings = runtime.settings(TrialSettings)
 
 _LOOKED_AT: Final = timedelta(days=90)
