@@ -215,7 +215,7 @@ class _Stack:
 
     def rows(self, execution: str) -> pl.DataFrame:
         """Return the rows of a training set, both parts."""
-        from handlers.training_set import IS_HELD_OUT, rows_key
+        from handlers.training_execution import IS_HELD_OUT, rows_key
 
         body = self._s3.get_object(Key=rows_key(execution))["Body"].read()
         return pl.read_parquet(BytesIO(body)).drop(IS_HELD_OUT)

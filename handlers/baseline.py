@@ -17,7 +17,7 @@ from contract.environment import BaselineSettings
 from handlers import runtime
 from handlers.logs import logger
 from handlers.stores import BaselineRegistry, FeatureHistory, Machines, clients, replaced_sensors
-from handlers.training_event import TrainingEvent
+from handlers.training_execution import TrainingEvent
 from mlops_core.condition import MachineRecord, level_columns, train_baseline
 from mlops_core.condition.classes import class_name
 from mlops_core.errors import UntrainableError, UntrainableReason

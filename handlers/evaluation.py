@@ -12,8 +12,7 @@ from contract.environment import RegistrySettings
 from handlers import runtime
 from handlers.logs import count, logger, metrics
 from handlers.stores import ModelRegistry, UnknownModelError
-from handlers.training_event import Execution
-from handlers.training_set import IS_HELD_OUT, rows_key
+from handlers.training_execution import IS_HELD_OUT, Execution, rows_key
 from mlops_core.errors import BundleError
 from mlops_core.lake import TRAINING_PREFIX
 from mlops_core.prognosis import ModelBundle, judge_challenger

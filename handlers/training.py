@@ -12,8 +12,7 @@ from contract.environment import TrainingSettings
 from handlers import runtime
 from handlers.logs import logger
 from handlers.stores import ModelRegistry
-from handlers.training_event import Execution
-from handlers.training_set import IS_HELD_OUT, RECIPE, rows_key
+from handlers.training_execution import IS_HELD_OUT, RECIPE, Execution, rows_key
 from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis import TrainingSettings as HowToTrain, train
 from mlops_core.prognosis.alarm_budget import AlarmBudget

@@ -31,10 +31,10 @@ from handlers.stores import (
     recipe_of,
     replaced_sensors,
 )
-from handlers.training_event import TrainingEvent
+from handlers.training_execution import IS_HELD_OUT, RECIPE, TrainingEvent, rows_key
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import FeatureRecipe, returns_to_service
-from mlops_core.lake import BEGINNINGS_KEY, TRAINING_PREFIX
+from mlops_core.lake import BEGINNINGS_KEY
 from mlops_core.prognosis import (
     STANDS_FOR,
     is_drawn,
@@ -48,10 +48,6 @@ from mlops_core.telemetry import FAILURES, MAINTENANCE, VERDICTS
 
 _settings = runtime.settings(TrainingSetSettings)
 
-IS_HELD_OUT: Final = "is_held_out"
-RECIPE: Final = "recipe"
-"""The entry of the object's metadata that holds the recipe of the rows' features, as JSON."""
-
 _MOST_KEYS: Final = 6_000_000
 """Keys that are labelled at once, about 150 bytes each."""
 _MOST_ROWS: Final = 1_000_000
@@ -59,11 +55,6 @@ _MOST_ROWS: Final = 1_000_000
 _OWN_MB: Final = 900
 _COPIES: Final = 5
 _IDENTITY: Final = ["machine_id", "window_end"]
-
-
-def rows_key(execution: str) -> str:
-    """Return the key of an execution's labelled rows."""
-    return f"{TRAINING_PREFIX}{execution}/rows.parquet"
 
 
 @logger.inject_lambda_context

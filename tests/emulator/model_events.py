@@ -18,7 +18,7 @@ from handlers.stores.alarms import Alarms
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.partitions import encode_parquet
-from handlers.training_set import IS_HELD_OUT, rows_key
+from handlers.training_execution import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Step, StepKind, Verdict
 from mlops_core.alerting.model_alarms import model_alarm
