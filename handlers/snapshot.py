@@ -11,7 +11,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from contract.environment import SnapshotSettings
 from handlers import runtime
 from handlers.logs import logger
-from handlers.stores import FleetSources, PageSnapshots, clients, read_page
+from handlers.stores import (
+    Alarms,
+    FleetSources,
+    FleetStore,
+    Machines,
+    PageSnapshots,
+    SimulatedMachines,
+    clients,
+    read_page,
+)
 from mlops_core.page import snapshot
 
 _settings = runtime.settings(SnapshotSettings)
@@ -29,16 +38,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 
 def _sources(chosen: SnapshotSettings) -> FleetSources:
+    lake, tables = runtime.lake(chosen), clients.dynamodb()
     return FleetSources(
         stack=chosen.stack_name,
-        lake=runtime.lake(chosen),
-        dynamodb=clients.dynamodb(),
-        alarms=chosen.alarms_table,
-        features=chosen.dynamodb_table_name,
-        label_history=chosen.label_history_table,
-        machines=chosen.machines_table,
-        machine_states=chosen.machine_state_table,
-        predictions=chosen.predictions_table,
+        lake=lake,
+        fleet=FleetStore(lake, tables, features=chosen.dynamodb_table_name, predictions=chosen.predictions_table),
+        alarms=Alarms(tables, chosen.alarms_table),
+        labels=runtime.label_history(chosen),
+        machines=Machines(tables, chosen.machines_table),
+        simulated=SimulatedMachines(tables, chosen.machine_state_table),
         channels=runtime.channels(chosen),
         feature_lengths=chosen.feature_lengths,
         silent_after=chosen.silent_after,

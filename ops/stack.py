@@ -25,6 +25,7 @@ from handlers.stores import (
     Machines,
     OnlineFeatures,
     Quarantine,
+    SimulatedMachines,
     load_channels,
 )
 from mlops_core.telemetry import Channels
@@ -132,13 +133,11 @@ class Stack:
         return FleetSources(
             stack=self.name,
             lake=self.lake,
-            dynamodb=self.dynamodb,
-            alarms=outputs.alarms_table_name,
-            features=outputs.realtime_features_table_name,
-            label_history=outputs.label_history_table_name,
-            machines=outputs.machines_table_name,
-            machine_states=outputs.machine_state_table_name,
-            predictions=outputs.predictions_table_name,
+            fleet=self.fleet,
+            alarms=self.alarms,
+            labels=self.label_history,
+            machines=self.machines,
+            simulated=SimulatedMachines(self.dynamodb, outputs.machine_state_table_name),
             channels=self.channels,
             feature_lengths=[timedelta(hours=hours) for hours in outputs.feature_lengths_hours],
             silent_after=timedelta(hours=outputs.silent_after_hours),

@@ -54,14 +54,13 @@ from .fleet_page import (
     read_page as read_page,
     recent_episodes as recent_episodes,
 )
-from .fleet_sources import (
-    FleetSources as FleetSources,
-)
 from .items import (
     DamagedItem as DamagedItem,
     log_damaged as log_damaged,
 )
 from .known_machines import (
+    FleetSources as FleetSources,
+    SimulatedMachines as SimulatedMachines,
     read_fleet as read_fleet,
 )
 from .label_history import (

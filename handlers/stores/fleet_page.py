@@ -8,31 +8,47 @@ from zoneinfo import ZoneInfo
 
 from handlers.stores.alarms import Alarms
 from handlers.stores.checkpoint import checkpoint_object
-from handlers.stores.fleet_sources import FleetSources
-from handlers.stores.known_machines import read_fleet
+from handlers.stores.known_machines import FleetSources, read_fleet
 from handlers.stores.label_history import LabelEntry, LabelHistory
 from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.page_models import models_of
 from handlers.stores.page_trends import SPAN, read_trends, trend_axis, unit_text
 from handlers.stores.quarantine import Quarantine, days_until
 from mlops_core.alerting.episodes import Episode
 from mlops_core.condition import KnownMachine, OperatingState
+from mlops_core.errors import BundleError
 from mlops_core.page import (
+    Champion,
     Column,
     Event,
     FleetPage,
+    Models,
+    ModelState,
+    Promise,
     Quality,
     QuarantineReason,
     Sensor,
+    Version,
     episode_alarm,
     machine_entry,
     urgency,
 )
+from mlops_core.prognosis import ModelBundle
 from mlops_core.telemetry import Channels, MaintenanceKind
 
 STALE_AFTER: Final = timedelta(hours=3)
 _EXPECTED_TO_SEND: Final = {OperatingState.RUNNING, OperatingState.NEW, OperatingState.SILENT}
 """Of machines in these states a sensor that says nothing is a fault."""
+
+_NO_MODEL: Final = (
+    "There is no model yet, so no hours left and no alarms by prediction. It needs recorded failures of at least two"
+    " machines (`mlops maintenance record`); readings, zones of ISO 20816, failures and silence work without one."
+)
+_FIGURES: Final = {
+    "pr_auc": ("Area under the precision-recall curve", "1 is perfect; a guess reaches {base_rate:.3f}"),
+    "alarm_precision": ("Alarm hours that were right", "always alarming: {base_rate:.0%} would be"),
+    "expected_calibration_error": ("Stated probability off the frequency that was observed", "0 is perfect"),
+    "rul_mean_absolute_error_hours": ("Mean error of the hours left, h", ""),
+}
 
 
 def read_page(sources: FleetSources, now: datetime, *, actions: Sequence[str] = (), principal: str = "") -> FleetPage:
@@ -50,9 +66,9 @@ def read_page(sources: FleetSources, now: datetime, *, actions: Sequence[str] = 
     axis = trend_axis(data_until)
     trends = read_trends(sources.lake, axis, sources.channels)
     scores = sources.fleet.load_predictions()
-    episodes = recent_episodes(Alarms(sources.dynamodb, sources.alarms), now)
-    history = _history(LabelHistory(sources.dynamodb, sources.label_history), now)
-    models, model = models_of(ModelRegistry(sources.lake))
+    episodes = recent_episodes(sources.alarms, now)
+    history = _history(sources.labels, now)
+    models, model = _models_of(ModelRegistry(sources.lake))
     fleet = [machine for machine in read_fleet(sources, now) if machine.state.state is not OperatingState.RETIRED]
     machines = [
         machine_entry(known, now, scores.get(known.machine_id), episodes[known.machine_id], history[known.machine_id])
@@ -140,4 +156,42 @@ def _quality(sources: FleetSources, fleet: Sequence[KnownMachine], now: datetime
             QuarantineReason(code=code, text=code.replace("_", " ").capitalize(), count=count)
             for code, count in sorted(refused.items(), key=lambda item: -item[1])
         ),
+    )
+
+
+def _models_of(registry: ModelRegistry) -> tuple[Models, ModelState]:
+    """Return the models of a stack, and whether one of them speaks."""
+    stored = registry.champion()
+    if stored is None:
+        return Models(champion=None), ModelState(ready=False, horizon_h=24, text=_NO_MODEL)
+    moves = stored.value.promotions
+    versions = tuple(
+        Version(
+            version=move.version,
+            role="CHAMPION" if move is moves[-1] else "SERVED",
+            at=move.promoted_at,
+            reason=move.reason,
+        )
+        for move in reversed(moves)
+    )
+    champion, since = moves[-1].version, moves[-1].promoted_at
+    try:
+        bundle = registry.load(champion)
+    except BundleError as error:
+        damaged = Champion(version=champion, since=since, learned=f"It cannot be read: {error.message}.")
+        return Models(champion=damaged, versions=versions), ModelState(ready=False, horizon_h=24, text=error.message)
+    manifest = bundle.manifest
+    learned = f"Learned from {manifest.rows:,} hours with {manifest.failures} failures."
+    models = Models(
+        champion=Champion(version=champion, since=since, learned=learned), promises=_promises(bundle), versions=versions
+    )
+    return models, ModelState(ready=True, horizon_h=round(manifest.horizon_hours))
+
+
+def _promises(bundle: ModelBundle) -> tuple[Promise, ...]:
+    base_rate = bundle.metrics.get("base_rate") or 0.0
+    return tuple(
+        Promise(name=name, value=f"{value:.3g}", note=note.format(base_rate=base_rate))
+        for key, (name, note) in _FIGURES.items()
+        if (value := bundle.metrics.get(key)) is not None
     )

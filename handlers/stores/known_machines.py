@@ -1,25 +1,74 @@
-"""The machines of a stack: what the tables and the newest readings say of each."""
+"""The machines of a stack: what the tables and the newest readings say of each, and where a stack keeps that."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 from pydantic import BaseModel
 
-from handlers.stores.fleet_sources import FleetSources
+from handlers.stores.alarms import Alarms
+from handlers.stores.fleet import FleetStore
 from handlers.stores.items import DamagedItem, Item, OnDamaged, Table
+from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
-from handlers.stores.machine_facts import UNKNOWN
+from handlers.stores.machine_facts import UNKNOWN, MachineKnowledge
+from handlers.stores.machines import Machines
 from handlers.stores.online_features import FeatureRow
 from handlers.stores.readings import OnDamagedObject, stored_readings
 from mlops_core.alerting import NewestWindows, latest_possible
 from mlops_core.condition import Freshness, KnownMachine, operating_state
 from mlops_core.lake import hour_path
-from mlops_core.telemetry import VELOCITY_RMS, MachineId
+from mlops_core.telemetry import VELOCITY_RMS, Channels, MachineId
 
 HOUR = timedelta(hours=1)
 Seen = Mapping[tuple[str, str], datetime]
 """The newest event time of each machine and channel."""
+
+
+class _Simulated(BaseModel):
+    """Of the state of a simulated machine what is shown: the simulator alone reads the rest, which is its physics."""
+
+    machine_id: MachineId
+    status: str
+
+
+class SimulatedMachines(Table[_Simulated]):
+    """The table of simulated machines, as those read it who do not simulate."""
+
+    @staticmethod
+    def decode(item: Item) -> _Simulated:
+        """Return the machine of an item."""
+        return _Simulated.model_validate_json(item["state"]["S"])
+
+    def statuses(self, *, on_damaged: OnDamaged) -> dict[str, str]:
+        """Return the status of each machine."""
+        return {state.machine_id: state.status for state in self._decoded(self._scanned(), on_damaged)}
+
+
+@dataclass(frozen=True)
+class FleetSources:
+    """Where a stack keeps what is known of its machines, and how that is read.
+
+    `silent_after`: how long a channel may say nothing.
+    """
+
+    stack: str
+    lake: DataLake
+    fleet: FleetStore
+    alarms: Alarms
+    labels: LabelHistory
+    machines: Machines
+    simulated: SimulatedMachines
+    channels: Channels
+    feature_lengths: Sequence[timedelta]
+    silent_after: timedelta
+    time_zone: str = "UTC"
+
+    @property
+    def knowledge(self) -> MachineKnowledge:
+        """What the tables say of the machines."""
+        return MachineKnowledge(self.alarms, self.labels, self.machines)
 
 
 def pass_over(key: str, problem: str) -> None:
@@ -39,7 +88,7 @@ def read_fleet(
         on_damaged(f"{item.table}/{'/'.join(item.keys)}", item.problem)
 
     after = sources.silent_after if after is None else after
-    statuses = _SimulatedMachines(sources.dynamodb, sources.machine_states).statuses(on_damaged=passed_over)
+    statuses = sources.simulated.statuses(on_damaged=passed_over)
     rows = {row.machine_id: row for row in sources.fleet.load_fleet(on_damaged=passed_over)}
     known = sources.knowledge.of_fleet()
     recorded = [name for name, each in known.items() if each.record is not None]
@@ -79,24 +128,6 @@ def newest_velocity(row: FeatureRow, lengths: Sequence[timedelta], channels: Seq
     return None
 
 
-class _Simulated(BaseModel):
-    """Of the state of a simulated machine what is shown: the simulator alone reads the rest, which is its physics."""
-
-    machine_id: MachineId
-    status: str
-
-
-class _SimulatedMachines(Table[_Simulated]):
-    @staticmethod
-    def decode(item: Item) -> _Simulated:
-        """Return the machine of an item."""
-        return _Simulated.model_validate_json(item["state"]["S"])
-
-    def statuses(self, *, on_damaged: OnDamaged) -> dict[str, str]:
-        """Return the status of each machine."""
-        return {state.machine_id: state.status for state in self._decoded(self._scanned(), on_damaged)}
-
-
 def newest_readings(
     lake: DataLake, now: datetime, *, on_damaged: OnDamagedObject = pass_over
 ) -> dict[tuple[str, str], datetime]:
@@ -112,12 +143,9 @@ def freshness(
     machine_id: str, row: FeatureRow | None, seen: Seen, lengths: Sequence[timedelta], channels: Iterable[str]
 ) -> list[Freshness]:
     """How fresh each of a machine's `channels` is; ``lengths`` of the feature windows, shortest first."""
+    windows = None if row is None else NewestWindows(machine_id, row.window_end, row.features)
     last = {channel: seen.get((machine_id, channel)) for channel in sorted(channels)}
     return [
-        Freshness(channel, at, at or (latest_possible(_windows(row), channel, lengths) if row is not None else None))
+        Freshness(channel, at, at or (None if windows is None else latest_possible(windows, channel, lengths)))
         for channel, at in last.items()
     ]
-
-
-def _windows(row: FeatureRow) -> NewestWindows:
-    return NewestWindows(row.machine_id, row.window_end, row.features)
