@@ -165,10 +165,10 @@ class FeatureWriter:
             if built := checkpoint.built(hour_text(hour)):
                 committed |= {key for key, number in zip(wanted, shards, strict=True) if built.shards >> number & 1}
         read = self._partitions.read(keys, committed=committed, schema=BUCKETS)
-        for key, frame in zip(self._partitions.under_any(keys), read, strict=True):
+        for key, frame in read.items():
             if not is_of_hop(frame, self._hop):
                 raise OutdatedPartitionError(key)
-        buckets = pl.concat([pl.DataFrame(schema=BUCKETS), *read])
+        buckets = pl.concat([pl.DataFrame(schema=BUCKETS), *read.values()])
         if window_range.machines is not None:
             buckets = buckets.filter(pl.col("machine_id").is_in(sorted(window_range.machines)))
         if not is_divided_alike or window_range.machines is not None:

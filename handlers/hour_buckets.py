@@ -42,13 +42,7 @@ class HourBuilder:
             if is_late and not is_to_be_compacted(self._readings.sources(hour)):
                 late.append(hour)
                 continue
-            buckets = changed = None
-            with suppress(CrowdedHourError):
-                readings, changed = self._readings.of_hour(hour)
-                buckets = self._bucketed(readings)
-                del readings
-            if buckets is None:  # by now the frames that the error's traceback held are gone
-                buckets = self._crowded(hour)
+            buckets, changed = self._whole(hour)
             shards = self._buckets.write([hour], buckets, replaced=None)[hour]
             results[hour] = Rebuilt(Built.of(self._readings.undamaged(hour), shards), changed if is_late else None)
         built = None
@@ -64,6 +58,13 @@ class HourBuilder:
         results |= built
         self._workspace.work.hours_changed += len(results)
         return results
+
+    def _whole(self, hour: datetime) -> tuple[pl.DataFrame, frozenset[str] | None]:
+        """Return the buckets of an hour, and the machines of the raw objects that compaction took in, if known."""
+        with suppress(CrowdedHourError):
+            readings, machines = self._readings.of_hour(hour)
+            return self._bucketed(readings), machines
+        return self._crowded(hour), None  # by now the frames that the error's traceback held are gone
 
     def _crowded(self, hour: datetime) -> pl.DataFrame:
         """Return the buckets of an hour whose readings do not fit in memory together."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -20,14 +20,15 @@ from handlers.stores import (
     ModelRegistry,
     NoModelError,
     Serving,
-    ServingModel,
     last_seen_object,
+    load_servable,
     ranking_object,
     recipe_of,
     replaced_of,
 )
 from mlops_core.alerting import MachineLastSeen, last_seen_by_machine
 from mlops_core.condition import BaselineBundle
+from mlops_core.prognosis import ModelBundle
 
 _settings = runtime.settings(InferenceSettings)
 
@@ -141,9 +142,10 @@ def _baseline() -> Serving[BaselineBundle]:
 
 
 @cache
-def _model() -> ServingModel:
-    return ServingModel(
-        ModelRegistry(runtime.lake(_settings())),
-        stack=recipe_of(_settings(), runtime.channels(_settings())),
+def _model() -> Serving[ModelBundle]:
+    registry = ModelRegistry(runtime.lake(_settings()))
+    return Serving(
+        registry,
+        load=partial(load_servable, registry, stack=recipe_of(_settings(), runtime.channels(_settings()))),
         recheck_seconds=_settings().model_recheck.total_seconds(),
     )

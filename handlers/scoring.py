@@ -31,10 +31,10 @@ from handlers.stores import (
     NoModelError,
     ObjectMovedError,
     Serving,
-    ServingModel,
     Stored,
     VersionedObject,
     clients,
+    load_servable,
     log_damaged,
     ranking_object,
     recipe_of,
@@ -105,10 +105,11 @@ def _count_damaged(items: Sequence[DamagedItem]) -> None:
 
 
 @cache
-def _model() -> ServingModel:
-    return ServingModel(
-        ModelRegistry(runtime.lake(_settings())),
-        stack=recipe_of(_settings(), _channels()),
+def _model() -> Serving[ModelBundle]:
+    registry = ModelRegistry(runtime.lake(_settings()))
+    return Serving(
+        registry,
+        load=partial(load_servable, registry, stack=recipe_of(_settings(), _channels())),
         recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
     )
 

@@ -149,7 +149,6 @@ from .recipes import (
 from .serving import (
     NoModelError as NoModelError,
     Serving as Serving,
-    ServingModel as ServingModel,
     load_servable as load_servable,
 )
 from .versioned import (

@@ -37,7 +37,7 @@ class Beginnings:
     def _stored(self) -> pl.DataFrame | None:
         """Return what is stored; in the place of what is damaged, which somebody notes, its latest earlier version."""
         try:
-            kept = self._partitions.read([BEGINNINGS_KEY], committed=())
+            return self._partitions.read([BEGINNINGS_KEY]).get(BEGINNINGS_KEY)
         except DamagedPartitionError as error:
             if self._records is None:  # who has no records reads the whole history, and finds them again
                 logger.error("Damaged, and found again", extra={"key": error.key, "problem": error.problem})  # noqa: TRY400 - the message says it all
@@ -47,7 +47,6 @@ class Beginnings:
             self._records.note(error.key, error.version, error.problem, is_mended=earlier is not None)
             self._is_damaged = True
             return earlier
-        return kept[0] if kept else None
 
     def note(
         self,

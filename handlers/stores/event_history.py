@@ -69,15 +69,14 @@ class EventHistory:
             return
         until = datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), UTC) - _whole_days(self._longest)
         if earlier is None or _until(earlier) < until:
-            self._keep_earlier([day for day in self._stored_days() if day < _day(until)], earlier, until)
+            self._keep_earlier(earlier, until)
 
     def take_in_all(self) -> None:
         """Take in whatever events there are, those of earlier days too. Raises ObjectMovedError."""
         self._take_in(self._days(), most=None)
         earlier = self._earlier()
         if earlier is not None:
-            until = _until(earlier)
-            self._keep_earlier([day for day in self._stored_days() if day < _day(until)], earlier, until)
+            self._keep_earlier(earlier, _until(earlier))
 
     def for_windows(self, first: datetime) -> pl.DataFrame:
         """Return the frame EVENTS that rows need whose earliest window ends at `first`."""
@@ -143,11 +142,10 @@ class EventHistory:
         by_key = {event_day_key(day): day for day in days}
         existing = {key: by_key[key] for key in self._partitions.under_any(by_key)}
         try:
-            read = self._partitions.read(existing, committed=())
-            return dict(zip(existing.values(), read, strict=True))
+            frames = self._partitions.read(existing)
         except DamagedPartitionError:
             frames, damaged = self._partitions.read_undamaged(existing)
-        self._note(damaged, is_made_again=is_made_again)
+            self._note(damaged, is_made_again=is_made_again)
         return {existing[key]: frame for key, frame in frames.items()}
 
     def _earlier(self) -> pl.DataFrame | None:
@@ -162,8 +160,9 @@ class EventHistory:
             else:
                 self._records.note(error.key, error.version, error.problem, is_mended=is_made_again)
 
-    def _keep_earlier(self, days: Sequence[str], earlier: pl.DataFrame | None, until: datetime) -> None:
-        """Write the last events before `until`, of days and of what is known, where that is any news."""
+    def _keep_earlier(self, earlier: pl.DataFrame | None, until: datetime) -> None:
+        """Write the last events before `until`, of its days and of what is known, where that is any news."""
+        days = [day for day in self._stored_days() if day < _day(until)]
         known = [pl.DataFrame(schema=EVENTS), *([] if earlier is None else [earlier]), *self._read(days).values()]
         last = last_events(pl.concat(frame.select(_IDENTITY) for frame in known), until)
         rows = last.select(_IDENTITY).sort(_IDENTITY).with_columns(pl.lit(until, dtype=TIMESTAMP).alias(_UNTIL))

@@ -5,7 +5,7 @@ least the data that any version it saw was computed from. A run that others have
 older result never replaces a newer one, however late it comes.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
@@ -144,25 +144,22 @@ class Partitions:
         return [key for key in keys if self._version(key) is not None]
 
     def read(
-        self, keys: Iterable[str], *, committed: Container[str], schema: Mapping[str, pl.DataType] | None = None
-    ) -> list[pl.DataFrame]:
-        """Return the frames of those partitions of `keys` that exist; the `committed` ones of them must.
+        self, keys: Collection[str], *, committed: Container[str] = (), schema: Mapping[str, pl.DataType] | None = None
+    ) -> dict[str, pl.DataFrame]:
+        """Return the frames of those partitions of `keys` that exist, by key; the `committed` ones of them must.
 
         schema: the columns that each must have. Raises DamagedPartitionError where one cannot be read, or is gone.
         """
-        existing: list[str] = []
         for key in keys:
-            if self._version(key) is not None:
-                existing.append(key)
-            elif key in committed:
+            if key in committed and self._version(key) is None:
                 raise DamagedPartitionError(key, "", "it was written and is gone")
-        frames, damaged = self.read_undamaged(existing)
+        frames, damaged = self.read_undamaged(keys)
         if damaged:
             raise damaged[0]
         for key, frame in frames.items():
             if schema is not None and frame.schema != schema:
                 raise DamagedPartitionError(key, self._version(key) or "", "its columns are others")
-        return list(frames.values())
+        return frames
 
     def earlier(self, key: str) -> pl.DataFrame | None:
         """Return the latest earlier version of a partition that can be read; None where the bucket keeps none."""

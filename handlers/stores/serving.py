@@ -12,7 +12,7 @@ from typing import Final, Generic
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.stores.model_registry import Kept, ModelRegistry, Registry, UnknownModelError
+from handlers.stores.model_registry import Kept, Registry, UnknownModelError
 from mlops_core.errors import BundleError, FeatureMismatchError, MalformedObjectError, MlopsError
 from mlops_core.features import FeatureRecipe
 from mlops_core.prognosis import Champion, ModelBundle
@@ -33,16 +33,22 @@ class NoModelError(MlopsError):
 
 
 class Serving(Generic[Kept]):
-    """The champion of a registry, looked for again after `recheck_seconds`."""
+    """The champion of a registry, looked for again after `recheck_seconds`.
+
+    load: returns a version that may serve here; raises BundleError, FeatureMismatchError or UnknownModelError for one
+    that may not. By default any that is whole may.
+    """
 
     def __init__(
         self,
         registry: Registry[Kept],
         *,
         recheck_seconds: float,
+        load: Callable[[str], Kept] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
+        self._load = load or registry.load
         self._recheck_seconds = recheck_seconds
         self._clock = clock
         self._checked: float | None = None
@@ -55,13 +61,6 @@ class Serving(Generic[Kept]):
         """Why champions were refused when last looked at."""
         return tuple(self._refused)
 
-    def load(self, version: str) -> Kept:
-        """Return a version that may serve here.
-
-        Raises BundleError, FeatureMismatchError or UnknownModelError for one that may not.
-        """
-        return self._registry.load(version)
-
     def sound(self) -> Kept | None:
         """Return what serves now; None where nothing was promoted, or nothing that was is sound."""
         now = self._clock()
@@ -69,6 +68,13 @@ class Serving(Generic[Kept]):
             self._look_again()
             self._checked = now
         return self._bundle
+
+    def current(self) -> Kept:
+        """Return what serves now. Raises NoModelError."""
+        bundle = self.sound()
+        if bundle is None:
+            raise NoModelError(self.refused)
+        return bundle
 
     def _look_again(self) -> None:
         try:
@@ -93,7 +99,7 @@ class Serving(Generic[Kept]):
             if self._bundle is not None and version == self._bundle.version:
                 return
             try:
-                self._bundle = self.load(version)
+                self._bundle = self._load(version)
             except (BundleError, FeatureMismatchError, UnknownModelError) as error:
                 self._refused.append(error.message)
                 logger.error("A champion is refused", extra={"version": version, "problem": error.message})  # noqa: TRY400 - the error's message says it all
@@ -101,32 +107,6 @@ class Serving(Generic[Kept]):
                 return
             if self._bundle is not None:
                 return  # what serves is sound, and at least as new as what a new process would fall back to
-
-
-class ServingModel(Serving[ModelBundle]):
-    """The champion of the models; `stack` is what this stack computes."""
-
-    def __init__(
-        self,
-        registry: ModelRegistry,
-        *,
-        stack: FeatureRecipe,
-        recheck_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(registry, recheck_seconds=recheck_seconds, clock=clock)
-        self._stack = stack
-
-    def load(self, version: str) -> ModelBundle:
-        """Return a version that is whole, and computed by the stack; raises as `load_servable`."""
-        return load_servable(self._registry, version, stack=self._stack)
-
-    def current(self) -> ModelBundle:
-        """Return the model that serves now. Raises NoModelError."""
-        bundle = self.sound()
-        if bundle is None:
-            raise NoModelError(self.refused)
-        return bundle
 
 
 def load_servable(registry: Registry[ModelBundle], version: str, *, stack: FeatureRecipe) -> ModelBundle:

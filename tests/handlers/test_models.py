@@ -3,6 +3,7 @@
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -15,10 +16,10 @@ from handlers.stores.lake import DataLake
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from handlers.stores.ranking import ranking_object
-from handlers.stores.serving import NoModelError, ServingModel
+from handlers.stores.serving import NoModelError, Serving, load_servable
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
-from mlops_core.prognosis import FleetRanking
+from mlops_core.prognosis import FleetRanking, ModelBundle
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, failure_message
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.model_bundles import small_bundle
@@ -172,8 +173,8 @@ class Clock:
 STACK = FeatureRecipe.of_stack(("temperature", "vibration"), lengths=("1h", "6h"), hop="1h")
 
 
-def serving(registry, clock, stack=STACK) -> ServingModel:
-    return ServingModel(registry, stack=stack, recheck_seconds=60, clock=clock)
+def serving(registry, clock, stack=STACK) -> Serving[ModelBundle]:
+    return Serving(registry, load=partial(load_servable, registry, stack=stack), recheck_seconds=60, clock=clock)
 
 
 def damage(aws, bundle):
