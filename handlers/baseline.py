@@ -39,10 +39,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     request = TrainingEvent.model_validate(event)
     machines = Machines(clients.dynamodb(), _settings().machines_table).load_all()
     try:
-        running = _running(request, machines)
+        failures = pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)
+        running = _running(request, machines, failures)
         bundle = train_baseline(
             running,
-            failures=_failures(),
+            failures=failures,
             class_of=_classes(running["machine_id"].unique(), machines),
             replaced=replaced_sensors(machines),
             episodes_per_machine_month=_settings().anomaly_episodes_per_machine_month,
@@ -63,7 +64,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return outcome
 
 
-def _running(request: TrainingEvent, machines: Mapping[str, MachineRecord]) -> pl.DataFrame:
+def _running(request: TrainingEvent, machines: Mapping[str, MachineRecord], failures: pl.DataFrame) -> pl.DataFrame:
     """The rows of machines that ran: none between a failure and the return to service, nor of planned maintenance."""
     since = request.started_at - min(_settings().training_history, _LONGEST_HISTORY)
     history = FeatureHistory(runtime.lake(_settings()), since=since, until=request.started_at)
@@ -73,9 +74,7 @@ def _running(request: TrainingEvent, machines: Mapping[str, MachineRecord]) -> p
     repairs = pl.DataFrame(runtime.label_history(_settings()).load_repairs(), schema=MAINTENANCE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # assumptions about returns are reported where a model is trained
-        running = label_features(
-            windows, _failures(), horizon="24h", maintenance=repairs, known_until=request.started_at
-        )
+        running = label_features(windows, failures, horizon="24h", maintenance=repairs, known_until=request.started_at)
     return without_planned_maintenance(running.select(windows.columns), machines.values())
 
 
@@ -84,7 +83,3 @@ def _classes(machine_ids: Iterable[str], machines: Mapping[str, MachineRecord]) 
     configured = _settings().machine_classes
     named = ((machine_id, class_name(machine_id, configured, machines.get(machine_id))) for machine_id in machine_ids)
     return {machine_id: name for machine_id, name in named if name is not None}
-
-
-def _failures() -> pl.DataFrame:
-    return pl.DataFrame(runtime.label_history(_settings()).load_all(), schema=FAILURES)

@@ -6,6 +6,7 @@ docs/openapi.json is made from the resolvers of the functions: a route, a field 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from json import dumps
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias, Union
@@ -180,7 +181,8 @@ def resolver(refuse: Callable[[Sequence[Mapping[str, Any]]], Problem]) -> APIGat
         refuse: the problem that the faults of a request make, each with `loc` (such as `("body", "at")`) and `msg`.
 
     """
-    app = _WholePaths(enable_validation=True, serializer=_compact)
+    compact = partial(dumps, separators=(",", ":"), ensure_ascii=False)
+    app = _WholePaths(enable_validation=True, serializer=compact)
 
     def unknown(_: Exception) -> Response[str]:
         return respond(HTTPStatus.NOT_FOUND, UnknownMachine())
@@ -207,7 +209,3 @@ def resolver(refuse: Callable[[Sequence[Mapping[str, Any]]], Problem]) -> APIGat
     app.exception_handler([RequestValidationError, RequestUnsupportedContentType])(unreadable)
     app.exception_handler([UnicodeDecodeError, RecursionError])(no_json)
     return app
-
-
-def _compact(document: object) -> str:
-    return dumps(document, separators=(",", ":"), ensure_ascii=False)

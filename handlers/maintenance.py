@@ -30,8 +30,7 @@ class MaintenanceRequest(MaintenanceReport):
 
     def of(self, machine_id: str) -> MaintenanceRecord:
         """Return the record of a machine."""
-        fields = {name: getattr(self, name) for name in MaintenanceReport.model_fields}
-        return MaintenanceRecord(machine_id=machine_id, **fields)
+        return MaintenanceRecord(machine_id=machine_id, **self.model_dump(exclude={"is_correction"}))
 
 
 class MaintenanceReceipt(http.Document):

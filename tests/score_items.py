@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from handlers.stores.predictions import prediction_json
 from mlops_core.alerting import Score
+from mlops_core.records import canonical_json
 from mlops_core.time import utc_text
 
 
@@ -17,7 +17,7 @@ def score_item(score: Score) -> dict[str, Any]:
         "sequence": {"N": str(score.sequence)},
         "failure_probability": {"N": repr(prediction.failure_probability)},
         "model_version": {"S": prediction.model_version},
-        "prediction": {"S": prediction_json(prediction)},
+        "prediction": {"S": canonical_json(prediction).decode().rstrip()},
         "alarm": {"S": score.alarm.state.value},
         "alarm_since": {"S": utc_text(score.alarm.since)},
         "calm_predictions": {"N": str(score.alarm.calm)},

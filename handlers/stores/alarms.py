@@ -60,9 +60,7 @@ class Alarms(Table[Alarm]):
                 "FilterExpression": "begins_with(alarm, :source)",
                 "ExpressionAttributeValues": {":source": {"S": f"{source}#"}},
             }
-        return sorted(
-            self._decoded(self._scanned(**chosen), on_damaged), key=lambda alarm: (alarm.machine_id, alarm.key)
-        )
+        return sorted(self._decoded(self._items(**chosen), on_damaged), key=lambda alarm: (alarm.machine_id, alarm.key))
 
     def of_machine(self, machine_id: str) -> list[Alarm]:
         """Return the alarms of one machine. Raises DamagedItemError."""

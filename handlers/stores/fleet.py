@@ -10,9 +10,10 @@ from handlers.stores.items import DamagedItem, OnDamaged, log_damaged
 from handlers.stores.lake import DataLake
 from handlers.stores.newest_features import newest_object
 from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from handlers.stores.predictions import Predictions, prediction_json, scores_object
+from handlers.stores.predictions import Predictions, scores_object
 from mlops_core.alerting import Score
 from mlops_core.lake import PREDICTIONS_PREFIX, SCORES_KEY, hour_path
+from mlops_core.records import canonical_json
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -78,7 +79,7 @@ class FleetStore:
             return hour_path(score.prediction.window_end)
 
         for path, group in groupby(sorted(scores, key=hour), key=hour):
-            lines = "".join(f"{prediction_json(score.prediction)}\n" for score in group).encode()
+            lines = b"".join(canonical_json(score.prediction) for score in group)
             key = f"{PREDICTIONS_PREFIX}{path}/{sha256(lines).hexdigest()}.jsonl.gz"
             self._lake.create(key, gzip.compress(lines, mtime=0))
 

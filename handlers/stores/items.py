@@ -80,19 +80,16 @@ class Table(ABC, Generic[Record]):
     def _item(self, key: Mapping[str, Any]) -> Item | None:
         return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
 
-    def _scanned(self, **chosen: Any) -> Iterator[Item]:  # noqa: ANN401 - the SDK's arguments
-        """Yield the items of the table; `chosen` restricts them."""
-        return self._listed("scan", chosen)
-
     def _of_machine(self, machine_id: str) -> Iterator[Item]:
         """Yield the items of one machine, in the order of their second key."""
-        chosen = {
-            "KeyConditionExpression": "machine_id = :machine",
-            "ExpressionAttributeValues": {":machine": {"S": machine_id}},
-        }
-        return self._listed("query", chosen)
+        return self._items(
+            "query",
+            KeyConditionExpression="machine_id = :machine",
+            ExpressionAttributeValues={":machine": {"S": machine_id}},
+        )
 
-    def _listed(self, operation: Literal["scan", "query"], chosen: Mapping[str, Any]) -> Iterator[Item]:
+    def _items(self, operation: Literal["scan", "query"] = "scan", **chosen: Any) -> Iterator[Item]:  # noqa: ANN401 - the SDK's arguments
+        """Yield the items of the table; `chosen` restricts them."""
         pages = self._client.get_paginator(operation).paginate(TableName=self._table, ConsistentRead=True, **chosen)
         return (item for page in pages for item in page["Items"])
 

@@ -43,7 +43,7 @@ class SimulatedMachines(Table[_Simulated]):
 
     def statuses(self, *, on_damaged: OnDamaged) -> dict[str, str]:
         """Return the status of each machine."""
-        return {state.machine_id: state.status for state in self._decoded(self._scanned(), on_damaged)}
+        return {state.machine_id: state.status for state in self._decoded(self._items(), on_damaged)}
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class LabelHistory(Table[LabelEntry]):
 
     def entries(self, *, on_damaged: OnDamaged = log_damaged) -> Iterator[LabelEntry]:
         """Every failure and repair, in no order; damaged items go to `on_damaged`."""
-        return self._entries(self._scanned(), on_damaged)
+        return self._entries(self._items(), on_damaged)
 
     def of_machine(self, machine_id: str) -> list[LabelEntry]:
         """Return the failures and repairs of one machine, in order of time."""
@@ -198,7 +198,7 @@ class LabelHistory(Table[LabelEntry]):
 
     def load_verdicts(self) -> list[dict[str, object]]:
         """Return every verdict as a row of the frame VERDICTS."""
-        return [_verdict(item) for item in self._scanned() if _is_verdict(item)]
+        return [_verdict(item) for item in self._items() if _is_verdict(item)]
 
     def withdraw(self, record: MaintenanceRecord) -> bool:
         """Take back what technicians alone recorded of a machine, kind and moment; False where there is no such item.

@@ -37,7 +37,7 @@ class Machines(Table[_Stored]):
 
     def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, MachineRecord]:
         """Return every record, by machine; damaged items go to `on_damaged`."""
-        read = self._decoded(self._scanned(), on_damaged)
+        read = self._decoded(self._items(), on_damaged)
         records = sorted((stored.record for stored in read), key=lambda record: record.machine_id)
         return {record.machine_id: record for record in records}
 

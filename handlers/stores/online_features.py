@@ -62,7 +62,7 @@ class OnlineFeatures(Table[FeatureRow]):
 
     def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> list[FeatureRow]:
         """Return the newest row of every machine, in order of their ids; damaged items go to `on_damaged`."""
-        return sorted(self._decoded(self._scanned(), on_damaged), key=lambda row: row.machine_id)
+        return sorted(self._decoded(self._items(), on_damaged), key=lambda row: row.machine_id)
 
     def offer_all(self, rows: Iterable[FeatureRow], *, updated_at: datetime) -> int:
         """Offer rows of different machines, in parallel; returns how many were stored. One failure fails them all."""

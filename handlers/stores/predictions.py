@@ -17,7 +17,7 @@ from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import SCORES_KEY
 from mlops_core.prognosis import Prediction
-from mlops_core.records import canonical_json, record_from_json
+from mlops_core.records import record_from_json
 
 _OLD_STATES: Final = {"ALARM": AlarmState.ACT}
 """What items say that were written when an alarm had one stage."""
@@ -44,7 +44,7 @@ class Predictions(Table[Score]):
 
     def load_all(self, *, on_damaged: OnDamaged = log_damaged) -> dict[str, Score]:
         """Return every machine's score, by machine; damaged items go to `on_damaged`."""
-        return {score.prediction.machine_id: score for score in self._decoded(self._scanned(), on_damaged)}
+        return {score.prediction.machine_id: score for score in self._decoded(self._items(), on_damaged)}
 
 
 def scores_object(lake: DataLake) -> VersionedObject[Mapping[str, Score]]:
@@ -64,8 +64,3 @@ def _decode(body: bytes) -> Mapping[str, Score]:
 
 
 _SCORES: Final = TypeAdapter(dict[str, Score])
-
-
-def prediction_json(prediction: Prediction) -> str:
-    """Return a prediction as JSON: the same text for the same prediction."""
-    return canonical_json(prediction).decode().rstrip()
