@@ -13,11 +13,9 @@ from mlops_core.features import (
     features_from_buckets,
     merge_buckets,
 )
-from mlops_core.features.bucketing import reduce_readings
 from tests.independent_features import readings_of
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
-HOUR_IN_MICROSECONDS = 3_600_000_000
 
 
 def at(hour, minute=0):
@@ -75,33 +73,6 @@ def test_features_from_buckets_are_compute_features_and_a_revision():
     assert features.drop("revision").equals(compute_features(readings))
 
 
-@pytest.mark.parametrize("rows_at_a_time", [16, 101, 1000])
-@pytest.mark.parametrize("order", ["series", "reversed", "time", "shuffled"])
-def test_buckets_do_not_depend_on_the_order_of_rows_or_on_slicing(rows_at_a_time, order):
-    readings = history()
-    readings = pl.concat(
-        [readings, readings.sample(50, seed=1), readings.sample(50, seed=2).with_columns(pl.col("value") + 1)]
-    )
-    expected = bucket_readings(readings, hop="1h").drop("bucket_start", "bucket_end")
-    orders = {
-        "series": readings,
-        "reversed": readings.reverse(),
-        "time": readings.sort("event_timestamp"),
-        "shuffled": readings.sample(fraction=1, shuffle=True, seed=3),
-    }
-    found = reduce_readings(orders[order], HOUR_IN_MICROSECONDS, rows_at_a_time)
-    assert found.drop("bucket").equals(expected.with_columns(pl.col("last_timestamp").to_physical()))
-
-
-def test_an_hourly_run_needs_only_the_buckets_of_the_longest_length():
-    readings = history()
-    buckets = bucket_readings(readings, hop="1h")
-    whole = features_from_buckets(buckets, **options())
-    hour = whole.filter(pl.col("window_end") == at(40))
-    kept = buckets.filter(pl.col("bucket_start") >= at(40 - 24), pl.col("bucket_end") <= at(40))
-    assert features_from_buckets(kept, **options(start=at(39), end=at(40))).equals(hour)
-
-
 def test_a_late_reading_changes_only_its_bucket_and_grows_the_revision():
     readings = history()
     late = readings_of(("B", "vibration", 121, 99.0))
@@ -141,13 +112,6 @@ def test_no_buckets_with_channels_give_typed_columns_and_no_rows():
         | {f"x_{s}_{n}": t for n in ("1h", "6h", "24h") for s, t in (("count", pl.Int64), ("last", pl.Float64))}
     )
     assert features.height == 0
-
-
-def test_merging_frames_of_different_buckets_puts_them_in_order():
-    readings = history()
-    parts = [readings.filter(pl.col("machine_id") == machine) for machine in ("B", "A", "C")]
-    merged = merge_buckets([bucket_readings(part, hop="1h") for part in parts])
-    assert merged.equals(bucket_readings(readings, hop="1h"))
 
 
 def test_parts_of_one_bucket_merge_into_the_bucket_of_their_union():

@@ -1,7 +1,5 @@
 """One machine, step by step."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -51,17 +49,6 @@ def test_a_machine_passes_through_every_status():
     assert seen == set(MachineStatus)
 
 
-def test_a_return_to_service_at_the_end_belongs_to_the_next_step():
-    new = new_machine("PUMP-A01", seed=7, at=AT)
-    failed_at = advance(new, AT + timedelta(days=40), interval="1d").failures[0].event_timestamp
-    failed = advance(new, failed_at + timedelta(microseconds=1), interval="1d").state
-    back = failed.returned_to_service_at
-    first = advance(failed, back, interval="1h")
-    second = advance(first.state, back + timedelta(microseconds=1), interval="1h")
-    assert (first.state.run_started_at, first.returns_to_service) == (back, [])
-    assert second.returns_to_service == [back]
-
-
 def test_a_planned_service_is_told_by_its_end():
     law = DegradationLaw(maintenance=MaintenancePolicy(preventive_interval_hours=20, preventive_hours=4))
     step = advance(new_machine("PUMP-A01", seed=1, at=AT, law=law), AT + timedelta(hours=48), interval="1h")
@@ -84,11 +71,6 @@ def test_naive_times_and_impossible_intervals_are_refused():
         new_machine("PUMP-A01", seed=1, at=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(DurationError):
         advance(new_machine("PUMP-A01", seed=1, at=AT), AT, interval="0m")
-
-
-def test_the_step_needs_no_polars():
-    code = "import sys, mlops_core.simulation.step; assert 'polars' not in sys.modules, 'loaded'"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_readings_of_a_seed_are_the_same_on_every_machine():

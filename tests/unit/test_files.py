@@ -58,11 +58,13 @@ def test_gzip_and_plain_text_give_the_same(tmp_path: Path) -> None:
         assert read_file(packed, NAB).readings.equals(read(tmp_path, text, NAB).readings)
 
 
-def test_rows_that_say_the_same_count_once_and_two_values_for_one_moment_are_both_kept(tmp_path: Path) -> None:
+def test_rows_that_say_the_same_count_once_and_two_values_for_one_moment_are_both_kept_and_counted(
+    tmp_path: Path,
+) -> None:
     text = "timestamp,value\n2025-01-01 00:00:00,1\n2025-01-01 00:00:00,1\n2025-01-01 00:00:00,2\n"
     history = read(tmp_path, text, NAB)
     assert history.readings["value"].to_list() == [1.0, 2.0]
-    assert history.report.repeated == 1
+    assert (history.report.repeated, history.report.conflicting) == (1, 1)
 
 
 def test_wide_data_gives_a_reading_for_each_cell_that_holds_one(tmp_path: Path) -> None:

@@ -60,11 +60,6 @@ def test_units_finer_than_a_microsecond_are_read_to_the_microsecond(
     assert times(history) == ["2026-01-31T06:00:00.123456+00:00"]
 
 
-def test_a_clock_that_was_reset_is_a_reject(file: Path) -> None:
-    history = read(file, b"time,temp\n1970-01-01T00:00:12Z,20.1\n2026-01-31T06:00:00Z,20.1\n")
-    assert (history.readings.height, history.report.refused) == (1, {"TOO_LATE": 1})
-
-
 def test_a_row_with_a_field_too_many_is_a_reject_and_affects_no_other(file: Path) -> None:
     content = b"time,temp\n2026-01-31T06:00:00Z,20.1\n2026-01-31T06:01:00Z,20.2,oops\n2026-01-31T06:02:00Z,20.3\n"
     history = read(file, content)
@@ -220,11 +215,6 @@ def test_a_machine_and_a_tag_may_have_other_names_in_the_file(file: Path) -> Non
     file.write_bytes(b"machine,time,tag,value\nPump A.01,2026-01-31T06:00:00Z,TE-101,20.1\n")
     history = read_readings(file, machine_names={"Pump A.01": "PUMP-A01"}, channel_names={"TE-101": "temperature"})
     assert history.readings.select("machine_id", "channel").row(0) == ("PUMP-A01", "temperature")
-
-
-def test_two_values_of_one_identity_are_counted(file: Path) -> None:
-    history = read(file, b"time,temp\n2026-01-31T06:00:00Z,20.1\n2026-01-31T06:00:00Z,20.2\n")
-    assert (history.readings.height, history.report.conflicting) == (2, 1)
 
 
 def test_a_sentinel_is_no_measurement_and_counted(file: Path) -> None:

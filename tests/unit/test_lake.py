@@ -1,10 +1,7 @@
 import gzip
 import json
-import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 
-import polars as pl
 import pytest
 from hypothesis import given, strategies as st
 
@@ -259,19 +256,3 @@ def test_an_object_that_is_not_whole_is_an_error_and_never_empty(body):
 def test_fields_that_a_later_version_adds_do_not_disturb():
     later = GOOD[:-1] + b',"quality":{"good":[true]},"unit":"mm/s"}'
     assert decode_readings([gz(later)]).rows() == decode_readings([gz(GOOD)]).rows()
-
-
-def test_values_of_every_magnitude_survive_storage():
-    values = [m * 10.0**e for e in range(-300, 300, 7) for m in (1 / 3, 2 / 3, 0.1, 7.0)]
-    times = [NOON + timedelta(microseconds=number) for number in range(len(values))]
-    stored = encode_readings(reading(value=v, event_timestamp=t) for v, t in zip(values, times, strict=True))
-    decoded = decode_readings([body for _, body in stored]).sort("event_timestamp")
-    assert decoded["value"].to_list() == values
-    assert decoded["value"].dtype == pl.Float64
-
-
-def test_what_only_writes_to_the_lake_starts_without_polars():
-    modules = ("lake.json_lines", "telemetry.message", "processing.plan", "condition.severity", "lake.checkpoint")
-    probe = f"import sys, {', '.join(f'mlops_core.{module}' for module in modules)}; print('polars' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

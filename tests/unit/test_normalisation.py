@@ -1,8 +1,5 @@
 import itertools
-import os
 import random
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,6 +9,7 @@ from mlops_core.errors import InvalidArgumentError, UnknownChannelError
 from mlops_core.features import ConditionNormaliser, learn_normaliser
 from mlops_core.features.clusters import cluster_centres
 from tests.independent_features import readings_of
+from tests.unit.adapters.real_data import real_data
 
 SETTINGS = ("altitude", "speed")
 CENTRES = ((0.0, 0.0), (10_000.0, 0.25), (20_000.0, 0.7))
@@ -158,28 +156,8 @@ def test_clusters_need_no_chance_and_find_those_that_are_there():
         assert found == pytest.approx(expected, abs=0.1)
 
 
-def test_windows_count_cycles_where_the_caller_maps_them_to_hours():
-    from mlops_core.features import compute_features
-
-    start = datetime(2000, 1, 1, tzinfo=UTC)
-    cycles = pl.DataFrame({"cycle": range(1, 31), "value": [float(n) for n in range(1, 31)]})
-    readings = cycles.select(
-        pl.lit("unit 1").alias("machine_id"),
-        pl.lit("sensor 2").alias("channel"),
-        event_timestamp=pl.lit(start) + pl.duration(hours=pl.col("cycle") - 1),
-        value="value",
-    ).with_columns(pl.col("event_timestamp").dt.cast_time_unit("us"))
-    features = compute_features(readings, lengths=("1h", "10h"), statistics=("count", "mean", "slope"))
-    assert features["window_end"].to_list() == [start + timedelta(hours=n) for n in range(1, 31)]
-    assert features["sensor 2_mean_1h"].to_list() == cycles["value"].to_list()
-    assert features["sensor 2_count_10h"][-1] == 10
-    assert features["sensor 2_mean_10h"][-1] == pytest.approx(25.5)
-    assert features["sensor 2_slope_10h"][-1] == pytest.approx(1.0)
-
-
-@pytest.mark.skipif("MLOPS_REAL_DATA" not in os.environ, reason="MLOPS_REAL_DATA names no folder with the C-MAPSS set")
 def test_six_conditions_of_the_turbofans_are_found_and_hide_their_sensors_no_more():
-    readings = read_cmapss(Path(os.environ["MLOPS_REAL_DATA"]) / "cmapss", "FD002").readings
+    readings = read_cmapss(real_data("cmapss"), "FD002").readings
     settings = ("setting_1", "setting_2", "setting_3")
     machines = readings["machine_id"].unique().sort()
     normaliser = learn_normaliser(readings, settings=settings, conditions=6, machine_ids=machines[:130].to_list())

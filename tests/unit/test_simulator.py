@@ -17,7 +17,6 @@ from mlops_core.simulation import (
     MaintenancePolicy,
     OperatingConditions,
     advance,
-    new_machine,
     simulate_fleet,
 )
 from mlops_core.simulation.failure_modes import BEARING_WEAR
@@ -27,19 +26,6 @@ from mlops_core.telemetry import FAILURES, MAINTENANCE, READINGS
 AT = datetime(2026, 1, 1, 0, 17, 3, tzinfo=UTC)
 STILL = OperatingConditions(load_variation=0, daily_celsius=0, weather_celsius=0)
 IDS = ["PUMP-A01", "FAN-B01", "COMPRESSOR-C01"]
-
-
-def test_a_simulated_history_is_what_the_machines_would_have_said_step_by_step():
-    end = AT + timedelta(days=60, minutes=1)
-    history = simulate_fleet(IDS, start=AT, end=end, interval="10m", seed=7)
-    for machine_id in IDS:
-        state, samples, failures, returns = advance(new_machine(machine_id, seed=7, at=AT), end, interval="10m")
-        readings = history.readings.filter(machine_id=machine_id).sort("event_timestamp", "channel")
-        assert readings.select("channel", "event_timestamp", "value").rows() == [tuple(sample) for sample in samples]
-        failed = history.failures.filter(machine_id=machine_id)
-        assert failed.drop("returned_to_service_at").rows() == failures
-        assert failed["returned_to_service_at"].drop_nulls().to_list() == returns
-        assert history.states[machine_id] == state
 
 
 def test_frames_have_their_schemas_even_where_empty():
