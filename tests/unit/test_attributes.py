@@ -41,13 +41,20 @@ def test_a_value_that_the_training_data_did_not_have_is_none_of_the_known():
     assert row == (0.0, 0.0)
 
 
-def test_what_cannot_be_an_attribute_is_refused():
-    with pytest.raises(MissingColumnError, match="site"):
-        add_attributes(ROWS, MACHINES, names=["site=North"])
-    with pytest.raises(InvalidArgumentError, match="twice"):
-        add_attributes(ROWS, pl.concat([MACHINES, MACHINES]))
-    with pytest.raises(InvalidArgumentError, match="is no number"):
-        add_attributes(ROWS, MACHINES, names=["kind"])
+@pytest.mark.parametrize(
+    ("machines", "names", "error", "problem"),
+    [
+        (MACHINES, ["site=North"], MissingColumnError, "site"),
+        (pl.concat([MACHINES, MACHINES]), None, InvalidArgumentError, "twice"),
+        (MACHINES, ["kind"], InvalidArgumentError, "is no number"),
+    ],
+)
+def test_what_cannot_be_an_attribute_is_refused(machines, names, error, problem):
+    with pytest.raises(error, match=problem):
+        add_attributes(ROWS, machines, names=names)
+
+
+def test_a_name_that_each_machine_has_for_itself_is_no_attribute():
     many = pl.DataFrame({"machine_id": [str(n) for n in range(30)], "serial": [f"S{n}" for n in range(30)]})
     assert attribute_names(many) == ()
 

@@ -130,14 +130,22 @@ def test_an_episode_takes_three_rows_or_as_many_as_share_readings(hop: timedelta
     assert fit_baseline(hourly.with_columns(window_end=START + since * (hop / timedelta(hours=1)))).persistence == rows
 
 
-def test_what_cannot_be_learned_from_is_refused_in_words() -> None:
-    features = fleet(2, FORTNIGHT, seed=7)
-    with pytest.raises(UntrainableError, match="72 are needed"):
-        fit_baseline(features.head(10))
-    with pytest.raises(UntrainableError, match="no column is a level"):
-        fit_baseline(features.select("machine_id", "window_end", "temperature_count_1h"))
-    with pytest.raises(InvalidArgumentError, match="must be positive"):
-        fit_baseline(features, episodes_per_machine_month=0)
+FEW = fleet(2, FORTNIGHT, seed=7)
+
+
+@pytest.mark.parametrize(
+    ("features", "rate", "error", "problem"),
+    [
+        (FEW.head(10), 0.6, UntrainableError, "72 are needed"),
+        (FEW.select("machine_id", "window_end", "temperature_count_1h"), 0.6, UntrainableError, "no column is a level"),
+        (FEW, 0.0, InvalidArgumentError, "must be positive"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused_in_words(
+    features: pl.DataFrame, rate: float, error: type[Exception], problem: str
+) -> None:
+    with pytest.raises(error, match=problem):
+        fit_baseline(features, episodes_per_machine_month=rate)
 
 
 def test_rows_that_lack_a_column_of_the_baseline_are_refused_by_its_name() -> None:

@@ -78,13 +78,15 @@ def test_zones_follow_the_boundaries_and_their_choice():
     assert strict.to_list() == ["A", "C", "D", "D", "D", None]
 
 
-def test_what_cannot_work_is_refused():
-    features = table(A=[1.0])
-    with pytest.raises(MissingColumnError, match="'w'"):
-        add_drift(features, ["w"])
-    with pytest.raises(MissingColumnError, match="run_id"):
-        add_age(features, by=("run_id",))
-    with pytest.raises(InvalidArgumentError, match="at least one row"):
-        add_drift(features, ["v"], rows=0)
-    with pytest.raises(MissingColumnError, match="'w'"):
-        add_evaluation_zones(features, ["w"])
+@pytest.mark.parametrize(
+    ("add", "options", "error", "problem"),
+    [
+        (add_drift, {"columns": ["w"]}, MissingColumnError, "'w'"),
+        (add_age, {"by": ("run_id",)}, MissingColumnError, "run_id"),
+        (add_drift, {"columns": ["v"], "rows": 0}, InvalidArgumentError, "at least one row"),
+        (add_evaluation_zones, {"columns": ["w"]}, MissingColumnError, "'w'"),
+    ],
+)
+def test_what_cannot_work_is_refused(add, options, error, problem):
+    with pytest.raises(error, match=problem):
+        add(table(A=[1.0]), **options)

@@ -155,13 +155,21 @@ def test_a_run_that_went_on_after_training_is_known_again(labelled, bundle):
         evaluate(bundle, shorter)
 
 
-def test_nothing_is_judged_by_rows_without_answer_or_without_failure(bundle, unseen):
-    with pytest.raises(UnjudgeableError, match="known answer"):
-        evaluate(bundle, unseen.with_columns(fails_within_horizon=pl.lit(None, pl.Boolean)))
-    with pytest.raises(UnjudgeableError, match="fails within"):
-        evaluate(bundle, unseen.filter(~pl.col("fails_within_horizon")))
-    with pytest.raises(FeatureMismatchError):
-        evaluate(bundle, unseen.drop("vibration_rms_1h"))
+@pytest.mark.parametrize(
+    ("changed", "error", "problem"),
+    [
+        (
+            lambda rows: rows.with_columns(fails_within_horizon=pl.lit(None, pl.Boolean)),
+            UnjudgeableError,
+            "known answer",
+        ),
+        (lambda rows: rows.filter(~pl.col("fails_within_horizon")), UnjudgeableError, "fails within"),
+        (lambda rows: rows.drop("vibration_rms_1h"), FeatureMismatchError, "vibration_rms_1h"),
+    ],
+)
+def test_nothing_is_judged_by_rows_without_answer_or_without_failure(bundle, unseen, changed, error, problem):
+    with pytest.raises(error, match=problem):
+        evaluate(bundle, changed(unseen))
 
 
 def test_the_first_model_is_promoted_when_it_beats_a_guess(bundle, unseen):

@@ -250,17 +250,19 @@ def test_features_that_do_not_fit_are_refused(features, error):
         label_features(features, failure_log())
 
 
-def test_arguments_and_records_that_cannot_be_are_refused():
-    with pytest.raises(DurationError):
-        label_features(feature_rows([1]), failure_log(), horizon="0h")
-    with pytest.raises(InvalidArgumentError, match="time zone"):
-        label_features(feature_rows([1]), failure_log(), known_until=datetime(2026, 1, 1))  # noqa: DTZ001
-    with pytest.raises(ColumnValueError, match="earlier"):
-        label_features(feature_rows([1]), failure_log(), maintenance=work((4, 3, True)))
-    with pytest.raises(MissingColumnError):
-        label_features(feature_rows([1]), failure_log(), maintenance=work((4, 5, True)).drop("renews"))
-    with pytest.raises(ColumnTypeError):
-        label_features(feature_rows([1]), failure_log(), maintenance=work().with_columns(renews=pl.lit("yes")))
+@pytest.mark.parametrize(
+    ("options", "error", "problem"),
+    [
+        ({"horizon": "0h"}, DurationError, "positive duration"),
+        ({"known_until": datetime(2026, 1, 1)}, InvalidArgumentError, "time zone"),  # noqa: DTZ001
+        ({"maintenance": work((4, 3, True))}, ColumnValueError, "earlier"),
+        ({"maintenance": work((4, 5, True)).drop("renews")}, MissingColumnError, "renews"),
+        ({"maintenance": work().with_columns(renews=pl.lit("yes"))}, ColumnTypeError, "renews"),
+    ],
+)
+def test_arguments_and_records_that_cannot_be_are_refused(options, error, problem):
+    with pytest.raises(error, match=problem):
+        label_features(feature_rows([1]), failure_log(), **options)
 
 
 @RETURNS_UNKNOWN

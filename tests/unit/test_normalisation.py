@@ -135,14 +135,17 @@ def test_a_channel_that_was_not_learned_is_refused():
         normaliser.apply(readings_of(("A", "y", 0, 1.0)))
 
 
-def test_arguments_that_cannot_work_are_refused():
-    readings = flights(cycles=2, jitter=0.0)
-    with pytest.raises(InvalidArgumentError, match="number of distinct settings"):
-        learn_normaliser(readings, settings=SETTINGS, conditions=5)
-    with pytest.raises(InvalidArgumentError, match="settings to cluster"):
-        learn_normaliser(readings, conditions=2)
-    with pytest.raises(InvalidArgumentError, match="have readings"):
-        learn_normaliser(readings, settings=("load",))
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"settings": SETTINGS, "conditions": 5}, "number of distinct settings"),
+        ({"conditions": 2}, "settings to cluster"),
+        ({"settings": ("load",)}, "have readings"),
+    ],
+)
+def test_arguments_that_cannot_work_are_refused(options, problem):
+    with pytest.raises(InvalidArgumentError, match=problem):
+        learn_normaliser(flights(cycles=2, jitter=0.0), **options)
 
 
 def test_clusters_need_no_chance_and_find_those_that_are_there():

@@ -73,11 +73,15 @@ def test_a_model_is_shown_by_precision_recall_and_calibration(fleet):
         assert title in svg
 
 
-def test_what_cannot_be_shown_is_named(fleet):
+@pytest.mark.parametrize(
+    ("shown", "missing"),
+    [
+        (lambda features, _: mc.plot_fleet(features), "failure_probability"),
+        (lambda features, _: mc.plot_machine(features, "M1", columns=["flow_mean_1h"]), "flow_mean_1h"),
+        (lambda features, bundle: mc.plot_evaluation(bundle, features), "fails_within_horizon"),
+    ],
+)
+def test_what_cannot_be_shown_is_named(fleet, shown, missing):
     _, features, _, bundle, _ = fleet
-    with pytest.raises(mc.errors.MissingColumnError, match="failure_probability"):
-        mc.plot_fleet(features)
-    with pytest.raises(mc.errors.MissingColumnError, match="flow_mean_1h"):
-        mc.plot_machine(features, "M1", columns=["flow_mean_1h"])
-    with pytest.raises(mc.errors.MissingColumnError, match="fails_within_horizon"):
-        mc.plot_evaluation(bundle, features)
+    with pytest.raises(mc.errors.MissingColumnError, match=missing):
+        shown(features, bundle)

@@ -30,10 +30,8 @@ IDS = ["PUMP-A01", "FAN-B01", "COMPRESSOR-C01"]
 
 def test_frames_have_their_schemas_even_where_empty():
     history = simulate_fleet([], start=AT, end=AT, interval="1m", seed=1)
-    assert history.readings.schema == READINGS
-    assert history.failures.schema == FAILURES
-    assert history.truth.schema == TRUTH
-    assert history.runs.schema == RUNS
+    frames = (history.readings, history.failures, history.truth, history.runs)
+    assert [frame.schema for frame in frames] == [READINGS, FAILURES, TRUTH, RUNS]
 
 
 def test_readings_are_sorted_and_unique():

@@ -154,13 +154,17 @@ def test_labels_made_for_another_horizon_are_refused(labelled):
     assert reason_of(labelled, horizon="24h") is UntrainableReason.LABELS_DISAGREE
 
 
-def test_ground_truth_text_and_unlabelled_frames_are_refused(labelled):
-    with pytest.raises(InvalidArgumentError, match="ground truth"):
-        train(labelled.with_columns(true_health_index=pl.lit(1.0)), seed=1, horizon=HORIZON)
-    with pytest.raises(InvalidArgumentError, match="not a number"):
-        train(labelled.with_columns(site=pl.lit("Lisbon")), seed=1, horizon=HORIZON)
-    with pytest.raises(MissingColumnError):
-        train(labelled.drop("rul_hours"), seed=1, horizon=HORIZON)
+@pytest.mark.parametrize(
+    ("changed", "error", "problem"),
+    [
+        (lambda rows: rows.with_columns(true_health_index=pl.lit(1.0)), InvalidArgumentError, "ground truth"),
+        (lambda rows: rows.with_columns(site=pl.lit("Lisbon")), InvalidArgumentError, "not a number"),
+        (lambda rows: rows.drop("rul_hours"), MissingColumnError, "rul_hours"),
+    ],
+)
+def test_ground_truth_text_and_unlabelled_frames_are_refused(labelled, changed, error, problem):
+    with pytest.raises(error, match=problem):
+        train(changed(labelled), seed=1, horizon=HORIZON)
 
 
 def test_a_split_that_lets_rows_into_both_sides_is_found_by_permuted_labels(labelled, monkeypatch):

@@ -66,14 +66,20 @@ def test_older_copies_with_american_times_and_plain_names_are_read(tmp_path):
     assert read_azure_pdm(tmp_path).failures["event_timestamp"][0] == datetime(2015, 1, 5, 6, tzinfo=UTC)
 
 
-def test_what_cannot_be_read_is_named(folder):
-    (folder / "PdM_failures.csv").write_text("datetime,machineID,failure\nyesterday,1,comp4\n")
-    with pytest.raises(SourceFormatError, match="time of another format: 'yesterday'"):
+@pytest.mark.parametrize(
+    ("failures", "problem"),
+    [
+        ("datetime,machineID,failure\nyesterday,1,comp4\n", "time of another format: 'yesterday'"),
+        ("datetime,machine\n", "lacks machineID, failure"),
+    ],
+)
+def test_what_cannot_be_read_is_named(folder, failures, problem):
+    (folder / "PdM_failures.csv").write_text(failures)
+    with pytest.raises(SourceFormatError, match=problem):
         read_azure_pdm(folder)
-    (folder / "PdM_failures.csv").write_text("datetime,machine\n")
-    with pytest.raises(SourceFormatError, match="lacks machineID, failure"):
-        read_azure_pdm(folder)
+
+
+def test_a_missing_file_is_named_in_both_spellings(folder):
     (folder / "PdM_maint.csv").unlink()
-    (folder / "PdM_failures.csv").write_text(FILES["failures"])
     with pytest.raises(SourceFileError, match=r"PdM_maint.csv or maint.csv"):
         read_azure_pdm(folder)

@@ -38,13 +38,20 @@ def test_the_failure_is_the_centre_of_the_last_window(folder):
     assert history.anomalies["began_at"].is_sorted()
 
 
-def test_missing_files_and_labels_are_named(folder):
-    (folder / "combined_windows.json").write_text("{}")
-    with pytest.raises(SourceFormatError, match="labels no machine_temperature"):
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("combined_windows.json", "{}", "labels no machine_temperature"),
+        (FILE, "when,what\n1,2\n", "columns when, what"),
+    ],
+)
+def test_files_of_another_content_are_refused_with_what_they_lack(folder, name, content, problem):
+    (folder / name).write_text(content)
+    with pytest.raises(SourceFormatError, match=problem):
         read_nab(folder)
-    (folder / FILE).write_text("when,what\n1,2\n")
-    with pytest.raises(SourceFormatError, match="columns when, what"):
-        read_nab(folder)
+
+
+def test_a_missing_file_is_named(folder):
     (folder / FILE).unlink()
     with pytest.raises(SourceFileError, match=r"machine_temperature.*Numenta"):
         read_nab(folder)
