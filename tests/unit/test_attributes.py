@@ -1,17 +1,13 @@
 """What people say of machines becomes features: numbers as they are, categories by their values."""
 
-from datetime import UTC, datetime, timedelta
-
 import polars as pl
 import pytest
 
 from mlops_core.errors import InvalidArgumentError, MissingColumnError
 from mlops_core.features import FeatureRecipe, add_attributes, attribute_names
 from mlops_core.prognosis import TrainingSettings, TreeSettings, label_features, predict, train
-from mlops_core.simulation import simulate_fleet
 from mlops_core.telemetry import CHANNELS
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 QUICK = TrainingSettings(trees=TreeSettings(rounds=30))
 MACHINES = pl.DataFrame(
     {
@@ -57,13 +53,6 @@ def test_what_cannot_be_an_attribute_is_refused(machines, names, error, problem)
 def test_a_name_that_each_machine_has_for_itself_is_no_attribute():
     many = pl.DataFrame({"machine_id": [str(n) for n in range(30)], "serial": [f"S{n}" for n in range(30)]})
     assert attribute_names(many) == ()
-
-
-@pytest.fixture(scope="module")
-def history():
-    return simulate_fleet(
-        [f"M{n}" for n in range(6)], start=START, end=START + timedelta(days=60), interval="1h", seed=5
-    )
 
 
 def test_a_recipe_reads_them_a_model_learns_from_them_and_a_stack_without_them_says_so(history):

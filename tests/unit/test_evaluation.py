@@ -30,16 +30,6 @@ QUICK = TrainingSettings(trees=TreeSettings(rounds=30))
 
 
 @pytest.fixture(scope="module")
-def labelled():
-    return degrading_fleet()
-
-
-@pytest.fixture(scope="module")
-def bundle(labelled):
-    return train(labelled, seed=1, horizon="12h", settings=QUICK)
-
-
-@pytest.fixture(scope="module")
 def unseen():
     return degrading_fleet(seed=99)
 

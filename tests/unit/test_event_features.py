@@ -16,7 +16,6 @@ from mlops_core.prognosis import (
     predict_one,
     train,
 )
-from mlops_core.simulation import simulate_fleet
 from mlops_core.telemetry import EVENTS, TIMESTAMP
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,13 +91,6 @@ def test_failures_are_events():
 def test_a_frame_that_does_not_fit_or_a_name_of_no_events_is_refused(table, log, names, error, problem):
     with pytest.raises(error, match=problem):
         add_events(table, log, names=names)
-
-
-@pytest.fixture(scope="module")
-def history():
-    return simulate_fleet(
-        [f"M{n}" for n in range(6)], start=START, end=START + timedelta(days=60), interval="1h", seed=5
-    )
 
 
 @pytest.fixture(scope="module")

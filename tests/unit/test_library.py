@@ -4,7 +4,6 @@ import pickle
 import subprocess
 import sys
 import tomllib
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from mlops_core.prognosis import TrainingSettings
 from mlops_core.prognosis.trees import TreeSettings
 
 ROOT = Path(__file__).parents[2]
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def history():
-    return mc.simulate_fleet(
-        [f"M{number}" for number in range(6)], start=START, end=START + timedelta(days=60), interval="1h", seed=5
-    )
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def fleet():
-    history = mc.simulate_fleet(
-        [f"M{number}" for number in range(6)], start=START, end=START + timedelta(days=60), interval="1h", seed=5
-    )
+def fleet(history):
     features = mc.compute_features(history.readings, lengths=["6h", "24h"], hop="6h")
     labelled = mc.label_features(features, history.failures, horizon="24h")
     bundle = mc.train(labelled, seed=5, settings=TrainingSettings(trees=TreeSettings(rounds=10)))

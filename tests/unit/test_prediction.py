@@ -17,16 +17,12 @@ from mlops_core.features.names import FeatureName
 from mlops_core.prognosis import (
     Prediction,
     Reason,
-    TrainingSettings,
-    TreeSettings,
     predict,
     predict_many,
     predict_one,
     statements,
-    train,
 )
 from mlops_core.prognosis.reasons import strongest_reasons
-from tests.unit.degrading_fleet import degrading_fleet
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -34,18 +30,8 @@ LABELS = ["run_id", "rul_hours", "fails_within_horizon", "is_censored"]
 
 
 @pytest.fixture(scope="module")
-def labelled():
-    return degrading_fleet()
-
-
-@pytest.fixture(scope="module")
 def features(labelled):
     return labelled.drop(LABELS)
-
-
-@pytest.fixture(scope="module")
-def bundle(labelled):
-    return train(labelled, seed=1, horizon="12h", settings=TrainingSettings(trees=TreeSettings(rounds=30)))
 
 
 def worn_row(features, labelled) -> dict[str, float]:

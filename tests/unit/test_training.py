@@ -17,16 +17,6 @@ QUICK = TrainingSettings(trees=TreeSettings(rounds=30))
 HORIZON = "12h"
 
 
-@pytest.fixture(scope="module")
-def labelled():
-    return degrading_fleet()
-
-
-@pytest.fixture(scope="module")
-def bundle(labelled):
-    return train(labelled, seed=1, horizon=HORIZON, settings=QUICK)
-
-
 def reason_of(labelled, **options):
     with pytest.raises(UntrainableError) as refused:
         train(labelled, seed=1, **{"horizon": HORIZON, "settings": QUICK} | options)
