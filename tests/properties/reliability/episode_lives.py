@@ -51,7 +51,7 @@ from tests.properties.reliability.episode_generator import (
     rivals,
 )
 from tests.properties.reliability.episode_rules import follows, label_of, stored_alarms
-from tests.properties.reliability.history import Deliver, Faults, History, Together
+from tests.properties.reliability.history import Deliver, History, Together
 from tests.properties.reliability.messages import text_of
 from tests.properties.reliability.observations import demand
 from tests.properties.reliability.operator_verbs import bundle
@@ -121,9 +121,9 @@ class EpisodeHistory(History):
             case Reply():
                 self._reply(operation)
             case Publish(most, again, faults):
-                self._disturbed_by(partial(self.stream.deliver, most=most, again=again), faults)
+                self.disturbed(partial(self.stream.deliver, most=most, again=again), faults)
             case Try(faults):
-                self._disturbed_by(self.pipeline.try_champion, faults)
+                self.disturbed(self.pipeline.try_champion, faults)
             case _:
                 self.apply(operation)
         self.seen.report()
@@ -216,15 +216,6 @@ class EpisodeHistory(History):
                 alarm = alarms.get(machine.machine_id)
                 demand(follows(alarm, score.alarm), "I1 an alarm follows from the stored score", f"{alarm} of {score}")
 
-    def _disturbed_by(self, call: Callable[[Invocation], Any], faults: Faults, order: int = 0) -> Any:
-        invocation = self.invocation(faults, order)
-        answer = call(invocation)
-        is_refusal = isinstance(answer, AnswerRefusedError | NoSuchEpisodeError)
-        if not invocation.failed:
-            ends_well = is_refusal or not isinstance(answer, BaseException)
-            demand(ends_well, "I4 what is undisturbed ends well", repr(answer))
-        return answer
-
     def _judge(self, run: Judge) -> tuple[Invocation, Callable[[], None]]:
         invocation = self.invocation(run.faults, run.order)
         return invocation, lambda: self.pipeline.score(invocation)
@@ -243,7 +234,11 @@ class EpisodeHistory(History):
             principal="operator",
             now=self.pipeline.now,
         )
-        self._disturbed_by(lambda invocation: self.pipeline.operate(invocation, lambda: answer()), reply.faults)
+        self.disturbed(
+            lambda invocation: self.pipeline.operate(invocation, answer),
+            reply.faults,
+            refusals=(AnswerRefusedError, NoSuchEpisodeError),
+        )
 
     def _alarms(self, *sources: AlarmSource) -> list[Alarm]:
         stored = stored_alarms(self.pipeline.dynamodb.items["alarms"])

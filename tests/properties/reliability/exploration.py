@@ -1,18 +1,21 @@
 """Playing histories one after another, and telling the short story of one that breaks an invariant."""
 
-import random
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from random import Random
+from typing import Any, Literal, TypeAlias
 
-from tests.properties.reliability import catching_up, episode_generator, episode_lives, generator
-from tests.properties.reliability.catching_up import catch_up
+from tests.properties.reliability import catching_up, episode_generator, generator
+from tests.properties.reliability.episode_lives import EpisodeHistory
 from tests.properties.reliability.history import History, Operation
-from tests.properties.reliability.living import Happening, LivingHistory
+from tests.properties.reliability.living import LivingHistory
 from tests.properties.reliability.machine_lives import Lives, lives
 from tests.properties.reliability.observations import InvariantViolatedError
 from tests.properties.reliability.pipeline import Variant, Wiring
 from tests.properties.reliability.reconciliation import scheduled_features_follow_from_all_readings, settle
+
+Kind: TypeAlias = Literal["platform", "simulator", "living", "alarms", "outages"]
+"""What a history is of: the platform, the simulator, a stack that lives, alarms, or catching up after an outage."""
 
 
 def platform(wiring: Wiring, variant: Variant, happening: Sequence[Operation], *, replay: bool) -> None:
@@ -23,68 +26,43 @@ def platform(wiring: Wiring, variant: Variant, happening: Sequence[Operation], *
     settle(history, replay=replay)
 
 
-def simulator(wiring: Wiring, happening: Sequence[Any]) -> None:
-    """Play one history of the simulator to its end."""
-    machines = Lives(wiring)
-    for operation in happening:
-        machines.apply(operation)
-    machines.settle()
-
-
-def living_stack(wiring: Wiring, variant: Variant, happening: Sequence[Happening]) -> None:
-    """Play one history of a stack that lives to its end."""
-    history = LivingHistory(wiring, variant)
+def play(history: Lives | LivingHistory | EpisodeHistory, happening: Sequence[Any]) -> None:
+    """Play one history of anything else to its end."""
     for operation in happening:
         history.happen(operation)
     history.settle()
 
 
-def alarms(wiring: Wiring, happening: Sequence[episode_generator.Happening]) -> None:
-    """Play one history of alarms to its end."""
-    history = episode_lives.EpisodeHistory(wiring)
-    for operation in happening:
-        history.happen(operation)
-    history.settle()
+def drawn(wiring: Wiring, seed: int, of: Kind) -> tuple[list[Any], Callable[[list[Any]], None]]:
+    """The history that a seed draws, and what plays it."""
+    random = Random(seed)  # noqa: S311
+    match of:
+        case "simulator":
+            return lives(random), lambda happening: play(Lives(wiring), happening)
+        case "alarms":
+            return episode_generator.episodes(random), lambda happening: play(EpisodeHistory(wiring), happening)
+        case "outages":
+            variant = catching_up.variant(random)
+            return catching_up.outage(random), partial(catching_up.catch_up, wiring, variant)
+        case "living":
+            variant = generator.living_variant(random)
+            return generator.living(random), lambda happening: play(LivingHistory(wiring, variant), happening)
+        case "platform":
+            variant = generator.variant(random)
+            return generator.history(random), partial(platform, wiring, variant, replay=seed % 4 == 0)
 
 
-def explore(
-    wiring: Wiring,
-    first: int,
-    histories: int,
-    *,
-    of_simulator: bool = False,
-    of_living: bool = False,
-    of_alarms: bool = False,
-    of_outages: bool = False,
-    shrink: bool = True,
-) -> None:
+def explore(wiring: Wiring, first: int, histories: int, of: Kind = "platform", *, shrink: bool = True) -> None:
     """Let histories happen, one for each seed from the first on; raises what the first bad one violates."""
-    for chosen in range(first, first + histories):
-        drawn = random.Random(chosen)  # noqa: S311
-        if of_simulator:
-            happening: list[Any] = lives(drawn)
-            run: Callable[[list[Any]], None] = partial(simulator, wiring)
-        elif of_alarms:
-            happening = episode_generator.episodes(drawn)
-            run = partial(alarms, wiring)
-        elif of_outages:
-            run = partial(catch_up, wiring, catching_up.variant(drawn))
-            happening = catching_up.outage(drawn)
-        elif of_living:
-            variant = generator.living_variant(drawn)
-            happening = generator.living(drawn)
-            run = partial(living_stack, wiring, variant)
-        else:
-            variant = generator.variant(drawn)
-            happening = generator.history(drawn)
-            run = partial(platform, wiring, variant, replay=chosen % 4 == 0)
+    for seed in range(first, first + histories):
+        happening, run = drawn(wiring, seed, of)
         try:
             run(happening)
         except InvariantViolatedError as violation:
             if not shrink:
                 raise
             story = "\n".join(map(repr, shrunk(happening, run, violation.invariant)))
-            violation.add_note(f"RELIABILITY_SEED={chosen} draws this history first. What it takes:\n{story}")
+            violation.add_note(f"RELIABILITY_SEED={seed} draws this history first. What it takes:\n{story}")
             raise
 
 

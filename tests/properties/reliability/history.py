@@ -181,6 +181,21 @@ class History:
         self.invocations.append(Invocation(dict(faults), random.Random(order)))  # noqa: S311
         return self.invocations[-1]
 
+    def disturbed(
+        self,
+        call: Callable[[Invocation], Any],
+        faults: Faults,
+        order: int = 0,
+        *,
+        refusals: tuple[type[Exception], ...] = (),
+    ) -> Any:
+        """Make a call that faults may disturb; what nothing disturbs ends well, or is refused."""
+        invocation = self.invocation(faults, order)
+        answer = call(invocation)
+        ends_well = isinstance(answer, refusals) or not isinstance(answer, BaseException)
+        demand(ends_well or invocation.failed, "I4 what is undisturbed ends well", repr(answer))
+        return answer
+
     def _work(self, work: Work, *, alone: bool) -> tuple[Invocation, Callable[[], None]]:
         invocation = self.invocation(work.faults, work.order)
         match work:

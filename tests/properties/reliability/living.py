@@ -28,7 +28,6 @@ from mlops_core.lake import (
 )
 from mlops_core.lake.seal import SEAL
 from tests.properties.reliability import reconciliation
-from tests.properties.reliability.calls import Invocation
 from tests.properties.reliability.history import HALF_HOUR, Faults, History, Operation, Run
 from tests.properties.reliability.messages import ReadingFact, Refusal, text_of
 from tests.properties.reliability.observations import demand, lines_of
@@ -161,7 +160,6 @@ class LivingHistory(History):
         self._damaged: dict[str, frozenset[ReadingFact]] = {}
         self._lets_late_in = False
         self._executions = 0
-        self._repairs: set[tuple[str, str]] = set()
         self.is_online_hurt = False
 
     def is_affected(self, machine_id: str, window_end: datetime) -> bool:
@@ -183,7 +181,7 @@ class LivingHistory(History):
             case Damage():
                 self._damage(operation)
             case Score(faults, order):
-                self._must_end_well(self.pipeline.score, faults, order)
+                self.disturbed(self.pipeline.score, faults, order)
             case Release(age, faults):
                 self._run_release(age, faults)
             case Train():
@@ -200,9 +198,7 @@ class LivingHistory(History):
                 self._lets_late_in = True
                 self._operate(self.operator.replay_quarantine, faults, order)
             case RecordRepair(machine_id, age, faults):
-                at = self._ago(age)
-                if self._operate(partial(self.operator.record_repair, machine_id, at), faults) is not None:
-                    self._repairs.add((machine_id, at.isoformat()))
+                self._operate(partial(self.operator.record_repair, machine_id, self._ago(age)), faults)
             case Promote(seed, faults):
                 chosen = self.operator.roll_back if seed is None else partial(self.operator.promote, seed)
                 if CHAMPION_KEY not in self._damaged:
@@ -226,7 +222,7 @@ class LivingHistory(History):
         with catch_warnings():
             simplefilter("default")  # what it assumes it logs
             for faults in (wanted.faults, ()):  # the state machine tries a step again
-                self._step(lambda: handlers.training_set.handler(event, context()), UntrainableError, faults)
+                self._step(lambda: handlers.training_set.handler(event, context()), faults, UntrainableError)
         if CHAMPION_KEY in self._damaged:
             return
         against, version = self.operator.serving, self.operator.keep_trained(wanted.seed)
@@ -235,18 +231,13 @@ class LivingHistory(History):
         judged = {"version": version, "reason": "better", "against": against}
         for faults in (wanted.faults, ()):
             before = self.operator.serving
-            answer = self._step(lambda: handlers.promotion.handler(judged, context()), ChampionMovedError, faults)
+            answer = self._step(lambda: handlers.promotion.handler(judged, context()), faults, ChampionMovedError)
             moved = before not in {against, version}
             demand(not moved or self.operator.serving == before, "I15 a champion of later is not replaced", f"{answer}")
         demand(moved or self.operator.serving == version, "I15 what is judged better serves", f"{answer}")
 
-    def _step(self, step: Callable[[], Any], refusal: type[Exception], faults: Faults) -> Any:
-        invocation = Invocation(dict(faults))
-        answer = self.pipeline.operate(invocation, step)
-        if not invocation.failed:
-            ends_well = isinstance(answer, dict | refusal)
-            demand(ends_well, "I4 what is undisturbed ends well", repr(answer))
-        return answer
+    def _step(self, step: Callable[[], Any], faults: Faults, refusal: type[Exception]) -> Any:
+        return self.disturbed(lambda invocation: self.pipeline.operate(invocation, step), faults, refusals=(refusal,))
 
     def _ago(self, age: int) -> datetime:
         now = self.pipeline.now
@@ -259,17 +250,9 @@ class LivingHistory(History):
         hours = (f"{key.split('/')[1][5:]}T{key.split('/')[2][5:]}:00+00:00" for key in self.pipeline.s3.under("raw/"))
         self.seen.unwatched |= any(map(self.pipeline.is_out_of_sight, hours))
 
-    def _must_end_well(self, call: Callable[[Invocation], Any], faults: Faults, order: int = 0) -> Any:
-        invocation = Invocation(dict(faults))
-        invocation.order.seed(order)
-        answer = call(invocation)
-        if not invocation.failed:
-            demand(not isinstance(answer, BaseException), "I4 what is undisturbed ends well", repr(answer))
-        return answer
-
     def _operate(self, verb: Callable[[], Any], faults: Faults = (), order: int = 0) -> Any:
         """What a verb returns; None where a fault ended it."""
-        answer = self._must_end_well(lambda invocation: self.pipeline.operate(invocation, verb), faults, order)
+        answer = self.disturbed(lambda invocation: self.pipeline.operate(invocation, verb), faults, order)
         return None if isinstance(answer, BaseException) else answer
 
     def _import(self, wanted: Import) -> None:

@@ -95,7 +95,7 @@ class Lives:
             raise InvariantViolatedError("I1 a machine that has spoken is known", machine_id)
         return datetime.fromisoformat(json.loads(item["state"]["S"])["event_timestamp"])
 
-    def apply(self, operation: Operation) -> None:
+    def happen(self, operation: Operation) -> None:
         """Let one thing happen."""
         match operation:
             case Wait(minutes):
@@ -126,7 +126,7 @@ class Lives:
     def settle(self) -> None:
         """Let the machines catch up with the clock; then what they published is what the law says, and no more."""
         for _ in range(100):
-            self.apply(Simulate())
+            self.happen(Simulate())
             if all(self.pipeline.now - self._time(machine_id) < INTERVAL for machine_id in "AB"):
                 break
         measured: set[tuple[str, str, float]] = set()

@@ -205,113 +205,113 @@ MUTANTS = {
     "keeps-no-step": Mutant(
         "what a step did is kept before the next, so that a run that dies has made progress",
         around(PUT, misbehaviour.only_the_last_checkpoint, of=at_key(CHECKPOINT)),
-        of_outages=True,
+        of="outages",
     ),
     # A stack lives.
     "removes-what-is-damaged": Mutant(
         "what is damaged is set aside, not removed",
         around(PUT, misbehaviour.removed_with_its_record, of=at_key("damaged/")),
-        of_living=True,
+        of="living",
     ),
     "ends-where-something-is-damaged": Mutant(
-        "I4: damage of one object ends no run", around(GET, misbehaviour.fatal_where_damaged), of_living=True
+        "I4: damage of one object ends no run", around(GET, misbehaviour.fatal_where_damaged), of="living"
     ),
     "ends-where-a-partition-is-gone": Mutant(
         "I4: a partition that is gone ends no run",
         all_of(around(PUT, misbehaviour.note_buckets, of=at_key(BUCKETS)), around(LIST, misbehaviour.fatal_where_gone)),
-        of_living=True,
+        of="living",
     ),
     "takes-a-lost-partition-for-nothing": Mutant(
         "I11: a partition that was written and is gone is not an hour without readings",
         around(PUT, changing(misbehaviour.no_partitions_noted), of=at_key(CHECKPOINT)),
-        of_living=True,
+        of="living",
     ),
     "believes-what-was-changed": Mutant(
         "a table that lacks a row is noticed",
         injected(partitions, "is_as_sealed", lambda _: lambda _: True),
-        of_living=True,
+        of="living",
     ),
     "compares-no-settings": Mutant(
         "I2: features are of the settings of today",
         injected(feature_run, "adapted", misbehaviour.made_with_anything),
-        of_living=True,
+        of="living",
     ),
     "lets-any-age-in": Mutant(
         "I8: a clock that was reset is no history",
         injected(operator_verbs, "SecondChance", misbehaviour.without_reach),
-        of_living=True,
+        of="living",
     ),
     "moves-alarms-unseen": Mutant(
         "I10: alarms, those of limits too, move by compare and set",
         around(UPDATE_ITEM, without("Condition"), of=in_table("alarms")),
-        of_living=True,
+        of="living",
     ),
     "promotes-unseen": Mutant(
         "I15: the champion moves by compare and swap",
         around(PUT, without("If"), of=at_key(CHAMPION_KEY)),
-        of_living=True,
+        of="living",
     ),
     "replaces-scores-unseen": Mutant(
-        "I10: scores are replaced as they were seen", around(PUT, without("If"), of=at_key("fleet/")), of_living=True
+        "I10: scores are replaced as they were seen", around(PUT, without("If"), of=at_key("fleet/")), of="living"
     ),
     "ends-where-a-release-was-newer": Mutant(
         "what a newer release stored is read by an older one",
         around(GET, misbehaviour.fatal_where_newer),
-        of_living=True,
+        of="living",
     ),
     "believes-only-sealed-tables": Mutant(
         "what an older release stored is read by a newer one",
         injected(partitions, "is_as_sealed", misbehaviour.only_sealed),
-        of_living=True,
+        of="living",
     ),
     "promotes-over-a-later-champion": Mutant(
         "I15: a model is promoted over the one that it was judged against",
         injected(promotion, "PromotionEvent", misbehaviour.judged_against_anyone),
-        of_living=True,
+        of="living",
     ),
     # Alarms are raised, answered and announced.
     "changes-episodes-unseen": Mutant(
         "I1: an episode is replaced as it was seen",
         around(UPDATE_ITEM, without("Condition"), of=alarm_misbehaviour.is_change_of_episode),
-        of_alarms=True,
+        of="alarms",
     ),
     "swallows-a-failed-alarm": Mutant(
         "I5: a reading is acknowledged when its alarm is stored",
         around(UPDATE_ITEM, unheard, of=alarm_misbehaviour.is_change_of_episode),
-        of_alarms=True,
+        of="alarms",
     ),
     "announces-before-it-stores": Mutant(
         "I2: who stores a change announces it",
         postponed({UPDATE_ITEM: alarm_misbehaviour.is_change_of_episode}, until={NOTIFY: any_call}),
-        of_alarms=True,
+        of="alarms",
     ),
     "notes-before-it-announces": Mutant(
         "I5: what is noted as announced was sent",
         postponed({NOTIFY: any_call}, until={UPDATE_ITEM: alarm_misbehaviour.is_note_of_announcement}),
-        of_alarms=True,
+        of="alarms",
     ),
     "notes-over-a-later-note": Mutant(
         "I10: what was announced last stays noted",
         around(UPDATE_ITEM, without("Condition"), of=alarm_misbehaviour.is_note_of_announcement),
-        of_alarms=True,
+        of="alarms",
     ),
     "claims-unseen": Mutant(
         "I2: of two processes one announces",
         around(UPDATE_ITEM, without("Condition"), of=alarm_misbehaviour.is_claim),
-        of_alarms=True,
+        of="alarms",
     ),
     "claims-with-every-change": Mutant(
         "I2: a change that is no news leaves the claim of another process alone",
         injected(Alarm, "following", alarm_misbehaviour.claiming_what_is_due),
-        of_alarms=True,
+        of="alarms",
     ),
     "swallows-a-failed-message": Mutant(
-        "I1: a change that could not be announced stays due", around(NOTIFY, unheard), of_alarms=True
+        "I1: a change that could not be announced stays due", around(NOTIFY, unheard), of="alarms"
     ),
     "judges-runs-not-rows": Mutant(
         "I2: a feature row is evidence once",
         injected(anomalies, "anomaly_alarm", alarm_misbehaviour.judged_at_each_run),
-        of_alarms=True,
+        of="alarms",
     ),
     "raises-only-what-it-scored": Mutant(
         "I1: an alarm follows from a stored score, whoever stored it",
@@ -319,61 +319,61 @@ MUTANTS = {
             around(PUT, alarm_misbehaviour.note_scored, of=at_key(SCORES_KEY)),
             injected(scoring, "model_alarm", alarm_misbehaviour.of_own_scores),
         ),
-        of_alarms=True,
+        of="alarms",
     ),
     "raises-before-it-keeps-scores": Mutant(
         "I12: an episode follows the score that is stored",
         postponed({PUT: at_key(SCORES_KEY)}, until={UPDATE_ITEM: alarm_misbehaviour.is_change_of_episode}),
-        of_alarms=True,
+        of="alarms",
     ),
     "counts-runs-as-hours": Mutant(
         "I2: an hour is evidence of a failure once",
         injected(scoring, "next_score", alarm_misbehaviour.counting_runs),
-        of_alarms=True,
+        of="alarms",
     ),
     "scores-older-rows": Mutant(
         "I9: a machine's scores never go back",
         injected(scoring, "next_score", alarm_misbehaviour.taking_older_rows),
-        of_alarms=True,
+        of="alarms",
     ),
     "forgets-a-label-it-could-not-keep": Mutant(
         "I1: the change that holds a verdict is taken when its label is kept",
         around(PUT_ITEM, unheard, of=in_table("label-history")),
-        of_alarms=True,
+        of="alarms",
     ),
     "labels-each-delivery": Mutant(
         "I2: a verdict is one label, however often its change is delivered",
         around(PUT_ITEM, alarm_misbehaviour.labelled_at_each_delivery, of=in_table("label-history")),
-        of_alarms=True,
+        of="alarms",
     ),
     "keeps-a-trial-before-it-tells": Mutant(
         "I1: a trial is announced before it is kept",
         postponed({NOTIFY: any_call}, until={PUT: at_key("trials/")}),
-        of_alarms=True,
+        of="alarms",
     ),
     "tries-again-what-is-kept": Mutant(
-        "I2: a trial is announced once", around(LIST, alarm_misbehaviour.list_no_trials), of_alarms=True
+        "I2: a trial is announced once", around(LIST, alarm_misbehaviour.list_no_trials), of="alarms"
     ),
     # Machines are simulated.
     "saves-before-it-speaks": Mutant(
         "I1: a machine's state is saved after its messages are published",
         postponed({PUBLISH: any_call}, until={PUT_ITEM: is_later_save}),
-        of_simulator=True,
+        of="simulator",
     ),
     "saves-before-it-records-returns": Mutant(
         "I1: a machine's state is saved after its returns to service are recorded",
         postponed({UPDATE_ITEM: in_table("label-history")}, until={PUT_ITEM: is_later_save}),
-        of_simulator=True,
+        of="simulator",
     ),
     "saves-unseen": Mutant(
         "I10: of two runs one saves",
         around(PUT_ITEM, without("Condition", "ExpressionAttribute"), of=is_later_save),
-        of_simulator=True,
+        of="simulator",
     ),
     "commissions-twice": Mutant(
         "I10: of two first runs one commissions",
         around(PUT_ITEM, without("Condition"), of=is_first_save),
-        of_simulator=True,
+        of="simulator",
     ),
     "speaks-before-it-exists": Mutant(
         "I1: a machine's first state is saved before it speaks",
@@ -382,9 +382,9 @@ MUTANTS = {
             around(GET_ITEM, misbehaviour.load_first_state, of=in_table("machine-state")),
             around(PUT_ITEM, misbehaviour.save_first_state_too, of=is_later_save),
         ),
-        of_simulator=True,
+        of="simulator",
     ),
     "swallows-a-failed-machine": Mutant(
-        "I11: a machine that fails fails the run", around(PUBLISH, unheard), of_simulator=True
+        "I11: a machine that fails fails the run", around(PUBLISH, unheard), of="simulator"
     ),
 }

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.properties.reliability import pipeline
 from tests.properties.reliability.calls import ConditionalCheckFailedException
 from tests.properties.reliability.deployed import Deployed, deployed
+from tests.properties.reliability.exploration import Kind
 from tests.properties.reliability.pipeline import Wiring
 from tests.properties.reliability.ports import (
     GET,
@@ -29,18 +30,11 @@ Of: TypeAlias = Callable[[Arguments], bool]
 
 
 class Mutant(NamedTuple):
-    """A safeguard, and how it is removed.
-
-    `of_simulator`, `of_living`, `of_alarms`, `of_outages`: only histories of the simulator, of a stack that lives, of
-    alarms, or of catching up can tell.
-    """
+    """A safeguard, how it is removed, and what the histories are of that can tell."""
 
     safeguard: str
     remove: Remove
-    of_simulator: bool = False
-    of_living: bool = False
-    of_alarms: bool = False
-    of_outages: bool = False
+    of: Kind = "platform"
 
 
 def at_key(prefix: str) -> Of:

@@ -10,7 +10,7 @@ from tests.properties.reliability.exploration import explore
 
 
 def test_some_catching_up_makes_progress_in_every_run_that_is_killed(wiring):
-    explore(wiring, 1, 4, of_outages=True)
+    explore(wiring, 1, 4, "outages")
 
 
 @pytest.mark.verify

@@ -15,13 +15,13 @@ SOME = 40
 
 
 def test_some_histories_of_the_platform_end_with_their_books_balanced(wiring, seed):
-    explore(wiring, seed, SOME, of_simulator=False)
+    explore(wiring, seed, SOME)
 
 
 @pytest.mark.verify
 @pytest.mark.parametrize("part", range(4))
 def test_every_history_of_the_platform_ends_with_its_books_balanced(wiring, seed, histories, part):
-    explore(wiring, seed + part * histories, histories, of_simulator=False)
+    explore(wiring, seed + part * histories, histories)
 
 
 @pytest.mark.verify
@@ -33,9 +33,9 @@ def test_histories_that_hypothesis_draws_and_shrinks_balance_too(wiring, random)
 
 def test_some_histories_of_a_stack_that_lives_end_with_their_books_balanced(wiring):
     # The same ones each time, so that a rare find stops nobody's work: `make verify` draws others.
-    explore(wiring, 1, 8, of_living=True)
+    explore(wiring, 1, 8, "living")
 
 
 @pytest.mark.verify
 def test_every_history_of_a_stack_that_lives_ends_with_its_books_balanced(wiring, seed, histories):
-    explore(wiring, seed, histories // 2, of_living=True)
+    explore(wiring, seed, histories // 2, "living")

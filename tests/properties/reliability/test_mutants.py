@@ -15,13 +15,4 @@ def test_without_a_safeguard_some_history_breaks_an_invariant(wiring, name):
     mutant = MUTANTS[name]
     mutant.remove(wiring)
     with pytest.raises(InvariantViolatedError):
-        explore(
-            wiring,
-            1,
-            HISTORIES,
-            of_simulator=mutant.of_simulator,
-            of_living=mutant.of_living,
-            of_alarms=mutant.of_alarms,
-            of_outages=mutant.of_outages,
-            shrink=False,
-        )
+        explore(wiring, 1, HISTORIES, mutant.of, shrink=False)
