@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from mlops_core.errors import ColumnValueError, InvalidArgumentError, StatisticError, TimeSpanError, WindowError
+from mlops_core.errors import ColumnValueError, InvalidArgumentError, StatisticError, TimeSpanError
 from mlops_core.features import STATISTICS, compute_features
 from tests.independent_features import assert_equal_features, independent_features, readings_of
 
@@ -240,11 +240,6 @@ def test_extra_statistics_come_on_request():
 def test_unknown_or_repeated_statistics_are_refused_with_the_choice(statistics):
     with pytest.raises(StatisticError, match="peak_to_peak"):
         features_of(("A", "x", 0, 1.0), statistics=statistics)
-
-
-def test_a_length_that_the_hop_does_not_divide_is_refused():
-    with pytest.raises(WindowError, match="hop that divides every length"):
-        features_of(("A", "x", 0, 1.0), lengths=("90m",), hop="1h")
 
 
 def test_naive_bounds_are_refused():

@@ -13,7 +13,6 @@ from hypothesis import given, strategies as st
 from mlops_core.errors import InvalidArgumentError, MessageRejectedError, UnreadableFileError
 from mlops_core.files import FileLayout, LayoutOptions, ReadingsFile, read_readings
 from mlops_core.telemetry import CHANNELS, READINGS, parse_message, reading_message
-from mlops_core.time import FUTURE_TOLERANCE
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAB: LayoutOptions = {
@@ -150,13 +149,6 @@ def test_what_is_accepted_survives_its_message_unchanged(tmp_path: Path) -> None
         message = reading_message(machine, channel, at, value, replayed=True)
         parsed = parse_message(*message, NOW)
         assert (parsed.event_timestamp, parsed.value, parsed.replayed) == (at, value, True)
-
-
-def test_the_tolerance_of_the_future_is_the_one_of_ingestion() -> None:
-    message = reading_message("A", "temperature", NOW + FUTURE_TOLERANCE, 1.0)
-    assert parse_message(*message, NOW).event_timestamp == NOW + FUTURE_TOLERANCE
-    with pytest.raises(MessageRejectedError, match="FUTURE"):
-        parse_message(*reading_message("A", "temperature", NOW + FUTURE_TOLERANCE + timedelta.resolution, 1.0), NOW)
 
 
 def test_european_csv_is_read_with_its_separator_and_decimal_comma(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a model may claim: no alarm from noise, nothing that a simple rule does as well, one machine if it ran often."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from mlops_core.errors import OutOfDomainError, UntrainableError, UntrainableReason
 from mlops_core.prognosis import (
+    ModelBundle,
     TrainingSettings,
     TreeSettings,
     compare_models,
@@ -97,8 +99,7 @@ def test_a_model_that_only_a_limit_equals_is_told_apart_from_sensors_that_show_n
     assert "not foreseeable with these sensors" in why_unforeseeable(unbeaten({OWN_RMS: 1.0, AGE_ALONE: 0.5}))
 
 
-def test_a_remaining_life_that_is_worse_than_a_constant_is_said():
-    bundle = train(noise_fleet(6, seed=1, informative=1.0), seed=1, settings=QUICK)
+def test_a_remaining_life_that_is_worse_than_a_constant_is_said(bundle):
     worse = replace(
         bundle, metrics={"rul_root_mean_square_error_hours": 90.0, "rul_constant_error_hours": 80.0}, alarms=None
     )
@@ -124,7 +125,10 @@ def test_one_machine_that_failed_rarely_is_refused(runs):
 class TestKindsOfMachine:
     """Machines began at 50 to 58 degrees; one of a kind that runs at 100 is unlike them, a hot old one is not."""
 
-    def labelled(self, machines: int = 10) -> pl.DataFrame:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    @staticmethod
+    def labelled(machines: int = 10) -> pl.DataFrame:
         fleet = noise_fleet(machines, seed=1, informative=1.5)
         began = 50.0 + pl.col("machine_id").str.slice(1).cast(pl.Float64) % 9
         drift = pl.col("c0_mean_6h")
@@ -134,20 +138,23 @@ class TestKindsOfMachine:
         others = {f"c{number}_mean_6h": 0.0 for number in range(1, 4)}
         return {**others, "temperature_mean_6h": level, "temperature_mean_6h_drift": drift}
 
-    def test_one_that_began_far_from_all_others_is_not_predicted(self):
-        bundle = train(self.labelled(), seed=1, settings=QUICK)
-        at = self.labelled()["window_end"][0]
+    @pytest.fixture(scope="class")
+    @classmethod
+    def bundle(cls) -> ModelBundle:
+        return train(cls.labelled(), seed=1, settings=QUICK)
+
+    def test_one_that_began_far_from_all_others_is_not_predicted(self, bundle):
         with pytest.raises(OutOfDomainError, match="temperature_mean_6h"):
-            predict_one(bundle, "KILN-1", at, self.row(100.0, 1.0))
-        prediction = predict(bundle, pl.DataFrame({"machine_id": "KILN-1", "window_end": [at], **self.row(100.0, 1.0)}))
+            predict_one(bundle, "KILN-1", self.at, self.row(100.0, 1.0))
+        prediction = predict(
+            bundle, pl.DataFrame({"machine_id": "KILN-1", "window_end": [self.at], **self.row(100.0, 1.0)})
+        )
         assert prediction["failure_probability"].to_list() == [None]
         assert prediction["unusual_features"].to_list() == [["temperature_mean_6h"]]
 
-    def test_one_that_began_like_the_others_and_has_run_hot_is(self):
-        bundle = train(self.labelled(), seed=1, settings=QUICK)
-        at = self.labelled()["window_end"][0]
-        assert predict_one(bundle, "PUMP-1", at, self.row(100.0, 46.0)).failure_probability > 0
+    def test_one_that_began_like_the_others_and_has_run_hot_is(self, bundle):
+        assert predict_one(bundle, "PUMP-1", self.at, self.row(100.0, 46.0)).failure_probability > 0
 
     def test_too_few_machines_say_nothing_of_what_others_are_like(self):
         bundle = train(self.labelled(machines=6), seed=1, settings=QUICK)
-        assert predict_one(bundle, "KILN-1", self.labelled()["window_end"][0], self.row(100.0, 1.0)) is not None
+        assert predict_one(bundle, "KILN-1", self.at, self.row(100.0, 1.0)) is not None

@@ -26,13 +26,6 @@ def notebook_of(*sources, parameters=""):
     return nbformat.v4.new_notebook(cells=[tagged, *cells])
 
 
-def written(notebook, folder):
-    path = folder / "example.ipynb"
-    nbformat.write(notebook, path)
-    (folder / "out").mkdir()
-    return path
-
-
 def test_there_is_one_for_each_way_in():
     assert {path.stem for path in NOTEBOOKS} == {"quickstart", "your_own_data", "no_failures_yet", "cmapss"}
 
@@ -152,7 +145,9 @@ def test_without_its_data_cmapss_ends_itself_and_says_how_to_get_on(tmp_path, mo
 
 @pytest.mark.verify
 def test_a_notebook_that_fails_fails_the_run_and_leaves_its_error(tmp_path, monkeypatch, capsys):
-    path = written(notebook_of("1 / 0", "print('never')"), tmp_path)
+    path = tmp_path / "example.ipynb"
+    nbformat.write(notebook_of("1 / 0", "print('never')"), path)
+    (tmp_path / "out").mkdir()
     monkeypatch.setattr("notebooks.execute.FOLDER", tmp_path)
     assert main([path.stem, "--output", str(tmp_path / "out")]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err

@@ -194,13 +194,6 @@ def test_late_readings_of_very_many_machines_are_readings_of_all():
         assert (after.due["2026-11-20T22"] is None) == (number == 51)
 
 
-def test_hours_without_readings_still_get_their_window_ends_while_any_window_reaches_back_to_one():
-    lake = Lake(RULES)
-    lake.add(("A", at(0.5)))
-    lake.run(first_checkpoint(at(1), RULES), at(30))
-    assert set(lake.rows) == {("A", at(hour)) for hour in range(1, 25)}
-
-
 def test_a_backlog_of_seven_days_is_taken_in_bounded_steps_oldest_first():
     lake, checkpoint = after_a_run(0, *of_one_machine(-24, 168))
     while changed := changed_hours(lake.listing(), checkpoint, RULES, at(168)):

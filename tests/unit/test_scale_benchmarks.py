@@ -8,20 +8,23 @@ import pytest
 from benchmarks.scale.reconnect import recovery
 
 
-@pytest.mark.parametrize("what", ["hour", pytest.param("late", marks=pytest.mark.verify)])
-def test_processing_is_measured_with_the_handler_itself(what: str) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale.processing", what, "2"]
+@pytest.mark.parametrize(
+    ("benchmark", "shown"),
+    [
+        (("processing", "hour", "2"), "2 machines"),
+        pytest.param(("processing", "late", "2"), "2 machines", marks=pytest.mark.verify),
+        (("channels", "ingestion", "1"), "readings a CPU-s"),
+        (("channels", "hour", "1"), "300 channels x 1 machines"),
+    ],
+)
+def test_processing_and_many_channels_are_measured_with_the_handlers_themselves(
+    benchmark: tuple[str, ...], shown: str
+) -> None:
+    module, *arguments = benchmark
+    command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.scale.{module}", *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert "2 machines" in ran.stdout
-
-
-@pytest.mark.parametrize(("what", "title"), [("ingestion", "readings a CPU-s"), ("hour", "300 channels x 1 machines")])
-def test_many_channels_are_measured_with_the_handlers_themselves(what: str, title: str) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale.channels", what, "1"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert title in ran.stdout
+    assert shown in ran.stdout
 
 
 def test_a_fleet_that_sends_faster_than_is_ingested_waits_in_the_queue_and_loses_nothing() -> None:

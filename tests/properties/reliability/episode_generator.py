@@ -5,7 +5,7 @@ from random import Random
 from typing import NamedTuple, TypeAlias
 
 from tests.properties.reliability.calls import Fault
-from tests.properties.reliability.generator import faults, rarely, schedule
+from tests.properties.reliability.generator import close_turns, faults, rarely, rivals, schedule
 from tests.properties.reliability.history import Deliver, DeliverAgain, Faults, Operation, Say, Together, Wait
 from tests.properties.reliability.pipeline import READINGS
 
@@ -149,16 +149,12 @@ def _deliver(random: Random) -> Deliver:
     )
 
 
-def rivals(turns: tuple[tuple[int, int], ...]) -> Together:
-    return Together(tuple(Deliver(READINGS, ALL, order=n, while_in_flight=True) for n in range(2)), turns)
-
-
 def _deliver_together(random: Random) -> Together:
     return rivals(schedule(random))
 
 
 def _orphan(random: Random) -> Orphan:
-    return Orphan(_series(random), tuple((random.randrange(2), random.choice((1, 2, 3))) for _ in range(6)))
+    return Orphan(_series(random), close_turns(random))
 
 
 def _brief(random: Random) -> Brief:

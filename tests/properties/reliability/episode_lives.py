@@ -48,9 +48,9 @@ from tests.properties.reliability.episode_generator import (
     Scored,
     Series,
     Try,
-    rivals,
 )
 from tests.properties.reliability.episode_rules import follows, label_of, stored_alarms
+from tests.properties.reliability.generator import rivals
 from tests.properties.reliability.history import Deliver, History, Together
 from tests.properties.reliability.messages import text_of
 from tests.properties.reliability.observations import demand

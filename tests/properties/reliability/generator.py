@@ -208,8 +208,18 @@ def _say_loud(random: Random) -> Say:
 
 def _rival_deliveries(random: Random) -> Together:
     """A queue hands the same messages to two processes at once."""
+    return rivals(close_turns(random))
+
+
+def rivals(turns: tuple[tuple[int, int], ...]) -> Together:
+    """Two processes that get the same messages."""
     work = tuple(Deliver(READINGS, tuple(range(6)), order=n, while_in_flight=True) for n in range(2))
-    return Together(work, tuple((random.randrange(2), random.choice((1, 2, 3))) for _ in range(6)))
+    return Together(work, turns)
+
+
+def close_turns(random: Random) -> tuple[tuple[int, int], ...]:
+    """A schedule by which two processes take turns after few calls."""
+    return tuple((random.randrange(2), random.choice((1, 2, 3))) for _ in range(6))
 
 
 def _redeploy(random: Random) -> Redeploy:

@@ -30,7 +30,7 @@ from mlops_core.lake.seal import SEAL
 from tests.properties.reliability import reconciliation
 from tests.properties.reliability.history import HALF_HOUR, Faults, History, Operation, Run
 from tests.properties.reliability.messages import ReadingFact, Refusal, text_of
-from tests.properties.reliability.observations import demand, lines_of
+from tests.properties.reliability.observations import demand, lines_of, reading_of
 from tests.properties.reliability.operator_verbs import Operator, imported_rows
 from tests.properties.reliability.pipeline import DEAD_LETTERS, Variant, Wiring, context
 from tests.properties.reliability.reference import moment
@@ -280,11 +280,7 @@ class LivingHistory(History):
         key = keys[wanted.pick % len(keys)]
         body = store.objects[key]
         if wanted.kind == "raw":
-            lines = lines_of(body)
-            self._damaged[key] = frozenset(
-                ReadingFact(line["machine_id"], line["channel"], line["event_timestamp"], line["value"])
-                for line in lines
-            )
+            self._damaged[key] = frozenset(map(reading_of, lines_of(body)))
         elif wanted.kind == "champion":
             self._damaged[key] = frozenset()
         elif wanted.kind == "buckets" and wanted.how == GONE:

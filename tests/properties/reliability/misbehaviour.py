@@ -16,16 +16,13 @@ import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mlops_core.errors import MalformedObjectError
+from mlops_core.lake import BUCKETS_PREFIX, FEATURES_PREFIX
 from tests.properties.reliability.calls import AwsError
 from tests.properties.reliability.mutation import Of, answer_to
 from tests.properties.reliability.observations import lines_of
 from tests.properties.reliability.ports import Arguments, Ports, Proceed, scratch
 from tests.properties.reliability.releases import NEW_FIELD
 
-CHECKPOINT = "processed/checkpoint.json"
-FEATURES = "processed/features/"
-BUCKETS = "processed/buckets/"
-OUTPUTS = (FEATURES, BUCKETS)
 _HOUR_OF_KEY = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)")
 _IDENTITY = ("machine_id", "channel", "event_timestamp")
 _PAYLOAD = "payload_base64"
@@ -40,7 +37,7 @@ def is_object_of_machines(arguments: Arguments) -> bool:
 
 def is_output(arguments: Arguments) -> bool:
     """Whether an object is a partition that processing computes."""
-    return arguments["Key"].startswith(OUTPUTS)
+    return arguments["Key"].startswith((FEATURES_PREFIX, BUCKETS_PREFIX))
 
 
 def is_quarantined_as(reason: str) -> Of:
@@ -340,7 +337,7 @@ def fatal_where_gone(proceed: Proceed, arguments: Arguments, ports: Ports) -> An
     def paginate(**asked: Any) -> Iterator[Any]:
         yield from proceed(**arguments).paginate(**asked)
         gone = ports.stack.get("buckets", set()) - ports.pipeline.s3.objects.keys()
-        if asked["Prefix"].startswith(BUCKETS) and any(key.startswith(asked["Prefix"]) for key in gone):
+        if asked["Prefix"].startswith(BUCKETS_PREFIX) and any(key.startswith(asked["Prefix"]) for key in gone):
             raise MalformedObjectError(min(gone), "is gone")
 
     return SimpleNamespace(paginate=paginate)

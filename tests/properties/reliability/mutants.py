@@ -7,12 +7,9 @@ core, and what they get. How the code in between is written makes no difference.
 from handlers import anomalies, feature_run, hour_buckets, hour_readings, promotion, scoring
 from handlers.stores import partitions
 from mlops_core.alerting.episodes import Alarm
-from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
+from mlops_core.lake import BUCKETS_PREFIX, CHAMPION_KEY, CHECKPOINT_KEY, FEATURES_PREFIX, SCORES_KEY
 from tests.properties.reliability import alarm_misbehaviour, misbehaviour, operator_verbs
 from tests.properties.reliability.misbehaviour import (
-    BUCKETS,
-    CHECKPOINT,
-    FEATURES,
     is_first_save,
     is_later_save,
     is_object_of_machines,
@@ -128,10 +125,10 @@ MUTANTS = {
     ),
     "moves-the-checkpoint-first": Mutant(
         "I10: the checkpoint moves after the outputs",
-        postponed({PUT: at_key(FEATURES), PUT_ITEM: is_online_row}, until={PUT: at_key(CHECKPOINT)}),
+        postponed({PUT: at_key(FEATURES_PREFIX), PUT_ITEM: is_online_row}, until={PUT: at_key(CHECKPOINT_KEY)}),
     ),
     "moves-the-checkpoint-unseen": Mutant(
-        "I10: the checkpoint moves by compare and swap", around(PUT, without("If"), of=at_key(CHECKPOINT))
+        "I10: the checkpoint moves by compare and swap", around(PUT, without("If"), of=at_key(CHECKPOINT_KEY))
     ),
     "replaces-partitions-unseen": Mutant(
         "I10, I12: a run that was overtaken replaces nothing", around(PUT, without("If"), of=is_output)
@@ -161,14 +158,14 @@ MUTANTS = {
     "forgets-late-readings": Mutant(
         "I8: hours that changed are computed again",
         all_of(
-            around(PUT, misbehaviour.note_processed_until, of=at_key(CHECKPOINT)),
+            around(PUT, misbehaviour.note_processed_until, of=at_key(CHECKPOINT_KEY)),
             around(PUT, misbehaviour.note_late_objects, of=at_key("raw/")),
             around(LIST, misbehaviour.list_no_late_objects),
         ),
     ),
     "recomputes-only-the-hour": Mutant(
         "I8: every window that sees a late reading is computed again",
-        around(PUT, misbehaviour.replace_only_in_the_hour, of=at_key(FEATURES)),
+        around(PUT, misbehaviour.replace_only_in_the_hour, of=at_key(FEATURES_PREFIX)),
     ),
     "forgets-what-is-due": Mutant(
         "I8: what a bounded chunk leaves is done by the next",
@@ -183,15 +180,15 @@ MUTANTS = {
         around(PUT_ITEM, changing(misbehaviour.newer_by_window_end_alone), of=is_online_row),
     ),
     "writes-online-first": Mutant(
-        "I12: online follows offline", postponed({PUT: at_key(FEATURES)}, until={PUT_ITEM: is_online_row})
+        "I12: online follows offline", postponed({PUT: at_key(FEATURES_PREFIX)}, until={PUT_ITEM: is_online_row})
     ),
     "forgets-rows-not-offered": Mutant(
         "I9: what a run did not offer to the online store is offered by the next",
-        around(PUT, changing(misbehaviour.all_offered), of=at_key(CHECKPOINT)),
+        around(PUT, changing(misbehaviour.all_offered), of=at_key(CHECKPOINT_KEY)),
     ),
     "offers-after-the-checkpoint": Mutant(
         "I9: the checkpoint says that rows are offered after they are",
-        postponed({PUT_ITEM: is_online_row}, until={PUT: at_key(CHECKPOINT)}),
+        postponed({PUT_ITEM: is_online_row}, until={PUT: at_key(CHECKPOINT_KEY)}),
     ),
     "swallows-online-errors": Mutant(
         "I11: an error of the online store fails the run", around(PUT_ITEM, unheard, of=is_online_row)
@@ -204,7 +201,7 @@ MUTANTS = {
     ),
     "keeps-no-step": Mutant(
         "what a step did is kept before the next, so that a run that dies has made progress",
-        around(PUT, misbehaviour.only_the_last_checkpoint, of=at_key(CHECKPOINT)),
+        around(PUT, misbehaviour.only_the_last_checkpoint, of=at_key(CHECKPOINT_KEY)),
         of="outages",
     ),
     # A stack lives.
@@ -218,12 +215,15 @@ MUTANTS = {
     ),
     "ends-where-a-partition-is-gone": Mutant(
         "I4: a partition that is gone ends no run",
-        all_of(around(PUT, misbehaviour.note_buckets, of=at_key(BUCKETS)), around(LIST, misbehaviour.fatal_where_gone)),
+        all_of(
+            around(PUT, misbehaviour.note_buckets, of=at_key(BUCKETS_PREFIX)),
+            around(LIST, misbehaviour.fatal_where_gone),
+        ),
         of="living",
     ),
     "takes-a-lost-partition-for-nothing": Mutant(
         "I11: a partition that was written and is gone is not an hour without readings",
-        around(PUT, changing(misbehaviour.no_partitions_noted), of=at_key(CHECKPOINT)),
+        around(PUT, changing(misbehaviour.no_partitions_noted), of=at_key(CHECKPOINT_KEY)),
         of="living",
     ),
     "believes-what-was-changed": Mutant(

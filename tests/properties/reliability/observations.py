@@ -13,21 +13,27 @@ import polars as pl
 
 from handlers.stores import newest_features
 from mlops_core.errors import MalformedObjectError
-from mlops_core.lake import BEGINNINGS_KEY, NEWEST_KEY, SCORES_KEY
+from mlops_core.lake import (
+    BEGINNINGS_KEY,
+    BUCKETS_PREFIX,
+    CHECKPOINT_KEY,
+    FEATURES_PREFIX,
+    LAYOUT_KEY,
+    NEWEST_KEY,
+    SCORES_KEY,
+)
 from mlops_core.time import utc_text
 from tests.properties.reliability import calls
 from tests.properties.reliability.episode_rules import EpisodeRules, is_judged
 from tests.properties.reliability.messages import ALLOWED_LATENESS, FailureFact, Publication, ReadingFact, Refusal
 from tests.properties.reliability.object_store import Put
 from tests.properties.reliability.pipeline import Pipeline
+from tests.properties.reliability.reference import moment
 from tests.properties.reliability.tables import Written
 
 T = TypeVar("T")
 
-CHECKPOINT = "processed/checkpoint.json"
-LAYOUT = "processed/layout.json"
 _NEVER: dict[str, dict[str, str]] = {"sequence": {"N": "0"}}
-_FEATURES, _BUCKETS = "processed/features/", "processed/buckets/"
 
 
 class InvariantViolatedError(AssertionError):
@@ -154,23 +160,23 @@ class Observations:
         demand(key.startswith("raw/"), "I1 nothing but raw objects is removed", key)
         place = "/".join(key.split("/")[1:3])
         held = compacted_readings(self._pipeline.s3.objects.get(f"compacted/{place}/readings.parquet"))
-        lost = {_reading(line) for line in lines_of(body)} - held
+        lost = {reading_of(line) for line in lines_of(body)} - held
         demand(not lost, "I1 what is removed from raw/ is compacted", f"{lost} of {key}")
         demand(self._kept.issuperset(_lines(body)), "I1 the bytes of what is removed from raw/ are kept", key)
 
     def stored_readings(self) -> set[ReadingFact]:
         """The readings that the lake holds now, raw or compacted."""
         raw = (body for body in self._pipeline.s3.under("raw/").values() if body not in self._pipeline.s3.damaged)
-        stored = {_reading(line) for body in raw for line in lines_of(body)}
+        stored = {reading_of(line) for body in raw for line in lines_of(body)}
         return stored.union(*map(compacted_readings, self._pipeline.s3.under("compacted/").values()))
 
     def _raw(self, put: Put) -> None:
         _, date, hour, _ = put.key.split("/")
         for line in lines_of(put.body):
-            machine_id, at = line["machine_id"], line["event_timestamp"]
+            at = line["event_timestamp"]
             place = (f"date={at[:10]}", f"hour={at[11:13]}")
             demand(place == (date, hour), "I7 a reading lies in the hour of its event", f"{at} in {put.key}")
-            fact = ReadingFact(machine_id, line["channel"], at, line["value"])
+            fact = reading_of(line)
             self.readings.add(fact)
             self.stated.add((fact, line.get("replayed", False), line.get("extras")))
             self.unwatched |= self._pipeline.is_out_of_sight(at)
@@ -185,18 +191,18 @@ class Observations:
             "I3 quarantine holds the whole message",
             f"{sorted(line)} in {key}",
         )
-        received_ms = round(_moment(line["received_at"]).timestamp() * 1000)
+        received_ms = round(moment(line["received_at"]).timestamp() * 1000)
         self.refused[line["topic"], b64decode(line["payload_base64"]), received_ms, line["reason"]] += 1
 
     def _released(self, body: bytes) -> None:
         """What leaves quarantine is in the lake by then."""
         for line in lines_of(body):
-            received_ms = round(_moment(line["received_at"]).timestamp() * 1000)
+            received_ms = round(moment(line["received_at"]).timestamp() * 1000)
             self.refused[line["topic"], b64decode(line["payload_base64"]), received_ms, line["reason"]] -= 1
             payload = json.loads(b64decode(line["payload_base64"]))
             held = {(fact.machine_id, fact.event_timestamp) for fact in (*self.readings, *self.failures)}
             about = line["topic"].split("/")[-2 if "event" not in line["topic"] else -3], payload["timestamp_utc"]
-            kept = (about[0], utc_text(_moment(about[1]))) in held
+            kept = (about[0], utc_text(moment(about[1]))) in held
             demand(kept, "I1 what leaves quarantine is in the lake", str(about))
 
     def _tried(self, put: Put) -> None:
@@ -217,19 +223,19 @@ class Observations:
         demand(new[:-1] == old, "I15 the history of promotions is only added to", f"{old} to {new}")
 
     def _processed(self, put: Put) -> None:
-        if put.key == LAYOUT:
+        if put.key == LAYOUT_KEY:
             demand(put.condition is not None, "I10 the layout is replaced as it was seen", put.key)
-        elif put.key == CHECKPOINT:
+        elif put.key == CHECKPOINT_KEY:
             self._checkpoint(put)
         elif put.key == BEGINNINGS_KEY:
             demand(put.condition is not None, "I10 beginnings move by compare and swap", put.key)
         elif put.key == NEWEST_KEY:
             self._newest(put)
-        elif put.key.startswith(_FEATURES):
+        elif put.key.startswith(FEATURES_PREFIX):
             self._grows(put, ("machine_id", "window_end"))
             self._offline |= _revisions(put.body, ("machine_id", "window_end"))
         else:
-            demand(put.key.startswith(_BUCKETS), "I12 outputs have one key a partition", put.key)
+            demand(put.key.startswith(BUCKETS_PREFIX), "I12 outputs have one key a partition", put.key)
             self._grows(put, ("machine_id", "channel", "bucket_start"))
 
     @staticmethod
@@ -252,7 +258,7 @@ class Observations:
         for key, revision in old.items():
             if self._shapes.get((put.key, key), shape) != shape:
                 continue  # rows of other windows do not compare
-            if put.key.startswith(_FEATURES) and self._is_affected(*key):
+            if put.key.startswith(FEATURES_PREFIX) and self._is_affected(*key):
                 continue  # its buckets are damaged, too, or it would stay
             grown = new.get(key, 0) >= revision
             demand(grown, "I10 an older result never replaces a newer one", f"{key} went back in {put.key}")
@@ -279,8 +285,8 @@ class Observations:
         before = json.loads(old) if old else {"made_with": self._made_with, "processed_until": new["processed_until"]}
         made_with = new.get("made_with")  # which an older release does not store
         if made_with is not None and before.get("made_with") not in (None, made_with):
-            reach = _moment(before["processed_until"]) - ALLOWED_LATENESS - max(self._pipeline.variant.lengths)
-            self.features_from = max(_moment(new["processed_from"]), reach, self.features_from or reach)
+            reach = moment(before["processed_until"]) - ALLOWED_LATENESS - max(self._pipeline.variant.lengths)
+            self.features_from = max(moment(new["processed_from"]), reach, self.features_from or reach)
         self._made_with = made_with
 
     def _written(self, written: Written) -> None:
@@ -290,7 +296,7 @@ class Observations:
             if written.old is not None and "N" in written.old["revision"]:
                 before = written.old["window_end"]["S"], int(written.old["revision"]["N"])
                 demand((key[1], revision) > before, "I9 the online store never goes back", f"{before} to {key}")
-            offline = self._offline.get((key[0], _moment(key[1])), 0)
+            offline = self._offline.get((key[0], moment(key[1])), 0)
             demand(offline >= revision, "I12 online follows offline", f"{key} at {revision}, offline {offline}")
         if written.table == "alarms":
             for found in self.episodes.of_write(written, self._pipeline.topic.sent):
@@ -313,7 +319,8 @@ def _lines(body: bytes) -> list[bytes]:
     return gzip.decompress(body).splitlines()
 
 
-def _reading(line: dict[str, Any]) -> ReadingFact:
+def reading_of(line: dict[str, Any]) -> ReadingFact:
+    """The reading of a line of the lake."""
     return ReadingFact(line["machine_id"], line["channel"], line["event_timestamp"], line["value"])
 
 
@@ -332,8 +339,3 @@ def _revisions(body: bytes | None, identity: tuple[str, ...]) -> dict[tuple[Any,
         return {}
     frame = pl.read_parquet(body, columns=[*identity, "revision"])
     return {row[:-1]: row[-1] for row in frame.select(*identity, "revision").rows()}
-
-
-@cache
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

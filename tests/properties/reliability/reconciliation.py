@@ -10,11 +10,11 @@ import polars as pl
 
 from handlers.stores.items import number
 from mlops_core.features import AGE, DRIFT
-from mlops_core.lake import BEGINNINGS_KEY, LAYOUT_KEY, Layout, features_key, shard_of
+from mlops_core.lake import BEGINNINGS_KEY, CHECKPOINT_KEY, LAYOUT_KEY, Layout, features_key, shard_of
 from tests.properties.reliability.calls import Invocation
 from tests.properties.reliability.history import History
 from tests.properties.reliability.messages import FailureFact, ReadingFact, Refusal
-from tests.properties.reliability.observations import CHECKPOINT, demand
+from tests.properties.reliability.observations import demand
 from tests.properties.reliability.pipeline import DEAD_LETTERS, few_features
 from tests.properties.reliability.reference import Row, feature_rows, moment
 from tests.properties.reliability.releases import is_sealed
@@ -75,7 +75,7 @@ def scheduled_features_follow_from_all_readings(history: History) -> None:
     """I2, I7, I8: each row that the schedule had to compute is what the set of readings gives."""
     if history.seen.unwatched:
         return
-    checkpoint = json.loads(history.pipeline.s3.objects[CHECKPOINT])
+    checkpoint = json.loads(history.pipeline.s3.objects[CHECKPOINT_KEY])
     first, last = (datetime.fromisoformat(checkpoint[name]) for name in ("processed_from", "processed_until"))
     first = max(first, history.seen.features_from or first)
     demand(not checkpoint["due"], "I8 nothing stays due", str(checkpoint))

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import polars as pl
 
-from mlops_core.lake import CHAMPION_KEY, CHECKPOINT_KEY, LAYOUT_KEY
+from mlops_core.lake import BUCKETS_PREFIX, CHAMPION_KEY, CHECKPOINT_KEY, FEATURES_PREFIX, LAYOUT_KEY
 from mlops_core.lake.seal import SEAL
 from tests.properties.reliability.ports import PUT, Arguments, Ports, Proceed
 
 AGES = OLDER, NEWER = "older", "newer"
 NEW_FIELD: Final = "of_a_newer_release"
 _DOCUMENTS = (CHECKPOINT_KEY, LAYOUT_KEY, CHAMPION_KEY)
-_TABLES = ("processed/features/", "processed/buckets/")
+_TABLES = (FEATURES_PREFIX, BUCKETS_PREFIX)
 _RELEASE = "release"
 
 
