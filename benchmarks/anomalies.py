@@ -21,7 +21,8 @@ from benchmarks.statements import statements
 from mlops_core.adapters.ims import read_ims
 from mlops_core.adapters.nab import read_nab
 from mlops_core.condition import anomalies_of
-from mlops_core.condition.exceedance import HOURS_PER_MONTH, episode_is_open
+from mlops_core.condition.exceedance import episode_is_open
+from mlops_core.time import HOURS_PER_MONTH
 
 DAYS, LEARNED, ACTIONABLE = 120, 14, 72.0
 

@@ -18,6 +18,9 @@ EARLIEST_EVENT: Final = datetime(2001, 1, 1, tzinfo=UTC)
 LONGEST_SILENCE: Final = timedelta(days=1826)
 """Five years. Readings of one machine that lie further apart than this are of a clock that jumped."""
 
+HOURS_PER_MONTH: Final = 720.0
+"""Of a machine-month, the unit of exposure that rates of false episodes are of: thirty days."""
+
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION: Final = re.compile(r"(?:\d+[wdhms])+")
 _PART: Final = re.compile(r"(\d+)([wdhms])")

@@ -11,9 +11,9 @@ from mlops_core.condition.anomalies import score_anomalies
 from mlops_core.condition.baseline import Baseline
 from mlops_core.condition.baseline_bundle import BaselineBundle, BaselineManifest
 from mlops_core.condition.baseline_fit import fit_baseline, healthy_rows
-from mlops_core.condition.exceedance import HOURS_PER_MONTH
 from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.features import only_new_sensors
+from mlops_core.time import HOURS_PER_MONTH
 
 _HELD_OUT_SHARE: Final = 0.25
 _MOST_HELD_OUT: Final = timedelta(days=28)

@@ -7,9 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.condition.baseline import CALM_DISTANCE, CALM_ROWS
-
-HOURS_PER_MONTH: Final = 720.0
-"""Of a machine-month of exposure."""
+from mlops_core.time import HOURS_PER_MONTH
 
 _PEAKS_ABOVE: Final = 0.9
 _LOWEST_QUANTILE: Final = 0.985

@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 
 from mlops_core.prognosis.alarm_replay import (
-    HOURS_A_MONTH,
     PERSISTENCE,
     Flags,
     FloatArray,
@@ -26,6 +25,7 @@ from mlops_core.prognosis.alarm_replay import (
     replay,
     shifted,
 )
+from mlops_core.time import HOURS_PER_MONTH
 
 URGENT: Final = 0.5
 """An episode is ACT where a failure within the horizon is at least as likely as not."""
@@ -171,7 +171,7 @@ class _Trial:
     @property
     def months(self) -> float:
         """Exposure in machine-months."""
-        return len(self.runs.hours) * self.interval_hours / HOURS_A_MONTH
+        return len(self.runs.hours) * self.interval_hours / HOURS_PER_MONTH
 
     def judge(self, is_open: Flags) -> Replayed:
         return judge(self.runs, is_open, self.actionable_hours, self.interval_hours)
@@ -219,7 +219,7 @@ class _Trial:
             return (0.0, 0.0), (0.0, 0.0)
         recalls = announced[generator.integers(len(failed), size=(_RESAMPLES, len(failed)))].mean(axis=1)
         drawn = generator.integers(len(hours), size=(_RESAMPLES, len(hours)))
-        rates = found.false[drawn].sum(axis=1) / (hours[drawn].sum(axis=1) / HOURS_A_MONTH)
+        rates = found.false[drawn].sum(axis=1) / (hours[drawn].sum(axis=1) / HOURS_PER_MONTH)
         return _middle(recalls), _middle(rates)
 
 

@@ -23,7 +23,6 @@ CLEAR_SHARE: Final = 0.5
 """An episode is calming down below this share of its threshold."""
 CALM: Final = 3
 """Predictions in a row below it that end an episode."""
-HOURS_A_MONTH: Final = 730.5
 
 _LONGEST_LEAD_HOURS: Final = 168.0
 

@@ -9,9 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mlops_core.prognosis.alarm_budget import LEAST_ANNOUNCED, AlarmPlan, BudgetPoint, judge_plan
-from mlops_core.prognosis.alarm_replay import HOURS_A_MONTH, HeldOutRuns
+from mlops_core.prognosis.alarm_replay import HeldOutRuns
 from mlops_core.prognosis.verdicts import found_failures, is_refuted, known_verdicts
 from mlops_core.telemetry import MAINTENANCE, normalise_failures
+from mlops_core.time import HOURS_PER_MONTH
 
 _RESAMPLES = 200
 _FOR_GOOD = 1e6  # hours
@@ -103,7 +104,7 @@ def try_champion(
     counts = dict(rows.group_by("event_code").agg(pl.col("run").n_unique()).rows())
     per_code = tuple(CodeOnTrial(code, counts[code], each.recall) for code, each in sorted(by_code.items()))
     return Trial(
-        machine_months=len(runs.hours) * max(runs.interval_hours, plan.scored_every_hours) / HOURS_A_MONTH,
+        machine_months=len(runs.hours) * max(runs.interval_hours, plan.scored_every_hours) / HOURS_PER_MONTH,
         failures=int(runs.failed.sum()),
         realised=realised,
         promised=promised,
