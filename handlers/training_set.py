@@ -1,7 +1,8 @@
 """Training set: offline features, joined with what became of each machine, split into training and holdout rows.
 
 Features are read twice: first their keys, which are labelled and sampled (`sample_runs`), then the chosen rows. So
-memory does not grow with the fleet. Every machine that failed is read, and of the others as many as there is room for.
+memory does not grow with the fleet. Every machine that failed is read, or where those alone fill half of the room as
+many of them as do, and of the others as many as there is room for.
 
 One object holds both parts and is written once, so that a step that is tried again trains and judges on the same rows.
 """
@@ -144,15 +145,16 @@ class _Pace:
 
 
 def _draw(history: FeatureHistory, failed: set[str]) -> Callable[[str], float]:
-    """Return how many machines one represents: 1 of those that failed, 0 of those that are left out."""
+    """Return what a machine's rows weigh: 1 of one that failed, 0 of one that is left out."""
     hours = (_settings().training_history // _settings().feature_hop) or 1
-    room = max(_MOST_KEYS // hours - len(failed), len(failed), 1)
-    share = min(1.0, room / max(1, history.machines - len(failed)))
+    room = max(2.0, _MOST_KEYS / hours)
+    failing_share = min(1.0, room / 2 / max(1, len(failed)))
+    share = min(1.0, (room - failing_share * len(failed)) / max(1, history.machines - len(failed)))
 
     def stands_for(machine_id: str) -> float:
         if machine_id in failed:
-            return 1.0
-        return 1.0 / share if is_drawn(machine_id, share) else 0.0
+            return 1.0 if is_drawn(machine_id, failing_share) else 0.0
+        return failing_share / share if is_drawn(machine_id, share) else 0.0
 
     return stands_for
 
@@ -180,7 +182,7 @@ def _keys(
         pace.batch_is_done()
     beginnings.keep()
     found = pl.concat(keys)
-    if max(drawn.values(), default=1.0) > 1.0:
+    if not {*drawn.values()} <= {0.0, 1.0}:
         stands_for = pl.DataFrame({"machine_id": list(drawn), STANDS_FOR: list(drawn.values())})
         found = found.join(stands_for, on="machine_id", how="left")
     return found, beginnings.frame

@@ -15,6 +15,7 @@ from mlops_core.lake import FEATURES_PREFIX, day_paths
 logger = Logger(child=True)
 
 _OBJECTS_AT_ONCE = 96
+_ROWS_AT_ONCE = 500_000
 
 
 class FeatureHistory:
@@ -47,8 +48,10 @@ class FeatureHistory:
 
     @property
     def machines(self) -> int:
-        """How many machines have rows in the newest partition."""
-        return self._newest["machine_id"].n_unique()
+        """About how many machines have rows in the newest hour: those of its last shard, times its shards."""
+        hour, _, _ = self._keys[-1].rpartition("/")
+        shards = sum(key.startswith(f"{hour}/") for key in self._keys)
+        return shards * self._newest["machine_id"].n_unique()
 
     @property
     def objects(self) -> int:
@@ -58,7 +61,12 @@ class FeatureHistory:
     @property
     def batches_in_all(self) -> int:
         """How many batches those are read in."""
-        return -(-len(self._keys) // _OBJECTS_AT_ONCE)
+        return -(-len(self._keys) // self._objects_at_once)
+
+    @property
+    def _objects_at_once(self) -> int:
+        """As many objects as hold some 500,000 rows, by the newest: memory does not grow with the fleet."""
+        return max(1, min(_OBJECTS_AT_ONCE, _ROWS_AT_ONCE // max(1, self._newest.height)))
 
     def batches(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Yield the rows in order of the partitions; a column that an older one lacks is null there.
@@ -66,8 +74,8 @@ class FeatureHistory:
         A damaged partition is named in the log and passed over: its rows are few among all.
         """
         schema = {name: self._newest.schema[name] for name in columns}
-        for first in range(0, len(self._keys), _OBJECTS_AT_ONCE):
-            keys = self._keys[first : first + _OBJECTS_AT_ONCE]
+        for first in range(0, len(self._keys), self._objects_at_once):
+            keys = self._keys[first : first + self._objects_at_once]
             frames = [pl.DataFrame(schema=schema)]
             for key, body in zip(keys, self._lake.read_all(keys), strict=True):
                 try:

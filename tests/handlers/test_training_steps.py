@@ -7,6 +7,7 @@ from io import BytesIO
 import polars as pl
 import pytest
 
+from handlers import training_set
 from handlers.stores import clients
 from handlers.stores.label_history import LabelHistory
 from handlers.stores.lake import DataLake
@@ -114,6 +115,21 @@ def test_of_a_history_that_is_too_large_every_failing_run_is_in_the_set(deploy, 
     rows = pl.read_parquet(BytesIO(body)).drop("is_held_out")
     assert rows[STANDS_FOR].min() >= 1
     assert rows.filter("fails_within_horizon")[STANDS_FOR].max() == 1
+
+
+def test_of_more_failing_machines_than_there_is_room_for_a_share_is_read_with_their_whole_history(
+    deploy, history, monkeypatch, aws
+):
+    build = deploy("training_set")
+    settings = training_set._settings()
+    hours = settings.training_history // settings.feature_hop
+    monkeypatch.setattr(training_set, "_MOST_KEYS", 12 * hours)  # half of them for the eight that failed
+    outcome = build(STARTED)
+    (body,) = aws.objects("training/").values()
+    rows = pl.read_parquet(BytesIO(body))
+    assert 3 <= outcome["machines"] < 8
+    assert rows.height == history.filter(pl.col("machine_id").is_in(rows["machine_id"].unique().implode())).height
+    assert outcome["failures"] == outcome["machines"]
 
 
 def test_a_history_that_takes_longer_than_the_function_has_is_refused_with_the_figure(deploy, history, context):
