@@ -179,8 +179,8 @@ class WindowError(InvalidArgumentError):
 class NaiveTimeError(InvalidArgumentError):
     """A time without an offset, which could mean any hour of the day."""
 
-    def __init__(self, at: datetime) -> None:
-        super().__init__("time", at.isoformat(), "has no time zone", "Make it aware: at.replace(tzinfo=UTC)")
+    def __init__(self, argument: str, at: datetime) -> None:
+        super().__init__(argument, at.isoformat(), "has no time zone", "Make it aware: .replace(tzinfo=UTC)")
 
 
 class StatisticError(InvalidArgumentError):

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from mlops_core.errors import DurationError, InvalidArgumentError, NaiveTimeError
+from mlops_core.errors import DurationError, NaiveTimeError
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -52,16 +52,14 @@ def microseconds(at: datetime) -> int:
         NaiveTimeError: the instant has no time zone.
 
     """
-    if at.tzinfo is None:
-        raise NaiveTimeError(at)
-    return (at - EPOCH) // MICROSECOND
+    return (in_utc("time", at) - EPOCH) // MICROSECOND
 
 
 def utc_text(moment: datetime) -> str:
     """The instant as `YYYY-MM-DDTHH:MM:SS.ffffffZ`: of fixed width, so that text sorts as time does.
 
     Raises:
-        InvalidArgumentError: the moment has no time zone.
+        NaiveTimeError: the moment has no time zone.
 
     """
     return f"{in_utc('moment', moment).isoformat(timespec='microseconds')[:26]}Z"
@@ -71,9 +69,9 @@ def in_utc(argument: str, moment: datetime) -> datetime:
     """The instant in UTC; `argument` names it in the error.
 
     Raises:
-        InvalidArgumentError: the moment has no time zone.
+        NaiveTimeError: the moment has no time zone.
 
     """
     if moment.tzinfo is None:
-        raise InvalidArgumentError(argument, moment, "has no time zone", "Give it one: .replace(tzinfo=UTC)")
+        raise NaiveTimeError(argument, moment)
     return moment.astimezone(UTC)

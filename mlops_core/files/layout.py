@@ -9,7 +9,7 @@ from typing import Final, TypedDict
 from mlops_core.errors import DurationError, InvalidArgumentError, UnreadableFileError
 from mlops_core.files.units import DEFAULT_ORIGINS, PER_MICROSECOND, STEPS
 from mlops_core.telemetry import EVENT_KIND_PATTERN, MACHINE_ID_PATTERN, is_machine_id
-from mlops_core.time import parse_duration
+from mlops_core.time import in_utc, parse_duration
 
 # What columns are usually called, in lower case with `_` between words; the first that a file has is taken.
 _USUAL_NAMES: Final[Mapping[str, Sequence[str]]] = {
@@ -132,9 +132,7 @@ class FileLayout:
             raise InvalidArgumentError(
                 "time_unit", self.time_unit, "needs time_origin", "Say from when on: time_origin=2024-01-01T00:00:00Z"
             )
-        if origin.tzinfo is None:
-            raise InvalidArgumentError("time_origin", origin, "has no time zone", "Give it one: .replace(tzinfo=UTC)")
-        return origin
+        return in_utc("time_origin", origin)
 
     def found_in(self, path: str, names: Sequence[str], *, roles: Sequence[str]) -> "FileLayout":
         """Return this layout with the columns of `roles` that it leaves open filled in by their usual names.

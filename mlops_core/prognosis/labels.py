@@ -23,7 +23,7 @@ from mlops_core.errors import ColumnTypeError, InvalidArgumentError, require_col
 from mlops_core.prognosis.returns import Returns, ReturnsAssumedWarning, assumed_returns
 from mlops_core.prognosis.verdicts import faults, judged_rows, known_verdicts, without_refuted
 from mlops_core.telemetry import TIMESTAMP, by_machines, normalise_failures, renewals
-from mlops_core.time import parse_duration
+from mlops_core.time import in_utc, parse_duration
 
 LABELS: Final = pl.Schema(
     {
@@ -92,7 +92,7 @@ def label_features(
 
     Raises:
         MissingColumnError, ColumnTypeError, ColumnValueError: a frame that does not fit.
-        InvalidArgumentError: `features` is labelled already, or `known_until` has no time zone.
+        InvalidArgumentError, NaiveTimeError: `features` is labelled already; `known_until` has no time zone.
         DurationError: the horizon cannot be read or is not positive, or `returns` is neither a choice nor a duration.
 
     Example:
@@ -102,8 +102,7 @@ def label_features(
 
     """
     ahead = parse_duration(horizon)
-    if known_until is not None and known_until.tzinfo is None:
-        raise InvalidArgumentError("known_until", known_until, "has no time zone", "Give an aware time in UTC")
+    known_until = None if known_until is None else in_utc("known_until", known_until)
     failed = normalise_failures(failures)
     return by_machines(
         features, lambda rows: _of_frame(rows, failed, ahead, returns, maintenance, verdicts, known_until)

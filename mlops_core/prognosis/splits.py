@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from mlops_core.errors import InvalidArgumentError, UntrainableError, UntrainableReason
+from mlops_core.errors import UntrainableError, UntrainableReason
 from mlops_core.prognosis.training_table import TrainingTable
-from mlops_core.time import parse_duration
+from mlops_core.time import in_utc, parse_duration
 
 LEAST_RUNS: Final = 6
 """Failures of a single machine from which on its own earlier runs may judge a model of the others."""
@@ -96,7 +96,7 @@ def split_by_time(labelled: pl.DataFrame, *, at: datetime, horizon: timedelta | 
         `.known` to learn from and `.later` to judge by; either may be empty.
 
     Raises:
-        InvalidArgumentError: `at` has no time zone.
+        NaiveTimeError: `at` has no time zone.
 
     Example:
         >>> split = mc.split_by_time(labelled, at=datetime(2026, 2, 5, tzinfo=UTC))
@@ -104,8 +104,7 @@ def split_by_time(labelled: pl.DataFrame, *, at: datetime, horizon: timedelta | 
         True
 
     """
-    if at.tzinfo is None:
-        raise InvalidArgumentError("at", at, "has no time zone", "Give an aware time in UTC")
+    at = in_utc("at", at)
     ahead = parse_duration(horizon)
     failed_at = pl.col("window_end") + pl.duration(microseconds=(pl.col("rul_hours") * 3.6e9).round())
     unknown = failed_at > at

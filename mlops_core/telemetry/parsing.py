@@ -49,7 +49,7 @@ def parse_message(
 
     Raises:
         MessageRejectedError: with the reason; nothing else is raised because of `topic` and `payload`.
-        InvalidArgumentError: `received_at` has no time zone.
+        NaiveTimeError: `received_at` has no time zone.
 
     Example:
         >>> at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,7 +101,7 @@ def parse_messages(
         `.accepted` (readings or events, each with its quality) and `.refused` (reason, detail and bytes of each).
 
     Raises:
-        InvalidArgumentError: `received_at` has no time zone. Nothing is raised because of `topic` and `payload`.
+        NaiveTimeError: `received_at` has no time zone. Nothing is raised because of `topic` and `payload`.
 
     Example:
         >>> batch = b'[{"timestamp_ms": 1767225600000, "values": {"temperature": 61.5, "vibration": -1}}]'
