@@ -97,18 +97,16 @@ def reading_rules(
         QuarantineReason.BAD_TYPE: pl.col("quality").is_null() | (~is_bad & number.is_null()),
         QuarantineReason.NOT_FINITE: ~is_bad & ~number.is_finite(),
         QuarantineReason.OUT_OF_RANGE: ~is_bad & ~number.is_between(bounds[0], bounds[1]),
-        **time_rules("event_timestamp", earliest, latest),
+        **time_rules(earliest, latest),
     }
 
 
-def time_rules(column: str, earliest: datetime, latest: datetime | None) -> dict[QuarantineReason, pl.Expr]:
+def time_rules(earliest: datetime, latest: datetime | None) -> dict[QuarantineReason, pl.Expr]:
     """What is no plausible time; `latest` is that of the clock that reads the file, where there is one."""
-    bounds = {
-        QuarantineReason.BAD_TIMESTAMP: pl.col(column).is_null(),
-        QuarantineReason.TOO_LATE: pl.col(column) < earliest,
-    }
+    at = pl.col("event_timestamp")
+    bounds = {QuarantineReason.BAD_TIMESTAMP: at.is_null(), QuarantineReason.TOO_LATE: at < earliest}
     if latest is not None:
-        bounds[QuarantineReason.FUTURE] = pl.col(column) > latest + FUTURE_TOLERANCE
+        bounds[QuarantineReason.FUTURE] = at > latest + FUTURE_TOLERANCE
     return bounds
 
 

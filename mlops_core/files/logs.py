@@ -94,7 +94,7 @@ def _judged_failures(
         if column.count():
             returned = read_instants(column, layout).alias("returned_to_service_at")
     back = pl.col("returned_to_service_at")
-    rules = {QuarantineReason.BAD_MACHINE_ID: bad_machine(), **time_rules("event_timestamp", earliest, latest)}
+    rules = {QuarantineReason.BAD_MACHINE_ID: bad_machine(), **time_rules(earliest, latest)}
     rules[QuarantineReason.BAD_TIMESTAMP] |= (back.is_null() & is_written) | (back < pl.col("event_timestamp"))
     return rows.with_columns(at, returned).with_columns(first_broken(rules))
 
@@ -187,7 +187,7 @@ def _judged_events(
         QuarantineReason.BAD_TYPE: pl.any_horizontal(pl.col("event_code").is_in(codes), *is_unread),
         QuarantineReason.NOT_FINITE: pl.any_horizontal(~pl.col(name).is_finite() for name in _NUMBERS),
         QuarantineReason.OUT_OF_RANGE: pl.any_horizontal(pl.col(name).abs() > LARGEST_EVENT_VALUE for name in _NUMBERS),
-        **time_rules("event_timestamp", earliest, latest),
+        **time_rules(earliest, latest),
     }
     return rows.with_columns(first_broken(rules))
 

@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -26,7 +26,7 @@ class Unpredicted(StrEnum):
     OUT_OF_DOMAIN = "OUT_OF_DOMAIN"
 
 
-_UNPREDICTED: Final[Mapping[type[Refusal], Unpredicted]] = {
+_UNPREDICTED: Final[Mapping[type[object], Unpredicted]] = {
     EmptyFeaturesError: Unpredicted.NO_READINGS,
     FeatureMismatchError: Unpredicted.INCOMPLETE,
     OutOfDomainError: Unpredicted.OUT_OF_DOMAIN,
@@ -99,20 +99,17 @@ def rank_fleet(
     predicted = [row for row in rows if states[row[0]].state.is_predicted]
     results = dict(zip((row[0] for row in predicted), predict_many(bundle, predicted), strict=True))
     unusual = anomalies or {}
-    known = (
-        RankedMachine(name, at, states[name].state, states[name].since, anomaly=unusual.get(name))
-        for name, at, _ in rows
-    )
     machines = sorted(
-        (_ranked(each, results.get(each.machine_id)) for each in known),
+        (_ranked(name, at, states[name], results.get(name), unusual.get(name)) for name, at, _ in rows),
         key=lambda each: (-each.prediction.failure_probability if each.prediction else 1.0, each.machine_id),
     )
     return FleetRanking(bundle.version, len(machines), tuple(machines[:MOST_RANKED]), baseline_version), results
 
 
-def _ranked(known: RankedMachine, result: Prediction | Refusal | None) -> RankedMachine:
-    if result is None:
-        return known
-    if isinstance(result, Prediction):
-        return replace(known, prediction=result)
-    return replace(known, unpredicted=_UNPREDICTED[type(result)])
+def _ranked(
+    name: str, at: datetime, known: StateSince, result: Prediction | Refusal | None, anomaly: Anomaly | None
+) -> RankedMachine:
+    prediction = result if isinstance(result, Prediction) else None
+    return RankedMachine(
+        name, at, known.state, known.since, prediction, unpredicted=_UNPREDICTED.get(type(result)), anomaly=anomaly
+    )
