@@ -6,7 +6,6 @@ RETIRED > FAILED > IN_MAINTENANCE > SILENT > OFF > NEW > RUNNING        the firs
 Alarm stages (WATCH, ACT) are no states: they belong to alarm episodes of a machine that runs.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -90,26 +89,21 @@ class StateSince(NamedTuple):
 
 
 def operating_state(facts: MachineFacts, *, at: datetime) -> StateSince:
-    """Return the state of a machine at `at`."""
-    return next(_states(facts, at))
-
-
-def _states(facts: MachineFacts, at: datetime) -> Iterator[StateSince]:
-    """Yield the states whose facts hold, the one that counts first."""
+    """Return the state of a machine at `at`: of those whose facts hold, the one that counts first."""
     record = facts.record
     if record is not None and record.is_retired(at):
-        yield StateSince(OperatingState.RETIRED, record.retired_at)
+        return StateSince(OperatingState.RETIRED, record.retired_at)
     if facts.failed_at is not None and facts.failed_at <= at:
-        yield StateSince(OperatingState.FAILED, facts.failed_at)
+        return StateSince(OperatingState.FAILED, facts.failed_at)
     if record is not None and (planned := record.maintenance_at(at)) is not None:
-        yield StateSince(OperatingState.IN_MAINTENANCE, planned.begins)
+        return StateSince(OperatingState.IN_MAINTENANCE, planned.begins)
     if facts.is_silent and not _is_awaited(facts, at):
-        yield StateSince(OperatingState.SILENT, facts.last_seen_by)
+        return StateSince(OperatingState.SILENT, facts.last_seen_by)
     if facts.is_off:
-        yield StateSince(OperatingState.OFF)
+        return StateSince(OperatingState.OFF)
     if facts.history is None or facts.history < ENOUGH_HISTORY:
-        yield StateSince(OperatingState.NEW)
-    yield StateSince(OperatingState.RUNNING)
+        return StateSince(OperatingState.NEW)
+    return StateSince(OperatingState.RUNNING)
 
 
 def _is_awaited(facts: MachineFacts, at: datetime) -> bool:
