@@ -119,17 +119,15 @@ def parse_messages(
         if address.level == READINGS_LEVEL and address.channel is None:
             for element in elements(strip_padding(payload)):
                 message.add_element(address.machine_id, element, parsed)
-            return parsed
-        body = json_object(strip_padding(payload))
-        if address.channel is None:
-            parsed.accepted.append(message.event(address, body))
-            return parsed
-        parsed.accepted.append(message.reading(address.machine_id, address.channel, body))
-        faults = Faults()
-        for channel in message.further_channels(address.channel, body):
-            with faults:
-                parsed.accepted.append(message.reading(address.machine_id, channel, body))
-        faults.tell(parsed, lambda: payload)
+        elif address.channel is None:
+            parsed.accepted.append(message.event(address, json_object(strip_padding(payload))))
+        else:
+            body, faults = json_object(strip_padding(payload)), Faults()
+            parsed.accepted.append(message.reading(address.machine_id, address.channel, body))
+            for channel in message.further_channels(address.channel, body):
+                with faults:
+                    parsed.accepted.append(message.reading(address.machine_id, channel, body))
+            faults.tell(parsed, lambda: payload)
     except MessageRejectedError as refusal:
         parsed.refused.append(RefusedElement(refusal.reason, refusal.detail, payload))
     return parsed
