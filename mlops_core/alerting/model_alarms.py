@@ -81,10 +81,8 @@ def next_score(
         first = open_alarm or MachineAlarm(AlarmState.NORMAL, prediction.window_end)
         return Score(prediction, revision, _next_alarm(first, prediction, plan, is_later=True), 1)
     known = previous.prediction
-    if (prediction.window_end, revision) < (known.window_end, previous.revision):
-        return None
-    same_row = (prediction.window_end, revision) == (known.window_end, previous.revision)
-    if same_row and prediction.model_version == known.model_version:
+    row, known_row = (prediction.window_end, revision), (known.window_end, previous.revision)
+    if row < known_row or (row == known_row and prediction.model_version == known.model_version):
         return None
     is_later = prediction.window_end > known.window_end
     alarm = _next_alarm(previous.alarm, prediction, plan, is_later=is_later)

@@ -121,19 +121,12 @@ def _standardised(baseline: Baseline, ordered: pl.DataFrame, columns: dict[str, 
     lacking = [pl.lit(None, pl.Float64).alias(name) for name in baseline.columns if name not in ordered.columns]
     own = baseline.deviations(ordered["machine_id"].to_list(), measured(baseline, ordered.with_columns(lacking)))
     named = ordered.select("machine_id", "window_end").with_columns(class_names(baseline, ordered))
-    scales = {name: each.standardise for name, each in baseline.classes.items()}
-    parts: list[pl.DataFrame] = []
-    for (name,), rows in named.with_row_index("row").group_by("machine_class", maintain_order=True):
-        if name in scales:
-            standard = pl.DataFrame(scales[str(name)](own[rows["row"].to_numpy()]), schema=list(baseline.columns))
-            parts.append(
-                rows.drop("row").hstack(standard.select(pl.col(column).alias(each) for each, column in columns.items()))
-            )
-    beside = (
-        pl.concat(parts)
-        if parts
-        else named.clear().with_columns(pl.lit(None, pl.Float64).alias(each) for each in columns)
-    )
+    for name, pooled in baseline.classes.items():
+        rows = (named["machine_class"] == name).to_numpy()
+        own[rows] = pooled.standardise(own[rows])
+    standard = pl.DataFrame(own, schema=list(baseline.columns))
+    of_channels = standard.select(pl.col(column).alias(each) for each, column in columns.items())
+    beside = named.hstack(of_channels).filter(pl.col("machine_class").is_in(list(baseline.classes)))
     hour = ["machine_class", "window_end"]
     peers = pl.len().over(hour)
     return beside.with_columns(

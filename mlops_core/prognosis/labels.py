@@ -273,7 +273,6 @@ def _outage_frame(outages: list[_Outage]) -> pl.DataFrame:
         "failed": pl.Boolean,
         "is_assumed": pl.Boolean,
     }
-    rows = [(o.machine_id, o.stopped_at, o.returned_at, o.failed, o.is_assumed) for o in outages]
-    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+    return pl.DataFrame(outages, schema=schema).with_columns(
         number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("machine_id")
     )
