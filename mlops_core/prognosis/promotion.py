@@ -55,8 +55,8 @@ class Verdict:
     promote: bool
     reason: str
     challenger: Evaluation
-    champion: Evaluation | None
-    probability_better: float | None
+    champion: Evaluation | None = None
+    probability_better: float | None = None
 
 
 def compare_models(
@@ -94,20 +94,27 @@ def compare_models(
     """
     new = evaluate(challenger, held_out, seed=seed, resamples=resamples)
     if not new.pr_auc_low > new.base_rate:
-        reason = (
-            "Rejected: the challenger is no better than a guess: failures are not foreseeable with these sensors "
-            f"(PR-AUC {new.pr_auc:.3f}, at least {new.pr_auc_low:.3f}; a guess reaches {new.base_rate:.3f})."
+        return Verdict(
+            promote=False,
+            reason="Rejected: the challenger is no better than a guess: failures are not foreseeable with these sensors"
+            f" (PR-AUC {new.pr_auc:.3f}, at least {new.pr_auc_low:.3f}; a guess reaches {new.base_rate:.3f}).",
+            challenger=new,
         )
-        return Verdict(promote=False, reason=reason, challenger=new, champion=None, probability_better=None)
     shares = {AGE_ALONE: new.better_than_age, OWN_RMS: new.better_than_own_rms}
     rules = unbeaten(shares) if new.failures >= LEAST_COMPARED else unbeaten_rules(challenger.metrics)
     if rules:
-        reason = f"Rejected: {why_unforeseeable(rules)} (PR-AUC {new.pr_auc:.3f} of {new.runs} runs)."
-        return Verdict(promote=False, reason=reason, challenger=new, champion=None, probability_better=None)
+        return Verdict(
+            promote=False,
+            reason=f"Rejected: {why_unforeseeable(rules)} (PR-AUC {new.pr_auc:.3f} of {new.runs} runs).",
+            challenger=new,
+        )
     obstacle = f"the champion is refused ({refused})" if refused else _obstacle(challenger, champion, held_out)
     if champion is None or obstacle:
-        reason = f"Promoted: {obstacle}, and PR-AUC {new.pr_auc:.3f} is well above a guess ({new.base_rate:.3f})."
-        return Verdict(promote=True, reason=reason, challenger=new, champion=None, probability_better=None)
+        return Verdict(
+            promote=True,
+            reason=f"Promoted: {obstacle}, and PR-AUC {new.pr_auc:.3f} is well above a guess ({new.base_rate:.3f}).",
+            challenger=new,
+        )
     old = evaluate(champion, held_out, seed=seed, resamples=resamples)
     better = _probability_better(challenger, champion, held_out, seed, resamples)
     objections = _objections(new, old, better)
@@ -142,16 +149,17 @@ def _probability_better(
 
 
 def _objections(new: Evaluation, old: Evaluation, better: float) -> list[str]:
-    objections: list[str] = []
-    if better < CONFIDENCE:
-        objections.append(f"it is not surely better (needs {CONFIDENCE:.0%} of resamples)")
-    if new.event_recall < old.event_recall - RECALL_LOSS:
-        objections.append(
-            f"it would miss more failures (event recall {new.event_recall:.2f}, was {old.event_recall:.2f})"
-        )
     new_lead, old_lead = new.lead_time_median_hours or 0.0, old.lead_time_median_hours or 0.0
-    if new_lead < old_lead * (1.0 - LEAD_TIME_LOSS):
-        objections.append(f"it would warn later (median lead time {new_lead:.1f} h, was {old_lead:.1f} h)")
-    if new.brier > old.brier * (1.0 + BRIER_LOSS):
-        objections.append(f"its probabilities are further off (Brier score {new.brier:.4f}, was {old.brier:.4f})")
-    return objections
+    objections = {
+        f"it is not surely better (needs {CONFIDENCE:.0%} of resamples)": better < CONFIDENCE,
+        f"it would miss more failures (event recall {new.event_recall:.2f}, was {old.event_recall:.2f})": (
+            new.event_recall < old.event_recall - RECALL_LOSS
+        ),
+        f"it would warn later (median lead time {new_lead:.1f} h, was {old_lead:.1f} h)": (
+            new_lead < old_lead * (1.0 - LEAD_TIME_LOSS)
+        ),
+        f"its probabilities are further off (Brier score {new.brier:.4f}, was {old.brier:.4f})": (
+            new.brier > old.brier * (1.0 + BRIER_LOSS)
+        ),
+    }
+    return [objection for objection, holds in objections.items() if holds]
