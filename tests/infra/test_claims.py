@@ -1,4 +1,4 @@
-"""docs/claims.md names tests and commands that exist; and promises of the documents that no other test holds."""
+"""Documents name tests and commands that exist; and promises of the documents that no other test holds."""
 
 import ast
 import re
@@ -15,7 +15,8 @@ from tests.infra.evaluation import CHANGED, evaluate_stack
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "claims.md").read_text()
 ROWS = [line for line in PAGE.splitlines() if re.match(r"\| (?!claim|---)", line)]
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py(?:::\w+)?)`", PAGE)))
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+NAMED = sorted({name for path in DOCUMENTS for name in re.findall(r"`(tests/[\w/]+\.py(?:::\w+)?)`", path.read_text())})
 
 
 @cache
@@ -25,7 +26,7 @@ def functions(file: Path) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("test", NAMED)
-def test_a_test_that_the_page_names_exists(test):
+def test_a_test_that_a_document_names_exists(test):
     file, _, name = test.partition("::")
     assert (ROOT / file).is_file()
     assert not name or name in functions(ROOT / file)

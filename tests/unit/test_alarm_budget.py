@@ -52,7 +52,6 @@ def test_a_replay_opens_with_the_third_in_a_row_and_ends_with_the_third_calm_one
 
 def test_the_threshold_keeps_within_the_budget_and_a_larger_budget_announces_no_less():
     found = plan(fleet(1.0))
-    assert found.watch is not None
     assert found.act >= max(found.watch, 0.5)
     for point in found.curve:
         assert point.false_episodes <= point.budget

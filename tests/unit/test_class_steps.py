@@ -57,7 +57,6 @@ def weekly(features: pl.DataFrame) -> Iterator[ClassStep]:
     """What each Monday's look at the features of the last 90 days finds."""
     baseline = fit_baseline(features.filter(pl.col("window_end") <= START + timedelta(days=LEARNED)))
     last = features["window_end"].max()
-    assert isinstance(last, datetime)
     for day in range(LEARNED + 4, (last - START).days, 7):
         now = START + timedelta(days=day)
         seen = features.filter(pl.col("window_end").is_between(now - timedelta(days=90), now))

@@ -83,5 +83,4 @@ def test_windows_of_a_second_have_names_words_and_values() -> None:
         "force_count_1m": 300, "force_max_1m": 9.0,
     }  # fmt: skip
     parts = parse_feature_name("force_count_10s")
-    assert parts is not None
     assert (parts.length, parts.length_name) == ("10 s", "10s")

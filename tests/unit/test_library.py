@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import mlops_core as mc
-from mlops_core.prognosis import TrainingSettings
-from mlops_core.prognosis.trees import TreeSettings
+from mlops_core.prognosis import TrainingSettings, TreeSettings
 
 ROOT = Path(__file__).parents[2]
 

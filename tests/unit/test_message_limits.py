@@ -10,13 +10,13 @@ from hypothesis import example, given, strategies as st
 from mlops_core.errors import InvalidArgumentError, MessageRejectedError, QuarantineReason, UnknownChannelError
 from mlops_core.telemetry import (
     CHANNELS,
+    LARGEST_EVENT_VALUE,
     MACHINE_ID_PATTERN,
     MAXIMUM_PAYLOAD_BYTES,
     failure_message,
     parse_message,
     reading_message,
 )
-from mlops_core.telemetry.message import LARGEST_EVENT_VALUE
 from mlops_core.time import utc_text
 from tests.unit.messages_at_noon import FAILURE, FAILURE_TOPIC, NOON, READING, TOPIC, payload, rejected
 

@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 
 import mlops_core as mc
-from mlops_core.prognosis import TrainingSettings
-from mlops_core.prognosis.trees import TreeSettings
+from mlops_core.prognosis import TrainingSettings, TreeSettings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from io import BytesIO
 import polars as pl
 import pytest
 
-from handlers.stores.partitions import decode_each, decode_parquet, encode_parquet
+from handlers.stores import decode_each, decode_parquet, encode_parquet
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import is_as_sealed, sealed, values_problem
 
@@ -66,9 +66,7 @@ def test_among_objects_that_are_read_together_the_damaged_one_is_named():
     body = encode_parquet(TABLE)
     first, damaged, last = decode_each([body, body[:-1], body], pl.col("count") > 0)
     assert isinstance(damaged, MalformedObjectError)
-    assert isinstance(first, pl.DataFrame)
     assert first["count"].to_list() == [3, 7]
-    assert isinstance(last, pl.DataFrame)
     assert last.equals(first)
 
 

@@ -63,7 +63,6 @@ def test_a_champion_is_judged_by_the_runs_that_it_has_not_learned_from():
     champion = train(learned_one, seed=3, horizon="12h", settings=SETTINGS)
     challenger = train(parts.known, seed=4, horizon="12h", settings=SETTINGS)
     verdict = judge_challenger(challenger, champion, parts.held_out)
-    assert verdict.champion is not None
     assert verdict.champion.runs == verdict.challenger.runs == 1
 
 

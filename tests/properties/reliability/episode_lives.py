@@ -11,14 +11,17 @@ from typing import Any
 
 import polars as pl
 
-from handlers.stores import predictions
-from handlers.stores.alarms import Alarms
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.newest_features import NewestFeatures
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores import (
+    Alarms,
+    BaselineRegistry,
+    DataLake,
+    FeatureRow,
+    LabelHistory,
+    ModelRegistry,
+    NewestFeatures,
+    OnlineFeatures,
+    predictions,
+)
 from mlops_core.alerting import Answer, AnswerRefusedError, NoSuchEpisodeError
 from mlops_core.alerting.episodes import Alarm, AlarmSource
 from mlops_core.condition import BaselineBundle, train_baseline
@@ -79,8 +82,7 @@ class EpisodeHistory(History):
         self._window_ends = {self.pipeline.now}
         self._revision, self._unusual = 0, ()
         self.stream = AlarmStream(self.pipeline)
-        s3: Any = self.pipeline.s3
-        self._lake, self._dynamodb = DataLake(s3, "lake"), self.pipeline.dynamodb
+        self._lake = DataLake(self.pipeline.s3, "lake")
         self._serve()
 
     def _serve(self) -> None:

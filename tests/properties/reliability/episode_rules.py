@@ -4,8 +4,7 @@ import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from handlers.stores import predictions
-from handlers.stores.alarms import Alarms
+from handlers.stores import Alarms, predictions
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episode_notices import episode_notice
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, StepKind

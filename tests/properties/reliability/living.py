@@ -12,7 +12,7 @@ import polars as pl
 import handlers.promotion
 import handlers.training_set
 from contract.environment import HISTORICAL_REACH
-from handlers.stores.model_registry import ChampionMovedError
+from handlers.stores import ChampionMovedError, DataLake, last_seen_object
 from mlops_core.errors import UntrainableError
 from mlops_core.lake import (
     BEGINNINGS_KEY,
@@ -332,11 +332,7 @@ class LivingHistory(History):
 
     def _people_know(self) -> None:
         """I18: what is silent was announced; an announcement that is due is made."""
-        from handlers.stores.lake import DataLake
-        from handlers.stores.last_seen import last_seen_object
-
-        s3: Any = self.pipeline.s3
-        stored = last_seen_object(DataLake(s3, "lake")).load()
+        stored = last_seen_object(DataLake(self.pipeline.s3, "lake")).load()
         silent = [] if stored is None else [name for name, seen in stored.value.items() if seen.is_silent]
         notices = [text for about, text in self.pipeline.topic.sent if about == "silence"]
         unheard = [name for name in silent if not any(name.machine_id in text for text in notices)]

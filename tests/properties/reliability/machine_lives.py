@@ -10,7 +10,7 @@ from functools import cache
 from random import Random
 from typing import NamedTuple, TypeAlias
 
-from handlers.stores.machine_state import MachineStates
+from handlers.stores import MachineStates
 from mlops_core.simulation import Advance, MachineState, MachineStatus, advance, new_machine
 from mlops_core.time import utc_text
 from tests.properties.reliability.calls import Invocation, interleave

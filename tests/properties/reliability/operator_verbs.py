@@ -6,16 +6,13 @@ from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 
 import handlers.processing
 from contract.environment import HISTORICAL_REACH
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.quarantine import Quarantine, days_until
+from handlers.stores import DataLake, LabelHistory, ModelRegistry, Quarantine, days_until
 from mlops_core.errors import NothingToRollBackError
 from mlops_core.prognosis import ModelBundle, TrainingSettings, TreeSettings, train
 from mlops_core.telemetry import READINGS, MaintenanceKind, MaintenanceRecord
@@ -57,8 +54,8 @@ class Operator:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        ports: Any = pipeline.ports
-        self._s3, self._dynamodb = ports.client("s3", pipeline.s3), ports.client("dynamodb", pipeline.dynamodb)
+        self._s3 = pipeline.ports.client("s3", pipeline.s3)
+        self._dynamodb = pipeline.ports.client("dynamodb", pipeline.dynamodb)
         self._lake = DataLake(self._s3, "lake")
         self._models = ModelRegistry(self._lake)
 
@@ -108,8 +105,7 @@ class Operator:
         """`mlops import`, in bulk."""
         readings = pl.DataFrame(rows, schema=READINGS, orient="row").sort("event_timestamp")
         way = BulkWriting(self._lake, received_at=received_at)
-        journal: Any = _Journal()
-        return deliver(readings, journal, way, lambda _: None)
+        return deliver(readings, _Journal(), way, lambda _: None)
 
     def examine(self) -> list[Finding]:
         """`mlops doctor`."""
@@ -134,8 +130,7 @@ class Operator:
             log_group_names={"processing": "logs"},
             feature_lengths_hours=list(self._pipeline.variant.lengths_hours),
         )
-        nothing: Any = None  # no session: every client that is asked for is a port
-        stack = Stack("history", cast("Any", outputs), nothing)
+        stack = Stack("history", outputs, None)  # no session: every client that is asked for is a port
         functions = SimpleNamespace(invoke=self._invoke)
         vars(stack).update(lake=self._lake, s3=self._s3, dynamodb=self._dynamodb, functions=functions)
         return Doctor(stack, self._pipeline.now)

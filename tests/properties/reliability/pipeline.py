@@ -40,11 +40,7 @@ from contract import environment
 from handlers import deliveries
 from handlers.announcements import AlarmDesk
 from handlers.limits import LimitWatch
-from handlers.stores import clients, lake, online_features, partitions
-from handlers.stores.alarms import Alarms
-from handlers.stores.event_bus import EventBus
-from handlers.stores.machines import Machines
-from handlers.stores.notices import Notifier
+from handlers.stores import Alarms, EventBus, Machines, Notifier, clients, lake, online_features, partitions
 from mlops_core.condition.classes import MachineClass, limits_of
 from mlops_core.condition.limits import ChannelLimits
 from mlops_core.features import FeatureRecipe
@@ -211,7 +207,7 @@ class Pipeline:
 
     def redrive(self, invocation: Invocation) -> Any:
         """Put dead letters back into their queues, as `mlops quarantine redrive` does."""
-        client: Any = self.ports.client("sqs", SqsClient(self.queues, self.now_ms))
+        client = self.ports.client("sqs", SqsClient(self.queues, self.now_ms))
         letters = ops.dead_letters.DeadLetters(client, DEAD_LETTERS, readings=READINGS, failures=LABELS)
         return self._invoke(invocation, lambda: letters.redrive(1000))
 
