@@ -38,4 +38,4 @@ def current_account(parent: pulumi.Resource) -> Account:
 
 def tagging_provider(settings: ProviderSettings, tags: Mapping[str, str]) -> aws.Provider:
     """The provider of the whole stack: it puts `tags` on every resource that can carry any."""
-    return aws.Provider("aws", **settings.given(), default_tags={"tags": dict(tags)})
+    return aws.Provider("aws", **settings.model_dump(exclude_defaults=True), default_tags={"tags": dict(tags)})

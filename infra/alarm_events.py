@@ -6,9 +6,8 @@ The table of alarms is the outbox: its stream starts the function, again and aga
 import pulumi
 import pulumi_aws as aws
 
-from contract.functions import FUNCTIONS
 from infra.access import FunctionSize, LabelHistoryAccess, SharedFunctions
-from infra.function import PythonFunction
+from infra.function import PythonFunction, function_name
 from infra.policies import allow
 
 _DAY = 24 * 60 * 60  # for as long as the stream keeps a change
@@ -44,7 +43,7 @@ class AlarmEvents(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.bus = aws.cloudwatch.EventBus(f"{name}-bus", description="Changes of alarm episodes", opts=child)
         self.function = PythonFunction(
-            f"{name}-{FUNCTIONS['alarm_events'].resource}",
+            function_name(name, "alarm_events"),
             {
                 **args.get("functions", {}),
                 "dead_letter_queue_arn": args["dead_letter_queue_arn"],

@@ -174,6 +174,11 @@ class PythonFunction(pulumi.ComponentResource):
         )
 
 
+def function_name(component: str, function: str) -> str:
+    """The name of a component's function in the program: `{component}-{what contract.functions calls it}`."""
+    return f"{component}-{FUNCTIONS[function].resource}"
+
+
 def variables(function: Function, settings: Mapping[str, object]) -> dict[str, pulumi.Input[str]]:
     """The environment variables from which the handler reads `settings`, fields of its model.
 

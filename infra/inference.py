@@ -8,12 +8,11 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
-from contract.functions import FUNCTIONS
 from infra.access import FeaturesAccess, LabelHistoryAccess, LakeAccess, SharedFunctions
-from infra.account import Account, current_account
+from infra.account import current_account
 from infra.alerting import AlarmAccess
 from infra.channels import read_channels
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import FunctionDefaults, PythonFunction, function_name
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.naming import access_log_group_name, namespace
 from infra.policies import Statement, allow, listing, objects
@@ -68,7 +67,7 @@ class Inference(pulumi.ComponentResource):
         super().__init__("mlops:inference:Inference", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self.function = PythonFunction(
-            f"{name}-{FUNCTIONS['inference'].resource}",
+            function_name(name, "inference"),
             {
                 **args.get("functions", {}),
                 "function": "inference",
@@ -93,9 +92,7 @@ class Inference(pulumi.ComponentResource):
         self.api = aws.apigatewayv2.Api(
             name, name=f"{namespace()}-{name}", protocol_type="HTTP", description="Predictions", opts=self._child
         )
-        self.invoke_arn = answer_routes(
-            name, self.api, self.function, ROUTES, path="GET/machines*", account=current_account(self), opts=self._child
-        )
+        self.invoke_arn = answer_routes(name, self.api, self.function, ROUTES, path="GET/machines*", parent=self)
         self._stage(name, self.api, args)
         self.endpoint = self.api.api_endpoint
         self.register_outputs({"endpoint": self.endpoint, "function_name": self.function.name})
@@ -133,14 +130,14 @@ def answer_routes(
     routes: Mapping[str, str],
     *,
     path: str,
-    account: Account,
-    opts: pulumi.ResourceOptions,
+    parent: pulumi.Resource,
 ) -> pulumi.Output[str]:
     """Let `function` answer `routes` (route keys by resource name) of `api`, for callers whom IAM lets invoke them.
 
     `path` is what of the API may start the function: a method and a path. Returns its ARN, which a caller's policy must
     allow `execute-api:Invoke` on.
     """
+    opts = pulumi.ResourceOptions(parent=parent)
     integration = aws.apigatewayv2.Integration(
         f"{name}-integration",
         api_id=api.id,
@@ -165,7 +162,7 @@ def answer_routes(
         action="lambda:InvokeFunction",
         function=function.name,
         principal="apigateway.amazonaws.com",
-        source_account=account.id,
+        source_account=current_account(parent).id,
         source_arn=invoke_arn,
         opts=opts,
     )

@@ -7,12 +7,11 @@ from typing import Any, NotRequired
 import pulumi
 import pulumi_aws as aws
 
-from contract.functions import FUNCTIONS
 from infra.access import LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.account import Account, current_account
 from infra.alerting import AlarmAccess, alarm_settings, alarm_statements
 from infra.channels import read_channels
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import FunctionDefaults, PythonFunction, function_name
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow, objects
 from infra.queues import Queue, buffer_queue, dead_letter_queue
@@ -220,7 +219,7 @@ class Ingestion(pulumi.ComponentResource):
         statements: Sequence[Statement],
     ) -> PythonFunction:
         return PythonFunction(
-            f"{name}-{FUNCTIONS[function].resource}",
+            function_name(name, function),
             {
                 **self._functions,
                 "function": function,

@@ -6,11 +6,9 @@ from typing import Any, Final
 import pulumi
 import pulumi_aws as aws
 
-from contract.functions import FUNCTIONS
 from infra.access import FeaturesAccess, FunctionSize, LabelHistoryAccess, SharedFunctions
-from infra.account import current_account
 from infra.alerting import AlarmAccess
-from infra.function import PythonFunction
+from infra.function import PythonFunction, function_name
 from infra.inference import answer_routes
 from infra.policies import Statement, allow
 
@@ -38,9 +36,8 @@ def _answer(
     statements: Sequence[Statement],
 ) -> tuple[PythonFunction, pulumi.Output[str]]:
     """Register a function and its routes; returns it, and what a caller's policy must name."""
-    child = pulumi.ResourceOptions(parent=parent)
     answering = PythonFunction(
-        f"{name}-{FUNCTIONS[function].resource}",
+        function_name(name, function),
         {
             **args.get("functions", {}),
             "function": function,
@@ -49,10 +46,9 @@ def _answer(
             "timeout_seconds": args["timeout_seconds"],
             "memory_mb": args["memory_mb"],
         },
-        child,
+        pulumi.ResourceOptions(parent=parent),
     )
-    account = current_account(parent)
-    return answering, answer_routes(name, args["api"], answering, routes, path=path, account=account, opts=child)
+    return answering, answer_routes(name, args["api"], answering, routes, path=path, parent=parent)
 
 
 class MaintenanceArgs(OperatorRoutesArgs, FeaturesAccess, LabelHistoryAccess):

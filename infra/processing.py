@@ -7,12 +7,11 @@ from typing import Any, NotRequired
 import pulumi
 import pulumi_aws as aws
 
-from contract.functions import FUNCTIONS
 from infra.access import FeaturesAccess, LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.backfill import Backfill
 from infra.catalogue import LakeCatalogue
 from infra.channels import read_channels
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import FunctionDefaults, PythonFunction, function_name
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.monitoring import count_alarm
 from infra.policies import Statement, allow, listing, objects
@@ -109,7 +108,7 @@ class Processing(pulumi.ComponentResource):
             "realtime_features_arn": self.realtime_features.arn,
         }
         self.function = PythonFunction(
-            f"{name}-{FUNCTIONS['processing'].resource}",
+            function_name(name, "processing"),
             {
                 **functions,
                 "function": "processing",

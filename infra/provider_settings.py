@@ -79,7 +79,3 @@ class ProviderSettings(BaseModel):
     def is_emulated(self) -> bool:
         """Whether the stack lives on this computer."""
         return any(urlsplit(url).hostname in _LOOPBACK for services in self.endpoints for url in services.values())
-
-    def given(self) -> dict[str, Any]:
-        """What the stack sets, as the provider's arguments."""
-        return self.model_dump(exclude_defaults=True)

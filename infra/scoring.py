@@ -6,10 +6,9 @@ from typing import NotRequired
 import pulumi
 import pulumi_aws as aws
 
-from contract.functions import FUNCTIONS
 from infra.account import current_account
 from infra.alerting import alarm_settings, alarm_statements
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import FunctionDefaults, PythonFunction, function_name
 from infra.inference import ServingArgs, serving_of, serving_settings, serving_statements
 from infra.machines import read_machines
 from infra.monitoring import count_alarm
@@ -67,7 +66,7 @@ class Scoring(pulumi.ComponentResource):
             hash_key="machine_id",
         )
         self.function = PythonFunction(
-            f"{name}-{FUNCTIONS['scoring'].resource}",
+            function_name(name, "scoring"),
             {
                 **functions,
                 "function": "scoring",

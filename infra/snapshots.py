@@ -6,9 +6,8 @@ from typing import Final, NotRequired
 
 import pulumi
 
-from contract.functions import FUNCTIONS
 from infra.access import FunctionSize, LakeAccess, SharedFunctions
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import FunctionDefaults, PythonFunction, function_name
 from infra.policies import allow, listing, objects
 from infra.schedule import FunctionSchedule
 from mlops_core.lake import (
@@ -76,7 +75,7 @@ class PageSnapshot(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         functions: FunctionDefaults = {**args.get("functions", {})}
         self.function = PythonFunction(
-            f"{name}-{FUNCTIONS['snapshot'].resource}",
+            function_name(name, "snapshot"),
             {
                 **functions,
                 "function": "snapshot",

@@ -1,7 +1,7 @@
 """A state machine with what all of ours have: a role for its steps, a log of its executions, traces on demand."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
@@ -29,13 +29,6 @@ _TRACING: Final = (
 )
 
 
-class StateMachine(NamedTuple):
-    """What others need of a state machine."""
-
-    arn: pulumi.Output[str]
-    log_group_name: pulumi.Output[str]
-
-
 def state_machine(
     name: str,
     parent: pulumi.Resource,
@@ -44,8 +37,11 @@ def state_machine(
     *,
     definition: Mapping[str, Any],
     statements: Sequence[Statement],
-) -> StateMachine:
-    """Register a standard state machine; `statements`: what its steps take beside its log, its key and its traces."""
+) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
+    """Register a standard state machine; returns its ARN and the name of its log group.
+
+    `statements`: what its steps take beside its log, its key and its traces.
+    """
     child, physical = pulumi.ResourceOptions(parent=parent), f"{namespace()}-{name}"
     key, tracing = functions.get("kms_key_arn"), functions.get("tracing", False)
     logs = aws.cloudwatch.LogGroup(
@@ -84,4 +80,4 @@ def state_machine(
         tracing_configuration={"enabled": tracing},
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[policy]),
     )
-    return StateMachine(machine.arn, logs.name)
+    return machine.arn, logs.name

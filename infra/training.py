@@ -6,16 +6,15 @@ from typing import Any
 
 import pulumi
 
-from contract.functions import FUNCTIONS
 from infra.access import LabelHistoryAccess, LakeAccess, SharedFunctions
 from infra.account import current_account
 from infra.channels import read_channels
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import FunctionDefaults, PythonFunction, function_name
 from infra.machines import MachinesAccess, machine_settings, read_machines
 from infra.policies import Statement, allow, listing, objects
 from infra.schedule import FunctionSchedule
 from infra.setting_groups import TrainingSettings
-from infra.state_machine import StateMachine, state_machine
+from infra.state_machine import state_machine
 from infra.training_steps import training_definition
 from mlops_core.lake import (
     BASELINES_PREFIX,
@@ -167,7 +166,7 @@ class Training(pulumi.ComponentResource):
         # The alarm on executions covers a step that fails for good; the baseline's failure alone ends none.
         alarm_topic = self._functions.get("alarm_topic_arn") if step == "baseline" else None
         return PythonFunction(
-            f"{self._name}-{FUNCTIONS[step].resource}",
+            function_name(self._name, step),
             {
                 **self._functions,
                 "alarm_topic_arn": alarm_topic,
@@ -180,7 +179,7 @@ class Training(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
 
-    def _make_state_machine(self) -> StateMachine:
+    def _make_state_machine(self) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         account, topic = current_account(self), self._args["notice_topic_arn"]
         steps = {step: function.arn for step, function in self.steps.items()}
         return state_machine(

@@ -4,9 +4,8 @@ from typing import NotRequired
 
 import pulumi
 
-from contract.functions import FUNCTIONS
 from infra.access import FunctionSize, LabelHistoryAccess, LakeAccess, SharedFunctions
-from infra.function import FunctionDefaults, PythonFunction
+from infra.function import FunctionDefaults, PythonFunction, function_name
 from infra.policies import allow, listing, objects
 from infra.schedule import FunctionSchedule
 from mlops_core.lake import BASELINES_PREFIX, FEATURES_PREFIX, MODELS_PREFIX, PREDICTIONS_PREFIX, TRIALS_PREFIX
@@ -43,7 +42,7 @@ class ChampionTrial(pulumi.ComponentResource):
         functions: FunctionDefaults = {**args.get("functions", {})}
         bucket, read = args["bucket_arn"], [f"{prefix}*" for prefix in _READ]
         self.function = PythonFunction(
-            f"{name}-{FUNCTIONS['trial'].resource}",
+            function_name(name, "trial"),
             {
                 **functions,
                 "function": "trial",
