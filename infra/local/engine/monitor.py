@@ -16,7 +16,6 @@ _SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the key t
 class Registration(NamedTuple):
     """One resource as the program registered it; what only AWS can know is Pulumi's `Unknown` in a preview."""
 
-    urn: str
     type: str
     name: str
     parent: str
@@ -27,7 +26,6 @@ class Registration(NamedTuple):
     ignore_changes: tuple[str, ...]
     provider: str
     dependencies: tuple[str, ...]
-    id: str
 
 
 class RecordingMonitor(MockMonitor):
@@ -63,7 +61,6 @@ class RecordingMonitor(MockMonitor):
         response = cast("Any", super().RegisterResource(request))  # pyright: ignore[reportUnknownMemberType] - Pulumi's RPCs have these names and no types
         if request.type != _STACK:
             registration = Registration(
-                urn=response.urn,
                 type=request.type,
                 name=request.name,
                 parent=request.parent,
@@ -74,7 +71,6 @@ class RecordingMonitor(MockMonitor):
                 ignore_changes=tuple(request.ignoreChanges),
                 provider=request.provider,
                 dependencies=tuple(request.dependencies),
-                id=response.id,
             )
             with self._guard:
                 self.registrations.append(registration)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
+from pydantic import BaseModel
 
 from handlers.stores import DataLake, MachineStates, stored_readings
 from infra.local.run.bad_messages import BadMessage
@@ -39,8 +40,7 @@ class ReconciliationError(RuntimeError):
         super().__init__("What was published was not all kept, or more was kept:\n  " + "\n  ".join(differences))
 
 
-@dataclass(frozen=True)
-class Ledger:
+class Ledger(BaseModel, frozen=True):
     """Distinct elements of messages (readings and events): what was published, and where it was found."""
 
     published: int

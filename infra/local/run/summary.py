@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from infra.local.run.reconciliation import Ledger
 from mlops_core.condition import KnownMachine
 from mlops_core.page import Alarm, FleetPage, snapshot
 from mlops_core.text import printable
@@ -42,20 +43,13 @@ class MachineLine(BaseModel):
         )
 
 
-class Summary(BaseModel):
+class Summary(Ledger, frozen=True):
     """A whole run in figures. ``model`` and ``predictions`` are empty where the history held too few failures."""
-
-    model_config = ConfigDict(frozen=True)
 
     resources: int
     deploy_seconds: float
     seeded_readings: int
     seeded_failures: int
-    published: int
-    lake_distinct: int
-    quarantined: int
-    quarantined_by_reason: Mapping[str, int]
-    dead_lettered: int
     feature_rows: int
     machines: tuple[MachineLine, ...]
     announced_after_seconds: Mapping[str, float]
