@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.console import print_answer, print_json, print_table
+from ops.console import print_answer, print_listing
 from ops.errors import OptionError
 from ops.options import AsJson, By, OutputsFile, StackName, open_stack, parse_length
 
@@ -49,13 +49,12 @@ def list_alarms(
         alarm for alarm in documents if machine in {None, alarm.machine} and not (is_open and alarm.state == "CLOSED")
     ]
     ordered = sorted(chosen, key=lambda alarm: (alarm.state == "CLOSED", alarm.stage, alarm.machine))
-    if as_json:
-        print_json({"stack": stack, "alarms": [alarm.model_dump() for alarm in ordered]})
-        return
-    print_table(
+    print_listing(
+        {"stack": stack, "alarms": [alarm.model_dump() for alarm in ordered]},
         f"Alarms of {stack}",
         ["machine", "stage", "life", "why", "since (UTC)", "episode"],
         [[a.machine, a.stage, a.verdict or a.state, a.why, a.steps[0].at, a.id] for a in ordered],
+        as_json=as_json,
         unbroken=["machine", "stage"],
         if_empty="No alarms in the last 14 days.",
     )

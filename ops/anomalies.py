@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ops.console import print_answer, print_json, print_table
+from ops.console import print_answer, print_listing
 from ops.errors import OpsError
 from ops.options import AsJson, OutputsFile, StackName, open_stack
 
@@ -36,22 +35,15 @@ class NoFeaturesError(OpsError):
         super().__init__(f"No features are stored of the last {days} days.", "Give more --days, or run processing.")
 
 
-class Format(StrEnum):
-    """How anomalies are written."""
-
-    TABLE = "table"
-    LOOKOUT = "lookout"
-
-
 def anomalies(
     machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
     days: Annotated[int, typer.Option("--days", min=1, max=366, help="The last days, so many.")] = 7,
     form: Annotated[
-        Format,
+        Literal["table", "lookout"],
         typer.Option(
             "--format", help="table, or lookout: results.jsonl as Lookout for Equipment and SiteWise write it."
         ),
-    ] = Format.TABLE,
+    ] = "table",
     output: Annotated[
         Path, typer.Option("--output", help="Of lookout: the folder; one results.jsonl a machine goes below it.")
     ] = Path("results"),
@@ -63,19 +55,18 @@ def anomalies(
     loaded = open_stack(stack, outputs)
     bundle = _serving(loaded)
     scored = _scored(loaded, bundle, days, machine)
-    if form is Format.LOOKOUT:
+    if form == "lookout":
         written = write_lookout(scored, output)
         line = f"{written['lines']} lines in {len(written['files'])} files below {output}."
         print_answer(written, line, as_json=as_json)
         return
     rows = sorted(_machines(scored), key=lambda row: (-row["unusual_hours"], -row["highest_score"]))
-    if as_json:
-        print_json({"stack": stack, "days": days, "baseline_version": bundle.version, "machines": rows})
-        return
-    print_table(
+    print_listing(
+        {"stack": stack, "days": days, "baseline_version": bundle.version, "machines": rows},
         f"Anomalies of {stack}, {days} days, by baseline {bundle.version}",
         ["machine", "unusual hours", "of", "highest score", "at", "by"],
         [[*row.values()] for row in rows],
+        as_json=as_json,
         unbroken=["machine"],
     )
 

@@ -53,6 +53,23 @@ def print_answer(document: Mapping[str, object], *lines: str, as_json: bool) -> 
         print_line(line)
 
 
+def print_listing(
+    document: Mapping[str, object],
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    as_json: bool,
+    unbroken: Sequence[str] = (),
+    if_empty: str | None = None,
+) -> None:
+    """Print what a command lists: ``document`` where JSON is asked for, otherwise a table, as `print_table` does."""
+    if as_json:
+        print_json(document)
+    else:
+        print_table(title, columns, rows, unbroken=unbroken, if_empty=if_empty)
+
+
 def print_table(
     title: str,
     columns: Sequence[str],

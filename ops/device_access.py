@@ -59,11 +59,9 @@ def access(certificates: list[Certificate]) -> Access:
 def fleet_access(registry: DeviceRegistry) -> dict[str, Access]:
     """Of every machine that was added, by id."""
     found: dict[str, Access] = {}
-
-    def look(machine_id: str) -> tuple[str, Access]:
-        return machine_id, access(registry.certificates(machine_id))
-
-    in_parallel(look, registry.machines(), lambda access: found.update([access]))
+    in_parallel(
+        lambda machine_id: {machine_id: access(registry.certificates(machine_id))}, registry.machines(), found.update
+    )
     return found
 
 

@@ -1,11 +1,10 @@
 """Failures and maintenance in bulk: a file's rows as records of technicians, the same again changes nothing."""
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -18,13 +17,6 @@ from ops.console import print_json, print_line, progress_bar
 from ops.errors import NoReadingsError
 from ops.import_report import log_contents, print_recorded
 from ops.stack import Stack, load_stack
-
-
-class _Outcome(NamedTuple):
-    """What became of a record: NEW, KNOWN, or CONFLICT with what the problem is."""
-
-    result: str
-    problem: str | None = None
 
 
 def import_labels(
@@ -67,7 +59,8 @@ def record_labels(
     kind, who = MaintenanceKind.FAILURE if is_failure else MaintenanceKind.REPAIR, getuser()
     history = stack.label_history  # one client, made before the threads: a session does not make them side by side
 
-    def keep(row: dict[str, Any]) -> _Outcome:
+    def keep(row: dict[str, Any]) -> bool | str:
+        """Record a row; returns whether it is new, or in what it contradicts the record."""
         record = MaintenanceRecord.model_validate(
             {
                 "machine_id": row["machine_id"],
@@ -79,22 +72,20 @@ def record_labels(
         )
         code = row["event_code"] if is_failure else None
         try:
-            is_new = history.record_maintenance(record, recorded_at=now, correct=correct, event_code=code)
+            return history.record_maintenance(record, recorded_at=now, correct=correct, event_code=code)
         except MaintenanceConflictError as error:
-            return _Outcome("CONFLICT", str(error))
-        return _Outcome("NEW" if is_new else "KNOWN")
+            return str(error)
 
-    outcomes: list[_Outcome] = []
+    outcomes: list[bool | str] = []
     with progress_bar("Recording", failures.height, unit="records", quiet=quiet) as advance:
 
-        def count(outcome: _Outcome) -> None:
+        def count(outcome: bool | str) -> None:
             outcomes.append(outcome)
             advance(1)
 
         in_parallel(keep, failures.to_dicts(), count)
-    results = Counter(outcome.result for outcome in outcomes)
-    conflicts = [outcome.problem for outcome in outcomes if outcome.problem is not None]
-    return {"recorded": results["NEW"], "known": results["KNOWN"], "conflicts": conflicts}
+    conflicts = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    return {"recorded": outcomes.count(True), "known": outcomes.count(False), "conflicts": conflicts}
 
 
 def print_labels(report: Mapping[str, Any]) -> None:

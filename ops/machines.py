@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.console import print_answer, print_json, print_line, print_table
+from ops.console import print_answer, print_json, print_line, print_listing
 from ops.options import AsJson, OutputsFile, StackName, checked, open_stack
 
 if TYPE_CHECKING:
@@ -41,14 +41,12 @@ def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_js
     added = fleet_access(loaded.device_registry) if loaded.knows_devices else {}
     never = StateSince(OperatingState.NEW)
     machines = [known.get(name, KnownMachine(name, never, None, None, None, ())) for name in sorted({*known, *added})]
-    if as_json:
-        reports = [
-            machine.as_report(now, loaded.sources.silent_after) | {"certificate": added.get(machine.machine_id)}
-            for machine in machines
-        ]
-        print_json({"stack": stack, "at": now, "machines": reports})
-        return
-    print_table(
+    reports = [
+        machine.as_report(now, loaded.sources.silent_after) | {"certificate": added.get(machine.machine_id)}
+        for machine in machines
+    ]
+    print_listing(
+        {"stack": stack, "at": now, "machines": reports},
         f"Machines of {stack}",
         [
             "machine",
@@ -71,6 +69,7 @@ def list_machines(stack: StackName = "local", outputs: OutputsFile = None, as_js
             ]
             for machine in machines
         ],
+        as_json=as_json,
         unbroken=["machine", "state"],
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlops_core.time import utc_text
-from ops.console import print_answer, print_json, print_table
+from ops.console import print_answer, print_listing
 from ops.errors import OptionError, first_fault
 from ops.options import AsJson, By, OutputsFile, StackName, open_stack
 
@@ -122,16 +122,15 @@ def list_maintenance(
         key=lambda entry: (entry.event_timestamp, entry.machine_id, entry.kind),
         reverse=True,
     )
-    if as_json:
-        print_json({"stack": stack, "entries": [{**vars(entry), "source": _source(entry)} for entry in entries]})
-        return
-    print_table(
+    print_listing(
+        {"stack": stack, "entries": [{**vars(entry), "source": _source(entry)} for entry in entries]},
         f"Failures and repairs of {stack}",
         ["machine", "what", "at (UTC)", "back at (UTC)", "said by", "code", "note"],
         [
             [e.machine_id, str(e.kind), e.event_timestamp, e.returned_to_service_at, _source(e), e.event_code, e.note]
             for e in entries
         ],
+        as_json=as_json,
         if_empty=f"Nothing is recorded of the last {days} days.",
     )
 
