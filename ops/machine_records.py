@@ -1,6 +1,5 @@
 """``mlops machines describe`` and ``retire``: the record of a machine in the stack's table of machines."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +39,8 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Say what a machine is: class, ISO group, site, rated values, new sensors. Without options, show what is known."""
+    from pydantic import ValidationError
+
     from mlops_core.condition import MachineRecord
 
     loaded = open_stack(stack, outputs)
@@ -59,10 +60,16 @@ def describe(
             "replaced": {**record.replaced, **moments},
             "since": record.since or now,
         }
-        return MachineRecord.model_validate({**vars(record), **changes, **facts})
+        try:
+            return MachineRecord.model_validate({**vars(record), **changes, **facts})
+        except ValidationError as error:
+            (field, *_), reason = first_fault(error)
+            option = {"iso_group": "--iso-group", "site": "--site"}.get(field, field)
+            remedy = "`mlops machines describe --help` shows what each takes."
+            raise OptionError(f"{option}: {reason}.", remedy) from None
 
     if changes or numbers or moments:
-        _show(_changed(lambda: loaded.machines.change(checked(machine_id), described)), stack, as_json=as_json)
+        _show(loaded.machines.change(checked(machine_id), described), stack, as_json=as_json)
         return
     record = loaded.machines.load(checked(machine_id))
     if record is None:
@@ -123,17 +130,6 @@ def _replaced(given: list[str], stack: "Stack", now: datetime) -> dict[str, date
             raise OptionError(f"--replaced: there is no channel {channel!r}.", f"Channels: {known}.")
         moments[channel] = read_moment(moment, "--replaced") if moment else now
     return moments
-
-
-def _changed(change: "Callable[[], MachineRecord]") -> "MachineRecord":
-    from pydantic import ValidationError
-
-    try:
-        return change()
-    except ValidationError as error:
-        (field, *_), reason = first_fault(error)
-        option = {"iso_group": "--iso-group", "site": "--site"}.get(field, field)
-        raise OptionError(f"{option}: {reason}.", "`mlops machines describe --help` shows what each takes.") from None
 
 
 def _end_alarms(stack: "Stack", machine_id: str, now: datetime) -> None:
