@@ -1,6 +1,6 @@
 """Inference: what the model says of one machine, or of the fleet, worst first, over HTTP."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from http import HTTPStatus
@@ -42,11 +42,7 @@ _NO_MODEL: Final = (
 )
 
 
-def _refuse(_: Sequence[Mapping[str, Any]]) -> http.Problem:
-    return http.BadRequest(message="limit is a whole number from 1 to 1000")
-
-
-app = http.resolver(_refuse)
+app = http.resolver(lambda _: http.BadRequest(message="limit is a whole number from 1 to 1000"))
 
 
 @metrics.log_metrics

@@ -11,7 +11,6 @@ without a record of the return, nothing would be learned from any run but a mach
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,14 +49,6 @@ class MachinesFailedError(MlopsError):
         self.machine_ids = tuple(failures)
 
 
-@dataclass(frozen=True)
-class Step:
-    """What became of one machine in one run; `is_saved` is False where another run has saved it first."""
-
-    published: int
-    is_saved: bool
-
-
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -71,8 +62,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     steps = [run.result() for machine_id, run in runs.items() if machine_id not in failures]
     outcome = {
         "machines": len(steps),
-        "published": sum(step.published for step in steps),
-        "overtaken": sum(not step.is_saved for step in steps),
+        "published": sum(published for published, _ in steps),
+        "overtaken": sum(not is_saved for _, is_saved in steps),
     }
     count(MessagesPublished=outcome["published"], StepsOvertaken=outcome["overtaken"], MachinesFailed=len(failures))
     for machine_id, error in failures.items():
@@ -92,8 +83,11 @@ class Fleet:
         self._publisher = Publisher(clients.iot_data(chosen.iot_endpoint))
         self._history = runtime.label_history(chosen)
 
-    def step(self, machine_id: str, now: datetime, deadline: Deadline) -> Step:
-        """Advance one machine to `now`, or as far towards it as one run goes, and publish in the order of time."""
+    def step(self, machine_id: str, now: datetime, deadline: Deadline) -> tuple[int, bool]:
+        """Advance one machine to `now`, or as far towards it as one run goes, and publish in the order of time.
+
+        Returns how many messages were published, and whether the machine is saved: False where another run was first.
+        """
         saved = self._state(machine_id, now)
         until = min(now, saved.state.event_timestamp + self._settings.max_catch_up)
         stride = max(STRIDE, self._settings.sampling_interval)
@@ -109,9 +103,9 @@ class Fleet:
             for returned_at in advanced.returns_to_service:
                 self._record_return(machine_id, returned_at, now)
             if not self._states.save(advanced.state, after=saved.revision):
-                return Step(published, is_saved=False)
+                return published, False
             saved = SavedState(advanced.state, saved.revision + 1)
-        return Step(published, is_saved=True)
+        return published, True
 
     def _record_return(self, machine_id: str, at: datetime, now: datetime) -> None:
         """Record a repair that is over at `at`, when the machine ran again; the same record again changes nothing.

@@ -5,7 +5,6 @@ shifted since the week before, of machines or of whole classes; a week without a
 before the report is kept, so a run that ends between the two sends it again.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -30,18 +29,6 @@ _LOOKED_AT: Final = timedelta(days=90)
 _WEEK: Final = timedelta(days=7)
 
 
-@dataclass(frozen=True)
-class TrialReport:
-    """What is kept of a trial; without a model, or before it has predicted anything, `trial` is None."""
-
-    at: datetime
-    model_version: str | None
-    trial: Trial | None
-    baseline_version: str | None
-    shifts: tuple[LevelShift, ...]
-    class_steps: tuple[ClassStep, ...]
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """Try the champion; returns which promises are surely not kept and how many levels have shifted."""
@@ -56,13 +43,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     if broken or shifts or steps:
         notice = trial_notice(version, broken, shifts, steps)
         Notifier(clients.sns(), _settings().notice_topic_arn, _settings().time_zone).publish(notice, about="trial")
-    lake.create(key, canonical_json(TrialReport(now, version, trial, baseline_version, shifts, steps)))
+    report = {
+        "at": now,
+        "model_version": version,
+        "trial": trial,
+        "baseline_version": baseline_version,
+        "shifts": shifts,
+        "class_steps": steps,
+    }
+    lake.create(key, canonical_json(report))
     outcome = {"key": key, "broken": list(broken), "shifts": len(shifts) + len(steps)}
     logger.info("Champion tried", extra=outcome)
     return outcome
 
 
 def _trial(history: LabelHistory, now: datetime) -> tuple[str | None, Trial | None]:
+    """The version of the model, and its trial; None without a model, or before it has predicted anything."""
     registry = ModelRegistry(runtime.lake(_settings()))
     champion = registry.champion()
     if champion is None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from handlers.stores.alarms import Alarms
 from handlers.stores.checkpoint import checkpoint_object
 from handlers.stores.known_machines import FleetSources, read_fleet
-from handlers.stores.label_history import LabelEntry, LabelHistory
+from handlers.stores.label_history import LabelHistory
 from handlers.stores.model_registry import ModelRegistry
 from handlers.stores.page_trends import SPAN, read_trends, trend_axis, unit_text
 from handlers.stores.quarantine import Quarantine, days_until
@@ -117,16 +117,13 @@ def _history(history: LabelHistory, now: datetime) -> Mapping[str, list[Event]]:
     events: dict[str, list[Event]] = defaultdict(list)
     for entry in history.entries():
         if entry.event_timestamp >= now - SPAN:
-            events[entry.machine_id].append(_event(entry))
+            event = Event(
+                at=entry.event_timestamp,
+                kind="failure" if entry.kind is MaintenanceKind.FAILURE else "repair",
+                text=entry.note or entry.event_code or "recorded",
+            )
+            events[entry.machine_id].append(event)
     return events
-
-
-def _event(entry: LabelEntry) -> Event:
-    return Event(
-        at=entry.event_timestamp,
-        kind="failure" if entry.kind is MaintenanceKind.FAILURE else "repair",
-        text=entry.note or entry.event_code or "recorded",
-    )
 
 
 def _columns(channels: Channels) -> tuple[Column, ...]:
