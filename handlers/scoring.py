@@ -66,7 +66,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 def _score_fleet() -> dict[str, Any]:
     damaged: list[DamagedItem] = []
     ranking_seen = _ranking().seen()
-    fleet = _fleet()
+    fleet = FleetStore(
+        runtime.lake(_settings()),
+        clients.dynamodb(),
+        features=_settings().dynamodb_table_name,
+        predictions=_settings().predictions_table,
+    )
     rows = fleet.load_fleet(on_damaged=damaged.append)
     facts = machine_knowledge(_settings()).of_fleet()
     _end_failures(facts)
@@ -111,16 +116,6 @@ def _model() -> Serving[ModelBundle]:
         registry,
         load=partial(load_servable, registry, stack=recipe_of(_settings(), _channels())),
         recheck_seconds=0,  # a run is one decision: it takes the champion of its moment
-    )
-
-
-@cache
-def _fleet() -> FleetStore:
-    return FleetStore(
-        runtime.lake(_settings()),
-        clients.dynamodb(),
-        features=_settings().dynamodb_table_name,
-        predictions=_settings().predictions_table,
     )
 
 
