@@ -19,6 +19,11 @@ STEP: Final = timedelta(hours=4)
 SPAN: Final = timedelta(days=14)
 _ROBUST_SIGMAS: Final = 2 * 1.4826
 _CHART_STEPS: Final = 250
+_ZONE_LIMITS: Final = (
+    Limit(at=DEFAULT_BOUNDARIES.b_begins, name="zone B"),
+    Limit(at=DEFAULT_BOUNDARIES.c_begins, name="zone C", stage="WATCH"),
+    Limit(at=DEFAULT_BOUNDARIES.d_begins, name="zone D", stage="ACT"),
+)
 
 
 def trend_axis(until: datetime) -> Trend:
@@ -82,7 +87,7 @@ def _channel(channel: ChannelFacts, series: pl.Series) -> Channel:
         name=channel.name.replace("_", " ").capitalize(),
         unit=unit_text(channel.unit),
         from_zero=_is_velocity(channel),
-        limits=_zone_limits() if _is_velocity(channel) else (),
+        limits=_ZONE_LIMITS if _is_velocity(channel) else (),
         normal=normal,
         values=rounded(values.to_list()),
     )
@@ -98,13 +103,4 @@ def rounded(values: Sequence[float | None]) -> tuple[float | None, ...]:
     unit = max(unit for unit in (1, 2, 5) if unit * 10.0**-places <= extent / _CHART_STEPS)
     return tuple(
         None if v is None else round(unit * round(v * 10.0**places / unit) * 10.0**-places, places) for v in values
-    )
-
-
-def _zone_limits() -> tuple[Limit, ...]:
-    zones = DEFAULT_BOUNDARIES
-    return (
-        Limit(at=zones.b_begins, name="zone B"),
-        Limit(at=zones.c_begins, name="zone C", stage="WATCH"),
-        Limit(at=zones.d_begins, name="zone D", stage="ACT"),
     )
