@@ -152,7 +152,7 @@ PARTS: Final[dict[str, tuple[Callable[[int, Path], None] | None, Callable[[int, 
     "24 hours after an outage, windows to 168 h": (prepare_outage, outage, 10**6),
     "scoring": (None, scored, 10**6),
     "GET /machines": (None, listed, 10**6),
-    "training set, 180 days": (prepare_training, training, 1000),
+    "training set, 180 days": (prepare_training, training, 10**4),  # 20 GB in the folder for temporary files
 }
 """What prepares a part, what is measured, and for how many machines at most."""
 
