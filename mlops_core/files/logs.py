@@ -1,6 +1,6 @@
 """Logs of failures and of events (errors, operators' actions, changes of state) out of CSV or Parquet, one row each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from mlops_core.files.instants import read_instants
 from mlops_core.files.judge import bad_machine, first_broken, machine_ids, numbers, time_rules, trimmed
 from mlops_core.files.layout import FileLayout, LayoutOptions
 from mlops_core.files.report import FileReport, in_schema, rejects_of
-from mlops_core.files.tables import ROW, Table, open_table
+from mlops_core.files.tables import ROW, Table, open_file
 from mlops_core.telemetry import EVENT_KIND_PATTERN, EVENTS, FAILURES, LARGEST_EVENT_VALUE, is_event_code
 from mlops_core.time import EARLIEST_EVENT
 
@@ -65,7 +65,7 @@ def read_failures(
         ['PRESS-1']
 
     """
-    table, found = _open_log(path, FileLayout(**layout), roles=_FAILURE_ROLES)
+    table, found = open_file(path, FileLayout(**layout), roles=_FAILURE_ROLES)
     judged = _judged_failures(table.read([*found.columns().values()]), found, earliest, latest)
     accepted = judged.filter(pl.col("reason").is_null())
     failures = accepted.sort(
@@ -141,7 +141,7 @@ def read_events(
         ('error', 'E17')
 
     """
-    table, found = _open_log(path, FileLayout(**layout), roles=_EVENT_ROLES)
+    table, found = open_file(path, FileLayout(**layout), roles=_EVENT_ROLES)
     if found.code_column is None or (found.kind is None and found.kind_column is None):
         has, missing = f"It has: {', '.join(table.names)}", "codes" if found.code_column is None else "kinds"
         raise UnreadableFileError(
@@ -190,22 +190,6 @@ def _judged_events(
         **time_rules(earliest, latest),
     }
     return rows.with_columns(first_broken(rules))
-
-
-def _open_log(path: str | Path, chosen: FileLayout, *, roles: Sequence[str]) -> tuple[Table, FileLayout]:
-    """Return an opened log, and the layout with the columns that were found for `roles`.
-
-    Raises UnreadableFileError where no column is known to hold times, or machines.
-    """
-    table = open_table(Path(path), chosen)
-    layout = chosen.found_in(str(path), table.names, roles=roles)
-    if layout.time_column is None or (layout.machine is None and layout.machine_column is None):
-        missing = "times" if layout.time_column is None else "machines"
-        raise UnreadableFileError(
-            str(path), f"has no column that is known to hold {missing}",
-            f"It has: {', '.join(table.names)}. Name it: {'time' if missing == 'times' else 'machine'}_column=",
-        )  # fmt: skip
-    return table, layout
 
 
 def _log_report(

@@ -21,7 +21,7 @@ from mlops_core.files.judge import (
 )
 from mlops_core.files.layout import FileLayout, LayoutOptions, channel_columns
 from mlops_core.files.report import FileReport, conflicts_in, in_schema, rejects_of
-from mlops_core.files.tables import ROW, Table, open_table
+from mlops_core.files.tables import ROW, Table, open_file
 from mlops_core.telemetry import CHANNELS, READINGS, Channel
 from mlops_core.time import EARLIEST_EVENT
 
@@ -78,9 +78,12 @@ def read_readings(
         [61.5]
 
     """
-    table = open_table(Path(path), chosen := FileLayout(**layout))
-    found = chosen.found_in(str(path), table.names, roles=_ROLES)
-    _check(found, table)
+    table, found = open_file(path, FileLayout(**layout), roles=_ROLES)
+    if found.channel_column is not None and found.value_column is None:
+        raise UnreadableFileError(
+            str(path), f"has channels in {found.channel_column!r} and no column that is known to hold values",
+            f"It has: {', '.join(table.names)}. Name it: value_column=",
+        )  # fmt: skip
     words = _words(channels)
     columns: dict[str, str] = {}
     if found.channel_column is None:
@@ -128,25 +131,6 @@ def _refuse_unknown(columns: Mapping[str, str], known: Collection[str]) -> None:
                 "channel_names", column, f"is mapped to {channel!r}, which is no channel",
                 f"The channels are: {', '.join(known)}",
             )  # fmt: skip
-
-
-def _check(layout: FileLayout, table: Table) -> None:
-    """Refuse a file whose columns of times, machines or values are unknown."""
-    has = f"It has: {', '.join(table.names)}"
-    if layout.time_column is None:
-        raise UnreadableFileError(
-            str(table.path), "has no column that is known to hold times", f"{has}. Name it: time_column="
-        )
-    if layout.machine is None and layout.machine_column is None:
-        raise UnreadableFileError(
-            str(table.path), "does not say which machine the readings are of",
-            f'{has}. Give machine="PUMP-A01", or machine_column=',
-        )  # fmt: skip
-    if layout.channel_column is not None and layout.value_column is None:
-        raise UnreadableFileError(
-            str(table.path), f"has channels in {layout.channel_column!r} and no column that is known to hold values",
-            f"{has}. Name it: value_column=",
-        )  # fmt: skip
 
 
 def _cells(table: Table, layout: FileLayout, columns: dict[str, str]) -> tuple[pl.DataFrame, int, dict[str, str]]:

@@ -4,6 +4,7 @@ import codecs
 import csv
 import gzip
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO, StringIO
 from pathlib import Path
@@ -100,6 +101,30 @@ class Table:
     def _text(self, encoding: str) -> str:
         with _opened(self.path) as stream:
             return stream.read().decode(encoding)
+
+
+def open_file(path: str | Path, chosen: FileLayout, *, roles: Sequence[str]) -> tuple[Table, FileLayout]:
+    """Return an opened file, and the layout with the columns that were found for `roles`.
+
+    Raises:
+        UnreadableFileError: as `open_table`, or no column is known to hold times, or machines.
+        InvalidArgumentError: as `open_table`.
+
+    """
+    table = open_table(Path(path), chosen)
+    found = chosen.found_in(str(path), table.names, roles=roles)
+    has = f"It has: {', '.join(table.names)}"
+    if found.time_column is None:
+        raise UnreadableFileError(
+            str(path), "has no column that is known to hold times", f"{has}. Name it: time_column="
+        )
+    if found.machine is None and found.machine_column is None:
+        raise UnreadableFileError(
+            str(path),
+            "does not say of which machine its rows are",
+            f'{has}. Give machine="PUMP-A01", or machine_column=',
+        )
+    return table, found
 
 
 def open_table(path: Path, layout: FileLayout) -> Table:
