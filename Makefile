@@ -38,10 +38,11 @@ $(READY): requirements.txt pyproject.toml
 local: $(READY) ## Run the whole platform on this machine; KEEP=1 leaves it up
 	$(BIN)/python -m infra.local $(if $(filter-out 0,$(KEEP)),--keep)
 
-lint: $(READY) ## ruff (style, imports, security) and a strict type check
+lint: $(READY) ## ruff (style, imports, security), a strict type check, and one of calls and names in tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
+	$(BIN)/basedpyright --project tests
 
 format: $(READY) ## Apply ruff's fixes and formatting
 	$(BIN)/ruff check --fix .

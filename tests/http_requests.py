@@ -132,7 +132,7 @@ def allowed_by(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Values that a schema allows, of those that docs/openapi.json has for requests; fails for any other."""
     match http_contract.resolved(schema):
         case {"anyOf": schemas}:
-            return st.one_of(allowed_by(each) for each in schemas)
+            return st.one_of([allowed_by(each) for each in schemas])
         case {"enum": values}:
             return st.sampled_from(values)
         case {"type": "object", "properties": properties, **rest}:

@@ -79,9 +79,9 @@ def _is_velocity(channel: ChannelFacts) -> bool:
 def _channel(channel: ChannelFacts, series: pl.Series) -> Channel:
     values = series.cast(pl.Float64)
     median, spread = values.median(), (values - values.median()).abs().median()
-    normal = None
+    normal, least = None, 0.0 if _is_velocity(channel) else -math.inf
     if isinstance(median, float) and isinstance(spread, float):
-        normal = (median - _ROBUST_SIGMAS * spread, median + _ROBUST_SIGMAS * spread)
+        normal = (max(least, median - _ROBUST_SIGMAS * spread), median + _ROBUST_SIGMAS * spread)
     return Channel(
         key=channel.name,
         name=channel.name.replace("_", " ").capitalize(),

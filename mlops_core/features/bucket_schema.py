@@ -56,4 +56,5 @@ def fitted_buckets(buckets: pl.DataFrame, hop: timedelta | None = None) -> pl.Da
 
 def bucket_moments(buckets: pl.DataFrame) -> Moments:
     """The moments of checked buckets."""
-    return Moments(*(buckets[field.name].to_physical().to_numpy() for field in fields(Moments)))
+    physical = buckets.select(pl.col([field.name for field in fields(Moments)]).to_physical())
+    return Moments(*(column.to_numpy() for column in physical))

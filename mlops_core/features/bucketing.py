@@ -3,14 +3,12 @@
 Readings whose series (machine, channel) are contiguous and rise in time are read as they are; others are sorted first.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
-from operator import le, ne
 
 import numpy as np
 import polars as pl
 
-from mlops_core.features.kernel import Booleans, Integers, Moments, changes, reduce_buckets
+from mlops_core.features.kernel import Integers, Moments, changes, reduce_buckets
 
 ROWS_AT_A_TIME = 1 << 15  # what is computed of each row stays in the processor's cache, whatever the history
 TIMES_AT_A_TIME = 1 << 20  # 8 MB: glibc keeps twice the largest block that was freed for what is allocated next
@@ -39,7 +37,7 @@ def reduce_readings(
         readings = _ordered(readings)
         heads, times = _heads(readings), _times(readings)
     values = readings["value"].to_numpy()
-    starts = np.sort(np.append(heads, _rows_that(ne, times, hop_microseconds)), kind="stable")
+    starts = np.sort(np.append(heads, _bucket_edges(times, hop_microseconds)), kind="stable")
     starts = starts[changes(starts)]
     buckets = readings[starts].select(*_SERIES, bucket=times[starts] // hop_microseconds)
     revision = {}
@@ -73,20 +71,20 @@ def _heads(readings: pl.DataFrame) -> Integers:
     return np.append(0, (machine_id | channel).arg_true() + 1)[: readings.height].astype(np.int64)
 
 
-def _rows_that(differ: Callable[[Integers, Integers], Booleans], times: Integers, unit: int = 1) -> Integers:
-    """The rows whose time, in whole units, differs so from the row before; by blocks, so that memory is bounded."""
+def _bucket_edges(times: Integers, hop: int) -> Integers:
+    """The rows of another hop than the row before; by blocks, so that memory is bounded."""
     rows = [np.empty(0, dtype=np.int64)]
     for first in range(0, len(times), TIMES_AT_A_TIME):
-        block = times[first : first + TIMES_AT_A_TIME + 1]
-        block = block if unit == 1 else block // unit
-        rows.append(np.flatnonzero(differ(block[1:], block[:-1])) + (first + 1))
+        hops = times[first : first + TIMES_AT_A_TIME + 1] // hop
+        rows.append(np.flatnonzero(hops[1:] != hops[:-1]) + (first + 1))
     return np.concatenate(rows)
 
 
 def _is_ordered(readings: pl.DataFrame, heads: Integers, times: Integers) -> bool:
     """Whether each series is contiguous, with strictly rising times."""
-    falls = _rows_that(le, times)
-    return bool(np.isin(falls, heads).all()) and not readings[heads].select(_SERIES).is_duplicated().any()
+    rises = times[1:] > times[:-1]
+    rises[heads[1:] - 1] = True
+    return bool(rises.all()) and not readings[heads].select(_SERIES).is_duplicated().any()
 
 
 def _ordered(readings: pl.DataFrame) -> pl.DataFrame:

@@ -154,24 +154,25 @@ def _features(
     machine = np.repeat(np.arange(len(rows)), rows)
     index: Integers = np.arange(len(machine)) - (np.cumsum(rows) - rows - machines.first)[machine]
     is_emitted = index >= machines.emitted_from[machine]
-    machine, ends = machine[is_emitted], (index[is_emitted] + 1) * hop
-    shape = (len(channels), len(ends))
-    in_windows = np.tile(is_emitted, len(channels))[max(windows.hops) - 1 :]
-    revision = np.zeros(len(ends), dtype=np.int64)
+    ends = (index + 1) * hop
+    height = int(is_emitted.sum())
+    complete = slice(max(windows.hops) - 1, None)  # the first rows of the first channel look back on too little
+    in_windows, window_ends = np.tile(is_emitted, len(channels))[complete], np.tile(ends, len(channels))[complete]
+    revision = np.zeros(height, dtype=np.int64)
     columns: dict[tuple[str, str, str], pl.Series] = {}
     for length, name, window in zip(
         windows.lengths, windows.names, trailing_windows(grid, windows.hops, hop), strict=True
     ):
-        moments = window.each(itemgetter(in_windows))
         if length == windows.longest:
-            revision = moments.revision.reshape(shape).sum(axis=0)
-        for statistic, values in window_statistics(moments, np.tile(ends, len(channels)), statistics):
-            for channel, of_channel in zip(channels, values.reshape(shape), strict=True):
-                columns[channel, name, statistic] = pl.Series(of_channel, nan_to_null=True)
+            revision = window.revision[in_windows].reshape(len(channels), height).sum(axis=0)
+        for statistic, values in window_statistics(window, window_ends, statistics):
+            column = pl.Series(values[in_windows], nan_to_null=True)
+            for number, channel in enumerate(channels):
+                columns[channel, name, statistic] = column.slice(number * height, height)
     return pl.DataFrame(
         {
-            "machine_id": machines.ids[machine],
-            "window_end": pl.Series(ends).cast(TIMESTAMP),
+            "machine_id": machines.ids[machine[is_emitted]],
+            "window_end": pl.Series(ends[is_emitted]).cast(TIMESTAMP),
             "revision": revision,
             **{f"{c}_{s}_{n}": columns[c, n, s] for c, n, s in product(channels, windows.names, statistics)},
         }

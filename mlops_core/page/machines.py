@@ -56,14 +56,13 @@ def machine_entry(
     state, since = known.state
     stages = [episode.stage for episode in open_episodes if episode.source is not AlarmSource.SILENCE]
     speaks = score is not None and state is OperatingState.RUNNING
-    is_at_work = state in {OperatingState.RUNNING, OperatingState.NEW}
     prediction = score.prediction if score else None
     return Machine.model_validate(
         {
             "id": known.machine_id,
             "state": state.replace("_", " "),
             "since": since,
-            "stage": max(stages, key=lambda stage: stage.urgency).value if stages and is_at_work else None,
+            "stage": max(stages, key=lambda stage: stage.urgency).value if stages and state.may_alarm else None,
             "note": "Too little history for a prediction" if state is OperatingState.NEW else "",
             "life": Life(p10=prediction.rul_hours_p10, p50=prediction.rul_hours_p50, p90=prediction.rul_hours_p90)
             if speaks and prediction

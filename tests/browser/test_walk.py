@@ -14,13 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from handlers.announcements import AlarmDesk
 from handlers.limits import LimitWatch
-from handlers.stores.alarms import Alarms
-from handlers.stores.fleet_page import read_page
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.machines import Machines
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.notices import Notifier
-from handlers.stores.partitions import encode_parquet
+from handlers.stores import Alarms, LabelHistory, Machines, ModelRegistry, Notifier, encode_parquet, read_page
 from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.episodes import AlarmSource, Episode
 from mlops_core.page import FleetPage

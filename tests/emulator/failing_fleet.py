@@ -11,8 +11,7 @@ from io import BytesIO
 
 import polars as pl
 
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.partitions import encode_parquet
+from handlers.stores import LabelHistory, encode_parquet
 from mlops_core.prognosis import LABELS
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text

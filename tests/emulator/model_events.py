@@ -14,10 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.partitions import encode_parquet
+from handlers.stores import Alarms, LabelHistory, ModelRegistry, encode_parquet
 from handlers.training_execution import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Step, StepKind, Verdict

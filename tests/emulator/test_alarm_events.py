@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.label_history import LabelHistory
+from handlers.stores import Alarms, LabelHistory
 from infra.local.run.signed_http import request
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 from tests.emulator.conftest import Laptop

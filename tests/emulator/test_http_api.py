@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from typer.testing import CliRunner
 
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import LabelHistory, ModelRegistry
 from infra.local.engine.emulator import STACK_FILE
 from infra.local.run.signed_http import request
 from ops.cli import app
@@ -89,7 +88,7 @@ def can_be_sent(request: Request) -> bool:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 @given(
-    made_up=st.one_of(arbitrary(route, machine_ids=["PUMP-A01"]) for route in http_contract.ROUTES).filter(can_be_sent)
+    made_up=st.one_of([arbitrary(each, machine_ids=["PUMP-A01"]) for each in http_contract.ROUTES]).filter(can_be_sent)
 )
 def test_whatever_is_asked_is_answered_as_documented(history: LabelHistory, ask: Ask, made_up: Request):
     status, document = ask(made_up.route, made_up.target(), body=made_up.body)

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.machines import Machines
+from handlers.stores import Alarms, LabelHistory, Machines
 from infra.local.engine.emulator import STACK_FILE, STATE, free_port, running
 from infra.local.engine.snapshots import LATEST, SIDECAR, mend_objects
 from mlops_core.alerting import Answer, AnswerAction

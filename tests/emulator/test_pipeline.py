@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.publisher import Publisher
+from handlers.stores import LabelHistory, Publisher
 from infra.local.run.bad_messages import bad_messages
 from infra.local.run.reconciliation import (
     Stored,

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
+from handlers.stores import Alarms, clients
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLife, Stage, StepKind
 from tests import http_contract
 from tests.http_requests import event_of

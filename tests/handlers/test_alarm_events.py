@@ -9,9 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from docs import generate_alarm_event_schema
-from handlers.stores import clients
+from handlers.stores import LabelHistory, clients
 from handlers.stores.event_bus import EventBus, EventRefusedError
-from handlers.stores.label_history import LabelHistory
 from mlops_core.alerting import Answer, answered_alarm
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 

@@ -6,8 +6,7 @@ import pytest
 from aws_lambda_powertools import Metrics
 
 from handlers.announcements import AlarmDesk
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
+from handlers.stores import Alarms, clients
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

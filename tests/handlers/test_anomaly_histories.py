@@ -10,11 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.lake import DataLake
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores import Alarms, BaselineRegistry, DataLake, FeatureRow, OnlineFeatures, clients
 from mlops_core.alerting import episodes
 from mlops_core.alerting.episodes import AlarmSource
 from mlops_core.condition import train_baseline

@@ -8,13 +8,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.machine_reports import FleetReport, MachineReport
-from handlers.stores import clients
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.lake import DataLake
-from handlers.stores.machines import Machines
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from handlers.stores.partitions import encode_parquet
-from handlers.stores.serving import Serving
+from handlers.stores import (
+    BaselineRegistry,
+    DataLake,
+    FeatureRow,
+    Machines,
+    OnlineFeatures,
+    Serving,
+    clients,
+    encode_parquet,
+)
 from mlops_core.condition import PlannedMaintenance, train_baseline
 from mlops_core.telemetry import FAILURES
 from tests.handlers.aws_in_process import BUCKET

@@ -6,9 +6,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from handlers.stores.channels import load_channels
-from handlers.stores.lake import DataLake
-from handlers.stores.recipes import stack_recipe
+from handlers.stores import DataLake, load_channels, stack_recipe
 from mlops_core.errors import MalformedObjectError
 from mlops_core.features import parse_feature_name
 from mlops_core.lake import channels_key, decode_readings

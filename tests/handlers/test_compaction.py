@@ -9,9 +9,7 @@ import pytest
 
 from handlers import crowded_hours, hour_readings
 from handlers.hour_readings import ReadingsLostError
-from handlers.stores import clients
-from handlers.stores.lake import DataLake, ObjectMovedError
-from handlers.stores.readings import stored_readings
+from handlers.stores import DataLake, ObjectMovedError, clients, stored_readings
 from mlops_core.lake import BUCKETS_PREFIX, encode_history, encode_readings
 from mlops_core.telemetry import READINGS, Reading
 from tests.handlers.aws_in_process import BUCKET, InjectedError

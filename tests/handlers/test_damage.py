@@ -7,10 +7,8 @@ from io import BytesIO
 import polars as pl
 import pytest
 
-from handlers.stores import clients
+from handlers.stores import DataLake, OnlineFeatures, clients
 from handlers.stores.items import DamagedItemError
-from handlers.stores.lake import DataLake
-from handlers.stores.online_features import OnlineFeatures
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import Checkpoint, Damage
 from mlops_core.lake.seal import SEAL

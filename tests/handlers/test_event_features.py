@@ -6,14 +6,16 @@ from io import BytesIO
 import polars as pl
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.event_history import EventHistory
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.machines import Machines
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.partitions import encode_parquet
-from handlers.stores.recipes import stack_recipe
+from handlers.stores import (
+    DataLake,
+    EventHistory,
+    LabelHistory,
+    Machines,
+    ModelRegistry,
+    clients,
+    encode_parquet,
+    stack_recipe,
+)
 from mlops_core.features import FeatureRecipe, add_events
 from mlops_core.lake import EARLIER_EVENTS_KEY, encode_events
 from mlops_core.prognosis import LABELS

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import DataLake, ModelRegistry, clients
 from tests import http_contract
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.test_models import NEW, WORN, offer, serve

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import DataLake, ModelRegistry, clients
 from tests import http_contract
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.test_models import NEW, WORN, offer, serve
@@ -79,7 +77,7 @@ def send(fleet, deploy, document) -> Send:
 
 
 def of_any_route(requests: Callable[..., st.SearchStrategy[Request]]) -> st.SearchStrategy[Request]:
-    return st.one_of(requests(route, machine_ids=MACHINES) for route in http_contract.ROUTES)
+    return st.one_of([requests(route, machine_ids=MACHINES) for route in http_contract.ROUTES])
 
 
 @pytest.fixture

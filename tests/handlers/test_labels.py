@@ -6,8 +6,7 @@ from itertools import count
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
-from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory
+from handlers.stores import LabelHistory, clients
 from mlops_core.alerting import episodes
 from mlops_core.lake import decode_quarantine
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, failure_message, reading_message

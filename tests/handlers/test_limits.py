@@ -9,10 +9,7 @@ from aws_lambda_powertools import Metrics
 
 from handlers.announcements import AlarmDesk
 from handlers.limits import LimitWatch
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
-from handlers.stores.machines import Machines
-from handlers.stores.notices import Notifier
+from handlers.stores import Alarms, Machines, Notifier, clients
 from mlops_core.alerting import episodes
 from mlops_core.alerting.episodes import AlarmSource
 from mlops_core.telemetry import CHANNELS, Reading, reading_message

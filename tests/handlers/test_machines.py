@@ -5,13 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.machine_facts import UNKNOWN, MachineKnowledge
-from handlers.stores.machines import Machines
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import UNKNOWN, Alarms, DataLake, LabelHistory, MachineKnowledge, Machines, ModelRegistry, clients
 from mlops_core.condition import MachineRecord, PlannedMaintenance
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, reading_message
 from tests.handlers.aws_in_process import BUCKET

@@ -9,8 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory, MaintenanceConflictError
+from handlers.stores import LabelHistory, MaintenanceConflictError, clients
 from mlops_core.prognosis import ReturnsAssumedWarning, label_features
 from mlops_core.telemetry import FAILURES, MAINTENANCE, TIMESTAMP, FailureEvent, MaintenanceKind, MaintenanceRecord
 from tests import http_contract

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ChampionMovedError, ModelRegistry, UnknownModelError
+from handlers.stores import ChampionMovedError, DataLake, ModelRegistry, UnknownModelError, clients
 from mlops_core.errors import (
     BundleError,
     CorruptBundleError,

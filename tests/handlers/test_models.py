@@ -8,15 +8,20 @@ from functools import partial
 import pytest
 
 from handlers.machine_reports import FleetReport, MachineReport
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
-from handlers.stores.fleet import FleetStore
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from handlers.stores.ranking import ranking_object
-from handlers.stores.serving import NoModelError, Serving, load_servable
+from handlers.stores import (
+    Alarms,
+    DataLake,
+    FeatureRow,
+    FleetStore,
+    LabelHistory,
+    ModelRegistry,
+    NoModelError,
+    OnlineFeatures,
+    Serving,
+    clients,
+    load_servable,
+    ranking_object,
+)
 from mlops_core.features import FeatureRecipe
 from mlops_core.lake import CHAMPION_KEY, SCORES_KEY
 from mlops_core.prognosis import FleetRanking, ModelBundle

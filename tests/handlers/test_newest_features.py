@@ -2,10 +2,7 @@
 
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.fleet import FleetStore
-from handlers.stores.lake import DataLake
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores import DataLake, FeatureRow, FleetStore, OnlineFeatures, clients
 from mlops_core.lake import NEWEST_KEY
 from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.processed_lake import MACHINES, NOON, at, put, readings, span

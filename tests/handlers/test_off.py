@@ -5,9 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from handlers.stores import clients
-from handlers.stores.machines import Machines
-from handlers.stores.online_features import OnlineFeatures
+from handlers.stores import Machines, OnlineFeatures, clients
 from mlops_core.features import is_off
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading, reading_message

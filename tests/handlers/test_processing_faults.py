@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.stores import clients
-from handlers.stores.lake import ObjectMovedError
+from handlers.stores import ObjectMovedError, clients
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 from tests.handlers.processed_lake import (
     CHECKPOINT,

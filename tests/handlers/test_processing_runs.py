@@ -9,8 +9,7 @@ import pytest
 
 from handlers.deadline import Pace
 from handlers.processing import MAXIMUM_CONTINUATIONS, NoProgressError
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
+from handlers.stores import DataLake, clients
 from mlops_core.processing import FutureMomentError
 from tests.handlers.aws_in_process import InjectedError
 from tests.handlers.processed_lake import HOUR, NOON, at, checkpoint, computed, put, readings, span, stored

@@ -5,12 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.recipes import stack_recipe
-from handlers.stores.serving import load_servable
+from handlers.stores import DataLake, LabelHistory, ModelRegistry, clients, load_servable, stack_recipe
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.features import (
     STATISTICS,

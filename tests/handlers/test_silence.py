@@ -5,10 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from moto.sns import sns_backends
 
-from handlers.stores import clients
-from handlers.stores.checkpoint import checkpoint_object
-from handlers.stores.lake import DataLake
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores import DataLake, FeatureRow, OnlineFeatures, checkpoint_object, clients
 from mlops_core.lake import Checkpoint
 from tests.handlers.aws_in_process import BUCKET, InjectedError
 

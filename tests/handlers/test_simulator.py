@@ -9,9 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.simulator import MachinesFailedError
-from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.machine_state import MachineStates
+from handlers.stores import LabelHistory, MachineStates, clients
 from mlops_core.prognosis import label_features
 from mlops_core.simulation import MachineStatus, advance, new_machine, simulate_fleet
 from mlops_core.telemetry import (

@@ -2,10 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from handlers.stores import clients
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores import DataLake, FeatureRow, ModelRegistry, OnlineFeatures, clients
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading
 from tests.handlers.aws_in_process import BUCKET

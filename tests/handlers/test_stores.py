@@ -4,10 +4,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from handlers.stores import clients
+from handlers.stores import DataLake, ObjectMovedError, VersionedObject, clients
 from handlers.stores.items import number
-from handlers.stores.lake import DataLake, ObjectMovedError
-from handlers.stores.versioned import VersionedObject
 from mlops_core.telemetry.message import LARGEST_EVENT_VALUE
 from tests.handlers.aws_in_process import BUCKET
 

@@ -8,11 +8,7 @@ import polars as pl
 import pytest
 
 from handlers import training_set
-from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
-from handlers.stores.partitions import encode_parquet
+from handlers.stores import ChampionMovedError, DataLake, LabelHistory, ModelRegistry, clients, encode_parquet
 from mlops_core.errors import CorruptBundleError, UntrainableError
 from mlops_core.prognosis import LABELS, STANDS_FOR
 from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord

@@ -7,10 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import DataLake, LabelHistory, ModelRegistry, clients
 from mlops_core.lake import hour_path
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
 from mlops_core.telemetry import FailureEvent

@@ -9,15 +9,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.checkpoint import checkpoint_object
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.lake import DataLake
-from handlers.stores.last_seen import last_seen_object
-from handlers.stores.machine_state import MachineStates
-from handlers.stores.model_registry import ModelRegistry
-from handlers.stores.online_features import OnlineFeatures
-from handlers.stores.predictions import Predictions
+from handlers.stores import (
+    DataLake,
+    LabelHistory,
+    MachineStates,
+    ModelRegistry,
+    OnlineFeatures,
+    Predictions,
+    checkpoint_object,
+    clients,
+    last_seen_object,
+)
 from mlops_core.lake import decode_failures, decode_quarantine, decode_readings
 from mlops_core.prognosis import predict
 from tests.handlers.aws_in_process import BUCKET

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores import clients
-from handlers.stores.alarms import Alarms
+from handlers.stores import Alarms, clients
 from mlops_core.alerting import Answer
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLife, Stage
 

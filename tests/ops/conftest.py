@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -68,8 +68,13 @@ class LivePath:
         self.messages.append(Message(topic, payload))
         reading = parse_message(topic, payload, datetime.now(UTC))
         assert isinstance(reading, Reading)
-        for raw in encode_readings([reading]):
-            self.stack.lake.create(*raw)
+        keep(self.stack, [reading])
+
+
+def keep(stack: Stack, readings: Iterable[Reading]) -> None:
+    """Put readings into the lake, as ingestion does."""
+    for raw in encode_readings(readings):
+        stack.lake.create(*raw)
 
 
 @dataclass
@@ -90,6 +95,17 @@ class Deployed:
         result = self.run(*arguments, "--json")
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
+
+    def refused(self, *arguments: str) -> str:
+        """What ``mlops ...`` says on standard error; it must end as a failure."""
+        result = self.run(*arguments)
+        assert result.exit_code == 1, result.output
+        return result.stderr
+
+    def set_outputs(self, **outputs: object) -> None:
+        """Give the stack more outputs."""
+        known = json.loads(self.outputs_file.read_text())
+        self.outputs_file.write_text(json.dumps(known | outputs))
 
     def refuse(self, record: QuarantineRecord) -> str:
         """Put a message into quarantine; returns its key."""

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from handlers.stores.baseline_registry import BaselineRegistry
-from handlers.stores.partitions import encode_parquet
+from handlers.stores import BaselineRegistry, encode_parquet
 from mlops_core.condition import train_baseline
 from mlops_core.telemetry import FAILURES
 from tests.ops.conftest import Deployed

@@ -10,13 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, strategies as st
 
-from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading
 from ops.errors import BackfillFailedError, FunctionFailedError
 from ops.ranges import HOUR, Processed, RangeProcessor, chunks, reach, whole_hours
 from ops.side_by_side import SideBySide, begun, followed
 from ops.stack import Stack
-from tests.ops.conftest import COMPLETE, Deployed
+from tests.ops.conftest import COMPLETE, Deployed, keep
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - zone beside it
@@ -58,14 +57,13 @@ def processor(client: Client, patience: float = 100) -> tuple[RangeProcessor, li
     return made, slept
 
 
-def keep(deployed: Deployed, *moments: datetime) -> None:
+def measured(deployed: Deployed, *moments: datetime) -> None:
     """Put a reading of each moment into the lake."""
-    for raw in encode_readings([Reading("PUMP-A01", "temperature", at, 20.0, at) for at in moments]):
-        deployed.stack.lake.create(*raw)
+    keep(deployed.stack, [Reading("PUMP-A01", "temperature", at, 20.0, at) for at in moments])
 
 
 def test_a_range_is_widened_to_whole_hours_and_taken_chunk_by_chunk(deployed: Deployed) -> None:
-    keep(deployed, START)
+    measured(deployed, START)
     report = deployed.json(
         "backfill", "--start", "2025-01-01T02:30:00+02:00", "--end", "2025-01-01T13:01Z", "--chunk", "6h"
     )
@@ -78,7 +76,7 @@ def test_a_range_is_widened_to_whole_hours_and_taken_chunk_by_chunk(deployed: De
 
 
 def test_a_range_that_begins_in_1970_costs_what_the_lake_holds_of_it(deployed: Deployed) -> None:
-    keep(deployed, START, START + timedelta(days=400))
+    measured(deployed, START, START + timedelta(days=400))
     report = deployed.json("backfill", "--start", "1970-01-01", "--end", "2026-11-28T09Z")
     assert report["invocations"] <= 4  # of 2,970 weeks; at most two hold windows of one day's readings
     starts = [event["start"][:10] for event in deployed.functions.events]
@@ -118,12 +116,11 @@ def test_whole_hours_keep_a_range_that_has_them() -> None:
 
 
 def test_a_failure_of_the_function_is_shown_with_its_payload(deployed: Deployed) -> None:
-    keep(deployed, START)
+    measured(deployed, START)
     deployed.functions.script = lambda _: {"errorType": "AccessDenied", "errorMessage": "not allowed to read raw/"}
-    result = deployed.run("backfill", "--start", "2025-01-01T00:00Z", "--end", "2025-01-01T01:00Z")
-    assert result.exit_code == 1
-    assert "processing failed with AccessDenied: not allowed to read raw/" in result.stderr
-    assert "aws logs tail /aws/lambda/features" in result.stderr
+    said = deployed.refused("backfill", "--start", "2025-01-01T00:00Z", "--end", "2025-01-01T01:00Z")
+    assert "processing failed with AccessDenied: not allowed to read raw/" in said
+    assert "aws logs tail /aws/lambda/features" in said
 
 
 def test_a_busy_function_is_asked_again_with_growing_pauses() -> None:
@@ -164,7 +161,7 @@ def too_long(most: timedelta) -> Callable[[dict[str, str]], dict[str, Any]]:
 
 
 def test_a_chunk_that_takes_too_long_is_divided(deployed: Deployed) -> None:
-    keep(deployed, START)
+    measured(deployed, START)
     deployed.functions.script = too_long(3 * HOUR)
     report = deployed.json("backfill", "--start", "2025-01-01T00:00Z", "--end", "2025-01-01T07:00Z", "--chunk", "7h")
     done = [event for event in deployed.functions.events if "feature_rows" in deployed.functions.script(event)]
@@ -214,9 +211,7 @@ def test_a_function_that_gets_nowhere_is_an_error(window_end: str | None) -> Non
 def test_a_range_that_cannot_be_meant_starts_nothing(
     deployed: Deployed, options: tuple[str, ...], message: str
 ) -> None:
-    result = deployed.run("backfill", *options)
-    assert result.exit_code == 1
-    assert message in result.stderr
+    assert message in deployed.refused("backfill", *options)
     assert deployed.functions.events == []
 
 
@@ -298,10 +293,8 @@ def test_many_machines_are_distributed_and_few_are_not_unless_it_is_asked_for(
     machine = Machine()
     machine.looks = 6
     monkeypatch.setattr(Stack, "state_machines", machine)
-    document = json.loads(deployed.outputs_file.read_text())
-    more = {"fleet_size": fleet, "distributed_from_machines": 5000, "backfill_state_machine_arn": "arn:machine"}
-    deployed.outputs_file.write_text(json.dumps(document | more))
-    keep(deployed, START)
+    deployed.set_outputs(fleet_size=fleet, distributed_from_machines=5000, backfill_state_machine_arn="arn:machine")
+    measured(deployed, START)
     report = deployed.json("backfill", "--start", "1970-01-01", "--end", "2025-01-03", *options)
     assert bool(machine.begun) is is_distributed
     assert bool(deployed.functions.events) is not is_distributed
@@ -310,6 +303,5 @@ def test_many_machines_are_distributed_and_few_are_not_unless_it_is_asked_for(
 
 
 def test_a_range_without_readings_is_not_begun(deployed: Deployed) -> None:
-    result = deployed.run("backfill", "--start", "2025-01-01", "--end", "2025-01-03", "--distributed")
-    assert result.exit_code == 1
-    assert "No reading of the lake counts in that range." in result.output
+    said = deployed.refused("backfill", "--start", "2025-01-01", "--end", "2025-01-03", "--distributed")
+    assert "No reading of the lake counts in that range." in said

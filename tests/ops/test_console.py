@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from handlers.stores.label_history import LabelHistory
 from mlops_core.errors import QuarantineReason
 from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
 from ops.console import print_error, print_line, print_markdown, print_table
@@ -48,7 +47,7 @@ def test_every_way_of_printing_shows_hostile_text_and_does_nothing_else(
 @pytest.mark.parametrize("code", HOSTILE)
 def test_what_machines_and_technicians_wrote_ends_no_verb(deployed: Deployed, code: str) -> None:
     """Rows that were stored before event codes had a rule are shown, too."""
-    history = LabelHistory(deployed.stack.dynamodb, "label-history")
+    history = deployed.stack.label_history
     history.record(
         FailureEvent(
             machine_id="A", event_timestamp=NOW, received_at=NOW, event_code=code, measured_value=1, threshold=2
@@ -81,7 +80,7 @@ def test_only_the_console_prints(module: Path) -> None:
 def test_a_pipe_gets_every_name_whole_and_a_csv_file_gets_rows(deployed: Deployed) -> None:
     machine_id = "COMPRESSOR-WITH-A-LONG-NAME-H032"
     repair = MaintenanceRecord(machine_id=machine_id, kind=MaintenanceKind.REPAIR, at=NOW, note="=HYPERLINK(1) " * 20)
-    LabelHistory(deployed.stack.dynamodb, "label-history").record_maintenance(repair, recorded_at=NOW)
+    deployed.stack.label_history.record_maintenance(repair, recorded_at=NOW)
     shown = deployed.run("maintenance", "list", "--days", "36600").stdout
     assert machine_id in shown
     assert ("=HYPERLINK(1) " * 20).strip() in shown

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
+from handlers.stores import FeatureRow
 from mlops_core.lake import CHECKPOINT_KEY, Checkpoint, Damage, RawObject, buckets_key, encode_readings
 from mlops_core.telemetry import Reading
 from tests.ops.conftest import Deployed
@@ -40,8 +40,7 @@ def recorded(deployed: Deployed, key: str) -> Damage:
 
 
 def raw_object(now: datetime) -> RawObject:
-    reading = Reading("PUMP-1", "temperature", now - HOUR, 20.0, now)
-    [raw] = encode_readings([reading])
+    [raw] = encode_readings([Reading("PUMP-1", "temperature", now - HOUR, 20.0, now)])
     return raw
 
 
@@ -120,7 +119,7 @@ def test_a_damaged_item_hides_no_other_machine_and_is_kept_before_it_is_removed(
     deployed: Deployed, now: datetime
 ) -> None:
     table = deployed.stack.outputs.realtime_features_table_name
-    OnlineFeatures(deployed.stack.dynamodb, table).offer(FeatureRow("PUMP-1", now, 1, {}), updated_at=now)
+    deployed.stack.online_features.offer(FeatureRow("PUMP-1", now, 1, {}), updated_at=now)
     item: dict[str, Any] = {"machine_id": {"S": "HAND"}, "window_end": {"S": "yesterday"}, "revision": {"N": "5"}}
     deployed.stack.dynamodb.put_item(TableName=table, Item=item)
     put(deployed, *raw_object(now))
@@ -130,7 +129,7 @@ def test_a_damaged_item_hides_no_other_machine_and_is_kept_before_it_is_removed(
     assert list(report["damaged"]) == [key]
     assert left(deployed) == [key]
     assert left(deployed, "--mend") == []
-    assert [row.machine_id for row in OnlineFeatures(deployed.stack.dynamodb, table).load_all()] == ["PUMP-1"]
+    assert [row.machine_id for row in deployed.stack.online_features.load_all()] == ["PUMP-1"]
     [name] = deployed.stack.lake.versions("damaged/accepted/")
     assert json.loads(Damage.decode(deployed.stack.lake.read(name)).content or "") == item
     assert len(deployed.functions.events) == 1  # its newest features are offered again

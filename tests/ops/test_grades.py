@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading
-from tests.ops.conftest import Deployed
+from tests.ops.conftest import Deployed, keep
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 
@@ -15,8 +14,7 @@ def test_sensors_of_the_lake_are_graded_the_worst_first(deployed: Deployed) -> N
         for machine, value in {"A": lambda minute: 60 + minute * 7919 % 997 / 997, "B": lambda _: 60.0}.items()
         for minute in range(100)
     ]
-    for raw in encode_readings(readings):
-        deployed.stack.lake.create(*raw)
+    keep(deployed.stack, readings)
     graded = {row["machine_id"]: row for row in deployed.json("grades", "--days", "2")["grades"]}
     assert {machine: row["grade"] for machine, row in graded.items()} == {"A": "GOOD", "B": "UNUSABLE"}
     assert graded["B"]["findings"] == ["STUCK", "CONSTANT"]

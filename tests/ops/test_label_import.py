@@ -7,7 +7,7 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from handlers.stores.label_history import LabelEntry, LabelHistory
+from handlers.stores import LabelEntry
 from tests.ops.conftest import Deployed
 
 LOG = """asset,failed at,cause,back
@@ -28,8 +28,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def entries(deployed: Deployed) -> list[LabelEntry]:
-    history = LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name)
-    return sorted(history.entries(), key=lambda entry: entry.machine_id)
+    return sorted(deployed.stack.label_history.entries(), key=lambda entry: entry.machine_id)
 
 
 def test_failures_are_recorded_with_their_codes_and_the_rest_is_told(deployed: Deployed, log: Path) -> None:
@@ -89,6 +88,4 @@ def test_a_dry_run_records_nothing(deployed: Deployed, log: Path) -> None:
 
 
 def test_one_file_at_a_time(deployed: Deployed, log: Path) -> None:
-    result = deployed.run("import", str(log), "--failures", str(log))
-    assert result.exit_code == 1
-    assert "One file is imported at a time" in result.output
+    assert "One file is imported at a time" in deployed.refused("import", str(log), "--failures", str(log))

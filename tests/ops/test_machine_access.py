@@ -1,6 +1,5 @@
 """``mlops machines add | rotate | revoke | list``: who may publish, whatever call the command was stopped at."""
 
-import json
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,9 +51,7 @@ class Plant:
         return self.deployed.json("machines", *arguments, *self._folder(arguments[0]))
 
     def refused(self, *arguments: str) -> str:
-        ran = self.deployed.run("machines", *arguments, *self._folder(arguments[0]))
-        assert ran.exit_code == 1
-        return ran.stderr
+        return self.deployed.refused("machines", *arguments, *self._folder(arguments[0]))
 
     def certificate_of(self, machine_id: str) -> str | None:
         return {row["machine_id"]: row["certificate"] for row in self.json("list")["machines"]}.get(machine_id)
@@ -96,9 +93,7 @@ def plant(deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     iot.create_policy(policyName=POLICY, policyDocument='{"Version":"2012-10-17","Statement":[]}')
     iot.create_thing_group(thingGroupName=GROUP)
     endpoint = f"a1b2c3-ats.iot.{REGION}.amazonaws.com"
-    outputs = {"device_policy_name": POLICY, "device_group_name": GROUP, "device_endpoint": endpoint}
-    known = json.loads(deployed.outputs_file.read_text())
-    deployed.outputs_file.write_text(json.dumps(known | outputs))
+    deployed.set_outputs(device_policy_name=POLICY, device_group_name=GROUP, device_endpoint=endpoint)
     made = Plant(deployed, iot, tmp_path / "devices")
     for moment in ("before-call", "after-call"):
         iot.meta.events.register(f"{moment}.iot", made.hook)

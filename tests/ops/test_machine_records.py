@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.machines import Machines
 from mlops_core.alerting.episodes import AlarmSource, Stage
 from mlops_core.time import utc_text
 from tests.ops.conftest import Deployed
@@ -51,7 +49,7 @@ def test_a_retired_machine_is_on_no_page_and_its_alarms_are_closed_until_it_is_b
     deployed.json("machines", "retire", "PUMP-1")
     assert states(deployed) == {"PUMP-1": "RETIRED"}
     assert deployed.json("fleet")["machines"] == []
-    (alarm,) = Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name).load_all()
+    (alarm,) = deployed.stack.alarms.load_all()
     assert alarm.episode is not None
     assert not alarm.episode.is_open
     assert not alarm.is_due(), "no notice is due"
@@ -76,5 +74,4 @@ def test_planned_maintenance_is_the_state_while_it_lasts(deployed: Deployed) -> 
 def test_records_of_the_fleet_are_read_in_one_look(deployed: Deployed) -> None:
     for name in ("PUMP-2", "PUMP-1"):
         deployed.json("machines", "describe", name, "--site", "North")
-    table = Machines(deployed.stack.dynamodb, deployed.stack.outputs.machines_table_name)
-    assert list(table.load_all()) == ["PUMP-1", "PUMP-2"]
+    assert list(deployed.stack.machines.load_all()) == ["PUMP-1", "PUMP-2"]

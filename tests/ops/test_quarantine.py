@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings, strategies as st
 
-from handlers.stores.quarantine import AT_ONCE, Quarantine, Refused, Unreadable
+from handlers.stores import AT_ONCE, Refused, Unreadable
 from mlops_core.errors import QuarantineReason
 from mlops_core.lake import (
     EVENTS_PREFIX,
@@ -102,9 +102,7 @@ def test_an_example_shows_its_bytes_as_text_or_as_what_they_are(deployed: Deploy
     "arguments", [("show", "--reason", "UGLY"), ("list", "--date", "today"), ("replay", "--reason", "x")]
 )
 def test_a_reason_or_day_that_does_not_exist_is_an_error(deployed: Deployed, arguments: tuple[str, ...]) -> None:
-    result = deployed.run("quarantine", *arguments)
-    assert result.exit_code == 1
-    assert result.stderr.count("\n") == 1
+    assert deployed.refused("quarantine", *arguments).count("\n") == 1
 
 
 def test_what_is_valid_now_moves_into_the_lake_and_the_rest_stays(deployed: Deployed) -> None:
@@ -315,12 +313,12 @@ def test_stopped_anywhere_and_started_again_each_message_is_in_the_lake_once_and
 
 
 def refused_in(deployed: Deployed) -> list[Refused | Unreadable]:
-    quarantine = Quarantine(deployed.stack.lake)
+    quarantine = deployed.stack.quarantine
     return list(quarantine.records(quarantine.keys([NOW.date()])))
 
 
 def rows_of(deployed: Deployed, key: str, chance: SecondChance) -> list[tuple[object, ...]]:
-    (refused,) = Quarantine(deployed.stack.lake).records([key])
+    (refused,) = deployed.stack.quarantine.records([key])
     assert isinstance(refused, Refused)
     return [reading[:4] for reading in chance.judge(refused).accepted if isinstance(reading, Reading)]
 

@@ -7,18 +7,16 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from handlers.stores.checkpoint import checkpoint_object
+from handlers.stores import FeatureRow, MachineStates, checkpoint_object
 from handlers.stores.known_machines import freshness
-from handlers.stores.machine_state import MachineStates
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
 from mlops_core.condition import Freshness
 from mlops_core.errors import QuarantineReason
-from mlops_core.lake import Checkpoint, QuarantineRecord, encode_readings, raw_key
+from mlops_core.lake import Checkpoint, QuarantineRecord, raw_key
 from mlops_core.simulation import new_machine
 from mlops_core.telemetry import CHANNELS, Reading
 from ops.arrivals import arrivals, messages
 from ops.cli import app
-from tests.ops.conftest import Deployed, envelope
+from tests.ops.conftest import Deployed, envelope, keep
 
 HOUR = timedelta(hours=1)
 LENGTHS = [HOUR, 6 * HOUR, 24 * HOUR]
@@ -26,13 +24,11 @@ LENGTHS = [HOUR, 6 * HOUR, 24 * HOUR]
 
 def hear(deployed: Deployed, machine_id: str, channel: str, at: datetime) -> None:
     reading = Reading(machine_id=machine_id, channel=channel, event_timestamp=at, value=1.0, received_at=at)
-    for raw in encode_readings([reading]):
-        deployed.stack.lake.create(*raw)
+    keep(deployed.stack, [reading])
 
 
 def offer(deployed: Deployed, machine_id: str, window_end: datetime, features: dict[str, float | None]) -> None:
-    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.outputs.realtime_features_table_name)
-    table.offer(FeatureRow(machine_id, window_end, 1, features), updated_at=window_end)
+    deployed.stack.online_features.offer(FeatureRow(machine_id, window_end, 1, features), updated_at=window_end)
 
 
 def test_an_empty_stack_is_reported_as_such(deployed: Deployed) -> None:

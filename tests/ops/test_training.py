@@ -35,8 +35,7 @@ def ends(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Ends:
 
         monkeypatch.setattr(Stack, "state_machines", Machines())
 
-    document = json.loads(deployed.outputs_file.read_text()) | {"training_state_machine_arn": "training"}
-    deployed.outputs_file.write_text(json.dumps(document))
+    deployed.set_outputs(training_state_machine_arn="training")
     return end
 
 

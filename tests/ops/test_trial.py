@@ -4,8 +4,7 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta
 
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.model_registry import ModelRegistry
+from handlers.stores import ModelRegistry
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
@@ -39,7 +38,7 @@ def test_what_happened_stands_beside_what_was_promised(deployed: Deployed) -> No
         machine_id="M1", event_timestamp=NOW - timedelta(minutes=30), event_code="WEAR", measured_value=12.0,
         threshold=11.2, received_at=NOW,
     )  # fmt: skip
-    LabelHistory(deployed.stack.dynamodb, "label-history").record(event)
+    deployed.stack.label_history.record(event)
     found = deployed.json("models", "trial", "--days", "3")
     assert (found["failures"], found["model_version"]) == (1, bundle.version)
     assert 0 < found["observed"] < 1

@@ -6,20 +6,15 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 import pytest
 
-from handlers.stores.alarms import Alarms
-from handlers.stores.fleet_page import read_page
-from handlers.stores.label_history import LabelHistory
-from handlers.stores.online_features import FeatureRow, OnlineFeatures
-from handlers.stores.page_snapshots import PageSnapshots
+from handlers.stores import FeatureRow, PageSnapshots, encode_parquet, read_page
 from handlers.stores.page_trends import rounded
-from handlers.stores.partitions import encode_parquet
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
-from mlops_core.lake import PAGE_KEY, encode_readings, features_key
+from mlops_core.lake import PAGE_KEY, features_key
 from mlops_core.page import FleetPage
 from mlops_core.telemetry import FailureEvent, Reading
 from ops.errors import OptionError
 from ops.ui.actions import plan_action
-from tests.ops.conftest import Deployed
+from tests.ops.conftest import Deployed, keep
 from tests.page_file import document_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -31,12 +26,10 @@ def report(deployed: Deployed, machine_id: str, at: datetime, vibration: float) 
         Reading(machine_id=machine_id, channel=channel, event_timestamp=at, value=1.0, received_at=at)
         for channel in ("temperature", "vibration")
     ]
-    for raw in encode_readings(readings):
-        deployed.stack.lake.create(*raw)
+    keep(deployed.stack, readings)
     features = {f"{channel}_count_1h": 60.0 for channel in ("temperature", "vibration")}
     row = FeatureRow(machine_id, at.replace(minute=0, second=0), 1, features | {"vibration_rms_1h": vibration})
-    table = OnlineFeatures(deployed.stack.dynamodb, deployed.stack.outputs.realtime_features_table_name)
-    table.offer(row, updated_at=NOW)
+    deployed.stack.online_features.offer(row, updated_at=NOW)
 
 
 def raise_alarm(deployed: Deployed, machine_id: str, source: AlarmSource, stage: Stage, subject: str = "") -> None:
@@ -45,7 +38,7 @@ def raise_alarm(deployed: Deployed, machine_id: str, source: AlarmSource, stage:
     )
     empty = Alarm(machine_id=machine_id, source=source, subject=subject)
     alarm = empty.following(episode=episode, evidence="", now=NOW)
-    assert Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name).save(alarm, now=NOW)
+    assert deployed.stack.alarms.save(alarm, now=NOW)
 
 
 def test_a_stack_without_machines_is_a_page_that_says_what_is_missing(deployed: Deployed) -> None:
@@ -58,12 +51,15 @@ def test_a_stack_without_machines_is_a_page_that_says_what_is_missing(deployed: 
 def test_machines_stand_in_order_of_what_is_to_be_done(deployed: Deployed) -> None:
     for machine_id in ("CALM", "FAILED", "LOUD", "WARM"):
         report(deployed, machine_id, NOW - timedelta(minutes=1), vibration=1.0)
-    report(deployed, "QUIET", NOW - 30 * HOUR, vibration=1.0)
+    for machine_id in ("QUIET", "LOST"):
+        report(deployed, machine_id, NOW - 30 * HOUR, vibration=1.0)
+    raise_alarm(deployed, "LOST", AlarmSource.LIMIT, Stage.ACT, "vibration")
     raise_alarm(deployed, "LOUD", AlarmSource.LIMIT, Stage.ACT, "vibration")
     raise_alarm(deployed, "WARM", AlarmSource.FAILURE_MODEL, Stage.WATCH)
     raise_alarm(deployed, "FAILED", AlarmSource.FAILURE, Stage.ACT)
     page = read_page(deployed.stack.sources, NOW, actions=["repair"], principal="arn:aws:iam::1:user/ann")
     assert [(machine.id, machine.state, machine.stage) for machine in page.machines] == [
+        ("LOST", "SILENT", "ACT"),
         ("LOUD", "RUNNING", "ACT"),
         ("FAILED", "FAILED", None),
         ("WARM", "RUNNING", "WATCH"),
@@ -71,8 +67,8 @@ def test_machines_stand_in_order_of_what_is_to_be_done(deployed: Deployed) -> No
         ("CALM", "RUNNING", None),
     ]
     assert [reason.text for reason in page.machines[0].reasons] == ["Because"]
-    assert {alarm.machine for alarm in page.alarms} == {"LOUD", "WARM", "FAILED"}
-    assert {sensor.machine for sensor in page.quality.sensors} == {"QUIET"}
+    assert {alarm.machine for alarm in page.alarms} == {"LOST", "LOUD", "WARM", "FAILED"}
+    assert {sensor.machine for sensor in page.quality.sensors} == {"QUIET", "LOST"}
     assert FleetPage.model_validate_json(page.model_dump_json()) == page
 
 
@@ -92,6 +88,8 @@ def test_a_fortnight_of_each_channel_comes_from_the_offline_store(deployed: Depl
     temperature, vibration = read_page(deployed.stack.sources, NOW).machines[0].channels
     assert (temperature.key, temperature.unit, vibration.unit) == ("temperature", "°C", "mm/s")
     assert len(vibration.values) == 84
+    assert vibration.normal is not None
+    assert vibration.normal[0] == 0.0  # no velocity is below
     drawn = {step: value for step, value in enumerate(vibration.values) if value is not None}
     assert drawn == pytest.approx({0: 1.5, 1: 2.5, 83: 84.5}, abs=83 / 250)
 
@@ -101,7 +99,7 @@ def test_failures_and_repairs_are_a_machines_history(deployed: Deployed) -> None
     event = FailureEvent(
         machine_id="A", event_timestamp=NOW - HOUR, received_at=NOW, event_code="WEAR", measured_value=12, threshold=11
     )
-    LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name).record(event)
+    deployed.stack.label_history.record(event)
     (happened,) = read_page(deployed.stack.sources, NOW).machines[0].events
     assert (happened.kind, happened.text) == ("failure", "WEAR")
 

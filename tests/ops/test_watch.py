@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from mlops_core.lake import QuarantineRecord, encode_readings
+from mlops_core.lake import QuarantineRecord
 from mlops_core.telemetry import CHANNELS, Reading, parse_messages
 from ops.connect_examples import Way, examples, sample_values
-from tests.ops.conftest import Deployed
+from tests.ops.conftest import Deployed, keep
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 STAMP = f"{NOW:%Y-%m-%dT%H:%M:%S}"
@@ -33,8 +33,7 @@ WAY = Way(
 def take(deployed: Deployed, topic: str, payload: bytes) -> None:
     """Do with a message what ingestion does."""
     parsed = parse_messages(topic, payload, NOW)
-    for raw in encode_readings(one for one in parsed.accepted if isinstance(one, Reading)):
-        deployed.stack.lake.create(*raw)
+    keep(deployed.stack, (one for one in parsed.accepted if isinstance(one, Reading)))
     for element in parsed.refused:
         deployed.refuse(QuarantineRecord(**element._asdict(), topic=topic, received_at=NOW, message_id="1"))
 

@@ -72,7 +72,7 @@ def test_a_correction_of_what_was_never_said_is_a_reading() -> None:
     assert moments(FIRST).equals(moments(frame([48.0], first=1)))
 
 
-NONE = frame([None], corrected=300, first=1)  # type: ignore[list-item]
+NONE = frame([None], corrected=300, first=1)
 
 
 @pytest.mark.parametrize("frames", [[SPIKE, NONE], [NONE, SPIKE, FIRST, SECOND], [SECOND, NONE, NONE, SPIKE]])

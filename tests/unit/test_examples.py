@@ -42,9 +42,8 @@ def elsewhere():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_public_function_documents_each_argument_and_its_result(name):
-    sections = dict(
-        re.findall(r"^(\w+):\n(.*?)(?=^\S|\Z)", inspect.getdoc(getattr(mc, name)), re.MULTILINE | re.DOTALL)
-    )
+    words = inspect.cleandoc(getattr(mc, name).__doc__)
+    sections = dict(re.findall(r"^(\w+):\n(.*?)(?=^\S|\Z)", words, re.MULTILINE | re.DOTALL))
     documented = {
         each.lstrip("*")
         for names in re.findall(r"^ {4}(\*{0,2}\w[\w*, ]*):", sections["Args"], re.MULTILINE)

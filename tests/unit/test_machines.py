@@ -62,7 +62,7 @@ def test_a_registry_grows_by_data_and_cannot_be_changed_afterwards():
     registry = channel_registry(*CHANNELS.values(), pressure)
     assert set(registry) == {"temperature", "vibration", "oil_pressure"}
     with pytest.raises(TypeError):
-        registry["temperature"] = pressure
+        registry["temperature"] = pressure  # pyright: ignore[reportIndexIssue]  # what is tried
 
 
 @pytest.mark.parametrize(

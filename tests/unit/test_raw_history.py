@@ -47,8 +47,13 @@ def test_what_was_not_measured_is_left_out():
 
 @given(rows=ROWS, replayed=st.booleans())
 def test_what_was_not_measured_can_be_kept_as_a_message_of_bad_quality_is(rows, replayed):
-    marked = [(*row[:3], None if place % 2 else row[3]) for place, row in enumerate(rows)]
-    readings = [Reading(*row, NOON, replayed, Quality.GOOD if row[3] is not None else Quality.BAD) for row in marked]
+    marked = [
+        (name, channel, at, None if place % 2 else value) for place, (name, channel, at, value) in enumerate(rows)
+    ]
+    readings = [
+        Reading(name, channel, at, value, NOON, replayed, Quality.BAD if value is None else Quality.GOOD)
+        for name, channel, at, value in marked
+    ]
     frame = pl.DataFrame(marked, schema=READINGS, orient="row")
     history = encode_history(frame, received_at=NOON, replayed=replayed, keep_not_measured=True)
     assert history == encode_readings(readings)

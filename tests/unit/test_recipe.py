@@ -84,7 +84,7 @@ def test_a_platform_that_computes_some_hours_at_a_time_computes_the_same(history
         "at", include_key=False
     )
     known, derived = None, []
-    for chunk in sorted(chunks, key=lambda rows: rows["window_end"].min())[:60]:
+    for chunk in sorted(chunks, key=lambda rows: rows["window_end"][0])[:60]:
         known = STACK.beginnings(chunk, known)
         derived.append(STACK.derive(chunk, returns=returns, beginnings=known))
     served = pl.concat(derived).sort(IDENTITY)

@@ -128,6 +128,7 @@ const columnHead = (column) => h`${column.short},<br>${column.unit}, 14 d`;
 function fleetRow(machine, lifeWidth, sparkWidth) {
   const isException = urgency(machine) < 3;
   const name = machine.stage || machine.state;
+  const isUnheard = machine.stage && machine.state === "SILENT";
   const [reason] = machine.reasons;
   const spark = (column) => {
     const channel = column && machine.channels.find((own) => own.key === column.key);
@@ -145,7 +146,7 @@ function fleetRow(machine, lifeWidth, sparkWidth) {
       }${alarmLine(machine, true) || (machine.look && h`<span>Look at: ${machine.look}</span>`)}</div>`
     : h`<span class="dim">${machine.note || machine.place}</span>`;
   return h`<tr role="row" class="${isException ? `x ${name}` : "u"}">
-    <td role="cell" class="c-st">${badge(name)}</td>
+    <td role="cell" class="c-st">${badge(name)}${isUnheard && h` ${badge(machine.state)}`}</td>
     <td role="cell" class="c-id">${isException ? "" : h`<span class="ph">${name === "RUNNING" ? icon(name) : badge(name)} </span>`}<a class="id" href="#/machine/${machine.id}">${machine.id}</a>${
       isException && machine.place && h`<div class="sm dim">${machine.place}</div>`
     }</td>

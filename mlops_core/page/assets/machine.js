@@ -12,7 +12,7 @@ function machineSentence(machine) {
   if (machine.state === "FAILED")
     return h`<b>Failed${since}.</b> No prediction is made for a machine that stands. Record the repair when it is back.`;
   if (machine.state === "SILENT")
-    return h`<b>Nobody watches this machine.</b> ${machine.last ? `Nothing heard since ${when(machine.last)}.` : "It was never heard."} Whether it runs is not known here.`;
+    return h`<b>${machine.stage ? `${machine.stage} when last heard, and nobody` : "Nobody"} watches this machine.</b> ${machine.last ? `Nothing heard since ${when(machine.last)}.` : "It was never heard."} Whether it runs is not known here.`;
   if (machine.state === "IN MAINTENANCE")
     return h`<b>In maintenance</b>${since && ` since${since}`}. Its alarms are held back until it returns.`;
   if (machine.state === "OFF")
