@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from handlers.announcements import AlarmDesk
 from handlers.limits import LimitWatch
-from handlers.stores import Alarms, LabelHistory, Machines, ModelRegistry, Notifier, encode_parquet, read_page
+from handlers.stores import ModelRegistry, Notifier, encode_parquet, read_page
 from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.episodes import AlarmSource, Episode
 from mlops_core.page import FleetPage
@@ -24,7 +24,7 @@ from ops.ui.actions import alarm_actions, repair_action
 from ops.ui.server import Recent
 from tests.browser.conftest import Plant, served
 from tests.handlers.conftest import COMMON, ENVIRONMENTS, context as context
-from tests.handlers.model_bundles import small_bundle
+from tests.handlers.model_bundles import serve
 from tests.ops.conftest import Deployed
 from tests.ops.test_trial import predicted
 from tests.ops.test_ui_gather import NOW, report
@@ -61,9 +61,7 @@ def page_of_stack(deployed: Deployed) -> Iterator[Plant]:
 
 def drive_into_zone_d(deployed: Deployed, notifier: RecordingNotifier) -> None:
     """Let a machine's vibration stay in zone D for longer than the hold time, as ingestion sees it."""
-    store = Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name)
-    machines = Machines(deployed.stack.dynamodb, deployed.stack.outputs.machines_table_name)
-    watch = LimitWatch(AlarmDesk(store, notifier), {}, CHANNELS, machines)
+    watch = LimitWatch(AlarmDesk(deployed.stack.alarms, notifier), {}, CHANNELS, deployed.stack.machines)
     readings = [
         Reading(machine_id=MACHINE, channel="vibration", event_timestamp=at, value=16.7, received_at=at)
         for at in (NOW - timedelta(minutes=5) + timedelta(seconds=30 * step) for step in range(8))
@@ -72,8 +70,7 @@ def drive_into_zone_d(deployed: Deployed, notifier: RecordingNotifier) -> None:
 
 
 def episode(deployed: Deployed) -> Episode:
-    store = Alarms(deployed.stack.dynamodb, deployed.stack.outputs.alarms_table_name)
-    return store.load(MACHINE, AlarmSource.LIMIT, "vibration").episode
+    return deployed.stack.alarms.load(MACHINE, AlarmSource.LIMIT, "vibration").episode
 
 
 def fill_in(page: Page, action: str, confirm: str, **fields: str) -> None:
@@ -123,26 +120,20 @@ def test_an_alarm_becomes_work_and_the_work_a_label(
     judged = episode(deployed)
     assert [step.kind for step in judged.steps] == ["OPENED", "ACKNOWLEDGED", "VERDICT"]
     assert {step.by for step in judged.steps} == {None, ANN}
-    history = LabelHistory(deployed.stack.dynamodb, deployed.stack.outputs.label_history_table_name)
-    history.record_verdict(judged)
+    deployed.stack.label_history.record_verdict(judged)
 
-    labelled = next_training_set(deployed, history, context, monkeypatch)
+    labelled = next_training_set(deployed, context, monkeypatch)
     late = labelled["window_end"] > NOW - timedelta(hours=11)
     assert labelled.filter(late)["fails_within_horizon"].all()
     assert not labelled.filter(~late)["fails_within_horizon"].slice(0, 20).any()
     assert labelled["run_id"].n_unique() == 1, "the repair and the verdict speak of one stop"
 
-    champion = small_bundle()
-    registry = ModelRegistry(deployed.stack.lake)
-    registry.store(champion)
-    registry.promote(champion.version, after=None, at=NOW, reason="a test")
+    champion = serve(ModelRegistry(deployed.stack.lake), at=NOW).value
     predicted(deployed, champion.version, 40, MACHINE)
     assert deployed.json("models", "trial", "--days", "3")["failures"] == 1
 
 
-def next_training_set(
-    deployed: Deployed, history: LabelHistory, context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> pl.DataFrame:
+def next_training_set(deployed: Deployed, context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> pl.DataFrame:
     """The machine's rows in the set that the training function makes now, beside machines that failed days ago."""
     fleet = degrading_fleet(runs=1, unfinished=False).drop(list(LABELS))
     for (name,), rows in fleet.group_by("machine_id"):
@@ -156,7 +147,7 @@ def next_training_set(
             key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard={name[-2:]}.parquet"
             deployed.stack.lake.create(key, encode_parquet(features))
         if not is_ours:
-            history.record(
+            deployed.stack.label_history.record(
                 FailureEvent(
                     machine_id=str(name), event_timestamp=end + timedelta(hours=1), event_code="WEAR",
                     measured_value=12.0, threshold=11.2, received_at=end + timedelta(hours=1),

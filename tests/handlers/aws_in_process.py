@@ -3,7 +3,7 @@
 import gzip
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -12,6 +12,7 @@ import boto3
 from moto.sns import sns_backends
 
 from handlers.stores import clients
+from mlops_core.lake import QuarantineRecord, decode_quarantine
 
 BUCKET = "lake"
 TABLES = {
@@ -46,6 +47,24 @@ class Aws:
                 ],
             )
 
+    def put(self, key: str, body: bytes) -> None:
+        """Store an object."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def put_all(self, objects: Iterable[tuple[str, bytes]]) -> None:
+        """Store what the library encoded."""
+        for key, body in objects:
+            self.put(key, body)
+
+    def delete(self, prefix: str = "") -> None:
+        """Delete every object whose key begins so."""
+        for key in self.objects(prefix):
+            self.s3.delete_object(Bucket=BUCKET, Key=key)
+
+    def keep_versions(self) -> None:
+        """Keep versions of objects from now on, as a stack's bucket does."""
+        self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+
     def objects(self, prefix: str = "") -> dict[str, bytes]:
         """Every object's bytes by its key."""
         keys = [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
@@ -61,6 +80,14 @@ class Aws:
         items = self.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
         return sorted(items, key=lambda item: [item[key]["S"] for key in TABLES[table]])
 
+    def quarantined(self) -> list[QuarantineRecord]:
+        """Every message that was refused."""
+        return [decode_quarantine(body) for body in self.objects("quarantine/").values()]
+
+    def headlines(self) -> list[str]:
+        """The first line of every message that people were sent."""
+        return [text.splitlines()[0] for text in self.notices()]
+
     def notices(self) -> list[str]:
         """The text of every message that people were sent."""
         region, account = self._topic.split(":")[3:5]
@@ -73,16 +100,14 @@ class Aws:
     def restore(self, snapshot: tuple[dict[str, bytes], dict[str, list[dict[str, Any]]]]) -> None:
         """Store what was stored then, and nothing else."""
         self.clear()
-        for key, body in snapshot[0].items():
-            self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        self.put_all(snapshot[0].items())
         for table, items in snapshot[1].items():
             for item in items:
                 self.dynamodb.put_item(TableName=table, Item=item)
 
     def clear(self) -> None:
         """Remove what the handlers wrote."""
-        for key in self.objects():
-            self.s3.delete_object(Bucket=BUCKET, Key=key)
+        self.delete()
         for table, keys in TABLES.items():
             for item in self.items(table):
                 self.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})

@@ -19,7 +19,11 @@ from tests.aws_emulation import mock_aws
 # Powertools reads these when a handler is imported, as Lambda sets them before it starts.
 os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}
 
+from handlers.stores import ModelRegistry
+from tests import http_contract
+from tests.handlers import stores
 from tests.handlers.aws_in_process import BUCKET, Aws, Faults
+from tests.http_requests import event_of
 
 EVENTS = Path(__file__).parent / "events"
 COMMON = {
@@ -178,6 +182,55 @@ def deploy(aws: Aws, context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch):
         return lambda event: module.handler(event, context)
 
     return start
+
+
+@pytest.fixture
+def registry(aws: Aws) -> ModelRegistry:
+    """The models of a stack."""
+    return stores.models()
+
+
+@pytest.fixture
+def api(deploy):
+    """Start a function behind the HTTP API: `api(name)` gives `ask(route, body, path=..., query=...)`.
+
+    What it answers must be as documented.
+    """
+
+    def start(name: str, **changes: str) -> Callable[..., tuple[int, Any]]:
+        invoke = deploy(name, **changes)
+
+        def ask(route: str, body: dict[str, Any] | str | None = None, *, path=None, query=None, **more: Any):
+            event = event_of(route, path=path, query=query) | more
+            if body is not None:
+                event |= {"body": body if isinstance(body, str) else json.dumps(body)}
+            answer = invoke(event)
+            document = json.loads(answer["body"])
+            http_contract.check(route, answer["statusCode"], answer["headers"]["Content-Type"], document)
+            return answer["statusCode"], document
+
+        return ask
+
+    return start
+
+
+@pytest.fixture
+def meanwhile(hook):
+    """Let `run` happen just before the next call of a client's operation; what it returned is added to the result."""
+
+    def register(client: Any, operation: str, run: Callable[[], object]) -> list[object]:
+        begun: list[bool] = []
+        results: list[object] = []
+
+        def before(**_: object) -> None:
+            if not begun:  # what happens in between may call the operation itself
+                begun.append(True)
+                results.append(run())
+
+        hook(client, f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}", before)
+        return results
+
+    return register
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from io import BytesIO
 
 import polars as pl
 
+from handlers.stores import encode_parquet
 from mlops_core.features import compute_features
 from mlops_core.lake import encode_readings, shard_of
-from mlops_core.telemetry import Reading
-from tests.handlers.aws_in_process import BUCKET
+from mlops_core.telemetry import READINGS, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -45,8 +45,21 @@ def readings(first: float, last: float, *, minutes: int = 20, machines: Iterable
 
 
 def put(aws, some: list[Reading]) -> None:
-    for key, body in encode_readings(some):
-        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    aws.put_all(encode_readings(some))
+
+
+def put_apart(aws, some: list[Reading], each: int = 3) -> None:
+    """One object for every few readings: by default for what a channel measures in an hour."""
+    for first in range(0, len(some), each):
+        put(aws, some[first : first + each])
+
+
+def processed(aws, deploy, some: list[Reading], hours: float = 0, *, how=put, **settings: str):
+    """Put readings and have them processed so many hours from noon; returns `invoke(event)`, to go on."""
+    how(aws, some)
+    invoke = deploy("processing", **settings)
+    invoke(at(hours))
+    return invoke
 
 
 def put_as_the_first_release(aws, some: list[Reading], shards: int) -> None:
@@ -54,21 +67,37 @@ def put_as_the_first_release(aws, some: list[Reading], shards: int) -> None:
     for number in range(shards):
         for key, body in encode_readings(each for each in some if shard_of(each.machine_id, shards) == number):
             folder, _, name = key.rpartition("/")
-            aws.s3.put_object(Bucket=BUCKET, Key=f"{folder}/shard={number:02d}/{name}", Body=body)
+            aws.put(f"{folder}/shard={number:02d}/{name}", body)
+
+
+def put_features(aws, rows: pl.DataFrame) -> None:
+    """Feature rows, in one partition a day."""
+    for (day,), of_day in rows.group_by(pl.col("window_end").dt.truncate("1d").alias("day")):
+        key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard=00.parquet"
+        aws.put(key, encode_parquet(of_day.drop("day", strict=False)))
+
+
+def rows(aws) -> pl.DataFrame:
+    """Every feature row of the lake, whichever columns its partition has."""
+    frames = [pl.read_parquet(BytesIO(body)) for body in aws.objects("processed/features/").values()]
+    return pl.concat(frames, how="diagonal").sort("machine_id", "window_end") if frames else pl.DataFrame()
 
 
 def stored(aws) -> pl.DataFrame:
-    """Every feature row of the lake."""
-    frames = [pl.read_parquet(BytesIO(body)) for body in aws.objects("processed/features/").values()]
-    return pl.concat(frames).sort("machine_id", "window_end").drop("revision") if frames else pl.DataFrame()
+    """Every feature row of the lake, without its revision."""
+    return rows(aws).drop("revision", strict=False)
+
+
+def table_of(some: list[Reading]) -> pl.DataFrame:
+    """Readings as the library takes them."""
+    return pl.DataFrame([reading[:4] for reading in some], schema=READINGS, orient="row")
 
 
 def computed(some: list[Reading], first: float, last: float, hop: str = "1h") -> pl.DataFrame:
     """The rows that the library gives for these readings at once, up to so many hours from noon."""
-    frame = pl.DataFrame([(r.machine_id, r.channel, r.event_timestamp, r.value) for r in some], orient="row")
-    frame.columns = ["machine_id", "channel", "event_timestamp", "value"]
-    rows = compute_features(frame, lengths=["1h", "6h"], hop=hop, start=NOON + first * HOUR, end=NOON + last * HOUR)
-    return rows.filter(pl.col("temperature_count_6h") + pl.col("vibration_count_6h") > 0)
+    span = {"start": NOON + first * HOUR, "end": NOON + last * HOUR}
+    found = compute_features(table_of(some), lengths=["1h", "6h"], hop=hop, **span)
+    return found.filter(pl.col("temperature_count_6h") + pl.col("vibration_count_6h") > 0)
 
 
 def end_state(aws) -> tuple[dict[str, bytes], list[dict]]:

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from handlers.stores import Alarms, clients
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLife, Stage, StepKind
-from tests import http_contract
-from tests.http_requests import event_of
+from tests.handlers import stores
 
 LIST, ANSWER = "GET /alarms", "POST /alarms/{episode_id}"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -21,20 +19,8 @@ Ask = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
-def ask(aws, deploy) -> Ask:
-    """Ask a route; what it answers must be as documented."""
-    invoke = deploy("alarm_answers")
-
-    def send(route: str, body: dict[str, Any] | str | None = None, **request: Any) -> tuple[int, Any]:
-        event = event_of(route, **request)
-        if body is not None:
-            event |= {"body": body if isinstance(body, str) else json.dumps(body)}
-        answer = invoke(event)
-        document = json.loads(answer["body"])
-        http_contract.check(route, answer["statusCode"], answer["headers"]["Content-Type"], document)
-        return answer["statusCode"], document
-
-    return send
+def ask(api) -> Ask:
+    return api("alarm_answers")
 
 
 def stored(machine_id: str = "PUMP-1", stage: Stage = Stage.WATCH, *, is_open: bool = True) -> Episode:
@@ -44,12 +30,12 @@ def stored(machine_id: str = "PUMP-1", stage: Stage = Stage.WATCH, *, is_open: b
     episode = episode if is_open else episode.ended(NOW)
     empty = Alarm(machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration")
     alarm = empty.following(episode=episode, evidence="{}", now=NOW - HOUR)
-    assert Alarms(clients.dynamodb(), "alarms").save(alarm, now=NOW)
+    assert stores.alarms().save(alarm, now=NOW)
     return episode
 
 
 def kept(machine_id: str = "PUMP-1") -> Episode:
-    episode = Alarms(clients.dynamodb(), "alarms").load(machine_id, AlarmSource.LIMIT, "vibration").episode
+    episode = stores.alarms().load(machine_id, AlarmSource.LIMIT, "vibration").episode
     assert episode is not None
     return episode
 
@@ -122,7 +108,7 @@ def test_a_body_that_is_no_answer_is_refused_with_the_reason(ask: Ask, body, fie
 
 def test_of_two_answers_at_once_both_are_kept(ask: Ask, faults):
     episode = stored()
-    alarms = Alarms(clients.dynamodb(), "alarms")
+    alarms = stores.alarms()
     seen = alarms.load("PUMP-1", AlarmSource.LIMIT, "vibration")
     ask(ANSWER, {"action": "acknowledge", "stated_name": "Ann"}, path={"episode_id": episode.id})
     stale = seen.following(episode=seen.episode, evidence="{}", now=NOW)

@@ -9,10 +9,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from docs import generate_alarm_event_schema
-from handlers.stores import LabelHistory, clients
+from handlers.stores import clients
 from handlers.stores.event_bus import EventBus, EventRefusedError
 from mlops_core.alerting import Answer, answered_alarm
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+from mlops_core.alerting.episodes import Alarm
+from tests.handlers import stores
+from tests.raised_alarms import raised
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -43,12 +45,7 @@ def deliver(aws, deploy, published) -> Callable[..., dict[str, Any]]:
 
 
 def opened() -> Alarm:
-    empty = Alarm(machine_id="PUMP-1", source=AlarmSource.LIMIT, subject="vibration")
-    episode = Episode(
-        machine_id="PUMP-1", source=AlarmSource.LIMIT, subject="vibration", stage=Stage.WATCH, opened=NOW - HOUR,
-        reasons=("vibration is 8 mm/s",),
-    )  # fmt: skip
-    return empty.following(episode=episode, evidence="{}", now=NOW - HOUR)
+    return raised("PUMP-1", opened=NOW - HOUR, reasons=("vibration is 8 mm/s",))
 
 
 def answer(alarm: Alarm, **fields: Any) -> Alarm:
@@ -144,7 +141,7 @@ def test_a_crash_anywhere_loses_no_change_of_a_life_and_gives_none_a_second_id(
     assert [each["change"] for each in heard[-4:]] == ["OPENED", "ACKNOWLEDGED", "WORK_BEGUN", "VERDICT"]
     assert len({each["event_id"] for each in heard}) == 4
     assert len({json.dumps(each, sort_keys=True) for each in heard}) == 4, "what is heard again is the same"
-    assert len(LabelHistory(clients.dynamodb(), "label-history").load_verdicts()) == 1
+    assert len(stores.labels().load_verdicts()) == 1
 
 
 def test_a_verdict_is_a_label_however_often_it_is_delivered_and_no_failure(deliver, aws):
@@ -152,7 +149,7 @@ def test_a_verdict_is_a_label_however_often_it_is_delivered_and_no_failure(deliv
     judged = answer(first, action="close", verdict="FAULT_FOUND", failure_mode="bearing", stated_name="Ann")
     for _ in range(2):
         deliver(record(first, judged))
-    history = LabelHistory(clients.dynamodb(), "label-history")
+    history = stores.labels()
     (verdict,) = history.load_verdicts()
     assert verdict == {
         "machine_id": "PUMP-1", "opened": NOW - HOUR, "decided_at": NOW,

@@ -6,8 +6,8 @@ import pytest
 from aws_lambda_powertools import Metrics
 
 from handlers.announcements import AlarmDesk
-from handlers.stores import Alarms, clients
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+from tests.handlers import stores
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MODEL = AlarmSource.FAILURE_MODEL
@@ -46,7 +46,7 @@ def _metrics_are_nobodys():
 
 @pytest.fixture
 def desk(aws, notifier) -> AlarmDesk:
-    return AlarmDesk(Alarms(clients.dynamodb(), "alarms"), notifier)
+    return AlarmDesk(stores.alarms(), notifier)
 
 
 def change(desk: AlarmDesk, count: int) -> list[Alarm]:
@@ -54,7 +54,7 @@ def change(desk: AlarmDesk, count: int) -> list[Alarm]:
 
 
 def unannounced(aws) -> list[str]:
-    return [alarm.machine_id for alarm in Alarms(clients.dynamodb(), "alarms").load_all(MODEL) if alarm.is_due()]
+    return [alarm.machine_id for alarm in stores.alarms().load_all(MODEL) if alarm.is_due()]
 
 
 def test_ten_changes_are_ten_messages_and_eleven_are_one(aws, desk, notifier):
@@ -107,7 +107,7 @@ def test_an_alarm_that_changes_twice_is_told_once_as_it_is_in_the_end(aws, desk,
 
 def test_what_waits_longer_than_others_leave_it_alone_is_sent_before_the_end(aws, notifier):
     moments = iter(NOON + timedelta(seconds=20 * number) for number in range(100))
-    desk = AlarmDesk(Alarms(clients.dynamodb(), "alarms"), notifier, clock=lambda: next(moments))
+    desk = AlarmDesk(stores.alarms(), notifier, clock=lambda: next(moments))
     with desk.gathering():
         change(desk, 4)
         assert notifier.sent != []

@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from handlers.stores import Alarms, BaselineRegistry, DataLake, FeatureRow, OnlineFeatures, clients
+from handlers.stores import FeatureRow
 from mlops_core.alerting import episodes
 from mlops_core.alerting.episodes import AlarmSource
 from mlops_core.condition import train_baseline
 from mlops_core.telemetry import FAILURES
-from tests.handlers.aws_in_process import BUCKET, InjectedError
+from tests.handlers import stores
+from tests.handlers.aws_in_process import InjectedError
+from tests.handlers.model_bundles import serve
 from tests.unit.test_baseline import FORTNIGHT, fleet
 
 NORMAL = fleet(3, FORTNIGHT, seed=1)
@@ -28,9 +30,7 @@ HOURS = 14
 @pytest.fixture
 def served(aws, monkeypatch) -> None:
     monkeypatch.setattr(episodes, "ANNOUNCING", timedelta(0))  # a run is tried again after a claim has run out
-    registry = BaselineRegistry(DataLake(clients.s3(), BUCKET))
-    registry.store(BUNDLE)
-    registry.promote(BUNDLE.version, after=None, at=AT, reason="a test")
+    serve(stores.baselines(), BUNDLE, at=AT)
 
 
 def offer(hour: int) -> None:
@@ -39,7 +39,7 @@ def offer(hour: int) -> None:
     if hour in UNUSUAL:
         values |= {name: value * 4.0 for name, value in values.items() if name.startswith("vibration")}
     at = AT + timedelta(hours=hour)
-    OnlineFeatures(clients.dynamodb(), "realtime-features").offer(FeatureRow("M1", at, 1, values), updated_at=at)
+    stores.online().offer(FeatureRow("M1", at, 1, values), updated_at=at)
 
 
 def until_done(run) -> None:
@@ -66,7 +66,7 @@ def test_an_episode_is_opened_and_ended_once_whatever_is_doubled_late_or_cut_sho
         faults.clear()
         if random.random() < 0.3:
             until_done(score)
-    alarm = Alarms(clients.dynamodb(), "alarms").load("M1", AlarmSource.ANOMALY)
+    alarm = stores.alarms().load("M1", AlarmSource.ANOMALY)
     persistence = BUNDLE.baseline.persistence
     assert alarm.episode is not None
     assert alarm.episode.opened == AT + timedelta(hours=UNUSUAL[persistence - 1])

@@ -6,7 +6,7 @@ from itertools import cycle
 import polars as pl
 import pytest
 
-from tests.handlers.aws_in_process import BUCKET, InjectedError
+from tests.handlers.aws_in_process import InjectedError
 from tests.handlers.processed_lake import HOUR, NOON, computed, put, readings, span, stored
 
 MACHINES = [f"PUMP-{number:02d}" for number in range(9)]
@@ -69,8 +69,7 @@ def test_pieces_side_by_side_give_what_one_run_gives_once_and_twice(aws, deploy,
     once = outcome(aws)
     Job(aws, invoke, -20, 0, "again").run()
     assert outcome(aws) == once
-    for key in aws.objects("processed/"):
-        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    aws.delete("processed/")
     invoke(span(-20, 0))
     assert outcome(aws) == once
 
@@ -115,7 +114,7 @@ def test_a_damaged_partition_of_buckets_is_built_again_by_the_piece_that_needs_i
         job.step("build_hour", **unit)
     pieces, progress = job.pieces()
     key = "processed/buckets/date=2026-11-21/hour=09/shard=00.parquet"
-    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=b"no Parquet")
+    aws.put(key, b"no Parquet")
     for unit in pieces:
         job.step("compute_piece", **unit, end=progress["end"])
     assert stored(aws).equals(computed(readings(-8, 0), -6, 0))

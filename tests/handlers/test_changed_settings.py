@@ -1,7 +1,6 @@
 """Settings that give stored data their meaning, changed on a running stack: features are as if computed afresh."""
 
 import itertools
-from io import BytesIO
 from types import SimpleNamespace
 
 import polars as pl
@@ -12,13 +11,19 @@ from handlers.stores import clients
 from mlops_core.features import compute_features
 from mlops_core.lake import channels_key
 from mlops_core.telemetry import CHANNELS, Channel, Channels
-from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.processed_lake import HOUR, NOON, at, computed, online, put, readings, span
-
-
-def rows(aws) -> pl.DataFrame:
-    frames = [pl.read_parquet(BytesIO(body)) for body in aws.objects("processed/features/").values()]
-    return pl.concat(frames, how="diagonal").sort("machine_id", "window_end")
+from tests.handlers.processed_lake import (
+    HOUR,
+    NOON,
+    at,
+    computed,
+    online,
+    processed,
+    put,
+    readings,
+    rows,
+    span,
+    table_of,
+)
 
 
 def doubled(aws) -> int:
@@ -30,11 +35,8 @@ def doubled(aws) -> int:
 )
 def test_another_number_of_shards_gives_one_row_a_machine_and_window_end_from_all_readings(aws, deploy, before, after):
     first, second = readings(-6, 0), readings(0, 3)
-    put(aws, first)
-    deploy("processing", LAKE_SHARDS=before)(at(0.5))
-    put(aws, second)
-    invoke = deploy("processing", LAKE_SHARDS=after)
-    invoke(at(3.5))
+    processed(aws, deploy, first, 0.5, LAKE_SHARDS=before)
+    invoke = processed(aws, deploy, second, 3.5, LAKE_SHARDS=after)
     put(aws, readings(-0.5, 0, minutes=7))
     invoke(at(3.5))
     third = readings(3, 9)
@@ -48,8 +50,7 @@ def test_another_number_of_shards_gives_one_row_a_machine_and_window_end_from_al
 
 
 def test_another_hop_is_carried_through(aws, deploy):
-    put(aws, readings(-12, 0, minutes=10))
-    deploy("processing", FEATURE_HOP_MINUTES="60")(at(0.5))
+    processed(aws, deploy, readings(-12, 0, minutes=10), 0.5, FEATURE_HOP_MINUTES="60")
     put(aws, readings(0, 3, minutes=10))
     invoke = deploy("processing", FEATURE_HOP_MINUTES="30")
     assert invoke(at(3.5))["is_complete"]
@@ -67,8 +68,7 @@ def test_a_range_leaves_no_row_on_the_grid_of_an_earlier_hop(aws, deploy):
 
 def test_while_hours_are_built_again_for_another_hop_each_machine_is_served_its_newest_row(aws, deploy, monkeypatch):
     monkeypatch.setattr(clients, "functions", lambda: SimpleNamespace(invoke=lambda **_: None))
-    put(aws, readings(-12, 0, minutes=10))
-    deploy("processing", FEATURE_HOP_MINUTES="60")(at(0.5))
+    processed(aws, deploy, readings(-12, 0, minutes=10), 0.5, FEATURE_HOP_MINUTES="60")
     put(aws, readings(0, 1, minutes=10))
     invoke = deploy("processing", FEATURE_HOP_MINUTES="30")
     served = [online(aws)]
@@ -84,10 +84,8 @@ def test_while_hours_are_built_again_for_another_hop_each_machine_is_served_its_
 
 
 def test_a_length_that_is_added_is_computed_for_the_watched_hours_too(aws, deploy):
-    put(aws, readings(-40, 0))
-    deploy("processing", FEATURE_LENGTHS_HOURS="[1, 6]")(at(0.5))
-    put(aws, readings(0, 1))
-    deploy("processing", FEATURE_LENGTHS_HOURS="[1, 6, 24]")(at(1.5))
+    processed(aws, deploy, readings(-40, 0), 0.5, FEATURE_LENGTHS_HOURS="[1, 6]")
+    processed(aws, deploy, readings(0, 1), 1.5, FEATURE_LENGTHS_HOURS="[1, 6, 24]")
     assert rows(aws)["temperature_count_24h"].to_list() == [72] * 14
 
 
@@ -106,7 +104,7 @@ def test_readings_that_expire_leave_features_as_they_are_and_revisions_never_fal
     process(at(0.5))
     before = rows(aws)
     for key in (*aws.objects("raw/"), *aws.objects("compacted/")):
-        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+        aws.delete(key)
     put(aws, readings(-2.5, -2.4))
     process(at(0.6))
     assert rows(aws).equals(before)
@@ -131,7 +129,7 @@ def test_after_any_changes_between_runs_features_are_those_of_a_fresh_computatio
     aws.clear()
     known = {channels_key(of.hash): of for of in (CHANNELS, THREE, ONE)}
     for key, of in known.items():
-        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=of.document)
+        aws.put(key, of.document)
     some = readings(-8, 0, minutes=15)
     put(aws, some)
     now = 0
@@ -144,11 +142,9 @@ def test_after_any_changes_between_runs_features_are_those_of_a_fresh_computatio
         some += more
         now += hours
         invoke(at(now))
-    frame = pl.DataFrame([(r.machine_id, r.channel, r.event_timestamp, r.value) for r in some], orient="row")
-    frame.columns = ["machine_id", "channel", "event_timestamp", "value"]
     lengths = [f"{hours}h" for hours in eval(changed["FEATURE_LENGTHS_HOURS"])]  # noqa: S307  written above
     expected = compute_features(
-        frame,
+        table_of(some),
         lengths=lengths,
         hop=f"{changed['FEATURE_HOP_MINUTES']}m",
         start=NOON - 6 * HOUR,

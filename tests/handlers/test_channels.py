@@ -26,7 +26,7 @@ TWELVE = Channels(
 
 def store(aws, channels):
     key = channels_key(channels.hash)
-    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=channels.document)
+    aws.put(key, channels.document)
     return key
 
 
@@ -103,7 +103,7 @@ def test_without_a_document_channels_are_those_out_of_the_box_and_a_wrong_one_is
     lake = DataLake(aws.s3, BUCKET)
     assert load_channels(lake, None) == CHANNELS
     assert load_channels(lake, store(aws, TWELVE)) == TWELVE
-    aws.s3.put_object(Bucket=BUCKET, Key=channels_key(TWELVE.hash), Body=CHANNELS.document)
+    aws.put(channels_key(TWELVE.hash), CHANNELS.document)
     with pytest.raises(MalformedObjectError, match="other channels than its name says"):
         load_channels(lake, channels_key(TWELVE.hash))
 

@@ -9,10 +9,11 @@ import pytest
 
 from handlers import crowded_hours, hour_readings
 from handlers.hour_readings import ReadingsLostError
-from handlers.stores import DataLake, ObjectMovedError, clients, stored_readings
-from mlops_core.lake import BUCKETS_PREFIX, encode_history, encode_readings
+from handlers.stores import ObjectMovedError, clients, stored_readings
+from mlops_core.lake import BUCKETS_PREFIX, encode_history
 from mlops_core.telemetry import READINGS, Reading
-from tests.handlers.aws_in_process import BUCKET, InjectedError
+from tests.handlers import stores
+from tests.handlers.aws_in_process import InjectedError
 from tests.handlers.processed_lake import (
     HOUR,
     NOON,
@@ -21,7 +22,9 @@ from tests.handlers.processed_lake import (
     computed,
     end_state,
     online,
+    processed,
     put,
+    put_apart,
     put_as_the_first_release,
     readings,
     span,
@@ -31,18 +34,12 @@ from tests.handlers.processed_lake import (
 HOUR_OF_ELEVEN = "date=2026-11-21/hour=11"
 
 
-def put_apart(aws, some: list[Reading], each: int = 3) -> None:
-    """One object for every few readings: by default for what a channel measures in an hour."""
-    for first in range(0, len(some), each):
-        put(aws, some[first : first + each])
-
-
 def lines(bodies) -> list[bytes]:
     return sorted(line for body in bodies for line in gzip.decompress(body).splitlines())
 
 
 def in_the_lake(aws) -> set[tuple]:
-    return set(stored_readings(DataLake(clients.s3(), BUCKET)).rows())
+    return set(stored_readings(stores.lake()).rows())
 
 
 def rows_of(some: list[Reading]) -> set[tuple]:
@@ -64,17 +61,6 @@ def test_the_objects_of_a_closed_hour_become_one_sorted_object_and_their_bytes_a
     assert stored(aws).equals(computed(some, -6, 0))
 
 
-def test_compacted_or_not_features_have_the_same_bytes(aws, deploy):
-    some = readings(-8, 0)
-    put(aws, some)
-    deploy("processing")(at())
-    before = aws.objects("processed/features/")
-    aws.clear()
-    put_apart(aws, some)
-    deploy("processing")(at())
-    assert aws.objects("processed/features/") == before
-
-
 def test_an_hour_of_one_object_is_compact_as_it_is(aws, deploy):
     put(aws, readings(-8, 0))
     before = aws.objects("raw/")
@@ -84,9 +70,7 @@ def test_an_hour_of_one_object_is_compact_as_it_is(aws, deploy):
 
 def test_a_late_reading_lies_beside_its_compacted_hour_until_eight_do(aws, deploy):
     some, late = readings(-8, 0), readings(-1, -0.4, minutes=7, machines=["PUMP-A01"])
-    put_apart(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some, how=put_apart)
     before = aws.objects("compacted/")
     for number, reading in enumerate(late[:8], 1):
         put(aws, [reading])
@@ -102,8 +86,7 @@ def put_corrected(aws, some: list[Reading], value: float, *, after: timedelta) -
     """Correct what some readings say, so long after noon."""
     rows = [(one.machine_id, one.channel, one.event_timestamp, value) for one in some]
     frame = pl.DataFrame(rows, schema=READINGS, orient="row")
-    for key, body in encode_history(frame, received_at=NOON + after, corrected_at=NOON + after):
-        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    aws.put_all(encode_history(frame, received_at=NOON + after, corrected_at=NOON + after))
 
 
 def replaced(some: list[Reading], wrong: list[Reading], value: float) -> list[Reading]:
@@ -112,9 +95,7 @@ def replaced(some: list[Reading], wrong: list[Reading], value: float) -> list[Re
 
 def test_a_corrected_value_counts_from_the_next_run_on_and_the_latest_correction_for_good(aws, deploy):
     some = readings(-8, 0)
-    put_apart(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some, how=put_apart)
     wrong = readings(-1, 0, machines=["PUMP-A01"])[1:2]
     revisions = [online(aws)["PUMP-A01"][1]]
     for number, value in enumerate((7.0, 9.0, 8.0), 1):
@@ -130,9 +111,7 @@ def test_a_corrected_value_counts_from_the_next_run_on_and_the_latest_correction
 
 def test_a_late_reading_of_one_machine_leaves_the_rows_and_buckets_of_others_as_they_stand(aws, deploy, monkeypatch):
     some = readings(-8, 0)
-    put_apart(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some, how=put_apart)
     late = readings(-1.5, -1, minutes=7, machines=["PUMP-A01"])
     put(aws, late)
     outcome = invoke(at())
@@ -141,9 +120,7 @@ def test_a_late_reading_of_one_machine_leaves_the_rows_and_buckets_of_others_as_
 
 
 def test_a_late_reading_that_was_there_changes_nothing(aws, deploy):
-    put_apart(aws, readings(-8, 0))
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, readings(-8, 0), how=put_apart)
     before = aws.objects("processed/features/"), aws.objects("processed/buckets/")
     put(aws, readings(-1, 0, machines=["PUMP-A01"]))
     invoke(at())
@@ -154,24 +131,20 @@ def test_a_late_reading_that_was_there_changes_nothing(aws, deploy):
 def test_objects_of_the_first_release_by_shard_are_read_and_compacted(aws, deploy, shards):
     old, new = readings(-8, -2), readings(-2, 0)
     put_as_the_first_release(aws, old, shards)
-    put_apart(aws, new)
-    deploy("processing")(at())
+    processed(aws, deploy, new, how=put_apart)
     assert stored(aws).equals(computed([*old, *new], -6, 0))
     assert in_the_lake(aws) == rows_of([*old, *new])
 
 
 def test_what_was_replaced_can_be_put_back_and_changes_nothing(aws, deploy):
     some = readings(-8, 0)
-    put_apart(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some, how=put_apart)
     before = stored(aws)
     for key, body in aws.objects("replaced/").items():
-        aws.s3.put_object(Bucket=BUCKET, Key=key.replace("replaced/", "raw/"), Body=body)
+        aws.put(key.replace("replaced/", "raw/"), body)
     invoke(at())
     assert stored(aws).equals(before)
-    for key in aws.objects("compacted/"):
-        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    aws.delete("compacted/")
     assert in_the_lake(aws) == rows_of(some)
 
 
@@ -240,17 +213,17 @@ def test_a_raw_object_that_is_there_and_cannot_be_read_is_a_failed_read(aws, dep
 
 
 def test_a_gone_object_is_told_by_a_listing(aws):
-    lake = DataLake(clients.s3(), BUCKET)
-    aws.s3.put_object(Bucket=BUCKET, Key="raw/here", Body=b"x")
+    lake = stores.lake()
+    aws.put("raw/here", b"x")
     assert lake.read_listed(["raw/here"]) == [b"x"]
     with pytest.raises(ObjectMovedError, match="raw/gone"):
         lake.read_listed(["raw/here", "raw/gone"])
 
 
 def test_objects_are_removed_a_thousand_at_a_time(aws, faults):
-    lake = DataLake(clients.s3(), BUCKET)
+    lake = stores.lake()
     keys = [f"raw/{number}" for number in range(1001)]
-    aws.s3.put_object(Bucket=BUCKET, Key=keys[-1], Body=b"x")
+    aws.put(keys[-1], b"x")
     faults.clear()
     lake.remove(keys)
     assert faults.calls == ["DeleteObjects"] * 2
@@ -259,21 +232,19 @@ def test_objects_are_removed_a_thousand_at_a_time(aws, faults):
 
 def test_a_range_compacts_and_a_scheduled_run_computes_what_follows_behind_it(aws, deploy):
     some, late = readings(-12, 0), readings(-4.5, -4, minutes=7)
-    put_apart(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some, how=put_apart)
     put_apart(aws, late)
     invoke(span(-4, -3))  # the windows that end later are none of the range's
     assert invoke(at())["hours_changed"] == 1
     assert stored(aws).equals(computed([*some, *late], -6, 0))
 
 
-def test_a_malformed_line_is_kept_and_left_out(aws, deploy, counters):
+def test_a_line_that_is_no_reading_is_kept_left_out_and_counted(aws, deploy, counters):
     some = readings(-8, 0)
     put_apart(aws, some)
     key = next(iter(aws.objects(f"raw/{HOUR_OF_ELEVEN}/")))
     body = gzip.compress(gzip.decompress(aws.objects(key)[key]) + b"garbage\n")
-    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    aws.put(key, body)
     deploy("processing")(at())
     assert stored(aws).equals(computed(some, -6, 0))
     assert b"garbage" in lines(aws.objects(f"replaced/{HOUR_OF_ELEVEN}/").values())
@@ -302,9 +273,7 @@ def test_one_late_reading_in_each_of_many_hours_is_one_row_a_window_and_one_onli
 
 
 def test_a_run_with_late_readings_reads_each_partition_of_buckets_once(aws, deploy, hook):
-    put(aws, readings(-36, 0))
-    invoke = deploy("processing", TIME_WINDOW="24")
-    invoke(at(-6))
+    invoke = processed(aws, deploy, readings(-36, 0), -6, TIME_WINDOW="24")
     for hours in range(-30, -6):
         put(
             aws,
@@ -315,10 +284,3 @@ def test_a_run_with_late_readings_reads_each_partition_of_buckets_once(aws, depl
     assert invoke(at())["hours_changed"] == 30
     of_buckets = [key for key in read if key.startswith(BUCKETS_PREFIX)]
     assert len(of_buckets) == len(set(of_buckets)) > 24
-
-
-def test_encoded_readings_lie_by_hour():
-    assert {key.rsplit("/", 1)[0] for key, _ in encode_readings(readings(-2, 0))} == {
-        "raw/date=2026-11-21/hour=10",
-        "raw/date=2026-11-21/hour=11",
-    }

@@ -3,9 +3,8 @@
 import pytest
 
 from handlers import processing
-from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.processed_lake import NOON, at, computed, put, readings, span, stored
-from tests.handlers.test_compaction import in_the_lake, put_apart, rows_of
+from tests.handlers.processed_lake import NOON, at, computed, processed, put, put_apart, readings, span, stored
+from tests.handlers.test_compaction import in_the_lake, rows_of
 from tests.handlers.test_damage import damaged_keys, records, versioned
 
 __all__ = ["versioned"]
@@ -90,9 +89,7 @@ def test_readings_that_are_stored_several_times_count_once(aws, deploy, holds):
 
 def test_a_compacted_hour_that_no_longer_fits_is_read_in_portions(aws, deploy, holds):
     some = [*readings(-8, 0), *readings(-1, 0, minutes=7, machines=["PUMP-A01"])]
-    put_apart(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some, how=put_apart)
     before, late = aws.objects("compacted/"), readings(-1, 0, minutes=11, machines=["FAN-B01"])[1:2]
     put(aws, late)
     holds(4 * A_MACHINES_HOUR)
@@ -104,9 +101,7 @@ def test_a_compacted_hour_that_no_longer_fits_is_read_in_portions(aws, deploy, h
 
 def test_late_readings_of_many_hours_that_do_not_fit_together_are_taken_hour_by_hour(aws, deploy, holds):
     some, late = readings(-8, 0), readings(-6, 0, minutes=21)
-    put_apart(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some, how=put_apart)
     holds(2 * A_MACHINES_HOUR)
     put(aws, late)
     assert invoke(at())["is_complete"]
@@ -115,13 +110,11 @@ def test_late_readings_of_many_hours_that_do_not_fit_together_are_taken_hour_by_
 
 def test_a_large_compacted_hour_that_is_damaged_is_named_and_stops_nothing(versioned, deploy, holds):
     some = readings(-8, 0)
-    put_apart(versioned, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(versioned, deploy, some, how=put_apart)
     key = f"compacted/{HOUR_OF_ELEVEN}/readings.parquet"
     body = bytearray(versioned.objects(key)[key])
     body[8:60] = bytes(52)  # the footer still says how many rows there are
-    versioned.s3.put_object(Bucket=BUCKET, Key=key, Body=bytes(body))
+    versioned.put(key, bytes(body))
     holds(A_MACHINES_HOUR)
     before = stored(versioned)
     assert invoke(at(1))["is_complete"]

@@ -7,13 +7,24 @@ from io import BytesIO
 import polars as pl
 import pytest
 
-from handlers.stores import DataLake, OnlineFeatures, clients
+from handlers.stores import DataLake
 from handlers.stores.items import DamagedItemError
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import Checkpoint, Damage
 from mlops_core.lake.seal import SEAL
-from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.processed_lake import CHECKPOINT, HOUR, NOON, at, checkpoint, computed, put, readings, stored
+from tests.handlers import stores
+from tests.handlers.processed_lake import (
+    CHECKPOINT,
+    HOUR,
+    NOON,
+    at,
+    checkpoint,
+    computed,
+    processed,
+    put,
+    readings,
+    stored,
+)
 
 LAYOUT = "processed/layout.json"
 BEGINNINGS = "processed/beginnings.parquet"
@@ -22,12 +33,12 @@ BEGINNINGS = "processed/beginnings.parquet"
 @pytest.fixture
 def versioned(aws):
     """The bucket keeps versions, as a stack's does."""
-    aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    aws.keep_versions()
     return aws
 
 
 def overwrite(aws, key: str, body: bytes) -> str:
-    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    aws.put(key, body)
     return key
 
 
@@ -124,9 +135,7 @@ PARQUET_DAMAGE |= {"a row less": sealed_without_a_row}
 @pytest.mark.parametrize("late", [False, True], ids=["new hours", "late data"])
 def test_a_damaged_bucket_partition_is_built_again_from_its_readings(versioned, deploy, damage, late):
     some = readings(-24, 0)
-    put(versioned, some)
-    invoke = deploy("processing")
-    invoke(at(0.5))
+    invoke = processed(versioned, deploy, some, 0.5)
     key = "processed/buckets/date=2026-11-21/hour=11/shard=00.parquet"
     overwrite(versioned, key, damage(versioned.objects(key)[key]))
     more = readings(-1, -0.5, minutes=7, machines=["PUMP-A01"]) if late else readings(0, 2)
@@ -157,9 +166,7 @@ def test_a_damaged_compacted_hour_is_made_again_of_the_bytes_that_it_replaced(ve
 def test_a_damaged_feature_partition_is_computed_again_where_late_data_touch_it(versioned, deploy):
     some = readings(-6, 0)
     put(versioned, some[::2])
-    put(versioned, some[1::2])
-    invoke = deploy("processing")
-    invoke(at(0.5))
+    invoke = processed(versioned, deploy, some[1::2], 0.5)
     key = overwrite(versioned, "processed/features/date=2026-11-21/hour=12/shard=00.parquet", b"PAR1")
     put(versioned, late := readings(-1, 0, minutes=7, machines=["PUMP-A01"]))
     invoke(at(0.6))
@@ -188,11 +195,9 @@ CHECKPOINTS = {
 )
 def test_a_damaged_checkpoint_costs_work_and_no_reading(aws, deploy, edit, has_versions):
     if has_versions:
-        aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        aws.keep_versions()
     some, more = readings(-24, 0), readings(0, 4)
-    put(aws, some)
-    invoke = deploy("processing", ALLOWED_LATENESS_HOURS="12")
-    invoke(at(0.5))
+    invoke = processed(aws, deploy, some, 0.5, ALLOWED_LATENESS_HOURS="12")
     overwrite(aws, CHECKPOINT, edit(checkpoint(aws)))
     put(aws, more)
     assert invoke(at(4.5))["is_complete"]
@@ -209,9 +214,7 @@ def test_a_checkpoint_in_another_offset_is_the_same_moment():
 
 def test_a_damaged_layout_is_taken_from_its_earlier_version(versioned, deploy):
     some = readings(-6, 0)
-    put(versioned, some)
-    invoke = deploy("processing", LAKE_SHARDS="4")
-    invoke(at(0.5))
+    invoke = processed(versioned, deploy, some, 0.5, LAKE_SHARDS="4")
     overwrite(versioned, LAYOUT, b"{}")
     put(versioned, more := readings(0, 2))
     invoke(at(2.5))
@@ -228,9 +231,7 @@ def test_a_damaged_layout_without_an_earlier_version_is_an_error_that_names_it(a
 
 
 def test_damaged_beginnings_are_taken_from_their_earlier_version(versioned, deploy):
-    put(versioned, readings(-6, 0))
-    invoke = deploy("processing")
-    invoke(at(0.5))
+    invoke = processed(versioned, deploy, readings(-6, 0), 0.5)
     before = pl.read_parquet(BytesIO(versioned.objects(BEGINNINGS)[BEGINNINGS]))
     overwrite(versioned, BEGINNINGS, gzip.compress(b""))
     put(versioned, readings(0, 2))
@@ -249,7 +250,7 @@ def test_what_somebody_accepted_is_passed_over_and_counted_no_more(versioned, de
     (record,) = records(versioned)
     accepted = record.encode(is_accepted=True)
     overwrite(versioned, *accepted)
-    versioned.s3.delete_object(Bucket=BUCKET, Key=record.encode().key)
+    versioned.delete(record.encode().key)
     counters()
     invoke(at(0.6))
     assert counters()["DamagedObjects"] == 0
@@ -269,7 +270,7 @@ def test_a_damaged_item_is_named_and_hides_no_other_machine(aws, capsys, change)
     offered |= {"revision": {"N": "5"}, "features": {"M": {}}}
     for item in (offered | change, offered | {"machine_id": {"S": "SOUND"}}):
         aws.dynamodb.put_item(TableName="realtime-features", Item=item)
-    table, found = OnlineFeatures(clients.dynamodb(), "realtime-features"), []
+    table, found = stores.online(), []
     assert [row.machine_id for row in table.load_all(on_damaged=found.append)] == ["SOUND"]
     assert [(item.table, item.keys) for item in found] == [("realtime-features", ("HAND",))]
     with pytest.raises(DamagedItemError, match=r"realtime-features HAND: \w+Error"):

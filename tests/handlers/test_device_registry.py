@@ -5,14 +5,11 @@ from typing import Any
 
 import boto3
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from moto.iot.models import IoTBackend
 
 from handlers.stores.device_registry import Certificate, DeviceRegistry, MachineElsewhereError, NotDetachedError
 from tests.aws_emulation import mock_aws
-from tests.iot_in_process import delete_certificate
+from tests.iot_in_process import certificate_request, delete_certificate
 
 MACHINE = "PUMP-1"
 
@@ -28,9 +25,7 @@ class Registry:
         self.devices = DeviceRegistry(self.iot, policy="devices", group="machines", wait=self.waited.append)
 
     def added(self, machine_id: str) -> Certificate:
-        key = ec.generate_private_key(ec.SECP256R1())
-        signed = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
-        arn = self.devices.sign(signed.public_bytes(serialization.Encoding.PEM).decode())
+        arn = self.devices.sign(certificate_request().decode())
         self.devices.register(machine_id)
         certificate = self.devices.find(arn)
         assert certificate is not None

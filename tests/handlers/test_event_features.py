@@ -7,21 +7,16 @@ import polars as pl
 import pytest
 
 from handlers.stores import (
-    DataLake,
     EventHistory,
-    LabelHistory,
-    Machines,
-    ModelRegistry,
     clients,
-    encode_parquet,
     stack_recipe,
 )
 from mlops_core.features import FeatureRecipe, add_events
 from mlops_core.lake import EARLIER_EVENTS_KEY, encode_events
 from mlops_core.prognosis import LABELS
-from mlops_core.telemetry import CHANNELS, EVENTS, READINGS, Event, FailureEvent
-from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.processed_lake import HOUR, MACHINES, NOON, at, put, readings
+from mlops_core.telemetry import CHANNELS, EVENTS, Event, FailureEvent
+from tests.handlers import stores
+from tests.handlers.processed_lake import HOUR, MACHINES, NOON, at, put, put_features, readings, table_of
 from tests.handlers.test_training_steps import STARTED
 from tests.unit.degrading_fleet import degrading_fleet
 
@@ -47,8 +42,7 @@ def happened(machine: str, hours: float, kind: str = "error", code: str = "E1", 
 
 
 def receive(aws, *events: Event | FailureEvent) -> None:
-    for key, body in encode_events(events):
-        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    aws.put_all(encode_events(events))
 
 
 def frame(*events: Event | FailureEvent) -> pl.DataFrame:
@@ -66,7 +60,7 @@ def failure_of(machine: str, when: datetime) -> FailureEvent:
 def fail(hours: float) -> FailureEvent:
     """A failure on record, and in the lake as it was received."""
     failure = failure_of("PUMP-A01", NOON + hours * HOUR)
-    LabelHistory(clients.dynamodb(), "label-history").record(failure)
+    stores.labels().record(failure)
     return failure
 
 
@@ -83,9 +77,6 @@ def online(aws) -> dict[str, dict[str, float]]:
 
 def by_library(events: pl.DataFrame, hours: float) -> dict[str, dict[str, float]]:
     """What the library gives for all readings and events at once, for the rows at so many hours from noon."""
-    some = readings(-8, hours)
-    rows = [(r.machine_id, r.channel, r.event_timestamp, r.value) for r in some]
-    table = pl.DataFrame(rows, schema=READINGS, orient="row")
     machines = pl.DataFrame(
         {
             "machine_id": ["FAN-B01", "PUMP-A01"],
@@ -94,9 +85,7 @@ def by_library(events: pl.DataFrame, hours: float) -> dict[str, dict[str, float]
             "speed_rpm": [None, 1480.0],
         }
     )
-    computed = RECIPE.compute(
-        table.with_columns(pl.col("event_timestamp").cast(pl.Datetime("us", "UTC"))), events, machines
-    )
+    computed = RECIPE.compute(table_of(readings(-8, hours)), events, machines)
     found = computed.filter(pl.col("window_end") == NOON + hours * HOUR).to_dicts()
     return {
         row["machine_id"]: {
@@ -109,7 +98,7 @@ def by_library(events: pl.DataFrame, hours: float) -> dict[str, dict[str, float]
 
 
 def describe() -> None:
-    machines = Machines(clients.dynamodb(), "machines")
+    machines = stores.machines()
     machines.change("FAN-B01", lambda record: record.model_copy(update={"site": "North"}))
     machines.change("PUMP-A01", lambda record: record.model_copy(update={"rated": {"speed_rpm": 1480.0}}))
 
@@ -157,7 +146,7 @@ def rows_of(history: EventHistory, first_hours: float) -> pl.DataFrame:
 @pytest.fixture
 def history(aws):
     def look() -> EventHistory:
-        return EventHistory(DataLake(clients.s3(), BUCKET), RECIPE, LabelHistory(clients.dynamodb(), "label-history"))
+        return EventHistory(stores.lake(), RECIPE, stores.labels())
 
     return look
 
@@ -207,7 +196,7 @@ def test_a_damaged_day_is_made_again_of_what_was_received(aws, history):
     history().take_in_new(NOON)
     before = aws.objects("processed/events/")
     (day,) = [key for key in before if key.endswith("2026-11-20.parquet")]
-    aws.s3.put_object(Bucket=BUCKET, Key=day, Body=b"damaged")
+    aws.put(day, b"damaged")
     history().take_in_new(NOON)
     assert aws.objects("processed/events/") == before
 
@@ -216,13 +205,11 @@ def test_a_damaged_day_is_made_again_of_what_was_received(aws, history):
 def fleet(aws) -> pl.DataFrame:
     """Stored features of machines that fail, and an error before each failure, which the platform heard of."""
     rows = degrading_fleet(runs=1, unfinished=False)
-    for (day,), features in rows.drop(list(LABELS)).group_by(pl.col("window_end").dt.truncate("1d").alias("day")):
-        key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard=00.parquet"
-        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=encode_parquet(features.drop("day", strict=False)))
+    put_features(aws, rows.drop(list(LABELS)))
     ends = rows.group_by("machine_id").last().select("machine_id", "window_end", "rul_hours")
     for machine_id, end, hours in ends.iter_rows():
         failed = end + timedelta(hours=hours)
-        LabelHistory(clients.dynamodb(), "label-history").record(failure_of(machine_id, failed))
+        stores.labels().record(failure_of(machine_id, failed))
         error = happened(machine_id, 0).model_copy(update={"event_timestamp": failed - 10 * HOUR})
         receive(aws, error)
     return rows
@@ -234,7 +221,7 @@ def test_a_training_set_counts_as_the_library_does_and_its_model_is_served_where
     rows = pl.read_parquet(BytesIO(body))
     recipe = FeatureRecipe.model_validate_json(pl.read_parquet_metadata(BytesIO(body))["recipe"])
     assert (recipe.events, recipe.attributes) == (COUNTED, OF_MACHINES)
-    labels = LabelHistory(clients.dynamodb(), "label-history").load_all()
+    labels = stores.labels().load_all()
     failures = [(row["machine_id"], row["event_timestamp"], "failure", row["event_code"]) for row in labels]
     errors = [(machine, failed - 10 * HOUR, "error", "E1") for machine, failed, *_ in failures]
     events = pl.DataFrame([*failures, *errors], schema=EVENTS, orient="row")
@@ -244,7 +231,7 @@ def test_a_training_set_counts_as_the_library_does_and_its_model_is_served_where
     assert rows["event/error_in_24h"].sum() > 0
 
     trained = deploy("training")({"execution": STARTED["execution"]})
-    bundle = ModelRegistry(DataLake(clients.s3(), BUCKET)).load(trained["version"])
+    bundle = stores.models().load(trained["version"])
     reads = [name for name in bundle.schema.names if name.startswith(("event/", "machine/"))]
     assert "event/error_hours_since" in reads
     stack = stack_recipe(CHANNELS, [HOUR, 6 * HOUR], HOUR, events=COUNTED, attributes=OF_MACHINES)

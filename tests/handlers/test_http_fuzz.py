@@ -6,16 +6,15 @@ HTTP_FUZZ_EXAMPLES=20000 makes the run as long as one likes; without it, it take
 import json
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from handlers.stores import DataLake, ModelRegistry, clients
 from tests import http_contract
-from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.test_models import NEW, WORN, offer, serve
+from tests.handlers import stores
+from tests.handlers.model_bundles import serve
+from tests.handlers.test_models import offer_each_status
 from tests.http_requests import Request, arbitrary, documented
 
 pytestmark = pytest.mark.verify
@@ -54,10 +53,7 @@ fuzzed = settings(
 
 @pytest.fixture
 def fleet(aws) -> None:
-    offer("FRESH", WORN)
-    offer("OLD", NEW, at=datetime.now(UTC) - timedelta(days=2))
-    offer("SILENT", {"vibration_count_1h": 0.0})
-    offer("EARLIER-SCHEMA", {"vibration_rms_1h": 3.0})
+    offer_each_status()
 
 
 @pytest.fixture
@@ -82,7 +78,7 @@ def of_any_route(requests: Callable[..., st.SearchStrategy[Request]]) -> st.Sear
 
 @pytest.fixture
 def model(aws) -> None:
-    serve(ModelRegistry(DataLake(clients.s3(), BUCKET)))
+    serve(stores.models())
 
 
 @fuzzed

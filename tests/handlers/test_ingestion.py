@@ -9,15 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
-from mlops_core.lake import QuarantineRecord, decode_quarantine
 from mlops_core.telemetry import failure_message, reading_message
 from tests.handlers.aws_in_process import InjectedError, until_accepted
 
 AT = datetime(2026, 11, 21, 10, 14, tzinfo=UTC)
-
-
-def quarantined(aws) -> list[QuarantineRecord]:
-    return [decode_quarantine(body) for body in aws.objects("quarantine/").values()]
 
 
 def published(event) -> list[bytes]:
@@ -53,7 +48,7 @@ def test_a_batch_becomes_one_object_for_each_event_hour_and_what_is_refused_is_q
         ("FAN-B01", "vibration", "2026-11-21T10:15:00.000000Z"): 1.07,
         ("PUMP-A01", "temperature", "2026-11-21T08:59:00.000000Z"): 60.9,
     }
-    (refused,) = quarantined(aws)
+    (refused,) = aws.quarantined()
     assert refused.reason == "BAD_JSON"
     assert refused.payload == published(event)[-1]
     assert refused.topic == "industrial/machine/PUMP-A01/temperature"
@@ -123,7 +118,7 @@ def test_a_body_that_is_no_envelope_is_quarantined_whole(aws, deploy, deliver, b
     event = deliver(*minutes(1), (None, body))
     event["Records"][1]["body"] = body.decode(errors="surrogatepass")
     assert deploy("ingestion")(event) == {"batchItemFailures": []}
-    (refused,) = quarantined(aws)
+    (refused,) = aws.quarantined()
     assert (refused.reason, refused.payload, refused.topic) == (reason, body, "")
     assert refused.received_at == datetime(2026, 11, 21, 10, 15, 0, 301_000, tzinfo=UTC)  # when the queue got it
     assert len(aws.lines("raw/")) == 1
@@ -153,18 +148,18 @@ def test_a_dead_letter_that_was_put_back_is_quarantined_under_its_first_id(aws, 
     (record,) = deepcopy(first)["Records"]
     body = json.loads(record["body"]) | {"message_id": record["messageId"]}
     invoke({"Records": [record | {"messageId": "another", "body": json.dumps(body)}]})
-    assert [refused.message_id for refused in quarantined(aws)] == [record["messageId"]]
+    assert [refused.message_id for refused in aws.quarantined()] == [record["messageId"]]
 
 
 def test_equal_bytes_refused_twice_are_two_messages_of_quarantine(aws, deploy, deliver):
     poison = ("industrial/machine/PUMP-A01/temperature", b"\x00")
     deploy("ingestion")(deliver(poison, poison))
-    assert len(quarantined(aws)) == 2
+    assert len(aws.quarantined()) == 2
 
 
 def test_a_failure_event_is_not_a_reading(aws, deploy, deliver):
     deploy("ingestion")(deliver(tuple(failure_message("PUMP-A01", AT, "BEARING_WEAR", 11.6, 11.2))))
-    assert [refused.reason for refused in quarantined(aws)] == ["BAD_TOPIC"]
+    assert [refused.reason for refused in aws.quarantined()] == ["BAD_TOPIC"]
 
 
 def test_late_is_judged_by_when_the_broker_got_the_message_not_by_when_it_is_processed(aws, deploy, deliver, counters):
@@ -174,7 +169,7 @@ def test_late_is_judged_by_when_the_broker_got_the_message_not_by_when_it_is_pro
     invoke(deliver(*minutes(1), received_at_ms=at + 2 * hours))
     invoke(deliver(*minutes(1), received_at_ms=at + 2 * hours + 1))
     assert len(aws.lines("raw/")) == 1
-    assert [refused.reason for refused in quarantined(aws)] == ["TOO_LATE"]
+    assert [refused.reason for refused in aws.quarantined()] == ["TOO_LATE"]
     assert counters()["ReadingsLate"] == 1
 
 
@@ -183,7 +178,7 @@ def test_what_a_device_calls_historical_may_be_as_old_as_the_stack_says(aws, dep
     body = {"timestamp_utc": (AT - timedelta(days=days)).isoformat(), "value": 20.0, "historical": True}
     deploy("ingestion", **setting)(deliver(("industrial/machine/PUMP-A01/temperature", json.dumps(body).encode())))
     late = days > int(setting.get("HISTORICAL_REACH_DAYS", 400))
-    assert [refused.reason for refused in quarantined(aws)] == (["TOO_LATE"] if late else [])
+    assert [refused.reason for refused in aws.quarantined()] == (["TOO_LATE"] if late else [])
 
 
 def test_a_failed_put_fails_exactly_the_records_of_its_object(aws, deploy, deliver, faults, counters):

@@ -6,10 +6,10 @@ from itertools import count
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
-from handlers.stores import LabelHistory, clients
+from handlers.stores import clients
 from mlops_core.alerting import episodes
-from mlops_core.lake import decode_quarantine
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, failure_message, reading_message
+from tests.handlers import stores
 from tests.handlers.aws_in_process import until_accepted
 
 AT = datetime(2026, 11, 21, 10, 14, tzinfo=UTC)
@@ -56,7 +56,7 @@ def test_failures_reach_the_lake_and_the_history_and_what_is_refused_is_quaranti
         "events/date=2026-11-21/hour=10",
     ]
     assert {line["machine_id"] for line in aws.lines("events/")} == {"FAN-B01", "PUMP-A01"}
-    (refused,) = map(decode_quarantine, aws.objects("quarantine/").values())
+    (refused,) = aws.quarantined()
     assert (refused.reason, refused.payload) == ("BAD_ENCODING", b"\xff\xfe\x00")
     assert counters() == {
         "FailuresAccepted": 2,
@@ -108,13 +108,13 @@ def test_a_value_beyond_what_the_table_holds_is_quarantined(aws, deploy, deliver
     topic, payload = failure(9e125)
     deploy("labels")(deliver((topic, payload.replace(b"9e+125", b"1e+126")), (topic, payload)))
     assert [line["measured_value"] for line in aws.lines("events/")] == [9e125]
-    (refused,) = map(decode_quarantine, aws.objects("quarantine/").values())
+    (refused,) = aws.quarantined()
     assert refused.reason == "OUT_OF_RANGE"
 
 
 def test_a_reading_is_not_a_failure_event(aws, deploy, deliver):
     deploy("labels")(deliver(tuple(reading_message("PUMP-A01", "temperature", AT, 61.5))))
-    (refused,) = map(decode_quarantine, aws.objects("quarantine/").values())
+    (refused,) = aws.quarantined()
     assert refused.reason == "BAD_TOPIC"
 
 
@@ -137,23 +137,21 @@ def test_the_history_is_not_written_where_the_lake_is_not(aws, deploy, deliver, 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.usefixtures("claims_run_out")
-def test_whichever_call_fails_the_end_is_the_same(aws, deploy, deliver, faults, phase):
+def test_whichever_call_fails_the_end_is_the_same_and_the_failure_is_announced(aws, deploy, deliver, faults, phase):
     # One event an hour: an event that is delivered again alone would otherwise stand in a second object, too.
     event = deliver(failure(11.6), ("industrial/machine/PUMP-A01/event/failure", b"poison"))
     invoke = deploy("labels")
     assert until_accepted(invoke, event) == 1
-    undisturbed, calls = (aws.objects(), aws.items("label-history")), len(faults.calls)
+    undisturbed, calls, sent = (aws.objects(), aws.items("label-history")), len(faults.calls), len(aws.notices())
     for number in range(1, calls + 1):
         aws.clear()
         faults.fail(number, phase)
         assert until_accepted(invoke, event) == 2
         faults.clear()
         assert (aws.objects(), aws.items("label-history")) == undisturbed
+        assert len(aws.notices()) - sent in {1, 2}, "at least once; twice where the answer of the first was lost"
+        sent = len(aws.notices())
     assert calls == 8
-
-
-def announced(notices):
-    return [text.splitlines()[0] for text in notices]
 
 
 def test_a_failure_is_announced_at_once_with_its_code_and_what_to_do_and_only_once(aws, deploy, deliver, counters):
@@ -174,7 +172,7 @@ def test_a_failure_after_the_return_to_service_is_another_and_one_before_it_is_h
     invoke = deploy("labels")
     invoke(deliver(failure(11.6)))
     repaired_at = AT + timedelta(hours=2)
-    history_of_labels = LabelHistory(clients.dynamodb(), "label-history")
+    history_of_labels = stores.labels()
     history_of_labels.record_maintenance(
         MaintenanceRecord(machine_id="PUMP-A01", kind=MaintenanceKind.REPAIR, at=repaired_at), recorded_at=repaired_at
     )
@@ -184,7 +182,7 @@ def test_a_failure_after_the_return_to_service_is_another_and_one_before_it_is_h
             received_at_ms=int(at.timestamp() * 1000),
         )
         invoke(event)
-    assert announced(aws.notices()) == ["PUMP-A01 has failed."] * 2
+    assert aws.headlines() == ["PUMP-A01 has failed."] * 2
     assert "at 2026-11-21 13:14:00 UTC" in aws.notices()[1]
 
 
@@ -194,32 +192,14 @@ def test_a_failure_that_is_replayed_is_kept_and_not_announced(aws, deploy, deliv
     assert aws.notices() == []
 
 
-@pytest.mark.parametrize("phase", ["before", "after"])
-@pytest.mark.usefixtures("claims_run_out")
-def test_a_failure_is_announced_whichever_call_fails(aws, deploy, deliver, faults, phase):
-    event, invoke = deliver(failure(11.6)), deploy("labels")
-    invoke(event)
-    calls, sent = len(faults.calls), len(aws.notices())
-    assert "Publish" in faults.calls
-    for number in range(1, calls + 1):
-        aws.clear()
-        faults.fail(number, phase)
-        until_accepted(invoke, event)
-        faults.clear()
-        assert len(aws.notices()) - sent in {1, 2}, "at least once; twice where the answer of the first was lost"
-        sent = len(aws.notices())
+def test_of_two_deliveries_at_once_one_announces(aws, deploy, deliver, meanwhile):
+    invoke, event = deploy("labels"), deliver(failure(11.6))
 
+    def deliver_again() -> None:
+        with pytest.raises(BatchProcessingError):
+            invoke(event)
 
-def test_of_two_deliveries_at_once_one_announces(aws, deploy, deliver, hook):
-    invoke, event, nested = deploy("labels"), deliver(failure(11.6)), []
-
-    def deliver_again_in_between(**_: object) -> None:
-        if not nested:
-            nested.append(1)
-            with pytest.raises(BatchProcessingError):
-                invoke(event)
-
-    hook(clients.sns(), "before-call.sns.Publish", deliver_again_in_between)
+    nested = meanwhile(clients.sns(), "Publish", deliver_again)
     invoke(event)
     assert nested
     assert len(aws.notices()) == 1

@@ -9,10 +9,11 @@ from aws_lambda_powertools import Metrics
 
 from handlers.announcements import AlarmDesk
 from handlers.limits import LimitWatch
-from handlers.stores import Alarms, Machines, Notifier, clients
+from handlers.stores import Notifier, clients
 from mlops_core.alerting import episodes
 from mlops_core.alerting.episodes import AlarmSource
 from mlops_core.telemetry import CHANNELS, Reading, reading_message
+from tests.handlers import stores
 from tests.handlers.aws_in_process import InjectedError, until_accepted
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -42,11 +43,7 @@ def _counts_of_this_test_alone():
 
 
 def alarms():
-    return Alarms(clients.dynamodb(), "alarms").load_all()
-
-
-def headlines(aws):
-    return [text.splitlines()[0] for text in aws.notices()]
+    return stores.alarms().load_all()
 
 
 def test_a_machine_in_zone_d_is_announced_once_with_its_reason(aws, ingest):
@@ -64,7 +61,7 @@ def test_an_episode_rises_and_ends_and_each_is_announced(aws, ingest):
     ingest(8.0, 8.0)
     ingest(12.0, 12.0, start=AT + timedelta(minutes=2))
     ingest(3.0, 3.0, start=AT + timedelta(minutes=4))
-    assert headlines(aws) == [
+    assert aws.headlines() == [
         "WATCH: PUMP-1 vibration is beyond its limit.",
         "ACT: PUMP-1 vibration is beyond its limit.",
         "PUMP-1 vibration is back within its limits.",
@@ -92,7 +89,7 @@ def test_limits_of_a_class_hold_for_its_machines(aws, deploy, deliver):
     invoke = deploy("ingestion", MACHINE_CLASSES=json.dumps(classes))
     messages = [tuple(reading_message(name, "temperature", AT, 85.0)) for name in ("PUMP-1", "FAN-1")]
     invoke(deliver(*messages, received_at_ms=int(AT.timestamp() * 1000)))
-    assert headlines(aws) == ["WATCH: PUMP-1 temperature is beyond its limit."]
+    assert aws.headlines() == ["WATCH: PUMP-1 temperature is beyond its limit."]
 
 
 @pytest.mark.parametrize("limits", [{}, {"vibration": {"watch": 4.5}}], ids=["none of the channel", "of another"])
@@ -110,7 +107,7 @@ def test_an_episode_of_limits_that_were_taken_away_ends_with_the_next_reading(aw
     ingest(limits, AT - timedelta(minutes=10))  # readings from before the episode, which arrive late, do not end it
     for minutes in (5, 10):
         ingest(limits, AT + timedelta(minutes=minutes))
-    assert headlines(aws) == [
+    assert aws.headlines() == [
         "WATCH: PUMP-1 temperature is beyond its limit.",
         "PUMP-1 temperature is back within its limits.",
     ]
@@ -143,9 +140,9 @@ def test_an_alarm_is_announced_whichever_call_fails(aws, deploy, deliver, faults
 
 
 def watch() -> LimitWatch:
-    store = Alarms(clients.dynamodb(), "alarms")
+    store = stores.alarms()
     desk = AlarmDesk(store, Notifier(clients.sns(), "arn:aws:sns:eu-west-1:123456789012:notices"))
-    return LimitWatch(desk, {}, CHANNELS, Machines(clients.dynamodb(), "machines"))
+    return LimitWatch(desk, {}, CHANNELS, stores.machines())
 
 
 def reading(minute: int, value: float) -> Reading:
@@ -170,15 +167,8 @@ def test_functions_that_overlap_out_of_order_and_twice_open_one_episode(aws, see
     assert len(aws.notices()) == 1
 
 
-def test_a_reading_that_changes_no_stage_waits_for_no_announcement_of_another_and_makes_none(aws, ingest, hook):
-    answers = []
-
-    def the_next_reading_comes(**_: object) -> None:
-        if not answers:
-            answers.append(())  # what is published in between is not disturbed again
-            answers.append(ingest(3.0, start=AT + timedelta(minutes=3)))
-
-    hook(clients.sns(), "before-call.sns.Publish", the_next_reading_comes)
+def test_a_reading_that_changes_no_stage_waits_for_no_announcement_of_another_and_makes_none(aws, ingest, meanwhile):
+    answers = meanwhile(clients.sns(), "Publish", lambda: ingest(3.0, start=AT + timedelta(minutes=3)))
     ingest(*SEVERE)
-    assert answers[1:] == [{"batchItemFailures": []}]
+    assert answers == [{"batchItemFailures": []}]
     assert len(aws.notices()) == 1

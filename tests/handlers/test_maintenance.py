@@ -9,12 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from handlers.stores import LabelHistory, MaintenanceConflictError, clients
+from handlers.stores import LabelHistory, MaintenanceConflictError
 from mlops_core.prognosis import ReturnsAssumedWarning, label_features
 from mlops_core.telemetry import FAILURES, MAINTENANCE, TIMESTAMP, FailureEvent, MaintenanceKind, MaintenanceRecord
-from tests import http_contract
+from tests.handlers import stores
 from tests.handlers.test_models import NEW, offer
-from tests.http_requests import event_of
 
 ROUTE = "POST /machines/{machine_id}/maintenance"
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -26,24 +25,16 @@ Post = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
-def post(aws, deploy, document) -> Post:
-    """Send a body as it is, or as JSON; what comes back must be as documented."""
-    invoke = deploy("maintenance")
+def post(api) -> Post:
+    """Send a body as it is, or as JSON."""
+    ask = api("maintenance")
     offer("PUMP-1", NEW)
-
-    def send(body: dict[str, Any] | str | None, machine_id: str = "PUMP-1", **event: Any) -> tuple[int, Any]:
-        text = json.dumps(body) if isinstance(body, dict) else body
-        answer = invoke(event_of(ROUTE, path={"machine_id": machine_id}) | {"body": text} | event)
-        content = json.loads(answer["body"])
-        http_contract.check(ROUTE, answer["statusCode"], answer["headers"]["Content-Type"], content)
-        return answer["statusCode"], content
-
-    return send
+    return lambda body, machine_id="PUMP-1", **more: ask(ROUTE, body, path={"machine_id": machine_id}, **more)
 
 
 @pytest.fixture
 def history(aws) -> LabelHistory:
-    return LabelHistory(clients.dynamodb(), "label-history")
+    return stores.labels()
 
 
 def record(kind: MaintenanceKind = MaintenanceKind.FAILURE, **fields: Any) -> MaintenanceRecord:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.stores import ChampionMovedError, DataLake, ModelRegistry, UnknownModelError, clients
+from handlers.stores import ChampionMovedError, UnknownModelError
 from mlops_core.errors import (
     BundleError,
     CorruptBundleError,
@@ -15,16 +15,10 @@ from mlops_core.errors import (
     UnsupportedBundleError,
 )
 from mlops_core.lake import CHAMPION_KEY
-from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.model_bundles import small_bundle
 
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 BUNDLE, OTHER = small_bundle(1), small_bundle(2)
-
-
-@pytest.fixture
-def registry(aws) -> ModelRegistry:
-    return ModelRegistry(DataLake(clients.s3(), BUCKET))
 
 
 def key(name: str, version: str = BUNDLE.version) -> str:
@@ -43,7 +37,7 @@ def test_a_version_is_stored_once_and_read_back_as_it_was(registry, aws):
 def test_a_version_counts_only_once_it_is_whole_and_storing_again_completes_it(registry, aws):
     registry.store(BUNDLE)
     for name in ("bundle.json", "life.txt"):
-        aws.s3.delete_object(Bucket=BUCKET, Key=key(name))
+        aws.delete(key(name))
     assert registry.versions() == []
     with pytest.raises(IncompleteBundleError):
         registry.load(BUNDLE.version)
@@ -53,12 +47,12 @@ def test_a_version_counts_only_once_it_is_whole_and_storing_again_completes_it(r
 
 def swap(aws):
     for name, content in OTHER.files().items():
-        aws.s3.put_object(Bucket=BUCKET, Key=key(name), Body=content)
+        aws.put(key(name), content)
 
 
 def damage(name, change):
     def apply(aws):
-        aws.s3.put_object(Bucket=BUCKET, Key=key(name), Body=change(BUNDLE.files()[name]))
+        aws.put(key(name), change(BUNDLE.files()[name]))
 
     return apply
 
@@ -133,7 +127,7 @@ def test_a_rollback_is_the_promotion_of_what_served_before(registry):
 
 
 def test_a_champion_that_cannot_be_read_is_an_error_and_not_the_absence_of_one(registry, aws):
-    aws.s3.put_object(Bucket=BUCKET, Key=CHAMPION_KEY, Body=b"{}")
+    aws.put(CHAMPION_KEY, b"{}")
     with pytest.raises(ValueError, match="holds no promotions"):
         registry.champion()
 

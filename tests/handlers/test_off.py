@@ -3,25 +3,21 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import polars as pl
-
-from handlers.stores import Machines, OnlineFeatures, clients
 from mlops_core.features import is_off
 from mlops_core.lake import encode_readings
 from mlops_core.telemetry import Reading, reading_message
-from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.test_limits import AT, headlines
+from tests.handlers import stores
+from tests.handlers.processed_lake import rows
+from tests.handlers.test_limits import AT
 
 CLASSES = json.dumps({"pumps": {"machines": ["PUMP-*"], "running": {"channel": "vibration", "above": 0.5}}})
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def put(aws, *rows: tuple[str, datetime, float]) -> None:
+def put(aws, *measured: tuple[str, datetime, float]) -> None:
     """Store readings of PUMP-1: channel, moment, value."""
-    some = [Reading("PUMP-1", channel, at, value, at) for channel, at, value in rows]
-    for key, body in encode_readings(some):
-        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+    aws.put_all(encode_readings(Reading("PUMP-1", channel, at, value, at) for channel, at, value in measured))
 
 
 def hours(first: int, last: int, vibration: float) -> list[tuple[str, datetime, float]]:
@@ -33,7 +29,7 @@ def hours(first: int, last: int, vibration: float) -> list[tuple[str, datetime, 
 def newest(deploy, until: int):
     event = {"start": (NOON - 6 * HOUR).isoformat(), "end": (NOON + until * HOUR).isoformat()}
     deploy("processing", MACHINE_CLASSES=CLASSES)(event)
-    row = OnlineFeatures(clients.dynamodb(), "realtime-features").load("PUMP-1")
+    row = stores.online().load("PUMP-1")
     assert row is not None
     return row
 
@@ -61,9 +57,8 @@ def test_another_rule_builds_the_watched_hours_again(aws, deploy):
     for above in (0.5, 6.0, 6.0):
         classes = {"pumps": {"machines": ["PUMP-*"], "running": {"channel": "vibration", "above": above}}}
         answer = deploy("processing", MACHINE_CLASSES=json.dumps(classes))(at)
-        frames = [pl.read_parquet(body) for body in aws.objects("processed/features/").values()]
-        rows = pl.concat(frames).sort("window_end")
-        found.append((rows["vibration_count_6h"].max(), rows["running_last_1h"][-1], answer["hours_changed"] > 0))
+        table = rows(aws)
+        found.append((table["vibration_count_6h"].max(), table["running_last_1h"][-1], answer["hours_changed"] > 0))
     assert found == [(8, 1, True), (0, 0, True), (0, 0, False)]
 
 
@@ -72,13 +67,12 @@ def test_a_machine_that_is_given_a_class_of_another_rule_has_its_watched_hours_b
     classes = {"pumps": {"machines": ["PUMP-*"]}, "presses": {"machines": [], "running": running}}
     put(aws, *hours(0, 2, 5.0))
     at = {"at": (NOON + 2 * HOUR).isoformat()}
-    table, found = Machines(clients.dynamodb(), "machines"), []
+    table, found = stores.machines(), []
     for given in (None, "presses", "presses", "pumps"):
         if given:
             table.change("PUMP-1", lambda record, given=given: record.model_copy(update={"machine_class": given}))
         answer = deploy("processing", MACHINE_CLASSES=json.dumps(classes))(at)
-        frames = [pl.read_parquet(body) for body in aws.objects("processed/features/").values()]
-        found.append((pl.concat(frames)["vibration_count_6h"].max(), answer["hours_changed"] > 0))
+        found.append((rows(aws)["vibration_count_6h"].max(), answer["hours_changed"] > 0))
     assert found == [(8, True), (0, True), (0, False), (8, True)]
 
 
@@ -98,6 +92,6 @@ def test_no_limit_alarms_while_a_machine_is_off(aws, deploy, deliver):
         invoke(deliver(*messages, received_at_ms=int((start + MINUTE).timestamp() * 1000)))
 
     ingest(AT, 0.0)
-    assert headlines(aws) == []
+    assert aws.headlines() == []
     ingest(AT + HOUR, 5.0)
-    assert headlines(aws) == ["ACT: PUMP-1 temperature is beyond its limit."]
+    assert aws.headlines() == ["ACT: PUMP-1 temperature is beyond its limit."]

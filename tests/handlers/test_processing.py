@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from tests.handlers.aws_in_process import BUCKET, InjectedError
+from tests.handlers.aws_in_process import InjectedError
 from tests.handlers.processed_lake import (
     CHECKPOINT,
     NOON,
@@ -13,6 +13,7 @@ from tests.handlers.processed_lake import (
     computed,
     end_state,
     online,
+    processed,
     put,
     readings,
     span,
@@ -62,8 +63,7 @@ def test_a_first_run_that_fails_leaves_its_hours_to_the_next_however_late_that_c
 
 def test_the_online_store_holds_the_newest_row_of_each_machine_without_nulls(aws, deploy):
     some = [*readings(-3, 0, machines=["PUMP-A01"]), *readings(-3, -2, machines=["FAN-B01"])]
-    put(aws, some)
-    deploy("processing")(at())
+    processed(aws, deploy, some)
     newest = computed(some, -6, 0).filter(pl.col("window_end") == NOON)
     for item, row in zip(aws.items("realtime-features"), newest.iter_rows(named=True), strict=True):
         assert item["machine_id"]["S"] == row.pop("machine_id")
@@ -85,17 +85,14 @@ def test_runs_every_hour_and_one_run_for_all_give_the_same_bytes(aws, deploy):
     for hours in range(7):
         invoke(at(hours))
     stepwise, online_then = aws.objects("processed/features/"), aws.items("realtime-features")
-    for key in aws.objects("processed/features/"):
-        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    aws.delete("processed/features/")
     invoke(span(-6, 6))
     assert aws.objects("processed/features/") == stepwise
     assert aws.items("realtime-features") == online_then
 
 
 def test_a_run_with_nothing_new_writes_nothing(aws, deploy, faults):
-    put(aws, readings(-12, 0))
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, readings(-12, 0))
     faults.clear()
     assert invoke(at())["feature_rows"] == 0
     assert set(faults.calls) == {"ListObjectsV2", "GetObject", "Scan"}  # of the table of machines
@@ -108,9 +105,7 @@ def test_a_lake_without_readings_moves_the_checkpoint_and_writes_no_row(aws, dep
 
 
 def test_an_hour_that_is_not_over_waits(aws, deploy):
-    put(aws, readings(-2, 0.5))
-    invoke = deploy("processing")
-    invoke(at(0.9))
+    invoke = processed(aws, deploy, readings(-2, 0.5), 0.9)
     assert stored(aws)["window_end"].max() == NOON
     invoke(at(1))
     assert stored(aws).equals(computed(readings(-2, 0.5), -6, 1))
@@ -139,9 +134,7 @@ def test_windows_of_a_shorter_hop_are_complete_after_every_run(aws, deploy, hop)
 
 @pytest.mark.parametrize("hop", ["60", "30", "15"])
 def test_a_range_leaves_every_row_outside_of_it_as_it_was(aws, deploy, hop):
-    put(aws, readings(-9, 3, minutes=5))
-    invoke = deploy("processing", FEATURE_HOP_MINUTES=hop)
-    invoke(at(3))
+    invoke = processed(aws, deploy, readings(-9, 3, minutes=5), 3, FEATURE_HOP_MINUTES=hop)
     before = end_state(aws)
     invoke(span(-3, -1))
     assert end_state(aws) == before
@@ -150,17 +143,14 @@ def test_a_range_leaves_every_row_outside_of_it_as_it_was(aws, deploy, hop):
 def test_shards_are_partitions_of_their_own_and_hold_all_machines(aws, deploy):
     machines = [f"M{n}" for n in range(6)]
     some = readings(-8, 0, machines=machines)
-    put(aws, some)
-    deploy("processing", LAKE_SHARDS="4")(at())
+    processed(aws, deploy, some, LAKE_SHARDS="4")
     assert stored(aws).equals(computed(some, -6, 0))
     assert len({key.split("/")[-1] for key in aws.objects("processed/features/")}) > 1
 
 
 def test_duplicates_and_the_way_readings_were_batched_do_not_change_a_byte(aws, deploy):
     some = readings(-8, 0)
-    put(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some)
     before = aws.objects("processed/features/")
     aws.clear()
     for start in range(0, len(some), 7):
@@ -169,23 +159,10 @@ def test_duplicates_and_the_way_readings_were_batched_do_not_change_a_byte(aws, 
     assert aws.objects("processed/features/") == before
 
 
-def test_a_line_that_is_no_reading_is_left_out_and_counted(aws, deploy, counters):
-    import gzip
-
-    some = readings(-8, 0)
-    put(aws, some)
-    key = next(iter(aws.objects("raw/")))
-    body = gzip.compress(gzip.decompress(aws.objects(key)[key]) + b"garbage\n")
-    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-    deploy("processing")(at())
-    assert stored(aws).equals(computed(some, -6, 0))
-    assert counters()["MalformedLines"] == 1
-
-
 def test_objects_that_no_function_wrote_are_left_alone(aws, deploy):
     some = readings(-8, 0)
     put(aws, some)
-    aws.s3.put_object(Bucket=BUCKET, Key="raw/date=2026-11-21/notes.txt", Body=b"hello")
+    aws.put("raw/date=2026-11-21/notes.txt", b"hello")
     deploy("processing")(at())
     assert stored(aws).equals(computed(some, -6, 0))
 
@@ -195,9 +172,7 @@ def test_objects_that_no_function_wrote_are_left_alone(aws, deploy):
 
 def test_late_readings_give_higher_revisions_offline_and_never_an_older_row_online(aws, deploy):
     some, late = readings(-12, 0), readings(-3.5, -3, minutes=7)
-    put(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some)
     revision = online(aws)["PUMP-A01"][1]
     put(aws, late)
     outcome = invoke(at())
@@ -209,9 +184,7 @@ def test_late_readings_give_higher_revisions_offline_and_never_an_older_row_onli
 
 
 def test_late_readings_for_rows_before_the_newest_leave_the_online_store_alone(aws, deploy):
-    put(aws, readings(-24, 0))
-    invoke = deploy("processing", TIME_WINDOW="12")
-    invoke(at())
+    invoke = processed(aws, deploy, readings(-24, 0), TIME_WINDOW="12")
     before = aws.items("realtime-features")
     put(aws, readings(-9.5, -9, minutes=7))
     assert invoke(at())["online_written"] == 0
@@ -220,9 +193,7 @@ def test_late_readings_for_rows_before_the_newest_leave_the_online_store_alone(a
 
 def test_readings_beyond_the_lateness_that_is_watched_are_found_by_a_range(aws, deploy):
     some, late = readings(-48, 0), readings(-40, -39, minutes=7)
-    put(aws, some)
-    invoke = deploy("processing", ALLOWED_LATENESS_HOURS="12")
-    invoke(at())
+    invoke = processed(aws, deploy, some, ALLOWED_LATENESS_HOURS="12")
     put(aws, late)
     assert invoke(at())["hours_changed"] == 0
     invoke(span(-40, -33))
@@ -253,9 +224,7 @@ def test_a_range_twice_is_a_range_once(aws, deploy):
 
 
 def test_a_range_of_the_past_does_not_move_the_online_store_back(aws, deploy):
-    put(aws, readings(-24, 0))
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, readings(-24, 0))
     before = aws.items("realtime-features")
     assert invoke(span(-20, -4))["online_written"] == 0
     assert aws.items("realtime-features") == before
@@ -277,9 +246,7 @@ def test_a_range_that_is_none_is_refused(aws, deploy, event):
 
 def test_a_backlog_is_taken_in_chunks_each_committed(aws, deploy):
     some = readings(-6, 42, minutes=30)
-    put(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some)
     before = checkpoint(aws)["version"]
     invoke(at(42))
     assert checkpoint(aws)["version"] > before + 7

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.stores import ObjectMovedError, clients
-from tests.handlers.aws_in_process import BUCKET, InjectedError
+from tests.handlers.aws_in_process import InjectedError
 from tests.handlers.processed_lake import (
     CHECKPOINT,
     MACHINES,
@@ -17,6 +17,7 @@ from tests.handlers.processed_lake import (
     computed,
     end_state,
     online,
+    processed,
     put,
     readings,
     stored,
@@ -27,9 +28,7 @@ from tests.handlers.processed_lake import (
 
 @pytest.mark.parametrize("operation", ["ListObjectsV2", "GetObject", "PutObject", "PutItem"])
 def test_an_error_of_a_store_aborts_with_the_checkpoint_unmoved(aws, deploy, faults, operation):
-    put(aws, readings(-12, 6))
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, readings(-12, 6))
     before = checkpoint(aws)
     faults.fail_where(lambda name, _: name == operation)
     with pytest.raises(InjectedError):
@@ -43,9 +42,7 @@ def test_an_error_of_a_store_aborts_with_the_checkpoint_unmoved(aws, deploy, fau
 
 
 def test_a_missing_permission_to_read_the_checkpoint_is_not_a_first_run(aws, deploy, hook):
-    put(aws, readings(-12, 6))
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, readings(-12, 6))
     before = end_state(aws)
 
     def deny(params, **_):
@@ -69,10 +66,8 @@ def named(aws):
 
 def test_a_committed_partition_that_was_lost_is_named_and_made_again_from_its_readings(aws, deploy):
     some = readings(-12, 6)
-    put(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
-    aws.s3.delete_object(Bucket=BUCKET, Key=LOST)
+    invoke = processed(aws, deploy, some)
+    aws.delete(LOST)
     assert invoke(at(6))["is_complete"]
     assert stored(aws).equals(computed(some, -6, 6))
     (record,) = named(aws)
@@ -82,12 +77,10 @@ def test_a_committed_partition_that_was_lost_is_named_and_made_again_from_its_re
 
 def test_a_committed_partition_whose_readings_are_lost_too_is_named_and_stops_nothing(aws, deploy):
     some = readings(-12, 6)
-    put(aws, some)
-    invoke = deploy("processing")
-    invoke(at())
+    invoke = processed(aws, deploy, some)
     hour = "date=2026-11-21/hour=09/"
     for key in [LOST, *aws.objects(f"raw/{hour}"), *aws.objects(f"compacted/{hour}")]:
-        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+        aws.delete(key)
     assert invoke(at(6))["is_complete"]
     assert invoke(at(6))["is_complete"]
     (record,) = named(aws)
@@ -101,9 +94,7 @@ def test_a_committed_partition_whose_readings_are_lost_too_is_named_and_stops_no
 @pytest.mark.parametrize("phase", ["before", "after"])
 def test_whichever_write_fails_the_next_run_ends_in_the_same_state(aws, deploy, faults, phase):
     some, late = readings(-6, 2, machines=["PUMP-A01"]), readings(-2.5, -2, minutes=7, machines=["PUMP-A01"])
-    invoke = deploy("processing", TIME_WINDOW="2", FEATURE_LENGTHS_HOURS="[1, 2]")
-    put(aws, some)
-    invoke(at(-2))
+    invoke = processed(aws, deploy, some, -2, TIME_WINDOW="2", FEATURE_LENGTHS_HOURS="[1, 2]")
     put(aws, late)
     beginning = aws.snapshot()
     faults.clear()
@@ -142,9 +133,7 @@ def test_a_run_overtaken_at_any_call_ends_in_the_same_state_as_one_alone(
     aws, deploy, hook, faults, counters, operation
 ):
     some, late = readings(-8, 0, machines=["PUMP-A01"]), readings(-1.5, -1, minutes=7, machines=["PUMP-A01"])
-    invoke = deploy("processing", TIME_WINDOW="2", FEATURE_LENGTHS_HOURS="[1, 2]")
-    put(aws, some)
-    invoke(at(-2))
+    invoke = processed(aws, deploy, some, -2, TIME_WINDOW="2", FEATURE_LENGTHS_HOURS="[1, 2]")
     beginning = aws.snapshot()
     put(aws, late)
     invoke(at())
@@ -176,7 +165,7 @@ def test_a_run_overtaken_time_after_time_fails_with_the_rivals_state_standing(aw
 
     def overtake(params, **_):
         if params["Key"] == CHECKPOINT:
-            aws.s3.put_object(Bucket=BUCKET, Key=CHECKPOINT, Body=json.dumps(moved()).encode())
+            aws.put(CHECKPOINT, json.dumps(moved()).encode())
 
     versions = iter(range(100, 200))
 

@@ -1,13 +1,13 @@
 """The drill of docs/recovery.md: what was lost is taken back by its steps, and features are as they were."""
 
 from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.processed_lake import CHECKPOINT, at, computed, put, readings, span, stored
+from tests.handlers.processed_lake import CHECKPOINT, at, computed, processed, put, readings, span, stored
 
 
 def delete(aws, prefix: str) -> list[str]:
     keys = list(aws.objects(prefix))
     for key in keys:
-        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+        aws.delete(key)
     return keys
 
 
@@ -19,7 +19,7 @@ def remove_markers(aws, prefix: str) -> None:
 
 
 def test_deleted_readings_come_back_with_their_markers_removed(aws, deploy):
-    aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    aws.keep_versions()
     some = readings(-6, 0)
     put(aws, some)
     assert delete(aws, "raw/")
@@ -30,9 +30,7 @@ def test_deleted_readings_come_back_with_their_markers_removed(aws, deploy):
 
 def test_deleted_outputs_are_computed_from_readings(aws, deploy):
     some = readings(-12, 0)
-    put(aws, some)
-    invoke = deploy("processing")
-    invoke(at(0.5))
+    invoke = processed(aws, deploy, some, 0.5)
     delete(aws, "processed/")
     invoke(at(0.5))
     invoke(span(-6, 0))
@@ -43,9 +41,7 @@ def test_deleted_outputs_are_computed_from_readings(aws, deploy):
 def test_a_deleted_compacted_hour_comes_back_from_what_it_replaced_by_puts_that_create(aws, deploy):
     some = [*readings(-3, 0), *readings(-3, 0, minutes=7)]
     put(aws, some[::2])
-    put(aws, some[1::2])
-    invoke = deploy("processing")
-    invoke(at(0.5))
+    invoke = processed(aws, deploy, some[1::2], 0.5)
     for key in delete(aws, "compacted/"):
         hour = key.removeprefix("compacted/").removesuffix("readings.parquet")
         for kept, body in aws.objects(f"replaced/{hour}").items():

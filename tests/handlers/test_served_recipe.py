@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from handlers.stores import DataLake, LabelHistory, ModelRegistry, clients, load_servable, stack_recipe
+from handlers.stores import load_servable, stack_recipe
 from mlops_core.errors import EmptyFeaturesError, FeatureMismatchError
 from mlops_core.features import (
     STATISTICS,
@@ -19,7 +19,7 @@ from mlops_core.lake import BEGINNINGS_KEY, encode_readings
 from mlops_core.prognosis import TrainingSettings, TreeSettings, label_features, predict, predict_one, train
 from mlops_core.simulation import simulate_fleet
 from mlops_core.telemetry import CHANNELS, MaintenanceKind, MaintenanceRecord, Reading
-from tests.handlers.aws_in_process import BUCKET
+from tests.handlers import stores
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LENGTHS = [timedelta(hours=hours) for hours in (1, 6, 24)]
@@ -49,11 +49,6 @@ def rows(stack_features):
     """What processing offers of every hour: the stack's recipe, of which a store leaves nulls out."""
     computed = stack_features.filter(pl.col("vibration_count_24h") > 0).sample(150, seed=1)
     return [{name: value for name, value in row.items() if value is not None} for row in computed.to_dicts()]
-
-
-@pytest.fixture
-def registry(aws) -> ModelRegistry:
-    return ModelRegistry(DataLake(clients.s3(), BUCKET))
 
 
 def trained(history, features, **options):
@@ -135,12 +130,7 @@ def test_a_machine_without_readings_has_an_age_and_no_prediction(stack_bundle):
 
 
 def raw_objects(aws, readings):
-    received = [
-        Reading(machine_id=m, channel=c, event_timestamp=at, value=value, received_at=at)
-        for m, c, at, value in readings.iter_rows()
-    ]
-    for group in encode_readings(received):
-        aws.s3.put_object(Bucket=BUCKET, Key=group.key, Body=group.body)
+    aws.put_all(encode_readings(Reading(m, c, at, value, at) for m, c, at, value in readings.iter_rows()))
 
 
 def test_processing_offers_drift_and_age_as_the_recipe_computes_them(aws, deploy):
@@ -153,12 +143,12 @@ def test_processing_offers_drift_and_age_as_the_recipe_computes_them(aws, deploy
     raw_objects(aws, readings)
     returned = START + timedelta(hours=20)
     repair = MaintenanceRecord(machine_id="A", kind=MaintenanceKind.REPAIR, at=returned)
-    LabelHistory(clients.dynamodb(), "label-history").record_maintenance(repair, recorded_at=returned)
+    stores.labels().record_maintenance(repair, recorded_at=returned)
     invoke = deploy("processing")
     for hour in (5, 13, hours):  # beginnings are kept from run to run
         invoke({"start": START.isoformat(), "end": (START + timedelta(hours=hour)).isoformat()})
     recipe = stack_recipe(CHANNELS, [timedelta(hours=1), timedelta(hours=6)], timedelta(hours=1))
-    maintenance = pl.DataFrame(LabelHistory(clients.dynamodb(), "label-history").load_repairs())
+    maintenance = pl.DataFrame(stores.labels().load_repairs())
     computed = recipe.derive(
         compute_features(readings, lengths=("1h", "6h")).with_columns(temperature_mean_6h=pl.lit(None, pl.Float64)),
         returns=returns_to_service(None, maintenance.cast({"event_timestamp": pl.Datetime("us", "UTC")})),

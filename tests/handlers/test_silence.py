@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from moto.sns import sns_backends
 
-from handlers.stores import DataLake, FeatureRow, OnlineFeatures, checkpoint_object, clients
+from handlers.stores import FeatureRow, checkpoint_object, clients
 from mlops_core.lake import Checkpoint
-from tests.handlers.aws_in_process import BUCKET, InjectedError
+from tests.handlers import stores
+from tests.handlers.aws_in_process import InjectedError
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
@@ -17,8 +17,7 @@ NO_VIBRATION = SPEAKING | {"vibration_count_1h": 0.0}
 
 @pytest.fixture
 def notices(aws):
-    arn = clients.sns().create_topic(Name="notices")["TopicArn"]
-    return lambda: [sent[1] for sent in sns_backends["123456789012"]["eu-west-1"].topics[arn].sent_notifications]
+    return aws.notices
 
 
 @pytest.fixture
@@ -37,9 +36,9 @@ def score(deploy, counters):
 def commit(until: datetime, *rows: tuple[str, dict[str, float]]) -> None:
     """What a run of processing leaves: feature rows, then the checkpoint."""
     for machine_id, features in rows:
-        table = OnlineFeatures(clients.dynamodb(), "realtime-features")
+        table = stores.online()
         assert table.offer(FeatureRow(machine_id, until, 1, features), updated_at=until)
-    file = checkpoint_object(DataLake(clients.s3(), BUCKET))
+    file = checkpoint_object(stores.lake())
     stored = file.load()
     version = stored.value.version + 1 if stored else 0
     file.save(Checkpoint(version=version, processed_from=START, processed_until=until, hours={}), after=stored)
@@ -85,29 +84,19 @@ def test_before_anything_was_processed_nothing_is_silent(score, aws):
     assert aws.objects("freshness/") == {}
 
 
-def test_a_message_that_was_not_sent_is_sent_by_the_next_run(score, notices, hook):
+def test_a_message_that_was_not_sent_is_sent_by_the_next_run(score, notices, faults):
     commit(START, ("PUMP-1", NO_VIBRATION))
-    attempts = []
-
-    def fail_at_first(**_: object) -> None:
-        attempts.append(1)
-        if len(attempts) == 1:
-            raise InjectedError
-
-    hook(clients.sns(), "before-call.sns.Publish", fail_at_first)
+    faults.fail_where(lambda operation, _: operation == "Publish")
     with pytest.raises(InjectedError):
         score()
+    faults.clear()
     assert (score(), len(notices())) == (1, 1)
     assert (score(), len(notices())) == (1, 1)
 
 
-def test_a_rival_that_looked_meanwhile_costs_no_run(score, notices, aws, hook):
+def test_a_rival_that_looked_meanwhile_costs_no_run(score, notices, aws, meanwhile):
     commit(START, ("PUMP-1", NO_VIBRATION))
-
-    def rival(**_: object) -> None:
-        aws.s3.put_object(Bucket=BUCKET, Key="freshness/channels.json", Body=b"{}")
-
-    hook(clients.sns(), "before-call.sns.Publish", rival)
+    meanwhile(clients.sns(), "Publish", lambda: aws.put("freshness/channels.json", b"{}"))
     assert (score(), len(notices())) == (1, 1)
     assert aws.objects("freshness/") == {"freshness/channels.json": b"{}"}
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.simulator import MachinesFailedError
-from handlers.stores import LabelHistory, MachineStates, clients
+from handlers.stores import LabelHistory, clients
 from mlops_core.prognosis import label_features
 from mlops_core.simulation import MachineStatus, advance, new_machine, simulate_fleet
 from mlops_core.telemetry import (
@@ -21,6 +21,7 @@ from mlops_core.telemetry import (
     MaintenanceRecord,
     parse_message,
 )
+from tests.handlers import stores
 from tests.handlers.aws_in_process import InjectedError
 
 START = datetime(2026, 11, 21, 10, 0, 30, tzinfo=UTC)
@@ -222,18 +223,11 @@ def test_whichever_call_fails_a_later_run_ends_in_the_same_state_and_nothing_els
     assert calls == 3 + 2 + 1 + 1 + 4 + 1  # (load, create, load) 2 messages, save; load, 4 messages, save
 
 
-def test_of_two_runs_at_once_one_saves_and_both_say_the_same(aws, deploy, broker, hook):
+def test_of_two_runs_at_once_one_saves_and_both_say_the_same(aws, deploy, broker, meanwhile):
     invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
     invoke(at(0))
     broker.clear()
-    inner: list[dict[str, int]] = []
-
-    def overtake(**_):
-        if not inner:
-            inner.append({})
-            inner[0] = invoke(at(3))
-
-    hook(clients.dynamodb(), "before-call.dynamodb.PutItem", overtake)
+    inner = meanwhile(clients.dynamodb(), "PutItem", lambda: invoke(at(3)))
     outer = invoke(at(2))
     assert inner == [{"machines": 1, "published": 6, "overtaken": 0}]
     assert outer == {"machines": 1, "published": 4, "overtaken": 1}
@@ -242,16 +236,9 @@ def test_of_two_runs_at_once_one_saves_and_both_say_the_same(aws, deploy, broker
     assert set(broker) == set(life("PUMP-A01", 3)) - set(life("PUMP-A01", 0))
 
 
-def test_of_two_first_runs_at_once_one_commissions_and_both_tell_that_life(aws, deploy, broker, hook):
+def test_of_two_first_runs_at_once_one_commissions_and_both_tell_that_life(aws, deploy, broker, meanwhile):
     invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
-    inner: list[dict[str, int]] = []
-
-    def overtake(**_):
-        if not inner:
-            inner.append({})
-            inner[0] = invoke(at(0))
-
-    hook(clients.dynamodb(), "before-call.dynamodb.PutItem", overtake)
+    meanwhile(clients.dynamodb(), "PutItem", lambda: invoke(at(0)))
     invoke(at(1))
     ((state, revision),) = states(aws).values()
     assert (state["event_timestamp"], revision) == ("2026-11-21T10:01:30Z", 2)
@@ -264,7 +251,7 @@ BACK = START + timedelta(minutes=3)
 
 @pytest.fixture
 def history(aws) -> LabelHistory:
-    return LabelHistory(clients.dynamodb(), "label-history")
+    return stores.labels()
 
 
 @pytest.fixture
@@ -274,7 +261,7 @@ def repaired_until_back(aws):
     def put(machine_id: str = "PUMP-A01") -> None:
         failed = {"status": MachineStatus.FAILED, "health_index": 0.0, "damage_at_hour": 1.0}
         state = new_machine(machine_id, seed=7, at=START).model_copy(update={**failed, "returned_to_service_at": BACK})
-        MachineStates(clients.dynamodb(), "machine-state").create(state)
+        stores.machine_states().create(state)
 
     return put
 
@@ -350,19 +337,16 @@ def test_whichever_call_fails_the_return_is_recorded_before_the_state_has_passed
 
 
 def test_a_run_that_is_overtaken_or_comes_again_changes_no_record(
-    aws, deploy, broker, history, hook, repaired_until_back
+    aws, deploy, broker, history, meanwhile, repaired_until_back
 ):
     invoke = deploy("simulator", MACHINE_IDS='["PUMP-A01"]')
     repaired_until_back()
-    recorded: list[list[dict]] = []
 
-    def overtake(**_):
-        if not recorded:
-            recorded.append([])
-            assert invoke(at(5))["overtaken"] == 0
-            recorded[0] = aws.items("label-history")
+    def overtake() -> list[dict]:
+        assert invoke(at(5))["overtaken"] == 0
+        return aws.items("label-history")
 
-    hook(clients.dynamodb(), "before-call.dynamodb.UpdateItem", overtake)
+    recorded = meanwhile(clients.dynamodb(), "UpdateItem", overtake)
     assert invoke(at(4))["overtaken"] == 1
     invoke(at(5))
     assert aws.items("label-history") == recorded[0]

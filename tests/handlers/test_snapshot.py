@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from handlers.stores import DataLake, FeatureRow, ModelRegistry, OnlineFeatures, clients
-from mlops_core.lake import encode_readings
+from handlers.stores import FeatureRow
 from mlops_core.telemetry import Reading
-from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.model_bundles import small_bundle
+from tests.handlers import stores
+from tests.handlers.model_bundles import serve
+from tests.handlers.processed_lake import put
 from tests.page_file import document_of
 
 NOW = datetime.now(UTC)
@@ -22,10 +22,9 @@ def test_a_run_keeps_the_page_of_the_stack_in_the_place_of_the_one_before(deploy
     invoke = deploy("snapshot", TIME_ZONE="Europe/Berlin")
     assert invoke({})["machines"] == 0
     reading = Reading(machine_id="A", channel="vibration", event_timestamp=NOW, value=1.0, received_at=NOW)
-    for raw in encode_readings([reading]):
-        DataLake(clients.s3(), BUCKET).create(*raw)
+    put(aws, [reading])
     row = FeatureRow("B", NOW - timedelta(hours=1), 1, {"vibration_count_1h": 60.0, "vibration_rms_1h": 12.0})
-    OnlineFeatures(clients.dynamodb(), "realtime-features").offer(row, updated_at=NOW)
+    stores.online().offer(row, updated_at=NOW)
     assert invoke({})["machines"] == 2
     page = shown(aws)
     assert {machine["id"]: machine.get("zone") for machine in page["machines"]} == {"A": None, "B": "D"}
@@ -34,8 +33,6 @@ def test_a_run_keeps_the_page_of_the_stack_in_the_place_of_the_one_before(deploy
 
 
 def test_the_page_names_the_model_that_serves(deploy, aws):
-    registry, bundle = ModelRegistry(DataLake(clients.s3(), BUCKET)), small_bundle()
-    registry.store(bundle)
-    registry.promote(bundle.version, after=None, at=NOW, reason="a test")
+    champion = serve(stores.models()).value
     deploy("snapshot")({})
-    assert shown(aws)["models"]["champion"]["version"] == bundle.version
+    assert shown(aws)["models"]["champion"]["version"] == champion.version

@@ -16,7 +16,6 @@ from mlops_core.lake import (
     channels_key,
 )
 from mlops_core.telemetry import CHANNELS
-from tests.handlers.aws_in_process import BUCKET
 from tests.handlers.processed_lake import at, put, readings
 
 CHANNELS_KEY = channels_key(CHANNELS.hash)
@@ -63,8 +62,8 @@ READERS = {
 @pytest.fixture
 def lived(aws, deploy):
     """A stack that has processed and scored, and keeps versions."""
-    aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    aws.s3.put_object(Bucket=BUCKET, Key=CHANNELS_KEY, Body=CHANNELS.document)
+    aws.keep_versions()
+    aws.put(CHANNELS_KEY, CHANNELS.document)
     for minutes in (20, 7):
         put(aws, readings(-6, 0, minutes=minutes))
     deploy("processing", CHANNELS_KEY=CHANNELS_KEY)(at(0.5))
@@ -91,7 +90,7 @@ def goes_on_or_names(invoke: Callable[[object], object], event: object, *named: 
 @pytest.mark.parametrize("place", OBJECTS)
 def test_a_damaged_object_stops_no_function_that_does_not_name_it(lived, deploy, place):
     keys = list(lived.objects(place)) or [place]
-    lived.s3.put_object(Bucket=BUCKET, Key=keys[0], Body=b"\0damaged")
+    lived.put(keys[0], b"\0damaged")
     for name, event in READERS.items():
         goes_on_or_names(deploy(name, CHANNELS_KEY=CHANNELS_KEY), event, keys[0])
 

@@ -7,14 +7,14 @@ from botocore.stub import Stubber
 from handlers.stores import DataLake, ObjectMovedError, VersionedObject, clients
 from handlers.stores.items import number
 from mlops_core.telemetry.message import LARGEST_EVENT_VALUE
-from tests.handlers.aws_in_process import BUCKET
+from tests.handlers import stores
 
 KEY = "raw/date=2026-11-21/hour=10/shard=00/aa.jsonl.gz"
 
 
 @pytest.fixture
 def lake(aws) -> DataLake:
-    return DataLake(clients.s3(), BUCKET)
+    return stores.lake()
 
 
 @pytest.fixture

@@ -1,40 +1,32 @@
 """From stored features to a champion: the steps of training, one after the other."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 
 import polars as pl
 import pytest
 
 from handlers import training_set
-from handlers.stores import ChampionMovedError, DataLake, LabelHistory, ModelRegistry, clients, encode_parquet
+from handlers.stores import ChampionMovedError, encode_parquet
 from mlops_core.errors import CorruptBundleError, UntrainableError
 from mlops_core.prognosis import LABELS, STANDS_FOR
 from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
-from tests.handlers.aws_in_process import BUCKET
-from tests.handlers.model_bundles import small_bundle
+from tests.handlers import stores
+from tests.handlers.model_bundles import AT, serve, small_bundle
+from tests.handlers.processed_lake import put_features
 from tests.unit.degrading_fleet import START, degrading_fleet
 
-AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 STARTED = {"execution": "run-1", "started_at": (START + timedelta(days=40)).isoformat()}
 BUNDLE, OTHER = small_bundle(1), small_bundle(2)
-
-
-@pytest.fixture
-def registry(aws) -> ModelRegistry:
-    return ModelRegistry(DataLake(clients.s3(), BUCKET))
 
 
 @pytest.fixture
 def history(aws) -> pl.DataFrame:
     """Offline features, and the failures that the platform heard of."""
     rows = degrading_fleet(runs=1, unfinished=False)
-    by_hour = rows.drop(list(LABELS)).group_by(pl.col("window_end").dt.truncate("1d").alias("day"))
-    for (day,), features in by_hour:
-        key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard=00.parquet"
-        aws.s3.put_object(Bucket=BUCKET, Key=key, Body=encode_parquet(features.drop("day", strict=False)))
-    labels = LabelHistory(clients.dynamodb(), "label-history")
+    put_features(aws, rows.drop(list(LABELS)))
+    labels = stores.labels()
     for machine_id, end, hours in (
         rows.group_by("machine_id").last().select("machine_id", "window_end", "rul_hours").iter_rows()
     ):
@@ -48,13 +40,14 @@ def history(aws) -> pl.DataFrame:
     return rows
 
 
-def serve(registry, bundle=BUNDLE):
-    registry.store(bundle)
-    return registry.promote(bundle.version, after=registry.champion(), at=AT, reason="a test")
+def trained(deploy) -> str:
+    """The version of a model of the whole history."""
+    deploy("training_set")(STARTED)
+    return deploy("training")(STARTED)["version"]
 
 
 def damage(aws, version):
-    aws.s3.put_object(Bucket=BUCKET, Key=f"models/{version}/life.txt", Body=b"tree")
+    aws.put(f"models/{version}/life.txt", b"tree")
 
 
 def test_a_repair_that_a_technician_recorded_ends_a_run_that_did_not_fail(deploy, history, aws):
@@ -62,7 +55,7 @@ def test_a_repair_that_a_technician_recorded_ends_a_run_that_did_not_fail(deploy
     ends = history.filter(machine_id=machine_id)["window_end"].sort()
     repaired_at = ends[len(ends) // 2]
     repair = MaintenanceRecord(machine_id=machine_id, kind=MaintenanceKind.REPAIR, at=repaired_at)
-    LabelHistory(clients.dynamodb(), "label-history").record_maintenance(repair, recorded_at=AT)
+    stores.labels().record_maintenance(repair, recorded_at=AT)
     deploy("training_set")(STARTED)
     (body,) = aws.objects("training/").values()
     rows = pl.read_parquet(BytesIO(body)).filter(machine_id=machine_id)
@@ -96,7 +89,7 @@ def test_a_step_that_is_tried_again_keeps_the_rows_that_the_first_attempt_wrote(
     build = deploy("training_set")
     build(STARTED)
     rows = aws.objects("training/")
-    aws.s3.delete_object(Bucket=BUCKET, Key=next(iter(aws.objects("processed/features/"))))
+    aws.delete(next(iter(aws.objects("processed/features/"))))
     build(STARTED)
     assert aws.objects("training/") == rows
 
@@ -159,8 +152,7 @@ def test_a_promotion_judged_against_a_model_that_serves_no_longer_is_refused(dep
 
 def test_a_damaged_champion_counts_as_none_and_says_so(deploy, history, registry, aws, counters):
     champion = serve(registry)
-    deploy("training_set")(STARTED)
-    version = deploy("training")(STARTED)["version"]
+    version = trained(deploy)
     damage(aws, BUNDLE.version)
     counters()
     verdict = deploy("evaluation")(STARTED | {"version": version})
@@ -174,10 +166,8 @@ def test_a_damaged_champion_counts_as_none_and_says_so(deploy, history, registry
 
 def test_a_champion_whose_files_are_gone_counts_as_none(deploy, history, registry, aws):
     serve(registry)
-    deploy("training_set")(STARTED)
-    version = deploy("training")(STARTED)["version"]
-    for key in aws.objects(f"models/{BUNDLE.version}/"):
-        aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    version = trained(deploy)
+    aws.delete(f"models/{BUNDLE.version}/")
     reason = deploy("evaluation")(STARTED | {"version": version})["reason"]
     assert reason.startswith(f"Promoted: the champion is refused (There is no model {BUNDLE.version}")
 
@@ -185,8 +175,7 @@ def test_a_champion_whose_files_are_gone_counts_as_none(deploy, history, registr
 def test_a_champion_that_is_trained_again_and_is_damaged_is_an_error_and_not_the_same_once_more(
     deploy, history, registry, aws
 ):
-    deploy("training_set")(STARTED)
-    version = deploy("training")(STARTED)["version"]
+    version = trained(deploy)
     registry.promote(version, after=None, at=AT, reason="the first")
     damage(aws, version)
     with pytest.raises(CorruptBundleError):
@@ -198,7 +187,7 @@ def test_features_that_are_no_longer_computed_are_not_learned_from(deploy, histo
     longer = pl.read_parquet(BytesIO(aws.objects("processed/features/")[oldest])).with_columns(
         pl.lit(60.0).alias("vibration_mean_72h")
     )
-    aws.s3.put_object(Bucket=BUCKET, Key=oldest, Body=encode_parquet(longer))
+    aws.put(oldest, encode_parquet(longer))
     assert deploy("training_set")(STARTED)["rows"] > 0
     (rows,) = aws.objects("training/").values()
     assert "vibration_mean_72h" not in pl.read_parquet(BytesIO(rows)).columns

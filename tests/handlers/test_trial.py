@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores import DataLake, LabelHistory, ModelRegistry, clients
 from mlops_core.lake import hour_path
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
-from tests.handlers.aws_in_process import BUCKET, InjectedError
-from tests.handlers.model_bundles import small_bundle
+from tests.handlers import stores
+from tests.handlers.aws_in_process import InjectedError
+from tests.handlers.model_bundles import serve, small_bundle
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 PROMISED = BudgetPoint(0.3, 0.5, 0.2, 0.95, 0.9, 1.0, 30.0, 10.0, false_low=0.1, false_high=0.3, announced=19)
@@ -22,16 +22,13 @@ BUNDLE = replace(small_bundle(), alarms=AlarmPlan(watch=0.5, act=0.8, curve=(PRO
 
 def serve_and_predict(probability: float, *, failing: int) -> None:
     """Hourly predictions of the last two days of five machines, the first of which failed half an hour ago."""
-    lake = DataLake(clients.s3(), BUCKET)
-    registry = ModelRegistry(lake)
-    registry.store(BUNDLE)
-    registry.promote(BUNDLE.version, after=None, at=NOW, reason="a test")
+    serve(stores.models(), BUNDLE, at=NOW)
     for hour in range(48):
         at = NOW - timedelta(hours=48 - hour)
         scored = {"window_end": utc_text(at), "failure_probability": probability, "model_version": BUNDLE.version}
         body = gzip.compress(b"\n".join(json.dumps({"machine_id": f"M{n}", **scored}).encode() for n in range(5)))
-        lake.create(f"predictions/{hour_path(at)}/{hour}.jsonl.gz", body)
-    history = LabelHistory(clients.dynamodb(), "label-history")
+        stores.lake().create(f"predictions/{hour_path(at)}/{hour}.jsonl.gz", body)
+    history = stores.labels()
     for number in range(failing):
         at = NOW - timedelta(minutes=30)
         history.record(

@@ -11,10 +11,7 @@ import pytest
 
 from handlers.stores import (
     DataLake,
-    LabelHistory,
-    MachineStates,
     ModelRegistry,
-    OnlineFeatures,
     Predictions,
     checkpoint_object,
     clients,
@@ -22,8 +19,7 @@ from handlers.stores import (
 )
 from mlops_core.lake import decode_failures, decode_quarantine, decode_readings
 from mlops_core.prognosis import predict
-from tests.handlers.aws_in_process import BUCKET
-from tests.http_requests import event_of
+from tests.handlers import stores
 
 RELEASE = Path(__file__).resolve().parents[1] / "fixtures/release_1"
 EXPECTED: dict[str, Any] = json.loads((RELEASE / "expected.json").read_text())
@@ -35,7 +31,7 @@ def _stack_of_the_first_release(aws) -> None:
     for path in sorted((RELEASE / "lake").rglob("*")):
         if path.is_file():
             key = path.relative_to(RELEASE / "lake").as_posix()
-            aws.s3.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+            aws.put(key, path.read_bytes())
     for path in (RELEASE / "tables").glob("*.json"):
         for item in json.loads(path.read_text()):
             aws.dynamodb.put_item(TableName=path.stem, Item=item)
@@ -43,7 +39,7 @@ def _stack_of_the_first_release(aws) -> None:
 
 @pytest.fixture
 def lake() -> DataLake:
-    return DataLake(clients.s3(), BUCKET)
+    return stores.lake()
 
 
 def distinct(readings: pl.DataFrame) -> list[list[Any]]:
@@ -89,7 +85,7 @@ def test_what_is_silent_stays_silent(lake):
 
 
 def test_the_online_features_and_the_predictions_are_read(aws):
-    features = OnlineFeatures(clients.dynamodb(), "realtime-features").load_all()
+    features = stores.online().load_all()
     assert [row.machine_id for row in features] == ["FAN-B01", "PUMP-00", "PUMP-01"]
     assert {row.window_end for row in features} == {PROCESSED_UNTIL}
     assert features[0].features["vibration_count_1h"] == 0
@@ -100,7 +96,7 @@ def test_the_online_features_and_the_predictions_are_read(aws):
 
 
 def test_the_history_of_labels_is_read(aws):
-    history = LabelHistory(clients.dynamodb(), "label-history")
+    history = stores.labels()
     (failure,) = history.load_all()
     (repair,) = history.load_repairs()
     assert (failure["machine_id"], failure["returned_to_service_at"]) == (
@@ -125,7 +121,7 @@ def test_the_champion_its_history_and_every_model_are_read(lake, aws):
 
 
 def test_the_machines_of_the_simulator_live_on(deploy, aws):
-    states = MachineStates(clients.dynamodb(), "machine-state")
+    states = stores.machine_states()
     before = states.load("PUMP-A01")
     assert before is not None
     outcome = deploy("simulator")({"at": "2026-11-20T06:32:00Z"})
@@ -143,17 +139,15 @@ def test_processing_continues_from_the_checkpoint_and_scoring_from_its_predictio
     assert not deploy("ingestion")(event)["batchItemFailures"]
     outcome = deploy("processing", LAKE_SHARDS="2")({"at": "2026-11-20T10:05:00Z"})
     assert (outcome["window_end"], outcome["is_complete"]) == ("2026-11-20T10:00:00.000000Z", True)
-    row = OnlineFeatures(clients.dynamodb(), "realtime-features").load("PUMP-01")
+    row = stores.online().load("PUMP-01")
     assert row is not None
     assert row.features["vibration_max_1h"] == 9.0
     assert row.features["vibration_count_6h"] == 19  # 18 of the first release
-    arn = clients.sns().create_topic(Name="notices")["TopicArn"]
-    scored = deploy("scoring", NOTICE_TOPIC_ARN=arn)({})
+    scored = deploy("scoring")({})
     assert (scored["scored"], scored["model_version"]) == (3, EXPECTED["serving"])
 
 
-def test_the_endpoint_answers_of_every_machine(deploy):
-    answer = deploy("inference")(event_of("GET /machines"))
-    document = json.loads(answer["body"])
-    assert (answer["statusCode"], document["total"]) == (200, 3)
+def test_the_endpoint_answers_of_every_machine(api):
+    status, document = api("inference")("GET /machines")
+    assert (status, document["total"]) == (200, 3)
     assert document["model_version"] == EXPECTED["serving"]

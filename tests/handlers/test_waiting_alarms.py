@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.stores import Alarms, clients
 from mlops_core.alerting import Answer
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLife, Stage
+from mlops_core.alerting.episodes import AlarmSource, Episode, EpisodeLife, Stage
+from tests.handlers import stores
+from tests.raised_alarms import raised
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
@@ -19,14 +20,13 @@ def score(aws, deploy):
 
 def store(hours_ago: float, *, stage: Stage = Stage.WATCH, is_announced: bool = True) -> Episode:
     since = NOW - hours_ago * HOUR
-    empty = Alarm(machine_id="PUMP-1", source=AlarmSource.LIMIT, subject="vibration")
-    episode = Episode(machine_id="PUMP-1", source=AlarmSource.LIMIT, subject="vibration", stage=stage, opened=since)
-    alarm = empty.following(episode=episode, evidence="{}", now=since)
-    alarms = Alarms(clients.dynamodb(), "alarms")
+    alarm = raised("PUMP-1", stage=stage, opened=since)
+    alarms = stores.alarms()
     assert alarms.save(alarm, now=since)
     if is_announced:
         alarms.note_announced(alarm)
-    return episode
+    assert alarm.episode is not None
+    return alarm.episode
 
 
 def test_people_are_reminded_once_each_time_that_the_hours_have_passed(score, aws):
@@ -43,14 +43,14 @@ def test_nobody_is_reminded_early_or_of_what_is_answered(score, aws, hours_ago):
     episode = store(hours_ago)
     if hours_ago == 5:
         answer = Answer.model_validate({"action": "acknowledge"})
-        Alarms(clients.dynamodb(), "alarms").answer(episode.id, answer, principal="ann", now=NOW)
+        stores.alarms().answer(episode.id, answer, principal="ann", now=NOW)
     score({})
     assert aws.notices() == []
 
 
 def test_what_was_shelved_comes_back_and_people_hear_of_it(score, aws):
     episode = store(hours_ago=5)
-    alarms = Alarms(clients.dynamodb(), "alarms")
+    alarms = stores.alarms()
     answer = Answer.model_validate({"action": "shelve", "until": (NOW - HOUR).isoformat()})
     alarms.answer(episode.id, answer, principal="ann", now=NOW - 2 * HOUR)
     score({})
@@ -77,7 +77,7 @@ def test_what_its_writer_did_not_live_to_announce_is_announced_once_its_minute_i
 
 def test_a_note_that_comes_late_takes_nothing_back_that_was_announced_since(score, aws):
     store(hours_ago=1)
-    alarms = Alarms(clients.dynamodb(), "alarms")
+    alarms = stores.alarms()
     opened = alarms.load("PUMP-1", AlarmSource.LIMIT, "vibration")
     assert opened.episode is not None
     ended = opened.following(episode=opened.episode.ended(NOW), evidence="{}", now=NOW - HOUR)

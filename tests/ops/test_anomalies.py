@@ -9,6 +9,7 @@ import polars as pl
 from handlers.stores import BaselineRegistry, encode_parquet
 from mlops_core.condition import train_baseline
 from mlops_core.telemetry import FAILURES
+from tests.handlers.model_bundles import serve
 from tests.ops.conftest import Deployed
 from tests.unit.test_baseline import FORTNIGHT, START, fleet, with_vibration_from
 
@@ -21,9 +22,7 @@ def serve_baseline(deployed: Deployed) -> None:
     features = with_vibration_from(fleet(4, FORTNIGHT + 48, seed=1), "M3", FORTNIGHT, 4.0)
     learned = features.filter(pl.col("window_end") <= START + timedelta(hours=FORTNIGHT))
     bundle = train_baseline(learned, failures=pl.DataFrame(schema=FAILURES), episodes_per_machine_month=0.6)
-    registry = BaselineRegistry(deployed.stack.lake)
-    registry.store(bundle)
-    registry.promote(bundle.version, after=None, at=START, reason="a test")
+    serve(BaselineRegistry(deployed.stack.lake), bundle, at=START)
     later = features.filter(pl.col("window_end") > START + timedelta(hours=FORTNIGHT))
     rows = later.with_columns(pl.col("window_end") + moved)
     for (day,), own in rows.group_by(pl.col("window_end").dt.truncate("1d").alias("day")):

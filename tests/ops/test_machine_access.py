@@ -9,14 +9,13 @@ from typing import Any
 import boto3
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 from moto.iot.models import IoTBackend
 
 from handlers.stores.device_registry import DeviceRegistry
 from ops.device_access import DeviceAccess
 from ops.device_keys import KeySet, newest
-from tests.iot_in_process import delete_certificate
+from tests.iot_in_process import certificate_request, delete_certificate
 from tests.ops.conftest import REGION, Deployed
 
 POLICY, GROUP = "devices-policy", "devices-machines"
@@ -125,18 +124,13 @@ def test_the_private_key_is_readable_by_its_owner_alone_and_never_sent(plant: Pl
     assert not any("PRIVATE" in each for each in sent)
 
 
-def a_request(file: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    signed = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
-    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
 def test_a_machine_that_made_its_own_key_sends_a_request_and_no_key_is_made(plant: Plant, tmp_path: Path) -> None:
-    granted = plant.json("add", MACHINE, "--csr", str(a_request(tmp_path / "own.pem")))
+    own = tmp_path / "own.pem"
+    own.write_bytes(certificate_request())
+    granted = plant.json("add", MACHINE, "--csr", str(own))
     assert granted["key"] is None
     assert not list(plant.keys.rglob("key.pem"))
-    assert "stays on the machine" in plant.run("add", MACHINE, "--csr", str(tmp_path / "own.pem"))
+    assert "stays on the machine" in plant.run("add", MACHINE, "--csr", str(own))
 
 
 @pytest.mark.parametrize("content", [b"", b"no request", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"])

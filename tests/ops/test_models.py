@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -12,11 +11,10 @@ from mlops_core.condition import train_baseline
 from mlops_core.lake import CHAMPION_KEY
 from mlops_core.prognosis import Champion
 from mlops_core.telemetry import FAILURES
-from tests.handlers.model_bundles import small_bundle
+from tests.handlers.model_bundles import AT, serve, small_bundle
 from tests.ops.conftest import Deployed
 from tests.unit.test_baseline import FORTNIGHT, fleet
 
-AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 NORMAL = fleet(4, FORTNIGHT, seed=1)
 FIRST, SECOND = sorted((small_bundle(1), small_bundle(2)), key=lambda bundle: bundle.version)
 
@@ -136,8 +134,7 @@ def test_a_baseline_is_rolled_back_as_a_model_is(deployed):
     nothing = pl.DataFrame(schema=FAILURES)
     bundles = [train_baseline(NORMAL, failures=nothing, episodes_per_machine_month=rate) for rate in (0.6, 0.7)]
     for bundle in bundles:
-        registry.store(bundle)
-        registry.promote(bundle.version, after=registry.champion(), at=AT, reason="a test")
+        serve(registry, bundle)
     answer = deployed.json("models", "rollback", "--baseline")
     assert (answer["champion"], answer["previous"]) == (bundles[0].version, bundles[1].version)
     assert champion(registry).version == bundles[0].version

@@ -8,7 +8,7 @@ from handlers.stores import ModelRegistry
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
-from tests.handlers.model_bundles import small_bundle
+from tests.handlers.model_bundles import serve, small_bundle
 from tests.ops.conftest import Deployed
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -29,9 +29,7 @@ def predicted(deployed: Deployed, version: str, hours: int, machine_id: str = "M
 
 def test_what_happened_stands_beside_what_was_promised(deployed: Deployed) -> None:
     bundle = small_bundle()
-    registry = ModelRegistry(deployed.stack.lake)
-    registry.store(bundle)
-    registry.promote(bundle.version, after=None, at=NOW, reason="a test")
+    serve(ModelRegistry(deployed.stack.lake), bundle, at=NOW)
     assert "has predicted nothing" in deployed.run("models", "trial").stderr
     predicted(deployed, bundle.version, 40)
     event = FailureEvent(

@@ -8,7 +8,7 @@ import pytest
 
 from handlers.stores import FeatureRow, PageSnapshots, encode_parquet, read_page
 from handlers.stores.page_trends import rounded
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+from mlops_core.alerting.episodes import AlarmSource, Stage
 from mlops_core.lake import PAGE_KEY, features_key
 from mlops_core.page import FleetPage
 from mlops_core.telemetry import FailureEvent, Reading
@@ -16,6 +16,7 @@ from ops.errors import OptionError
 from ops.ui.actions import plan_action
 from tests.ops.conftest import Deployed, keep
 from tests.page_file import document_of
+from tests.raised_alarms import raised
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
@@ -33,11 +34,8 @@ def report(deployed: Deployed, machine_id: str, at: datetime, vibration: float) 
 
 
 def raise_alarm(deployed: Deployed, machine_id: str, source: AlarmSource, stage: Stage, subject: str = "") -> None:
-    episode = Episode(
-        machine_id=machine_id, source=source, subject=subject, stage=stage, opened=NOW - HOUR, reasons=("Because",)
-    )
-    empty = Alarm(machine_id=machine_id, source=source, subject=subject)
-    alarm = empty.following(episode=episode, evidence="", now=NOW)
+    opened = {"opened": NOW - HOUR, "now": NOW, "reasons": ("Because",)}
+    alarm = raised(machine_id, source=source, subject=subject, stage=stage, **opened)
     assert deployed.stack.alarms.save(alarm, now=NOW)
 
 
