@@ -19,7 +19,8 @@ from pulumi.runtime.proto import source_pb2
 
 from infra.local.engine.monitor import RecordingMonitor, Registration as Recorded
 from infra.local.engine.program import program_at, run_program, stack_config
-from infra.settings import read_provider_settings, read_settings
+from infra.settings import key_schemas, read_provider_settings, read_settings
+from infra.stack_settings import StackSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "mlops-industrial"
@@ -265,6 +266,12 @@ def evaluate_stack_afresh(
         into=into,
         partition=partition,
     )
+
+
+def settings_of(**changes: Any) -> StackSettings:
+    """The settings of a stack by the defaults of the project file, with some changed."""
+    defaults = {key: schema["default"] for key, schema in key_schemas().items() if "default" in schema}
+    return StackSettings.model_validate(defaults | {"mqttTopicPrefix": "industrial/dev/machine"} | changes)
 
 
 def evaluate_settings(config: Mapping[str, Any]) -> None:

@@ -156,7 +156,7 @@ def test_of_the_steps_of_training_only_the_baseline_whose_failure_ends_no_execut
 
 def test_the_dashboard_has_the_name_of_the_stack(prod):
     (dashboard,) = prod.of("cloudwatch/dashboard:Dashboard").values()
-    assert dashboard.inputs["dashboardName"] == "mlops-industrial-prod"
+    assert dashboard.inputs["dashboardName"] == prod.outputs["dashboard_name"] == "mlops-industrial-prod"
     assert '"WatermarkLagHours"' in dashboard.inputs["dashboardBody"]
 
 

@@ -66,9 +66,3 @@ def test_the_drawing_names_every_state():
     drawn = inspect.getdoc(backfill_steps) or ""
     states = backfill_steps.backfill_definition("arn", "bucket", str, maximum_concurrency=1)["States"]
     assert [name for name in states if name not in drawn] == []
-
-
-def test_lists_of_units_expire(evaluated):
-    rules = evaluated("dev").of("BucketLifecycleConfiguration")["data-lake-lifecycle"].inputs["rules"]
-    (rule,) = [each for each in rules if each.get("filter", {}).get("prefix") == "processed/backfills/"]
-    assert rule["expiration"]["days"] == 30

@@ -6,9 +6,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from infra.settings import key_schemas
-from infra.stack_settings import StackSettings
-from tests.infra.evaluation import ACCOUNT, CHANGED, CHANGED_OTHERWISE, REGION, evaluate_stack, statements
+from tests.infra.evaluation import ACCOUNT, CHANGED, CHANGED_OTHERWISE, REGION, evaluate_stack, settings_of, statements
 
 LAKE = "arn:aws:s3:::data-lake-0a1b2c"
 QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:mlops-industrial-dev"
@@ -406,12 +404,9 @@ def test_the_simulator_may_publish_for_its_machines_under_its_prefix_alone():
 
 
 def test_the_largest_fleet_that_settings_accept_fits_an_inline_policy_and_an_environment():
-    defaults = {key: schema["default"] for key, schema in key_schemas().items()}
-    defaults["mqttTopicPrefix"] = "industrial/prod/machine"
-
     def is_accepted(machines):
         try:
-            StackSettings.model_validate(defaults | {"machineIds": machines})
+            settings_of(machineIds=machines, mqttTopicPrefix="industrial/prod/machine")
         except ValidationError:
             return False
         return True

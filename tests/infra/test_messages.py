@@ -138,13 +138,6 @@ def test_buffers_give_up_to_the_dead_letters_and_nobody_else_may(evaluated):
     }
 
 
-def test_queues_are_encrypted(evaluated):
-    for queue in evaluated("dev").of("sqs/queue:Queue").values():
-        assert queue.inputs["sqsManagedSseEnabled"] is True
-    for queue in evaluated("prod").of("sqs/queue:Queue").values():
-        assert "sqsManagedSseEnabled" not in queue.inputs
-
-
 def test_no_document_holds_a_space_that_a_later_evaluation_could_lack(evaluated):
     keys = ("policy", "assumeRolePolicy", "redrivePolicy", "redriveAllowPolicy")
     documents = [each.inputs[key] for each in evaluated("prod").aws for key in keys if key in each.inputs]

@@ -61,11 +61,6 @@ def test_a_deployed_stack_knows_every_output(evaluated, stack):
     assert unset == ({"machine_ids"} if stack == "prod" else set()), "prod simulates no machine"
 
 
-def test_a_stack_with_alarms_has_a_dashboard_of_its_name(evaluated):
-    assert evaluated("prod").outputs["dashboard_name"].endswith("prod")
-    assert "dashboard_name" not in evaluated("dev").outputs
-
-
 @pytest.mark.parametrize(("stack", "preview"), EVERY)
 def test_every_resource_is_made_by_the_provider_that_tags(evaluated, stack, preview):
     evaluation = evaluated(stack, preview=preview)

@@ -14,7 +14,7 @@ from infra.provider_settings import REFUSED, ProviderSettings
 from infra.schedule_expression import Intervals, intervals, schedule_problem
 from infra.settings import PROJECT_FILE, SettingsError, key_schemas
 from infra.stack_settings import StackSettings
-from tests.infra.evaluation import Evaluation, evaluate_stack, evaluate_stack_afresh
+from tests.infra.evaluation import Evaluation, evaluate_stack, evaluate_stack_afresh, settings_of
 
 MANY = [f"MACHINE-{number:04}" for number in range(500)]
 
@@ -144,9 +144,7 @@ def test_the_project_file_and_the_settings_know_the_same_keys():
 
 
 def test_the_defaults_are_accepted_as_they_stand():
-    StackSettings.model_validate(
-        {key: schema["default"] for key, schema in key_schemas().items()} | {"mqttTopicPrefix": own_topic_prefix()}
-    )
+    settings_of(mqttTopicPrefix=own_topic_prefix())
 
 
 @pytest.mark.parametrize("stack", ["dev", "local", "prod"])

@@ -1,4 +1,4 @@
-"""The state machine that makes models: where each step leads, what is tried again, what is logged, what expires."""
+"""The state machine that makes models: where each step leads, what is tried again, what is logged."""
 
 import inspect
 import json
@@ -78,13 +78,6 @@ def test_executions_are_logged_with_what_passed_between_the_steps(evaluated, sta
 def test_traces_are_taken_where_the_stack_traces(evaluated):
     assert machine(evaluated, "dev")["tracingConfiguration"] == {"enabled": False}
     assert machine(evaluated, "prod")["tracingConfiguration"] == {"enabled": True}
-
-
-def test_training_sets_expire_and_models_do_not(evaluated):
-    lifecycle = evaluated("dev").of("BucketLifecycleConfiguration")["data-lake-lifecycle"].inputs["rules"]
-    expiring = {rule["filter"]["prefix"]: rule["expiration"]["days"] for rule in lifecycle if "expiration" in rule}
-    assert expiring["training/"] == 90
-    assert not any(prefix == "" or prefix.startswith("models") for prefix in expiring)
 
 
 def test_the_drawing_names_every_state():

@@ -48,7 +48,6 @@ def test_what_an_endpoint_does_not_take_is_tried_for_a_day_and_kept(evaluation: 
         target = evaluation.of("EventTarget")[f"work-orders-{name}-target"].inputs
         assert target["retryPolicy"] == {"maximumEventAgeInSeconds": 86400, "maximumRetryAttempts": 185}
         assert target["deadLetterConfig"]["arn"] == queue.arn
-    assert queue.inputs["messageRetentionSeconds"] == 14 * 86400
     policy = statements(evaluation.of("QueuePolicy")["work-orders-undelivered-policy"].inputs["policy"])
     keep = policy["RulesKeepWhatTheyCouldNotDeliver"]
     assert keep["Principal"] == {"Service": "events.amazonaws.com"}

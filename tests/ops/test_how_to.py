@@ -23,6 +23,7 @@ from infra.settings import key_schemas
 from infra.stack_settings import StackSettings
 from mlops_core.lake import features_key
 from ops.cli import app
+from tests.infra.evaluation import settings_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -33,9 +34,7 @@ def examples(document: str, language: str) -> list[str]:
 
 
 def settings(config: dict[str, object]) -> StackSettings:
-    keys = {key.removeprefix("mlops-industrial:"): value for key, value in config.items()}
-    defaults = {key: schema["default"] for key, schema in key_schemas().items() if "default" in schema}
-    return StackSettings.model_validate(defaults | {"mqttTopicPrefix": "industrial/dev/machine"} | keys)
+    return settings_of(**{key.removeprefix("mlops-industrial:"): value for key, value in config.items()})
 
 
 def test_the_configurations_of_channels_and_limits_can_be_deployed() -> None:
