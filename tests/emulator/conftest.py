@@ -1,14 +1,16 @@
 """One emulator and one laptop run for all tests of this folder, which run in one process."""
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner, Result
 
 from handlers.stores.machine_state import MachineStates
 from infra.local.engine.deploy import Deployment, deploy
@@ -18,6 +20,7 @@ from infra.local.run.seeding import HistoryPlan
 from infra.local.run.stages import LaptopRun
 from infra.local.run.summary import Summary
 from mlops_core.simulation import MachineStatus, new_machine
+from ops.cli import app
 from ops.stack import Stack, load_stack
 
 HERE = Path(__file__).parent
@@ -32,6 +35,17 @@ class Laptop(NamedTuple):
     summary: Summary
     folder: Path
     screen: str
+
+    def run(self, *arguments: str) -> Result:
+        """Run ``mlops`` on this stack."""
+        outputs = str(self.folder / STACK_FILE)
+        return CliRunner().invoke(app, [*arguments, "--stack", "local", "--outputs", outputs])
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """What ``mlops ... --json`` prints; it must succeed."""
+        ran = self.run(*arguments, "--json")
+        assert ran.exit_code == 0, ran.output
+        return json.loads(ran.stdout)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

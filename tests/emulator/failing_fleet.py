@@ -11,7 +11,7 @@ from io import BytesIO
 
 import polars as pl
 
-from handlers.stores import LabelHistory, encode_parquet
+from handlers.stores import encode_parquet
 from mlops_core.prognosis import LABELS
 from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
@@ -39,9 +39,9 @@ def nothing_recorded(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
-def failing_fleet(stack: Stack, *, machines: int = 10) -> Iterator[None]:
-    """Features of machines that each ran to failure before the stack's own history, and those failures."""
-    rows = degrading_fleet(machines=machines, runs=1, unfinished=False)
+def failing_fleet(stack: Stack) -> Iterator[None]:
+    """Features of ten machines that each ran to failure before the stack's own history, and those failures."""
+    rows = degrading_fleet(machines=10, runs=1, unfinished=False)
     shift = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=5) - rows["window_end"].max()
     rows = rows.with_columns(pl.col("window_end") + shift)
     lake, bucket, table = stack.lake, stack.outputs.data_lake_bucket, stack.outputs.label_history_table_name
@@ -56,17 +56,16 @@ def failing_fleet(stack: Stack, *, machines: int = 10) -> Iterator[None]:
         for (day,), part in features.group_by(pl.col("window_end").dt.truncate("1d"))
     }
     failures = [
-        _failure(machine_id, end + timedelta(hours=hours))
+        failure_of(machine_id, end + timedelta(hours=hours))
         for machine_id, end, hours in rows.group_by("machine_id")
         .last()
         .select("machine_id", "window_end", "rul_hours")
         .iter_rows()
     ]
-    history = LabelHistory(stack.dynamodb, table)
     for key, part in keys.items():
         lake.create(key, encode_parquet(part))
     for failure in failures:
-        history.record(failure)
+        stack.label_history.record(failure)
     try:
         yield
     finally:
@@ -77,7 +76,8 @@ def failing_fleet(stack: Stack, *, machines: int = 10) -> Iterator[None]:
             stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": name}, "event_timestamp": {"S": at}})
 
 
-def _failure(machine_id: str, at: datetime) -> FailureEvent:
+def failure_of(machine_id: str, at: datetime) -> FailureEvent:
+    """A failure, received when it happened."""
     return FailureEvent(
         machine_id=machine_id,
         event_timestamp=at,

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from handlers.stores import Alarms, LabelHistory, ModelRegistry, encode_parquet
+from handlers.stores import ModelRegistry, encode_parquet
 from handlers.training_execution import IS_HELD_OUT, rows_key
 from mlops_core.alerting import AlarmState, MachineAlarm, Score
 from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Step, StepKind, Verdict
@@ -31,10 +31,11 @@ from mlops_core.lake import (
 )
 from mlops_core.prognosis import FleetRanking, TrainingSettings, TreeSettings, predict_one, train
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
-from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from ops.stack import Stack
+from tests.emulator.failing_fleet import failure_of
 from tests.http_requests import event_of
+from tests.raised_alarms import raised
 from tests.score_items import score_item
 from tests.unit.degrading_fleet import degrading_fleet
 
@@ -117,9 +118,7 @@ class Models:
     def due_episode(self) -> Episode:
         """The episode of the machine that is due."""
         machine_id = self.due.prediction.machine_id
-        alarm = Alarms(self.stack.dynamodb, self.stack.outputs.alarms_table_name).load(
-            machine_id, AlarmSource.FAILURE_MODEL
-        )
+        alarm = self.stack.alarms.load(machine_id, AlarmSource.FAILURE_MODEL)
         assert alarm.episode is not None
         return alarm.episode
 
@@ -139,11 +138,10 @@ class Models:
         due = model_alarm(empty, score, horizon_hours=24, now=since)
         key = {"machine_id": {"S": due.machine_id}, "alarm": {"S": due.key}}
         self.stack.dynamodb.delete_item(TableName=table, Key=key)
-        assert Alarms(self.stack.dynamodb, table).save(due, now=since)
+        assert self.stack.alarms.save(due, now=since)
         # A machine that has failed: each run asks whether it is back in service.
-        failed = Alarm(machine_id="POLICY-2", source=AlarmSource.FAILURE)
-        episode = Episode(machine_id="POLICY-2", source=AlarmSource.FAILURE, stage=Stage.ACT, opened=since)
-        Alarms(self.stack.dynamodb, table).save(failed.following(episode=episode, evidence="", now=since), now=since)
+        failed = raised("POLICY-2", source=AlarmSource.FAILURE, subject="", stage=Stage.ACT, opened=since)
+        self.stack.alarms.save(failed, now=since)
 
 
 def verdict_given(episode: Episode) -> dict[str, Any]:
@@ -200,18 +198,8 @@ def is_feature(column: str) -> bool:
 def failures_of(stack: Stack, machine_ids: list[str], *, at: datetime) -> Iterator[None]:
     """Failures in the label history, for as long as the block lasts."""
     table = stack.outputs.label_history_table_name
-    history = LabelHistory(stack.dynamodb, table)
     for machine_id in machine_ids:
-        history.record(
-            FailureEvent(
-                machine_id=machine_id,
-                event_timestamp=at,
-                event_code="WEAR",
-                measured_value=12.0,
-                threshold=11.2,
-                received_at=at,
-            )
-        )
+        stack.label_history.record(failure_of(machine_id, at))
     try:
         yield
     finally:

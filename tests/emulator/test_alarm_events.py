@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from handlers.stores import Alarms, LabelHistory
 from infra.local.run.signed_http import request
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+from mlops_core.alerting.episodes import Episode
+from ops.stack import Stack
 from tests.emulator.conftest import Laptop
-from tests.emulator.roles import policy, role_of
+from tests.emulator.roles import inline_policy, policy, role_of
 from tests.emulator.waiting import eventually
+from tests.raised_alarms import raised
 
 SOURCE = "mlops.alarms"
 
@@ -46,16 +47,12 @@ class Heard(list[dict[str, Any]]):
         return [each for each in self if each["episode"]["machine_id"] == machine_id]
 
 
-def alarm(laptop: Laptop, machine_id: str) -> Episode:
+def alarm(stack: Stack, machine_id: str) -> Episode:
     now = datetime.now(UTC)
-    empty = Alarm(machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration")
-    episode = Episode(
-        machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration", stage=Stage.WATCH,
-        opened=now - timedelta(minutes=5), reasons=("vibration is 8 mm/s",),
-    )  # fmt: skip
-    opened = empty.following(episode=episode, evidence="{}", now=now)
-    assert Alarms(laptop.stack.dynamodb, laptop.stack.outputs.alarms_table_name).save(opened, now=now)
-    return episode
+    opened = raised(machine_id, opened=now - timedelta(minutes=5), now=now, reasons=("vibration is 8 mm/s",))
+    assert opened.episode is not None
+    assert stack.alarms.save(opened, now=now)
+    return opened.episode
 
 
 def answered(laptop: Laptop, episode: Episode, **fields: str) -> dict[str, Any]:
@@ -66,7 +63,7 @@ def answered(laptop: Laptop, episode: Episode, **fields: str) -> dict[str, Any]:
 
 def test_an_answer_over_http_reaches_the_queue_and_a_verdict_the_labels(laptop: Laptop, heard: Heard):
     machine_id = f"EVENTS-{datetime.now(UTC):%H%M%S%f}"
-    episode = alarm(laptop, machine_id)
+    episode = alarm(laptop.stack, machine_id)
     assert answered(laptop, episode, action="acknowledge", stated_name="Ann")["life"] == "ACKNOWLEDGED"
     answered(laptop, episode, action="close", verdict="NO_FAULT")
     eventually(lambda: len(heard.of(machine_id)) == 3, within=60, what="each change is heard of")
@@ -75,27 +72,24 @@ def test_an_answer_over_http_reaches_the_queue_and_a_verdict_the_labels(laptop: 
     assert {each["episode"]["id"] for each in events} == {episode.id}
     assert len({each["event_id"] for each in events}) == 3
     assert events[1]["by"].startswith("arn:aws:iam::000000000000:")
-    history = LabelHistory(laptop.stack.dynamodb, laptop.stack.outputs.label_history_table_name)
-    (verdict,) = [each for each in history.load_verdicts() if each["machine_id"] == machine_id]
+    (verdict,) = [each for each in laptop.stack.label_history.load_verdicts() if each["machine_id"] == machine_id]
     assert (verdict["verdict"], verdict["opened"]) == ("NO_FAULT", episode.opened)
 
 
 def test_a_publisher_that_crashes_delivers_the_change_later_with_the_same_id(laptop: Laptop, heard: Heard):
     """Its run stores the label and dies before it publishes, again and again, until it may."""
     machine_id = f"EVENTS-{datetime.now(UTC):%H%M%S%f}"
-    history = LabelHistory(laptop.stack.dynamodb, laptop.stack.outputs.label_history_table_name)
     role = role_of(laptop, "alarm_events")
-    name = laptop.endpoint.client("iam").list_role_policies(RoleName=role)["PolicyNames"][0]
-    document = laptop.endpoint.client("iam").get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-    silent = [each for each in document["Statement"] if each["Sid"] != "PublishChanges"]
+    silent = [each for each in inline_policy(laptop, role)[1]["Statement"] if each["Sid"] != "PublishChanges"]
     with policy(laptop, role, silent):
-        episode = alarm(laptop, machine_id)
+        episode = alarm(laptop.stack, machine_id)
         answered(laptop, episode, action="close", verdict="SENSOR_FAULT")
         eventually(lambda: failures(laptop) > 0, within=60, what="a run that dies")
         assert heard.of(machine_id) == []
     eventually(lambda: len({e["event_id"] for e in heard.of(machine_id)}) == 2, within=90, what="both changes")
     assert {each["change"] for each in heard.of(machine_id)} == {"OPENED", "VERDICT"}
-    assert [each["verdict"] for each in history.load_verdicts() if each["machine_id"] == machine_id] == ["SENSOR_FAULT"]
+    verdicts = laptop.stack.label_history.load_verdicts()
+    assert [each["verdict"] for each in verdicts if each["machine_id"] == machine_id] == ["SENSOR_FAULT"]
 
 
 def failures(laptop: Laptop) -> int:

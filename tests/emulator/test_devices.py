@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from handlers.stores.device_registry import Certificate
-from infra.local.engine.emulator import STACK_FILE
 from infra.local.run.reconciliation import wait_until_drained
 from mlops_core.lake import EVENTS_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, decode_failures, decode_readings
 from mlops_core.telemetry import Message, failure_message, reading_message
-from ops.cli import app
 from ops.device_access import DeviceAccess
 from ops.device_connection import Connection, connection
 from tests.emulator.conftest import Laptop
@@ -185,23 +182,18 @@ def test_a_revoked_machine_is_refused_and_the_broker_keeps_nothing_of_it(
 
 
 def test_the_command_lets_a_machine_in_shows_it_and_takes_its_access_away(laptop: Laptop, tmp_path: Path):
-    def mlops(*arguments: str) -> dict[str, Any]:
-        stack = ["--stack", "local", "--outputs", str(laptop.folder / STACK_FILE), "--json"]
-        ran = CliRunner().invoke(app, ["machines", *arguments, *stack])
-        assert ran.exit_code == 0, ran.output
-        return json.loads(ran.stdout)
-
     def shown() -> str | None:
-        return {row["machine_id"]: row["certificate"] for row in mlops("list")["machines"]}.get("PRESS-D03")
+        listed = laptop.json("machines", "list")["machines"]
+        return {row["machine_id"]: row["certificate"] for row in listed}.get("PRESS-D03")
 
-    way_in = mlops("add", "PRESS-D03", "--keys", str(tmp_path))
+    way_in = laptop.json("machines", "add", "PRESS-D03", "--keys", str(tmp_path))
     files = {name: Path(way_in[name]) for name in ("certificate", "key")}
     given = Connection(
         "PRESS-D03", way_in["host"], way_in["port"], (), **files, authority=way_in["certificate_authority"]
     )
     assert answer(given) == GRANTED
     assert shown() == "active"
-    assert len(mlops("revoke", "PRESS-D03")["revoked"]) == 1
+    assert len(laptop.json("machines", "revoke", "PRESS-D03")["revoked"]) == 1
     assert answer(given) == CLOSED
     assert shown() is None
 

@@ -36,7 +36,7 @@ def hall(laptop: Laptop) -> Stack:
 def test_a_hall_sees_the_page_and_does_what_it_offers_as_itself(laptop: Laptop, hall: Stack):
     now = datetime.now(UTC)
     machine_id = f"HALL-{now:%H%M%S%f}"
-    episode = alarm(laptop, machine_id)
+    episode = alarm(laptop.stack, machine_id)
     assert any(each.id == episode.id for each in read_page(hall.sources, now).alarms)
     act = alarm_actions(hall, hall.principal)
     record = {"machine_id": machine_id, "note": "Grease", "stated_name": "Ann"}

@@ -7,17 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from handlers.stores import Alarms, LabelHistory, Machines
 from infra.local.engine.emulator import STACK_FILE, STATE, free_port, running
 from infra.local.engine.snapshots import LATEST, SIDECAR, mend_objects
 from mlops_core.alerting import Answer, AnswerAction
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage, Verdict
+from mlops_core.alerting.episodes import Episode, Verdict
 from ops.stack import Stack, load_stack
+from tests.emulator.test_alarm_events import alarm
 from tests.emulator.waiting import eventually
 
 KEY, MACHINE = "notes/hand.txt", "PRESS-78"
@@ -65,29 +65,17 @@ def lake(stack: Stack) -> str:
     return stack.s3.get_object(Bucket=stack.outputs.data_lake_bucket, Key=KEY)["Body"].read().decode()
 
 
-def machines(stack: Stack) -> Machines:
-    return Machines(stack.dynamodb, stack.outputs.machines_table_name)
-
-
 def retire(stack: Stack, machine_id: str, at: datetime) -> None:
-    machines(stack).change(machine_id, lambda record: record.model_copy(update={"retired_at": at}))
+    stack.machines.change(machine_id, lambda record: record.model_copy(update={"retired_at": at}))
 
 
 def closed_with_a_verdict(stack: Stack, machine_id: str) -> Episode:
-    now, store = datetime.now(UTC), Alarms(stack.dynamodb, stack.outputs.alarms_table_name)
-    empty = Alarm(machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration")
-    episode = Episode(
-        machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration", stage=Stage.WATCH,
-        opened=now - timedelta(minutes=5), reasons=("vibration is 8 mm/s",),
-    )  # fmt: skip
-    assert store.save(empty.following(episode=episode, evidence="{}", now=now), now=now)
     verdict = Answer(action=AnswerAction.CLOSE, verdict=Verdict.NO_FAULT)
-    return store.answer(episode.id, verdict, principal="a test", now=now)
+    return stack.alarms.answer(alarm(stack, machine_id).id, verdict, principal="a test", now=datetime.now(UTC))
 
 
 def judged(stack: Stack) -> set[object]:
-    history = LabelHistory(stack.dynamodb, stack.outputs.label_history_table_name)
-    return {verdict["machine_id"] for verdict in history.load_verdicts()}
+    return {verdict["machine_id"] for verdict in stack.label_history.load_verdicts()}
 
 
 def test_an_ordered_stop_keeps_everything_and_what_follows_goes_on(folder: Path):
@@ -99,7 +87,7 @@ def test_an_ordered_stop_keeps_everything_and_what_follows_goes_on(folder: Path)
     assert running(folder) is None
     stack = up(folder)
     assert lake(stack) == "before the stop"
-    assert machines(stack).load(MACHINE).retired_at == at
+    assert stack.machines.load(MACHINE).retired_at == at
     eventually(lambda: "STOP-1" in judged(stack), within=60, what="what the stream held before the stop")
     closed_with_a_verdict(stack, "STOP-2")
     eventually(lambda: "STOP-2" in judged(stack), within=60, what="what the stream holds after it")
@@ -114,7 +102,7 @@ def test_a_kill_leaves_the_lake_whole_and_the_rest_as_it_was_seconds_before(fold
     kill(folder)
     stack = up(folder)
     assert lake(stack) == "in the moment of the kill"
-    assert machines(stack).load(MACHINE).retired_at == at
+    assert stack.machines.load(MACHINE).retired_at == at
     closed_with_a_verdict(stack, "KILL-1")
     eventually(lambda: "KILL-1" in judged(stack), within=60, what="functions, streams and permissions work again")
 

@@ -1,21 +1,16 @@
-"""Models on the deployed stack: made by the state machine, damaged, raced for, rolled back; a good one serves."""
+"""Models on the deployed stack: made by the state machine, damaged, rolled back; a good one serves."""
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Barrier
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from handlers.stores.model_registry import ChampionMovedError, ModelRegistry
-from infra.local.engine.emulator import STACK_FILE
+from handlers.stores import ModelRegistry
 from infra.local.run.signed_http import request
-from mlops_core.prognosis import ModelBundle
-from ops.cli import app
+from mlops_core.prognosis import Champion, ModelBundle
 from ops.training import Training, finished_training, start_training
 from tests.emulator.conftest import Laptop
 from tests.emulator.failing_fleet import failing_fleet, nothing_recorded
@@ -94,21 +89,15 @@ def overwrite(laptop: Laptop, bundle: ModelBundle, name: str, body: bytes) -> No
     )
 
 
-def champion(registry: ModelRegistry) -> str:
+def champion(registry: ModelRegistry) -> Champion:
     stored = registry.champion()
     assert stored is not None
-    return stored.value.version
+    return stored.value
 
 
 def serve(registry: ModelRegistry, version: str) -> None:
-    if champion(registry) != version:
+    if champion(registry).version != version:
         registry.promote(version, after=registry.champion(), at=datetime.now(UTC), reason="a test")
-
-
-def mlops(laptop: Laptop, *words: str) -> tuple[int, str]:
-    """The exit status of `mlops models ...`, and its output or error."""
-    ran = CliRunner().invoke(app, ["models", *words, "--stack", "local", "--outputs", str(laptop.folder / STACK_FILE)])
-    return ran.exit_code, ran.stdout if ran.exit_code == 0 else ran.stderr
 
 
 def scored_by(laptop: Laptop) -> str:
@@ -123,7 +112,7 @@ def test_the_state_machine_makes_a_model_and_promotes_it_although_the_champion_i
 ):
     assert trained.is_promoted
     assert "the champion is refused (life.txt" in trained.reason
-    assert champion(registry) == trained.version
+    assert champion(registry).version == trained.version
     assert trained.outcome["evaluation"]["against"] == DAMAGED.version
     assert trained.outcome["training_set"]["failures"] == 10
     assert scored_by(laptop) == trained.version
@@ -131,19 +120,15 @@ def test_the_state_machine_makes_a_model_and_promotes_it_although_the_champion_i
 
 def test_people_list_show_promote_and_roll_back_models(laptop: Laptop, registry: ModelRegistry, trained: Training):
     serve(registry, str(trained.version))
-    status, listed = mlops(laptop, "list", "--json")
-    versions = {one["version"]: one for one in json.loads(listed)["versions"]}
-    assert (status, versions[trained.version]["is_champion"]) == (0, True)
+    versions = {one["version"]: one for one in laptop.json("models", "list")["versions"]}
+    assert versions[trained.version]["is_champion"]
     assert "life.txt" in versions[DAMAGED.version]["problem"]
-    assert "When not to trust it" in mlops(laptop, "show")[1]
-    assert mlops(laptop, "promote", GOOD.version, "--reason", "to see what it does")[0] == 0
+    assert "When not to trust it" in laptop.run("models", "show").stdout
+    laptop.json("models", "promote", GOOD.version, "--reason", "to see what it does")
     assert scored_by(laptop) == GOOD.version
-    status, rolled = mlops(laptop, "rollback", "--json")
-    assert (status, json.loads(rolled)["champion"]) == (0, trained.version)
+    assert laptop.json("models", "rollback")["champion"] == trained.version
     assert scored_by(laptop) == trained.version
-    stored = registry.champion()
-    assert stored is not None
-    assert [move.reason for move in stored.value.promotions[-2:]] == [
+    assert [move.reason for move in champion(registry).promotions[-2:]] == [
         "to see what it does",
         f"Rolled back by hand from {GOOD.version}",
     ]
@@ -174,9 +159,9 @@ def test_an_artefact_that_is_not_what_was_stored_is_refused_and_the_last_good_mo
     assert {fleet["model_version"]} == {machine["model_version"] for machine in fleet["machines"]}
     assert fleet["model_version"] != DAMAGED.version
     serve(registry, str(trained.version))
-    status, output = mlops(laptop, "promote", DAMAGED.version)
-    assert (status, champion(registry)) == (1, trained.version)
-    assert f"{DAMAGED.version} is refused" in output
+    refused = laptop.run("models", "promote", DAMAGED.version)
+    assert (refused.exit_code, champion(registry).version) == (1, trained.version)
+    assert f"{DAMAGED.version} is refused" in refused.stderr
 
 
 def test_a_model_of_features_that_are_no_longer_computed_is_refused_and_the_last_good_one_serves(
@@ -184,43 +169,11 @@ def test_a_model_of_features_that_are_no_longer_computed_is_refused_and_the_last
 ):
     serve(registry, str(trained.version))
     registry.store(LONGER)
-    status, output = mlops(laptop, "promote", LONGER.version)
-    assert status == 1
-    assert "not computed here" in output
+    refused = laptop.run("models", "promote", LONGER.version)
+    assert refused.exit_code == 1
+    assert "not computed here" in refused.stderr
     registry.promote(LONGER.version, after=registry.champion(), at=datetime.now(UTC), reason="past the command")
     assert scored_by(laptop) == trained.version
-
-
-def test_of_twenty_promotions_at_once_exactly_one_wins(laptop: Laptop, registry: ModelRegistry, trained: Training):
-    serve(registry, str(trained.version))
-    seen, start = registry.champion(), Barrier(20)
-
-    def attempt(number: int) -> str | None:
-        start.wait()
-        try:
-            registry.promote(GOOD.version, after=seen, at=datetime.now(UTC), reason=f"attempt {number}")
-        except ChampionMovedError:
-            return None
-        return f"attempt {number}"
-
-    with ThreadPoolExecutor(20) as pool:
-        winners = [reason for reason in pool.map(attempt, range(20)) if reason]
-    stored = registry.champion()
-    assert seen is not None
-    assert stored is not None
-    assert len(winners) == 1
-    assert stored.value.promotions[-1].reason == winners[0]
-    assert len(stored.value.promotions) == len(seen.value.promotions) + 1
-
-
-def test_a_promotion_judged_against_a_champion_that_has_moved_is_refused_by_the_function(
-    laptop: Laptop, registry: ModelRegistry, trained: Training
-):
-    serve(registry, GOOD.version)
-    event = {"version": trained.version, "reason": "late", "against": DAMAGED.version}
-    answer = invoke(laptop.endpoint, laptop.stack.outputs.promotion_function_name, event)
-    assert answer["errorType"] == "ChampionMovedError"
-    assert champion(registry) == GOOD.version
 
 
 def test_without_failures_no_model_is_made_people_are_told_why_and_the_champion_stays(
@@ -235,15 +188,3 @@ def test_without_failures_no_model_is_made_people_are_told_why_and_the_champion_
     assert message["Subject"] == "No new model could be made"
     assert message["Message"].startswith("UntrainableError: NO_POSITIVES")
     assert "The model that served goes on serving" in message["Message"]
-
-
-def test_one_machine_that_failed_and_no_rows_are_refused_with_the_reason(
-    laptop: Laptop, registry: ModelRegistry, trained: Training
-):
-    before, function = registry.champion(), laptop.stack.outputs.training_set_function_name
-    with failing_fleet(laptop.stack, machines=1):
-        answer = invoke(laptop.endpoint, function, {"execution": "one", "started_at": datetime.now(UTC).isoformat()})
-    assert answer["errorMessage"].startswith("ONE_MACHINE")
-    answer = invoke(laptop.endpoint, function, {"execution": "none", "started_at": "2020-01-01T00:00:00Z"})
-    assert answer["errorMessage"].startswith("NO_ROWS")
-    assert registry.champion() == before

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from handlers.stores import LabelHistory, Publisher
+from handlers.stores import Publisher
 from infra.local.run.bad_messages import bad_messages
 from infra.local.run.reconciliation import (
     Stored,
@@ -24,11 +24,10 @@ from mlops_core.lake import (
     EVENTS_PREFIX,
     QUARANTINE_PREFIX,
     RAW_PREFIX,
-    decode_failures,
     decode_readings,
     features_key,
 )
-from mlops_core.telemetry import READINGS, MaintenanceKind, Message, failure_message, reading_message
+from mlops_core.telemetry import READINGS, MaintenanceKind, Message, reading_message
 from ops.dead_letters import DeadLetters
 from tests.emulator.conftest import Laptop, under_repair
 from tests.emulator.waiting import eventually, invoke
@@ -165,34 +164,6 @@ def test_a_message_sent_twice_and_a_batch_delivered_twice_count_once(laptop: Lap
     assert readings_since(laptop, before).unique().rows() == [("TWICE-1", "temperature", at, 30.0)]
 
 
-def test_a_late_reading_makes_a_higher_revision_of_its_windows(laptop: Laptop):
-    end = this_hour() - 3 * HOUR
-    event = {"start": (end - HOUR).isoformat(), "end": end.isoformat()}
-    revisions = []
-    for minute in (10, 40):
-        publish(laptop, [reading_of(laptop, "LATE-1", "vibration", end - timedelta(minutes=minute), 4.0)])
-        invoke(laptop.endpoint, laptop.stack.outputs.processing_function_name, event)
-        online = {row.machine_id: row for row in laptop.stack.fleet.load_fleet()}
-        revisions.append(online["LATE-1"].revision)
-    assert revisions == [1, 2]
-
-
-def test_a_failure_event_reaches_the_lake_and_the_label_history(laptop: Laptop):
-    before = objects(laptop)
-    at = this_hour()
-    publish(
-        laptop, [failure_message("FAILED-1", at, "BEARING_WEAR", 12.5, 11.2, topic_prefix=laptop.stack.topic_prefix)]
-    )
-    lake = laptop.stack.lake
-    failures = decode_failures(lake.read_all(sorted(lake.versions(EVENTS_PREFIX).keys() - before)))
-    assert failures.select("machine_id", "event_timestamp", "event_code", "measured_value").rows() == [
-        ("FAILED-1", at, "BEARING_WEAR", 12.5)
-    ]
-    table = laptop.stack.outputs.label_history_table_name
-    key = {"machine_id": {"S": "FAILED-1"}, "event_timestamp": {"S": f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"}}
-    assert laptop.stack.dynamodb.get_item(TableName=table, Key=key)["Item"]["event_code"] == {"S": "BEARING_WEAR"}
-
-
 def test_what_a_rule_cannot_deliver_becomes_a_dead_letter_and_can_be_sent_again(laptop: Laptop):
     iot, name = laptop.endpoint.client("iot"), laptop.stack.outputs.topic_rule_names["temperature"]
     rule = iot.get_topic_rule(ruleName=name)["rule"]
@@ -241,7 +212,7 @@ def test_a_simulated_machine_that_returns_to_service_is_recorded_as_repaired(res
     under_repair(rested, machine_id, until=back)
     answer = invoke(rested.endpoint, simulator, {"at": (latest + timedelta(minutes=2)).isoformat()})
     assert answer["machines"] == len(machine_ids)
-    history = LabelHistory(rested.stack.dynamodb, rested.stack.outputs.label_history_table_name)
-    [repair] = [each for each in history.entries() if (each.machine_id, each.event_timestamp) == (machine_id, back)]
+    history = rested.stack.label_history.entries()
+    [repair] = [each for each in history if (each.machine_id, each.event_timestamp) == (machine_id, back)]
     assert (repair.kind, repair.recorded_by) == (MaintenanceKind.REPAIR, "simulator")
     wait_until_drained(rested.stack, timeout=60)

@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 
-from handlers.stores.alarms import Alarms
 from infra.local.run.reconciliation import saved_states, wait_until_drained
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, Stage
+from mlops_core.alerting.episodes import Stage
 from mlops_core.condition.limits import LimitState
 from mlops_core.lake import LAYOUT_KEY, NEWEST_KEY, compacted_key, encode_events, encode_readings, replaced_object
 from mlops_core.telemetry import Event, Message, Reading, failure_message, reading_message
@@ -28,6 +27,7 @@ from tests.emulator.model_events import Models
 from tests.emulator.roles import ON_BEHALF, PIPELINE, inline_policy, may, policy, role_of
 from tests.emulator.waiting import eventually, invoke
 from tests.infra.evaluation import evaluate_stack
+from tests.raised_alarms import raised
 
 COUNTING = {"processing": "processing-features-policy", "training_set": "training-set-policy"}
 """The functions that count events, and their roles' policies in the program."""
@@ -89,13 +89,9 @@ def fresh_machine(now: datetime) -> str:
 def unannounced_alarm(laptop: Laptop, now: datetime) -> str:
     """A machine with an alarm whose writer died before it announced it, so that another process has to."""
     machine_id, since = fresh_machine(now), now - timedelta(minutes=5)
-    empty = Alarm(machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration")
-    episode = Episode(
-        machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration", stage=Stage.ACT, opened=since
-    )
     state = LimitState(stage="ACT", opened=since, changed=since, value=16.7)
-    alarm = empty.following(episode=episode, evidence=state.model_dump_json(), now=since)
-    assert Alarms(laptop.endpoint.client("dynamodb"), laptop.stack.outputs.alarms_table_name).save(alarm, now=now)
+    alarm = raised(machine_id, stage=Stage.ACT, opened=since, evidence=state.model_dump_json())
+    assert laptop.stack.alarms.save(alarm, now=now)
     return machine_id
 
 

@@ -92,7 +92,7 @@ def test_a_maintenance_system_has_one_work_order_of_each_change_however_often_it
     laptop: Laptop, cmms: Cmms
 ):
     machine_id = f"CMMS-{datetime.now(UTC):%H%M%S%f}"
-    episode = alarm(laptop, machine_id)
+    episode = alarm(laptop.stack, machine_id)
     table, client = laptop.stack.outputs.alarms_table_name, laptop.stack.dynamodb
     (stored,) = client.query(
         TableName=table,
