@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 from mlops_core.alerting import Score
 from mlops_core.alerting.episodes import ANNOUNCING
+from tests.properties.reliability.mutation import of_pages
 from tests.properties.reliability.ports import Arguments, Ports, Proceed, scratch
 
 
@@ -93,11 +93,8 @@ def labelled_at_each_delivery(proceed: Proceed, arguments: Arguments, ports: Por
     return proceed(**{**arguments, "Item": {**item, "event_timestamp": key}})
 
 
-def list_no_trials(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
+@of_pages
+def list_no_trials(pages: Iterator[Any], prefix: str, _: Ports) -> Iterator[Any]:
     """List no trial that is kept."""
-
-    def paginate(**asked: Any) -> Iterator[Any]:
-        if not asked["Prefix"].startswith("trials/"):
-            yield from proceed(**arguments).paginate(**asked)
-
-    return SimpleNamespace(paginate=paginate)
+    if not prefix.startswith("trials/"):
+        yield from pages

@@ -163,7 +163,7 @@ class EpisodeHistory(History):
                 self.happen(series._replace(value=quiet, readings=2))
                 self.happen(rivals(turns))
             case Overlap(series, quiet, turns):
-                self._deliver_all()
+                self.deliver_all(READINGS)
                 self.happen(series)
                 crossing = tuple(range(series.readings))
                 self.pipeline.now += timedelta(minutes=1)
@@ -250,10 +250,10 @@ class EpisodeHistory(History):
         """Let everything be delivered, judged and tried undisturbed; then people know what is stored, and once."""
         for _ in range(2):
             self.pipeline.now += timedelta(minutes=2)  # whoever has claimed an announcement had a minute for it
-            self._deliver_all()
+            self.deliver_all(READINGS)
             if self.pipeline.queues[DEAD_LETTERS].waiting:
                 self.revive()
-        self._deliver_all()
+        self.deliver_all(READINGS)
         for _ in range(2):
             self.happen(Judge())
         self.happen(Try())
@@ -262,13 +262,6 @@ class EpisodeHistory(History):
         self._people_know()
         self._others_know()
         self._no_trial_is_lost()
-
-    def _deliver_all(self) -> None:
-        for _ in range(100):
-            if not self.pipeline.queues[READINGS].waiting:
-                return
-            self.apply(Deliver(READINGS, tuple(range(5))))
-            self.pipeline.now += self.patience
 
     def _people_know(self) -> None:
         doubled = sum(map(_may_be_sent_again, self.invocations))

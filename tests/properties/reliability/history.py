@@ -261,14 +261,18 @@ class History:
             if answer["is_complete"] and event is None:
                 self.after_a_whole_run(self)
 
+    def deliver_all(self, queue: str) -> None:
+        """Deliver what waits in a queue; nothing fails any more."""
+        for _ in range(100):
+            if not self.pipeline.queues[queue].waiting:
+                return
+            self.apply(Deliver(queue, tuple(range(5))))
+            self.pipeline.now += self.patience
+
     def drain(self) -> None:
         """Deliver what waits, close every hour, and run processing until it is done; nothing fails any more."""
         for queue in (READINGS, LABELS):
-            for _ in range(100):
-                if not self.pipeline.queues[queue].waiting:
-                    break
-                self.apply(Deliver(queue, tuple(range(5))))
-                self.pipeline.now += self.patience
+            self.deliver_all(queue)
         self.pipeline.now += 2 * HOUR
         self.apply(Run())
 

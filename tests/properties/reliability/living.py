@@ -32,7 +32,7 @@ from tests.properties.reliability.history import HALF_HOUR, Faults, History, Ope
 from tests.properties.reliability.messages import ReadingFact, Refusal, text_of
 from tests.properties.reliability.observations import demand, lines_of, reading_of
 from tests.properties.reliability.operator_verbs import Operator, imported_rows
-from tests.properties.reliability.pipeline import DEAD_LETTERS, Variant, Wiring, context
+from tests.properties.reliability.pipeline import Variant, Wiring, context
 from tests.properties.reliability.reference import moment
 from tests.properties.reliability.releases import OLDER, deploy
 
@@ -291,11 +291,7 @@ class LivingHistory(History):
 
     def settle(self) -> None:
         """Bring the stack to rest, mend it, and balance its books."""
-        self.drain()
-        reconciliation.nothing_is_lost(self)
-        if self.pipeline.queues[DEAD_LETTERS].waiting:
-            self.revive()
-            self.drain()
+        reconciliation.come_to_rest(self)
         if self._lets_late_in:
             self._let_late_in()
         self._everything_damaged_is_named()

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mlops_core.errors import MalformedObjectError
 from mlops_core.lake import BUCKETS_PREFIX, FEATURES_PREFIX
 from tests.properties.reliability.calls import AwsError
-from tests.properties.reliability.mutation import Of, answer_to
+from tests.properties.reliability.mutation import Of, answer_to, of_pages
 from tests.properties.reliability.observations import lines_of
 from tests.properties.reliability.ports import Arguments, Ports, Proceed, scratch
 from tests.properties.reliability.releases import NEW_FIELD
@@ -138,15 +138,12 @@ def last_to_arrive(readings: pl.DataFrame) -> pl.DataFrame:
     return readings.with_columns(pl.col("value").last().over(_IDENTITY))
 
 
-def note_that_raw_data_is_listed(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
+@of_pages
+def note_that_raw_data_is_listed(pages: Iterator[Any], prefix: str, _: Ports) -> Iterator[Any]:
     """Remember that a run has begun to list raw data; what it knew of outputs is forgotten."""
-
-    def paginate(**asked: Any) -> Iterator[Any]:
-        yield from proceed(**arguments).paginate(**asked)
-        if asked["Prefix"].startswith("raw/"):
-            scratch("looks", dict)["versions"] = None
-
-    return SimpleNamespace(paginate=paginate)
+    yield from pages
+    if prefix.startswith("raw/"):
+        scratch("looks", dict)["versions"] = None
 
 
 def look_at_outputs(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
@@ -186,15 +183,12 @@ def note_late_objects(proceed: Proceed, arguments: Arguments, ports: Ports) -> A
     return proceed(**arguments)
 
 
-def list_no_late_objects(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+@of_pages
+def list_no_late_objects(pages: Iterator[Any], _: str, ports: Ports) -> Iterator[Any]:
     """List all objects but those that came when their hour was done."""
     late = ports.stack.get("late", set())
-
-    def paginate(**asked: Any) -> Iterator[Any]:
-        for page in proceed(**arguments).paginate(**asked):
-            yield {"Contents": [entry for entry in page.get("Contents", ()) if entry["Key"] not in late]}
-
-    return SimpleNamespace(paginate=paginate)
+    for page in pages:
+        yield {"Contents": [entry for entry in page.get("Contents", ()) if entry["Key"] not in late]}
 
 
 def replace_only_in_the_hour(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
@@ -261,17 +255,14 @@ def nothing_read(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
         return {"Body": BytesIO(gzip.compress(b""))}
 
 
-def nothing_listed(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
+@of_pages
+def nothing_listed(pages: Iterator[Any], prefix: str, _: Ports) -> Iterator[Any]:
     """Take raw objects that cannot be listed for none."""
-
-    def paginate(**asked: Any) -> Iterator[Any]:
-        try:
-            yield from proceed(**arguments).paginate(**asked)
-        except (ClientError, BotoCoreError):
-            if not asked["Prefix"].startswith("raw/"):
-                raise
-
-    return SimpleNamespace(paginate=paginate)
+    try:
+        yield from pages
+    except (ClientError, BotoCoreError):
+        if not prefix.startswith("raw/"):
+            raise
 
 
 def _hour(key: str) -> datetime:
@@ -331,16 +322,13 @@ def note_buckets(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
     return answer
 
 
-def fatal_where_gone(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+@of_pages
+def fatal_where_gone(pages: Iterator[Any], prefix: str, ports: Ports) -> Iterator[Any]:
     """End whoever lists partitions of buckets of which one is gone."""
-
-    def paginate(**asked: Any) -> Iterator[Any]:
-        yield from proceed(**arguments).paginate(**asked)
-        gone = ports.stack.get("buckets", set()) - ports.pipeline.s3.objects.keys()
-        if asked["Prefix"].startswith(BUCKETS_PREFIX) and any(key.startswith(asked["Prefix"]) for key in gone):
-            raise MalformedObjectError(min(gone), "is gone")
-
-    return SimpleNamespace(paginate=paginate)
+    yield from pages
+    gone = ports.stack.get("buckets", set()) - ports.pipeline.s3.objects.keys()
+    if prefix.startswith(BUCKETS_PREFIX) and any(key.startswith(prefix) for key in gone):
+        raise MalformedObjectError(min(gone), "is gone")
 
 
 def no_partitions_noted(arguments: Arguments) -> Arguments:

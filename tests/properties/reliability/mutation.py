@@ -1,6 +1,6 @@
 """Taking one safeguard away at the ports, for as long as a test lasts: what a mutant is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import md5
 from types import ModuleType, SimpleNamespace
@@ -99,6 +99,18 @@ def unheard(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
         raise
     except (ClientError, BotoCoreError):
         return answer_to(arguments)
+
+
+def of_pages(look: Callable[[Iterator[Any], str, Ports], Iterator[Any]]) -> Behaviour:
+    """Let who lists a prefix see what `look` makes of the pages."""
+
+    def listed(proceed: Proceed, arguments: Arguments, ports: Ports) -> Any:
+        def paginate(**asked: Any) -> Iterator[Any]:
+            return look(proceed(**arguments).paginate(**asked), asked["Prefix"], ports)
+
+        return SimpleNamespace(paginate=paginate)
+
+    return listed
 
 
 def answer_to(arguments: Arguments) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, partial
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 
@@ -30,8 +30,6 @@ from tests.properties.reliability.object_store import Put
 from tests.properties.reliability.pipeline import Pipeline
 from tests.properties.reliability.reference import moment
 from tests.properties.reliability.tables import Written
-
-T = TypeVar("T")
 
 _NEVER: dict[str, dict[str, str]] = {"sequence": {"N": "0"}}
 
@@ -76,17 +74,14 @@ class Observations:
         self._trials = 0
         self._violation: InvariantViolatedError | None = None
         pipeline.s3.watchers.append(partial(self._watch, self._put))
-        pipeline.s3.removal_watchers.append(self._watch_removal)
+        pipeline.s3.removal_watchers.append(partial(self._watch, self._removed))
         pipeline.dynamodb.watchers.append(partial(self._watch, self._written))
 
-    def _watch(self, look: Callable[[T], None], happened: T) -> None:
+    def _watch(self, look: Callable[..., None], *happened: Any) -> None:
         try:
-            look(happened)
+            look(*happened)
         except InvariantViolatedError as violation:  # kept, since a handler may catch it like any error
             self._violation = self._violation or violation
-
-    def _watch_removal(self, key: str, body: bytes) -> None:
-        self._watch(lambda _: self._removed(key, body), None)
 
     def report(self) -> None:
         """Raise the first violation that was seen."""

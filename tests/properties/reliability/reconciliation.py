@@ -21,15 +21,20 @@ from tests.properties.reliability.releases import is_sealed
 
 
 def settle(history: History, *, replay: bool) -> None:
-    """Bring a history to rest and reconcile it, before and after dead letters are put back."""
+    """Bring a history to rest and reconcile it."""
+    come_to_rest(history)
+    everything_is_in_one_place(history)
+    if replay or history.has_unfinished_range:
+        replaying_changes_nothing_but_what_is_missing(history)
+
+
+def come_to_rest(history: History) -> None:
+    """Let everything be delivered; nothing is lost before dead letters are put back, and those are delivered, too."""
     history.drain()
     nothing_is_lost(history)
     if history.pipeline.queues[DEAD_LETTERS].waiting:
         history.revive()
         history.drain()
-    everything_is_in_one_place(history)
-    if replay or history.has_unfinished_range:
-        replaying_changes_nothing_but_what_is_missing(history)
 
 
 def nothing_is_lost(history: History) -> None:

@@ -1,7 +1,7 @@
 """DynamoDB in memory: items, conditions, and reads that may be stale where nobody asked for consistent ones."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 from operator import itemgetter
@@ -149,19 +149,21 @@ def _condition(expression: str) -> Condition:
 
 
 def _either(tokens: list[str]) -> Condition:
-    branches = [_both(tokens)]
-    while tokens[:1] == ["OR"]:
-        tokens.pop(0)
-        branches.append(_both(tokens))
-    return lambda item, values: any(branch(item, values) for branch in branches)
+    return _joined(tokens, "OR", _both, any)
 
 
 def _both(tokens: list[str]) -> Condition:
-    terms = [_term(tokens)]
-    while tokens[:1] == ["AND"]:
+    return _joined(tokens, "AND", _term, all)
+
+
+def _joined(
+    tokens: list[str], word: str, part: Callable[[list[str]], Condition], holds: Callable[[Iterable[bool]], bool]
+) -> Condition:
+    parts = [part(tokens)]
+    while tokens[:1] == [word]:
         tokens.pop(0)
-        terms.append(_term(tokens))
-    return lambda item, values: all(term(item, values) for term in terms)
+        parts.append(part(tokens))
+    return lambda item, values: holds(each(item, values) for each in parts)
 
 
 def _term(tokens: list[str]) -> Condition:
