@@ -1,6 +1,7 @@
 """What people do about an episode: which answers it takes as it is, and what becomes of it."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -151,7 +152,7 @@ ANSWERS = st.sampled_from(
 
 
 @given(st.lists(st.one_of(ANSWERS, st.just("raise"), st.just("tend")), max_size=80))
-def test_whatever_happens_an_episode_is_closed_once_and_remembers_its_last_steps(events: list[object]) -> None:
+def test_whatever_happens_an_episode_is_closed_once_and_remembers_its_last_steps(events: list[Any]) -> None:
     alarm, was_closed = opened(), False
     for number, event in enumerate(events):
         now = NOW + number * timedelta(minutes=1)

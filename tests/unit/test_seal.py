@@ -66,6 +66,7 @@ def test_among_objects_that_are_read_together_the_damaged_one_is_named():
     body = encode_parquet(TABLE)
     first, damaged, last = decode_each([body, body[:-1], body], pl.col("count") > 0)
     assert isinstance(damaged, MalformedObjectError)
+    assert isinstance(first, pl.DataFrame)
     assert first["count"].to_list() == [3, 7]
     assert last.equals(first)
 
