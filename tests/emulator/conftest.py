@@ -77,7 +77,6 @@ def laptop(emulator: Emulator) -> Laptop:
     shown = io.StringIO()
     run = LaptopRun(Screen(Console(file=shown, width=120)), emulator, HistoryPlan(companions=2, days=2))
     summary = run.run(time.monotonic())
-    assert run.deployment is not None
     stack = load_stack("local", local_file=emulator.folder / STACK_FILE)
     return Laptop(emulator.endpoint, stack, run.deployment, summary, emulator.folder, shown.getvalue())
 
@@ -86,7 +85,6 @@ def under_repair(laptop: Laptop, machine_id: str, *, until: datetime) -> None:
     """Let a configured machine have failed, and return to service at `until`."""
     states = MachineStates(laptop.stack.dynamodb, laptop.stack.outputs.machine_state_table_name)
     saved = states.load(machine_id)
-    assert saved is not None
     failed = {"status": MachineStatus.FAILED, "health_index": 0.0, "damage_at_hour": 1.0}
     repaired = saved.state.model_copy(update={**failed, "returned_to_service_at": until})
     assert states.save(repaired, after=saved.revision)

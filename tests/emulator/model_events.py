@@ -63,7 +63,6 @@ class Models:
     def events(self, function: str) -> Iterable[dict[str, Any]]:
         """Events in which the function does all that it can, as the stack is now."""
         champion = ModelRegistry(self.stack.lake).champion()
-        assert champion is not None
         serving = champion.value.version
         [other] = {*self.versions} - {serving}
         execution = {"execution": EXECUTION}
@@ -118,9 +117,7 @@ class Models:
     def due_episode(self) -> Episode:
         """The episode of the machine that is due."""
         machine_id = self.due.prediction.machine_id
-        alarm = self.stack.alarms.load(machine_id, AlarmSource.FAILURE_MODEL)
-        assert alarm.episode is not None
-        return alarm.episode
+        return self.stack.alarms.load(machine_id, AlarmSource.FAILURE_MODEL).episode
 
     def forget_predictions(self) -> None:
         """Have each machine scored and each channel's silence judged anew, and a change announced."""

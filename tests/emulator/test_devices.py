@@ -53,9 +53,7 @@ def machine(added: Added) -> Connection:
 
 
 def certificate_of(laptop: Laptop, of: Connection) -> Certificate:
-    found = laptop.stack.device_registry.find((folder_of(of) / "certificate.arn").read_text())
-    assert found is not None
-    return found
+    return laptop.stack.device_registry.find((folder_of(of) / "certificate.arn").read_text())
 
 
 def reading(machine_id: str, value: float, channel: str = "temperature") -> Message:

@@ -52,7 +52,6 @@ def stack_of(folder: Path) -> Stack:
 
 def kill(folder: Path) -> None:
     endpoint = running(folder)
-    assert endpoint is not None
     os.kill(endpoint.pid, signal.SIGKILL)
     eventually(lambda: running(folder) is None, within=30, what="its end")
 

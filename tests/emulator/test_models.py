@@ -91,7 +91,6 @@ def overwrite(laptop: Laptop, bundle: ModelBundle, name: str, body: bytes) -> No
 
 def champion(registry: ModelRegistry) -> Champion:
     stored = registry.champion()
-    assert stored is not None
     return stored.value
 
 

@@ -133,7 +133,6 @@ def test_the_training_state_machine_may_run_its_steps_and_tell_people_and_no_mor
 
 def test_the_backfill_state_machine_may_run_processing_and_its_own_units_and_no_more(laptop: Laptop):
     machine = laptop.stack.outputs.backfill_state_machine_arn
-    assert machine is not None
     role = laptop.endpoint.client("stepfunctions").describe_state_machine(stateMachineArn=machine)["roleArn"]
     lists, units = (
         f"{laptop.stack.outputs.data_lake_bucket_arn}/processed/backfills/*",

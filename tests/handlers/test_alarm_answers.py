@@ -35,9 +35,7 @@ def stored(machine_id: str = "PUMP-1", stage: Stage = Stage.WATCH, *, is_open: b
 
 
 def kept(machine_id: str = "PUMP-1") -> Episode:
-    episode = stores.alarms().load(machine_id, AlarmSource.LIMIT, "vibration").episode
-    assert episode is not None
-    return episode
+    return stores.alarms().load(machine_id, AlarmSource.LIMIT, "vibration").episode
 
 
 def test_the_open_and_most_urgent_stand_first(ask: Ask):

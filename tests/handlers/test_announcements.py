@@ -95,7 +95,6 @@ def test_a_message_that_could_not_be_sent_is_sent_by_the_next_run(aws, desk, not
 
 def test_an_alarm_that_changes_twice_is_told_once_as_it_is_in_the_end(aws, desk, notifier):
     def ended(alarm: Alarm, *, now: datetime) -> Alarm:
-        assert alarm.episode is not None
         after = alarm.episode.ended(NOON)
         return alarm if after == alarm.episode else alarm.following(episode=after, evidence="", now=now)
 

@@ -68,7 +68,6 @@ def test_an_episode_is_opened_and_ended_once_whatever_is_doubled_late_or_cut_sho
             until_done(score)
     alarm = stores.alarms().load("M1", AlarmSource.ANOMALY)
     persistence = BUNDLE.baseline.persistence
-    assert alarm.episode is not None
     assert alarm.episode.opened == AT + timedelta(hours=UNUSUAL[persistence - 1])
     assert not alarm.is_open
     opened = [text for text in aws.notices() if "behaves unusually" in text]

@@ -23,7 +23,6 @@ def of_a_shift(rng: random.Random) -> list[Reading]:
     """Readings of five hours with gaps, and two values for one identity."""
     some = [reading for reading in readings(-5, 0) if rng.random() < 0.8]
     twice = rng.choice(some)
-    assert twice.value is not None
     return [*some, twice._replace(value=twice.value + 1.5)]
 
 

@@ -73,7 +73,6 @@ def test_quarantined_messages_are_whole_and_keep_their_reason(aws):
 
 def test_the_checkpoint_is_where_it_was(lake):
     stored = checkpoint_object(lake).load()
-    assert stored is not None
     assert stored.value.processed_until == PROCESSED_UNTIL
     assert stored.value.hours == {}  # watched hours are built once more, from objects without shards
 
@@ -109,7 +108,6 @@ def test_the_history_of_labels_is_read(aws):
 def test_the_champion_its_history_and_every_model_are_read(lake, aws):
     registry = ModelRegistry(lake)
     stored = registry.champion()
-    assert stored is not None
     assert stored.value.recent == (EXPECTED["serving"], EXPECTED["previous"])
     assert set(registry.versions()) == {EXPECTED["serving"], EXPECTED["previous"]}
     assert registry.load(EXPECTED["previous"]).version == EXPECTED["previous"]
@@ -123,11 +121,9 @@ def test_the_champion_its_history_and_every_model_are_read(lake, aws):
 def test_the_machines_of_the_simulator_live_on(deploy, aws):
     states = stores.machine_states()
     before = states.load("PUMP-A01")
-    assert before is not None
     outcome = deploy("simulator")({"at": "2026-11-20T06:32:00Z"})
     after = states.load("PUMP-A01")
     assert outcome["machines"] == 2
-    assert after is not None
     assert after.state.event_timestamp > before.state.event_timestamp
 
 
@@ -140,7 +136,6 @@ def test_processing_continues_from_the_checkpoint_and_scoring_from_its_predictio
     outcome = deploy("processing", LAKE_SHARDS="2")({"at": "2026-11-20T10:05:00Z"})
     assert (outcome["window_end"], outcome["is_complete"]) == ("2026-11-20T10:00:00.000000Z", True)
     row = stores.online().load("PUMP-01")
-    assert row is not None
     assert row.features["vibration_max_1h"] == 9.0
     assert row.features["vibration_count_6h"] == 19  # 18 of the first release
     scored = deploy("scoring")({})

@@ -21,9 +21,7 @@ def loud(deployed: Deployed) -> Deployed:
 
 
 def kept(deployed: Deployed, machine_id: str = "LOUD") -> Episode:
-    episode = deployed.stack.alarms.load(machine_id, AlarmSource.LIMIT, "vibration").episode
-    assert episode is not None
-    return episode
+    return deployed.stack.alarms.load(machine_id, AlarmSource.LIMIT, "vibration").episode
 
 
 def test_an_alarm_goes_from_acknowledged_to_a_verdict(loud: Deployed) -> None:

@@ -35,7 +35,6 @@ def overwrite(deployed: Deployed, key: str, body: bytes) -> None:
 
 def champion(registry: ModelRegistry | BaselineRegistry) -> Champion:
     stored = registry.champion()
-    assert stored is not None
     return stored.value
 
 

@@ -232,5 +232,4 @@ def test_counts_of_other_lengths_than_a_day_are_scaled_to_one() -> None:
     now = datetime(2026, 11, 21, tzinfo=UTC)
     row = FeatureRow("A", now, 1, {"temperature_count_6h": 360, "temperature_count_1h": 7})
     arrived = arrivals([row], ["temperature"], lengths=LENGTHS[:2], now=now, fleet_size=1000)
-    assert arrived is not None
     assert (arrived.readings_a_machine_day, arrived.assumed_machines) == (1440.0, 1000)

@@ -162,6 +162,7 @@ def test_whatever_happens_an_episode_is_closed_once_and_remembers_its_last_steps
         elif event == "tend":
             after = overdue_alarm(alarm, remind_after=HOUR, now=now)
         else:
+            assert isinstance(event, dict)
             try:
                 after = answer(alarm, now=now, **event)
             except AnswerRefusedError:
