@@ -13,7 +13,7 @@ from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from handlers.logs import logger
 from handlers.stores import THREADS, DataLake
@@ -45,13 +45,11 @@ Groups: TypeAlias = Iterable[Sequence[Delivered[Kept]]]
 Done: TypeAlias = list[tuple[Sequence[Delivered[Kept]], bool]]
 
 
-class Envelope(BaseModel):
+class Envelope(BaseModel, frozen=True, strict=True):
     """What a topic rule puts around a payload, as JSON; or the report of a rule's failed action, which has no time.
 
     A dead letter that was put back says with `message_id` which message it was at first.
     """
-
-    model_config = ConfigDict(frozen=True, strict=True)
 
     payload_base64: str = Field(validation_alias=AliasChoices("payload_base64", "base64OriginalPayload"))
     topic: str

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from ops.errors import OpsError
 from ops.stack import ROOT
@@ -24,14 +24,12 @@ class JournalUnreadableError(OpsError):
         )
 
 
-class Entry(BaseModel):
+class Entry(BaseModel, frozen=True):
     """What the file holds.
 
     ``acknowledged`` counts readings from the first in their fixed order. ``received_at`` is the time at which the
     replay first began: readings written to the lake carry it, so that a batch written twice is the same object twice.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     source: str
     lake: str

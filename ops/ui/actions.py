@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from mlops_core.alerting import Answer, AnswerAction
 from mlops_core.condition import PlannedMaintenance
@@ -26,9 +26,7 @@ _DONE: Final = {
 }
 
 
-class _Repair(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
+class _Repair(BaseModel, frozen=True, extra="ignore"):
     machine_id: MachineId
     kind: MaintenanceKind
     occurred_at: AwareDatetime
@@ -37,9 +35,7 @@ class _Repair(BaseModel):
     stated_name: str = Field(min_length=1)
 
 
-class _Plan(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
+class _Plan(BaseModel, frozen=True, extra="ignore"):
     machine_id: MachineId
     starts_at: AwareDatetime
     ends_at: AwareDatetime

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from infra.local.engine.archives import content_bytes
 from infra.local.engine.emulator import LAKE, STATE, Endpoint, Ports
@@ -20,10 +20,8 @@ _PROGRAM = ("__main__.py", "Pulumi.yaml", "Pulumi.local.yaml", "contract", "infr
 _NOT_DEPLOYED = ("infra/local/",)
 
 
-class Record(BaseModel):
+class Record(BaseModel, frozen=True):
     """A stack whose making came to its end; a folder without a record holds nothing that anybody has seen whole."""
-
-    model_config = ConfigDict(frozen=True)
 
     gateway_port: int
     mqtt_port: int

@@ -6,7 +6,7 @@ from datetime import datetime
 from html import escape as escaped
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from infra.local.run.reconciliation import Ledger
 from mlops_core.condition import KnownMachine
@@ -14,10 +14,8 @@ from mlops_core.page import Alarm, FleetPage, snapshot
 from mlops_core.text import printable
 
 
-class MachineLine(BaseModel):
+class MachineLine(BaseModel, frozen=True):
     """One configured machine at the end of the run; vibration in mm/s r.m.s., temperature in degrees Celsius."""
-
-    model_config = ConfigDict(frozen=True)
 
     machine_id: str
     state: str
