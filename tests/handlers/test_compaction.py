@@ -239,15 +239,16 @@ def test_a_range_compacts_and_a_scheduled_run_computes_what_follows_behind_it(aw
     assert stored(aws).equals(computed([*some, *late], -6, 0))
 
 
-def test_a_line_that_is_no_reading_is_kept_left_out_and_counted(aws, deploy, counters):
+@pytest.mark.parametrize(("how", "folder"), [(put, "raw"), (put_apart, "replaced")])
+def test_a_line_that_is_no_reading_is_kept_left_out_and_counted(aws, deploy, counters, how, folder):
     some = readings(-8, 0)
-    put_apart(aws, some)
+    how(aws, some)
     key = next(iter(aws.objects(f"raw/{HOUR_OF_ELEVEN}/")))
     body = gzip.compress(gzip.decompress(aws.objects(key)[key]) + b"garbage\n")
     aws.put(key, body)
     deploy("processing")(at())
     assert stored(aws).equals(computed(some, -6, 0))
-    assert b"garbage" in lines(aws.objects(f"replaced/{HOUR_OF_ELEVEN}/").values())
+    assert b"garbage" in lines(aws.objects(f"{folder}/{HOUR_OF_ELEVEN}/").values())
     assert counters()["MalformedLines"] == 1
 
 

@@ -41,7 +41,7 @@ def offer(machine_id, features, *, at=None, revision=1):
 def offer_each_status() -> None:
     """Machines that are OK, STALE, without readings, and of features of an earlier schema."""
     offer("FRESH", WORN)
-    offer("OLD", NEW, at=datetime.now(UTC) - timedelta(days=2))
+    offer("OLD", NEW, at=datetime.now(UTC) - timedelta(hours=13))
     offer("SILENT", {"vibration_count_1h": 0.0})
     offer("EARLIER-SCHEMA", {"vibration_rms_1h": 3.0})
 

@@ -156,6 +156,7 @@ def test_duplicates_and_the_way_readings_were_batched_do_not_change_a_byte(aws, 
     for start in range(0, len(some), 7):
         put(aws, some[start : start + 10])  # overlapping batches
     invoke(at())
+    assert aws.objects("compacted/"), "one way is compacted, the other is not"
     assert aws.objects("processed/features/") == before
 
 

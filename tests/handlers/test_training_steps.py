@@ -142,11 +142,12 @@ def test_no_data_and_no_failures_are_refused_and_the_champion_stays(deploy, regi
     assert registry.champion() == champion
 
 
-def test_a_promotion_judged_against_a_model_that_serves_no_longer_is_refused(deploy, registry):
+@pytest.mark.parametrize("against", [None, small_bundle(3).version])
+def test_a_promotion_judged_against_a_model_that_serves_no_longer_is_refused(deploy, registry, against):
     serve(registry)
     registry.store(OTHER)
     with pytest.raises(ChampionMovedError):
-        deploy("promotion")({"version": OTHER.version, "reason": "late", "against": None})
+        deploy("promotion")({"version": OTHER.version, "reason": "late", "against": against})
     assert registry.champion().value.version == BUNDLE.version
 
 

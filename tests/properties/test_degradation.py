@@ -32,6 +32,7 @@ def test_each_return_to_service_is_told_once_by_the_step_that_holds_it(seed, at,
     for until in sorted(data.draw(st.sets(st.sampled_from([*returns, end]))) | {end}):  # at an end is the next step's
         begin, (state, _, _, stepped) = state.event_timestamp, advance(state, until, interval="1h")
         assert stepped == [moment for moment in returns if begin <= moment < until]
+        assert until not in returns or state.run_started_at == until
 
 
 @for_all

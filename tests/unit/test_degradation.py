@@ -49,6 +49,15 @@ def test_a_machine_passes_through_every_status():
     assert seen == set(MachineStatus)
 
 
+def test_a_step_that_ends_at_a_return_to_service_has_begun_the_run_that_the_next_step_tells():
+    new = new_machine("PUMP-A01", seed=7, at=AT)
+    failed_at = advance(new, AT + timedelta(days=40), interval="1d").failures[0].event_timestamp
+    failed = advance(new, failed_at + timedelta.resolution, interval="1d").state
+    back = failed.returned_to_service_at
+    step = advance(failed, back, interval="1h")
+    assert (step.state.run_started_at, step.returns_to_service) == (back, [])
+
+
 def test_a_planned_service_is_told_by_its_end():
     law = DegradationLaw(maintenance=MaintenancePolicy(preventive_interval_hours=20, preventive_hours=4))
     step = advance(new_machine("PUMP-A01", seed=1, at=AT, law=law), AT + timedelta(hours=48), interval="1h")

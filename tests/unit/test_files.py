@@ -8,11 +8,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from mlops_core.errors import InvalidArgumentError, MessageRejectedError, UnreadableFileError
 from mlops_core.files import FileLayout, LayoutOptions, ReadingsFile, read_readings
 from mlops_core.telemetry import CHANNELS, READINGS, parse_message, reading_message
+from mlops_core.time import FUTURE_TOLERANCE
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAB: LayoutOptions = {
@@ -121,6 +122,8 @@ WHITE_SPACE = "".join(
     | st.sampled_from(["A", "a_b-c", "A\n", "A\x1f", "x" * 64, "x" * 65]),
     ahead=st.timedeltas(-timedelta(days=5000), timedelta(minutes=10)),
 )
+@example(value=1.0, channel="temperature", machine="A", ahead=FUTURE_TOLERANCE)
+@example(value=1.0, channel="temperature", machine="A", ahead=FUTURE_TOLERANCE + timedelta.resolution)
 def test_a_row_is_accepted_exactly_where_ingestion_accepts_its_message(
     tmp_path_factory: pytest.TempPathFactory, value: float, channel: str, machine: str, ahead: timedelta
 ) -> None:
