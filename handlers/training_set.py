@@ -1,8 +1,8 @@
 """Training set: offline features, joined with what became of each machine, split into training and holdout rows.
 
 Features are read twice: first their keys, which are labelled and sampled (`sample_runs`), then the chosen rows. So
-memory does not grow with the fleet. Every machine that failed is read, or where those alone fill half of the room as
-many of them as do, and of the others as many as there is room for.
+memory does not grow with the fleet. Every machine that failed is read, or where those do not fit as many as the others
+leave room for, half of it at least; and of the others as many as there is room for then.
 
 One object holds both parts and is written once, so that a step that is tried again trains and judges on the same rows.
 """
@@ -148,8 +148,9 @@ def _draw(history: FeatureHistory, failed: set[str]) -> Callable[[str], float]:
     """Return what a machine's rows weigh: 1 of one that failed, 0 of one that is left out."""
     hours = (_settings().training_history // _settings().feature_hop) or 1
     room = max(2.0, _MOST_KEYS / hours)
-    failing_share = min(1.0, room / 2 / max(1, len(failed)))
-    share = min(1.0, (room - failing_share * len(failed)) / max(1, history.machines - len(failed)))
+    others = max(1, history.machines - len(failed))  # one, so that none is left out where machines that failed are gone
+    failing_share = min(1.0, max(room / 2, room - others) / max(1, len(failed)))
+    share = min(1.0, (room - failing_share * len(failed)) / others)
 
     def stands_for(machine_id: str) -> float:
         if machine_id in failed:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from handlers import training_set
-from handlers.stores import ChampionMovedError, encode_parquet
+from handlers.stores import ChampionMovedError, FeatureHistory, encode_parquet
 from mlops_core.errors import CorruptBundleError, UntrainableError
 from mlops_core.prognosis import LABELS, STANDS_FOR
 from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
@@ -38,6 +38,12 @@ def history(aws) -> pl.DataFrame:
             )
         )  # fmt: skip
     return rows
+
+
+def make_room_for(machines: int, monkeypatch) -> None:
+    """Let as many keys be held as so many machines have."""
+    settings = training_set._settings()
+    monkeypatch.setattr(training_set, "_MOST_KEYS", machines * (settings.training_history // settings.feature_hop))
 
 
 def trained(deploy) -> str:
@@ -110,15 +116,27 @@ def test_of_more_failing_machines_than_there_is_room_for_a_share_is_read_with_th
     deploy, history, monkeypatch, aws
 ):
     build = deploy("training_set")
-    settings = training_set._settings()
-    hours = settings.training_history // settings.feature_hop
-    monkeypatch.setattr(training_set, "_MOST_KEYS", 12 * hours)  # half of them for the eight that failed
+    make_room_for(7, monkeypatch)  # for eight, all of which failed
     outcome = build(STARTED)
     (body,) = aws.objects("training/").values()
     rows = pl.read_parquet(BytesIO(body))
     assert 3 <= outcome["machines"] < 8
     assert rows.height == history.filter(pl.col("machine_id").is_in(rows["machine_id"].unique().implode())).height
     assert outcome["failures"] == outcome["machines"]
+
+
+def test_machines_that_failed_take_the_room_that_no_others_need(deploy, history, monkeypatch):
+    build = deploy("training_set")
+    make_room_for(12, monkeypatch)  # more than half of it for the eight that failed: there are no others
+    assert build(STARTED)["machines"] == 8
+
+
+def test_machines_that_did_not_fail_are_read_although_more_failed_and_are_gone_than_fit(deploy, history, monkeypatch):
+    deploy("training_set")
+    make_room_for(6, monkeypatch)
+    stored = FeatureHistory(stores.lake(), since=START, until=START + timedelta(days=40))
+    stands_for = training_set._draw(stored, {f"GONE-{number}" for number in range(50)})
+    assert all(stands_for(machine_id) for machine_id in history["machine_id"].unique())
 
 
 def test_a_history_that_takes_longer_than_the_function_has_is_refused_with_the_figure(deploy, history, context):
