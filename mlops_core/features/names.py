@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from mlops_core.errors import InvalidArgumentError
@@ -52,7 +52,12 @@ class FeatureName:
 
 def parse_feature_name(name: str) -> FeatureName | None:
     """Return the parts of a feature's name, or None where it has another form."""
-    parts = _pattern(tuple(REGISTRY)).fullmatch(name)
+    return _parsed(name, tuple(REGISTRY))
+
+
+@lru_cache(maxsize=10_000)  # to give the reasons of one prediction, each column's name is asked for many times
+def _parsed(name: str, statistics: tuple[str, ...]) -> FeatureName | None:
+    parts = _pattern(statistics).fullmatch(name)
     if parts is None:
         return None
     seconds = int(parts["number"]) * _SECONDS[parts["unit"]]
