@@ -1,11 +1,15 @@
 """What all tests share: nothing that a slow machine could fail, and which of them one process keeps together."""
 
 import gc
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+
+# Powertools reads these when what logs and counts is imported, as Lambda sets them before it starts a function.
+os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}
 
 # A machine that is busy draws examples slowly, which says nothing of the code.
 settings.register_profile(

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -14,13 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.aws_emulation import mock_aws
-
-# Powertools reads these when a handler is imported, as Lambda sets them before it starts.
-os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}
-
 from handlers.stores import ModelRegistry
 from tests import http_contract
+from tests.aws_emulation import mock_aws
 from tests.handlers import stores
 from tests.handlers.aws_in_process import BUCKET, Aws, Faults
 from tests.http_requests import event_of

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,14 +10,10 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import polars as pl
-import pytest
-
-# Powertools reads these when a handler is imported, as Lambda sets them before it starts.
-os.environ |= {"POWERTOOLS_SERVICE_NAME": "tests", "POWERTOOLS_METRICS_NAMESPACE": "tests"}
-
 import aws_lambda_powertools.metrics.base as single_metrics
 import aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch as emf
+import polars as pl
+import pytest
 
 import handlers.alarm_events
 import handlers.announcements
