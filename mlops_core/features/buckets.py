@@ -18,7 +18,7 @@ from mlops_core.features.running import RUNNING, while_running
 from mlops_core.features.statistics import STATISTICS, check_statistics
 from mlops_core.features.table import feature_table
 from mlops_core.features.windows import Windows
-from mlops_core.telemetry import CORRECTED_AT, TIMESTAMP, RunningRule, normalise_readings, split_corrected
+from mlops_core.telemetry import CORRECTED_AT, TIMESTAMP, RunningRule, normalise_corrected, split_corrected
 from mlops_core.time import MICROSECOND, parse_duration
 
 
@@ -47,16 +47,13 @@ def bucket_readings(
         SchemaError: a column is missing, has another type, or holds null ids, NaN, infinity or values beyond 1e70.
 
     """
-    checked = normalise_readings(readings)
-    if CORRECTED_AT in readings.columns:
-        checked = checked.with_columns(readings[CORRECTED_AT].cast(TIMESTAMP))
-    return bucket_normalised(checked, hop=hop, running=running)
+    return bucket_normalised(normalise_corrected(readings), hop=hop, running=running)
 
 
 def bucket_normalised(
     readings: pl.DataFrame, *, hop: timedelta | str, running: Mapping[str, RunningRule] | None = None
 ) -> pl.DataFrame:
-    """Reduce readings that `normalise_readings` gave, with or without a column of corrections, as `bucket_readings`."""
+    """Reduce readings that `normalise_corrected` gave, as `bucket_readings`."""
     width, replaced = parse_duration(hop), None
     if CORRECTED_AT in readings.columns:
         withdrawn = readings.filter(pl.col("value").is_null(), pl.col(CORRECTED_AT).is_not_null())

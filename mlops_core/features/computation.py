@@ -9,11 +9,9 @@ from mlops_core.features.buckets import bucket_normalised, features_from_buckets
 from mlops_core.features.statistics import STATISTICS
 from mlops_core.telemetry import (
     CHANNELS,
-    CORRECTED_AT,
-    TIMESTAMP,
     Channel,
     by_machines,
-    normalise_readings,
+    normalise_corrected,
     without_implausible,
 )
 
@@ -74,9 +72,7 @@ def compute_features(
         names = measured.collect(engine="streaming")["channel"].sort().to_list()
 
     def of_whole_machines(frame: pl.DataFrame) -> pl.DataFrame:
-        plausible = without_implausible(normalise_readings(frame), channels)
-        if CORRECTED_AT in frame.columns:
-            plausible = plausible.with_columns(frame[CORRECTED_AT].cast(TIMESTAMP))
+        plausible = without_implausible(normalise_corrected(frame), channels)
         buckets = bucket_normalised(plausible, hop=hop)
         features = features_from_buckets(
             buckets, lengths=lengths, hop=hop, start=start, end=end, statistics=statistics, channels=names

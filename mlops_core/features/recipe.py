@@ -172,17 +172,10 @@ class FeatureRecipe(BaseModel, frozen=True, extra="forbid"):
         from mlops_core.features.buckets import bucket_readings
         from mlops_core.features.derived import failures_among, returns_to_service
         from mlops_core.features.normaliser import normalised_channels
-        from mlops_core.telemetry import (
-            CHANNELS,
-            CORRECTED_AT,
-            normalise_readings,
-            split_corrected,
-            without_implausible,
-        )
+        from mlops_core.telemetry import CHANNELS, normalise_corrected, split_corrected, without_implausible
 
-        plausible = without_implausible(normalise_readings(readings), CHANNELS if ranges is None else ranges)
-        corrections = [readings[CORRECTED_AT]] if CORRECTED_AT in readings.columns else []
-        readings, _ = split_corrected(plausible.with_columns(corrections))
+        plausible = without_implausible(normalise_corrected(readings), CHANNELS if ranges is None else ranges)
+        readings, _ = split_corrected(plausible)
         if self.unknown:
             raise InvalidArgumentError(
                 "recipe", ", ".join(self.unknown), "was made outside of the recipe",

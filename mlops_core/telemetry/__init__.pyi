@@ -8,6 +8,7 @@ from .channel import (
 )
 from .corrections import (
     CORRECTED_AT as CORRECTED_AT,
+    normalise_corrected as normalise_corrected,
     split_corrected as split_corrected,
     union_readings as union_readings,
 )

@@ -10,10 +10,18 @@ from typing import Final
 
 import polars as pl
 
-from mlops_core.telemetry.frames import READINGS, TIMESTAMP
+from mlops_core.telemetry.frames import READINGS, TIMESTAMP, normalise_readings
 
 CORRECTED_AT: Final = "corrected_at"
 _IDENTITY: Final = ("machine_id", "channel", "event_timestamp")
+
+
+def normalise_corrected(readings: pl.DataFrame) -> pl.DataFrame:
+    """Return readings as `normalise_readings` does, with the column of corrections where they have it."""
+    checked = normalise_readings(readings)
+    if CORRECTED_AT not in readings.columns:
+        return checked
+    return checked.with_columns(readings[CORRECTED_AT].cast(TIMESTAMP))
 
 
 def union_readings(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
