@@ -19,7 +19,7 @@ LONGEST_SILENCE: Final = timedelta(days=1826)
 """Five years. Readings of one machine that lie further apart than this are of a clock that jumped."""
 
 HOURS_PER_MONTH: Final = 720.0
-"""Of a machine-month, the unit of exposure that rates of false episodes are of: thirty days."""
+"""Of a machine-month, by which rates of false episodes are stated: thirty days."""
 
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION: Final = re.compile(r"(?:\d+[wdhms])+")
@@ -52,7 +52,9 @@ def microseconds(at: datetime) -> int:
         NaiveTimeError: the instant has no time zone.
 
     """
-    return (in_utc("time", at) - EPOCH) // MICROSECOND
+    if at.tzinfo is None:
+        raise NaiveTimeError("time", at)
+    return (at - EPOCH) // MICROSECOND
 
 
 def utc_text(moment: datetime) -> str:

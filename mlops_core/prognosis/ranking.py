@@ -26,7 +26,7 @@ class Unpredicted(StrEnum):
     OUT_OF_DOMAIN = "OUT_OF_DOMAIN"
 
 
-_UNPREDICTED: Final[Mapping[type[object], Unpredicted]] = {
+_UNPREDICTED: Final[Mapping[type[Refusal], Unpredicted]] = {
     EmptyFeaturesError: Unpredicted.NO_READINGS,
     FeatureMismatchError: Unpredicted.INCOMPLETE,
     OutOfDomainError: Unpredicted.OUT_OF_DOMAIN,
@@ -109,7 +109,9 @@ def rank_fleet(
 def _ranked(
     name: str, at: datetime, known: StateSince, result: Prediction | Refusal | None, anomaly: Anomaly | None
 ) -> RankedMachine:
-    prediction = result if isinstance(result, Prediction) else None
-    return RankedMachine(
-        name, at, known.state, known.since, prediction, unpredicted=_UNPREDICTED.get(type(result)), anomaly=anomaly
-    )
+    prediction, unpredicted = None, None
+    if isinstance(result, Prediction):
+        prediction = result
+    elif result is not None:
+        unpredicted = _UNPREDICTED[type(result)]
+    return RankedMachine(name, at, known.state, known.since, prediction, unpredicted=unpredicted, anomaly=anomaly)
