@@ -29,4 +29,4 @@ def count(**counts: int) -> None:
 
 
 logger = ascii_logger()
-"""The function's own; loggers of modules are its children."""
+"""The log of the function; the loggers of stores are its children."""

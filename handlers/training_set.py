@@ -1,8 +1,8 @@
 """Training set: offline features, joined with what became of each machine, split into training and holdout rows.
 
-Features are read twice: first their keys, which are labelled and sampled (`sample_runs`), then the chosen rows. So
-memory does not grow with the fleet. Every machine that failed is read, or where those do not fit as many as the others
-leave room for, half of it at least; and of the others as many as there is room for then.
+Features are read twice: first their keys, which are labelled and sampled (`sample_runs`), then the chosen rows. Memory
+does not grow with the fleet: of a large one a share of the machines is read, drawn by their ids. Machines that failed
+come first; they take up to half of the room, and more where the other machines do not fill the rest.
 
 One object holds both parts and is written once, so that a step that is tried again trains and judges on the same rows.
 """
@@ -148,7 +148,7 @@ def _draw(history: FeatureHistory, failed: set[str]) -> Callable[[str], float]:
     """Return what a machine's rows weigh: 1 of one that failed, 0 of one that is left out."""
     hours = (_settings().training_history // _settings().feature_hop) or 1
     room = max(2.0, _MOST_KEYS / hours)
-    others = max(1, history.machines - len(failed))  # one, so that none is left out where machines that failed are gone
+    others = max(1, history.machines - len(failed))  # of those that failed some may have no rows in the newest hour
     failing_share = min(1.0, max(room / 2, room - others) / max(1, len(failed)))
     share = min(1.0, (room - failing_share * len(failed)) / others)
 
