@@ -19,7 +19,7 @@ from mlops_core.alerting.episode_notices import Notice
 from mlops_core.alerting.episodes import AlarmSource, Episode
 from mlops_core.page import FleetPage
 from mlops_core.prognosis import LABELS
-from mlops_core.telemetry import CHANNELS, FailureEvent, Reading
+from mlops_core.telemetry import CHANNELS, Reading
 from ops.ui.actions import alarm_actions, repair_action
 from ops.ui.server import Recent
 from tests.browser.conftest import Plant, served
@@ -28,6 +28,7 @@ from tests.handlers.model_bundles import serve
 from tests.ops.conftest import Deployed
 from tests.ops.test_trial import predicted
 from tests.ops.test_ui_gather import NOW, report
+from tests.recorded_failures import failure_of
 from tests.unit.degrading_fleet import degrading_fleet
 
 pytestmark = pytest.mark.verify
@@ -147,12 +148,7 @@ def next_training_set(deployed: Deployed, context: SimpleNamespace, monkeypatch:
             key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard={name[-2:]}.parquet"
             deployed.stack.lake.create(key, encode_parquet(features))
         if not is_ours:
-            deployed.stack.label_history.record(
-                FailureEvent(
-                    machine_id=str(name), event_timestamp=end + timedelta(hours=1), event_code="WEAR",
-                    measured_value=12.0, threshold=11.2, received_at=end + timedelta(hours=1),
-                )
-            )  # fmt: skip
+            deployed.stack.label_history.record(failure_of(str(name), end + timedelta(hours=1)))
     for variable, value in (COMMON | ENVIRONMENTS["training_set"]).items():
         monkeypatch.setenv(variable, value)
     from handlers import training_set

@@ -13,9 +13,9 @@ import polars as pl
 
 from handlers.stores import encode_parquet
 from mlops_core.prognosis import LABELS
-from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from ops.stack import Stack
+from tests.recorded_failures import failure_of
 from tests.unit.degrading_fleet import degrading_fleet
 
 _SHARD = 99  # of no partition that processing writes
@@ -74,15 +74,3 @@ def failing_fleet(stack: Stack) -> Iterator[None]:
         for failure in failures:
             name, at = failure.machine_id, utc_text(failure.event_timestamp)
             stack.dynamodb.delete_item(TableName=table, Key={"machine_id": {"S": name}, "event_timestamp": {"S": at}})
-
-
-def failure_of(machine_id: str, at: datetime) -> FailureEvent:
-    """A failure, received when it happened."""
-    return FailureEvent(
-        machine_id=machine_id,
-        event_timestamp=at,
-        event_code="WEAR",
-        measured_value=12.0,
-        threshold=11.2,
-        received_at=at,
-    )

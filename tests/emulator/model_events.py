@@ -33,9 +33,9 @@ from mlops_core.prognosis import FleetRanking, TrainingSettings, TreeSettings, p
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
 from mlops_core.time import utc_text
 from ops.stack import Stack
-from tests.emulator.failing_fleet import failure_of
 from tests.http_requests import event_of
 from tests.raised_alarms import raised
+from tests.recorded_failures import failure_of
 from tests.score_items import score_item
 from tests.unit.degrading_fleet import degrading_fleet
 

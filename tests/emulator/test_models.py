@@ -10,7 +10,7 @@ import pytest
 
 from handlers.stores import ModelRegistry
 from infra.local.run.signed_http import request
-from mlops_core.prognosis import Champion, ModelBundle
+from mlops_core.prognosis import ModelBundle
 from ops.training import Training, finished_training, start_training
 from tests.emulator.conftest import Laptop
 from tests.emulator.failing_fleet import failing_fleet, nothing_recorded
@@ -89,13 +89,8 @@ def overwrite(laptop: Laptop, bundle: ModelBundle, name: str, body: bytes) -> No
     )
 
 
-def champion(registry: ModelRegistry) -> Champion:
-    stored = registry.champion()
-    return stored.value
-
-
 def serve(registry: ModelRegistry, version: str) -> None:
-    if champion(registry).version != version:
+    if registry.champion().value.version != version:
         registry.promote(version, after=registry.champion(), at=datetime.now(UTC), reason="a test")
 
 
@@ -111,7 +106,7 @@ def test_the_state_machine_makes_a_model_and_promotes_it_although_the_champion_i
 ):
     assert trained.is_promoted
     assert "the champion is refused (life.txt" in trained.reason
-    assert champion(registry).version == trained.version
+    assert registry.champion().value.version == trained.version
     assert trained.outcome["evaluation"]["against"] == DAMAGED.version
     assert trained.outcome["training_set"]["failures"] == 10
     assert scored_by(laptop) == trained.version
@@ -127,7 +122,7 @@ def test_people_list_show_promote_and_roll_back_models(laptop: Laptop, registry:
     assert scored_by(laptop) == GOOD.version
     assert laptop.json("models", "rollback")["champion"] == trained.version
     assert scored_by(laptop) == trained.version
-    assert [move.reason for move in champion(registry).promotions[-2:]] == [
+    assert [move.reason for move in registry.champion().value.promotions[-2:]] == [
         "to see what it does",
         f"Rolled back by hand from {GOOD.version}",
     ]
@@ -159,7 +154,7 @@ def test_an_artefact_that_is_not_what_was_stored_is_refused_and_the_last_good_mo
     assert fleet["model_version"] != DAMAGED.version
     serve(registry, str(trained.version))
     refused = laptop.run("models", "promote", DAMAGED.version)
-    assert (refused.exit_code, champion(registry).version) == (1, trained.version)
+    assert (refused.exit_code, registry.champion().value.version) == (1, trained.version)
     assert f"{DAMAGED.version} is refused" in refused.stderr
 
 

@@ -30,6 +30,17 @@ def _observers() -> tuple[Any, Any, Any]:
     return boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sns")
 
 
+def create_tables(dynamodb: Any) -> None:
+    """Create the tables of a stack, empty."""
+    for table, keys in TABLES.items():
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)],
+        )
+
+
 class Aws:
     """The bucket and the tables of a stack, seen through clients of their own, which no injected fault reaches."""
 
@@ -37,15 +48,7 @@ class Aws:
         self.s3, self.dynamodb, sns = _observers()
         self._topic = sns.create_topic(Name="notices")["TopicArn"]
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-        for table, keys in TABLES.items():
-            self.dynamodb.create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-            )
+        create_tables(self.dynamodb)
 
     def put(self, key: str, body: bytes) -> None:
         """Store an object."""

@@ -1,10 +1,11 @@
-"""Small models of a small fleet, trained once for all tests, and how one comes to serve."""
+"""Small models of a small fleet, trained once for all tests, how one comes to serve, and how one is damaged."""
 
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from mlops_core.prognosis import ModelBundle, TrainingSettings, TreeSettings, train
+from tests.handlers.aws_in_process import Aws
 from tests.unit.degrading_fleet import degrading_fleet
 
 AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
@@ -21,3 +22,8 @@ def serve(registry: Any, bundle: Any = None, *, at: datetime = AT) -> Any:
     bundle = bundle or small_bundle()
     registry.store(bundle)
     return registry.promote(bundle.version, after=registry.champion(), at=at, reason="a test")
+
+
+def damage(aws: Aws, version: str) -> None:
+    """Overwrite a file of a stored model."""
+    aws.put(f"models/{version}/life.txt", b"tree")

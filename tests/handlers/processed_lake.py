@@ -9,7 +9,7 @@ import polars as pl
 
 from handlers.stores import encode_parquet
 from mlops_core.features import compute_features
-from mlops_core.lake import encode_readings, shard_of
+from mlops_core.lake import encode_readings, features_key, shard_of
 from mlops_core.telemetry import READINGS, Reading
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -70,11 +70,10 @@ def put_as_the_first_release(aws, some: list[Reading], shards: int) -> None:
             aws.put(f"{folder}/shard={number:02d}/{name}", body)
 
 
-def put_features(aws, rows: pl.DataFrame) -> None:
+def put_features(aws, features: pl.DataFrame) -> None:
     """Feature rows, in one partition a day."""
-    for (day,), of_day in rows.group_by(pl.col("window_end").dt.truncate("1d").alias("day")):
-        key = f"processed/features/date={day:%Y-%m-%d}/hour=00/shard=00.parquet"
-        aws.put(key, encode_parquet(of_day.drop("day", strict=False)))
+    for (day,), of_day in features.group_by(pl.col("window_end").dt.truncate("1d")):
+        aws.put(features_key(day, 0), encode_parquet(of_day))
 
 
 def rows(aws) -> pl.DataFrame:
@@ -95,8 +94,8 @@ def table_of(some: list[Reading]) -> pl.DataFrame:
 
 def computed(some: list[Reading], first: float, last: float, hop: str = "1h") -> pl.DataFrame:
     """The rows that the library gives for these readings at once, up to so many hours from noon."""
-    span = {"start": NOON + first * HOUR, "end": NOON + last * HOUR}
-    found = compute_features(table_of(some), lengths=["1h", "6h"], hop=hop, **span)
+    limits = {"start": NOON + first * HOUR, "end": NOON + last * HOUR}
+    found = compute_features(table_of(some), lengths=["1h", "6h"], hop=hop, **limits)
     return found.filter(pl.col("temperature_count_6h") + pl.col("vibration_count_6h") > 0)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlops_core.alerting.episodes import Alarm, AlarmSource, Episode, EpisodeLife, Stage, StepKind
+from mlops_core.alerting.episodes import AlarmSource, Episode, EpisodeLife, Stage, StepKind
 from tests.handlers import stores
+from tests.raised_alarms import raised
 
 LIST, ANSWER = "GET /alarms", "POST /alarms/{episode_id}"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -23,15 +24,10 @@ def ask(api) -> Ask:
     return api("alarm_answers")
 
 
-def stored(machine_id: str = "PUMP-1", stage: Stage = Stage.WATCH, *, is_open: bool = True) -> Episode:
-    episode = Episode(
-        machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration", stage=stage, opened=NOW - HOUR
-    )
-    episode = episode if is_open else episode.ended(NOW)
-    empty = Alarm(machine_id=machine_id, source=AlarmSource.LIMIT, subject="vibration")
-    alarm = empty.following(episode=episode, evidence="{}", now=NOW - HOUR)
+def stored(machine_id: str = "PUMP-1", stage: Stage = Stage.WATCH, **fields: Any) -> Episode:
+    alarm = raised(machine_id, stage=stage, opened=NOW - HOUR, **fields)
     assert stores.alarms().save(alarm, now=NOW)
-    return episode
+    return alarm.episode
 
 
 def kept(machine_id: str = "PUMP-1") -> Episode:
@@ -39,7 +35,7 @@ def kept(machine_id: str = "PUMP-1") -> Episode:
 
 
 def test_the_open_and_most_urgent_stand_first(ask: Ask):
-    stored("CLOSED", Stage.ACT, is_open=False)
+    stored("CLOSED", Stage.ACT, life=EpisodeLife.CLOSED, closed=NOW)
     stored("PLAN")
     stored("NOW", Stage.ACT)
     listed = ask(LIST)[1]["alarms"]

@@ -8,11 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.machine_reports import FleetReport, MachineReport
-from handlers.stores import (
-    BaselineRegistry,
-    FeatureRow,
-    Serving,
-)
+from handlers.stores import BaselineRegistry, FeatureRow, Serving
 from mlops_core.condition import PlannedMaintenance, train_baseline
 from mlops_core.telemetry import FAILURES
 from tests.handlers import stores
@@ -188,7 +184,6 @@ def test_hours_of_planned_maintenance_are_not_learned(deploy, features, registry
 def test_a_fleet_that_is_answered_from_its_ranking_is_told_of_anomalies_as_a_small_one_is(
     deploy, api, features, monkeypatch
 ):
-
     deploy("baseline")(EXECUTION)
     serve(stores.models())
     offer_worn("M3")

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from handlers.stores import DataLake, load_channels, stack_recipe
+from handlers.stores import load_channels, stack_recipe
 from mlops_core.errors import MalformedObjectError
 from mlops_core.features import parse_feature_name
 from mlops_core.lake import channels_key, decode_readings
 from mlops_core.telemetry import CHANNELS, MAXIMUM_CHANNELS, READINGS, Channel, Channels
-from tests.handlers.aws_in_process import BUCKET
+from tests.handlers import stores
 
 PREFIX = "industrial/machine"
 RECEIVED = datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)
@@ -100,7 +100,7 @@ def test_the_statistics_of_a_channel_are_those_that_it_names(aws, deploy, delive
 
 
 def test_without_a_document_channels_are_those_out_of_the_box_and_a_wrong_one_is_an_error(aws):
-    lake = DataLake(aws.s3, BUCKET)
+    lake = stores.lake()
     assert load_channels(lake, None) == CHANNELS
     assert load_channels(lake, store(aws, TWELVE)) == TWELVE
     aws.put(channels_key(TWELVE.hash), CHANNELS.document)

@@ -1,16 +1,12 @@
 """Events and attributes as a deployed stack counts them: the bits that the library gives for the whole at once."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 
 import polars as pl
 import pytest
 
-from handlers.stores import (
-    EventHistory,
-    clients,
-    stack_recipe,
-)
+from handlers.stores import EventHistory, clients, stack_recipe
 from mlops_core.features import FeatureRecipe, add_events
 from mlops_core.lake import EARLIER_EVENTS_KEY, encode_events
 from mlops_core.prognosis import LABELS
@@ -18,6 +14,7 @@ from mlops_core.telemetry import CHANNELS, EVENTS, Event, FailureEvent
 from tests.handlers import stores
 from tests.handlers.processed_lake import HOUR, MACHINES, NOON, at, put, put_features, readings, table_of
 from tests.handlers.test_training_steps import STARTED
+from tests.recorded_failures import failure_of
 from tests.unit.degrading_fleet import degrading_fleet
 
 COUNTED = ("error", "error/E1", "stop", "failure")
@@ -48,13 +45,6 @@ def receive(aws, *events: Event | FailureEvent) -> None:
 def frame(*events: Event | FailureEvent) -> pl.DataFrame:
     rows = [(e.machine_id, e.event_timestamp, getattr(e, "kind", "failure"), e.event_code) for e in events]
     return pl.DataFrame(rows, schema=EVENTS, orient="row")
-
-
-def failure_of(machine: str, when: datetime) -> FailureEvent:
-    return FailureEvent(
-        machine_id=machine, event_timestamp=when, event_code="WEAR", measured_value=12.0, threshold=11.2,
-        received_at=when,
-    )  # fmt: skip
 
 
 def fail(hours: float) -> FailureEvent:

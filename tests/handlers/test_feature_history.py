@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from handlers.stores import FeatureHistory, clients, encode_parquet, feature_history
-from handlers.stores.lake import DataLake
+from handlers.stores import FeatureHistory, encode_parquet, feature_history
 from mlops_core.lake import features_key
-from tests.handlers.aws_in_process import BUCKET
+from tests.handlers import stores
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,7 +16,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def history(aws) -> FeatureHistory:
     """Three hours of four machines, in two shards."""
-    lake = DataLake(clients.s3(), BUCKET)
+    lake = stores.lake()
     for hour in range(3):
         for shard in range(2):
             rows = {"machine_id": [f"P{shard}", f"Q{shard}"], "window_end": [START + hour * HOUR] * 2, "a": [1.0, 2.0]}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.handlers.model_bundles import serve
-from tests.handlers.test_models import offer_each_status
+from tests.handlers.offered_features import offer_each_status
 
 LIST, GET = "GET /machines", "GET /machines/{machine_id}"
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from tests import http_contract
 from tests.handlers import stores
 from tests.handlers.model_bundles import serve
-from tests.handlers.test_models import offer_each_status
+from tests.handlers.offered_features import offer_each_status
 from tests.http_requests import Request, arbitrary, documented
 
 pytestmark = pytest.mark.verify

@@ -10,8 +10,8 @@ from mlops_core.condition import MachineRecord, PlannedMaintenance
 from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord, reading_message
 from tests.handlers import stores
 from tests.handlers.model_bundles import serve
+from tests.handlers.offered_features import NEW, WORN, offer
 from tests.handlers.test_limits import AT, SEVERE
-from tests.handlers.test_models import NEW, WORN, offer
 
 HOUR = timedelta(hours=1)
 

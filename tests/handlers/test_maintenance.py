@@ -11,9 +11,10 @@ import pytest
 
 from handlers.stores import LabelHistory, MaintenanceConflictError
 from mlops_core.prognosis import ReturnsAssumedWarning, label_features
-from mlops_core.telemetry import FAILURES, MAINTENANCE, TIMESTAMP, FailureEvent, MaintenanceKind, MaintenanceRecord
+from mlops_core.telemetry import FAILURES, MAINTENANCE, TIMESTAMP, MaintenanceKind, MaintenanceRecord
 from tests.handlers import stores
-from tests.handlers.test_models import NEW, offer
+from tests.handlers.offered_features import NEW, offer
+from tests.recorded_failures import failure_of
 
 ROUTE = "POST /machines/{machine_id}/maintenance"
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -41,9 +42,7 @@ def record(kind: MaintenanceKind = MaintenanceKind.FAILURE, **fields: Any) -> Ma
     return MaintenanceRecord.model_validate({"machine_id": "PUMP-1", "kind": kind, "at": AT} | fields)
 
 
-EVENT = FailureEvent(
-    machine_id="PUMP-1", event_timestamp=AT, event_code="WEAR", measured_value=12.0, threshold=11.2, received_at=AT
-)
+EVENT = failure_of("PUMP-1", AT)
 
 
 def test_a_record_is_kept_once_with_who_was_authorised_to_make_it(post: Post, history: LabelHistory):

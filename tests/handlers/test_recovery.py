@@ -6,8 +6,7 @@ from tests.handlers.processed_lake import CHECKPOINT, at, computed, processed, p
 
 def delete(aws, prefix: str) -> list[str]:
     keys = list(aws.objects(prefix))
-    for key in keys:
-        aws.delete(key)
+    aws.delete(prefix)
     return keys
 
 

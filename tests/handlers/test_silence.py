@@ -16,11 +16,6 @@ NO_VIBRATION = SPEAKING | {"vibration_count_1h": 0.0}
 
 
 @pytest.fixture
-def notices(aws):
-    return aws.notices
-
-
-@pytest.fixture
 def score(deploy, counters):
     """Run scoring; returns how many silent channels it counted."""
     invoke = deploy("scoring")
@@ -44,39 +39,39 @@ def commit(until: datetime, *rows: tuple[str, dict[str, float]]) -> None:
     file.save(Checkpoint(version=version, processed_from=START, processed_until=until, hours={}), after=stored)
 
 
-def test_a_sensor_that_falls_silent_and_is_heard_again_is_told_of_once_each(score, notices):
+def test_a_sensor_that_falls_silent_and_is_heard_again_is_told_of_once_each(score, aws):
     commit(START, ("PUMP-1", SPEAKING), ("FAN-1", SPEAKING))
-    assert (score(), notices()) == (0, [])
+    assert (score(), aws.notices()) == (0, [])
     commit(START + HOUR, ("PUMP-1", NO_VIBRATION), ("FAN-1", SPEAKING))
     assert (score(), score()) == (1, 1)
-    assert notices() == ["PUMP-1 vibration: silent since before 2026-11-21 08:00 UTC\nSilent in all: 1."]
+    assert aws.notices() == ["PUMP-1 vibration: silent since before 2026-11-21 08:00 UTC\nSilent in all: 1."]
     commit(START + 2 * HOUR, ("PUMP-1", SPEAKING), ("FAN-1", SPEAKING))
     assert (score(), score()) == (0, 0)
-    assert notices()[1:] == ["PUMP-1 vibration: heard again\nSilent in all: 0."]
+    assert aws.notices()[1:] == ["PUMP-1 vibration: heard again\nSilent in all: 0."]
 
 
-def test_a_machine_that_says_nothing_at_all_falls_silent_by_the_progress_of_processing(score, notices):
+def test_a_machine_that_says_nothing_at_all_falls_silent_by_the_progress_of_processing(score, aws):
     commit(START, ("PUMP-1", SPEAKING), ("FAN-1", SPEAKING))
     score()
     commit(START + HOUR, ("FAN-1", SPEAKING))
     assert score() == 2
-    [text] = notices()
+    [text] = aws.notices()
     assert "PUMP-1 temperature: silent" in text
     assert "PUMP-1 vibration: silent" in text
 
 
-def test_a_fleet_of_which_nothing_comes_falls_silent(score, notices):
+def test_a_fleet_of_which_nothing_comes_falls_silent(score, aws):
     commit(START, ("PUMP-1", SPEAKING), ("FAN-1", SPEAKING))
     score()
     commit(START + 6 * HOUR)
     assert score() == 4
-    assert len(notices()) == 1, "one message, however many sensors"
+    assert len(aws.notices()) == 1, "one message, however many sensors"
 
 
-def test_processing_that_stands_still_makes_no_sensor_silent(score, notices):
+def test_processing_that_stands_still_makes_no_sensor_silent(score, aws):
     commit(START, ("PUMP-1", SPEAKING))
     assert [score() for _ in range(3)] == [0, 0, 0], "although the clock of this test is far ahead"
-    assert notices() == []
+    assert aws.notices() == []
 
 
 def test_before_anything_was_processed_nothing_is_silent(score, aws):
@@ -84,24 +79,24 @@ def test_before_anything_was_processed_nothing_is_silent(score, aws):
     assert aws.objects("freshness/") == {}
 
 
-def test_a_message_that_was_not_sent_is_sent_by_the_next_run(score, notices, faults):
+def test_a_message_that_was_not_sent_is_sent_by_the_next_run(score, aws, faults):
     commit(START, ("PUMP-1", NO_VIBRATION))
     faults.fail_where(lambda operation, _: operation == "Publish")
     with pytest.raises(InjectedError):
         score()
     faults.clear()
-    assert (score(), len(notices())) == (1, 1)
-    assert (score(), len(notices())) == (1, 1)
+    assert (score(), len(aws.notices())) == (1, 1)
+    assert (score(), len(aws.notices())) == (1, 1)
 
 
-def test_a_rival_that_looked_meanwhile_costs_no_run(score, notices, aws, meanwhile):
+def test_a_rival_that_looked_meanwhile_costs_no_run(score, aws, meanwhile):
     commit(START, ("PUMP-1", NO_VIBRATION))
     meanwhile(clients.sns(), "Publish", lambda: aws.put("freshness/channels.json", b"{}"))
-    assert (score(), len(notices())) == (1, 1)
+    assert (score(), len(aws.notices())) == (1, 1)
     assert aws.objects("freshness/") == {"freshness/channels.json": b"{}"}
 
 
-def test_the_channels_are_named_in_the_log(deploy, notices, capsys):
+def test_the_channels_are_named_in_the_log(deploy, aws, capsys):
     commit(START, ("PUMP-1", NO_VIBRATION))
     deploy("scoring")({})
     assert '["PUMP-1","vibration"]' in capsys.readouterr().out.replace(" ", "")

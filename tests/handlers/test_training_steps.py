@@ -11,10 +11,11 @@ from handlers import training_set
 from handlers.stores import ChampionMovedError, FeatureHistory, encode_parquet
 from mlops_core.errors import CorruptBundleError, UntrainableError
 from mlops_core.prognosis import LABELS, STANDS_FOR
-from mlops_core.telemetry import FailureEvent, MaintenanceKind, MaintenanceRecord
+from mlops_core.telemetry import MaintenanceKind, MaintenanceRecord
 from tests.handlers import stores
-from tests.handlers.model_bundles import AT, serve, small_bundle
+from tests.handlers.model_bundles import AT, damage, serve, small_bundle
 from tests.handlers.processed_lake import put_features
+from tests.recorded_failures import failure_of
 from tests.unit.degrading_fleet import START, degrading_fleet
 
 STARTED = {"execution": "run-1", "started_at": (START + timedelta(days=40)).isoformat()}
@@ -30,13 +31,7 @@ def history(aws) -> pl.DataFrame:
     for machine_id, end, hours in (
         rows.group_by("machine_id").last().select("machine_id", "window_end", "rul_hours").iter_rows()
     ):
-        failed = end + timedelta(hours=hours)
-        labels.record(
-            FailureEvent(
-                machine_id=machine_id, event_timestamp=failed, event_code="WEAR", measured_value=12.0, threshold=11.2,
-                received_at=failed,
-            )
-        )  # fmt: skip
+        labels.record(failure_of(machine_id, end + timedelta(hours=hours)))
     return rows
 
 
@@ -50,10 +45,6 @@ def trained(deploy) -> str:
     """The version of a model of the whole history."""
     deploy("training_set")(STARTED)
     return deploy("training")(STARTED)["version"]
-
-
-def damage(aws, version):
-    aws.put(f"models/{version}/life.txt", b"tree")
 
 
 def test_a_repair_that_a_technician_recorded_ends_a_run_that_did_not_fail(deploy, history, aws):
@@ -160,7 +151,7 @@ def test_no_data_and_no_failures_are_refused_and_the_champion_stays(deploy, regi
     assert registry.champion() == champion
 
 
-@pytest.mark.parametrize("against", [None, small_bundle(3).version])
+@pytest.mark.parametrize("against", [None, "a-third-version"])
 def test_a_promotion_judged_against_a_model_that_serves_no_longer_is_refused(deploy, registry, against):
     serve(registry)
     registry.store(OTHER)

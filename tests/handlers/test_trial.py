@@ -9,11 +9,11 @@ import pytest
 
 from mlops_core.lake import hour_path
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
-from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from tests.handlers import stores
 from tests.handlers.aws_in_process import InjectedError
 from tests.handlers.model_bundles import serve, small_bundle
+from tests.recorded_failures import failure_of
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 PROMISED = BudgetPoint(0.3, 0.5, 0.2, 0.95, 0.9, 1.0, 30.0, 10.0, false_low=0.1, false_high=0.3, announced=19)
@@ -28,15 +28,8 @@ def serve_and_predict(probability: float, *, failing: int) -> None:
         scored = {"window_end": utc_text(at), "failure_probability": probability, "model_version": BUNDLE.version}
         body = gzip.compress(b"\n".join(json.dumps({"machine_id": f"M{n}", **scored}).encode() for n in range(5)))
         stores.lake().create(f"predictions/{hour_path(at)}/{hour}.jsonl.gz", body)
-    history = stores.labels()
     for number in range(failing):
-        at = NOW - timedelta(minutes=30)
-        history.record(
-            FailureEvent(
-                machine_id=f"M{number}", event_timestamp=at, event_code="WEAR", measured_value=12.0, threshold=11.2,
-                received_at=NOW,
-            )
-        )  # fmt: skip
+        stores.labels().record(failure_of(f"M{number}", NOW - timedelta(minutes=30), received_at=NOW))
 
 
 def test_a_promise_that_is_surely_not_kept_is_told_of_and_the_report_is_kept_once_a_day(deploy, aws):

@@ -7,7 +7,12 @@ QUEUES = f"arn:aws:sqs:{REGION}:{ACCOUNT}:mlops-industrial-dev"
 TABLES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table"
 ALARMS_TABLE = f"{TABLES}/alerting-alarms-0a1b2c"
 LABELS_TABLE = f"{TABLES}/ingestion-label-history-0a1b2c"
-READ_MACHINES = ({"dynamodb:Scan"}, {f"{TABLES}/machines-0a1b2c"})
+FEATURES_TABLE = f"{TABLES}/processing-realtime-features-0a1b2c"
+MACHINES_TABLE = f"{TABLES}/machines-0a1b2c"
+STATES_TABLE = f"{TABLES}/ingestion-machine-state-0a1b2c"
+SCORES_TABLE = f"{TABLES}/scoring-predictions-0a1b2c"
+READ_MACHINES = ({"dynamodb:Scan"}, {MACHINES_TABLE})
+READ_LABELS = ({"dynamodb:Scan"}, {LABELS_TABLE})
 FUNCTIONS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/mlops-industrial-dev"
 RULES = f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/mlops_industrial_dev_ingestion_rules"
@@ -17,13 +22,6 @@ DOCUMENTS = {BEGINNINGS, f"{LAKE}/processed/checkpoint.json", f"{LAKE}/processed
 NEWEST = f"{LAKE}/processed/newest.npz"
 PROCESSED = {*DOCUMENTS, NEWEST, *(f"{LAKE}/processed/{each}/*" for each in ("buckets", "features", "backfills"))}
 DEAD_LETTERS = ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-dead-letters"})
-
-
-def own_log(function):
-    return {"logs:CreateLogStream", "logs:PutLogEvents"}, {f"{LOGS}-{function}:log-stream:*"}
-
-
-FEATURES_TABLE = f"{TABLES}/processing-realtime-features-0a1b2c"
 STATE_MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-training"
 BACKFILL = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:mlops-industrial-dev-processing-backfill"
 DELIVER_LOG = (
@@ -37,13 +35,19 @@ MODELS = {"ReadModels": ({"s3:GetObject"}, {f"{LAKE}/models/*"}), "ListModels": 
 JUDGES = MODELS | {"ReadModels": ({"s3:GetObject"}, {f"{LAKE}/models/*", f"{LAKE}/baselines/*"})}
 MEASURED = {"ReadChannels": ({"s3:GetObject"}, {f"{LAKE}/channels/*"})}
 READ_ROWS = {"ReadTrainingSet": ({"s3:GetObject"}, {f"{LAKE}/training/*"})}
+
+
+def own_log(function):
+    return {"logs:CreateLogStream", "logs:PutLogEvents"}, {f"{LOGS}-{function}:log-stream:*"}
+
+
 # Those that Lambda invokes again where they fail, and gives up on in the end.
 ASYNCHRONOUS = {
     "training-baseline-policy": {
         "WriteOwnLog": own_log("training-baseline"),
         "ReadFeatures": ({"s3:GetObject"}, {f"{LAKE}/processed/features/*"}),
         "ListFeaturesAndBaselines": ({"s3:ListBucket"}, {LAKE}),
-        "ReadLabels": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "ReadLabels": READ_LABELS,
         "ReadMachines": READ_MACHINES,
         "KeepBaselines": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/baselines/*"}),
     },
@@ -53,7 +57,7 @@ ASYNCHRONOUS = {
         "KeepBeginnings": ({"s3:PutObject"}, {BEGINNINGS}),
         **MEASURED,
         "ListFeatures": ({"s3:ListBucket"}, {LAKE}),
-        "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
+        "ReadLabels": READ_LABELS,
         "ReadMachines": READ_MACHINES,
         "WriteTrainingSet": ({"s3:PutObject"}, {f"{LAKE}/training/*"}),
     },
@@ -71,7 +75,7 @@ ASYNCHRONOUS = {
             {"s3:GetObject"},
             {f"{LAKE}/{kind}/*" for kind in ("models", "baselines", "predictions", "processed/features")},
         ),
-        "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
+        "ReadLabels": READ_LABELS,
         "KeepTrials": ({"s3:PutObject"}, {f"{LAKE}/trials/*"}),
         "TellPeople": TELL_PEOPLE,
     },
@@ -90,9 +94,9 @@ ASYNCHRONOUS = {
                 ALARMS_TABLE,
                 FEATURES_TABLE,
                 LABELS_TABLE,
-                f"{TABLES}/machines-0a1b2c",
-                f"{TABLES}/ingestion-machine-state-0a1b2c",
-                f"{TABLES}/scoring-predictions-0a1b2c",
+                MACHINES_TABLE,
+                STATES_TABLE,
+                SCORES_TABLE,
             },
         ),
         "KeepPage": ({"s3:PutObject"}, {f"{LAKE}/pages/fleet.html"}),
@@ -114,8 +118,8 @@ ASYNCHRONOUS = {
         **MEASURED,
         "ReadNewest": ({"s3:GetObject"}, {NEWEST}),
         "ReadFeatures": ({"dynamodb:Scan"}, {FEATURES_TABLE}),
-        "ReadOlderScores": ({"dynamodb:Scan"}, {f"{TABLES}/scoring-predictions-0a1b2c"}),
-        "ReadLabels": ({"dynamodb:Scan"}, {LABELS_TABLE}),
+        "ReadOlderScores": ({"dynamodb:Scan"}, {SCORES_TABLE}),
+        "ReadLabels": READ_LABELS,
         "ReadMachines": READ_MACHINES,
         "KeepHistory": ({"s3:PutObject"}, {f"{LAKE}/predictions/*"}),
         "KeepScores": ({"s3:GetObject", "s3:PutObject"}, {f"{LAKE}/fleet/*"}),
@@ -132,7 +136,7 @@ DEV = {
     "ingestion-simulator-policy": {
         "WriteOwnLog": own_log("ingestion-simulator"),
         "KeepFailedEvents": DEAD_LETTERS,
-        "KeepMachineState": ({"dynamodb:GetItem", "dynamodb:PutItem"}, {f"{TABLES}/ingestion-machine-state-0a1b2c"}),
+        "KeepMachineState": ({"dynamodb:GetItem", "dynamodb:PutItem"}, {STATES_TABLE}),
         "PublishTelemetry": (
             {"iot:Publish"},
             {
@@ -141,7 +145,7 @@ DEV = {
                 for topic in ("temperature", "vibration", "event/failure")
             },
         ),
-        "RecordReturns": ({"dynamodb:UpdateItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "RecordReturns": ({"dynamodb:UpdateItem"}, {LABELS_TABLE}),
     },
     "ingestion-readings-policy": {
         "WriteOwnLog": own_log("ingestion-readings"),
@@ -162,7 +166,7 @@ DEV = {
         "StoreQuarantine": ({"s3:PutObject"}, {f"{LAKE}/quarantine/*"}),
         "RecordLabels": (
             {"dynamodb:Query", "dynamodb:UpdateItem"},
-            {f"{TABLES}/ingestion-label-history-0a1b2c"},
+            {LABELS_TABLE},
         ),
         "KeepAlarms": ({"dynamodb:GetItem", "dynamodb:UpdateItem"}, {ALARMS_TABLE}),
         "TellPeople": TELL_PEOPLE,
@@ -182,8 +186,8 @@ DEV = {
         "RemoveCompactedRaw": ({"s3:DeleteObject"}, {f"{LAKE}/raw/*"}),
         "ReadOwnOutputs": ({"s3:GetObject"}, PROCESSED),
         "WriteProcessed": ({"s3:PutObject"}, PROCESSED),
-        "ServeFeatures": ({"dynamodb:PutItem", "dynamodb:Scan"}, {f"{TABLES}/processing-realtime-features-0a1b2c"}),
-        "ReadReturns": ({"dynamodb:Scan"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "ServeFeatures": ({"dynamodb:PutItem", "dynamodb:Scan"}, {FEATURES_TABLE}),
+        "ReadReturns": READ_LABELS,
         "ReadMachines": READ_MACHINES,
     },
     "ingestion-schedule-policy": {
@@ -205,14 +209,14 @@ DEV = {
         "ReadFeatures": ({"dynamodb:GetItem", "dynamodb:Scan"}, {FEATURES_TABLE}),
         "ReadAlarms": ({"dynamodb:GetItem", "dynamodb:Scan"}, {ALARMS_TABLE}),
         "ReadLabels": ({"dynamodb:Query", "dynamodb:Scan"}, {LABELS_TABLE}),
-        "ReadMachines": ({"dynamodb:GetItem", "dynamodb:Scan"}, {f"{TABLES}/machines-0a1b2c"}),
+        "ReadMachines": ({"dynamodb:GetItem", "dynamodb:Scan"}, {MACHINES_TABLE}),
         "ReadFreshness": ({"s3:GetObject"}, {f"{LAKE}/freshness/channels.json"}),
         "ReadRanking": ({"s3:GetObject"}, {f"{LAKE}/fleet/ranking.json.gz"}),
     },
     "maintenance-api-policy": {
         "WriteOwnLog": own_log("maintenance-api"),
         "KnowMachines": ({"dynamodb:GetItem"}, {FEATURES_TABLE}),
-        "RecordLabels": ({"dynamodb:UpdateItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "RecordLabels": ({"dynamodb:UpdateItem"}, {LABELS_TABLE}),
     },
     "alarm-answers-api-policy": {
         "WriteOwnLog": own_log("alarm-answers-api"),
@@ -230,7 +234,7 @@ DEV = {
             {"events:PutEvents"},
             {f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/alarm-events-bus-0a1b2c"},
         ),
-        "KeepVerdicts": ({"dynamodb:PutItem"}, {f"{TABLES}/ingestion-label-history-0a1b2c"}),
+        "KeepVerdicts": ({"dynamodb:PutItem"}, {LABELS_TABLE}),
     },
     "training-policy": {
         "RunSteps": (
@@ -266,6 +270,7 @@ DEV = {
     "ingestion-rules-failures-policy": {"SendToQueue": ({"sqs:SendMessage"}, {f"{QUEUES}-ingestion-labels"})},
     "ingestion-rules-errors-policy": {"SendToQueue": DEAD_LETTERS},
 }
+SCHEDULER = ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"})
 TRUST = {
     "ingestion-rules-readings-role": (
         "iot",
@@ -276,11 +281,11 @@ TRUST = {
         "iot",
         {f"{RULES}_{kind}" for kind in ("readings", "failure")},
     ),
-    "ingestion-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
-    "processing-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
-    "training-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
-    "page-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
-    "trial-schedule-role": ("scheduler", {f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"}),
+    "ingestion-schedule-role": SCHEDULER,
+    "processing-schedule-role": SCHEDULER,
+    "training-schedule-role": SCHEDULER,
+    "page-schedule-role": SCHEDULER,
+    "trial-schedule-role": SCHEDULER,
     "training-role": ("states", {STATE_MACHINE}),
     "processing-backfill-role": ("states", {BACKFILL}),
 }

@@ -21,17 +21,10 @@ from ops import dead_letters, journal
 from ops.cli import app
 from ops.stack import Stack, load_stack
 from tests.aws_emulation import mock_aws
+from tests.handlers.aws_in_process import TABLES, create_tables
 
 REGION = "eu-west-1"
 ARN = f"arn:aws:lambda:{REGION}:123456789012:function:processing"
-TABLES = {
-    "machine_state_table_name": ("machine-state", ("machine_id",)),
-    "realtime_features_table_name": ("realtime-features", ("machine_id",)),
-    "label_history_table_name": ("label-history", ("machine_id", "event_timestamp")),
-    "predictions_table_name": ("predictions", ("machine_id",)),
-    "alarms_table_name": ("alarms", ("machine_id", "alarm")),
-    "machines_table_name": ("machines", ("machine_id",)),
-}
 
 
 # The tree of commands is the same for each run of one.
@@ -163,15 +156,8 @@ def make_resources() -> dict[str, object]:
     """Create bucket, tables and queues; returns the outputs that name them."""
     outputs: dict[str, object] = {"data_lake_bucket": "lake"}
     make_bucket()
-    dynamodb = boto3.client("dynamodb", region_name=REGION)
-    for output, (table, keys) in TABLES.items():
-        dynamodb.create_table(
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)],
-        )
-        outputs[output] = table
+    create_tables(boto3.client("dynamodb", region_name=REGION))
+    outputs |= {f"{table.replace('-', '_')}_table_name": table for table in TABLES}
     sqs = boto3.client("sqs", region_name=REGION)
     for output in ("ingestion_queue_url", "label_queue_url", "dead_letter_queue_url"):
         outputs[output] = sqs.create_queue(QueueName=output.replace("_", "-"))["QueueUrl"]

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from handlers.stores import FeatureRow
-from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from tests.ops.conftest import Deployed
+from tests.recorded_failures import failure_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 AT = NOW - timedelta(days=2)
@@ -18,15 +18,6 @@ RECORD = ("maintenance", "record", "PUMP-1", "--kind", "repair", "--at", utc_tex
 def _pump(deployed: Deployed) -> None:
     row = FeatureRow("PUMP-1", NOW, 1, {"vibration_rms_1h": 2.0})
     deployed.stack.online_features.offer(row, updated_at=NOW)
-
-
-def announced(deployed: Deployed, machine_id: str, at: datetime) -> None:
-    """A failure that sensors announced."""
-    event = FailureEvent(
-        machine_id=machine_id, event_timestamp=at, event_code="WEAR", measured_value=12.0, threshold=11.2,
-        received_at=NOW,
-    )  # fmt: skip
-    deployed.stack.label_history.record(event)
 
 
 def test_a_repair_is_recorded_once_and_listed(deployed: Deployed) -> None:
@@ -50,7 +41,7 @@ def test_a_repair_is_recorded_once_and_listed(deployed: Deployed) -> None:
 def test_what_sensors_said_stands_beside_it_the_newest_first(deployed: Deployed) -> None:
     deployed.json(*RECORD)
     for machine_id in ("PUMP-1", "FAN-1"):
-        announced(deployed, machine_id, NOW)
+        deployed.stack.label_history.record(failure_of(machine_id, NOW))
     deployed.json("maintenance", "record", "PUMP-1", "--kind", "failure", "--at", utc_text(NOW), "--by", "Rui")
     sources = [
         (entry["kind"], entry["source"])
@@ -74,7 +65,7 @@ def test_a_contradiction_is_refused_with_the_way_out_and_a_correction_replaces(d
 
 def test_what_people_alone_recorded_can_be_withdrawn_and_what_sensors_announced_cannot(deployed: Deployed) -> None:
     deployed.json(*RECORD)
-    announced(deployed, "PUMP-1", AT)
+    deployed.stack.label_history.record(failure_of("PUMP-1", AT, received_at=NOW))
     of_one_moment = ("PUMP-1", "--at", utc_text(AT), "--kind")
     deployed.json("maintenance", "record", *of_one_moment, "failure", "--note", "seized")
     assert deployed.json("maintenance", "withdraw", *of_one_moment, "repair")["withdrawn"]["kind"] == "repair"

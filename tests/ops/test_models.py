@@ -9,7 +9,6 @@ import pytest
 from handlers.stores import BaselineRegistry, ModelRegistry
 from mlops_core.condition import train_baseline
 from mlops_core.lake import CHAMPION_KEY
-from mlops_core.prognosis import Champion
 from mlops_core.telemetry import FAILURES
 from tests.handlers.model_bundles import AT, serve, small_bundle
 from tests.ops.conftest import Deployed
@@ -31,11 +30,6 @@ def registry(deployed: Deployed) -> ModelRegistry:
 
 def overwrite(deployed: Deployed, key: str, body: bytes) -> None:
     deployed.stack.s3.put_object(Bucket="lake", Key=key, Body=body)
-
-
-def champion(registry: ModelRegistry | BaselineRegistry) -> Champion:
-    stored = registry.champion()
-    return stored.value
 
 
 def test_versions_stand_newest_first_with_the_champion_marked_and_the_history_below(deployed, registry):
@@ -107,7 +101,7 @@ def test_the_champions_card_is_shown_unless_another_is_asked_for(deployed, regis
 def test_a_promotion_by_hand_keeps_its_reason_in_the_history(deployed, registry):
     answer = deployed.json("models", "promote", FIRST.version, "--reason", "the second one flaps")
     assert (answer["champion"], answer["previous"], answer["sequence"]) == (FIRST.version, SECOND.version, 3)
-    assert [move.reason for move in champion(registry).promotions[1:]] == [
+    assert [move.reason for move in registry.champion().value.promotions[1:]] == [
         f"to serve {SECOND.version}",
         "the second one flaps",
     ]
@@ -124,7 +118,7 @@ def test_a_rollback_goes_back_to_what_served_before_and_says_from_where(deployed
     answer = deployed.json("models", "rollback")
     assert (answer["champion"], answer["previous"]) == (FIRST.version, SECOND.version)
     assert answer["reason"] == f"Rolled back by hand from {SECOND.version}"
-    assert champion(registry).version == FIRST.version
+    assert registry.champion().value.version == FIRST.version
 
 
 def test_a_baseline_is_rolled_back_as_a_model_is(deployed):
@@ -136,7 +130,7 @@ def test_a_baseline_is_rolled_back_as_a_model_is(deployed):
         serve(registry, bundle)
     answer = deployed.json("models", "rollback", "--baseline")
     assert (answer["champion"], answer["previous"]) == (bundles[0].version, bundles[1].version)
-    assert champion(registry).version == bundles[0].version
+    assert registry.champion().value.version == bundles[0].version
 
 
 @pytest.mark.parametrize(
@@ -158,7 +152,7 @@ def test_what_is_not_what_was_stored_is_refused_with_the_reason_and_the_champion
         assert f"{FIRST.version} is refused" in said
         assert message in said
         assert "mlops models list" in said
-    assert champion(registry).version == SECOND.version
+    assert registry.champion().value.version == SECOND.version
 
 
 def test_a_model_of_features_that_this_stack_does_not_compute_is_refused(deployed, registry):
@@ -170,7 +164,7 @@ def test_a_model_of_features_that_this_stack_does_not_compute_is_refused(deploye
     older = replace(FIRST, schema=replace(FIRST.schema, names=names), **trees)
     registry.store(older)
     assert "not computed here: windows of 72 h" in deployed.refused("models", "promote", older.version)
-    assert champion(registry).version == SECOND.version
+    assert registry.champion().value.version == SECOND.version
 
 
 def test_what_cannot_be_done_says_what_can(deployed):
@@ -194,7 +188,7 @@ def test_a_promotion_that_comes_second_changes_nothing(deployed, registry, monke
 
     monkeypatch.setattr(ModelRegistry, "promote", overtaken)
     assert "another promotion came first" in deployed.refused("models", "promote", FIRST.version)
-    assert [move.reason for move in champion(registry).promotions[2:]] == ["the quicker one"]
+    assert [move.reason for move in registry.champion().value.promotions[2:]] == ["the quicker one"]
 
 
 def test_a_champion_file_that_cannot_be_read_is_an_error_that_names_it(deployed, registry):

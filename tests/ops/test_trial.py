@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from handlers.stores import ModelRegistry
 from mlops_core.lake import PREDICTIONS_PREFIX, hour_path
-from mlops_core.telemetry import FailureEvent
 from mlops_core.time import utc_text
 from tests.handlers.model_bundles import serve, small_bundle
 from tests.ops.conftest import Deployed
+from tests.recorded_failures import failure_of
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
@@ -32,11 +32,7 @@ def test_what_happened_stands_beside_what_was_promised(deployed: Deployed) -> No
     serve(ModelRegistry(deployed.stack.lake), bundle, at=NOW)
     assert "has predicted nothing" in deployed.run("models", "trial").stderr
     predicted(deployed, bundle.version, 40)
-    event = FailureEvent(
-        machine_id="M1", event_timestamp=NOW - timedelta(minutes=30), event_code="WEAR", measured_value=12.0,
-        threshold=11.2, received_at=NOW,
-    )  # fmt: skip
-    deployed.stack.label_history.record(event)
+    deployed.stack.label_history.record(failure_of("M1", NOW - timedelta(minutes=30), received_at=NOW))
     found = deployed.json("models", "trial", "--days", "3")
     assert (found["failures"], found["model_version"]) == (1, bundle.version)
     assert 0 < found["observed"] < 1

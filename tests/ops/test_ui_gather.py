@@ -11,12 +11,13 @@ from handlers.stores.page_trends import rounded
 from mlops_core.alerting.episodes import AlarmSource, Stage
 from mlops_core.lake import PAGE_KEY, features_key
 from mlops_core.page import FleetPage
-from mlops_core.telemetry import FailureEvent, Reading
+from mlops_core.telemetry import Reading
 from ops.errors import OptionError
 from ops.ui.actions import plan_action
 from tests.ops.conftest import Deployed, keep
 from tests.page_file import document_of
 from tests.raised_alarms import raised
+from tests.recorded_failures import failure_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
@@ -93,10 +94,7 @@ def test_a_fortnight_of_each_channel_comes_from_the_offline_store(deployed: Depl
 
 def test_failures_and_repairs_are_a_machines_history(deployed: Deployed) -> None:
     report(deployed, "A", NOW - timedelta(minutes=1), vibration=1.0)
-    event = FailureEvent(
-        machine_id="A", event_timestamp=NOW - HOUR, received_at=NOW, event_code="WEAR", measured_value=12, threshold=11
-    )
-    deployed.stack.label_history.record(event)
+    deployed.stack.label_history.record(failure_of("A", NOW - HOUR, received_at=NOW))
     (happened,) = read_page(deployed.stack.sources, NOW).machines[0].events
     assert (happened.kind, happened.text) == ("failure", "WEAR")
 

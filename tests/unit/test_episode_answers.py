@@ -8,16 +8,8 @@ from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
 from mlops_core.alerting import Answer, AnswerRefusedError, NoSuchEpisodeError, answered_alarm, overdue_alarm
-from mlops_core.alerting.episodes import (
-    MOST_STEPS,
-    Alarm,
-    AlarmSource,
-    Episode,
-    EpisodeLife,
-    Stage,
-    StepKind,
-    Verdict,
-)
+from mlops_core.alerting.episodes import MOST_STEPS, Alarm, AlarmSource, EpisodeLife, Stage, StepKind, Verdict
+from tests.raised_alarms import raised
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -25,9 +17,7 @@ ANN = "arn:aws:iam::123456789012:user/ann"
 
 
 def opened(stage: Stage = Stage.WATCH, source: AlarmSource = AlarmSource.LIMIT) -> Alarm:
-    empty = Alarm(machine_id="PUMP-1", source=source, subject="vibration")
-    episode = Episode(machine_id="PUMP-1", source=source, subject="vibration", stage=stage, opened=NOW - HOUR)
-    return empty.following(episode=episode, evidence="{}", now=NOW - HOUR)
+    return raised("PUMP-1", source=source, stage=stage, opened=NOW - HOUR)
 
 
 def answer(alarm: Alarm, *, now: datetime = NOW, **fields: object) -> Alarm:
@@ -77,9 +67,9 @@ def test_a_shelved_episode_comes_back_when_its_time_has_come_and_people_hear_of_
 
 def test_a_shelved_episode_that_becomes_act_comes_back_at_once() -> None:
     shelved = answer(opened(), action="shelve", until="2026-11-20T08:00:00Z")
-    raised = shelved.following(episode=shelved.episode.raised(Stage.ACT, ("Worse",)), evidence="{}", now=NOW)
-    assert (life(raised), kinds(raised)[-1], raised.is_due()) == (EpisodeLife.OPEN, StepKind.RAISED, True)
-    assert raised.episode.shelved_until is None
+    back = shelved.following(episode=shelved.episode.raised(Stage.ACT, ("Worse",)), evidence="{}", now=NOW)
+    assert (life(back), kinds(back)[-1], back.is_due()) == (EpisodeLife.OPEN, StepKind.RAISED, True)
+    assert back.episode.shelved_until is None
 
 
 def test_only_watch_can_be_shelved_and_for_thirty_days_at_most() -> None:

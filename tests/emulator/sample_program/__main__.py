@@ -11,9 +11,16 @@ options = pulumi.ResourceOptions(provider=provider)
 account = aws.get_caller_identity(opts=pulumi.InvokeOptions(provider=provider)).account_id
 
 
-def trust(service: str) -> str:
-    assume = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [assume]})
+def document(*statements: dict[str, object]) -> pulumi.Output[str]:
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allowed(service: str, action: str, **resource: object) -> pulumi.Output[str]:
+    return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": action, **resource})
+
+
+def trust(service: str) -> pulumi.Output[str]:
+    return allowed(service, "sts:AssumeRole")
 
 
 class Lake(pulumi.ComponentResource):
@@ -64,21 +71,14 @@ class Lake(pulumi.ComponentResource):
         aws.s3.BucketPolicy(
             f"{name}-tls",
             bucket=bucket,
-            policy=self.bucket.arn.apply(
-                lambda arn: json.dumps(
-                    {
-                        "Version": "2012-10-17",
-                        "Statement": [
-                            {
-                                "Effect": "Deny",
-                                "Principal": "*",
-                                "Action": "s3:*",
-                                "Resource": [arn, f"{arn}/*"],
-                                "Condition": {"StringEquals": {"aws:PrincipalTag/never": "matches"}},
-                            }
-                        ],
-                    }
-                )
+            policy=document(
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:*",
+                    "Resource": [self.bucket.arn, pulumi.Output.concat(self.bucket.arn, "/*")],
+                    "Condition": {"StringEquals": {"aws:PrincipalTag/never": "matches"}},
+                }
             ),
             opts=child,
         )
@@ -108,19 +108,7 @@ aws.sqs.RedriveAllowPolicy(
 aws.sqs.QueuePolicy(
     "queue-policy",
     queue_url=queue.url,
-    policy=pulumi.Output.json_dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "iot.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": queue.arn,
-                }
-            ],
-        }
-    ),
+    policy=allowed("iot.amazonaws.com", "sqs:SendMessage", Resource=queue.arn),
     opts=options,
 )
 table = aws.dynamodb.Table(
@@ -140,24 +128,19 @@ role = aws.iam.Role("function-role", assume_role_policy=trust("lambda.amazonaws.
 policy = aws.iam.RolePolicy(
     "function-policy",
     role=role.name,
-    policy=pulumi.Output.json_dumps(
+    policy=document(
         {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "PutRaw",
-                    "Effect": "Allow",
-                    "Action": "s3:PutObject",
-                    "Resource": pulumi.Output.concat(lake.bucket.arn, "/raw/*"),
-                },
-                {
-                    "Sid": "ReadQueue",
-                    "Effect": "Allow",
-                    "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"],
-                    "Resource": queue.arn,
-                },
-            ],
-        }
+            "Sid": "PutRaw",
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": pulumi.Output.concat(lake.bucket.arn, "/raw/*"),
+        },
+        {
+            "Sid": "ReadQueue",
+            "Effect": "Allow",
+            "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"],
+            "Resource": queue.arn,
+        },
     ),
     opts=options,
 )
@@ -239,16 +222,11 @@ aws.iot.TopicRule(
 )
 aws.iot.Policy(
     "device-policy",
-    policy=json.dumps(
+    policy=document(
         {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Action": ["iot:Connect"],
-                    "Resource": ["arn:aws:iot:us-east-1:000000000000:client/${iot:Connection.Thing.ThingName}"],
-                }
-            ],
+            "Effect": "Allow",
+            "Action": ["iot:Connect"],
+            "Resource": ["arn:aws:iot:us-east-1:000000000000:client/${iot:Connection.Thing.ThingName}"],
         }
     ),
     opts=options,
@@ -305,19 +283,7 @@ topic = aws.sns.Topic("alarms", kms_master_key_id=key.arn, opts=options)
 aws.sns.TopicPolicy(
     "alarms-policy",
     arn=topic.arn,
-    policy=pulumi.Output.json_dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "cloudwatch.amazonaws.com"},
-                    "Action": "sns:Publish",
-                    "Resource": topic.arn,
-                }
-            ],
-        }
-    ),
+    policy=allowed("cloudwatch.amazonaws.com", "sns:Publish", Resource=topic.arn),
     opts=options,
 )
 aws.sns.TopicSubscription("alarms-queue", topic=topic.arn, protocol="sqs", endpoint=dead.arn, opts=options)

@@ -28,7 +28,7 @@ from mlops_core.condition import BaselineBundle, train_baseline
 from mlops_core.lake import RANKING_KEY, SCORES_KEY, hour_path
 from mlops_core.prognosis import FleetRanking, ModelBundle
 from mlops_core.prognosis.alarm_budget import AlarmPlan, BudgetPoint
-from mlops_core.telemetry import FAILURES, FailureEvent
+from mlops_core.telemetry import FAILURES
 from tests.properties.reliability import messages
 from tests.properties.reliability.alarm_stream import AlarmStream
 from tests.properties.reliability.calls import Fault, Invocation, interleave
@@ -60,6 +60,7 @@ from tests.properties.reliability.observations import demand
 from tests.properties.reliability.operator_verbs import bundle
 from tests.properties.reliability.pipeline import DEAD_LETTERS, READINGS, Variant, Wiring
 from tests.properties.reliability.reference import moment
+from tests.recorded_failures import failure_of
 from tests.unit.test_baseline import FORTNIGHT, fleet
 
 HOUR = timedelta(hours=1)
@@ -98,14 +99,7 @@ class EpisodeHistory(History):
             ]
             self._lake.create(f"predictions/{hour_path(at)}/{hours}.jsonl.gz", gzip.compress(b"\n".join(lines)))
         for number in range(4):
-            event = FailureEvent(
-                machine_id=f"M{number}",
-                event_timestamp=now - HOUR / 2,
-                event_code="WEAR",
-                measured_value=12.0,
-                threshold=11.2,
-                received_at=now,
-            )
+            event = failure_of(f"M{number}", now - HOUR / 2, received_at=now)
             LabelHistory(self._client("dynamodb"), "label-history").record(event)
 
     def _client(self, name: str) -> Any:

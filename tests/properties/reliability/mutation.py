@@ -134,8 +134,8 @@ def postponed(held: "dict[Operation, Of]", until: "dict[Operation, Of]") -> Remo
         def first_this(proceed: Proceed, arguments: Arguments, _: Ports) -> Any:
             try:
                 answer = proceed(**arguments)
-            except Exception:  # whatever ends the run: raised again, and what it held back was never asked for
-                _waiting().clear()  # the run that fails does not go on to what came after
+            except Exception:  # of any kind, since it is raised again: a run that has failed makes no later calls
+                _waiting().clear()
                 raise
             make_waiting_calls()
             return answer
