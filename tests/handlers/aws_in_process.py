@@ -154,9 +154,9 @@ class Faults:
         """How many calls that change something there were."""
         return sum(operation in WRITES for operation in self.calls)
 
-    def fail_where(self, matches: Callable[[str, str], bool], phase: str = "before") -> None:
-        """Fail every call for which `matches` (operation, path of the request) holds."""
-        self.calls, self._phase = [], phase
+    def fail_where(self, matches: Callable[[str, str], bool]) -> None:
+        """Fail, before AWS gets it, every call for which `matches` (operation, path of the request) holds."""
+        self.calls, self._phase = [], "before"
         self._fails = lambda _call, operation, path: matches(operation, path)
 
     def _before(self, model: Any, params: dict[str, Any], context: dict[str, Any], **_: object) -> None:

@@ -21,8 +21,8 @@ AT = datetime(2026, 11, 21, 8, tzinfo=UTC)
 BUNDLE, OTHER = small_bundle(1), small_bundle(2)
 
 
-def key(name: str, version: str = BUNDLE.version) -> str:
-    return f"models/{version}/{name}"
+def key(name: str) -> str:
+    return f"models/{BUNDLE.version}/{name}"
 
 
 def test_a_version_is_stored_once_and_read_back_as_it_was(registry, aws):

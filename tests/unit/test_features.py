@@ -23,17 +23,17 @@ def features_of(*rows, **options):
     return compute_features(readings_of(*rows), **options)
 
 
-def irregular_readings(seed, rows=400, minutes=3000):
+def irregular_readings(seed):
     rng = random.Random(seed)  # noqa: S311
     return readings_of(
         *(
             (
                 rng.choice(("A", "B", "C-long-name-of-a-machine")),
                 rng.choice(("x", "y")),
-                rng.randrange(minutes),
+                rng.randrange(3000),
                 rng.gauss(50, 7),
             )
-            for _ in range(rows)
+            for _ in range(400)
         )
     )
 

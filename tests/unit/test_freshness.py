@@ -13,7 +13,7 @@ END = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PUMP = ChannelOfMachine("PUMP-1", "vibration")
 
 
-def windows(last_reading: datetime | None, end: datetime = END, machine_id: str = "PUMP-1") -> NewestWindows:
+def windows(last_reading: datetime | None, end: datetime = END) -> NewestWindows:
     """A machine's windows at `end` where a channel spoke every minute and then no more."""
     counts = {
         f"vibration_count_{length // HOUR}h": 0.0
@@ -21,7 +21,7 @@ def windows(last_reading: datetime | None, end: datetime = END, machine_id: str 
         else float(max(timedelta(), min(last_reading, end) - (end - length)) // timedelta(minutes=1))
         for length in LENGTHS
     }
-    return NewestWindows(machine_id, end, counts)
+    return NewestWindows("PUMP-1", end, counts)
 
 
 def seen(known, *fleet, at=END, after=HOUR):

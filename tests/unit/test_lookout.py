@@ -31,10 +31,12 @@ PATTERNS = [
 ]
 
 
-def content(form: str, offset: timedelta = timedelta(), sensors: str = "Sensor1,Oil temp") -> str:
+def content(form: str, offset: timedelta = timedelta()) -> str:
     rows = [START + minute * timedelta(minutes=5) for minute in range(3)]
     written = [str(int(at.timestamp())) if form == "epoch" else (at + offset).strftime(form) for at in rows]
-    return f"Timestamp,{sensors}\n" + "".join(f"{text},{place},{place / 2}\n" for place, text in enumerate(written))
+    return "Timestamp,Sensor1,Oil temp\n" + "".join(
+        f"{text},{place},{place / 2}\n" for place, text in enumerate(written)
+    )
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
