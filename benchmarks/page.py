@@ -28,7 +28,7 @@ def _introduction(measured: dict[str, Any]) -> str:
         "What `make bench` measured (`python -m benchmarks.page` then writes this page), each way in a process of its\n"
         "own: CPU seconds of all threads (median of the rounds) and the rise of resident memory. Ratios hold on other\n"
         "machines, seconds do not; on a shared machine they move with its other work: between runs of 30 November\n"
-        "pandas took 67 to 90 times what features take, the original's loop 50 to 61 times.\n"
+        "pandas took 67 to 89 times what features take, the original's loop 50 to 61 times.\n"
         "The ways of one benchmark agree on a number computed from their results.\n\n"
         "Features are of a reading a minute; *features with gaps* have lost one reading in ten at random. Both go\n"
         "through one numpy kernel, `mlops_core/features/kernel.py`. The bound against the original's loop was\n"
